@@ -1,0 +1,159 @@
+//! The one error type. Every variant carries the numbers, and the layer's name where there is one.
+
+/// What can go wrong, said at the earliest moment it can be known.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A size that must be at least one is zero.
+    #[error("{place}: {what} is zero; it must be at least 1")]
+    ZeroSize {
+        /// The layer's name (`dense 3`), or `input`, `batch`.
+        place: String,
+        /// Which size.
+        what: &'static str,
+    },
+    /// The model has no layer.
+    #[error("the model has no layer; it needs at least one")]
+    EmptyModel,
+    /// A layer cannot take the shape that reaches it.
+    #[error("{layer}: its input has shape {got:?}, but it needs {needed}")]
+    Shape {
+        /// The layer's name.
+        layer: String,
+        /// The shape that reaches it, without the batch.
+        got: Vec<usize>,
+        /// What it takes.
+        needed: String,
+    },
+    /// A layer type or mode this version does not know.
+    #[error("{layer}: `{kind}` is not supported")]
+    Unsupported {
+        /// The layer's name.
+        layer: String,
+        /// What was asked for.
+        kind: String,
+    },
+    /// A number outside its domain: a slope, a smoothing, a learning rate.
+    #[error("{place}: {name} is {value}; it must be {needed}")]
+    Value {
+        /// The layer's name, or `loss`, `optimizer`.
+        place: String,
+        /// Which number.
+        name: &'static str,
+        /// What it is.
+        value: f64,
+        /// What it must be.
+        needed: &'static str,
+    },
+    /// A slice or buffer holds the wrong number of elements.
+    #[error("{tensor}: got {got} elements, needs {needed}")]
+    Length {
+        /// Which tensor.
+        tensor: String,
+        /// How many elements came.
+        got: usize,
+        /// How many are needed.
+        needed: usize,
+    },
+    /// A class index outside the network's outputs.
+    #[error("target {index}: class {class} is out of range; the network has {classes} classes")]
+    TargetOutOfRange {
+        /// Position in the batch.
+        index: usize,
+        /// The class that was given.
+        class: i64,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// The targets given are of another kind than the loss takes.
+    #[error("the loss takes {needed} targets, but {got} were given")]
+    TargetKind {
+        /// What the loss takes.
+        needed: &'static str,
+        /// What was given.
+        got: &'static str,
+    },
+    /// NaN or infinity in data, found because checking is on.
+    #[error("{tensor}[{index}] is {value}; checking is on and it must be finite")]
+    NotFinite {
+        /// Which tensor.
+        tensor: String,
+        /// Flat position.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+    /// The model as JSON could not be read.
+    #[error("model JSON: {0}")]
+    Json(String),
+    /// A tensor by this name does not exist.
+    #[error("there is no {what} `{name}`; there are: {known}")]
+    Unknown {
+        /// What kind of thing was looked up.
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// What exists.
+        known: String,
+    },
+    /// The device allows less than the model needs.
+    #[error("{place}: needs {needed} of {limit}, the device allows {available}")]
+    Limit {
+        /// The layer or buffer.
+        place: String,
+        /// Name of the limit as wgpu spells it.
+        limit: &'static str,
+        /// What is needed.
+        needed: u64,
+        /// What is there.
+        available: u64,
+    },
+    /// No adapter answers the request.
+    #[error("no GPU adapter found ({wanted}); on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` brings a software one")]
+    NoAdapter {
+        /// What was asked for, and what there is.
+        wanted: String,
+    },
+    /// The device could not be made or was lost.
+    #[error("device: {0}")]
+    Device(String),
+    /// A raw buffer is too small.
+    #[error("buffer for {buffer}: {got} bytes, needs {needed}")]
+    BufferSize {
+        /// Which buffer.
+        buffer: String,
+        /// Its size in bytes.
+        got: u64,
+        /// The size needed in bytes.
+        needed: u64,
+    },
+    /// A raw buffer lacks a usage.
+    #[error("buffer for {buffer}: usage {got} lacks {needed}")]
+    BufferUsage {
+        /// Which buffer.
+        buffer: String,
+        /// Its usages.
+        got: String,
+        /// The usages needed.
+        needed: String,
+    },
+    /// Two objects that belong to different contexts, or to different plans, met.
+    #[error("{what} was made by another {owner}")]
+    Foreign {
+        /// What was passed in.
+        what: &'static str,
+        /// Whose it should have been: `context` or `plan`.
+        owner: &'static str,
+    },
+    /// The call needs something that was not asked for when the plan was built.
+    #[error("{what} is not part of this plan: ask for it with {ask}")]
+    NotPlanned {
+        /// What was asked for.
+        what: String,
+        /// How to ask.
+        ask: &'static str,
+    },
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

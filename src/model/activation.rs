@@ -1,0 +1,105 @@
+//! Elementwise functions.
+
+use serde::{Deserialize, Serialize};
+
+/// An elementwise function `f`. Conventions at kinks are PyTorch's: at 0 relu's derivative is 0, and
+/// leaky_relu, elu and selu take the negative branch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fn", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Activation {
+    /// `a`
+    Identity,
+    /// `max(a, 0)`
+    Relu,
+    /// `a` where positive, else `alpha a`
+    LeakyRelu {
+        /// Slope of the negative branch (0.01 unless given).
+        #[serde(default = "leaky_slope")]
+        alpha: f32,
+    },
+    /// `a` where positive, else `alpha (e^a − 1)`
+    Elu {
+        /// Scale of the negative branch (1 unless given).
+        #[serde(default = "one")]
+        alpha: f32,
+    },
+    /// `λ a` where positive, else `λ α (e^a − 1)` (Klambauer et al., 2017)
+    Selu,
+    /// `1 / (1 + e^−a)`
+    Sigmoid,
+    /// `tanh a`
+    Tanh,
+    /// `log sigmoid(a)`
+    LogSigmoid,
+    /// `log(1 + e^a)`
+    Softplus,
+    /// `a Φ(a)` with the normal distribution's Φ, through erf
+    Gelu,
+    /// gelu's tanh form: `a/2 (1 + tanh(√(2/π) (a + 0.044715 a³)))`
+    GeluTanh,
+    /// `a sigmoid(a)`
+    Silu,
+    /// `sin a` (SIREN)
+    Sin,
+    /// `e^a`
+    Exp,
+}
+
+fn leaky_slope() -> f32 {
+    0.01
+}
+
+fn one() -> f32 {
+    1.0
+}
+
+impl Activation {
+    /// Every activation, parameters at their defaults.
+    pub const ALL: [Activation; 14] = [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu { alpha: 0.01 },
+        Activation::Elu { alpha: 1.0 },
+        Activation::Selu,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::LogSigmoid,
+        Activation::Softplus,
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::Silu,
+        Activation::Sin,
+        Activation::Exp,
+    ];
+
+    /// The name used in JSON and for the shader file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu { .. } => "leaky_relu",
+            Activation::Elu { .. } => "elu",
+            Activation::Selu => "selu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::LogSigmoid => "log_sigmoid",
+            Activation::Softplus => "softplus",
+            Activation::Gelu => "gelu",
+            Activation::GeluTanh => "gelu_tanh",
+            Activation::Silu => "silu",
+            Activation::Sin => "sin",
+            Activation::Exp => "exp",
+        }
+    }
+
+    /// `alpha`, for the two activations that have one.
+    #[must_use]
+    pub fn alpha(self) -> Option<f32> {
+        match self {
+            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } => Some(alpha),
+            _ => None,
+        }
+    }
+}

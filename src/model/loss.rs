@@ -1,0 +1,153 @@
+//! Losses: what stands at the network's end, and what it is compared with.
+
+use serde::{Deserialize, Serialize};
+
+/// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Divide by the number of samples N (cross-entropy), by N·K (MSE, BCE), or by N·K for a Gaussian with K
+    /// targets. Weights and ignored samples do not change the divisor.
+    #[default]
+    Mean,
+    /// Divide by nothing.
+    Sum,
+}
+
+/// What cross-entropy is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassTargets {
+    /// One class index per sample (`u32`).
+    #[default]
+    ClassIndex,
+    /// A distribution (any non-negative masses) per sample: `[N, C]` numbers.
+    Soft,
+}
+
+/// How the second half of a Gaussian's outputs becomes its variance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variance {
+    /// `v = e^ρ`
+    Log,
+    /// `v = log(1 + e^ρ)`
+    Softplus,
+}
+
+/// The loss, with all that decides its value, gradient and diagonal at the logits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+#[non_exhaustive]
+pub enum Loss {
+    /// `−Σ_c y_c log p_c` with `p = softmax(z)`. The effective target is `y_c = w_c ((1−ε) t_c + ε m_t/C)`, `t` the
+    /// one-hot class or the soft target of mass `m_t`, `w` the class weights, ε the label smoothing.
+    #[serde(rename = "softmax_ce")]
+    SoftmaxCrossEntropy {
+        /// Class indices or distributions.
+        #[serde(default)]
+        targets: ClassTargets,
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+        /// One weight per class, each finite and not negative.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class_weights: Option<Vec<f32>>,
+        /// ε in [0, 1].
+        #[serde(default)]
+        label_smoothing: f32,
+        /// Samples of this class index count nothing at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ignore_index: Option<u32>,
+    },
+    /// `Σ (z − t)²`, no ½.
+    #[serde(rename = "mse")]
+    Mse {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+    },
+    /// `Σ softplus(z) − t z`.
+    #[serde(rename = "bce_logits")]
+    BceWithLogits {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+    },
+    /// `½ (log v + (μ − t)²/v)`: the first half of the outputs is μ, the second decides v.
+    #[serde(rename = "gaussian_nll")]
+    GaussianNll {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+        /// How ρ becomes v.
+        var: Variance,
+    },
+}
+
+impl Loss {
+    /// Mean softmax cross-entropy over class indices.
+    #[must_use]
+    pub fn cross_entropy() -> Loss {
+        Loss::SoftmaxCrossEntropy {
+            targets: ClassTargets::ClassIndex,
+            reduction: Reduction::Mean,
+            class_weights: None,
+            label_smoothing: 0.0,
+            ignore_index: None,
+        }
+    }
+
+    /// Mean squared error.
+    #[must_use]
+    pub fn mse() -> Loss {
+        Loss::Mse { reduction: Reduction::Mean }
+    }
+
+    /// Mean or sum.
+    #[must_use]
+    pub fn reduction(&self) -> Reduction {
+        match self {
+            Loss::SoftmaxCrossEntropy { reduction, .. }
+            | Loss::Mse { reduction }
+            | Loss::BceWithLogits { reduction }
+            | Loss::GaussianNll { reduction, .. } => *reduction,
+        }
+    }
+
+    /// Number of target elements per sample for `outputs` logits: 1 class index, `outputs` numbers, or half as many
+    /// for a Gaussian.
+    #[must_use]
+    pub fn target_len(&self, outputs: usize) -> usize {
+        match self {
+            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => 1,
+            Loss::GaussianNll { .. } => outputs / 2,
+            _ => outputs,
+        }
+    }
+
+    /// Whether targets are class indices (`u32`) rather than numbers (`f32`).
+    #[must_use]
+    pub fn takes_classes(&self) -> bool {
+        matches!(self, Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. })
+    }
+
+    /// The factor that value, g and h carry for a batch of `batch` and `outputs` logits.
+    #[must_use]
+    pub fn factor(&self, batch: usize, outputs: usize) -> f64 {
+        match (self.reduction(), self) {
+            (Reduction::Sum, _) => 1.0,
+            (_, Loss::SoftmaxCrossEntropy { .. }) => 1.0 / batch as f64,
+            _ => 1.0 / (batch * self.target_len(outputs)) as f64,
+        }
+    }
+}
+
+/// Targets of one batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Targets<'a> {
+    /// One class index per sample.
+    Classes(&'a [u32]),
+    /// `[N, K]` numbers, row by row.
+    Values(&'a [f32]),
+}

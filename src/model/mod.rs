@@ -1,0 +1,411 @@
+//! The network as data: layers, loss, shapes. Validated when it is built, immutable afterwards.
+
+mod activation;
+mod loss;
+mod mode;
+mod optimizer;
+mod parameters;
+
+pub use activation::Activation;
+pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
+pub use mode::Mode;
+pub use optimizer::{Optimizer, Rule};
+pub use parameters::{Init, Parameter, Role};
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// One layer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Layer {
+    /// `z = x Wᵀ + b`, `W` of shape `[out, in]`, row-major.
+    Dense {
+        /// Number of inputs.
+        #[serde(rename = "in")]
+        inputs: usize,
+        /// Number of outputs.
+        #[serde(rename = "out")]
+        outputs: usize,
+        /// Whether there is a `b`.
+        #[serde(default = "yes")]
+        bias: bool,
+    },
+    /// An elementwise function.
+    Act(Activation),
+    /// `[C, H, W]` becomes `[C·H·W]`: the same numbers.
+    Flatten,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Layer {
+    /// The layer's kind as JSON spells it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Layer::Dense { .. } => "dense",
+            Layer::Act(_) => "act",
+            Layer::Flatten => "flatten",
+        }
+    }
+
+    /// The output's shape for an input of shape `input`, or what is wrong.
+    fn output_shape(&self, name: &str, input: &[usize]) -> Result<Vec<usize>> {
+        match *self {
+            Layer::Dense { inputs, outputs, .. } => {
+                for (size, what) in [(inputs, "in"), (outputs, "out")] {
+                    if size == 0 {
+                        return Err(Error::ZeroSize { place: name.into(), what });
+                    }
+                }
+                if input != [inputs] {
+                    let needed = format!("[{inputs}]");
+                    return Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed });
+                }
+                Ok(vec![outputs])
+            }
+            Layer::Act(activation) => match activation.alpha() {
+                Some(alpha) if !alpha.is_finite() => Err(Error::Value {
+                    place: name.into(),
+                    name: "alpha",
+                    value: f64::from(alpha),
+                    needed: "finite",
+                }),
+                _ => Ok(input.to_vec()),
+            },
+            Layer::Flatten => Ok(vec![input.iter().product()]),
+        }
+    }
+}
+
+/// A feed-forward network and its loss. Made by [`Model::builder`], [`Model::new`] or [`Model::from_json`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw", into = "Raw")]
+pub struct Model {
+    input: Vec<usize>,
+    layers: Vec<Layer>,
+    loss: Loss,
+    shapes: Vec<Vec<usize>>,
+    parameters: Vec<Parameter>,
+}
+
+/// The model as it stands in JSON.
+#[derive(Serialize, Deserialize)]
+struct Raw {
+    input: Vec<usize>,
+    layers: Vec<Layer>,
+    loss: Loss,
+}
+
+impl TryFrom<Raw> for Model {
+    type Error = Error;
+    fn try_from(raw: Raw) -> Result<Model> {
+        Model::new(raw.input, raw.layers, raw.loss)
+    }
+}
+
+impl From<Model> for Raw {
+    fn from(model: Model) -> Raw {
+        Raw { input: model.input, layers: model.layers, loss: model.loss }
+    }
+}
+
+impl Model {
+    /// Validates and builds. `input` is the shape of one sample.
+    ///
+    /// # Errors
+    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer.
+    pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: Loss) -> Result<Model> {
+        let input = input.into();
+        if input.is_empty() || input.contains(&0) {
+            return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
+        }
+        if layers.is_empty() {
+            return Err(Error::EmptyModel);
+        }
+        let mut shapes = Vec::with_capacity(layers.len());
+        let mut shape = input.clone();
+        for (index, layer) in layers.iter().enumerate() {
+            let name = layer_name(index, layer);
+            shape = layer.output_shape(&name, &shape)?;
+            if shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).is_none_or(|n| n > u32::MAX as usize) {
+                let needed = "fewer than 2^32 elements a sample".into();
+                return Err(Error::Shape { layer: name, got: shape, needed });
+            }
+            shapes.push(shape.clone());
+        }
+        let parameters = parameters::layout(&layers)?;
+        let model = Model { input, layers, loss, shapes, parameters };
+        model.check_loss()?;
+        Ok(model)
+    }
+
+    fn check_loss(&self) -> Result<()> {
+        let shape = self.output_shape();
+        let outputs = self.outputs();
+        let wrong = |needed: String| Error::Shape { layer: "loss".into(), got: shape.to_vec(), needed };
+        match &self.loss {
+            Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
+                if shape.len() != 1 {
+                    return Err(wrong("[classes]".into()));
+                }
+                if !(0.0..=1.0).contains(label_smoothing) {
+                    let value = f64::from(*label_smoothing);
+                    let (place, needed) = ("loss".into(), "in [0, 1]");
+                    return Err(Error::Value { place, name: "label_smoothing", value, needed });
+                }
+                if let Some(weights) = class_weights {
+                    if weights.len() != outputs {
+                        let tensor = "loss: class_weights".into();
+                        return Err(Error::Length { tensor, got: weights.len(), needed: outputs });
+                    }
+                    if let Some(w) = weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
+                        let (place, needed) = ("loss".into(), "finite and >= 0");
+                        return Err(Error::Value { place, name: "class weight", value: f64::from(*w), needed });
+                    }
+                }
+            }
+            Loss::GaussianNll { .. } => {
+                if shape.len() != 1 || outputs % 2 != 0 {
+                    return Err(wrong("[2 K]: K means, then K variance heads".into()));
+                }
+            }
+            Loss::Mse { .. } | Loss::BceWithLogits { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Starts a model whose samples have shape `input`.
+    #[must_use]
+    pub fn builder(input: impl Into<Vec<usize>>) -> Builder {
+        Builder { input: input.into(), layers: Vec::new() }
+    }
+
+    /// Reads the JSON form: `{"input": [8], "layers": [{"type": "dense", "in": 8, "out": 2, "bias": true},
+    /// {"type": "act", "fn": "tanh"}], "loss": {"type": "mse", "reduction": "mean"}}`. Unknown fields are ignored.
+    ///
+    /// # Errors
+    /// [`Error::Json`] for text that is not such a model, [`Error::Unsupported`] for a layer of a type this version
+    /// does not know, and all of [`Model::new`].
+    pub fn from_json(text: &str) -> Result<Model> {
+        #[derive(Deserialize)]
+        struct Loose {
+            input: Vec<usize>,
+            layers: Vec<serde_json::Value>,
+            loss: Loss,
+        }
+        let json = |e: serde_json::Error| Error::Json(e.to_string());
+        let loose: Loose = serde_json::from_str(text).map_err(json)?;
+        let mut layers = Vec::with_capacity(loose.layers.len());
+        for (index, value) in loose.layers.into_iter().enumerate() {
+            let kind = value.get("type").and_then(|t| t.as_str()).unwrap_or("").to_owned();
+            if !["dense", "act", "flatten"].contains(&kind.as_str()) {
+                return Err(Error::Unsupported { layer: format!("layer {index}"), kind });
+            }
+            layers.push(
+                serde_json::from_value(value).map_err(|e| Error::Json(format!("layer {index} ({kind}): {e}")))?,
+            );
+        }
+        Model::new(loose.input, layers, loose.loss)
+    }
+
+    /// The JSON form that [`Model::from_json`] reads.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a model holds only finite numbers and strings")
+    }
+
+    /// The same network under another loss.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn with_loss(self, loss: Loss) -> Result<Model> {
+        Model::new(self.input, self.layers, loss)
+    }
+
+    /// Shape of one input sample.
+    #[must_use]
+    pub fn input_shape(&self) -> &[usize] {
+        &self.input
+    }
+
+    /// Number of elements of one input sample.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    /// The layers, first to last.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The loss.
+    #[must_use]
+    pub fn loss(&self) -> &Loss {
+        &self.loss
+    }
+
+    /// Shape of one sample at the output of layer `index`.
+    #[must_use]
+    pub fn shape(&self, index: usize) -> &[usize] {
+        &self.shapes[index]
+    }
+
+    /// Shape of one sample at the last layer's output: the logits.
+    #[must_use]
+    pub fn output_shape(&self) -> &[usize] {
+        self.shapes.last().map_or(&self.input, |shape| shape)
+    }
+
+    /// Number of logits per sample.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.output_shape().iter().product()
+    }
+
+    /// The parameters in order: of each layer its weight, then its bias.
+    #[must_use]
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// The parameter of a layer, where it has one.
+    #[must_use]
+    pub fn parameter(&self, layer: usize, role: Role) -> Option<&Parameter> {
+        self.parameters.iter().find(|p| p.layer == layer && p.role == role)
+    }
+
+    /// Number of parameters (gaps of the flat layout not counted).
+    #[must_use]
+    pub fn parameter_count(&self) -> usize {
+        self.parameters.iter().map(Parameter::len).sum()
+    }
+
+    /// Length in elements of the flat layout in which parameters, gradient and diagonal lie: see [`Parameter::offset`].
+    #[must_use]
+    pub fn flat_len(&self) -> usize {
+        self.parameters.last().map_or(0, |p| parameters::aligned(p.offset + p.len()))
+    }
+
+    /// The name of layer `index` used in errors and tables: `dense 3`, `tanh 1`.
+    #[must_use]
+    pub fn layer_name(&self, index: usize) -> String {
+        layer_name(index, &self.layers[index])
+    }
+
+    /// Draws initial parameters in the flat layout: He or Glorot by the activation that follows, biases zero.
+    /// The same seed gives the same numbers on every machine.
+    #[must_use]
+    pub fn init(&self, init: Init, seed: u64) -> Vec<f32> {
+        parameters::init(self, init, seed)
+    }
+
+    /// Checks targets against the loss: kind, length, class range.
+    ///
+    /// # Errors
+    /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
+    pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
+        let needed = batch * self.loss.target_len(self.outputs());
+        let kind = |classes| if classes { "class-index" } else { "numeric" };
+        let (got, given_classes) = match targets {
+            Targets::Classes(c) => (c.len(), true),
+            Targets::Values(v) => (v.len(), false),
+        };
+        if given_classes != self.loss.takes_classes() {
+            return Err(Error::TargetKind { needed: kind(self.loss.takes_classes()), got: kind(given_classes) });
+        }
+        if got != needed {
+            return Err(Error::Length { tensor: "targets".into(), got, needed });
+        }
+        if let (Targets::Classes(classes), Loss::SoftmaxCrossEntropy { ignore_index, .. }) = (targets, &self.loss) {
+            let known = self.outputs();
+            let bad = |(_, c): &(usize, &u32)| **c as usize >= known && Some(**c) != *ignore_index;
+            if let Some((index, class)) = classes.iter().enumerate().find(bad) {
+                return Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes: known });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn layer_name(index: usize, layer: &Layer) -> String {
+    match layer {
+        Layer::Act(activation) => format!("{} {index}", activation.name()),
+        other => format!("{} {index}", other.kind()),
+    }
+}
+
+/// Puts a [`Model`] together layer by layer; shapes follow by themselves.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    input: Vec<usize>,
+    layers: Vec<Step>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Dense { outputs: usize, bias: bool },
+    Given(Layer),
+}
+
+impl Builder {
+    /// A dense layer with bias.
+    #[must_use]
+    pub fn dense(mut self, outputs: usize) -> Builder {
+        self.layers.push(Step::Dense { outputs, bias: true });
+        self
+    }
+
+    /// A dense layer without bias.
+    #[must_use]
+    pub fn dense_no_bias(mut self, outputs: usize) -> Builder {
+        self.layers.push(Step::Dense { outputs, bias: false });
+        self
+    }
+
+    /// An activation.
+    #[must_use]
+    pub fn act(self, activation: Activation) -> Builder {
+        self.layer(Layer::Act(activation))
+    }
+
+    /// Any layer, all sizes given.
+    #[must_use]
+    pub fn layer(mut self, layer: Layer) -> Builder {
+        self.layers.push(Step::Given(layer));
+        self
+    }
+
+    /// Ends with the loss and validates the whole.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn loss(self, loss: Loss) -> Result<Model> {
+        let mut shape = self.input.clone();
+        let mut layers = Vec::with_capacity(self.layers.len());
+        for (index, step) in self.layers.into_iter().enumerate() {
+            let layer = match step {
+                Step::Given(layer) => layer,
+                Step::Dense { outputs, bias } => {
+                    let [inputs] = shape[..] else {
+                        let (layer, needed) = (format!("dense {index}"), "[in]: put a flatten before it".into());
+                        return Err(Error::Shape { layer, got: shape, needed });
+                    };
+                    Layer::Dense { inputs, outputs, bias }
+                }
+            };
+            // The input's own faults are for `Model::new` to report.
+            if !shape.contains(&0) {
+                shape = layer.output_shape(&layer_name(index, &layer), &shape)?;
+            }
+            layers.push(layer);
+        }
+        Model::new(self.input, layers, loss)
+    }
+}

@@ -1,0 +1,146 @@
+//! Optimisers, as data.
+
+use crate::{Error, Mode, Result};
+use serde::{Deserialize, Serialize};
+
+/// The update rule. `q` is what the second moment averages; see the reference for the formulas.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rule {
+    /// `b ← μ b + g`; `θ ← θ − η b`, or `θ − η (g + μ b)` with Nesterov (PyTorch's form, dampening 0).
+    Sgd {
+        /// μ in [0, 1).
+        momentum: f32,
+        /// Nesterov's look-ahead.
+        nesterov: bool,
+    },
+    /// `q = g²`
+    Adam {
+        /// β₁ in [0, 1)
+        beta1: f32,
+        /// β₂ in [0, 1)
+        beta2: f32,
+        /// ε > 0
+        eps: f32,
+    },
+    /// `q = h²`, h from [`Mode::HesScale`] (or another curvature mode of the caller's choice).
+    AdaHesScale {
+        /// β₁ in [0, 1)
+        beta1: f32,
+        /// β₂ in [0, 1)
+        beta2: f32,
+        /// ε > 0
+        eps: f32,
+    },
+    /// `q = h²`, h from [`Mode::HesScaleGn`].
+    AdaHesScaleGn {
+        /// β₁ in [0, 1)
+        beta1: f32,
+        /// β₂ in [0, 1)
+        beta2: f32,
+        /// ε > 0
+        eps: f32,
+    },
+}
+
+/// A rule with its learning rate η and decoupled weight decay λ (`θ ← θ − η λ θ` before the update, AdamW's form).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Optimizer {
+    /// The update rule.
+    pub rule: Rule,
+    /// η, finite and not negative.
+    pub learning_rate: f32,
+    /// λ, finite and not negative.
+    #[serde(default)]
+    pub weight_decay: f32,
+}
+
+impl Optimizer {
+    /// Plain SGD.
+    #[must_use]
+    pub fn sgd(learning_rate: f32) -> Optimizer {
+        Rule::Sgd { momentum: 0.0, nesterov: false }.at(learning_rate)
+    }
+
+    /// Adam with β = (0.9, 0.999), ε = 1e-8.
+    #[must_use]
+    pub fn adam(learning_rate: f32) -> Optimizer {
+        Rule::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 }.at(learning_rate)
+    }
+
+    /// AdaHesScale with β = (0.9, 0.999), ε = 1e-8.
+    #[must_use]
+    pub fn ada_hesscale(learning_rate: f32) -> Optimizer {
+        Rule::AdaHesScale { beta1: 0.9, beta2: 0.999, eps: 1e-8 }.at(learning_rate)
+    }
+
+    /// AdaHesScaleGN with β = (0.9, 0.999), ε = 1e-8.
+    #[must_use]
+    pub fn ada_hesscale_gn(learning_rate: f32) -> Optimizer {
+        Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.999, eps: 1e-8 }.at(learning_rate)
+    }
+
+    /// The same with weight decay λ.
+    #[must_use]
+    pub fn with_weight_decay(self, weight_decay: f32) -> Optimizer {
+        Optimizer { weight_decay, ..self }
+    }
+
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a learning rate, weight decay, momentum, β or ε outside its domain, NaN included.
+    pub fn validate(&self) -> Result<()> {
+        let check = |name, value: f32, ok: bool, needed| {
+            if ok {
+                Ok(())
+            } else {
+                Err(Error::Value { place: "optimizer".into(), name, value: f64::from(value), needed })
+            }
+        };
+        let not_negative = |x: f32| x.is_finite() && x >= 0.0;
+        let fraction = |x: f32| (0.0..1.0).contains(&x);
+        check("learning rate", self.learning_rate, not_negative(self.learning_rate), "finite and >= 0")?;
+        check("weight decay", self.weight_decay, not_negative(self.weight_decay), "finite and >= 0")?;
+        match self.rule {
+            Rule::Sgd { momentum, .. } => check("momentum", momentum, fraction(momentum), "in [0, 1)"),
+            Rule::Adam { beta1, beta2, eps }
+            | Rule::AdaHesScale { beta1, beta2, eps }
+            | Rule::AdaHesScaleGn { beta1, beta2, eps } => {
+                check("beta1", beta1, fraction(beta1), "in [0, 1)")?;
+                check("beta2", beta2, fraction(beta2), "in [0, 1)")?;
+                check("eps", eps, eps.is_finite() && eps > 0.0, "finite and > 0")
+            }
+        }
+    }
+}
+
+impl Rule {
+    /// This rule at a learning rate, without weight decay.
+    #[must_use]
+    pub fn at(self, learning_rate: f32) -> Optimizer {
+        Optimizer { rule: self, learning_rate, weight_decay: 0.0 }
+    }
+
+    /// The mode whose diagonal the rule reads: [`Mode::None`] where it reads none.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self {
+            Rule::Sgd { .. } | Rule::Adam { .. } => Mode::None,
+            Rule::AdaHesScale { .. } => Mode::HesScale,
+            Rule::AdaHesScaleGn { .. } => Mode::HesScaleGn,
+        }
+    }
+
+    /// `sgd`, `adam`, `adahesscale` or `adahesscale_gn`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Rule::Sgd { .. } => "sgd",
+            Rule::Adam { .. } => "adam",
+            Rule::AdaHesScale { .. } => "adahesscale",
+            Rule::AdaHesScaleGn { .. } => "adahesscale_gn",
+        }
+    }
+}

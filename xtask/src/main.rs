@@ -1,0 +1,32 @@
+//! The project's two commands: `cargo xtask demo` and `cargo xtask test`.
+//!
+//! There are no dependencies, so that this starts at once on a machine that has nothing but Rust. What xtask itself has
+//! to say goes to the standard error; the standard output belongs to the programs that it runs.
+
+mod cli;
+mod distro;
+mod setup;
+mod stage;
+mod vulkan;
+
+use std::process::ExitCode;
+
+use cli::Command;
+
+/// Exit status for a command line that makes no sense, as is usual on Unix.
+const USAGE_ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Help) => {
+            print!("{}", cli::USAGE);
+            ExitCode::SUCCESS
+        }
+        Ok(Command::Demo { args }) => stage::demo(args),
+        Ok(Command::Test) => stage::test(),
+        Err(message) => {
+            eprint!("xtask: {message}\n\n{}", cli::USAGE);
+            ExitCode::from(USAGE_ERROR)
+        }
+    }
+}

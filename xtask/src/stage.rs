@@ -1,0 +1,210 @@
+//! The commands as lists of stages, run in order until one fails, each timed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use crate::{cli, setup};
+
+/// One run of cargo.
+#[derive(Debug)]
+struct Stage {
+    name: &'static str,
+    args: &'static [&'static str],
+    env: &'static [(&'static str, &'static str)],
+}
+
+/// Everything that must hold, the quickest to fail first.
+const CHECKS: [Stage; 4] = [
+    Stage { name: "format", args: &["fmt", "--all", "--check"], env: &[] },
+    Stage {
+        name: "clippy",
+        args: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
+        env: &[],
+    },
+    Stage { name: "tests", args: &["test", "--workspace"], env: &[] },
+    Stage { name: "documentation", args: &["doc", "--no-deps"], env: &[("RUSTDOCFLAGS", "-D warnings")] },
+];
+
+/// `cargo xtask test`.
+pub(crate) fn test() -> ExitCode {
+    let begin = Instant::now();
+    let mut times = Vec::new();
+    let outcome = timed("set-up", &mut times, || {
+        setup::linker();
+        setup::components(&cargo())?;
+        setup::graphics()
+    })
+    .and_then(|()| CHECKS.iter().try_for_each(|stage| timed(stage.name, &mut times, || stage.run())));
+    eprintln!();
+    note(&summary(&times));
+    match outcome {
+        Ok(()) => {
+            note(&format!("every check passed in {}", seconds(begin.elapsed())));
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            note(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `cargo xtask demo`. Where there is no driver and none can be had, the example runs on the CPU.
+pub(crate) fn demo(mut args: Vec<OsString>) -> ExitCode {
+    setup::linker();
+    if let Err(message) = setup::graphics() {
+        note(&message);
+        let on_the_cpu = cli::on_the_cpu(args.clone());
+        if on_the_cpu != args {
+            note("no GPU to run on, real or emulated: training runs on the CPU reference (--cpu)");
+        }
+        args = on_the_cpu;
+    }
+    let status = in_the_repository(&["run", "--release", "--example", "digits", "--"]).args(args).status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        // The example has said what is wrong; its exit status is passed on.
+        Ok(status) => {
+            status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
+        Err(error) => {
+            note(&format!("cannot start cargo: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Stage {
+    fn run(&self) -> Result<(), String> {
+        let status = in_the_repository(self.args).envs(self.env.iter().copied()).status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("`{}` ended with {status}", self.command_line())),
+            Err(error) => Err(format!("cannot start `{}`: {error}", self.command_line())),
+        }
+    }
+
+    /// The command as a user would type it.
+    fn command_line(&self) -> String {
+        let env = self.env.iter().map(|(name, value)| format!("{name}=\"{value}\" "));
+        format!("{}cargo {}", env.collect::<String>(), self.args.join(" "))
+    }
+}
+
+/// A stage that has ended.
+type Timed = (&'static str, Duration);
+
+/// Runs one stage: announces it, keeps its time, and puts its name into the error.
+fn timed(
+    name: &'static str,
+    times: &mut Vec<Timed>,
+    work: impl FnOnce() -> Result<(), String>,
+) -> Result<(), String> {
+    eprintln!();
+    note(&format!("{name} ..."));
+    let begin = Instant::now();
+    let outcome = work();
+    let elapsed = begin.elapsed();
+    times.push((name, elapsed));
+    match outcome {
+        Ok(()) => {
+            note(&format!("{name}: done in {}", seconds(elapsed)));
+            Ok(())
+        }
+        Err(message) => Err(format!("FAILED at stage `{name}` after {}: {message}", seconds(elapsed))),
+    }
+}
+
+/// One line with the time of every stage that ran.
+fn summary(times: &[Timed]) -> String {
+    let parts: Vec<String> = times.iter().map(|(name, time)| format!("{name} {}", seconds(*time))).collect();
+    parts.join(", ")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+/// Prints a line that is plainly xtask's own.
+pub(crate) fn note(message: &str) {
+    eprintln!("xtask: {message}");
+}
+
+/// The cargo that runs us, or the one on the PATH.
+fn cargo() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn in_the_repository(args: &[&str]) -> Command {
+    let mut command = Command::new(cargo());
+    command.args(args).current_dir(repository());
+    command
+}
+
+/// The directory above xtask's: as cargo says at run time, so that a moved checkout works, or as it was when built.
+fn repository() -> PathBuf {
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checks_are_the_documented_commands() {
+        let lines: Vec<String> = CHECKS.iter().map(Stage::command_line).collect();
+        let expected = [
+            "cargo fmt --all --check",
+            "cargo clippy --workspace --all-targets -- -D warnings",
+            "cargo test --workspace",
+            "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_failure_names_its_stage_and_keeps_its_time() {
+        let mut times = Vec::new();
+        assert_eq!(timed("good", &mut times, || Ok(())), Ok(()));
+        let message = timed("bad", &mut times, || Err("it broke".into())).unwrap_err();
+        assert!(message.contains("stage `bad`") && message.ends_with("it broke"), "{message}");
+        assert_eq!(times.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["good", "bad"]);
+    }
+
+    #[test]
+    fn nothing_runs_after_a_failure() {
+        let mut ran = Vec::new();
+        let mut times = Vec::new();
+        let outcome = ["a", "b", "c"].into_iter().try_for_each(|name| {
+            timed(name, &mut times, || {
+                ran.push(name);
+                if name == "b" { Err("no".into()) } else { Ok(()) }
+            })
+        });
+        assert!(outcome.is_err());
+        assert_eq!(ran, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_failed_program_is_an_error() {
+        let stage = Stage { name: "none", args: &["no-such-subcommand-of-cargo"], env: &[] };
+        let message = stage.run().unwrap_err();
+        assert!(message.contains("`cargo no-such-subcommand-of-cargo` ended with"), "{message}");
+    }
+
+    #[test]
+    fn the_repository_is_the_workspace() {
+        let manifest = std::fs::read_to_string(repository().join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("[workspace]"));
+    }
+
+    #[test]
+    fn times_are_summed_up_in_one_line() {
+        let times = [("format", Duration::from_millis(1234)), ("tests", Duration::from_secs(61))];
+        assert_eq!(summary(&times), "format 1.2 s, tests 61.0 s");
+    }
+}
