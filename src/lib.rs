@@ -1,7 +1,18 @@
 //! Fused forward, gradient and Hessian-diagonal backward passes (HesScale) in portable WGSL compute kernels.
 
 mod error;
+mod gpu;
+mod kernel;
 pub mod model;
+mod plan;
+mod record;
+pub mod reference;
+pub mod train;
 
 pub use error::{Error, Result};
+pub use gpu::{Context, ContextOptions, Request, Tensor};
+pub use kernel::DeviceClass;
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
+pub use plan::{At, Plan, PlanOptions, State, StateBuffers};
+pub use record::Pass;
+pub use wgpu;

@@ -16,13 +16,13 @@ pub enum Activation {
     LeakyRelu {
         /// Slope of the negative branch (0.01 unless given).
         #[serde(default = "leaky_slope")]
-        alpha: f32,
+        alpha: f64,
     },
     /// `a` where positive, else `alpha (e^a − 1)`
     Elu {
         /// Scale of the negative branch (1 unless given).
         #[serde(default = "one")]
-        alpha: f32,
+        alpha: f64,
     },
     /// `λ a` where positive, else `λ α (e^a − 1)` (Klambauer et al., 2017)
     Selu,
@@ -46,11 +46,11 @@ pub enum Activation {
     Exp,
 }
 
-fn leaky_slope() -> f32 {
+fn leaky_slope() -> f64 {
     0.01
 }
 
-fn one() -> f32 {
+fn one() -> f64 {
     1.0
 }
 
@@ -96,7 +96,7 @@ impl Activation {
 
     /// `alpha`, for the two activations that have one.
     #[must_use]
-    pub fn alpha(self) -> Option<f32> {
+    pub fn alpha(self) -> Option<f64> {
         match self {
             Activation::LeakyRelu { alpha } | Activation::Elu { alpha } => Some(alpha),
             _ => None,

@@ -115,6 +115,15 @@ impl Loss {
         }
     }
 
+    /// Class weights, where there are any.
+    #[must_use]
+    pub fn class_weights(&self) -> Option<&[f32]> {
+        match self {
+            Loss::SoftmaxCrossEntropy { class_weights, .. } => class_weights.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Number of target elements per sample for `outputs` logits: 1 class index, `outputs` numbers, or half as many
     /// for a Gaussian.
     #[must_use]

@@ -69,12 +69,9 @@ impl Layer {
                 Ok(vec![outputs])
             }
             Layer::Act(activation) => match activation.alpha() {
-                Some(alpha) if !alpha.is_finite() => Err(Error::Value {
-                    place: name.into(),
-                    name: "alpha",
-                    value: f64::from(alpha),
-                    needed: "finite",
-                }),
+                Some(alpha) if !(alpha as f32).is_finite() => {
+                    Err(Error::Value { place: name.into(), name: "alpha", value: alpha, needed: "finite" })
+                }
                 _ => Ok(input.to_vec()),
             },
             Layer::Flatten => Ok(vec![input.iter().product()]),

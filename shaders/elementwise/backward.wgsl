@@ -1,0 +1,45 @@
+// A signal through an activation, from its output to its input; one element an invocation:
+//
+//     g' = f' g      h' = f'² h + f'' g  (without the f'' term: Gauss-Newton)      u' = f' u      d' = h' + Σ u'²
+//
+// Planes: 0 g; 1 d; with RANK > 0: 2 h, 3 … u. Without u, d is h.
+
+struct ElementwiseParams {
+    n: u32,
+    grid_x: u32,
+    plane_in: u32,
+    plane_out: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: ElementwiseParams;
+@group(0) @binding(1) var<storage, read> above: array<f32>;
+@group(0) @binding(2) var<storage, read> a: array<f32>;
+@group(0) @binding(3) var<storage, read_write> below: array<f32>;
+
+const H: u32 = select(1u, 2u, RANK > 0u);
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        let derivatives = act_d(a[i]);
+        let g = above[i];
+        below[i] = derivatives.x * g;
+        if HAS_DIAGONAL {
+            var h = derivatives.x * derivatives.x * above[H * p.plane_in + i];
+            if F2_TERM {
+                h += derivatives.y * g;
+            }
+            var d = h;
+            for (var j = 0u; j < RANK; j++) {
+                let u = derivatives.x * above[(3u + j) * p.plane_in + i];
+                d += u * u;
+                below[(3u + j) * p.plane_out + i] = u;
+            }
+            below[p.plane_out + i] = d;
+            if RANK > 0u {
+                below[2u * p.plane_out + i] = h;
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+// The bias of the forward pass.
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+
+fn bias4(column: u32) -> vec4<f32> {
+    let last = g.n - 1u;
+    return vec4<f32>(
+        bias[min(column, last)],
+        bias[min(column + 1u, last)],
+        bias[min(column + 2u, last)],
+        bias[min(column + 3u, last)],
+    );
+}

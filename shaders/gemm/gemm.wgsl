@@ -1,0 +1,60 @@
+// The one product behind every pass:
+//
+//     acc[m, n] = Σ_k through(A[m, k], B[k, n])
+//
+// A carries P numbers per element (g | g, h | g, h, u …), B one. `through` is the rule of a linear map: number 1 (h)
+// is multiplied by B², every other by B. With P = 1 this is plain backprop, or a plain product.
+//
+// Tile: an invocation owns TM rows and V vec4 columns, a workgroup WY × WX of those side by side; columns of one
+// invocation stand WX vec4s apart, so that neighbours read neighbouring memory. K advances by KS, summed in order k = 0,
+// 1, 2 … whatever the tile: the gradient has the same bits in every mode.
+//
+// Plugs: load_a (a_k | a_m) over a4 (a_vec4 | a_scalar), load_b (b_k | b_n) over b4 (b_vec4 | b_scalar), store and side
+// (forward | signal | parameters) over put (out_vec4 | out_scalar).
+// Grid: g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
+
+struct Gemm {
+    m: u32,
+    n: u32,
+    k: u32,
+    tiles_n: u32, // tiles along n
+    tiles: u32, // tiles in all
+    grid_x: u32,
+    a_plane: u32, // distance between the planes of A, in elements
+    c_plane: u32, // the same for a signal that is written
+    bias: u32, // where the bias starts, counted from the weight
+    scale: f32, // of what is stored
+}
+
+@group(0) @binding(0) var<uniform> g: Gemm;
+
+alias Rows = array<f32, TM>;
+alias Columns = array<vec4<f32>, V>;
+alias Tile = array<array<Columns, TM>, P>;
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let tile = group.y * g.grid_x + group.x;
+    if tile >= g.tiles {
+        side(tile - g.tiles, lane);
+        return;
+    }
+    let m0 = (tile / g.tiles_n * WY + lane.y) * TM;
+    let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
+    var acc: Tile;
+    for (var k = 0u; k < g.k; k += KS) {
+        var b = load_b(k, n0);
+        for (var p = 0u; p < P; p++) {
+            var a = load_a(p, m0, k);
+            for (var i = 0u; i < TM; i++) {
+                for (var j = 0u; j < V; j++) {
+                    for (var s = 0u; s < KS; s++) {
+                        let through = select(b[s][j], b[s][j] * b[s][j], p == 1u);
+                        acc[p][i][j] = fma(vec4<f32>(a[s][i]), through, acc[p][i][j]);
+                    }
+                }
+            }
+        }
+    }
+    store(m0, n0, &acc);
+}

@@ -1,0 +1,54 @@
+// Use of the product: a signal goes down through a dense layer and the activation below it.
+//
+//     g' = f' Σ_k g[m, k] W[k, n]
+//     h' = f'² Σ_k h[m, k] W[k, n]² + f'' Σ_k g[m, k] W[k, n]         (without the f'' term: Gauss-Newton)
+//     u' = f' Σ_k u[m, k] W[k, n]
+//
+// A is the signal above [batch, out], B is W [out, in]. Planes of a signal: 0 g; 1 the diagonal d = h + Σ u²; and where
+// there are u (P > 2): 2 h, 3 … u. Without u, d is h.
+
+const H: u32 = min(1u, P - 1u);
+
+fn a_base(p: u32) -> u32 {
+    return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
+}
+
+fn store(m0: u32, n0: u32, acc: ptr<function, Tile>) {
+    for (var i = 0u; i < TM; i++) {
+        let m = m0 + i;
+        for (var j = 0u; j < V; j++) {
+            let n = n0 + j * WX * 4u;
+            if m < g.m && n < g.n {
+                let index = m * g.n + n;
+                let valid = g.n - n;
+                let a = below4(index);
+                let x = act_d(a.x);
+                let y = act_d(a.y);
+                let z = act_d(a.z);
+                let w = act_d(a.w);
+                let f1 = vec4<f32>(x.x, y.x, z.x, w.x);
+                let f2 = vec4<f32>(x.y, y.y, z.y, w.y);
+                let at_output = (*acc)[0][i][j];
+                put(index, f1 * at_output, valid);
+                if P > 1u {
+                    var h = f1 * f1 * (*acc)[H][i][j];
+                    if F2_TERM {
+                        h += f2 * at_output;
+                    }
+                    var d = h;
+                    for (var p = 2u; p < P; p++) {
+                        let u = f1 * (*acc)[p][i][j];
+                        d += u * u;
+                        put((p + 1u) * g.c_plane + index, u, valid);
+                    }
+                    put(g.c_plane + index, d, valid);
+                    if P > 2u {
+                        put(2u * g.c_plane + index, h, valid);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn side(group: u32, lane: vec3<u32>) {}

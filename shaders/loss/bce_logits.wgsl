@@ -1,0 +1,10 @@
+// l = (1 - t) softplus(z) + t softplus(-z),  l' = (1 - t) σ(z) - t σ(-z),  l'' = σ(z) σ(-z)
+// Written so that a confident right answer does not cancel.
+const HEADS: u32 = 1u;
+
+fn term(z: f32, unused: f32, t: f32) -> Term {
+    let s = hs_sigmoid_pair(z);
+    let other = 1.0 - t;
+    let value = other * hs_softplus(z) + t * hs_softplus(-z);
+    return Term(value, vec2<f32>(other * s.x - t * s.y, 0.0), vec2<f32>(s.x * s.y, 0.0));
+}

@@ -1,0 +1,28 @@
+// total = Σ values[0 .. n], by one workgroup of LANES, in a fixed order: runs of 64 first, so that rounding errors stay few.
+
+struct ReduceParams {
+    n: u32,
+    unused0: u32,
+    unused1: u32,
+    unused2: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: ReduceParams;
+@group(0) @binding(1) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read_write> total: array<f32>;
+
+@compute @workgroup_size(LANES, ROWS)
+fn main(@builtin(local_invocation_id) lane: vec3<u32>) {
+    var sum = 0.0;
+    for (var start = lane.x * 64u; start < p.n; start += LANES * 64u) {
+        var run = 0.0;
+        for (var i = start; i < min(start + 64u, p.n); i++) {
+            run += values[i];
+        }
+        sum += run;
+    }
+    sum = row_sum(sum, lane);
+    if lane.x == 0u {
+        total[0] = sum;
+    }
+}

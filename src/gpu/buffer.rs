@@ -1,0 +1,219 @@
+//! Buffers, and the way of their numbers to the host and back.
+
+use super::context::Context;
+use super::pipeline::Resource;
+use crate::{Error, Result};
+use std::ops::Range;
+
+/// A run of numbers in a buffer: what can be read back, copied, or bound by the host.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    name: String,
+    buffer: wgpu::Buffer,
+    /// In elements.
+    offset: usize,
+    shape: Vec<usize>,
+}
+
+impl Tensor {
+    pub(crate) fn new(name: impl Into<String>, buffer: &wgpu::Buffer, offset: usize, shape: &[usize]) -> Tensor {
+        Tensor { name: name.into(), buffer: buffer.clone(), offset, shape: shape.to_vec() }
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The buffer it lies in.
+    #[must_use]
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Its shape, row-major.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of elements.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty)] // never empty: sizes are validated
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Its bytes within the buffer.
+    #[must_use]
+    pub fn bytes(&self) -> Range<u64> {
+        4 * self.offset as u64..4 * (self.offset + self.len()) as u64
+    }
+
+    /// The range as it is bound: up to the next multiple of 16 bytes, where vec4s end.
+    pub(crate) fn resource(&self) -> Resource {
+        let bytes = self.bytes();
+        let size = (bytes.end - bytes.start).next_multiple_of(16).min(self.buffer.size() - bytes.start);
+        Resource { buffer: self.buffer.clone(), offset: bytes.start, size }
+    }
+}
+
+impl Context {
+    /// A buffer for `elements` numbers, zeros at first, that shaders write and the host copies from and to. It is
+    /// rounded up to 256 bytes.
+    pub(crate) fn storage(&self, name: &str, elements: usize) -> Result<wgpu::Buffer> {
+        let size = (4 * elements as u64).next_multiple_of(256);
+        let limits = [
+            ("max_storage_buffer_binding_size", self.inner.limits.max_storage_buffer_binding_size),
+            ("max_buffer_size", self.inner.limits.max_buffer_size),
+        ];
+        for (limit, available) in limits {
+            if size > available {
+                return Err(Error::Limit { place: name.into(), limit, needed: size, available });
+            }
+        }
+        self.guarded(|| {
+            self.inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(name),
+                size,
+                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })
+    }
+
+    /// A uniform written once, here.
+    pub(super) fn uniform(&self, bytes: &[u8]) -> wgpu::Buffer {
+        let size = (bytes.len() as u64).next_multiple_of(16);
+        let buffer = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("hesscale uniform"),
+            size,
+            usage: wgpu::BufferUsages::UNIFORM,
+            mapped_at_creation: true,
+        });
+        if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
+            view.slice(..bytes.len()).copy_from_slice(bytes);
+        }
+        buffer.unmap();
+        buffer
+    }
+
+    /// Writes numbers into a tensor; they arrive before the commands of the next submission.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::NotFinite`] where checking is on.
+    pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
+        if values.len() != tensor.len() {
+            return Err(Error::Length { tensor: tensor.name.clone(), got: values.len(), needed: tensor.len() });
+        }
+        if self.is_checked() {
+            if let Some((index, value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+                return Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value });
+            }
+        }
+        self.write_bytes(tensor, bytemuck::cast_slice(values))
+    }
+
+    pub(crate) fn write_bytes(&self, tensor: &Tensor, bytes: &[u8]) -> Result<()> {
+        self.guarded(|| self.inner.queue.write_buffer(&tensor.buffer, tensor.bytes().start, bytes))
+    }
+
+    /// Reads tensors back, in one submission of their copies. The future drives the device itself: it polls without
+    /// blocking each time it is polled, so that it may be awaited in a frame loop.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub async fn read_all(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
+        let (staging, mut mapped) = self.start_read(tensors)?;
+        let done = std::future::poll_fn(|task| {
+            let polled = self.inner.device.poll(wgpu::PollType::Poll);
+            match (mapped.try_recv(), polled) {
+                (Ok(Some(result)), _) => std::task::Poll::Ready(result.map_err(|e| e.to_string())),
+                (Err(_), _) => std::task::Poll::Ready(Err("the read-back was dropped".into())),
+                (Ok(None), Err(error)) => std::task::Poll::Ready(Err(error.to_string())),
+                (Ok(None), Ok(_)) => {
+                    std::thread::yield_now();
+                    task.waker().wake_by_ref();
+                    std::task::Poll::Pending
+                }
+            }
+        });
+        done.await.map_err(Error::Device)?;
+        self.finish_read(&staging, tensors)
+    }
+
+    /// Reads one tensor back: see [`Context::read_all`].
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub async fn read(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        Ok(self.read_all(&[tensor]).await?.swap_remove(0))
+    }
+
+    /// Reads tensors back and blocks until they are here. Not on the web, where nothing may block.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn read_blocking(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
+        let (staging, mut mapped) = self.start_read(tensors)?;
+        self.wait()?;
+        match mapped.try_recv() {
+            Ok(Some(Ok(()))) => self.finish_read(&staging, tensors),
+            Ok(Some(Err(error))) => Err(Error::Device(error.to_string())),
+            Ok(None) | Err(_) => Err(Error::Device("the read-back did not arrive".into())),
+        }
+    }
+
+    /// Blocks until all submitted work is done.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn wait(&self) -> Result<()> {
+        self.inner.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Device(e.to_string()))?;
+        self.health()
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn start_read(
+        &self,
+        tensors: &[&Tensor],
+    ) -> Result<(wgpu::Buffer, futures::channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>)>
+    {
+        let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
+        let (sender, receiver) = futures::channel::oneshot::channel();
+        let staging = self.guarded(|| {
+            let staging = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("hesscale read-back"),
+                size,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            });
+            let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut at = 0;
+            for tensor in tensors {
+                let bytes = tensor.bytes();
+                encoder.copy_buffer_to_buffer(&tensor.buffer, bytes.start, &staging, at, bytes.end - bytes.start);
+                at += bytes.end - bytes.start;
+            }
+            self.inner.queue.submit([encoder.finish()]);
+            // A receiver that is gone wants no answer.
+            staging.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
+            staging
+        })?;
+        Ok((staging, receiver))
+    }
+
+    fn finish_read(&self, staging: &wgpu::Buffer, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
+        self.health()?;
+        let view = staging.get_mapped_range(..).map_err(|e| Error::Device(e.to_string()))?;
+        let mut rest: &[u8] = &view;
+        let mut values = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let (bytes, tail) = rest.split_at(4 * tensor.len());
+            values.push(bytemuck::pod_collect_to_vec(bytes));
+            rest = tail;
+        }
+        Ok(values)
+    }
+}

@@ -1,0 +1,206 @@
+//! A device and its queue, ours or the host's, and what the crate keeps beside them.
+
+use super::pipeline::Pipelines;
+use crate::kernel::DeviceClass;
+use crate::{Error, Result};
+use futures::FutureExt as _;
+use std::sync::{Arc, Mutex};
+
+/// How a context behaves; the same for a device of the crate's own and for a host's.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ContextOptions {
+    /// Keep wgpu's run-time checks (array bounds, loop bounds) in the shaders, and refuse NaN and infinity in data that
+    /// is written through the crate. Off by default: every index comes from a plan that was validated.
+    pub checked: bool,
+    /// Tile shapes for this class of device, instead of the one the adapter reports.
+    pub class: Option<DeviceClass>,
+}
+
+/// Which adapter is wanted, for a context of the crate's own.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Request {
+    /// Part of the adapter's name, driver or backend (`llvmpipe`, `vulkan`, `gl`), in any case. The first match is taken.
+    /// `None`: what wgpu holds for the best.
+    pub adapter: Option<String>,
+    /// The device gets those of these features that the adapter has.
+    pub features: wgpu::Features,
+    /// Context behaviour.
+    pub options: ContextOptions,
+}
+
+/// A device with its queue and the crate's pipelines on it. Cheap to clone; dropping the last clone frees everything.
+#[derive(Clone)]
+pub struct Context {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) pipelines: Pipelines,
+    pub(super) limits: wgpu::Limits,
+    options: ContextOptions,
+    info: wgpu::AdapterInfo,
+    /// What wgpu reported outside any call that could have returned it; only for a device of our own.
+    fault: Arc<Mutex<Option<String>>>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("adapter", &self.describe()).field("class", &self.class()).finish()
+    }
+}
+
+impl Context {
+    /// Makes a device on the best adapter, with default limits and no features.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] or [`Error::Device`].
+    pub async fn request() -> Result<Context> {
+        Context::request_with(&Request::default()).await
+    }
+
+    /// Makes a device as asked for. Limits are wgpu's defaults; only the sizes of buffers and bindings are raised to what
+    /// the adapter has, so that large models fit.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] or [`Error::Device`].
+    pub async fn request_with(request: &Request) -> Result<Context> {
+        let instance = instance();
+        let adapter = match &request.adapter {
+            None => instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.map_err(|e| e.to_string()),
+            Some(wanted) => {
+                let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+                let known: Vec<String> = adapters.iter().map(|a| describe(&a.get_info())).collect();
+                let wanted_lower = wanted.to_lowercase();
+                known
+                    .iter()
+                    .position(|name| name.to_lowercase().contains(&wanted_lower))
+                    .map(|index| adapters[index].clone())
+                    .ok_or_else(|| format!("`{wanted}` among: {}", if known.is_empty() { "none".into() } else { known.join("; ") }))
+            }
+        };
+        let adapter = adapter.map_err(|wanted| Error::NoAdapter { wanted })?;
+        let has = adapter.limits();
+        let mut limits = wgpu::Limits::defaults().or_worse_values_from(&has);
+        limits.max_buffer_size = has.max_buffer_size;
+        limits.max_storage_buffer_binding_size = has.max_storage_buffer_binding_size;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("hesscale"),
+            required_limits: limits,
+            required_features: request.features & adapter.features(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| Error::Device(e.to_string()))?;
+        let context = Context::from_device(&device, &queue, request.options.clone());
+        // Our own device must not panic; a host's keeps the host's handlers.
+        let note = |fault: &Arc<Mutex<Option<String>>>| {
+            let fault = Arc::clone(fault);
+            move |what: String| {
+                fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(what);
+            }
+        };
+        let (on_error, on_lost) = (note(&context.inner.fault), note(&context.inner.fault));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+        device.set_device_lost_callback(move |reason, text| {
+            if reason != wgpu::DeviceLostReason::Destroyed || !text.is_empty() {
+                on_lost(format!("lost ({reason:?}): {text}"));
+            }
+        });
+        Ok(context)
+    }
+
+    /// Uses the host's device and queue. Nothing about them is changed.
+    #[must_use]
+    pub fn from_device(device: &wgpu::Device, queue: &wgpu::Queue, options: ContextOptions) -> Context {
+        let inner = Inner {
+            device: device.clone(),
+            queue: queue.clone(),
+            pipelines: Pipelines::default(),
+            limits: device.limits(),
+            options,
+            info: device.adapter_info(),
+            fault: Arc::default(),
+        };
+        Context { inner: Arc::new(inner) }
+    }
+
+    /// Every adapter of this machine, as [`Request::adapter`] is matched against.
+    pub async fn adapters() -> Vec<String> {
+        let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
+        adapters.iter().map(|adapter| describe(&adapter.get_info())).collect()
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    /// The queue.
+    #[must_use]
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// Name, backend and driver of the adapter in one line.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        describe(&self.inner.info)
+    }
+
+    /// What tile shapes are chosen for.
+    #[must_use]
+    pub fn class(&self) -> DeviceClass {
+        self.inner.options.class.unwrap_or(match self.inner.info.device_type {
+            wgpu::DeviceType::Cpu => DeviceClass::Software,
+            wgpu::DeviceType::IntegratedGpu => DeviceClass::Integrated,
+            _ => DeviceClass::Discrete,
+        })
+    }
+
+    /// Whether run-time checks are on: see [`ContextOptions::checked`].
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.inner.options.checked
+    }
+
+    /// Whether two handles are the same context.
+    #[must_use]
+    pub fn is(&self, other: &Context) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    /// An error that wgpu reported outside any call of ours, or the loss of the device. Only known for a device that the
+    /// crate made itself: a host has its own handlers.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn health(&self) -> Result<()> {
+        match &*self.inner.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some(fault) => Err(Error::Device(fault.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `make` and turns what wgpu has against it into an [`Error::Device`].
+    pub(crate) fn guarded<T>(&self, make: impl FnOnce() -> T) -> Result<T> {
+        let filters = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal];
+        let scopes: Vec<_> = filters.into_iter().map(|filter| self.inner.device.push_error_scope(filter)).collect();
+        let made = make();
+        // Native answers at once. A browser answers later, when the error shows up as a lost device.
+        let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| scope.pop().now_or_never().flatten()).collect();
+        match errors.first() {
+            Some(error) => Err(Error::Device(error.to_string())),
+            None => Ok(made),
+        }
+    }
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
+}
+
+fn describe(info: &wgpu::AdapterInfo) -> String {
+    format!("{} [{:?}, {} {}]", info.name, info.backend, info.driver, info.driver_info)
+}

@@ -1,0 +1,9 @@
+//! The device: context, buffers, pipelines, read-back.
+
+mod buffer;
+mod context;
+mod pipeline;
+
+pub use buffer::Tensor;
+pub use context::{Context, ContextOptions, Request};
+pub(crate) use pipeline::{Dispatch, Resource};

@@ -1,0 +1,165 @@
+//! Shader text to pipeline, once per context; and a dispatch ready to be recorded.
+
+use super::context::Context;
+use crate::Result;
+use crate::kernel::{Binding, Kernel};
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Pipelines by their shader's text, bind group layouts by their bindings. Bounded by the permutations that the host's
+/// models need.
+#[derive(Default)]
+pub(super) struct Pipelines {
+    pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
+    layouts: Mutex<HashMap<Vec<Binding>, wgpu::BindGroupLayout>>,
+}
+
+/// A buffer range that a kernel reads or writes, in bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Resource {
+    pub buffer: wgpu::Buffer,
+    pub offset: u64,
+    pub size: u64,
+}
+
+/// A pipeline with its bind group and grid: all that recording needs.
+#[derive(Debug, Clone)]
+pub(crate) struct Dispatch {
+    pub label: String,
+    pub flops: u64,
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    grid: (u32, u32),
+}
+
+impl Dispatch {
+    pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(self.grid.0, self.grid.1, 1);
+    }
+}
+
+/// A grid of `groups` workgroups as rows no longer than the device allows: all but the last row are full.
+fn fold(groups: u32, longest: u32) -> (u32, u32) {
+    let rows = groups.div_ceil(longest).max(1);
+    (groups.div_ceil(rows).max(1), rows)
+}
+
+impl Context {
+    fn layout(&self, bindings: &[Binding]) -> wgpu::BindGroupLayout {
+        let mut layouts = self.inner.pipelines.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(layout) = layouts.get(bindings) {
+            return layout.clone();
+        }
+        let entries: Vec<_> = (0..)
+            .zip(bindings)
+            .map(|(binding, kind)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match kind {
+                        Binding::Uniform => wgpu::BufferBindingType::Uniform,
+                        Binding::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Binding::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some("hesscale"), entries: &entries };
+        let layout = self.inner.device.create_bind_group_layout(&descriptor);
+        layouts.insert(bindings.to_vec(), layout.clone());
+        layout
+    }
+
+    fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline> {
+        let source = kernel.source();
+        if let Some(pipeline) =
+            self.inner.pipelines.pipelines.lock().unwrap_or_else(PoisonError::into_inner).get(&source)
+        {
+            return Ok(pipeline.clone());
+        }
+        let layout = self.layout(&kernel.bindings());
+        let label = kernel.label();
+        let device = &self.inner.device;
+        let pipeline = self.guarded(|| {
+            let descriptor = wgpu::ShaderModuleDescriptor {
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(source.as_str().into()),
+            };
+            let module = if self.is_checked() {
+                device.create_shader_module(descriptor)
+            } else {
+                // SAFETY: the shaders are the crate's own. Every index and loop bound in them follows from the uniform and
+                // the sizes of the bindings, which the plan takes from one validated model; tests run them checked too.
+                unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+            };
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some("hesscale"),
+                bind_group_layouts: &[Some(&layout)],
+                ..Default::default()
+            });
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: None,
+            })
+        })?;
+        let mut pipelines = self.inner.pipelines.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        pipelines.insert(source, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// Makes a kernel ready to be recorded. `resources` follow the kernel's bindings after its uniform.
+    pub(crate) fn dispatch(&self, kernel: &Kernel, resources: &[Resource]) -> Result<Dispatch> {
+        let grid = fold(kernel.groups(), self.inner.limits.max_compute_workgroups_per_dimension);
+        let pipeline = self.pipeline(kernel)?;
+        let layout = self.layout(&kernel.bindings());
+        let bind_group = self.guarded(|| {
+            let uniform = kernel.uniform(grid.0).map(|bytes| self.uniform(&bytes));
+            let uniform = uniform.iter().map(wgpu::Buffer::as_entire_buffer_binding);
+            let buffers = uniform.chain(resources.iter().map(|r| wgpu::BufferBinding {
+                buffer: &r.buffer,
+                offset: r.offset,
+                size: std::num::NonZeroU64::new(r.size),
+            }));
+            let entries: Vec<_> = (0..)
+                .zip(buffers)
+                .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                    binding,
+                    resource: wgpu::BindingResource::Buffer(buffer),
+                })
+                .collect();
+            self.inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("hesscale"),
+                layout: &layout,
+                entries: &entries,
+            })
+        })?;
+        Ok(Dispatch { label: kernel.label(), flops: kernel.flops(), pipeline, bind_group, grid })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn grids_fold_into_rows_within_the_limit() {
+        assert_eq!(fold(1, 65_535), (1, 1));
+        assert_eq!(fold(65_535, 65_535), (65_535, 1));
+        let (x, y) = fold(65_536, 65_535);
+        assert!(x <= 65_535 && y == 2 && x * y >= 65_536);
+        let (x, y) = fold(10_000_000, 65_535);
+        assert!(x <= 65_535 && u64::from(x) * u64::from(y) >= 10_000_000 && x * (y - 1) < 10_000_000);
+    }
+}

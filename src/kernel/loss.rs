@@ -1,0 +1,131 @@
+//! The loss at the logits, and its sum over the batch.
+
+use super::DeviceClass;
+use super::source::{self, Header};
+use super::{Binding, Binding::*};
+use crate::model::{ClassTargets, Loss, Mode, Variance};
+
+/// Value, g, h and u of one loss: `shaders/loss/`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LossKernel {
+    loss: Loss,
+    mode: Mode,
+    batch: u32,
+    outputs: u32,
+    plane: u32,
+    lanes: u32,
+    rows: u32,
+}
+
+/// The uniform of the loss kernels.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(crate) struct LossUniform {
+    batch: u32,
+    outputs: u32,
+    grid_x: u32,
+    plane_stride: u32,
+    factor: f32,
+    smoothing: f32,
+    ignore: u32,
+    has_ignore: u32,
+}
+
+impl LossKernel {
+    pub(crate) fn new(class: DeviceClass, loss: Loss, mode: Mode, batch: u32, outputs: u32, plane: u32) -> LossKernel {
+        // One invocation a sample while that keeps the loop short; a whole workgroup a sample for many outputs.
+        let invocations = if class == DeviceClass::Software { 8 } else { 64 };
+        let lanes = if outputs <= 64 { 1 } else { invocations };
+        LossKernel { loss, mode, batch, outputs, plane, lanes, rows: invocations / lanes }
+    }
+
+    pub(crate) fn label(&self) -> String {
+        let name = match &self.loss {
+            Loss::SoftmaxCrossEntropy { .. } => "cross-entropy",
+            Loss::Mse { .. } => "mse",
+            Loss::BceWithLogits { .. } => "bce with logits",
+            Loss::GaussianNll { .. } => "gaussian nll",
+        };
+        format!("loss {name} {} {}x{}", self.mode.name(), self.batch, self.outputs)
+    }
+
+    fn weighted(&self) -> bool {
+        self.loss.class_weights().is_some()
+    }
+
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Read, Read, Write, Write];
+        if self.weighted() {
+            bindings.push(Read);
+        }
+        bindings
+    }
+
+    pub(crate) fn source(&self) -> String {
+        let mut header = Header::default();
+        header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
+        header.number("LANES", self.lanes).number("ROWS", self.rows);
+        let mut files = vec!["lib/math", "lib/rows"];
+        match &self.loss {
+            Loss::SoftmaxCrossEntropy { targets, .. } => {
+                header.flag("BL89", self.mode == Mode::Bl89).flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
+                let weights = if self.weighted() { "loss/weights" } else { "loss/no_weights" };
+                files.extend(["loss/cross_entropy", weights]);
+            }
+            elementwise => {
+                let plug = match elementwise {
+                    Loss::Mse { .. } => "loss/mse",
+                    Loss::GaussianNll { var: Variance::Log, .. } => "loss/gaussian_log",
+                    Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
+                    _ => "loss/bce_logits",
+                };
+                files.extend(["loss/elementwise", plug]);
+            }
+        }
+        source::compose(&header, &files)
+    }
+
+    pub(crate) fn groups(&self) -> u32 {
+        self.batch.div_ceil(self.rows)
+    }
+
+    pub(crate) fn uniform(&self, grid_x: u32) -> LossUniform {
+        let (smoothing, ignore) = match &self.loss {
+            Loss::SoftmaxCrossEntropy { label_smoothing, ignore_index, .. } => (*label_smoothing, *ignore_index),
+            _ => (0.0, None),
+        };
+        LossUniform {
+            batch: self.batch,
+            outputs: self.outputs,
+            grid_x,
+            plane_stride: self.plane,
+            factor: self.loss.factor(self.batch as usize, self.outputs as usize) as f32,
+            smoothing: smoothing as f32,
+            ignore: ignore.unwrap_or(0),
+            has_ignore: u32::from(ignore.is_some()),
+        }
+    }
+}
+
+/// The sum of `n` losses: `shaders/reduce.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reduce {
+    n: u32,
+    lanes: u32,
+}
+
+impl Reduce {
+    pub(crate) fn new(class: DeviceClass, n: u32) -> Reduce {
+        Reduce { n, lanes: if class == DeviceClass::Software { 8 } else { 256 } }
+    }
+
+    pub(crate) fn source(&self) -> String {
+        let mut header = Header::default();
+        header.number("LANES", self.lanes).number("ROWS", 1);
+        source::compose(&header, &["lib/rows", "reduce"])
+    }
+
+    pub(crate) fn uniform(&self) -> [u32; 4] {
+        [self.n, 0, 0, 0]
+    }
+}

@@ -1,0 +1,124 @@
+//! Kernels as data: a typed key gives WGSL text, bindings, grid and uniform. No wgpu type appears here.
+
+mod elementwise;
+mod gemm;
+mod loss;
+mod optimizer;
+mod source;
+#[cfg(test)]
+pub(crate) mod permutations;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub(crate) use elementwise::{Backward, Forward};
+pub(crate) use gemm::{Gemm, Use, planes};
+pub(crate) use loss::{LossKernel, Reduce};
+pub(crate) use optimizer::{Advance, Hyper, Update};
+pub use tile::DeviceClass;
+
+/// What stands at a binding, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Binding {
+    Uniform,
+    Read,
+    Write,
+}
+
+/// Every kernel of the crate.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kernel {
+    Gemm(Gemm, GemmPlaces),
+    Loss(LossKernel),
+    Reduce(Reduce),
+    Forward(Forward),
+    Backward(Backward),
+    Advance(Advance),
+    Update(Update),
+}
+
+/// Where a product finds its planes and its bias, in elements, and what its result is multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct GemmPlaces {
+    pub a_plane: u32,
+    pub c_plane: u32,
+    pub bias: u32,
+    pub scale: f32,
+}
+
+impl Kernel {
+    /// A name for tables, profilers and error messages.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Kernel::Gemm(k, _) => k.label(),
+            Kernel::Loss(k) => k.label(),
+            Kernel::Reduce(_) => "reduce loss".into(),
+            Kernel::Forward(k) => k.label(),
+            Kernel::Backward(k) => k.label(),
+            Kernel::Advance(_) => "optimizer advance".into(),
+            Kernel::Update(k) => k.label(),
+        }
+    }
+
+    /// The shader, whole.
+    pub(crate) fn source(&self) -> String {
+        match self {
+            Kernel::Gemm(k, _) => k.source(),
+            Kernel::Loss(k) => k.source(),
+            Kernel::Reduce(k) => k.source(),
+            Kernel::Forward(k) => k.source(),
+            Kernel::Backward(k) => k.source(),
+            Kernel::Advance(k) => k.source(),
+            Kernel::Update(k) => k.source(),
+        }
+    }
+
+    /// What is bound where.
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        match self {
+            Kernel::Gemm(k, _) => k.bindings(),
+            Kernel::Loss(k) => k.bindings(),
+            Kernel::Reduce(_) | Kernel::Forward(_) => vec![Binding::Uniform, Binding::Read, Binding::Write],
+            Kernel::Backward(_) => vec![Binding::Uniform, Binding::Read, Binding::Read, Binding::Write],
+            Kernel::Advance(k) => k.bindings(),
+            Kernel::Update(k) => k.bindings(),
+        }
+    }
+
+    /// Number of workgroups.
+    pub(crate) fn groups(&self) -> u32 {
+        match self {
+            Kernel::Gemm(k, _) => k.groups(),
+            Kernel::Loss(k) => k.groups(),
+            Kernel::Reduce(_) | Kernel::Advance(_) => 1,
+            Kernel::Forward(k) => k.groups(),
+            Kernel::Backward(k) => k.groups(),
+            Kernel::Update(k) => k.groups(),
+        }
+    }
+
+    /// The bytes of the uniform at binding 0, where there is one, for a grid folded into rows of `grid_x` workgroups.
+    pub(crate) fn uniform(&self, grid_x: u32) -> Option<Vec<u8>> {
+        Some(match self {
+            Kernel::Gemm(k, p) => bytes(&k.uniform(grid_x, p.a_plane, p.c_plane, p.bias, p.scale)),
+            Kernel::Loss(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Reduce(k) => bytes(&k.uniform()),
+            Kernel::Forward(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Backward(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Advance(_) => return None,
+            Kernel::Update(k) => bytes(&k.uniform(grid_x)),
+        })
+    }
+
+    /// Multiply-adds of the heavy part, counted twice; 0 for what only moves memory.
+    pub(crate) fn flops(&self) -> u64 {
+        match self {
+            Kernel::Gemm(k, _) => k.flops(),
+            _ => 0,
+        }
+    }
+}
+
+fn bytes<T: bytemuck::Pod>(value: &T) -> Vec<u8> {
+    bytemuck::bytes_of(value).to_vec()
+}

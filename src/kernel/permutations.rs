@@ -1,0 +1,89 @@
+//! The shipped permutations as data: every shader text that a model can lead to, but for the numbers in its header that
+//! tiles and sizes decide.
+
+use super::{Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Update, Use};
+use crate::model::{Activation, ClassTargets, Loss, Mode, Reduction, Rule, Variance};
+
+/// Sizes that lead to vec4s, and to single elements.
+const SIZES: [u32; 2] = [64, 33];
+
+const PLACES: GemmPlaces = GemmPlaces { a_plane: 4096, c_plane: 4096, bias: 4096, scale: 1.0 };
+
+/// Every loss, in every way it changes the shader.
+pub(crate) fn losses() -> Vec<Loss> {
+    let reduction = Reduction::Mean;
+    let mut losses = vec![
+        Loss::Mse { reduction },
+        Loss::BceWithLogits { reduction },
+        Loss::GaussianNll { reduction, var: Variance::Log },
+        Loss::GaussianNll { reduction, var: Variance::Softplus },
+    ];
+    for targets in [ClassTargets::ClassIndex, ClassTargets::Soft] {
+        for class_weights in [None, Some(vec![1.0; 64])] {
+            let (label_smoothing, ignore_index) = (0.1, Some(3));
+            losses.push(Loss::SoftmaxCrossEntropy {
+                targets,
+                reduction,
+                class_weights,
+                label_smoothing,
+                ignore_index,
+            });
+        }
+    }
+    losses
+}
+
+/// Every rule, in every way it changes the shader.
+pub(crate) fn rules() -> Vec<Rule> {
+    let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
+    vec![
+        Rule::Sgd { momentum: 0.9, nesterov: false },
+        Rule::Sgd { momentum: 0.9, nesterov: true },
+        Rule::Adam { beta1, beta2, eps },
+        Rule::AdaHesScale { beta1, beta2, eps },
+        Rule::AdaHesScaleGn { beta1, beta2, eps },
+    ]
+}
+
+/// All of them, for one class of device.
+pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    let flags = [false, true];
+    let mut gemm = |usage, n, k, m| kernels.push(Kernel::Gemm(Gemm::new(class, usage, m, n, k), PLACES));
+    for (n, k) in SIZES.into_iter().flat_map(|n| SIZES.map(|k| (n, k))) {
+        for activation in Activation::ALL {
+            for (bias, keep) in flags.into_iter().flat_map(|bias| flags.map(|keep| (bias, keep))) {
+                gemm(Use::Forward { activation, bias, keep }, n, k, 32);
+            }
+            for mode in Mode::ALL {
+                gemm(Use::Signal { mode, below: activation }, n, k, 32);
+            }
+        }
+        for (diagonal, bias) in flags.into_iter().flat_map(|diagonal| flags.map(|bias| (diagonal, bias))) {
+            for accumulate in flags {
+                gemm(Use::Parameters { diagonal, bias, accumulate }, n, 32, k);
+            }
+        }
+    }
+    for loss in losses() {
+        for mode in Mode::ALL {
+            for outputs in [64, 1000] {
+                kernels.push(Kernel::Loss(LossKernel::new(class, loss.clone(), mode, 32, outputs, 32_000)));
+            }
+        }
+    }
+    kernels.push(Kernel::Reduce(Reduce::new(class, 100)));
+    for activation in Activation::ALL {
+        kernels.push(Kernel::Forward(Forward { activation, elements: 100 }));
+        for mode in Mode::ALL {
+            let (elements, plane_in, plane_out) = (100, 128, 128);
+            kernels.push(Kernel::Backward(Backward { activation, mode, elements, plane_in, plane_out }));
+        }
+    }
+    for (rule, diagonal) in rules().into_iter().flat_map(|rule| flags.map(|diagonal| (rule, diagonal))) {
+        let update = Update::new(&rule, 4096, diagonal);
+        kernels.push(Kernel::Advance(Advance::of(&update)));
+        kernels.push(Kernel::Update(update));
+    }
+    kernels
+}

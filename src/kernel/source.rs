@@ -1,0 +1,115 @@
+//! WGSL files and how they are put together: a header of constants, then whole files. Order does not matter in WGSL's
+//! module scope, so composition is concatenation.
+
+use crate::model::Activation;
+use std::fmt::Write;
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        /// Every shader file by its path below `shaders/`, without the ending.
+        pub(crate) const FILES: &[(&str, &str)] =
+            &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*];
+    };
+}
+
+files![
+    "lib/math",
+    "act/identity",
+    "act/relu",
+    "act/leaky_relu",
+    "act/elu",
+    "act/selu",
+    "act/sigmoid",
+    "act/tanh",
+    "act/log_sigmoid",
+    "act/softplus",
+    "act/gelu",
+    "act/gelu_tanh",
+    "act/silu",
+    "act/sin",
+    "act/exp",
+    "gemm/gemm",
+    "gemm/a_k",
+    "gemm/a_m",
+    "gemm/a_vec4",
+    "gemm/a_scalar",
+    "gemm/b_k",
+    "gemm/b_n",
+    "gemm/b_vec4",
+    "gemm/b_scalar",
+    "gemm/out_vec4",
+    "gemm/out_scalar",
+    "gemm/diagonal_vec4",
+    "gemm/diagonal_scalar",
+    "gemm/no_diagonal",
+    "gemm/below_vec4",
+    "gemm/below_scalar",
+    "gemm/below_none",
+    "gemm/bias",
+    "gemm/no_bias",
+    "gemm/forward",
+    "gemm/signal",
+    "gemm/parameters",
+    "lib/rows",
+    "loss/cross_entropy",
+    "loss/weights",
+    "loss/no_weights",
+    "loss/elementwise",
+    "loss/mse",
+    "loss/bce_logits",
+    "loss/gaussian_log",
+    "loss/gaussian_softplus",
+    "reduce",
+    "elementwise/forward",
+    "elementwise/backward",
+    "optimizer/advance",
+    "optimizer/optimizer",
+    "optimizer/sgd",
+    "optimizer/adaptive",
+    "optimizer/squared_gradient",
+    "optimizer/squared_diagonal",
+    "optimizer/no_update",
+];
+
+/// Constants that a permutation is made of.
+#[derive(Debug, Default)]
+pub(crate) struct Header(String);
+
+impl Header {
+    pub(crate) fn number(&mut self, name: &str, value: u32) -> &mut Header {
+        self.line(format_args!("const {name}: u32 = {value}u;"))
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, value: bool) -> &mut Header {
+        self.line(format_args!("const {name}: bool = {value};"))
+    }
+
+    /// A float by its exact decimal expansion, so that no digit is lost on the way.
+    pub(crate) fn float(&mut self, name: &str, value: f32) -> &mut Header {
+        self.line(format_args!("const {name}: f32 = {value:?}f;"))
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) -> &mut Header {
+        writeln!(self.0, "{line}").expect("a String takes every write");
+        self
+    }
+}
+
+/// The activation's constants into the header; its files out.
+pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'static str; 2] {
+    if let Some(alpha) = activation.alpha() {
+        header.float("ALPHA", alpha as f32);
+    }
+    let file = FILES.iter().map(|(name, _)| *name).find(|name| name.strip_prefix("act/") == Some(activation.name()));
+    [file.expect("every activation has a file: a test says so"), "lib/math"]
+}
+
+/// Header and files in one text.
+pub(crate) fn compose(header: &Header, files: &[&str]) -> String {
+    let mut text = header.0.clone();
+    for name in files {
+        let (_, body) = FILES.iter().find(|(file, _)| file == name).expect("only listed files are named");
+        write!(text, "\n// {name}.wgsl\n{body}").expect("a String takes every write");
+    }
+    text
+}

@@ -1,0 +1,147 @@
+//! Every permutation is valid under portable capabilities, translates to the four languages of wgpu's backends, and binds
+//! what its key says.
+
+use super::{Binding, DeviceClass, Kernel, permutations, source};
+use naga::back::{glsl, hlsl, msl, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use std::collections::BTreeMap;
+
+/// The distinct shader texts with a label each.
+fn texts() -> BTreeMap<String, Kernel> {
+    let classes = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+    classes.into_iter().flat_map(permutations::all).map(|kernel| (kernel.source(), kernel)).collect()
+}
+
+fn valid(text: &str) -> Result<(naga::Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(text))?;
+    Ok((module, info))
+}
+
+fn translate(module: &naga::Module, info: &ModuleInfo) -> Result<[String; 4], String> {
+    let spirv = spv::write_vec(module, info, &spv::Options::default(), None).map_err(|e| e.to_string())?;
+    let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
+    let (metal, _) = msl::write_string(module, info, &options, &msl::PipelineOptions::default())
+        .map_err(|e| format!("msl: {e}"))?;
+    let mut direct = String::new();
+    let options = hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+    hlsl::Writer::new(&mut direct, &options, &hlsl::PipelineOptions::default())
+        .write(module, info, None)
+        .map_err(|e| format!("hlsl: {e}"))?;
+    let mut gl = String::new();
+    let options = glsl::Options {
+        version: glsl::Version::Embedded { version: 310, is_webgl: false },
+        ..Default::default()
+    };
+    let pipeline = glsl::PipelineOptions {
+        shader_stage: naga::ShaderStage::Compute,
+        entry_point: "main".into(),
+        multiview: None,
+    };
+    glsl::Writer::new(&mut gl, module, info, &options, &pipeline, naga::proc::BoundsCheckPolicies::default())
+        .and_then(|mut writer| writer.write())
+        .map_err(|e| format!("glsl: {e}"))?;
+    Ok([format!("{} words", spirv.len()), metal, direct, gl])
+}
+
+/// Bindings as the module declares them.
+fn bindings(module: &naga::Module) -> Vec<Binding> {
+    let mut found: Vec<(u32, Binding)> = module
+        .global_variables
+        .iter()
+        .filter_map(|(_, variable)| {
+            let kind = match variable.space {
+                naga::AddressSpace::Uniform => Binding::Uniform,
+                naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => Binding::Write,
+                _ => Binding::Read,
+            };
+            variable.binding.map(|b| (b.binding, kind))
+        })
+        .collect();
+    found.sort_by_key(|(index, _)| *index);
+    assert!(found.iter().map(|(index, _)| *index).eq(0..found.len() as u32), "bindings are numbered without gaps");
+    found.into_iter().map(|(_, kind)| kind).collect()
+}
+
+#[test]
+fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
+    let texts = texts();
+    assert!(texts.len() > 500, "only {} permutations", texts.len());
+    for (text, kernel) in &texts {
+        let (module, info) = valid(text).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
+        assert_eq!(bindings(&module), kernel.bindings(), "{}", kernel.label());
+        let storage = kernel.bindings().iter().filter(|b| **b != Binding::Uniform).count();
+        assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
+        let outputs = translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
+        assert!(outputs.iter().all(|o| !o.is_empty()));
+    }
+}
+
+#[test]
+fn validation_notices_what_is_wrong() {
+    let kernels = permutations::all(DeviceClass::Software);
+    let text = kernels[0].source();
+    assert!(valid(&text).is_ok());
+    assert!(valid(&text.replacen("vec4<f32>(0.0)", "vec3<f32>(0.0)", 1)).is_err());
+    assert!(valid(&text.replace("fn load_b(", "fn load_c(")).is_err());
+    let (module, _) = valid(&text.replacen("storage, read>", "storage, read_write>", 1)).expect("still WGSL");
+    assert_ne!(bindings(&module), kernels[0].bindings());
+}
+
+#[test]
+fn every_shader_file_opens_with_what_it_computes_and_is_used() {
+    let used: Vec<String> = texts().into_keys().collect();
+    for (name, text) in source::FILES {
+        assert!(text.starts_with("// "), "{name} opens without a comment");
+        assert!(used.iter().any(|t| t.contains(&format!("// {name}.wgsl\n"))), "{name} is in no permutation");
+    }
+}
+
+#[test]
+fn uniforms_are_as_large_as_the_shaders_say() {
+    for kernel in texts().values() {
+        let (module, _) = valid(&kernel.source()).expect("valid: tested above");
+        let mut layouter = naga::proc::Layouter::default();
+        layouter.update(module.to_ctx()).expect("sizes are known");
+        let uniform = module.global_variables.iter().find(|(_, v)| v.space == naga::AddressSpace::Uniform);
+        let declared = uniform.map(|(_, v)| layouter[v.ty].size.next_multiple_of(16) as usize);
+        let given = kernel.uniform(1).map(|bytes| bytes.len().next_multiple_of(16));
+        assert_eq!(declared, given, "{}", kernel.label());
+    }
+}
+
+/// A dozen whole shaders with what Metal, Direct3D and GL get of them. `cargo insta review` shows what a change does.
+#[test]
+fn snapshots() {
+    let kernels = permutations::all(DeviceClass::Discrete);
+    let wanted = [
+        "gemm forward+identity 32x64x64",
+        "gemm forward+tanh 32x33x33",
+        "gemm signal none+relu 32x64x64",
+        "gemm signal hesscale+tanh 32x64x64",
+        "gemm signal hesscale_r2+gelu 32x33x64",
+        "gemm parameters gradient 64x64x32",
+        "gemm parameters gradient+diagonal 33x33x32",
+        "loss cross-entropy hesscale_r1 32x1000",
+        "loss gaussian nll hesscale 32x64",
+        "signal hesscale_gn through silu",
+        "optimizer adahesscale 4096",
+        "optimizer advance",
+    ];
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("../../tests/snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for label in wanted {
+        let kernel = kernels.iter().find(|k| k.label().starts_with(label)).unwrap_or_else(|| panic!("no {label}"));
+        let text = kernel.source();
+        let (module, info) = valid(&text).expect("valid: tested above");
+        let [_, metal, direct, gl] = translate(&module, &info).expect("translates: tested above");
+        // The library is the same everywhere, and long: of the WGSL only the header is kept.
+        let header: String = text.lines().take_while(|line| line.starts_with("const")).map(|l| format!("{l}\n")).collect();
+        let shown = format!("{header}\n==== Metal\n{metal}\n==== Direct3D\n{direct}\n==== GL\n{gl}");
+        settings.bind(|| insta::assert_snapshot!(label.replace([' ', '+'], "_"), shown));
+    }
+}

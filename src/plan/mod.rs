@@ -1,0 +1,162 @@
+//! Model, batch and mode become buffers, bind groups and a list of dispatches, all made here, once.
+
+mod backward;
+mod build;
+mod forward;
+mod options;
+mod state;
+
+pub use options::{At, PlanOptions};
+pub use state::{State, StateBuffers};
+
+use crate::gpu::{Context, Dispatch, Tensor};
+use crate::model::{Model, Targets};
+use crate::{Error, Mode, Result};
+
+/// Everything for one batch size of one model on one [`State`]: immutable, and recorded as often as one likes. Several
+/// plans (a last, smaller batch; another mode; inference) may share a state.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) context: Context,
+    pub(crate) model: Model,
+    pub(crate) batch: usize,
+    pub(crate) options: PlanOptions,
+    pub(crate) forward: Vec<Dispatch>,
+    pub(crate) training: Option<Training>,
+    pub(crate) input: Tensor,
+    pub(crate) logits: Tensor,
+}
+
+/// The part of a plan that an inference plan lacks.
+#[derive(Debug)]
+pub(crate) struct Training {
+    pub targets: Tensor,
+    pub loss: Tensor,
+    /// Signals that were asked for: where, `g`, and the diagonal.
+    pub signals: Vec<(At, Tensor, Option<Tensor>)>,
+    /// Loss and backward pass with curvature, and without where the curvature is lazy.
+    pub curved: Backward,
+    pub plain: Option<Backward>,
+}
+
+/// Dispatches of one kind of backward pass.
+#[derive(Debug)]
+pub(crate) struct Backward {
+    /// Loss and its sum.
+    pub loss: Vec<Dispatch>,
+    /// The layers, results written over what was there.
+    pub replace: Vec<Dispatch>,
+    /// The same, results added; only where accumulation was asked for.
+    pub accumulate: Option<Vec<Dispatch>>,
+    /// The optimiser's update.
+    pub update: Vec<Dispatch>,
+}
+
+impl Plan {
+    /// Plans `batch` samples through `model`, on the parameters of `state`.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Foreign`] for a state of another context or model;
+    /// [`Error::Limit`] where the device allows less than is needed; [`Error::BufferSize`] and [`Error::BufferUsage`] for
+    /// raw buffers that do not fit; [`Error::Device`] for what the driver refuses.
+    pub fn new(context: &Context, model: &Model, state: &State, batch: usize, options: PlanOptions) -> Result<Plan> {
+        build::plan(context, model, state, batch, options)
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The mode of the backward pass.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.options.mode
+    }
+
+    /// The input, `[batch, …]`.
+    #[must_use]
+    pub fn input(&self) -> &Tensor {
+        &self.input
+    }
+
+    /// The last layer's output, `[batch, …]`.
+    #[must_use]
+    pub fn logits(&self) -> &Tensor {
+        &self.logits
+    }
+
+    fn training(&self, what: &str) -> Result<&Training> {
+        let not_planned = || Error::NotPlanned { what: what.into(), ask: "PlanOptions::training, not inference" };
+        self.training.as_ref().ok_or_else(not_planned)
+    }
+
+    /// The loss, one number: reduced over the batch as the model says.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for an inference plan.
+    pub fn loss(&self) -> Result<&Tensor> {
+        Ok(&self.training("the loss")?.loss)
+    }
+
+    /// The gradient at an activation, `[batch, …]`.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] where it was not asked for.
+    pub fn signal_gradient(&self, at: At) -> Result<&Tensor> {
+        Ok(self.signal(at)?.0)
+    }
+
+    /// The Hessian diagonal at an activation, `[batch, …]`.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] where it was not asked for, and in [`Mode::None`].
+    pub fn signal_diagonal(&self, at: At) -> Result<&Tensor> {
+        let ask = "PlanOptions::mode, a mode with a diagonal";
+        self.signal(at)?.1.ok_or(Error::NotPlanned { what: "a diagonal".into(), ask })
+    }
+
+    fn signal(&self, at: At) -> Result<(&Tensor, Option<&Tensor>)> {
+        let found = self.training("a signal")?.signals.iter().find(|(place, ..)| *place == at);
+        let (_, g, d) = found
+            .ok_or_else(|| Error::NotPlanned { what: format!("the signal at {at:?}"), ask: "PlanOptions::signals" })?;
+        Ok((g, d.as_ref()))
+    }
+
+    /// Writes the input, row by row; it arrives before the commands of the next submission.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::NotFinite`] where the context checks.
+    pub fn write_input(&self, values: &[f32]) -> Result<()> {
+        self.context.write(&self.input, values)
+    }
+
+    /// Writes the targets.
+    ///
+    /// # Errors
+    /// [`Error::TargetKind`], [`Error::Length`], [`Error::TargetOutOfRange`]; [`Error::NotFinite`] where the context checks.
+    pub fn write_targets(&self, targets: Targets<'_>) -> Result<()> {
+        let tensor = &self.training("a target")?.targets;
+        self.model.check_targets(self.batch, targets)?;
+        match targets {
+            Targets::Classes(classes) => self.context.write_bytes(tensor, bytemuck::cast_slice(classes)),
+            Targets::Values(values) => self.context.write(tensor, values),
+        }
+    }
+
+    /// The kernels of one full step in the order they run, by name, with their floating-point operations.
+    pub fn dispatches(&self) -> impl Iterator<Item = (&str, u64)> {
+        let training = self.training.iter().flat_map(|t| {
+            let Backward { loss, replace, update, .. } = &t.curved;
+            loss.iter().chain(replace).chain(update)
+        });
+        self.forward.iter().chain(training).map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
+    }
+}

@@ -1,0 +1,94 @@
+//! What a plan is asked for.
+
+use crate::Mode;
+
+/// A place where a signal can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum At {
+    /// The network's input.
+    Input,
+    /// The output of a layer, by its index.
+    Layer(usize),
+}
+
+/// What a plan computes, and on whose buffers.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlanOptions {
+    /// Mode of the backward pass.
+    pub mode: Mode,
+    /// `false`: only the forward pass; mode, signals, targets and the rest do not matter then.
+    pub training: bool,
+    /// Whether a backward pass can also be recorded that adds to the gradient and diagonal instead of replacing them.
+    pub accumulation: bool,
+    /// Whether steps without curvature can also be recorded (a plain backward pass, the optimiser's second moment resting).
+    pub lazy_curvature: bool,
+    /// Multiplies gradient and diagonal of the parameters: 1/k where k micro-batches of a mean loss are accumulated.
+    pub scale: f32,
+    /// Signals to keep, to be read or bound after the pass.
+    pub signals: Vec<At>,
+    /// The host's buffer for the input: `batch × inputs` numbers (`f32`), usage STORAGE.
+    pub input: Option<wgpu::Buffer>,
+    /// The host's buffer for the targets: `batch` class indices (`u32`) or `batch × K` numbers, usage STORAGE. A class
+    /// index out of range counts as an ignored sample.
+    pub targets: Option<wgpu::Buffer>,
+}
+
+impl PlanOptions {
+    /// Forward and backward pass in `mode`.
+    #[must_use]
+    pub fn training(mode: Mode) -> PlanOptions {
+        PlanOptions {
+            mode,
+            training: true,
+            accumulation: false,
+            lazy_curvature: false,
+            scale: 1.0,
+            signals: Vec::new(),
+            input: None,
+            targets: None,
+        }
+    }
+
+    /// The forward pass only.
+    #[must_use]
+    pub fn inference() -> PlanOptions {
+        PlanOptions { training: false, ..PlanOptions::training(Mode::None) }
+    }
+
+    /// Keeps the signal at `at`.
+    #[must_use]
+    pub fn signal(mut self, at: At) -> PlanOptions {
+        self.signals.push(at);
+        self
+    }
+
+    /// Also plans the pass that accumulates, gradient and diagonal multiplied by `scale`.
+    #[must_use]
+    pub fn accumulate(mut self, scale: f32) -> PlanOptions {
+        self.accumulation = true;
+        self.scale = scale;
+        self
+    }
+
+    /// Also plans steps without curvature.
+    #[must_use]
+    pub fn lazy(mut self) -> PlanOptions {
+        self.lazy_curvature = true;
+        self
+    }
+
+    /// Takes the input from the host's buffer.
+    #[must_use]
+    pub fn input(mut self, buffer: &wgpu::Buffer) -> PlanOptions {
+        self.input = Some(buffer.clone());
+        self
+    }
+
+    /// Takes the targets from the host's buffer.
+    #[must_use]
+    pub fn targets(mut self, buffer: &wgpu::Buffer) -> PlanOptions {
+        self.targets = Some(buffer.clone());
+        self
+    }
+}

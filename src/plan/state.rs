@@ -1,0 +1,199 @@
+//! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
+
+use crate::gpu::{Context, Tensor};
+use crate::kernel::Hyper;
+use crate::model::{Model, Optimizer, Parameter, Rule};
+use crate::{Error, Result};
+
+/// Parameters of one model on one device, with gradient, diagonal and optimiser state. All are flat: see
+/// [`Parameter::offset`]. Plans of any batch size and mode share it.
+#[derive(Debug, Clone)]
+pub struct State {
+    context: Context,
+    model: Model,
+    optimizer: Option<Optimizer>,
+    parameters: Tensor,
+    gradient: Tensor,
+    diagonal: Tensor,
+    moments: Option<Moments>,
+}
+
+/// The optimiser's part.
+#[derive(Debug, Clone)]
+pub(crate) struct Moments {
+    pub first: Tensor,
+    pub second: Option<Tensor>,
+    /// Hyper-parameters, which the host may rewrite between submissions.
+    pub hyper: Tensor,
+    /// Step counts and bias corrections, which the GPU keeps.
+    pub counters: Tensor,
+}
+
+/// Raw buffers of the host's, each for `model.flat_len()` numbers; what is `None` is made. Usage STORAGE, and COPY_SRC and
+/// COPY_DST where the crate is to read or write it.
+#[derive(Debug, Clone, Default)]
+pub struct StateBuffers {
+    /// Parameters.
+    pub parameters: Option<wgpu::Buffer>,
+    /// Gradient.
+    pub gradient: Option<wgpu::Buffer>,
+    /// Hessian diagonal.
+    pub diagonal: Option<wgpu::Buffer>,
+}
+
+impl State {
+    /// Parameters, gradient and diagonal at zero; with an optimiser, its moments too.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for the optimiser's numbers; [`Error::Limit`] for a model larger than the device allows;
+    /// [`Error::Device`].
+    pub fn new(context: &Context, model: &Model, optimizer: Option<Optimizer>) -> Result<State> {
+        State::with_buffers(context, model, optimizer, StateBuffers::default())
+    }
+
+    /// The same on the host's buffers.
+    ///
+    /// # Errors
+    /// As [`State::new`]; [`Error::BufferSize`] and [`Error::BufferUsage`].
+    pub fn with_buffers(
+        context: &Context,
+        model: &Model,
+        optimizer: Option<Optimizer>,
+        buffers: StateBuffers,
+    ) -> Result<State> {
+        let len = model.flat_len().max(64);
+        let flat = |name: &str, given: Option<wgpu::Buffer>| {
+            let buffer = match given {
+                Some(buffer) => given_buffer(name, buffer, len)?,
+                None => context.storage(name, len)?,
+            };
+            Ok(Tensor::new(name, &buffer, 0, &[len]))
+        };
+        let moments = match optimizer {
+            None => None,
+            Some(optimizer) => {
+                optimizer.validate()?;
+                let small = |name: &str, len: usize| Ok(Tensor::new(name, &context.storage(name, len)?, 0, &[len]));
+                Some(Moments {
+                    first: flat("first moment", None)?,
+                    second: match optimizer.rule {
+                        Rule::Sgd { .. } => None,
+                        _ => Some(flat("second moment", None)?),
+                    },
+                    hyper: small("hyper-parameters", Hyper::LEN)?,
+                    counters: small("step counters", 4)?,
+                })
+            }
+        };
+        let state = State {
+            context: context.clone(),
+            model: model.clone(),
+            optimizer,
+            parameters: flat("parameters", buffers.parameters)?,
+            gradient: flat("gradient", buffers.gradient)?,
+            diagonal: flat("diagonal", buffers.diagonal)?,
+            moments,
+        };
+        state.write_hyper()?;
+        Ok(state)
+    }
+
+    /// Whose device it lives on.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The optimiser, at its present learning rate.
+    #[must_use]
+    pub fn optimizer(&self) -> Option<&Optimizer> {
+        self.optimizer.as_ref()
+    }
+
+    /// All parameters, flat.
+    #[must_use]
+    pub fn parameters(&self) -> &Tensor {
+        &self.parameters
+    }
+
+    /// The gradient, flat, as the last recorded backward pass left it.
+    #[must_use]
+    pub fn gradient(&self) -> &Tensor {
+        &self.gradient
+    }
+
+    /// The Hessian diagonal, flat, as the last recorded backward pass with curvature left it.
+    #[must_use]
+    pub fn diagonal(&self) -> &Tensor {
+        &self.diagonal
+    }
+
+    /// First moment (or SGD's momentum buffer) and second moment, flat, where there is an optimiser that keeps them.
+    #[must_use]
+    pub fn moments(&self) -> (Option<&Tensor>, Option<&Tensor>) {
+        (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
+    }
+
+    pub(crate) fn optimizer_state(&self) -> Option<&Moments> {
+        self.moments.as_ref()
+    }
+
+    /// One parameter's part of a flat tensor of this state: `state.part(state.gradient(), &model.parameters()[0])`.
+    #[must_use]
+    pub fn part(&self, flat: &Tensor, parameter: &Parameter) -> Tensor {
+        Tensor::new(parameter.name(), flat.buffer(), parameter.offset, &parameter.shape)
+    }
+
+    /// Writes all parameters, flat (`model.flat_len()` numbers); they arrive before the commands of the next submission.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::NotFinite`] where the context checks.
+    pub fn write_parameters(&self, flat: &[f32]) -> Result<()> {
+        let needed = self.model.flat_len();
+        if flat.len() != needed {
+            return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
+        }
+        if needed == 0 {
+            return Ok(());
+        }
+        self.context.write(&self.parameters, flat)
+    }
+
+    /// Changes the learning rate, for every step that has not been submitted yet. Nothing is rebuilt.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for NaN, infinity or a negative rate; [`Error::NotPlanned`] without an optimiser.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
+        let Some(optimizer) = self.optimizer else {
+            return Err(Error::NotPlanned { what: "a learning rate".into(), ask: "State::new, with an optimiser" });
+        };
+        let changed = Optimizer { learning_rate, ..optimizer };
+        changed.validate()?;
+        self.optimizer = Some(changed);
+        self.write_hyper()
+    }
+
+    fn write_hyper(&self) -> Result<()> {
+        let (Some(optimizer), Some(moments)) = (&self.optimizer, &self.moments) else { return Ok(()) };
+        self.context.write_bytes(&moments.hyper, bytemuck::bytes_of(&Hyper::new(optimizer)))
+    }
+}
+
+/// Checks a buffer of the host's for `len` elements.
+pub(super) fn given_buffer(name: &str, buffer: wgpu::Buffer, len: usize) -> Result<wgpu::Buffer> {
+    let needed = 4 * len as u64;
+    if buffer.size() < needed {
+        return Err(Error::BufferSize { buffer: name.into(), got: buffer.size(), needed });
+    }
+    if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
+        let (got, needed) = (format!("{:?}", buffer.usage()), "STORAGE".into());
+        return Err(Error::BufferUsage { buffer: name.into(), got, needed });
+    }
+    Ok(buffer)
+}

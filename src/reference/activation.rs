@@ -1,0 +1,105 @@
+//! The elementwise functions with their first two derivatives.
+//!
+//! Every formula is arranged so that nothing overflows and nothing cancels where the function saturates: `1 − σ(a)` is
+//! `σ(−a)`, `1 − tanh² a` is `4e/(1+e)²` with `e = exp(−2|a|)`, and the tail of Φ comes from erfc.
+
+use super::Real;
+use crate::model::Activation;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+/// selu's constants (Klambauer et al., 2017).
+const SELU_LAMBDA: f64 = 1.050_700_987_355_480_5;
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+
+/// `[f(a), f'(a), f''(a)]`. At a kink the derivatives are those of the branch that PyTorch takes: relu's zero at 0, and
+/// the negative branch of leaky_relu, elu and selu at 0. Finite for every finite `a` up to ±100 and beyond; `e^a` stops
+/// growing at the last whole exponent that the number type can hold.
+#[must_use]
+pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
+    let (zero, one, two) = (T::zero(), T::one(), T::from_f64(2.0));
+    match function {
+        Activation::Identity => [a, one, zero],
+        Activation::Relu => piecewise(a, one, zero),
+        Activation::LeakyRelu { alpha } => piecewise(a, one, T::from_f64(alpha)),
+        Activation::Elu { alpha } => exponential_unit(a, 1.0, alpha),
+        Activation::Selu => exponential_unit(a, SELU_LAMBDA, SELU_LAMBDA * SELU_ALPHA),
+        Activation::Sigmoid => {
+            let (s, rest) = sigmoid(a);
+            [s, s * rest, s * rest * (rest - s)]
+        }
+        Activation::Tanh => {
+            let e = (-two * a.abs()).exp();
+            let (t, d1) = (a.tanh(), T::from_f64(4.0) * e / (one + e).squared());
+            [t, d1, -two * t * d1]
+        }
+        Activation::LogSigmoid => {
+            let (s, rest) = sigmoid(a);
+            [-softplus(-a), rest, -s * rest]
+        }
+        Activation::Softplus => {
+            let (s, rest) = sigmoid(a);
+            [softplus(a), s, s * rest]
+        }
+        Activation::Gelu => {
+            // Φ and its derivatives are constant to the last bit past 40; a² must not overflow there.
+            let b = clamp(a, 40.0);
+            let phi = (-b.squared() / two).exp() * T::from_f64(1.0 / (2.0 * PI).sqrt());
+            let cdf = (-b * T::from_f64(FRAC_1_SQRT_2)).erfc() / two;
+            [a * cdf, cdf + b * phi, phi * (two - b.squared())]
+        }
+        Activation::GeluTanh => {
+            // ½ (1 + tanh w) = σ(2w), constant to the last bit past 30.
+            let b = clamp(a, 30.0);
+            let (scale, cubic) = (T::from_f64(2.0 * (2.0 / PI).sqrt()), T::from_f64(0.044715));
+            let three = T::from_f64(3.0);
+            let w = scale * (b + cubic * b * b.squared());
+            let w1 = scale * (one + three * cubic * b.squared());
+            let w2 = scale * three * two * cubic * b;
+            gated(a, b, w, w1, w2)
+        }
+        Activation::Silu => gated(a, a, a, one, zero),
+        Activation::Sin => [a.sin(), a.cos(), -a.sin()],
+        Activation::Exp => [a.min(T::from_f64(T::MAX_EXPONENT)).exp(); 3],
+    }
+}
+
+/// `positive·a` above 0, `negative·a` at 0 and below.
+fn piecewise<T: Real>(a: T, positive: T, negative: T) -> [T; 3] {
+    let slope = if a <= T::zero() { negative } else { positive };
+    [slope * a, slope, T::zero()]
+}
+
+/// `slope·a` above 0, `scale (e^a − 1)` at 0 and below.
+fn exponential_unit<T: Real>(a: T, slope: f64, scale: f64) -> [T; 3] {
+    let (slope, scale) = (T::from_f64(slope), T::from_f64(scale));
+    if a <= T::zero() {
+        let e = scale * a.exp();
+        [scale * a.exp_m1(), e, e]
+    } else {
+        [slope * a, slope, T::zero()]
+    }
+}
+
+/// `a σ(w)`, w a function of `b` with derivatives `w1`, `w2`; `b` is `a`, or `a` clamped where σ is constant anyway.
+fn gated<T: Real>(a: T, b: T, w: T, w1: T, w2: T) -> [T; 3] {
+    let (s, rest) = sigmoid(w);
+    let s1 = s * rest * w1;
+    let s2 = s * rest * (w2 + w1.squared() * (rest - s));
+    [a * s, s + b * s1, s1 + s1 + b * s2]
+}
+
+/// `(σ(a), σ(−a))`: both accurate, neither overflows.
+pub(super) fn sigmoid<T: Real>(a: T) -> (T, T) {
+    let e = (-a.abs()).exp();
+    let (large, small) = (T::one() / (T::one() + e), e / (T::one() + e));
+    if a < T::zero() { (small, large) } else { (large, small) }
+}
+
+/// `log(1 + e^a)`
+pub(super) fn softplus<T: Real>(a: T) -> T {
+    a.max(T::zero()) + (-a.abs()).exp().ln_1p()
+}
+
+fn clamp<T: Real>(a: T, bound: f64) -> T {
+    a.min(T::from_f64(bound)).max(T::from_f64(-bound))
+}

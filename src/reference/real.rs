@@ -1,0 +1,124 @@
+//! The numbers the reference computes in: `f32`, `f64`, and [`Dual`](super::Dual) numbers over either.
+
+use super::special;
+use std::fmt::Debug;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+/// A real number, as far as the reference needs one. Comparison is by value alone: a dual number's slope takes no part
+/// in it, so that every branch is taken as the plain number would take it.
+pub trait Real:
+    Copy
+    + Debug
+    + PartialOrd
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+{
+    /// Distance from 1 to the next number.
+    const EPSILON: f64;
+    /// The largest argument (an integer) whose exponential is finite.
+    const MAX_EXPONENT: f64;
+
+    /// The nearest number to `x`.
+    fn from_f64(x: f64) -> Self;
+    /// The number without its slopes.
+    fn value(self) -> f64;
+    /// `e^x`
+    fn exp(self) -> Self;
+    /// `e^x − 1`, accurate near 0.
+    fn exp_m1(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// `log(1 + x)`, accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Sine.
+    fn sin(self) -> Self;
+    /// Cosine.
+    fn cos(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// `1 − erf(x)`, accurate where erf is close to 1.
+    fn erfc(self) -> Self;
+
+    /// 0
+    #[must_use]
+    fn zero() -> Self {
+        Self::from_f64(0.0)
+    }
+    /// 1
+    #[must_use]
+    fn one() -> Self {
+        Self::from_f64(1.0)
+    }
+    /// `x²`
+    #[must_use]
+    fn squared(self) -> Self {
+        self * self
+    }
+    /// `|x|`
+    #[must_use]
+    fn abs(self) -> Self {
+        if self < Self::zero() { -self } else { self }
+    }
+    /// The larger one. NaN in `self` stays, NaN in `other` is passed over.
+    #[must_use]
+    fn max(self, other: Self) -> Self {
+        if self < other { other } else { self }
+    }
+    /// The smaller one. NaN in `self` stays, NaN in `other` is passed over.
+    #[must_use]
+    fn min(self, other: Self) -> Self {
+        if self > other { other } else { self }
+    }
+}
+
+macro_rules! real {
+    ($float:ident, $max_exponent:literal) => {
+        impl Real for $float {
+            const EPSILON: f64 = $float::EPSILON as f64;
+            const MAX_EXPONENT: f64 = $max_exponent;
+
+            fn from_f64(x: f64) -> Self {
+                x as $float
+            }
+            fn value(self) -> f64 {
+                self as f64
+            }
+            fn exp(self) -> Self {
+                $float::exp(self)
+            }
+            fn exp_m1(self) -> Self {
+                $float::exp_m1(self)
+            }
+            fn ln(self) -> Self {
+                $float::ln(self)
+            }
+            fn ln_1p(self) -> Self {
+                $float::ln_1p(self)
+            }
+            fn sqrt(self) -> Self {
+                $float::sqrt(self)
+            }
+            fn sin(self) -> Self {
+                $float::sin(self)
+            }
+            fn cos(self) -> Self {
+                $float::cos(self)
+            }
+            fn tanh(self) -> Self {
+                $float::tanh(self)
+            }
+            fn erfc(self) -> Self {
+                special::erfc(self as f64) as $float
+            }
+        }
+    };
+}
+
+real!(f32, 88.0);
+real!(f64, 709.0);

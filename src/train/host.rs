@@ -1,0 +1,67 @@
+//! Training on the reference path, where no adapter exists.
+
+use crate::model::{Mode, Model, Optimizer, Targets};
+use crate::reference::{self, OptimizerState};
+use crate::{Error, Result};
+
+/// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub optimizer: Optimizer,
+    pub parameters: Vec<f32>,
+    pub gradient: Vec<f32>,
+    pub diagonal: Vec<f32>,
+    pub loss: f32,
+    state: OptimizerState<f32>,
+}
+
+impl Host {
+    pub(super) fn new(model: &Model, optimizer: Optimizer, parameters: Vec<f32>) -> Host {
+        let len = model.flat_len();
+        Host {
+            optimizer,
+            parameters,
+            gradient: vec![0.0; len],
+            diagonal: vec![0.0; len],
+            loss: 0.0,
+            state: OptimizerState::new(len),
+        }
+    }
+
+    pub(super) fn gradient(
+        &mut self,
+        model: &Model,
+        mode: Mode,
+        inputs: &[f32],
+        targets: Targets<'_>,
+    ) -> Result<()> {
+        let pass = reference::pass(model, mode, &self.parameters, inputs, targets)?;
+        self.loss = pass.loss;
+        self.gradient = pass.gradient;
+        if mode.has_diagonal() {
+            self.diagonal = pass.diagonal;
+        }
+        Ok(())
+    }
+
+    pub(super) fn update(&mut self, curvature: bool) -> Result<()> {
+        let diagonal: &[f32] = if curvature { &self.diagonal } else { &[] };
+        self.state.step(&self.optimizer, &mut self.parameters, &self.gradient, diagonal)
+    }
+
+    pub(super) fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
+        let changed = Optimizer { learning_rate, ..self.optimizer };
+        changed.validate()?;
+        self.optimizer = changed;
+        Ok(())
+    }
+
+    pub(super) fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
+        let needed = self.parameters.len();
+        if flat.len() != needed {
+            return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
+        }
+        self.parameters.copy_from_slice(flat);
+        Ok(())
+    }
+}

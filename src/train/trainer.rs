@@ -1,0 +1,337 @@
+//! Batches in, a trained network out.
+
+use super::host::Host;
+use crate::gpu::{Context, Tensor};
+use crate::model::{Init, Mode, Model, Optimizer, Targets};
+use crate::plan::{Plan, PlanOptions, State};
+use crate::record::Pass;
+use crate::{Error, Result, reference};
+
+/// How a [`Trainer`] goes about it.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TrainerOptions {
+    /// Mode of the backward pass; by default the one the optimiser reads.
+    pub mode: Option<Mode>,
+    /// Curvature is computed on every k-th step, beginning with the first; plain backprop between.
+    pub curvature_every: usize,
+    /// How weights start.
+    pub init: Init,
+    /// Decides the initial weights.
+    pub seed: u64,
+}
+
+impl Default for TrainerOptions {
+    fn default() -> TrainerOptions {
+        TrainerOptions { mode: None, curvature_every: 1, init: Init::default(), seed: 0 }
+    }
+}
+
+impl TrainerOptions {
+    /// Mode of the backward pass.
+    #[must_use]
+    pub fn mode(self, mode: Mode) -> TrainerOptions {
+        TrainerOptions { mode: Some(mode), ..self }
+    }
+
+    /// Curvature on every k-th step.
+    #[must_use]
+    pub fn curvature_every(self, curvature_every: usize) -> TrainerOptions {
+        TrainerOptions { curvature_every, ..self }
+    }
+
+    /// How weights start.
+    #[must_use]
+    pub fn init(self, init: Init) -> TrainerOptions {
+        TrainerOptions { init, ..self }
+    }
+
+    /// Decides the initial weights.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> TrainerOptions {
+        TrainerOptions { seed, ..self }
+    }
+}
+
+/// Trains one model, on a GPU or, by the caller's choice, on the reference path in `f32`.
+///
+/// ```no_run
+/// # fn main() -> hesscale::Result<()> {
+/// use hesscale::{Activation, Context, Loss, Model, Optimizer, model::Targets, train::Trainer};
+///
+/// let model = Model::builder([2]).dense(16).act(Activation::Tanh).dense(2).loss(Loss::cross_entropy())?;
+/// let context = pollster::block_on(Context::request())?;
+/// let mut trainer = Trainer::new(&context, &model, Optimizer::ada_hesscale(1e-3), Default::default())?;
+/// let (x, y) = ([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0, 1, 1, 0]);
+/// for _ in 0..1000 {
+///     trainer.step(&x, Targets::Classes(&y))?;
+/// }
+/// println!("loss {}", trainer.loss()?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Trainer {
+    model: Model,
+    mode: Mode,
+    curvature_every: usize,
+    steps: u64,
+    engine: Engine,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Gpu(Box<Gpu>),
+    Host(Box<Host>),
+}
+
+#[derive(Debug)]
+struct Gpu {
+    context: Context,
+    state: State,
+    /// Plans by batch size, the one used last at the end. A few, since a data set has one batch size and one remainder.
+    training: Vec<Plan>,
+    inference: Vec<Plan>,
+    /// The loss of the last step.
+    loss: Option<Tensor>,
+}
+
+/// Plans kept at a time.
+const PLANS: usize = 4;
+
+impl Trainer {
+    /// A trainer on the context's GPU, parameters drawn by the options' seed.
+    ///
+    /// # Errors
+    /// As [`State::new`]; [`Error::Value`] for a `curvature_every` of 0; [`Error::NotPlanned`] for a mode without the diagonal
+    /// that the optimiser reads.
+    pub fn new(context: &Context, model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
+        let state = State::new(context, model, Some(optimizer))?;
+        state.write_parameters(&model.init(options.init, options.seed))?;
+        let (training, inference) = (Vec::new(), Vec::new());
+        let gpu = Gpu { context: context.clone(), state, training, inference, loss: None };
+        Trainer::with(model, optimizer, &options, Engine::Gpu(Box::new(gpu)))
+    }
+
+    /// A trainer on the reference path: right, in plain loops, on one core, for small networks where there is no adapter.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], but for what concerns a device.
+    pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
+        optimizer.validate()?;
+        let host = Host::new(model, optimizer, model.init(options.init, options.seed));
+        Trainer::with(model, optimizer, &options, Engine::Host(Box::new(host)))
+    }
+
+    fn with(model: &Model, optimizer: Optimizer, options: &TrainerOptions, engine: Engine) -> Result<Trainer> {
+        if options.curvature_every == 0 {
+            let (place, needed) = ("trainer".into(), "at least 1");
+            return Err(Error::Value { place, name: "curvature_every", value: 0.0, needed });
+        }
+        let mode = options.mode.unwrap_or(optimizer.rule.mode());
+        if optimizer.rule.mode().has_diagonal() && !mode.has_diagonal() {
+            let what = format!("the diagonal that {} reads", optimizer.rule.name());
+            return Err(Error::NotPlanned { what, ask: "TrainerOptions::mode, a mode with a diagonal" });
+        }
+        let curvature_every = options.curvature_every;
+        Ok(Trainer { model: model.clone(), mode, curvature_every, steps: 0, engine })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Steps taken.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// One step on a batch of any size: `inputs` `[N, inputs]` row by row. On a GPU the step is submitted and not waited
+    /// for.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and the targets' errors; [`Error::Device`]. Nothing has changed then.
+    pub fn step(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<()> {
+        let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
+        self.pass(inputs, targets, curvature, true)?;
+        self.steps += 1;
+        Ok(())
+    }
+
+    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout; the parameters stay as they are.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`].
+    pub fn gradient(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
+        self.pass(inputs, targets, true, false)?;
+        let (mut gradient, mut diagonal) = match &self.engine {
+            Engine::Host(host) => (host.gradient.clone(), host.diagonal.clone()),
+            Engine::Gpu(gpu) => {
+                let mut read = gpu.context.read_blocking(&[gpu.state.gradient(), gpu.state.diagonal()])?;
+                let diagonal = read.pop().unwrap_or_default();
+                (read.pop().unwrap_or_default(), diagonal)
+            }
+        };
+        gradient.truncate(self.model.flat_len());
+        diagonal.truncate(if self.mode.has_diagonal() { self.model.flat_len() } else { 0 });
+        Ok((gradient, diagonal))
+    }
+
+    fn pass(&mut self, inputs: &[f32], targets: Targets<'_>, curvature: bool, update: bool) -> Result<()> {
+        let batch = batch_of(&self.model, inputs)?;
+        self.model.check_targets(batch, targets)?;
+        match &mut self.engine {
+            Engine::Host(host) => {
+                let mode = if curvature { self.mode } else { Mode::None };
+                host.gradient(&self.model, mode, inputs, targets)?;
+                if update { host.update(curvature) } else { Ok(()) }
+            }
+            Engine::Gpu(gpu) => {
+                let mut options = PlanOptions::training(self.mode);
+                options.lazy_curvature = self.curvature_every > 1;
+                let plan = plan(&mut gpu.training, &gpu.context, &self.model, &gpu.state, batch, options)?;
+                plan.write_input(inputs)?;
+                plan.write_targets(targets)?;
+                let pass = if curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
+                let mut encoder = gpu.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                match update {
+                    true => plan.record_step(&mut encoder, pass)?,
+                    false => plan.record_gradient(&mut encoder, pass)?,
+                }
+                gpu.context.guarded(|| gpu.context.queue().submit([encoder.finish()]))?;
+                gpu.loss = Some(plan.loss()?.clone());
+                gpu.context.health()
+            }
+        }
+    }
+
+    /// The loss of the last batch, before its update. Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`]; [`Error::NotPlanned`] before the first step.
+    pub fn loss(&self) -> Result<f32> {
+        match &self.engine {
+            Engine::Host(host) => Ok(host.loss),
+            Engine::Gpu(gpu) => {
+                let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
+                let loss = gpu.loss.as_ref().ok_or_else(missing)?;
+                Ok(gpu.context.read_blocking(&[loss])?[0][0])
+            }
+        }
+    }
+
+    /// The network's outputs `[N, outputs]` for `[N, inputs]`. Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::ZeroSize`]; [`Error::Device`].
+    pub fn predict(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
+        let samples = batch_of(&self.model, inputs)?;
+        match &mut self.engine {
+            Engine::Host(host) => reference::predict(&self.model, &host.parameters, inputs),
+            Engine::Gpu(gpu) => {
+                // Any number of samples through plans of at most this size; the rest of the last one is padding.
+                let batch = samples.min(1024);
+                let options = PlanOptions::inference();
+                let plan = plan(&mut gpu.inference, &gpu.context, &self.model, &gpu.state, batch, options)?;
+                let mut outputs = Vec::with_capacity(samples * self.model.outputs());
+                for chunk in inputs.chunks(batch * self.model.inputs()) {
+                    let mut padded = chunk.to_vec();
+                    padded.resize(batch * self.model.inputs(), 0.0);
+                    plan.write_input(&padded)?;
+                    let mut encoder =
+                        gpu.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                    plan.record_forward(&mut encoder);
+                    gpu.context.guarded(|| gpu.context.queue().submit([encoder.finish()]))?;
+                    outputs.extend(gpu.context.read_blocking(&[plan.logits()])?.swap_remove(0));
+                }
+                outputs.truncate(samples * self.model.outputs());
+                Ok(outputs)
+            }
+        }
+    }
+
+    /// All parameters in the flat layout ([`crate::model::Parameter::offset`]). Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn parameters(&self) -> Result<Vec<f32>> {
+        match &self.engine {
+            Engine::Host(host) => Ok(host.parameters.clone()),
+            Engine::Gpu(gpu) => {
+                let mut flat = gpu.context.read_blocking(&[gpu.state.parameters()])?.swap_remove(0);
+                flat.truncate(self.model.flat_len());
+                Ok(flat)
+            }
+        }
+    }
+
+    /// Replaces all parameters; the optimiser's moments stay.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::Device`].
+    pub fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
+        match &mut self.engine {
+            Engine::Host(host) => host.set_parameters(flat),
+            Engine::Gpu(gpu) => gpu.state.write_parameters(flat),
+        }
+    }
+
+    /// The learning rate of the steps to come.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for NaN, infinity or a negative rate.
+    pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
+        match &mut self.engine {
+            Engine::Host(host) => host.set_learning_rate(learning_rate),
+            Engine::Gpu(gpu) => gpu.state.set_learning_rate(learning_rate),
+        }
+    }
+
+    /// Blocks until all steps are done: for timing.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn wait(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Host(_) => Ok(()),
+            Engine::Gpu(gpu) => gpu.context.wait(),
+        }
+    }
+}
+
+fn batch_of(model: &Model, inputs: &[f32]) -> Result<usize> {
+    if inputs.is_empty() {
+        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+    }
+    let batch = inputs.len() / model.inputs();
+    if batch * model.inputs() != inputs.len() {
+        let needed = inputs.len().next_multiple_of(model.inputs());
+        return Err(Error::Length { tensor: "input".into(), got: inputs.len(), needed });
+    }
+    Ok(batch)
+}
+
+/// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.
+fn plan<'a>(
+    plans: &'a mut Vec<Plan>,
+    context: &Context,
+    model: &Model,
+    state: &State,
+    batch: usize,
+    options: PlanOptions,
+) -> Result<&'a Plan> {
+    let plan = match plans.iter().position(|plan| plan.batch() == batch) {
+        Some(index) => plans.remove(index),
+        None => {
+            if plans.len() == PLANS {
+                plans.remove(0);
+            }
+            Plan::new(context, model, state, batch, options)?
+        }
+    };
+    plans.push(plan);
+    Ok(&plans[plans.len() - 1])
+}

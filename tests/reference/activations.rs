@@ -1,0 +1,159 @@
+//! Activations: against multi-precision values, against dual numbers, at their kinks, and far out.
+
+use hesscale::Activation;
+use hesscale::reference::special::{erf, erfc};
+use hesscale::reference::{Dual, activation};
+
+/// `f, f', f''` computed with 120 digits.
+#[rustfmt::skip]
+const TABLE: [(Activation, f64, [f64; 3]); 44] = [
+    (Activation::Elu { alpha: 1.3 }, -7.5, [-1.2992809903188078, 0.0007190096811921837, 0.0007190096811921837]),
+    (Activation::Elu { alpha: 1.3 }, -0.625, [-0.6041601429253127, 0.6958398570746873, 0.6958398570746873]),
+    (Activation::Elu { alpha: 1.3 }, 0.375, [0.375, 1.0, 0.0]),
+    (Activation::Elu { alpha: 1.3 }, 12.25, [12.25, 1.0, 0.0]),
+    (Activation::Selu, -7.5, [-1.757126963580787, 0.0009723772665898928, 0.0009723772665898928]),
+    (Activation::Selu, -0.625, [-0.8170565761871148, 0.941042764660262, 0.941042764660262]),
+    (Activation::Selu, 0.375, [0.39401287025830517, 1.0507009873554805, 0.0]),
+    (Activation::Selu, 12.25, [12.871087095104636, 1.0507009873554805, 0.0]),
+    (Activation::Sigmoid, -7.5, [0.0005527786369235996, 0.0005524730727021604, 0.0005518622820780298]),
+    (Activation::Sigmoid, -0.625, [0.34864513533394575, 0.2270917049419204, 0.06874286853653577]),
+    (Activation::Sigmoid, 0.375, [0.5926665999540698, 0.2414129012529524, -0.04474182548831737]),
+    (Activation::Sigmoid, 12.25, [0.9999952149055051, 4.7850715977607935e-06, -4.785025803721274e-06]),
+    (Activation::Tanh, -7.5, [-0.9999993881955461, 1.2236085333978092e-06, 2.4472155695773174e-06]),
+    (Activation::Tanh, -0.625, [-0.5545997223493823, 0.692419147969988, 0.7680309344271025]),
+    (Activation::Tanh, 0.375, [0.35835739835078595, 0.8715799750472562, -0.6246742646251553]),
+    (Activation::Tanh, 12.25, [0.9999999999542053, 9.158939382162781e-11, -1.83178787634867e-10]),
+    (Activation::LogSigmoid, -7.5, [-7.500552931475361, 0.9994472213630764, -0.0005524730727021604]),
+    (Activation::LogSigmoid, -0.625, [-1.0537006782765186, 0.6513548646660542, -0.2270917049419204]),
+    (Activation::LogSigmoid, 0.375, [-0.52312326413984, 0.4073334000459302, -0.2414129012529524]),
+    (Activation::LogSigmoid, 12.25, [-4.785105943491303e-06, 4.785094494890119e-06, -4.7850715977607935e-06]),
+    (Activation::Softplus, -7.5, [0.0005529314753607964, 0.0005527786369235996, 0.0005524730727021604]),
+    (Activation::Softplus, -0.625, [0.42870067827651864, 0.34864513533394575, 0.2270917049419204]),
+    (Activation::Softplus, 0.375, [0.89812326413984, 0.5926665999540698, 0.2414129012529524]),
+    (Activation::Softplus, 12.25, [12.250004785105943, 0.9999952149055051, 4.7850715977607935e-06]),
+    (Activation::Gelu, -7.5, [-2.393168754683172e-13, -1.7938314830426485e-12, -1.3206188891682378e-11]),
+    (Activation::Gelu, -0.625, [-0.16624095565543784, 0.06088492370471613, 0.5281340587607598]),
+    (Activation::Gelu, 0.375, [0.24231366250227143, 0.7856154268738872, 0.6914180651641015]),
+    (Activation::Gelu, 12.25, [12.25, 1.0, -1.5335477339323488e-31]),
+    (Activation::GeluTanh, -7.5, [-4.01626821751414e-18, -5.4233923005215784e-17, -7.193835854708651e-16]),
+    (Activation::GeluTanh, -0.625, [-0.16627885004239948, 0.06109196261329477, 0.5274565170584755]),
+    (Activation::GeluTanh, 0.375, [0.2423077668915116, 0.7855556920479994, 0.6909894023384786]),
+    (Activation::GeluTanh, 12.25, [12.25, 1.0, -4.831399995624566e-62]),
+    (Activation::Silu, -7.5, [-0.004145839776926996, -0.0035907694083426034, -0.0030340209701809027]),
+    (Activation::Silu, -0.625, [-0.2179032095837161, 0.2067128197452455, 0.41121911704850594]),
+    (Activation::Silu, 0.375, [0.22224997498277616, 0.6831964379239269, 0.46604761794778576]),
+    (Activation::Silu, 12.25, [12.249941382592437, 1.0000538320325776, -4.904642290006401e-05]),
+    (Activation::Sin, -7.5, [-0.9379999767747389, 0.3466353178350258, 0.9379999767747389]),
+    (Activation::Sin, -0.625, [-0.5850972729404622, 0.8109631195052179, 0.5850972729404622]),
+    (Activation::Sin, 0.375, [0.36627252908604757, 0.9305076219123143, -0.36627252908604757]),
+    (Activation::Sin, 12.25, [-0.3111193549811273, 0.9503708470676735, 0.3111193549811273]),
+    (Activation::Exp, -7.5, [0.0005530843701478336, 0.0005530843701478336, 0.0005530843701478336]),
+    (Activation::Exp, -0.625, [0.5352614285189903, 0.5352614285189903, 0.5352614285189903]),
+    (Activation::Exp, 0.375, [1.4549914146182013, 1.4549914146182013, 1.4549914146182013]),
+    (Activation::Exp, 12.25, [208981.28886971297, 208981.28886971297, 208981.28886971297]),
+];
+
+#[test]
+fn multi_precision_values_are_met() {
+    for (function, a, want) in TABLE {
+        for (order, (got, want)) in activation(function, a).into_iter().zip(want).enumerate() {
+            assert!(
+                (got - want).abs() <= 1e-13 * want.abs(),
+                "{function:?} at {a}, order {order}: {got} {want}"
+            );
+        }
+    }
+}
+
+#[test]
+fn erf_and_erfc_meet_multi_precision_values() {
+    #[rustfmt::skip]
+    let table = [
+        (-6.0, -0.99999999999999998, 2.0),
+        (-1.5, -0.96610514647531073, 1.9661051464753107),
+        (-0.25, -0.27632639016823693, 1.2763263901682369),
+        (1e-10, 1.1283791670955126e-10, 0.99999999988716208),
+        (0.3, 0.32862675945912742, 0.67137324054087258),
+        (0.999, 0.84228527020649694, 0.15771472979350306),
+        (1.0, 0.84270079294971487, 0.15729920705028513),
+        (1.001, 0.84311548547807628, 0.15688451452192372),
+        (2.0, 0.99532226501895273, 0.0046777349810472658),
+        (5.0, 0.99999999999846254, 1.5374597944280349e-12),
+        (10.0, 1.0, 2.0884875837625448e-45),
+        (26.0, 1.0, 5.6631924088561428e-296),
+    ];
+    for (x, want, tail) in table {
+        assert!((erf(x) - want).abs() <= 1e-15 * want.abs(), "erf({x}): {} {want}", erf(x));
+        assert!((erfc(x) - tail).abs() <= 4e-15 * tail, "erfc({x}): {} {tail}", erfc(x));
+    }
+    assert_eq!((erf(0.0), erfc(0.0), erfc(40.0)), (0.0, 1.0, 0.0));
+    assert!(erf(f64::NAN).is_nan() && erfc(f64::NAN).is_nan());
+}
+
+/// Points on both sides of 0, out to where everything saturates; none on a kink.
+fn points() -> impl Iterator<Item = f64> {
+    (-200..200).map(|i| {
+        let x = f64::from(i) / 20.0 + 0.0125;
+        x * (1.0 + x * x / 10.0)
+    })
+}
+
+#[test]
+fn derivatives_are_those_of_dual_numbers() {
+    let all = Activation::ALL.into_iter();
+    for function in all.chain([Activation::LeakyRelu { alpha: -0.3 }, Activation::Elu { alpha: 1.7 }]) {
+        for a in points() {
+            let [value, first, second] = activation(function, a);
+            let [f, f1, _] = activation(function, Dual::variable(a));
+            assert_eq!((f.value, f1.value), (value, first));
+            // Duals differentiate tanh as 1 − tanh², which cancels: hence the absolute part.
+            let close = |x: f64, y: f64| (x - y).abs() <= 1e-15 + 1e-12 * x.abs().max(y.abs());
+            assert!(close(f.slope, first), "{function:?}' at {a}: {} {first}", f.slope);
+            assert!(close(f1.slope, second), "{function:?}'' at {a}: {} {second}", f1.slope);
+        }
+    }
+}
+
+#[test]
+fn kinks_take_the_branch_that_pytorch_takes() {
+    let at_zero = |function| activation(function, 0.0_f64);
+    assert_eq!(at_zero(Activation::Relu), [0.0, 0.0, 0.0]);
+    assert_eq!(at_zero(Activation::LeakyRelu { alpha: 0.25 }), [0.0, 0.25, 0.0]);
+    assert_eq!(at_zero(Activation::Elu { alpha: 0.25 }), [0.0, 0.25, 0.25]);
+    let [value, first, second] = at_zero(Activation::Selu);
+    assert!(value == 0.0 && first == second && (first - 1.758_099_340_847_376_8).abs() < 1e-15);
+}
+
+#[test]
+fn far_out_all_is_finite_and_saturates() {
+    for function in Activation::ALL {
+        for a in [100.0_f64, -100.0, 1e4, -1e4] {
+            let single = activation(function, a as f32);
+            assert!(single.iter().all(|x| x.is_finite()), "{function:?} at {a}: {single:?}");
+            let double = activation(function, a);
+            assert!(double.iter().all(|x| x.is_finite()), "{function:?} at {a}: {double:?}");
+        }
+    }
+    assert_eq!(activation(Activation::Tanh, -100.0_f32), [-1.0, 0.0, 0.0]);
+    assert_eq!(activation(Activation::Sigmoid, 1e4_f32), [1.0, 0.0, 0.0]);
+    assert_eq!(activation(Activation::Softplus, 110.0_f32), [110.0, 1.0, 0.0]);
+    for gate in [Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
+        assert_eq!(activation(gate, 1e4_f32), [1e4, 1.0, 0.0], "{gate:?}");
+        assert_eq!(activation(gate, -1e4_f32).map(f32::abs), [0.0; 3], "{gate:?}");
+    }
+}
+
+/// Where a function saturates, its f32 derivatives keep their relative accuracy as long as they are normal numbers.
+#[test]
+fn tails_do_not_cancel_in_f32() {
+    for function in Activation::ALL {
+        for a in points().map(|a| a as f32).filter(|a| a.abs() > 2.0 && a.abs() < 80.0) {
+            let want = activation(function, f64::from(a));
+            for (got, want) in activation(function, a).into_iter().zip(want) {
+                let normal = want.abs() > 1e-36;
+                let error = (f64::from(got) - want).abs() / want.abs();
+                assert!(!normal || error < 2e-5, "{function:?} at {a}: {got} {want}");
+            }
+        }
+    }
+}

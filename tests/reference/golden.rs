@@ -1,0 +1,123 @@
+//! Every dense case of the golden vectors, tensor by tensor.
+
+use crate::common::golden::{Case, directory, load};
+use crate::common::{compare, to_f64};
+use hesscale::reference::{Real, exact_ggn_diagonal, exact_hessian_diagonal, pass};
+use hesscale::{Error, Mode, Model};
+use std::collections::BTreeMap;
+
+/// Worst error of each kind of tensor so far; every comparison over its bound is kept as text.
+struct Ledger {
+    bound: f64,
+    worst: BTreeMap<String, f64>,
+    faults: Vec<String>,
+}
+
+impl Ledger {
+    fn new(bound: f64) -> Ledger {
+        Ledger { bound, worst: BTreeMap::new(), faults: Vec::new() }
+    }
+
+    /// Compares tensor `name` (`grad.0.weight`); it must be in the file.
+    fn check(&mut self, case: &Case, name: &str, got: &[f64]) {
+        let Some(want) = case.tensors.get(name) else {
+            self.faults.push(format!("{}: no tensor {name}", case.name));
+            return;
+        };
+        match compare(&format!("{} {name}", case.name), got, want, self.bound) {
+            Ok(error) => {
+                let kind = name.split('.').next().unwrap_or(name);
+                let worst = self.worst.entry(kind.to_owned()).or_default();
+                *worst = worst.max(error);
+            }
+            Err(fault) => self.faults.push(fault),
+        }
+    }
+
+    /// Compares all tensors `kind.*` of the parameters with a vector in the flat layout.
+    fn check_flat(&mut self, case: &Case, model: &Model, kind: &str, flat: &[f64]) {
+        for p in model.parameters() {
+            self.check(case, &format!("{kind}.{}", p.name()), &flat[p.range()]);
+        }
+    }
+
+    fn settle(self) {
+        println!("worst per kind: {:#?}", self.worst);
+        assert!(self.faults.is_empty(), "{}", self.faults.join("\n"));
+    }
+}
+
+/// Loss, logits, gradient, the diagonals of all modes, and the signals where the file has them.
+fn check_passes<T: Real + Into<f64>>(ledger: &mut Ledger, case: &Case, model: &Model) {
+    let number = |x: &f32| T::from_f64(f64::from(*x));
+    let parameters: Vec<T> = case.parameters.iter().map(number).collect();
+    let input: Vec<T> = case.x.iter().map(number).collect();
+    for mode in Mode::ALL {
+        let pass = pass(model, mode, &parameters, &input, case.targets.view()).unwrap();
+        ledger.check(case, "loss", &[pass.loss.into()]);
+        ledger.check(case, "logits", &to_f64(&pass.logits));
+        ledger.check_flat(case, model, "grad", &to_f64(&pass.gradient));
+        if mode.has_diagonal() {
+            ledger.check_flat(case, model, mode.name(), &to_f64(&pass.diagonal));
+        }
+        // Only the largest case leaves its signals out.
+        if case.tensors.contains_key("delta.0") {
+            for (i, signal) in pass.signals.iter().enumerate() {
+                ledger.check(case, &format!("delta.{i}"), &to_f64(&signal.g));
+                match mode {
+                    Mode::HesScale => ledger.check(case, &format!("s.{i}"), &to_f64(&signal.h)),
+                    Mode::HesScaleGn => ledger.check(case, &format!("s_gn.{i}"), &to_f64(&signal.h)),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// The exact Hessian diagonal and the exact GGN diagonal.
+fn check_exact(ledger: &mut Ledger, case: &Case, model: &Model) {
+    let (parameters, input) = (to_f64(&case.parameters), to_f64(&case.x));
+    let hess = exact_hessian_diagonal(model, &parameters, &input, case.targets.view()).unwrap();
+    ledger.check_flat(case, model, "hess", &hess);
+    let ggn = exact_ggn_diagonal(model, &parameters, &input, case.targets.view()).unwrap();
+    ledger.check_flat(case, model, "ggn", &ggn);
+}
+
+fn cases() -> Vec<Case> {
+    load(&directory()).unwrap().into_iter().map(|case| case.unwrap()).collect()
+}
+
+#[test]
+fn dense_cases_in_f64_to_1e_11() {
+    let mut ledger = Ledger::new(1e-11);
+    for case in cases() {
+        if let Ok(model) = &case.model {
+            check_passes::<f64>(&mut ledger, &case, model);
+            check_exact(&mut ledger, &case, model);
+        }
+    }
+    ledger.settle();
+}
+
+#[test]
+fn dense_cases_in_f32_to_1e_5() {
+    let mut ledger = Ledger::new(1e-5);
+    for case in cases() {
+        if let Ok(model) = &case.model {
+            check_passes::<f32>(&mut ledger, &case, model);
+        }
+    }
+    ledger.settle();
+}
+
+#[test]
+fn no_case_is_passed_over() {
+    let (dense, other): (Vec<Case>, Vec<Case>) = cases().into_iter().partition(|case| case.model.is_ok());
+    assert_eq!(dense.len(), 10);
+    assert_eq!(dense.iter().filter(|case| case.tensors.contains_key("delta.0")).count(), 9);
+    assert_eq!(other.len(), 8);
+    for case in other {
+        let unsupported = Error::Unsupported { layer: "layer 0".into(), kind: "conv2d".into() };
+        assert_eq!(case.model, Err(unsupported), "{}", case.name);
+    }
+}

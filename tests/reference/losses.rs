@@ -1,0 +1,214 @@
+//! Losses: g and h against dual numbers, the effective target, ignored samples, and logits far out.
+
+use crate::common::golden::OwnedTargets;
+use crate::problem::{losses, targets};
+use hesscale::model::{Reduction, Targets, Variance};
+use hesscale::reference::{Dual, Real, Signal, loss_and_signal};
+use hesscale::{Activation, Loss, Mode, Model};
+
+/// A network that is nothing but its loss.
+fn only(loss: Loss, outputs: usize) -> Model {
+    Model::builder([outputs]).act(Activation::Identity).loss(loss).unwrap()
+}
+
+fn signal<T: Real>(
+    loss: &Loss,
+    mode: Mode,
+    logits: &[T],
+    targets: Targets<'_>,
+    outputs: usize,
+) -> (T, Signal<T>) {
+    loss_and_signal(&only(loss.clone(), outputs), mode, logits, targets).unwrap()
+}
+
+#[test]
+fn g_and_h_are_the_derivatives_of_the_value() {
+    let (batch, outputs) = (5, 4);
+    let mut random = fastrand::Rng::with_seed(1);
+    for loss in losses(outputs) {
+        let logits: Vec<f64> = (0..batch * outputs).map(|_| random.f64() * 6.0 - 3.0).collect();
+        let targets = targets(&only(loss.clone(), outputs), batch, &mut random);
+        let (value, at) = signal(&loss, Mode::HesScale, &logits, targets.view(), outputs);
+        for i in 0..logits.len() {
+            let mut along: Vec<Dual<f64>> = logits.iter().map(|z| Dual::constant(*z)).collect();
+            along[i].slope = 1.0;
+            let (varied, slopes) = signal(&loss, Mode::None, &along, targets.view(), outputs);
+            assert!((varied.value - value).abs() <= 1e-15 * value.abs());
+            assert!((varied.slope - at.g[i]).abs() < 1e-14, "{loss:?} g[{i}]: {} {}", varied.slope, at.g[i]);
+            let h = slopes.g[i].slope;
+            assert!((h - at.h[i]).abs() < 1e-13 * (1.0 + h.abs()), "{loss:?} h[{i}]: {h} {}", at.h[i]);
+        }
+    }
+}
+
+/// Values by hand, so that value, g and h are not merely consistent with one another.
+#[test]
+fn values_by_hand() {
+    let value =
+        |loss: &Loss, logits: &[f64], targets| signal(loss, Mode::None, logits, targets, logits.len()).0;
+    let near = |got: f64, want: f64| assert!((got - want).abs() < 1e-15, "{got} {want}");
+    let ln2 = 2.0_f64.ln();
+    near(value(&Loss::cross_entropy(), &[3.0, 3.0], Targets::Classes(&[1])), ln2);
+    near(value(&Loss::mse(), &[3.0, 1.0], Targets::Values(&[1.0, 2.0])), 2.5);
+    let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
+    near(value(&bce, &[0.0, 3.0_f64.ln()], Targets::Values(&[0.5, 0.0])), 3.0 * ln2);
+    let gaussian = |var| Loss::GaussianNll { reduction: Reduction::Mean, var };
+    near(value(&gaussian(Variance::Log), &[3.0, ln2], Targets::Values(&[1.0])), 0.5 * (ln2 + 2.0));
+    // softplus(0) = log 2
+    let want = 0.5 * (ln2.ln() + 4.0 / ln2);
+    near(value(&gaussian(Variance::Softplus), &[3.0, 0.0], Targets::Values(&[1.0])), want);
+}
+
+/// Weights, smoothing and a mass other than 1 all act through `y_c = w_c ((1−ε) t_c + ε m/C)`.
+#[test]
+fn cross_entropy_sees_only_the_effective_target() {
+    let cross_entropy = |targets, class_weights, label_smoothing| Loss::SoftmaxCrossEntropy {
+        targets,
+        reduction: Reduction::Sum,
+        class_weights,
+        label_smoothing,
+        ignore_index: None,
+    };
+    use hesscale::model::ClassTargets::{ClassIndex, Soft};
+    let logits = [0.5, -1.0, 2.0, 0.25];
+    let all = |loss, targets| signal(&loss, Mode::HesScale, &logits[..], targets, 4);
+    let (weights, y) = (vec![1.0, 0.5, 0.0, 2.0], [0.125, 0.0625, 0.0, 1.25]);
+    let want = all(cross_entropy(Soft, None, 0.0), Targets::Values(&y));
+    assert_eq!(all(cross_entropy(ClassIndex, Some(weights.clone()), 0.5), Targets::Classes(&[3])), want);
+    let t = [0.0, 0.0, 0.0, 1.0];
+    assert_eq!(all(cross_entropy(Soft, Some(weights), 0.5), Targets::Values(&t)), want);
+
+    let p: Vec<f64> = logits.iter().map(|z| z.exp() / logits.iter().map(|z| z.exp()).sum::<f64>()).collect();
+    for c in 0..4 {
+        let (g, h) = (1.4375 * p[c] - f64::from(y[c]), 1.4375 * (p[c] - p[c] * p[c]));
+        assert!((want.1.g[c] - g).abs() < 1e-15 && (want.1.h[c] - h).abs() < 1e-15);
+    }
+    let bl89 = signal(&cross_entropy(Soft, None, 0.0), Mode::Bl89, &logits[..], Targets::Values(&y), 4).1;
+    for c in 0..4 {
+        assert!((bl89.h[c] - f64::from(y[c]) * (p[c] - p[c] * p[c])).abs() < 1e-16);
+    }
+}
+
+#[test]
+fn ignored_samples_contribute_exactly_nothing() {
+    for ignored in [1, 250] {
+        let loss = Loss::SoftmaxCrossEntropy {
+            targets: Default::default(),
+            reduction: Reduction::Sum,
+            class_weights: None,
+            label_smoothing: 0.2,
+            ignore_index: Some(ignored),
+        };
+        // A wild logit in the ignored row must not leak either.
+        let logits = [0.5, -1.0, 2.0, f64::INFINITY, 0.1, f64::NAN];
+        for mode in Mode::ALL {
+            let (value, both) = signal(&loss, mode, &logits[..], Targets::Classes(&[2, ignored]), 3);
+            let (alone, one) = signal(&loss, mode, &logits[..3], Targets::Classes(&[2]), 3);
+            assert_eq!(value, alone);
+            let check = |both: &[f64], one: &[f64]| {
+                assert!(
+                    both[..one.len()] == *one && both[one.len()..].iter().all(|x| x.to_bits() == 0),
+                    "{mode:?}"
+                );
+            };
+            check(&both.g, &one.g);
+            check(&both.h, &one.h);
+            both.u.iter().zip(&one.u).for_each(|(both, one)| check(both, one));
+        }
+    }
+}
+
+/// f32 at logits of ±1e4 and where a softmax saturates: nothing overflows, and all of it agrees with f64.
+#[test]
+fn far_logits_stay_accurate_in_f32() {
+    let rows: [[f32; 4]; 7] = [
+        [1e4, -1e4, 0.0, 5.0],
+        [-1e4, -1e4, -1e4, -1e4],
+        [1e4, 1e4, -1e4, 1e4],
+        [-1e4, 1e4, 9_999.0, 9_990.0],
+        [30.0, 0.0, -1.0, 12.0],
+        [0.0, 60.0, -5.0, 2.0],
+        [0.25, 0.5, -0.125, 0.0],
+    ];
+    let mut random = fastrand::Rng::with_seed(5);
+    for loss in losses(4) {
+        for row in rows {
+            // Precision is capped below a variance of e^−80; other losses take any logit.
+            if matches!(loss, Loss::GaussianNll { .. }) && row[2..].iter().any(|rho| *rho < -40.0) {
+                continue;
+            }
+            let targets = targets(&only(loss.clone(), 4), 1, &mut random);
+            for mode in Mode::ALL {
+                let (value, single) = signal(&loss, mode, &row, targets.view(), 4);
+                let (exact, double) = signal(&loss, mode, &row.map(f64::from), targets.view(), 4);
+                let close = |got: f32, want: f64| (f64::from(got) - want).abs() <= 2e-5 * want.abs() + 1e-35;
+                assert!(close(value, exact), "{loss:?} {row:?}: {value} {exact}");
+                for (got, want) in single.g.iter().zip(&double.g).chain(single.h.iter().zip(&double.h)) {
+                    // Soft targets cancel against p: compared to the row's size, not entry by entry.
+                    let scale = double.g.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+                    let near = (f64::from(*got) - want).abs() <= 1e-6 * scale;
+                    assert!(close(*got, *want) || near, "{loss:?} {mode:?} {row:?}: {got} {want}");
+                }
+            }
+        }
+    }
+}
+
+/// A confident right answer: 1 − p is a sum of small terms, not a difference of large ones.
+#[test]
+fn confident_answers_keep_their_digits_in_f32() {
+    let row = [0.0_f32, 40.0, -5.0, 2.0];
+    for mode in [Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2] {
+        let (value, single) = signal(&Loss::cross_entropy(), mode, &row, Targets::Classes(&[1]), 4);
+        let (exact, double) =
+            signal(&Loss::cross_entropy(), mode, &row.map(f64::from), Targets::Classes(&[1]), 4);
+        assert!((f64::from(value) / exact - 1.0).abs() < 1e-5);
+        for (got, want) in single.g.iter().zip(&double.g).chain(single.h.iter().zip(&double.h)) {
+            assert!((f64::from(*got) / want - 1.0).abs() < 1e-5, "{mode:?}: {got} {want}");
+        }
+    }
+    let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
+    let (value, at) = signal(&bce, Mode::HesScale, &[50.0_f32, -50.0], Targets::Values(&[1.0, 0.0]), 2);
+    let e = (-50.0_f64).exp();
+    for (got, want) in [(value, 2.0 * e), (at.g[0], -e), (at.g[1], e), (at.h[0], e), (at.h[1], e)] {
+        assert!((f64::from(got) / want - 1.0).abs() < 1e-5, "{got} {want}");
+    }
+}
+
+/// A Gaussian whose variance vanishes or explodes: numbers, never NaN.
+#[test]
+fn vanishing_variance_is_finite_in_f32() {
+    for var in [Variance::Log, Variance::Softplus] {
+        let loss = Loss::GaussianNll { reduction: Reduction::Mean, var };
+        for rho in [1e4_f32, 100.0, 0.0, -30.0, -45.0, -100.0, -1e4] {
+            for residual in [0.0_f32, 0.5, -3.0] {
+                let (value, at) =
+                    signal(&loss, Mode::HesScaleR2, &[residual, rho], Targets::Values(&[0.0]), 2);
+                let all = [value, at.g[0], at.g[1], at.h[0], at.h[1]];
+                assert!(all.iter().all(|x| x.is_finite()), "{var:?} ρ {rho} r {residual}: {all:?}");
+            }
+        }
+    }
+    // One formula on both sides of the place where softplus becomes the exponential.
+    let softplus = Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Softplus };
+    let at = |rho: f64| signal(&softplus, Mode::HesScale, &[1e-9, rho], Targets::Values(&[0.0]), 2);
+    let ((above, a), (below, b)) = (at(-40.0), at(-40.0 - 1e-13));
+    assert!((above / below - 1.0).abs() < 1e-12);
+    a.g.iter().zip(&b.g).chain(a.h.iter().zip(&b.h)).for_each(|(a, b)| assert!((a / b - 1.0).abs() < 1e-12));
+}
+
+#[test]
+fn one_class_and_many_classes() {
+    for mode in Mode::ALL {
+        let (value, at) = signal(&Loss::cross_entropy(), mode, &[3.0_f64], Targets::Classes(&[0]), 1);
+        assert!(value == 0.0 && at.g == [0.0] && at.h.iter().all(|h| *h == 0.0), "{mode:?}");
+        let logits: Vec<f32> = (0..20_000).map(|c| (c % 97) as f32 / 10.0).collect();
+        let targets = OwnedTargets::Classes(vec![1_234]);
+        let (value, at) = signal(&Loss::cross_entropy(), mode, &logits, targets.view(), logits.len());
+        let wide: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
+        let (want, exact) = signal(&Loss::cross_entropy(), mode, &wide, targets.view(), logits.len());
+        assert!((f64::from(value) / want - 1.0).abs() < 1e-5);
+        let bound = exact.h.iter().fold(0.0, |m: f64, h| m.max(h.abs())) * 1e-4;
+        at.h.iter().zip(&exact.h).for_each(|(h, want)| assert!((f64::from(*h) - want).abs() <= bound));
+    }
+}

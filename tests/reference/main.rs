@@ -1,0 +1,15 @@
+//! The CPU reference against an independent program's vectors, against exact derivatives, and against hand arithmetic.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod activations;
+mod comparators;
+mod errors;
+mod exactness;
+mod golden;
+mod losses;
+mod low_rank;
+mod optimizer;
+mod problem;
+mod properties;

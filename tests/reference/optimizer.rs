@@ -1,0 +1,89 @@
+//! Optimiser steps against arithmetic by hand; all constants are exact in binary.
+
+use hesscale::Optimizer;
+use hesscale::model::Rule;
+use hesscale::reference::OptimizerState;
+
+const SGD: Rule = Rule::Sgd { momentum: 0.5, nesterov: false };
+const ADAM: Rule = Rule::Adam { beta1: 0.5, beta2: 0.75, eps: 0.25 };
+const ADA: Rule = Rule::AdaHesScale { beta1: 0.5, beta2: 0.75, eps: 0.25 };
+const ADA_GN: Rule = Rule::AdaHesScaleGn { beta1: 0.5, beta2: 0.75, eps: 0.25 };
+
+/// One parameter, started at `start`, after the steps `(g, h)`; h absent where there is no curvature.
+fn after(optimizer: Optimizer, start: f64, steps: &[(f64, Option<f64>)]) -> (f64, OptimizerState<f64>) {
+    let (mut state, mut parameter) = (OptimizerState::new(1), [start]);
+    for (g, h) in steps {
+        let diagonal: Vec<f64> = h.iter().copied().collect();
+        state.step(&optimizer, &mut parameter, &[*g], &diagonal).unwrap();
+    }
+    (parameter[0], state)
+}
+
+#[test]
+fn sgd() {
+    assert_eq!(after(Optimizer::sgd(0.5), 1.0, &[(2.0, None), (4.0, None)]).0, 1.0 - 1.0 - 2.0);
+    // b = 2, then ½·2 + 4 = 5
+    assert_eq!(after(SGD.at(0.5), 1.0, &[(2.0, None), (4.0, None)]).0, 1.0 - 1.0 - 2.5);
+    // g + ½ b = 2 + 1, then 4 + 2.5
+    let nesterov = Rule::Sgd { momentum: 0.5, nesterov: true };
+    assert_eq!(after(nesterov.at(0.5), 1.0, &[(2.0, None), (4.0, None)]).0, 1.0 - 1.5 - 3.25);
+}
+
+#[test]
+fn adam() {
+    // m = 1, m̂ = 2; v = 1, v̂ = 4: 2 / (2 + ¼)
+    let first = 1.0 - 0.5 * 2.0 / 2.25;
+    let (parameter, state) = after(ADAM.at(0.5), 1.0, &[(2.0, None)]);
+    assert!((parameter - first).abs() < 1e-15);
+    assert_eq!((state.m[0], state.v[0], state.step, state.curvature_steps), (1.0, 1.0, 1, 1));
+    // m = −½, m̂ = −½ / ¾; v = ¾ + ¼·4 = 1.75, v̂ = 1.75 / (1 − 9⁄16)
+    let second = first - 0.5 * (-0.5 / 0.75) / ((1.75_f64 / 0.4375).sqrt() + 0.25);
+    assert!((after(ADAM.at(0.5), 1.0, &[(2.0, None), (-2.0, None)]).0 - second).abs() < 1e-15);
+    // A diagonal is of no concern to it.
+    assert_eq!(after(ADAM.at(0.5), 1.0, &[(2.0, Some(9.0))]), after(ADAM.at(0.5), 1.0, &[(2.0, None)]));
+}
+
+#[test]
+fn adahesscale_reads_the_diagonal_whatever_its_sign() {
+    // m̂ = 2; v = ¼·16 = 4, v̂ = 16: 2 / (4 + ¼)
+    for rule in [ADA, ADA_GN] {
+        for h in [4.0, -4.0] {
+            let parameter = after(rule.at(0.5), 1.0, &[(2.0, Some(h))]).0;
+            assert!((parameter - (1.0 - 0.5 * 2.0 / 4.25)).abs() < 1e-15);
+        }
+    }
+}
+
+#[test]
+fn lazy_curvature_keeps_v_and_counts_its_own_updates() {
+    let steps = [(2.0, Some(4.0)), (2.0, None), (2.0, None)];
+    let (parameter, state) = after(ADA.at(0.5), 1.0, &steps);
+    // m̂ = 2 throughout, for g is constant; v̂ stays 16, for its correction stays at one update.
+    assert!((parameter - (1.0 - 3.0 * 0.5 * 2.0 / 4.25)).abs() < 1e-15);
+    assert_eq!((state.step, state.curvature_steps, state.v[0]), (3, 1, 4.0));
+    // A second evaluation with the same h leaves v̂ where it was: 7 / (1 − 9⁄16) = 16.
+    let (_, state) = after(ADA.at(0.5), 1.0, &[steps[0], steps[1], steps[0]]);
+    assert_eq!((state.step, state.curvature_steps, state.v[0]), (3, 2, 7.0));
+    // Before the first curvature nothing but decay moves θ; m gathers.
+    let (parameter, state) = after(ADA.at(0.5).with_weight_decay(0.5), 1.0, &[(2.0, None)]);
+    assert_eq!((parameter, state.m[0], state.curvature_steps), (0.75, 1.0, 0));
+}
+
+#[test]
+fn weight_decay_is_decoupled_and_comes_first() {
+    // θ ← θ (1 − ½·½) = ¾ θ before each update; the update itself is as without decay.
+    let parameter = after(SGD.at(0.5).with_weight_decay(0.5), 1.0, &[(2.0, None), (4.0, None)]).0;
+    assert_eq!(parameter, (0.75 - 1.0) * 0.75 - 2.5);
+    let parameter = after(ADA.at(0.5).with_weight_decay(0.5), 1.0, &[(2.0, Some(4.0))]).0;
+    assert!((parameter - (0.75 - 0.5 * 2.0 / 4.25)).abs() < 1e-15);
+}
+
+#[test]
+fn many_steps_in_f32_keep_their_bias_correction() {
+    let (mut state, mut parameter) = (OptimizerState::new(1), [0.0_f32]);
+    for _ in 0..1_000 {
+        state.step(&Optimizer::adam(1e-3), &mut parameter, &[0.5], &[]).unwrap();
+    }
+    // A constant gradient moves by η a step.
+    assert!((parameter[0] + 1.0).abs() < 1e-4, "{}", parameter[0]);
+}

@@ -1,0 +1,86 @@
+//! Small random problems.
+
+use crate::common::golden::OwnedTargets;
+use hesscale::model::{ClassTargets, Reduction, Variance};
+use hesscale::reference::{Pass, exact_hessian_diagonal, pass};
+use hesscale::{Activation, Loss, Mode, Model};
+
+/// A model with parameters and one batch.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) model: Model,
+    pub(crate) parameters: Vec<f64>,
+    pub(crate) input: Vec<f64>,
+    pub(crate) targets: OwnedTargets,
+}
+
+impl Problem {
+    /// Everything drawn from `seed`: parameters and input uniform in ±1, targets as the loss takes them.
+    pub(crate) fn new(model: Model, batch: usize, seed: u64) -> Problem {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut parameters = vec![0.0; model.flat_len()];
+        for p in model.parameters() {
+            parameters[p.range()].fill_with(|| random.f64() * 2.0 - 1.0);
+        }
+        let input = (0..batch * model.inputs()).map(|_| random.f64() * 2.0 - 1.0).collect();
+        let targets = targets(&model, batch, &mut random);
+        Problem { model, parameters, input, targets }
+    }
+
+    pub(crate) fn pass(&self, mode: Mode) -> Pass<f64> {
+        pass(&self.model, mode, &self.parameters, &self.input, self.targets.view()).unwrap()
+    }
+
+    pub(crate) fn exact(&self) -> Vec<f64> {
+        exact_hessian_diagonal(&self.model, &self.parameters, &self.input, self.targets.view()).unwrap()
+    }
+}
+
+/// Random targets of the kind that the model's loss takes.
+pub(crate) fn targets(model: &Model, batch: usize, random: &mut fastrand::Rng) -> OwnedTargets {
+    let (outputs, len) = (model.outputs(), batch * model.loss().target_len(model.outputs()));
+    if model.loss().takes_classes() {
+        OwnedTargets::Classes((0..len).map(|_| random.u32(0..outputs as u32)).collect())
+    } else {
+        // In [0, 1): good as binary targets' probabilities, as soft masses, and as numbers.
+        OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+    }
+}
+
+/// Every loss with every option that changes its formula, for `outputs` logits (even).
+pub(crate) fn losses(outputs: usize) -> Vec<Loss> {
+    let weights: Vec<f32> = (0..outputs).map(|c| 0.25 * c as f32).collect();
+    let cross_entropy = |targets, class_weights, label_smoothing, reduction| Loss::SoftmaxCrossEntropy {
+        targets,
+        reduction,
+        class_weights,
+        label_smoothing,
+        ignore_index: Some(1),
+    };
+    vec![
+        Loss::cross_entropy(),
+        cross_entropy(ClassTargets::ClassIndex, Some(weights.clone()), 0.1, Reduction::Mean),
+        cross_entropy(ClassTargets::ClassIndex, None, 1.0, Reduction::Sum),
+        cross_entropy(ClassTargets::Soft, Some(weights), 0.3, Reduction::Mean),
+        cross_entropy(ClassTargets::Soft, None, 0.0, Reduction::Sum),
+        Loss::mse(),
+        Loss::Mse { reduction: Reduction::Sum },
+        Loss::BceWithLogits { reduction: Reduction::Mean },
+        Loss::BceWithLogits { reduction: Reduction::Sum },
+        Loss::GaussianNll { reduction: Reduction::Mean, var: Variance::Log },
+        Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Log },
+        Loss::GaussianNll { reduction: Reduction::Mean, var: Variance::Softplus },
+    ]
+}
+
+/// Dense layers of these widths with the activation between them, none at the end.
+pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: Loss) -> Model {
+    let mut builder = Model::builder([widths[0]]);
+    for (i, width) in widths[1..].iter().enumerate() {
+        if i > 0 {
+            builder = builder.act(activation);
+        }
+        builder = builder.dense(*width);
+    }
+    builder.loss(loss).unwrap()
+}
