@@ -9,20 +9,12 @@ fn a_base(p: u32) -> u32 {
     return 0u;
 }
 
-fn store(m0: u32, n0: u32, acc: ptr<function, Tile>) {
-    for (var j = 0u; j < V; j++) {
-        let n = n0 + j * WX * 4u;
-        let b = bias4(n);
-        for (var i = 0u; i < TM; i++) {
-            let m = m0 + i;
-            if m < g.m && n < g.n {
-                let a = (*acc)[0][i][j] + b;
-                put(m * g.n + n, vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w)), g.n - n);
-                if KEEP {
-                    put(g.c_plane + m * g.n + n, a, g.n - n);
-                }
-            }
-        }
+fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
+    let index = m * g.n + n;
+    let a = value[0] + bias4(n);
+    write_out(index, vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w)), g.n - n);
+    if KEEP {
+        write_out(g.c_plane + index, a, g.n - n);
     }
 }
 

@@ -13,31 +13,23 @@ fn a_base(p: u32) -> u32 {
     return p * g.a_plane;
 }
 
-fn write(index: u32, gradient: vec4<f32>, second: vec4<f32>, valid: u32) {
+fn add(index: u32, gradient: vec4<f32>, second: vec4<f32>, valid: u32) {
     var first = g.scale * gradient;
     if ACCUMULATE {
-        first += get(index);
+        first += read_out(index);
     }
-    put(index, first, valid);
+    write_out(index, first, valid);
     if P > 1u {
         var d = g.scale * second;
         if ACCUMULATE {
-            d += get_diagonal(index);
+            d += read_diagonal(index);
         }
-        put_diagonal(index, d, valid);
+        write_diagonal(index, d, valid);
     }
 }
 
-fn store(m0: u32, n0: u32, acc: ptr<function, Tile>) {
-    for (var i = 0u; i < TM; i++) {
-        let m = m0 + i;
-        for (var j = 0u; j < V; j++) {
-            let n = n0 + j * WX * 4u;
-            if m < g.m && n < g.n {
-                write(m * g.n + n, (*acc)[0][i][j], (*acc)[D][i][j], g.n - n);
-            }
-        }
-    }
+fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
+    add(m * g.n + n, value[0], value[D], g.n - n);
 }
 
 fn side(group: u32, lane: vec3<u32>) {
@@ -49,6 +41,6 @@ fn side(group: u32, lane: vec3<u32>) {
                 sums[p] += a4_guarded(a_base(p) + k * g.m + m, g.m - m);
             }
         }
-        write(g.bias + m, sums[0], sums[D], g.m - m);
+        add(g.bias + m, sums[0], sums[D], g.m - m);
     }
 }

@@ -13,40 +13,31 @@ fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }
 
-fn store(m0: u32, n0: u32, acc: ptr<function, Tile>) {
-    for (var i = 0u; i < TM; i++) {
-        let m = m0 + i;
-        for (var j = 0u; j < V; j++) {
-            let n = n0 + j * WX * 4u;
-            if m < g.m && n < g.n {
-                let index = m * g.n + n;
-                let valid = g.n - n;
-                let a = below4(index);
-                let x = act_d(a.x);
-                let y = act_d(a.y);
-                let z = act_d(a.z);
-                let w = act_d(a.w);
-                let f1 = vec4<f32>(x.x, y.x, z.x, w.x);
-                let f2 = vec4<f32>(x.y, y.y, z.y, w.y);
-                let at_output = (*acc)[0][i][j];
-                put(index, f1 * at_output, valid);
-                if P > 1u {
-                    var h = f1 * f1 * (*acc)[H][i][j];
-                    if F2_TERM {
-                        h += f2 * at_output;
-                    }
-                    var d = h;
-                    for (var p = 2u; p < P; p++) {
-                        let u = f1 * (*acc)[p][i][j];
-                        d += u * u;
-                        put((p + 1u) * g.c_plane + index, u, valid);
-                    }
-                    put(g.c_plane + index, d, valid);
-                    if P > 2u {
-                        put(2u * g.c_plane + index, h, valid);
-                    }
-                }
-            }
+fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
+    let index = m * g.n + n;
+    let valid = g.n - n;
+    let a = below4(index);
+    let x = act_d(a.x);
+    let y = act_d(a.y);
+    let z = act_d(a.z);
+    let w = act_d(a.w);
+    let f1 = vec4<f32>(x.x, y.x, z.x, w.x);
+    let f2 = vec4<f32>(x.y, y.y, z.y, w.y);
+    write_out(index, f1 * value[0], valid);
+    if P > 1u {
+        var h = f1 * f1 * value[H];
+        if F2_TERM {
+            h += f2 * value[0];
+        }
+        var d = h;
+        for (var p = 2u; p < P; p++) {
+            let u = f1 * value[p];
+            d += u * u;
+            write_out((p + 1u) * g.c_plane + index, u, valid);
+        }
+        write_out(g.c_plane + index, d, valid);
+        if P > 2u {
+            write_out(2u * g.c_plane + index, h, valid);
         }
     }
 }

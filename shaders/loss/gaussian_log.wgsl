@@ -4,7 +4,7 @@ const HEADS: u32 = 2u;
 
 fn term(mean: f32, rho: f32, t: f32) -> Term {
     let r = mean - t;
-    let precision = hs_exp(min(-rho, 80.0));
-    let q = r * (r * precision);
-    return Term(0.5 * (rho + q), vec2<f32>(r * precision, 0.5 * (1.0 - q)), vec2<f32>(precision, 0.5 * q));
+    let inverse = hs_exp(min(-rho, 80.0));
+    let q = r * (r * inverse);
+    return Term(0.5 * (rho + q), vec2<f32>(r * inverse, 0.5 * (1.0 - q)), vec2<f32>(inverse, 0.5 * q));
 }

@@ -11,10 +11,10 @@ fn term(mean: f32, rho: f32, t: f32) -> Term {
     let v = max(hs_softplus(rho), 1e-30);
     let far = rho < -40.0;
     let log_v = select(hs_log(v), rho, far);
-    let precision = select(1.0 / v, hs_exp(min(-rho, 80.0)), far);
+    let inverse = select(1.0 / v, hs_exp(min(-rho, 80.0)), far);
     let s = select(sigma.x / v, 1.0, far);
     let w = s * sigma.y;
-    let q = r * (r * precision);
+    let q = r * (r * inverse);
     let h = 0.5 * (s * s * (2.0 * q - 1.0) + w * (1.0 - q));
-    return Term(0.5 * (log_v + q), vec2<f32>(r * precision, 0.5 * s * (1.0 - q)), vec2<f32>(precision, h));
+    return Term(0.5 * (log_v + q), vec2<f32>(r * inverse, 0.5 * s * (1.0 - q)), vec2<f32>(inverse, h));
 }

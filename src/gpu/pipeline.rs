@@ -85,6 +85,7 @@ impl Context {
         let layout = self.layout(&kernel.bindings());
         let label = kernel.label();
         let device = &self.inner.device;
+        let t0 = std::time::Instant::now();
         let pipeline = self.guarded(|| {
             let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(&label),
@@ -114,6 +115,7 @@ impl Context {
                 cache: None,
             })
         })?;
+        eprintln!("{:?} {}", t0.elapsed(), label);
         let mut pipelines = self.inner.pipelines.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         pipelines.insert(source, pipeline.clone());
         Ok(pipeline)

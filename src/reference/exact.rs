@@ -1,6 +1,8 @@
 //! Exact diagonals for small networks, by dual numbers over the reverse pass: no step size, no truncation.
 
-use super::{Dual, Signal, backpropagate, batch_of, check, forward, loss_and_signal, parameter_sums, pass, run, steps};
+use super::{
+    Dual, Signal, backpropagate, batch_of, check, forward, loss_and_signal, parameter_sums, pass, run, steps,
+};
 use crate::model::{Mode, Model, Targets};
 use crate::{Error, Result};
 
@@ -20,7 +22,8 @@ pub fn hessian_vector_product(
     if v.len() != parameters.len() {
         return Err(Error::Length { tensor: "v".into(), got: v.len(), needed: parameters.len() });
     }
-    let along: Vec<_> = parameters.iter().zip(v).map(|(value, slope)| Dual { value: *value, slope: *slope }).collect();
+    let along: Vec<_> =
+        parameters.iter().zip(v).map(|(value, slope)| Dual { value: *value, slope: *slope }).collect();
     let gradient = pass(model, Mode::None, &along, &constants(input), targets)?.gradient;
     Ok(gradient.into_iter().map(|g| g.slope).collect())
 }

@@ -13,7 +13,8 @@ pub(super) struct Step<'a, T> {
     bias: &'a [T],
 }
 
-/// What one kind of signal adds up to over the batch, in the shapes of the layer's weight and bias.
+/// What one kind of signal adds up to over the batch, in the shapes of the layer's weight and of the bias it has or
+/// could have.
 pub(super) struct Sums<T> {
     pub(super) weight: Vec<T>,
     pub(super) bias: Vec<T>,
@@ -61,8 +62,12 @@ impl<T: Real> Step<'_, T> {
             Layer::Act(function) => {
                 let derivatives: Vec<[T; 3]> = x.iter().map(|a| activation(function, *a)).collect();
                 let scaled = |s: &[T]| s.iter().zip(&derivatives).map(|(s, [_, d1, _])| *d1 * *s).collect();
-                let mut h: Vec<T> =
-                    signal.diagonal().iter().zip(&derivatives).map(|(h, [_, d1, _])| d1.squared() * *h).collect();
+                let mut h: Vec<T> = signal
+                    .diagonal()
+                    .iter()
+                    .zip(&derivatives)
+                    .map(|(h, [_, d1, _])| d1.squared() * *h)
+                    .collect();
                 if mode != Mode::HesScaleGn {
                     // g is dL/dz at the function's output, before its own multiplication by f'.
                     let curved = signal.g.iter().zip(&derivatives);
@@ -81,7 +86,7 @@ impl<T: Real> Step<'_, T> {
             Layer::Dense { inputs, outputs, .. } => {
                 let sums = |s: &[T], x: &[T]| Sums {
                     weight: outer_sums(s, x, outputs, inputs),
-                    bias: if self.bias.is_empty() { Vec::new() } else { column_sums(s, outputs) },
+                    bias: column_sums(s, outputs),
                 };
                 let diagonal = (!signal.h.is_empty()).then(|| {
                     let x2: Vec<T> = x.iter().map(|x| x.squared()).collect();

@@ -113,7 +113,7 @@ fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
     if len == 0 {
         return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
     }
-    if len % width != 0 {
+    if !len.is_multiple_of(width) {
         let needed = len.next_multiple_of(width);
         return Err(Error::Length { tensor: tensor.into(), got: len, needed });
     }

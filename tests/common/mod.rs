@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each target uses its own part
 
 pub(crate) mod golden;
+pub(crate) mod ledger;
 
 /// `max|got − want| / max|want|`, or the plain `max|got − want|` where the reference is all zeros. Infinite for NaN
 /// anywhere and for lengths that differ.
@@ -24,13 +25,12 @@ pub(crate) fn compare(name: &str, got: &[f64], want: &[f64], bound: f64) -> Resu
         return Err(format!("{name}: {} elements, the reference has {}", got.len(), want.len()));
     }
     let scale = scale(want);
-    let over = |i: &usize| !(difference(got[*i], want[*i]) / scale <= bound);
-    let bad: Vec<usize> = (0..want.len()).filter(over).collect();
-    let size = |i: &usize| {
-        let d = difference(got[*i], want[*i]);
+    let size = |i: usize| {
+        let d = difference(got[i], want[i]);
         if d.is_nan() { f64::INFINITY } else { d }
     };
-    let worst = bad.iter().copied().reduce(|a, b| if size(&b) > size(&a) { b } else { a }).unwrap_or(0);
+    let bad: Vec<usize> = (0..want.len()).filter(|i| size(*i) / scale > bound).collect();
+    let worst = bad.iter().copied().reduce(|a, b| if size(b) > size(a) { b } else { a }).unwrap_or(0);
     let line = |i: usize| format!("[{i}]: got {:e}, want {:e}, Δ {:e}", got[i], want[i], got[i] - want[i]);
     let first: Vec<String> = bad.iter().take(4).map(|i| line(*i)).collect();
     Err(format!(

@@ -1,51 +1,10 @@
 //! Every dense case of the golden vectors, tensor by tensor.
 
 use crate::common::golden::{Case, directory, load};
-use crate::common::{compare, to_f64};
+use crate::common::ledger::Ledger;
+use crate::common::to_f64;
 use hesscale::reference::{Real, exact_ggn_diagonal, exact_hessian_diagonal, pass};
 use hesscale::{Error, Mode, Model};
-use std::collections::BTreeMap;
-
-/// Worst error of each kind of tensor so far; every comparison over its bound is kept as text.
-struct Ledger {
-    bound: f64,
-    worst: BTreeMap<String, f64>,
-    faults: Vec<String>,
-}
-
-impl Ledger {
-    fn new(bound: f64) -> Ledger {
-        Ledger { bound, worst: BTreeMap::new(), faults: Vec::new() }
-    }
-
-    /// Compares tensor `name` (`grad.0.weight`); it must be in the file.
-    fn check(&mut self, case: &Case, name: &str, got: &[f64]) {
-        let Some(want) = case.tensors.get(name) else {
-            self.faults.push(format!("{}: no tensor {name}", case.name));
-            return;
-        };
-        match compare(&format!("{} {name}", case.name), got, want, self.bound) {
-            Ok(error) => {
-                let kind = name.split('.').next().unwrap_or(name);
-                let worst = self.worst.entry(kind.to_owned()).or_default();
-                *worst = worst.max(error);
-            }
-            Err(fault) => self.faults.push(fault),
-        }
-    }
-
-    /// Compares all tensors `kind.*` of the parameters with a vector in the flat layout.
-    fn check_flat(&mut self, case: &Case, model: &Model, kind: &str, flat: &[f64]) {
-        for p in model.parameters() {
-            self.check(case, &format!("{kind}.{}", p.name()), &flat[p.range()]);
-        }
-    }
-
-    fn settle(self) {
-        println!("worst per kind: {:#?}", self.worst);
-        assert!(self.faults.is_empty(), "{}", self.faults.join("\n"));
-    }
-}
 
 /// Loss, logits, gradient, the diagonals of all modes, and the signals where the file has them.
 fn check_passes<T: Real + Into<f64>>(ledger: &mut Ledger, case: &Case, model: &Model) {

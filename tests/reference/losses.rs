@@ -78,6 +78,10 @@ fn cross_entropy_sees_only_the_effective_target() {
     let t = [0.0, 0.0, 0.0, 1.0];
     assert_eq!(all(cross_entropy(Soft, Some(weights), 0.5), Targets::Values(&t)), want);
 
+    // Smoothing spreads the target's own mass: 2 here, so ½·2/4 falls to each class.
+    let heavy = all(cross_entropy(Soft, None, 0.5), Targets::Values(&[0.0, 2.0, 0.0, 0.0]));
+    assert_eq!(heavy, all(cross_entropy(Soft, None, 0.0), Targets::Values(&[0.25, 1.25, 0.25, 0.25])));
+
     let p: Vec<f64> = logits.iter().map(|z| z.exp() / logits.iter().map(|z| z.exp()).sum::<f64>()).collect();
     for c in 0..4 {
         let (g, h) = (1.4375 * p[c] - f64::from(y[c]), 1.4375 * (p[c] - p[c] * p[c]));
@@ -154,17 +158,21 @@ fn far_logits_stay_accurate_in_f32() {
     }
 }
 
-/// A confident right answer: 1 − p is a sum of small terms, not a difference of large ones.
+/// A confident right answer: 1 − p is a sum of small terms, not a difference of large ones, down to where f32 ends.
 #[test]
 fn confident_answers_keep_their_digits_in_f32() {
-    let row = [0.0_f32, 40.0, -5.0, 2.0];
-    for mode in [Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2] {
-        let (value, single) = signal(&Loss::cross_entropy(), mode, &row, Targets::Classes(&[1]), 4);
-        let (exact, double) =
-            signal(&Loss::cross_entropy(), mode, &row.map(f64::from), Targets::Classes(&[1]), 4);
-        assert!((f64::from(value) / exact - 1.0).abs() < 1e-5);
-        for (got, want) in single.g.iter().zip(&double.g).chain(single.h.iter().zip(&double.h)) {
-            assert!((f64::from(*got) / want - 1.0).abs() < 1e-5, "{mode:?}: {got} {want}");
+    for row in [[0.0_f32, 40.0, -5.0, 2.0], [3.0, 70.0, 1.0, 0.5]] {
+        for mode in [Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2] {
+            let (value, single) = signal(&Loss::cross_entropy(), mode, &row, Targets::Classes(&[1]), 4);
+            let (exact, double) =
+                signal(&Loss::cross_entropy(), mode, &row.map(f64::from), Targets::Classes(&[1]), 4);
+            assert!((f64::from(value) / exact - 1.0).abs() < 1e-5);
+            let vectors = single.u.iter().zip(&double.u);
+            for (got, want) in [(&single.g, &double.g), (&single.h, &double.h)].into_iter().chain(vectors) {
+                for (got, want) in got.iter().zip(want) {
+                    assert!((f64::from(*got) / want - 1.0).abs() < 1e-4, "{mode:?} {row:?}: {got} {want}");
+                }
+            }
         }
     }
     let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
@@ -180,7 +188,7 @@ fn confident_answers_keep_their_digits_in_f32() {
 fn vanishing_variance_is_finite_in_f32() {
     for var in [Variance::Log, Variance::Softplus] {
         let loss = Loss::GaussianNll { reduction: Reduction::Mean, var };
-        for rho in [1e4_f32, 100.0, 0.0, -30.0, -45.0, -100.0, -1e4] {
+        for rho in [1e4_f32, 100.0, 0.0, -30.0, -45.0, -100.0, -200.0, -1e4] {
             for residual in [0.0_f32, 0.5, -3.0] {
                 let (value, at) =
                     signal(&loss, Mode::HesScaleR2, &[residual, rho], Targets::Values(&[0.0]), 2);
@@ -188,6 +196,17 @@ fn vanishing_variance_is_finite_in_f32() {
                 assert!(all.iter().all(|x| x.is_finite()), "{var:?} ρ {rho} r {residual}: {all:?}");
             }
         }
+    }
+    // Not yet the exponential: log v differs from ρ by ½ e^ρ.
+    let (r, rho) = (1e-5_f64, -22.0_f64);
+    let v = rho.exp().ln_1p();
+    let loss = Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Softplus };
+    let (value, at) = signal(&loss, Mode::HesScale, &[r, rho], Targets::Values(&[0.0]), 2);
+    let (d1, d2) = (1.0 / (1.0 + (-rho).exp()), rho.exp() / (1.0 + rho.exp()).powi(2));
+    let (lv, lvv) = (0.5 * (1.0 / v - r * r / (v * v)), 0.5 * (2.0 * r * r / v.powi(3) - 1.0 / (v * v)));
+    let want = [0.5 * (v.ln() + r * r / v), r / v, lv * d1, 1.0 / v, lvv * d1 * d1 + lv * d2];
+    for (got, want) in [value, at.g[0], at.g[1], at.h[0], at.h[1]].into_iter().zip(want) {
+        assert!((got / want - 1.0).abs() < 1e-13, "{got} {want}");
     }
     // One formula on both sides of the place where softplus becomes the exponential.
     let softplus = Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Softplus };

@@ -1,0 +1,88 @@
+//! The estimates that are compared.
+
+use hesscale::model::Targets;
+use hesscale::reference::{exact_ggn_diagonal, hutchinson_diagonal, pass};
+use hesscale::{Mode, Model, Result};
+
+/// One way to a Hessian diagonal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Estimator {
+    /// A mode of this crate.
+    Pass(Mode),
+    /// The exact diagonal of the generalised Gauss-Newton matrix: one reverse pass per logit.
+    ExactGgn,
+    /// Hutchinson's estimate from so many samples, as AdaHessian uses it with one.
+    Hutchinson(usize),
+    /// `g²`, what Adam keeps.
+    SquaredGradient,
+    /// No estimate at all: anything above this line is worse than saying zero.
+    Zero,
+}
+
+impl Estimator {
+    /// In the order of the table; HesScale first, for the others are measured by it.
+    pub(crate) const ALL: [Estimator; 10] = [
+        Estimator::Pass(Mode::HesScale),
+        Estimator::Pass(Mode::HesScaleGn),
+        Estimator::Pass(Mode::HesScaleR1),
+        Estimator::Pass(Mode::HesScaleR2),
+        Estimator::Pass(Mode::Bl89),
+        Estimator::ExactGgn,
+        Estimator::Hutchinson(1),
+        Estimator::Hutchinson(50),
+        Estimator::SquaredGradient,
+        Estimator::Zero,
+    ];
+
+    /// For the picture.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Estimator::Pass(Mode::HesScale) => "HesScale".into(),
+            Estimator::Pass(Mode::HesScaleGn) => "HesScaleGN".into(),
+            Estimator::Pass(Mode::HesScaleR1) => "HesScale-R(1)".into(),
+            Estimator::Pass(Mode::HesScaleR2) => "HesScale-R(2)".into(),
+            Estimator::Pass(Mode::Bl89) => "BL89".into(),
+            Estimator::Pass(mode) => mode.name().into(),
+            Estimator::ExactGgn => "exact GGN".into(),
+            Estimator::Hutchinson(1) => "Hutchinson, 1 sample".into(),
+            Estimator::Hutchinson(samples) => format!("Hutchinson, {samples} samples"),
+            Estimator::SquaredGradient => "squared gradient".into(),
+            Estimator::Zero => "zero".into(),
+        }
+    }
+
+    /// For the table's head.
+    pub(crate) fn short(self) -> String {
+        match self {
+            Estimator::Pass(Mode::HesScaleGn) => "GN".into(),
+            Estimator::Pass(Mode::HesScaleR1) => "R(1)".into(),
+            Estimator::Pass(Mode::HesScaleR2) => "R(2)".into(),
+            Estimator::Hutchinson(samples) => format!("Hutch {samples}"),
+            Estimator::SquaredGradient => "g²".into(),
+            other => other.name(),
+        }
+    }
+
+    /// The estimate in the model's flat layout. `seed` is for the random ones.
+    pub(crate) fn diagonal(
+        self,
+        model: &Model,
+        parameters: &[f64],
+        input: &[f64],
+        targets: Targets<'_>,
+        seed: u64,
+    ) -> Result<Vec<f64>> {
+        match self {
+            Estimator::Pass(mode) => Ok(pass(model, mode, parameters, input, targets)?.diagonal),
+            Estimator::ExactGgn => exact_ggn_diagonal(model, parameters, input, targets),
+            Estimator::Hutchinson(samples) => {
+                hutchinson_diagonal(model, parameters, input, targets, samples, seed)
+            }
+            Estimator::SquaredGradient => {
+                let gradient = pass(model, Mode::None, parameters, input, targets)?.gradient;
+                Ok(gradient.into_iter().map(|g| g * g).collect())
+            }
+            Estimator::Zero => Ok(vec![0.0; model.flat_len()]),
+        }
+    }
+}

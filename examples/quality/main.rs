@@ -1,0 +1,80 @@
+//! How good are the cheap estimates of a Hessian diagonal? The approximation-quality experiment of the HesScale paper,
+//! and the same on handwritten digits before and after training, all on the CPU reference in f64.
+//!
+//! `cargo run --release --example quality [-- --quick]` prints a table and writes `quality.svg`.
+
+mod estimator;
+mod picture;
+mod setting;
+
+use estimator::Estimator;
+use indicatif::{ProgressBar, ProgressStyle};
+use setting::{Effort, Row};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+const USAGE: &str = "usage: quality [--quick]
+
+L1 distance to the exact Hessian diagonal over HesScale's own distance: below 1 is closer than HesScale.
+  --quick   fewer samples and no 20 epochs: seconds, and rougher figures";
+
+fn main() -> ExitCode {
+    let mut effort = Effort::FULL;
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--quick" => effort = Effort::QUICK,
+            "--help" | "-h" => {
+                println!("{USAGE}");
+                return ExitCode::SUCCESS;
+            }
+            other => {
+                eprintln!("unknown argument `{other}`\n{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match run(&effort) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(effort: &Effort) -> Result<(), Box<dyn std::error::Error>> {
+    let start = Instant::now();
+    let progress = ProgressBar::new(effort.points())
+        .with_style(ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} points, {eta} left")?)
+        .with_message("measuring");
+    let rows = setting::measure(effort, &progress)?;
+    progress.finish_and_clear();
+
+    print_table(&rows);
+    println!("{:.1} s; picture: quality.svg", start.elapsed().as_secs_f64());
+    picture::draw(Path::new("quality.svg"), &rows)?;
+    Ok(())
+}
+
+/// One line per setting: HesScale's distance over the diagonal's own L1 norm, then every estimator's over HesScale's.
+fn print_table(rows: &[Row]) {
+    print!("{:34} {:>9}", "L1 distance to the exact diagonal", "HesScale");
+    Estimator::ALL.iter().skip(1).for_each(|e| print!(" {:>9}", e.short()));
+    println!("\n{:34} {:>9} {:>9}", "", "/ |exact|", "/ HesScale: 1 is as close, less is closer");
+    for row in rows {
+        print!("{:34} {:>9.3}", row.name(), row.own);
+        row.ratios.iter().skip(1).for_each(|ratio| print!(" {:>9}", figure(*ratio)));
+        println!();
+    }
+}
+
+/// Three digits, and `exact` for what is only rounding.
+fn figure(ratio: f64) -> String {
+    match ratio {
+        r if r < picture::EXACT => "exact".into(),
+        r if r < 10.0 => format!("{r:.2}"),
+        r if r < 100.0 => format!("{r:.1}"),
+        r => format!("{r:.0}"),
+    }
+}

@@ -1,0 +1,215 @@
+//! The networks, their data and training, and the measurement.
+
+use crate::estimator::Estimator;
+use hesscale::model::{Role, Targets};
+use hesscale::reference::{OptimizerState, exact_hessian_diagonal, pass, predict};
+use hesscale::{Activation, Loss, Mode, Model, Optimizer, Result};
+use indicatif::ProgressBar;
+use std::f64::consts::TAU;
+use std::thread;
+
+/// How much is measured.
+pub(crate) struct Effort {
+    /// Draws of the paper's network.
+    seeds: u64,
+    /// Samples for each of them.
+    samples: usize,
+    /// Epochs after which the digits' networks are measured.
+    epochs: &'static [usize],
+    /// Batch sizes on the digits, and how many batches of each.
+    batches: [(usize, usize); 2],
+}
+
+const ACTIVATIONS: [Activation; 2] = [Activation::Tanh, Activation::Relu];
+
+impl Effort {
+    pub(crate) const FULL: Effort =
+        Effort { seeds: 5, samples: 40, epochs: &[0, 2, 20], batches: [(1, 100), (32, 12)] };
+    pub(crate) const QUICK: Effort =
+        Effort { seeds: 2, samples: 10, epochs: &[0, 2], batches: [(1, 20), (32, 2)] };
+
+    /// Number of batches measured in all.
+    pub(crate) fn points(&self) -> u64 {
+        let digits: usize = self.batches.iter().map(|(_, count)| count).sum();
+        self.seeds * self.samples as u64 + (ACTIVATIONS.len() * self.epochs.len() * digits) as u64
+    }
+}
+
+/// One line of the table.
+pub(crate) struct Row {
+    /// The network: `paper`, or the digits' by its activation.
+    pub(crate) network: String,
+    pub(crate) batch: usize,
+    /// Epochs of training and the training accuracy they gave; none for the paper's network, which is not trained.
+    pub(crate) trained: Option<(usize, f64)>,
+    /// HesScale's distance over the L1 norm of the exact diagonal.
+    pub(crate) own: f64,
+    /// Each estimator's distance over HesScale's, in the order of [`Estimator::ALL`].
+    pub(crate) ratios: Vec<f64>,
+}
+
+impl Row {
+    pub(crate) fn name(&self) -> String {
+        let trained =
+            self.trained.map(|(epochs, accuracy)| format!(", {epochs} ep ({:.0}%)", 100.0 * accuracy));
+        format!("{}, batch {}{}", self.network, self.batch, trained.unwrap_or_default())
+    }
+}
+
+/// L1 distances summed over batches.
+#[derive(Default)]
+struct Distances {
+    exact: f64,
+    estimates: [f64; Estimator::ALL.len()],
+}
+
+impl Distances {
+    fn add(
+        &mut self,
+        model: &Model,
+        parameters: &[f64],
+        input: &[f64],
+        classes: &[u32],
+        seed: u64,
+    ) -> Result<()> {
+        let targets = Targets::Classes(classes);
+        let exact = exact_hessian_diagonal(model, parameters, input, targets)?;
+        self.exact += exact.iter().map(|e| e.abs()).sum::<f64>();
+        for (sum, estimator) in self.estimates.iter_mut().zip(Estimator::ALL) {
+            let estimate = estimator.diagonal(model, parameters, input, targets, seed)?;
+            *sum += exact.iter().zip(&estimate).map(|(a, b)| (a - b).abs()).sum::<f64>();
+        }
+        Ok(())
+    }
+
+    fn row(&self, network: &str, batch: usize, trained: Option<(usize, f64)>) -> Row {
+        let hesscale = self.estimates[0];
+        let ratios = self.estimates.iter().map(|distance| distance / hesscale).collect();
+        Row { network: network.into(), batch, trained, own: hesscale / self.exact, ratios }
+    }
+}
+
+/// All rows of the table; each network on a thread of its own.
+pub(crate) fn measure(effort: &Effort, progress: &ProgressBar) -> Result<Vec<Row>> {
+    thread::scope(|scope| {
+        let paper = scope.spawn(|| Ok(vec![paper(effort, progress)?]));
+        let digits = ACTIVATIONS.map(|activation| scope.spawn(move || digits(effort, activation, progress)));
+        let parts = std::iter::once(paper).chain(digits);
+        let rows = parts.map(|part| part.join().expect("a measuring thread panicked"));
+        Ok(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    })
+}
+
+/// The paper's network, untrained: 6 inputs, three tanh layers of 16, 10 classes, batch 1; inputs are normal, labels
+/// random.
+fn paper(effort: &Effort, progress: &ProgressBar) -> Result<Row> {
+    let model = network(&[6, 16, 16, 16, 10], Activation::Tanh)?;
+    let mut distances = Distances::default();
+    for seed in 0..effort.seeds {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let parameters = uniform_start(&model, &mut random);
+        for _ in 0..effort.samples {
+            let input: Vec<f64> = (0..model.inputs()).map(|_| normal(&mut random)).collect();
+            distances.add(&model, &parameters, &input, &[random.u32(0..10)], random.u64(..))?;
+            progress.inc(1);
+        }
+    }
+    Ok(distances.row("paper 6-16-16-16-10 tanh", 1, None))
+}
+
+/// A 64-64-64-10 network on the digits, measured before, during and after training with Adam on batches it has seen.
+fn digits(effort: &Effort, activation: Activation, progress: &ProgressBar) -> Result<Vec<Row>> {
+    let (pixels, labels) = digit_images();
+    let model = network(&[64, 64, 64, 10], activation)?;
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut parameters = uniform_start(&model, &mut random);
+    let mut state = OptimizerState::new(parameters.len());
+    let (mut rows, mut epoch) = (Vec::new(), 0);
+    for &until in effort.epochs {
+        while epoch < until {
+            train_epoch(&model, &mut parameters, &mut state, &pixels, &labels, &mut random)?;
+            epoch += 1;
+        }
+        let accuracy = accuracy(&model, &parameters, &pixels, &labels)?;
+        for (batch, count) in effort.batches {
+            let mut distances = Distances::default();
+            // The same images at every epoch.
+            let mut choice = fastrand::Rng::with_seed(2);
+            for _ in 0..count {
+                let picked: Vec<usize> = (0..batch).map(|_| choice.usize(0..labels.len())).collect();
+                let (input, classes) = gather(&pixels, &labels, &picked);
+                distances.add(&model, &parameters, &input, &classes, choice.u64(..))?;
+                progress.inc(1);
+            }
+            let network = format!("digits {}", activation.name());
+            rows.push(distances.row(&network, batch, Some((epoch, accuracy))));
+        }
+    }
+    rows.sort_by_key(|row| row.batch);
+    Ok(rows)
+}
+
+fn network(widths: &[usize], activation: Activation) -> Result<Model> {
+    let mut builder = Model::builder([widths[0]]).dense(widths[1]);
+    for width in &widths[2..] {
+        builder = builder.act(activation).dense(*width);
+    }
+    builder.loss(Loss::cross_entropy())
+}
+
+/// Weights and biases uniform in ±1/√in, as PyTorch starts a linear layer.
+fn uniform_start(model: &Model, random: &mut fastrand::Rng) -> Vec<f64> {
+    let mut parameters = vec![0.0; model.flat_len()];
+    for p in model.parameters() {
+        let inputs = model.parameter(p.layer, Role::Weight).map_or(1, |weight| weight.shape[1]);
+        let bound = 1.0 / (inputs as f64).sqrt();
+        parameters[p.range()].fill_with(|| (random.f64() * 2.0 - 1.0) * bound);
+    }
+    parameters
+}
+
+/// A standard normal number, by Box and Muller.
+fn normal(random: &mut fastrand::Rng) -> f64 {
+    (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (TAU * random.f64()).cos()
+}
+
+/// Pixels in 0..=1, 64 an image, and labels: see `data/README.md` for source and licence.
+fn digit_images() -> (Vec<f64>, Vec<u32>) {
+    let records = include_bytes!("../../data/digits.bin").chunks_exact(65);
+    let pixels = records.clone().flat_map(|r| &r[..64]).map(|p| f64::from(*p) / 16.0).collect();
+    (pixels, records.map(|r| u32::from(r[64])).collect())
+}
+
+fn gather(pixels: &[f64], labels: &[u32], picked: &[usize]) -> (Vec<f64>, Vec<u32>) {
+    let input = picked.iter().flat_map(|i| &pixels[i * 64..][..64]).copied().collect();
+    (input, picked.iter().map(|i| labels[*i]).collect())
+}
+
+/// One epoch of Adam, batch 32, learning rate 1e-3.
+fn train_epoch(
+    model: &Model,
+    parameters: &mut [f64],
+    state: &mut OptimizerState<f64>,
+    pixels: &[f64],
+    labels: &[u32],
+    random: &mut fastrand::Rng,
+) -> Result<()> {
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    random.shuffle(&mut order);
+    for picked in order.chunks(32) {
+        let (input, classes) = gather(pixels, labels, picked);
+        let gradient = pass(model, Mode::None, parameters, &input, Targets::Classes(&classes))?.gradient;
+        state.step(&Optimizer::adam(1e-3), parameters, &gradient, &[])?;
+    }
+    Ok(())
+}
+
+/// The share of images whose largest logit is that of their label.
+fn accuracy(model: &Model, parameters: &[f64], pixels: &[f64], labels: &[u32]) -> Result<f64> {
+    let logits = predict(model, parameters, pixels)?;
+    let right = logits.chunks_exact(10).zip(labels).filter(|(z, label)| {
+        let best = (0..10).reduce(|best, c| if z[c] > z[best] { c } else { best });
+        best == Some(**label as usize)
+    });
+    Ok(right.count() as f64 / labels.len() as f64)
+}

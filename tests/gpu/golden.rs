@@ -1,0 +1,73 @@
+//! Every dense case of the golden vectors in every mode, tensor by tensor, within 1e-5 relative max-norm.
+
+use crate::common::golden::{Case, directory, load};
+use crate::common::ledger::Ledger;
+use crate::common::to_f64;
+use crate::harness::{checked_context, context, run, run_with_signals};
+use hesscale::{Context, Mode, Model, PlanOptions};
+
+const BOUND: f64 = 1e-5;
+
+fn cases() -> Vec<(Case, Model)> {
+    let read = load(&directory()).unwrap().into_iter().map(|case| case.unwrap());
+    read.filter_map(|case| case.model.clone().ok().map(|model| (case, model))).collect()
+}
+
+/// Everything the file has of what one mode computes.
+fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: &Model, mode: Mode) {
+    let outcome = run_with_signals(context, model, mode, &case.parameters, &case.x, case.targets.view()).unwrap();
+    ledger.check(case, "loss", &[outcome.loss.into()]);
+    ledger.check(case, "logits", &to_f64(&outcome.logits));
+    ledger.check_flat(case, model, "grad", &to_f64(&outcome.gradient));
+    if mode.has_diagonal() {
+        ledger.check_flat(case, model, mode.name(), &to_f64(&outcome.diagonal));
+    }
+    if case.tensors.contains_key("delta.0") {
+        for (i, (g, d)) in outcome.signals.iter().enumerate() {
+            ledger.check(case, &format!("delta.{i}"), &to_f64(g));
+            match mode {
+                Mode::HesScale => ledger.check(case, &format!("s.{i}"), &to_f64(d)),
+                Mode::HesScaleGn => ledger.check(case, &format!("s_gn.{i}"), &to_f64(d)),
+                _ => {}
+            }
+        }
+    }
+    // The same without asking for signals, so that everything is fused that can be.
+    let fused = run(
+        context,
+        model,
+        PlanOptions::training(mode),
+        &case.parameters,
+        &case.x,
+        case.targets.view(),
+    );
+    let fused = fused.unwrap();
+    ledger.check_flat(case, model, "grad", &to_f64(&fused.gradient));
+    if mode.has_diagonal() {
+        ledger.check_flat(case, model, mode.name(), &to_f64(&fused.diagonal));
+    }
+}
+
+#[test]
+fn dense_cases_in_every_mode() {
+    let mut ledger = Ledger::new(BOUND);
+    let cases = cases();
+    assert_eq!(cases.len(), 10);
+    for (case, model) in &cases {
+        for mode in Mode::ALL {
+            check(&mut ledger, &context(), case, model, mode);
+        }
+    }
+    ledger.settle();
+}
+
+#[test]
+fn dense_cases_with_run_time_checks() {
+    let mut ledger = Ledger::new(BOUND);
+    for (case, model) in &cases() {
+        for mode in [Mode::HesScale, Mode::HesScaleR2] {
+            check(&mut ledger, &checked_context(), case, model, mode);
+        }
+    }
+    ledger.settle();
+}
