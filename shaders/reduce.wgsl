@@ -1,4 +1,4 @@
-// total = Σ values[0 .. n], by one workgroup of LANES, in a fixed order: runs of 64 first, so that rounding errors stay few.
+// total = Σ values[0 .. n], by one workgroup of LANES, in a fixed order.
 
 struct ReduceParams {
     n: u32,
@@ -14,14 +14,14 @@ struct ReduceParams {
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(local_invocation_id) lane: vec3<u32>) {
     var sum = 0.0;
-    for (var start = lane.x * 64u; start < p.n; start += LANES * 64u) {
+    for (var start = lane.x; start < p.n; start += RUN) {
         var run = 0.0;
-        for (var i = start; i < min(start + 64u, p.n); i++) {
+        for (var i = start; i < min(start + RUN, p.n); i += LANES) {
             run += values[i];
         }
         sum += run;
     }
-    sum = row_sum(sum, lane);
+    sum = row_sum(vec4<f32>(sum), lane).x;
     if lane.x == 0u {
         total[0] = sum;
     }

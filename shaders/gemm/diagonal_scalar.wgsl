@@ -1,10 +1,13 @@
-// The diagonal, element by element: the first `valid` of the four.
+// The diagonal, element by element.
 @group(0) @binding(4) var<storage, read_write> diagonal: array<f32>;
 
+// The first `valid` of the four. Without a branch: from the last to the first, and what is too much goes where the last
+// valid one is about to go.
 fn write_diagonal(index: u32, value: vec4<f32>, valid: u32) {
-    for (var c = 0u; c < min(valid, 4u); c++) {
-        diagonal[index + c] = value[c];
-    }
+    diagonal[index + min(3u, valid - 1u)] = value.w;
+    diagonal[index + min(2u, valid - 1u)] = value.z;
+    diagonal[index + min(1u, valid - 1u)] = value.y;
+    diagonal[index] = value.x;
 }
 
 // What lies past the end repeats the last element, and is not written back.

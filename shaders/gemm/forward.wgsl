@@ -5,13 +5,19 @@
 // A is x [batch, in], B is W [out, in]. Plane 0 of `out` gets z; plane 1 gets a, where KEEP says that the backward pass
 // needs it.
 
+const ONCE: bool = false;
+
 fn a_base(p: u32) -> u32 {
     return 0u;
 }
 
-fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
+fn keep(p: u32, m: u32, n: u32, sum: vec4<f32>) {
+    write_out(m * g.n + n, sum, g.n - n);
+}
+
+fn finish(m: u32, n: u32) {
     let index = m * g.n + n;
-    let a = value[0] + bias4(n);
+    let a = read_out(index) + bias4(n);
     write_out(index, vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w)), g.n - n);
     if KEEP {
         write_out(g.c_plane + index, a, g.n - n);

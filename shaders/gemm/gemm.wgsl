@@ -9,7 +9,7 @@
 // invocation stand WX vec4s apart, so that neighbours read neighbouring memory. K advances by KS, summed in order k = 0,
 // 1, 2 … whatever the tile: the gradient has the same bits in every mode.
 //
-// Plugs: load_a (a_k | a_m) over a4 (a_vec4 | a_scalar), load_b (b_k | b_n) over b4 (b_vec4 | b_scalar), finish and side
+// Plugs: load_a (a_k | a_m) over a4 (a_vec4 | a_scalar), load_b (b_k | b_n) over b4 (b_vec4 | b_scalar), keep, finish and side
 // (forward | signal | parameters) over write_out (out_vec4 | out_scalar).
 // Grid: g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
 
@@ -56,21 +56,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             }
         }
     }
-    // What is fused here is long, so it stands in a loop that is not unrolled. For that the sums move to memory that can be
-    // indexed, once; above they stay in registers.
-    var sums: array<array<vec4<f32>, P>, TM * V>;
-    for (var i = 0u; i < TM; i++) {
-        for (var j = 0u; j < V; j++) {
-            for (var p = 0u; p < P; p++) {
-                sums[i * V + j][p] = acc[p][i][j];
+    if m0 >= g.m {
+        return;
+    }
+    // Few branches, for they are dear where this is unrolled: rows past the end go where the last one is about to go.
+    for (var j = 0u; j < V; j++) {
+        let n = n0 + j * WX * 4u;
+        if n < g.n {
+            for (var back = 1u; back <= TM; back++) {
+                let i = TM - back;
+                if ONCE && m0 + i >= g.m {
+                    continue;
+                }
+                for (var p = 0u; p < P; p++) {
+                    keep(p, min(m0 + i, g.m - 1u), n, acc[p][i][j]);
+                }
             }
         }
     }
-    let rows = min(TM, max(g.m, m0) - m0);
+    // What is fused is long, so it stands in a loop that is not unrolled, as the one above must be: it takes up the sums
+    // from where they were kept.
+    let rows = min(TM, g.m - m0);
     for (var e = 0u; e < rows * V; e++) {
         let n = n0 + e % V * WX * 4u;
         if n < g.n {
-            finish(m0 + e / V, n, sums[e]);
+            finish(m0 + e / V, n);
         }
     }
 }

@@ -1,10 +1,13 @@
-// What the product writes, element by element: the first `valid` of the four.
+// What the product writes, element by element.
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
+// The first `valid` of the four. Without a branch: from the last to the first, and what is too much goes where the last
+// valid one is about to go.
 fn write_out(index: u32, value: vec4<f32>, valid: u32) {
-    for (var c = 0u; c < min(valid, 4u); c++) {
-        out[index + c] = value[c];
-    }
+    out[index + min(3u, valid - 1u)] = value.w;
+    out[index + min(2u, valid - 1u)] = value.z;
+    out[index + min(1u, valid - 1u)] = value.y;
+    out[index] = value.x;
 }
 
 // What lies past the end repeats the last element, and is not written back.

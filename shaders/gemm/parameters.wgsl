@@ -7,30 +7,34 @@
 // added to what is there where ACCUMULATE says so. The bias is summed on the side, by groups past the last tile, four
 // outputs an invocation.
 
-const D: u32 = min(1u, P - 1u);
+// A row must not be added twice.
+const ONCE: bool = ACCUMULATE;
 
 fn a_base(p: u32) -> u32 {
     return p * g.a_plane;
 }
 
-fn add(index: u32, gradient: vec4<f32>, second: vec4<f32>, valid: u32) {
-    var first = g.scale * gradient;
-    if ACCUMULATE {
-        first += read_out(index);
-    }
-    write_out(index, first, valid);
-    if P > 1u {
-        var d = g.scale * second;
+// p = 0: gradient, 1: diagonal.
+fn add(p: u32, index: u32, sum: vec4<f32>, valid: u32) {
+    var value = g.scale * sum;
+    if p == 0u {
         if ACCUMULATE {
-            d += read_diagonal(index);
+            value += read_out(index);
         }
-        write_diagonal(index, d, valid);
+        write_out(index, value, valid);
+    } else {
+        if ACCUMULATE {
+            value += read_diagonal(index);
+        }
+        write_diagonal(index, value, valid);
     }
 }
 
-fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
-    add(m * g.n + n, value[0], value[D], g.n - n);
+fn keep(p: u32, m: u32, n: u32, sum: vec4<f32>) {
+    add(p, m * g.n + n, sum, g.n - n);
 }
+
+fn finish(m: u32, n: u32) {}
 
 fn side(group: u32, lane: vec3<u32>) {
     let m = ((group * WY + lane.y) * WX + lane.x) * 4u;
@@ -41,6 +45,8 @@ fn side(group: u32, lane: vec3<u32>) {
                 sums[p] += a4_guarded(a_base(p) + k * g.m + m, g.m - m);
             }
         }
-        add(g.bias + m, sums[0], sums[D], g.m - m);
+        for (var p = 0u; p < P; p++) {
+            add(p, g.bias + m, sums[p], g.m - m);
+        }
     }
 }

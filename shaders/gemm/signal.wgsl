@@ -7,13 +7,17 @@
 // A is the signal above [batch, out], B is W [out, in]. Planes of a signal: 0 g; 1 the diagonal d = h + Σ u²; and where
 // there are u (P > 2): 2 h, 3 … u. Without u, d is h.
 
-const H: u32 = min(1u, P - 1u);
+const ONCE: bool = false;
 
 fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }
 
-fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
+fn keep(p: u32, m: u32, n: u32, sum: vec4<f32>) {
+    write_out(p * g.c_plane + m * g.n + n, sum, g.n - n);
+}
+
+fn finish(m: u32, n: u32) {
     let index = m * g.n + n;
     let valid = g.n - n;
     let a = below4(index);
@@ -23,15 +27,17 @@ fn finish(m: u32, n: u32, value: array<vec4<f32>, P>) {
     let w = act_d(a.w);
     let f1 = vec4<f32>(x.x, y.x, z.x, w.x);
     let f2 = vec4<f32>(x.y, y.y, z.y, w.y);
-    write_out(index, f1 * value[0], valid);
+    let at_output = read_out(index);
+    write_out(index, f1 * at_output, valid);
     if P > 1u {
-        var h = f1 * f1 * value[H];
+        var h = f1 * f1 * read_out(g.c_plane + index);
         if F2_TERM {
-            h += f2 * value[0];
+            h += f2 * at_output;
         }
         var d = h;
-        for (var p = 2u; p < P; p++) {
-            let u = f1 * value[p];
+        // From the last u on, since each moves up by one plane to make room for d.
+        for (var p = P - 1u; p > 1u; p--) {
+            let u = f1 * read_out(p * g.c_plane + index);
             d += u * u;
             write_out((p + 1u) * g.c_plane + index, u, valid);
         }

@@ -1,61 +1,76 @@
-// Reductions over the LANES invocations that share a row; a workgroup holds ROWS rows. The tree's shape is fixed, so the
-// result has the same bits every run. With one lane nothing is shared and no barrier is met.
+// Reductions over the LANES invocations that share a row, LANES a power of two; a workgroup holds ROWS rows. The tree's
+// shape is fixed, so the result has the same bits every run. With one lane nothing is shared and no barrier is met.
+// `lane` is the local invocation id. All invocations of the workgroup call together, and get their row's result.
 
-var<workgroup> rows_shared: array<f32, LANES * ROWS>;
-var<workgroup> rows_index: array<u32, LANES * ROWS>;
+// A lane sums runs of so many columns, then the runs: the rounding errors of long sums stay few.
+const RUN: u32 = 64u * LANES;
 
-// Σ value over the row, the same for all its lanes.
-fn row_sum(value: f32, lane: vec3<u32>) -> f32 {
+const NO_INDEX: u32 = 0xffffffffu;
+
+// The two largest numbers of a row and where they stand; of equals the lower index comes first.
+struct Top {
+    value: vec2<f32>,
+    index: vec2<u32>,
+}
+
+var<workgroup> row_sums: array<vec4<f32>, LANES * ROWS>;
+var<workgroup> row_tops: array<Top, LANES * ROWS>;
+
+fn row_sum(lane_sum: vec4<f32>, lane: vec3<u32>) -> vec4<f32> {
     if LANES == 1u {
-        return value;
+        return lane_sum;
     }
     let first = lane.y * LANES;
     let mine = first + lane.x;
-    rows_shared[mine] = value;
+    row_sums[mine] = lane_sum;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lane.x < half {
-            rows_shared[mine] += rows_shared[mine + half];
+            row_sums[mine] += row_sums[mine + half];
         }
     }
     workgroupBarrier();
-    let sum = rows_shared[first];
+    let sum = row_sums[first];
     workgroupBarrier(); // all have read before anyone writes again
     return sum;
 }
 
-struct Largest {
-    value: f32,
-    index: u32,
-}
-
-// The larger, of equals the one of lower index.
-fn larger(a: Largest, b: Largest) -> Largest {
-    let second = b.value > a.value || (b.value == a.value && b.index < a.index);
-    return Largest(select(a.value, b.value, second), select(a.index, b.index, second));
-}
-
-// The largest of the row, the same for all its lanes.
-fn row_largest(mine_is: Largest, lane: vec3<u32>) -> Largest {
+fn row_top(lane_top: Top, lane: vec3<u32>) -> Top {
     if LANES == 1u {
-        return mine_is;
+        return lane_top;
     }
     let first = lane.y * LANES;
     let mine = first + lane.x;
-    rows_shared[mine] = mine_is.value;
-    rows_index[mine] = mine_is.index;
+    row_tops[mine] = lane_top;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lane.x < half {
-            let a = Largest(rows_shared[mine], rows_index[mine]);
-            let b = Largest(rows_shared[mine + half], rows_index[mine + half]);
-            let best = larger(a, b);
-            rows_shared[mine] = best.value;
-            rows_index[mine] = best.index;
+            let other = row_tops[mine + half];
+            let both = top_with(row_tops[mine], other.value.x, other.index.x);
+            row_tops[mine] = top_with(both, other.value.y, other.index.y);
         }
     }
     workgroupBarrier();
-    let best = Largest(rows_shared[first], rows_index[first]);
+    let top = row_tops[first];
     workgroupBarrier(); // all have read before anyone writes again
-    return best;
+    return top;
+}
+
+// Nothing found yet; whatever is above `floor` will be.
+fn top_above(floor: f32) -> Top {
+    return Top(vec2<f32>(floor), vec2<u32>(NO_INDEX));
+}
+
+fn top_with(top: Top, value: f32, index: u32) -> Top {
+    if before(value, index, top.value.x, top.index.x) {
+        return Top(vec2<f32>(value, top.value.x), vec2<u32>(index, top.index.x));
+    }
+    if before(value, index, top.value.y, top.index.y) {
+        return Top(vec2<f32>(top.value.x, value), vec2<u32>(top.index.x, index));
+    }
+    return top;
+}
+
+fn before(a: f32, a_index: u32, b: f32, b_index: u32) -> bool {
+    return a > b || (a == b && a_index < b_index);
 }

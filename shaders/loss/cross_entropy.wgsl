@@ -3,14 +3,14 @@
 //     y_i = w_i ((1-ε) t_i + ε m_t / C)      m = Σ y      p = softmax(z)
 //     value = -c Σ y log p      g = c (m p - y)      h = c m (p - p²)      (BL89: h = c y (p - p²))
 //
-// HesScale-R takes the leading part of c m (diag p - p pᵀ) out of h, by Nyström steps from the likeliest classes. The
-// first is closed: with r = 1 - p_1, and q the other classes' probabilities among themselves, Q = Σ q², R = Σ q³,
+// All is counted from the likeliest class T and the one behind it, S, so that nothing overflows or cancels at logits of
+// any size: f_i = e^(z_i - z_S) is at most 1 for all others, F = Σ f and q = f / F over the classes but T, and then
 //
-//     u_1 = √(c m r / D) p_1 (1 + Q)      u_i = -√(c m r / D) q_i (q_i + p_1 - r Q)      D = p_1 (1 + 2Q) + R - r Q²
+//     e = e^(z_S - z_T)      p_T = 1 / (1 + e F)      r = 1 - p_T = e F p_T      p_i = r q_i
 //
-// All is counted from the likeliest class, whose 1 - p is a sum: nothing cancels, and nothing overflows at logits of any
-// size. Grid: a workgroup takes ROWS samples, LANES invocations each. Planes of the signal: 0 g; 1 d = h + Σ u²; with
-// RANK > 0: 2 h, 3 … u.
+// HesScale-R takes vectors u out of c m (diag p - p pᵀ): see `Leading`.
+// Grid: a workgroup takes ROWS samples, LANES invocations each. Planes of the signal: 0 g; 1 d = h + Σ u²; with
+// RANK > 0: 2 h, 3 … u. Plug: class_weight and WEIGHTED.
 
 struct LossParams {
     batch: u32,
@@ -29,231 +29,263 @@ struct LossParams {
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> signal: array<f32>;
 
-const LOWEST: f32 = -3.4e38;
-// What a difference of curvatures must exceed to be more than rounding.
-const ROUNDING: f32 = 1.9e-6;
-const TINY: f32 = 1.2e-38;
-
-// The sample in hand, seen from its likeliest class.
-struct Row {
-    start: u32,
-    top: u32,
-    best: f32, // the largest logit
-    others: f32, // Σ e^(z - best) over the other classes
-    target_class: u32,
-    soft_mass: f32,
-}
-
-fn below_best(row: Row, c: u32) -> f32 {
-    return logits[row.start + c] - row.best;
-}
-
-fn probability(row: Row, c: u32) -> f32 {
-    return hs_exp(below_best(row, c)) / (1.0 + row.others);
-}
-
-// 1 - p
-fn complement(row: Row, c: u32, probability: f32) -> f32 {
-    return select(1.0 - probability, row.others / (1.0 + row.others), c == row.top);
-}
-
-// t: the one-hot class, or the given distribution.
-fn target_at(start: u32, class_index: u32, c: u32) -> f32 {
-    if SOFT_TARGETS {
-        return bitcast<f32>(targets[start + c]);
-    }
-    return select(0.0, 1.0, c == class_index);
-}
-
-// y
-fn effective(row: Row, c: u32) -> f32 {
-    let t = target_at(row.start, row.target_class, c);
-    return class_weight(c) * ((1.0 - p.smoothing) * t + p.smoothing * row.soft_mass / f32(p.outputs));
-}
-
-// The first Nyström vector at one class, for c m = 1.
-struct First {
-    root: f32, // √(r / D), 0 where there is no curvature
-    top: f32, // 1 + Q
-    shift: f32, // p_1 - r Q
-    p_top: f32,
-}
-
-fn first_at(row: Row, f: First, c: u32) -> f32 {
-    if c == row.top {
-        return f.root * f.p_top * f.top;
-    }
-    let q = hs_exp(below_best(row, c)) / max(row.others, TINY);
-    return -f.root * q * (q + f.shift);
-}
-
-fn first_vector(row: Row, lane: vec3<u32>) -> First {
-    var squares = 0.0;
-    var cubes = 0.0;
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        let q = select(hs_exp(below_best(row, c)) / max(row.others, TINY), 0.0, c == row.top);
-        squares += q * q;
-        cubes += q * q * q;
-    }
-    squares = row_sum(squares, lane);
-    cubes = row_sum(cubes, lane);
-    let p_top = 1.0 / (1.0 + row.others);
-    let r = row.others * p_top;
-    let d = p_top * (1.0 + 2.0 * squares) + cubes - r * squares * squares;
-    let root = select(0.0, sqrt(r / max(d, TINY)), row.others > TINY);
-    return First(root, 1.0 + squares, p_top - r * squares, p_top);
-}
-
-// The second: a = H e of the second likeliest class, H less the first vector's share; w = H a; u = w / √(a·w).
-struct Second {
-    class_index: u32,
-    p: f32, // its probability
-    complement: f32,
-    first: f32, // the first vector there
-    scale: f32, // 1 / max |a|
-    a_top: f32,
-    mean: f32, // Σ p (a - a_top)
-    along: f32, // Σ first a
-    root: f32, // 1 / √(a·w), 0 where there is no more curvature
-}
-
-fn second_a(row: Row, f: First, s: Second, c: u32, probability: f32) -> f32 {
-    let column = s.p * select(-probability, s.complement, c == s.class_index);
-    return (column - first_at(row, f, c) * s.first) * s.scale;
-}
-
-fn second_w(row: Row, f: First, s: Second, c: u32, probability: f32) -> f32 {
-    let a = second_a(row, f, s, c, probability);
-    return probability * (a - s.a_top - s.mean) - first_at(row, f, c) * s.along;
-}
-
-fn second_vector(row: Row, f: First, lane: vec3<u32>) -> Second {
-    var next = Largest(LOWEST, p.outputs);
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        if c != row.top {
-            next = larger(next, Largest(logits[row.start + c], c));
-        }
-    }
-    next = row_largest(next, lane);
-    let exists = next.index < p.outputs;
-    var s: Second;
-    s.class_index = min(next.index, p.outputs - 1u);
-    s.p = probability(row, s.class_index);
-    s.complement = complement(row, s.class_index, s.p);
-    s.first = first_at(row, f, s.class_index);
-    s.scale = 1.0;
-    var largest = Largest(0.0, 0u);
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        largest = larger(largest, Largest(abs(second_a(row, f, s, c, probability(row, c))), 0u));
-    }
-    largest = row_largest(largest, lane);
-    let more = exists && largest.value > max(ROUNDING * s.p * s.complement, TINY);
-    s.scale = 1.0 / max(largest.value, TINY);
-    s.a_top = second_a(row, f, s, row.top, probability(row, row.top));
-    var mean = 0.0;
-    var along = 0.0;
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        let prob = probability(row, c);
-        let a = second_a(row, f, s, c, prob);
-        mean += prob * (a - s.a_top);
-        along += first_at(row, f, c) * a;
-    }
-    s.mean = row_sum(mean, lane);
-    s.along = row_sum(along, lane);
-    var product = 0.0;
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        let prob = probability(row, c);
-        product += second_a(row, f, s, c, prob) * second_w(row, f, s, c, prob);
-    }
-    product = row_sum(product, lane);
-    s.root = select(0.0, 1.0 / sqrt(max(product, TINY)), more && product > TINY);
-    return s;
-}
-
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let sample = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let n = min(sample, p.batch - 1u); // rows past the end compute the last one again, and write nothing
-    var row: Row;
-    row.start = n * p.outputs;
-    row.soft_mass = 1.0;
-    var ignored = false;
-    if !SOFT_TARGETS {
-        row.target_class = targets[n];
-        ignored = row.target_class >= p.outputs || (p.has_ignore != 0u && row.target_class == p.ignore);
-    }
-
-    var best = Largest(LOWEST, p.outputs);
-    var soft_mass = 0.0;
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        best = larger(best, Largest(logits[row.start + c], c));
-        if SOFT_TARGETS {
-            soft_mass += target_at(row.start, 0u, c);
-        }
-    }
-    best = row_largest(best, lane);
-    if SOFT_TARGETS {
-        row.soft_mass = row_sum(soft_mass, lane);
-    }
-    row.top = best.index;
-    row.best = best.value;
-
-    var others = 0.0;
-    var mass = 0.0;
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        others += select(hs_exp(below_best(row, c)), 0.0, c == row.top);
-        mass += effective(row, c);
-    }
-    row.others = row_sum(others, lane);
-    mass = row_sum(mass, lane);
-    let log_sum = hs_log1p(row.others);
-
-    var first: First;
-    var second: Second;
+    let at = n * p.outputs;
+    let s = softmax(at, lane);
+    let goal = goal_of(n, lane);
+    var leading: Leading;
     if RANK > 0u {
-        first = first_vector(row, lane);
+        leading = leading_of(s, at, lane);
     }
-    if RANK > 1u {
-        second = second_vector(row, first, lane);
-    }
-    let root = sqrt(p.factor * mass);
 
-    let kept = select(p.factor, 0.0, ignored);
-    let kept_root = select(root, 0.0, ignored);
+    let scale = p.factor * goal.mass;
+    let root = sqrt(max(scale, 0.0));
     var value = 0.0;
-    for (var c = lane.x; c < p.outputs; c += LANES) {
-        let y = effective(row, c);
-        let prob = probability(row, c);
-        let rest = complement(row, c, prob);
-        value -= y * (below_best(row, c) - log_sum);
-        if sample < p.batch {
-            let at = row.start + c;
-            signal[at] = kept * (prob * (mass - y) - y * rest);
-            if HAS_DIAGONAL {
-                var h = kept * select(mass, y, BL89) * prob * rest;
-                var d = h;
-                if RANK > 0u {
-                    let u = kept_root * first_at(row, first, c);
-                    h = max(h - u * u, 0.0);
-                    d = u * u;
-                    signal[3u * p.plane_stride + at] = u;
-                }
-                if RANK > 1u {
-                    let u = kept_root * second.root * second_w(row, first, second, c, prob);
-                    h = max(h - u * u, 0.0);
-                    d += u * u;
-                    signal[4u * p.plane_stride + at] = u;
+    for (var start = lane.x; start < p.outputs; start += RUN) {
+        var run = 0.0;
+        for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
+            let z = logits[at + c];
+            let y = effective(goal, n, c);
+            let prob = probability(s, c, z);
+            run += y * (s.log_sum + (s.top.value.x - z));
+            if sample < p.batch {
+                // m p - y, so arranged that a confident right answer does not cancel.
+                signal[at + c] = p.factor * (prob.x * (goal.mass - y) - y * prob.y);
+                if HAS_DIAGONAL {
+                    signal[p.plane_stride + at + c] = select(scale, p.factor * y, BL89) * prob.x * prob.y;
                 }
                 if RANK > 0u {
-                    signal[2u * p.plane_stride + at] = h;
-                    d += h;
+                    let parts = split(s, leading, c, z);
+                    signal[2u * p.plane_stride + at + c] = scale * parts.x;
+                    signal[3u * p.plane_stride + at + c] = root * parts.y;
+                    if RANK > 1u {
+                        signal[4u * p.plane_stride + at + c] = root * parts.z;
+                    }
                 }
-                signal[p.plane_stride + at] = d;
             }
         }
+        value += run;
     }
-    value = row_sum(value, lane);
+    value = row_sum(vec4<f32>(value), lane).x;
     if lane.x == 0u && sample < p.batch {
-        values[sample] = kept * value;
+        values[sample] = p.factor * value;
     }
+}
+
+// ---- The softmax ----
+
+struct Softmax {
+    top: Top, // the logits of T and S, and which classes they are
+    p: f32, // of T
+    r: f32, // 1 - p
+    q: f32, // of S, which is 1 / F
+    log_sum: f32, // log(1 + e F)
+    powers: vec3<f32>, // Σ f, Σ f², Σ f³ over the classes behind S
+}
+
+fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
+    var top = top_above(-3e38);
+    for (var c = lane.x; c < p.outputs; c += LANES) {
+        top = top_with(top, logits[at + c], c);
+    }
+    top = row_top(top, lane);
+
+    var powers = vec4<f32>(0.0);
+    for (var start = lane.x; start < p.outputs; start += RUN) {
+        var run = vec4<f32>(0.0);
+        for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
+            if c != top.index.x && c != top.index.y {
+                let f = hs_exp(logits[at + c] - top.value.y);
+                run += vec4<f32>(f, f * f, f * f * f, 0.0);
+            }
+        }
+        powers += run;
+    }
+    powers = row_sum(powers, lane);
+
+    // A single class has none behind it: z_S is then as low as can be, and e is 0.
+    let sum = 1.0 + powers.x;
+    let others = hs_exp(top.value.y - top.value.x) * sum;
+    let prob = 1.0 / (1.0 + others);
+    return Softmax(top, prob, others * prob, 1.0 / sum, hs_log1p(others), powers.xyz);
+}
+
+// q of a class other than T
+fn among_others(s: Softmax, z: f32) -> f32 {
+    return s.q * hs_exp(z - s.top.value.y);
+}
+
+// (p, 1 - p)
+fn probability(s: Softmax, c: u32, z: f32) -> vec2<f32> {
+    if c == s.top.index.x {
+        return vec2<f32>(s.p, s.r);
+    }
+    let prob = s.r * among_others(s, z);
+    return vec2<f32>(prob, 1.0 - prob);
+}
+
+// ---- The target ----
+
+struct Goal {
+    class_index: u32, // one that does not exist where a sample does not count: all is exactly 0 then
+    even: f32, // ε m_t / C
+    mass: f32, // m
+}
+
+fn goal_of(n: u32, lane: vec3<u32>) -> Goal {
+    var goal: Goal;
+    if !SOFT_TARGETS {
+        goal.class_index = targets[n];
+        if p.has_ignore != 0u && goal.class_index == p.ignore {
+            goal.class_index = NO_INDEX;
+        }
+    }
+    let counts = f32(goal.class_index < p.outputs);
+    var sums = vec4<f32>(counts, counts, f32(p.outputs), 0.0); // Σ t, Σ w t, Σ w
+    if SOFT_TARGETS || WEIGHTED {
+        sums = vec4<f32>(0.0);
+        for (var start = lane.x; start < p.outputs; start += RUN) {
+            var run = vec4<f32>(0.0);
+            for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
+                let t = target_at(goal, n, c);
+                let w = class_weight(c);
+                run += vec4<f32>(t, w * t, w, 0.0);
+            }
+            sums += run;
+        }
+        sums = row_sum(sums, lane);
+    }
+    goal.even = p.smoothing * sums.x / f32(p.outputs);
+    goal.mass = (1.0 - p.smoothing) * sums.y + goal.even * sums.z;
+    return goal;
+}
+
+// t: the one-hot class, or the given distribution.
+fn target_at(goal: Goal, n: u32, c: u32) -> f32 {
+    if SOFT_TARGETS {
+        return bitcast<f32>(targets[n * p.outputs + c]);
+    }
+    return f32(c == goal.class_index);
+}
+
+// y
+fn effective(goal: Goal, n: u32, c: u32) -> f32 {
+    return class_weight(c) * ((1.0 - p.smoothing) * target_at(goal, n, c) + goal.even);
+}
+
+// ---- HesScale-R ----
+//
+// A Nyström step at H = diag p - p pᵀ: a = H e, w = H a, u = w / √(a·w), and H - u uᵀ remains. First e at T, then at S.
+// Sums are over the classes but T. With Q = Σ q², V = Σ q³ - Q², K = V + p_T (1 + Q)² and v_i = q_i - Q + p_T (1 + Q):
+//
+//     u_T = √(r / K) p_T (1 + Q)      u_i = -√(r / K) q_i v_i      h_T = (r / K) p_T V      h_i = (r / K) q_i δ_i
+//     δ_i = (1 - r q_i) V - q_i (q_i - Q)² + p_T (1 + Q) (1 + q_i) (1 - 2 q_i + Q)
+//
+// What remains is (r / K) (K diag q - q qᵀ ∘ (r K + v vᵀ)) among the classes but T, and its rows add up to 0, which gives
+// T's. So the second step, with a scaled to a_S = 1, and b = a - a_T, w without its factor r / K:
+//
+//     a_i = -q_i (r K + v_S v_i) / δ_S      a_T = -p_T (V - (1 + Q) (q_S - Q)) / δ_S
+//     w_i = q_i (K b_i - r K Σ q b - v_i Σ q v b)      w_T = -Σ w      a·w = Σ b w      u = √(r / K) w / √(a·w)
+//
+// Nothing here underflows with r. And where S outweighs all behind it, so that little remains, the differences that are
+// small (q_S - Q, V, 1 - 2 q_S + Q, w_S) are sums over the classes behind S: what cancels has been cancelled on paper.
+
+struct Leading {
+    k: f32, // K
+    root: f32, // √(r / K)
+    squares: f32, // Q
+    gap: f32, // q_S - Q
+    spread: f32, // V
+    pull: f32, // p_T (1 + Q)
+    rest_s: f32, // δ_S
+    // Of the second step:
+    inverse: f32, // 1 / δ_S, or 0 if nothing remains
+    a_t: f32,
+    qb: f32, // Σ q b
+    qvb: f32, // Σ q v b
+    w_t: f32,
+    w_s: f32,
+    root2: f32, // √(r / K) / √(a·w)
+}
+
+fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
+    var l: Leading;
+    l.gap = (s.powers.x - s.powers.y) * s.q * s.q;
+    l.squares = s.q - l.gap;
+    l.spread = max((s.powers.x - 2.0 * s.powers.y + s.powers.z) * s.q * s.q * s.q - l.gap * l.gap, 0.0);
+    l.pull = s.p * (1.0 + l.squares);
+    l.k = l.spread + l.pull * (1.0 + l.squares);
+    l.root = sqrt(s.r / l.k);
+    l.rest_s = rest(s, l, s.q, l.gap, (s.powers.x * s.powers.x + s.powers.y) * s.q * s.q);
+    if RANK == 1u {
+        return l;
+    }
+
+    if l.rest_s > 1e-30 {
+        l.inverse = 1.0 / l.rest_s;
+    }
+    l.a_t = -s.p * (l.spread - (1.0 + l.squares) * l.gap) * l.inverse;
+    var behind = vec4<f32>(0.0); // Σ q b, Σ q v b, Σ q b² over the classes behind S
+    for (var start = lane.x; start < p.outputs; start += RUN) {
+        var run = vec4<f32>(0.0);
+        for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
+            if c != s.top.index.x && c != s.top.index.y {
+                let q = among_others(s, logits[at + c]);
+                let b = second_b(s, l, q);
+                run += q * b * vec4<f32>(1.0, tilt(l, q), b, 0.0);
+            }
+        }
+        behind += run;
+    }
+    behind = row_sum(behind, lane);
+
+    let rk = s.r * l.k;
+    let v_s = l.gap + l.pull;
+    let b_s = l.rest_s * l.inverse - l.a_t;
+    l.qb = behind.x + s.q * b_s;
+    l.qvb = behind.y + s.q * v_s * b_s;
+    l.w_s = s.q * (l.rest_s * b_s - rk * behind.x - v_s * behind.y);
+    let mass = s.powers.x * s.q; // Σ q and Σ q v behind S
+    let lean = l.pull * mass - s.q * l.gap;
+    l.w_t = rk * l.qb * mass + l.qvb * lean - l.k * behind.x - l.w_s;
+    let product = b_s * l.w_s + l.k * behind.z - rk * l.qb * behind.x - l.qvb * behind.y;
+    l.root2 = l.root / sqrt(max(product, 1e-37));
+    return l;
+}
+
+// δ, given q - Q and 1 - 2 q + Q
+fn rest(s: Softmax, l: Leading, q: f32, gap: f32, distance: f32) -> f32 {
+    return (1.0 - s.r * q) * l.spread - q * gap * gap + l.pull * (1.0 + q) * distance;
+}
+
+// v and b of a class behind S
+fn tilt(l: Leading, q: f32) -> f32 {
+    return q - l.squares + l.pull;
+}
+
+fn second_b(s: Softmax, l: Leading, q: f32) -> f32 {
+    return -q * (s.r * l.k + (l.gap + l.pull) * tilt(l, q)) * l.inverse - l.a_t;
+}
+
+// (h, u_1, u_2) of one class, for c m = 1
+fn split(s: Softmax, l: Leading, c: u32, z: f32) -> vec3<f32> {
+    var h: f32;
+    var u: vec2<f32>;
+    if c == s.top.index.x {
+        h = s.r * s.p * l.spread / l.k;
+        u = vec2<f32>(l.root * l.pull, l.root2 * l.w_t);
+    } else if c == s.top.index.y {
+        h = l.root * l.root * s.q * l.rest_s;
+        u = vec2<f32>(-l.root * s.q * (l.gap + l.pull), l.root2 * l.w_s);
+    } else {
+        let q = among_others(s, z);
+        let v = tilt(l, q);
+        let w = q * (l.k * (second_b(s, l, q) - s.r * l.qb) - v * l.qvb);
+        h = l.root * l.root * q * rest(s, l, q, q - l.squares, 1.0 - 2.0 * q + l.squares);
+        u = vec2<f32>(-l.root * q * v, l.root2 * w);
+    }
+    return vec3<f32>(max(h - u.y * u.y, 0.0), u);
 }

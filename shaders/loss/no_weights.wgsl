@@ -1,4 +1,6 @@
-// w = 1
+// Every class counts alike.
+const WEIGHTED: bool = false;
+
 fn class_weight(c: u32) -> f32 {
     return 1.0;
 }

@@ -1,5 +1,7 @@
-// w: one weight per class.
+// One weight per class.
 @group(0) @binding(5) var<storage, read> class_weights: array<f32>;
+
+const WEIGHTED: bool = true;
 
 fn class_weight(c: u32) -> f32 {
     return class_weights[c];

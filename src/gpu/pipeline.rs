@@ -85,7 +85,6 @@ impl Context {
         let layout = self.layout(&kernel.bindings());
         let label = kernel.label();
         let device = &self.inner.device;
-        let t0 = std::time::Instant::now();
         let pipeline = self.guarded(|| {
             let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(&label),
@@ -115,7 +114,6 @@ impl Context {
                 cache: None,
             })
         })?;
-        eprintln!("{:?} {}", t0.elapsed(), label);
         let mut pipelines = self.inner.pipelines.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
         pipelines.insert(source, pipeline.clone());
         Ok(pipeline)

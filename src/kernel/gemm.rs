@@ -98,7 +98,12 @@ pub(crate) fn planes(mode: Mode) -> u32 {
 
 impl Gemm {
     pub(crate) fn new(class: DeviceClass, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
-        let tile = tile::choose(class, Gemm::numbers(usage), Gemm::step(usage), m, n, k);
+        let contiguous = match usage {
+            Use::Parameters { .. } => [m, n],
+            Use::Forward { .. } | Use::Signal { .. } => [k, n],
+        };
+        let vectors = contiguous.into_iter().all(|size| Access::of(size) == Access::Vector);
+        let tile = tile::choose(class, Gemm::numbers(usage), Gemm::step(usage), vectors, [m, n, k]);
         Gemm { usage, m, n, k, tile }
     }
 

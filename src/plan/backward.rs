@@ -172,9 +172,18 @@ pub(super) fn build(
             }
             Layer::Dense { inputs, outputs, bias } => {
                 let (batch, outputs, inputs) = (builder.batch as u32, *outputs as u32, *inputs as u32);
-                let usage = Use::Parameters { diagonal: mode.has_diagonal(), bias: *bias, accumulate };
-                let gemm = Gemm::new(builder.context.class(), usage, outputs, inputs, batch);
-                dispatches.push(parameters(builder, gemm, index, &signal, &stages[index].input)?);
+                let mut start = 0;
+                while start < batch {
+                    let usage = Use::Parameters {
+                        diagonal: mode.has_diagonal(),
+                        bias: *bias,
+                        accumulate: accumulate || start > 0,
+                    };
+                    let samples = (batch - start).min(MOST_SAMPLES);
+                    let gemm = Gemm::new(builder.context.class(), usage, outputs, inputs, samples);
+                    dispatches.push(parameters(builder, gemm, index, start, &signal, &stages[index].input)?);
+                    start += samples;
+                }
                 if !goes_on {
                     break;
                 }
@@ -215,16 +224,35 @@ fn weight(builder: &Builder<'_>, layer: usize) -> Tensor {
     builder.state.part(builder.state.parameters(), parameter)
 }
 
-/// Gradient and diagonal of one dense layer, weight and bias in one dispatch.
-fn parameters(builder: &Builder<'_>, gemm: Gemm, layer: usize, signal: &Signal, input: &Tensor) -> Result<Dispatch> {
+/// Samples that one dispatch sums over; a larger batch is summed in several, one after the other. It keeps each far from a
+/// driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently. A multiple of 64, so that
+/// every part starts where a binding may.
+const MOST_SAMPLES: u32 = 16_384;
+
+/// Gradient and diagonal of one dense layer, weight and bias in one dispatch, from the samples that begin with `start`.
+fn parameters(
+    builder: &Builder<'_>,
+    gemm: Gemm,
+    layer: usize,
+    start: u32,
+    signal: &Signal,
+    input: &Tensor,
+) -> Result<Dispatch> {
+    let from = |mut resource: Resource, width: u32| {
+        let skipped = 4 * u64::from(start) * u64::from(width);
+        resource.offset += skipped;
+        resource.size -= skipped;
+        resource
+    };
     let mine: Vec<_> = builder.model.parameters().iter().filter(|p| p.layer == layer).collect();
-    let start = mine[0].offset;
-    let end = mine.iter().map(|p| p.range().end).max().unwrap_or(start).next_multiple_of(64);
-    let whole = |flat: &Tensor| Tensor::new(flat.name(), flat.buffer(), start, &[end - start]).resource();
-    let bias = mine.iter().find(|p| p.role == Role::Bias).map_or(0, |p| p.offset - start);
+    let first = mine[0].offset;
+    let end = mine.iter().map(|p| p.range().end).max().unwrap_or(first).next_multiple_of(64);
+    let whole = |flat: &Tensor| Tensor::new(flat.name(), flat.buffer(), first, &[end - first]).resource();
+    let bias = mine.iter().find(|p| p.role == Role::Bias).map_or(0, |p| p.offset - first);
     let places =
         GemmPlaces { a_plane: signal.plane, c_plane: 0, bias: bias as u32, scale: builder.options.scale };
-    let mut resources = vec![signal.resource(), input.resource(), whole(builder.state.gradient())];
+    let mut resources =
+        vec![from(signal.resource(), gemm.m), from(input.resource(), gemm.n), whole(builder.state.gradient())];
     if let Use::Parameters { diagonal: true, .. } = gemm.usage {
         resources.push(whole(builder.state.diagonal()));
     }

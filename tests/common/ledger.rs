@@ -42,6 +42,7 @@ impl Ledger {
 
     pub(crate) fn settle(self) {
         println!("worst per kind: {:#?}", self.worst);
-        assert!(self.faults.is_empty(), "{}", self.faults.join("\n"));
+        let first: Vec<&str> = self.faults.iter().take(5).map(String::as_str).collect();
+        assert!(self.faults.is_empty(), "{} faults; first:\n{}", self.faults.len(), first.join("\n"));
     }
 }
