@@ -1,4 +1,4 @@
-//! Fused forward, gradient and Hessian-diagonal backward passes (HesScale) in portable WGSL compute kernels.
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod gpu;

@@ -107,10 +107,9 @@ impl Context {
         if values.len() != tensor.len() {
             return Err(Error::Length { tensor: tensor.name.clone(), got: values.len(), needed: tensor.len() });
         }
-        if self.is_checked() {
-            if let Some((index, value)) = values.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-                return Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value });
-            }
+        let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
+        if let Some((index, value)) = self.is_checked().then(not_finite).flatten() {
+            return Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value });
         }
         self.write_bytes(tensor, bytemuck::cast_slice(values))
     }

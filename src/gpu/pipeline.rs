@@ -47,10 +47,10 @@ fn fold(groups: u32, longest: u32) -> (u32, u32) {
 }
 
 impl Context {
-    fn layout(&self, bindings: &[Binding]) -> wgpu::BindGroupLayout {
+    fn layout(&self, bindings: &[Binding]) -> Result<wgpu::BindGroupLayout> {
         let mut layouts = self.inner.pipelines.layouts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(layout) = layouts.get(bindings) {
-            return layout.clone();
+            return Ok(layout.clone());
         }
         let entries: Vec<_> = (0..)
             .zip(bindings)
@@ -70,9 +70,9 @@ impl Context {
             })
             .collect();
         let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some("hesscale"), entries: &entries };
-        let layout = self.inner.device.create_bind_group_layout(&descriptor);
+        let layout = self.guarded(|| self.inner.device.create_bind_group_layout(&descriptor))?;
         layouts.insert(bindings.to_vec(), layout.clone());
-        layout
+        Ok(layout)
     }
 
     fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline> {
@@ -82,7 +82,7 @@ impl Context {
         {
             return Ok(pipeline.clone());
         }
-        let layout = self.layout(&kernel.bindings());
+        let layout = self.layout(&kernel.bindings())?;
         let label = kernel.label();
         let device = &self.inner.device;
         let pipeline = self.guarded(|| {
@@ -123,7 +123,7 @@ impl Context {
     pub(crate) fn dispatch(&self, kernel: &Kernel, resources: &[Resource]) -> Result<Dispatch> {
         let grid = fold(kernel.groups(), self.inner.limits.max_compute_workgroups_per_dimension);
         let pipeline = self.pipeline(kernel)?;
-        let layout = self.layout(&kernel.bindings());
+        let layout = self.layout(&kernel.bindings())?;
         let bind_group = self.guarded(|| {
             let uniform = kernel.uniform(grid.0).map(|bytes| self.uniform(&bytes));
             let uniform = uniform.iter().map(wgpu::Buffer::as_entire_buffer_binding);

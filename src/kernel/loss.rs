@@ -101,7 +101,7 @@ impl LossKernel {
             grid_x,
             plane_stride: self.plane,
             factor: self.loss.factor(self.batch as usize, self.outputs as usize) as f32,
-            smoothing: smoothing as f32,
+            smoothing,
             ignore: ignore.unwrap_or(0),
             has_ignore: u32::from(ignore.is_some()),
         }

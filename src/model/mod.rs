@@ -167,7 +167,7 @@ impl Model {
                 }
             }
             Loss::GaussianNll { .. } => {
-                if shape.len() != 1 || outputs % 2 != 0 {
+                if shape.len() != 1 || !outputs.is_multiple_of(2) {
                     return Err(wrong("[2 K]: K means, then K variance heads".into()));
                 }
             }

@@ -47,7 +47,9 @@ impl Signals {
                     return Err(Error::Unknown { what: "layer", name: index.to_string(), known });
                 }
             };
-            kept.insert(*at, make(format!("signal at {at:?}"), size)?);
+            if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(above_flatten(builder, *at)) {
+                place.insert(make(format!("signal at {at:?}"), size)?);
+            }
         }
         let widest = (0..layers).map(|i| builder.model.shape(i).iter().product()).chain([builder.model.inputs()]).max();
         let turn = || make("signal".into(), widest.unwrap_or(1));
@@ -57,7 +59,7 @@ impl Signals {
     /// Where the signal at `at` goes, when what is read lies in `source`.
     fn place(&self, builder: &Builder<'_>, at: At, source: Option<&Signal>) -> Signal {
         let free = &self.turns[usize::from(source.is_some_and(|s| s.buffer == self.turns[0]))];
-        let buffer = self.kept.get(&at).unwrap_or(free).clone();
+        let buffer = self.kept.get(&above_flatten(builder, at)).unwrap_or(free).clone();
         let size: usize = match at {
             At::Input => builder.model.inputs(),
             At::Layer(index) => builder.model.shape(index).iter().product(),
@@ -67,7 +69,8 @@ impl Signals {
 
     /// The kept ones as tensors: g, and the diagonal where the mode has one.
     pub(super) fn kept(&self, builder: &Builder<'_>) -> Vec<(At, Tensor, Option<Tensor>)> {
-        let tensors = self.kept.iter().map(|(at, buffer)| {
+        let tensors = builder.options.signals.iter().map(|at| {
+            let buffer = &self.kept[&above_flatten(builder, *at)];
             let shape = match at {
                 At::Input => builder.model.input_shape(),
                 At::Layer(index) => builder.model.shape(*index),
@@ -79,6 +82,18 @@ impl Signals {
             (*at, Tensor::new(format!("gradient at {at:?}"), buffer, 0, &whole), diagonal)
         });
         tensors.collect()
+    }
+}
+
+/// The same signal above all flattening, which changes no number: that is where it is kept.
+fn above_flatten(builder: &Builder<'_>, at: At) -> At {
+    let above = match at {
+        At::Input => 0,
+        At::Layer(index) => index + 1,
+    };
+    match builder.model.layers().get(above) {
+        Some(Layer::Flatten) => above_flatten(builder, At::Layer(above)),
+        _ => at,
     }
 }
 

@@ -3,6 +3,7 @@
 mod backward;
 mod build;
 mod forward;
+mod limits;
 mod options;
 mod state;
 

@@ -61,7 +61,7 @@ impl Dataset {
         }
         let fits = match labels {
             Labels::Classes(_) => labels.len() == samples,
-            Labels::Values(_) => labels.len() > 0 && labels.len() % samples == 0,
+            Labels::Values(_) => labels.len() > 0 && labels.len().is_multiple_of(samples),
         };
         if !fits {
             return Err(Error::Length { tensor: "dataset labels".into(), got: labels.len(), needed: samples });
