@@ -43,7 +43,7 @@ struct Costs {
     trip: f64,
     /// Fewer workgroups than this leave the machine partly idle.
     busy: u32,
-    /// Accumulators an invocation can hold; half of them where elements are read one by one, for the code is longer then.
+    /// Accumulators an invocation can hold; a third where elements are read one by one, for the code is longer then.
     registers: u32,
     /// Invocations along columns and rows.
     workgroup: (u32, u32),
@@ -53,13 +53,13 @@ struct Costs {
 
 /// Measured on llvmpipe (Mesa 22.3, AVX2) with products of 128 to 768: a load takes 12 multiply-adds. Registers are no
 /// limit there, since the accumulators live in the first-level cache anyway; the time to compile is: 256 accumulators take
-/// 0.6 s, 512 take 3 s, and gain a tenth.
+/// 0.6 s, 384 take 1 s, 512 take 1.5 s for hardly more speed.
 const SOFTWARE: Costs = Costs {
     load: 12.0,
     store: 16.0,
     trip: 8.0,
     busy: 4,
-    registers: 256,
+    registers: 384,
     workgroup: (8, 1),
     shapes: &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 4), (8, 1), (8, 2), (8, 4), (16, 1), (16, 2), (16, 4)],
 };
@@ -87,7 +87,7 @@ pub(crate) fn choose(class: DeviceClass, numbers: u32, step: u32, vectors: bool,
         DeviceClass::Discrete => &DISCRETE,
     };
     let (width, height) = costs.workgroup;
-    let registers = if vectors { costs.registers } else { costs.registers / 2 };
+    let registers = if vectors { costs.registers } else { costs.registers / 3 };
     let estimate = |tile: &Tile| {
         let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(numbers));
         let tiles = f64::from(tile.grid(m, n).1.max(costs.busy));
