@@ -109,10 +109,10 @@ pub enum Error {
         available: u64,
     },
     /// No adapter answers the request.
-    #[error("no GPU adapter found ({wanted}); on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` brings a software one")]
+    #[error("no GPU adapter: {reason}")]
     NoAdapter {
-        /// What was asked for, and what there is.
-        wanted: String,
+        /// What was asked for, what there is, and what may help.
+        reason: String,
     },
     /// The device could not be made or was lost.
     #[error("device: {0}")]

@@ -93,7 +93,8 @@ fn layers(backward: &Backward, pass: Pass) -> Result<&[Dispatch]> {
     if !pass.accumulate {
         return Ok(&backward.replace);
     }
-    let missing = || Error::NotPlanned { what: "an accumulating pass".into(), ask: "PlanOptions::accumulate" };
+    let missing =
+        || Error::NotPlanned { what: "an accumulating pass".into(), ask: "PlanOptions::accumulate" };
     backward.accumulate.as_deref().ok_or_else(missing)
 }
 

@@ -16,7 +16,12 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    pub(crate) fn new(name: impl Into<String>, buffer: &wgpu::Buffer, offset: usize, shape: &[usize]) -> Tensor {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        buffer: &wgpu::Buffer,
+        offset: usize,
+        shape: &[usize],
+    ) -> Tensor {
         Tensor { name: name.into(), buffer: buffer.clone(), offset, shape: shape.to_vec() }
     }
 
@@ -77,7 +82,9 @@ impl Context {
             self.inner.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(name),
                 size,
-                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+                usage: wgpu::BufferUsages::STORAGE
+                    | wgpu::BufferUsages::COPY_SRC
+                    | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })
         })
@@ -105,7 +112,11 @@ impl Context {
     /// [`Error::Length`]; [`Error::NotFinite`] where checking is on.
     pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
         if values.len() != tensor.len() {
-            return Err(Error::Length { tensor: tensor.name.clone(), got: values.len(), needed: tensor.len() });
+            return Err(Error::Length {
+                tensor: tensor.name.clone(),
+                got: values.len(),
+                needed: tensor.len(),
+            });
         }
         let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
         if let Some((index, value)) = self.is_checked().then(not_finite).flatten() {
@@ -169,7 +180,10 @@ impl Context {
     /// # Errors
     /// [`Error::Device`].
     pub fn wait(&self) -> Result<()> {
-        self.inner.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Device(e.to_string()))?;
+        self.inner
+            .device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|e| Error::Device(e.to_string()))?;
         self.health()
     }
 
@@ -177,8 +191,10 @@ impl Context {
     fn start_read(
         &self,
         tensors: &[&Tensor],
-    ) -> Result<(wgpu::Buffer, futures::channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>)>
-    {
+    ) -> Result<(
+        wgpu::Buffer,
+        futures::channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+    )> {
         let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
         let (sender, receiver) = futures::channel::oneshot::channel();
         let staging = self.guarded(|| {
@@ -188,11 +204,18 @@ impl Context {
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
-            let mut encoder = self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let mut encoder =
+                self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
             let mut at = 0;
             for tensor in tensors {
                 let bytes = tensor.bytes();
-                encoder.copy_buffer_to_buffer(&tensor.buffer, bytes.start, &staging, at, bytes.end - bytes.start);
+                encoder.copy_buffer_to_buffer(
+                    &tensor.buffer,
+                    bytes.start,
+                    &staging,
+                    at,
+                    bytes.end - bytes.start,
+                );
                 at += bytes.end - bytes.start;
             }
             self.inner.queue.submit([encoder.finish()]);

@@ -66,21 +66,10 @@ impl Context {
     /// # Errors
     /// [`Error::NoAdapter`] or [`Error::Device`].
     pub async fn request_with(request: &Request) -> Result<Context> {
-        let instance = instance();
         let adapter = match &request.adapter {
-            None => instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await.map_err(|e| e.to_string()),
-            Some(wanted) => {
-                let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
-                let known: Vec<String> = adapters.iter().map(|a| describe(&a.get_info())).collect();
-                let wanted_lower = wanted.to_lowercase();
-                known
-                    .iter()
-                    .position(|name| name.to_lowercase().contains(&wanted_lower))
-                    .map(|index| adapters[index].clone())
-                    .ok_or_else(|| format!("`{wanted}` among: {}", if known.is_empty() { "none".into() } else { known.join("; ") }))
-            }
+            None => best().await?,
+            Some(wanted) => named(wanted).await?,
         };
-        let adapter = adapter.map_err(|wanted| Error::NoAdapter { wanted })?;
         let has = adapter.limits();
         let mut limits = wgpu::Limits::defaults().or_worse_values_from(&has);
         limits.max_buffer_size = has.max_buffer_size;
@@ -91,7 +80,8 @@ impl Context {
             required_features: request.features & adapter.features(),
             ..Default::default()
         };
-        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| Error::Device(e.to_string()))?;
+        let (device, queue) =
+            adapter.request_device(&descriptor).await.map_err(|e| Error::Device(e.to_string()))?;
         let context = Context::from_device(&device, &queue, request.options.clone());
         // Our own device must not panic; a host's keeps the host's handlers.
         let note = |fault: &Arc<Mutex<Option<String>>>| {
@@ -127,7 +117,7 @@ impl Context {
 
     /// Every adapter of this machine, as [`Request::adapter`] is matched against.
     pub async fn adapters() -> Vec<String> {
-        let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
+        let adapters = instance(wgpu::Backends::all()).enumerate_adapters(wgpu::Backends::all()).await;
         adapters.iter().map(|adapter| describe(&adapter.get_info())).collect()
     }
 
@@ -185,11 +175,14 @@ impl Context {
 
     /// Runs `make` and turns what wgpu has against it into an [`Error::Device`].
     pub(crate) fn guarded<T>(&self, make: impl FnOnce() -> T) -> Result<T> {
-        let filters = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal];
-        let scopes: Vec<_> = filters.into_iter().map(|filter| self.inner.device.push_error_scope(filter)).collect();
+        let filters =
+            [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Internal];
+        let scopes: Vec<_> =
+            filters.into_iter().map(|filter| self.inner.device.push_error_scope(filter)).collect();
         let made = make();
         // Native answers at once. A browser answers later, when the error shows up as a lost device.
-        let errors: Vec<_> = scopes.into_iter().rev().filter_map(|scope| scope.pop().now_or_never().flatten()).collect();
+        let errors: Vec<_> =
+            scopes.into_iter().rev().filter_map(|scope| scope.pop().now_or_never().flatten()).collect();
         match errors.first() {
             Some(error) => Err(Error::Device(error.to_string())),
             None => Ok(made),
@@ -197,10 +190,41 @@ impl Context {
     }
 }
 
-fn instance() -> wgpu::Instance {
-    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
+fn instance(backends: wgpu::Backends) -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    })
 }
 
+/// What wgpu holds for the best. GL is asked last: its drivers complain aloud where there is no display.
+async fn best() -> Result<wgpu::Adapter> {
+    let options = wgpu::RequestAdapterOptions::default();
+    if let Ok(adapter) = instance(wgpu::Backends::PRIMARY).request_adapter(&options).await {
+        return Ok(adapter);
+    }
+    let answer = instance(wgpu::Backends::all()).request_adapter(&options).await;
+    answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}") })
+}
+
+/// The first whose description has `wanted` in it.
+async fn named(wanted: &str) -> Result<wgpu::Adapter> {
+    let adapters = instance(wgpu::Backends::all()).enumerate_adapters(wgpu::Backends::all()).await;
+    let known: Vec<String> = adapters.iter().map(|a| describe(&a.get_info())).collect();
+    let wanted_lower = wanted.to_lowercase();
+    let found = known.iter().position(|name| name.to_lowercase().contains(&wanted_lower));
+    found.and_then(|index| adapters.into_iter().nth(index)).ok_or_else(|| {
+        let there_is = if known.is_empty() { format!("there is none; {INSTALL}") } else { known.join("; ") };
+        Error::NoAdapter { reason: format!("none matches `{wanted}`: {there_is}") }
+    })
+}
+
+const INSTALL: &str = "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` brings a software one";
+
+/// `name [backend, driver]`, whatever of it there is.
 fn describe(info: &wgpu::AdapterInfo) -> String {
-    format!("{} [{:?}, {} {}]", info.name, info.backend, info.driver, info.driver_info)
+    let backend = format!("{:?},", info.backend);
+    let words = [backend.as_str(), &info.driver, &info.driver_info];
+    let known: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    format!("{} [{}]", info.name, known.join(" "))
 }

@@ -95,7 +95,9 @@ impl Context {
             } else {
                 // SAFETY: the shaders are the crate's own. Every index and loop bound in them follows from the uniform and
                 // the sizes of the bindings, which the plan takes from one validated model; tests run them checked too.
-                unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
+                unsafe {
+                    device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+                }
             };
             let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some("hesscale"),

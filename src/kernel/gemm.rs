@@ -137,7 +137,9 @@ impl Gemm {
     pub(crate) fn bindings(&self) -> Vec<Binding> {
         match self.usage {
             Use::Forward { bias: true, .. } => vec![Uniform, Read, Read, Write, Read],
-            Use::Signal { below, .. } if below != Activation::Identity => vec![Uniform, Read, Read, Write, Read],
+            Use::Signal { below, .. } if below != Activation::Identity => {
+                vec![Uniform, Read, Read, Write, Read]
+            }
             Use::Parameters { diagonal: true, .. } => vec![Uniform, Read, Read, Write, Write],
             _ => vec![Uniform, Read, Read, Write],
         }
@@ -155,7 +157,8 @@ impl Gemm {
                 let k = Access::of(self.k);
                 header.flag("KEEP", keep);
                 files.extend(["gemm/forward", "gemm/a_k", "gemm/b_k"]);
-                files.extend([k.pick("gemm/a_vec4", "gemm/a_scalar"), k.pick("gemm/b_vec4", "gemm/b_scalar")]);
+                files
+                    .extend([k.pick("gemm/a_vec4", "gemm/a_scalar"), k.pick("gemm/b_vec4", "gemm/b_scalar")]);
                 files.push(if bias { "gemm/bias" } else { "gemm/no_bias" });
                 files.extend(source::activation(&mut header, activation));
             }
@@ -163,7 +166,10 @@ impl Gemm {
                 let k = Access::of(self.k);
                 header.flag("F2_TERM", mode != Mode::HesScaleGn);
                 files.extend(["gemm/signal", "gemm/a_k", "gemm/b_n"]);
-                files.extend([k.pick("gemm/a_vec4", "gemm/a_scalar"), out.pick("gemm/b_vec4", "gemm/b_scalar")]);
+                files.extend([
+                    k.pick("gemm/a_vec4", "gemm/a_scalar"),
+                    out.pick("gemm/b_vec4", "gemm/b_scalar"),
+                ]);
                 files.push(match below {
                     Activation::Identity => "gemm/below_none",
                     _ => out.pick("gemm/below_vec4", "gemm/below_scalar"),
@@ -194,7 +200,14 @@ impl Gemm {
     }
 
     /// The uniform. Planes and the bias' place are in elements; `scale` multiplies what is stored.
-    pub(crate) fn uniform(&self, grid_x: u32, a_plane: u32, c_plane: u32, bias: u32, scale: f32) -> GemmUniform {
+    pub(crate) fn uniform(
+        &self,
+        grid_x: u32,
+        a_plane: u32,
+        c_plane: u32,
+        bias: u32,
+        scale: f32,
+    ) -> GemmUniform {
         let (tiles_n, tiles) = self.tile.grid(self.m, self.n);
         GemmUniform { m: self.m, n: self.n, k: self.k, tiles_n, tiles, grid_x, a_plane, c_plane, bias, scale }
     }

@@ -32,7 +32,14 @@ pub(crate) struct LossUniform {
 }
 
 impl LossKernel {
-    pub(crate) fn new(class: DeviceClass, loss: Loss, mode: Mode, batch: u32, outputs: u32, plane: u32) -> LossKernel {
+    pub(crate) fn new(
+        class: DeviceClass,
+        loss: Loss,
+        mode: Mode,
+        batch: u32,
+        outputs: u32,
+        plane: u32,
+    ) -> LossKernel {
         // One invocation a sample while that keeps the loop short; a whole workgroup a sample for many outputs. llvmpipe
         // leaves loops after 65,535 trips in all, silently: so many outputs need many lanes.
         let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
@@ -69,7 +76,9 @@ impl LossKernel {
         let mut files = vec!["lib/math", "lib/rows"];
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
-                header.flag("BL89", self.mode == Mode::Bl89).flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
+                header
+                    .flag("BL89", self.mode == Mode::Bl89)
+                    .flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
                 let weights = if self.weighted() { "loss/weights" } else { "loss/no_weights" };
                 files.extend(["loss/cross_entropy", weights]);
             }
@@ -92,7 +101,9 @@ impl LossKernel {
 
     pub(crate) fn uniform(&self, grid_x: u32) -> LossUniform {
         let (smoothing, ignore) = match &self.loss {
-            Loss::SoftmaxCrossEntropy { label_smoothing, ignore_index, .. } => (*label_smoothing, *ignore_index),
+            Loss::SoftmaxCrossEntropy { label_smoothing, ignore_index, .. } => {
+                (*label_smoothing, *ignore_index)
+            }
             _ => (0.0, None),
         };
         LossUniform {

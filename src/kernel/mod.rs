@@ -4,9 +4,9 @@ mod elementwise;
 mod gemm;
 mod loss;
 mod optimizer;
-mod source;
 #[cfg(test)]
 pub(crate) mod permutations;
+mod source;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -1,7 +1,9 @@
 //! The shipped permutations as data: every shader text that a model can lead to, but for the numbers in its header that
 //! tiles and sizes decide.
 
-use super::{Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Update, Use};
+use super::{
+    Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Update, Use,
+};
 use crate::model::{Activation, ClassTargets, Loss, Mode, Reduction, Rule, Variance};
 
 /// Sizes that lead to vec4s, and to single elements.

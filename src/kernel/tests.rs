@@ -54,14 +54,19 @@ fn bindings(module: &naga::Module) -> Vec<Binding> {
         .filter_map(|(_, variable)| {
             let kind = match variable.space {
                 naga::AddressSpace::Uniform => Binding::Uniform,
-                naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => Binding::Write,
+                naga::AddressSpace::Storage { access } if access.contains(naga::StorageAccess::STORE) => {
+                    Binding::Write
+                }
                 _ => Binding::Read,
             };
             variable.binding.map(|b| (b.binding, kind))
         })
         .collect();
     found.sort_by_key(|(index, _)| *index);
-    assert!(found.iter().map(|(index, _)| *index).eq(0..found.len() as u32), "bindings are numbered without gaps");
+    assert!(
+        found.iter().map(|(index, _)| *index).eq(0..found.len() as u32),
+        "bindings are numbered without gaps"
+    );
     found.into_iter().map(|(_, kind)| kind).collect()
 }
 
@@ -135,14 +140,18 @@ fn snapshots() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for label in wanted {
-        let kernel = kernels.iter().find(|k| k.label().starts_with(label)).unwrap_or_else(|| panic!("no {label}"));
+        let kernel =
+            kernels.iter().find(|k| k.label().starts_with(label)).unwrap_or_else(|| panic!("no {label}"));
         let text = kernel.source();
         let (mut module, _) = valid(&text).expect("valid: tested above");
         naga::compact::compact(&mut module, naga::compact::KeepUnused::No);
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module).expect("still valid");
+        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+            .validate(&module)
+            .expect("still valid");
         let [_, metal, direct, gl] = translate(&module, &info).expect("translates: tested above");
         // Of the WGSL only the header: the rest is in `shaders/`.
-        let header: String = text.lines().take_while(|line| line.starts_with("const")).map(|l| format!("{l}\n")).collect();
+        let header: String =
+            text.lines().take_while(|line| line.starts_with("const")).map(|l| format!("{l}\n")).collect();
         let shown = format!("{header}\n==== Metal\n{metal}\n==== Direct3D\n{direct}\n==== GL\n{gl}");
         settings.bind(|| insta::assert_snapshot!(label.replace([' ', '+'], "_"), shown));
     }

@@ -61,7 +61,21 @@ const SOFTWARE: Costs = Costs {
     busy: 4,
     registers: 384,
     workgroup: (8, 1),
-    shapes: &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 4), (8, 1), (8, 2), (8, 4), (16, 1), (16, 2), (16, 4)],
+    shapes: &[
+        (1, 1),
+        (1, 2),
+        (1, 4),
+        (2, 2),
+        (4, 1),
+        (4, 2),
+        (4, 4),
+        (8, 1),
+        (8, 2),
+        (8, 4),
+        (16, 1),
+        (16, 2),
+        (16, 4),
+    ],
 };
 
 /// Not measured yet: 64 invocations, tiles that fit the registers.
@@ -80,7 +94,13 @@ const DISCRETE: Costs = Costs { busy: 256, workgroup: (16, 8), ..INTEGRATED };
 
 /// The shape with the least estimated work for `a[m, k] · b[k, n]` with `numbers` per element of `a` and of the result.
 /// `step` is the advance along k; with a step of 1, rows are read in fours. `vectors`: whether all is read in vec4s.
-pub(crate) fn choose(class: DeviceClass, numbers: u32, step: u32, vectors: bool, [m, n, k]: [u32; 3]) -> Tile {
+pub(crate) fn choose(
+    class: DeviceClass,
+    numbers: u32,
+    step: u32,
+    vectors: bool,
+    [m, n, k]: [u32; 3],
+) -> Tile {
     let costs = match class {
         DeviceClass::Software => &SOFTWARE,
         DeviceClass::Integrated => &INTEGRATED,

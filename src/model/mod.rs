@@ -162,7 +162,12 @@ impl Model {
                     }
                     if let Some(w) = weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
                         let (place, needed) = ("loss".into(), "finite and >= 0");
-                        return Err(Error::Value { place, name: "class weight", value: f64::from(*w), needed });
+                        return Err(Error::Value {
+                            place,
+                            name: "class weight",
+                            value: f64::from(*w),
+                            needed,
+                        });
                     }
                 }
             }
@@ -204,7 +209,8 @@ impl Model {
                 return Err(Error::Unsupported { layer: format!("layer {index}"), kind });
             }
             layers.push(
-                serde_json::from_value(value).map_err(|e| Error::Json(format!("layer {index} ({kind}): {e}")))?,
+                serde_json::from_value(value)
+                    .map_err(|e| Error::Json(format!("layer {index} ({kind}): {e}")))?,
             );
         }
         Model::new(loose.input, layers, loose.loss)
@@ -315,12 +321,17 @@ impl Model {
             Targets::Values(v) => (v.len(), false),
         };
         if given_classes != self.loss.takes_classes() {
-            return Err(Error::TargetKind { needed: kind(self.loss.takes_classes()), got: kind(given_classes) });
+            return Err(Error::TargetKind {
+                needed: kind(self.loss.takes_classes()),
+                got: kind(given_classes),
+            });
         }
         if got != needed {
             return Err(Error::Length { tensor: "targets".into(), got, needed });
         }
-        if let (Targets::Classes(classes), Loss::SoftmaxCrossEntropy { ignore_index, .. }) = (targets, &self.loss) {
+        if let (Targets::Classes(classes), Loss::SoftmaxCrossEntropy { ignore_index, .. }) =
+            (targets, &self.loss)
+        {
             let known = self.outputs();
             let bad = |(_, c): &(usize, &u32)| **c as usize >= known && Some(**c) != *ignore_index;
             if let Some((index, class)) = classes.iter().enumerate().find(bad) {
@@ -391,7 +402,8 @@ impl Builder {
                 Step::Given(layer) => layer,
                 Step::Dense { outputs, bias } => {
                     let [inputs] = shape[..] else {
-                        let (layer, needed) = (format!("dense {index}"), "[in]: put a flatten before it".into());
+                        let (layer, needed) =
+                            (format!("dense {index}"), "[in]: put a flatten before it".into());
                         return Err(Error::Shape { layer, got: shape, needed });
                     };
                     Layer::Dense { inputs, outputs, bias }

@@ -82,7 +82,8 @@ pub(super) fn layout(layers: &[Layer]) -> Result<Vec<Parameter>> {
         let Layer::Dense { inputs, outputs, bias } = *spec else { continue };
         let shapes = [(Role::Weight, Some(vec![outputs, inputs])), (Role::Bias, bias.then(|| vec![outputs]))];
         for (role, shape) in shapes.into_iter().filter_map(|(role, shape)| Some((role, shape?))) {
-            let len = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= u32::MAX as usize);
+            let len =
+                shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= u32::MAX as usize);
             let Some(len) = len else {
                 let needed = "fewer than 2^32 weights".into();
                 return Err(Error::Shape { layer: super::layer_name(layer, spec), got: shape, needed });

@@ -1,8 +1,8 @@
 //! The backward pass: the loss, then layer by layer the parameters' products and the signal's way down.
 
+use super::At;
 use super::build::Builder;
 use super::forward::{Stage, plane};
-use super::At;
 use crate::gpu::{Dispatch, Resource, Tensor};
 use crate::kernel::{self, Backward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Use};
 use crate::model::{Activation, Layer, Mode, Role};
@@ -47,11 +47,15 @@ impl Signals {
                     return Err(Error::Unknown { what: "layer", name: index.to_string(), known });
                 }
             };
-            if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(above_flatten(builder, *at)) {
+            if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(above_flatten(builder, *at))
+            {
                 place.insert(make(format!("signal at {at:?}"), size)?);
             }
         }
-        let widest = (0..layers).map(|i| builder.model.shape(i).iter().product()).chain([builder.model.inputs()]).max();
+        let widest = (0..layers)
+            .map(|i| builder.model.shape(i).iter().product())
+            .chain([builder.model.inputs()])
+            .max();
         let turn = || make("signal".into(), widest.unwrap_or(1));
         Ok(Signals { kept, turns: [turn()?, turn()?] })
     }
@@ -107,8 +111,14 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    pub(super) fn new(builder: &Builder<'_>, logits: &Tensor, targets: &Tensor, total: &Tensor) -> Result<Ends> {
-        let values = Tensor::new("losses", &builder.context.storage("losses", builder.batch)?, 0, &[builder.batch]);
+    pub(super) fn new(
+        builder: &Builder<'_>,
+        logits: &Tensor,
+        targets: &Tensor,
+        total: &Tensor,
+    ) -> Result<Ends> {
+        let values =
+            Tensor::new("losses", &builder.context.storage("losses", builder.batch)?, 0, &[builder.batch]);
         let weights = match builder.model.loss().class_weights() {
             None => None,
             Some(weights) => {
@@ -266,8 +276,11 @@ fn parameters(
     let bias = mine.iter().find(|p| p.role == Role::Bias).map_or(0, |p| p.offset - first);
     let places =
         GemmPlaces { a_plane: signal.plane, c_plane: 0, bias: bias as u32, scale: builder.options.scale };
-    let mut resources =
-        vec![from(signal.resource(), gemm.m), from(input.resource(), gemm.n), whole(builder.state.gradient())];
+    let mut resources = vec![
+        from(signal.resource(), gemm.m),
+        from(input.resource(), gemm.n),
+        whole(builder.state.gradient()),
+    ];
     if let Use::Parameters { diagonal: true, .. } = gemm.usage {
         resources.push(whole(builder.state.diagonal()));
     }

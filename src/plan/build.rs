@@ -43,7 +43,16 @@ pub(super) fn plan(
         true => Some(builder.training(&stages, &logits)?),
         false => None,
     };
-    Ok(Plan { context: context.clone(), model: model.clone(), batch, forward, training, input, logits, options })
+    Ok(Plan {
+        context: context.clone(),
+        model: model.clone(),
+        batch,
+        forward,
+        training,
+        input,
+        logits,
+        options,
+    })
 }
 
 impl Builder<'_> {
@@ -78,7 +87,8 @@ impl Builder<'_> {
     fn training(&self, stages: &[forward::Stage], logits: &Tensor) -> Result<Training> {
         let loss = self.model.loss();
         let target_len = loss.target_len(self.model.outputs());
-        let targets = self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
+        let targets =
+            self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
         let total = Tensor::new("loss", &self.context.storage("loss", 1)?, 0, &[1]);
         let ends = backward::Ends::new(self, logits, &targets, &total)?;
         let signals = backward::Signals::new(self)?;
@@ -117,7 +127,8 @@ impl Builder<'_> {
         let hyper = moments.hyper.resource();
         let counters = moments.counters.resource();
         let advance = Kernel::Advance(Advance::of(&update));
-        let mut resources = vec![hyper.clone(), self.state.parameters().resource(), self.state.gradient().resource()];
+        let mut resources =
+            vec![hyper.clone(), self.state.parameters().resource(), self.state.gradient().resource()];
         resources.push(moments.first.resource());
         if let Some(second) = &moments.second {
             resources.extend([second.resource(), counters.clone()]);

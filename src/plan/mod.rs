@@ -60,7 +60,13 @@ impl Plan {
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Foreign`] for a state of another context or model;
     /// [`Error::Limit`] where the device allows less than is needed; [`Error::BufferSize`] and [`Error::BufferUsage`] for
     /// raw buffers that do not fit; [`Error::Device`] for what the driver refuses.
-    pub fn new(context: &Context, model: &Model, state: &State, batch: usize, options: PlanOptions) -> Result<Plan> {
+    pub fn new(
+        context: &Context,
+        model: &Model,
+        state: &State,
+        batch: usize,
+        options: PlanOptions,
+    ) -> Result<Plan> {
         build::plan(context, model, state, batch, options)
     }
 
@@ -95,7 +101,8 @@ impl Plan {
     }
 
     fn training(&self, what: &str) -> Result<&Training> {
-        let not_planned = || Error::NotPlanned { what: what.into(), ask: "PlanOptions::training, not inference" };
+        let not_planned =
+            || Error::NotPlanned { what: what.into(), ask: "PlanOptions::training, not inference" };
         self.training.as_ref().ok_or_else(not_planned)
     }
 
@@ -126,8 +133,10 @@ impl Plan {
 
     fn signal(&self, at: At) -> Result<(&Tensor, Option<&Tensor>)> {
         let found = self.training("a signal")?.signals.iter().find(|(place, ..)| *place == at);
-        let (_, g, d) = found
-            .ok_or_else(|| Error::NotPlanned { what: format!("the signal at {at:?}"), ask: "PlanOptions::signals" })?;
+        let (_, g, d) = found.ok_or_else(|| Error::NotPlanned {
+            what: format!("the signal at {at:?}"),
+            ask: "PlanOptions::signals",
+        })?;
         Ok((g, d.as_ref()))
     }
 

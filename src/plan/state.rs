@@ -73,7 +73,8 @@ impl State {
             None => None,
             Some(optimizer) => {
                 optimizer.validate()?;
-                let small = |name: &str, len: usize| Ok(Tensor::new(name, &context.storage(name, len)?, 0, &[len]));
+                let small =
+                    |name: &str, len: usize| Ok(Tensor::new(name, &context.storage(name, len)?, 0, &[len]));
                 Some(Moments {
                     first: flat("first moment", None)?,
                     second: match optimizer.rule {
@@ -171,7 +172,10 @@ impl State {
     /// [`Error::Value`] for NaN, infinity or a negative rate; [`Error::NotPlanned`] without an optimiser.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         let Some(optimizer) = self.optimizer else {
-            return Err(Error::NotPlanned { what: "a learning rate".into(), ask: "State::new, with an optimiser" });
+            return Err(Error::NotPlanned {
+                what: "a learning rate".into(),
+                ask: "State::new, with an optimiser",
+            });
         };
         let changed = Optimizer { learning_rate, ..optimizer };
         changed.validate()?;

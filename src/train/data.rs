@@ -52,7 +52,10 @@ impl Dataset {
     /// [`Error::ZeroSize`] for a width of zero or no samples; [`Error::Length`] where the lengths do not fit together.
     pub fn new(inputs: Vec<f32>, width: usize, labels: Labels) -> Result<Dataset> {
         if width == 0 || inputs.is_empty() {
-            return Err(Error::ZeroSize { place: "dataset".into(), what: "the width or the number of samples" });
+            return Err(Error::ZeroSize {
+                place: "dataset".into(),
+                what: "the width or the number of samples",
+            });
         }
         let samples = inputs.len() / width;
         if samples * width != inputs.len() {
@@ -64,7 +67,11 @@ impl Dataset {
             Labels::Values(_) => labels.len() > 0 && labels.len().is_multiple_of(samples),
         };
         if !fits {
-            return Err(Error::Length { tensor: "dataset labels".into(), got: labels.len(), needed: samples });
+            return Err(Error::Length {
+                tensor: "dataset labels".into(),
+                got: labels.len(),
+                needed: samples,
+            });
         }
         Ok(Dataset { inputs, labels, samples })
     }

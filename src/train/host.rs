@@ -11,7 +11,8 @@ pub(super) struct Host {
     pub parameters: Vec<f32>,
     pub gradient: Vec<f32>,
     pub diagonal: Vec<f32>,
-    pub loss: f32,
+    /// Of the last batch.
+    pub loss: Option<f32>,
     state: OptimizerState<f32>,
 }
 
@@ -23,7 +24,7 @@ impl Host {
             parameters,
             gradient: vec![0.0; len],
             diagonal: vec![0.0; len],
-            loss: 0.0,
+            loss: None,
             state: OptimizerState::new(len),
         }
     }
@@ -36,7 +37,7 @@ impl Host {
         targets: Targets<'_>,
     ) -> Result<()> {
         let pass = reference::pass(model, mode, &self.parameters, inputs, targets)?;
-        self.loss = pass.loss;
+        self.loss = Some(pass.loss);
         self.gradient = pass.gradient;
         if mode.has_diagonal() {
             self.diagonal = pass.diagonal;

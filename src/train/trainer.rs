@@ -105,7 +105,12 @@ impl Trainer {
     /// # Errors
     /// As [`State::new`]; [`Error::Value`] for a `curvature_every` of 0; [`Error::NotPlanned`] for a mode without the diagonal
     /// that the optimiser reads.
-    pub fn new(context: &Context, model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
+    pub fn new(
+        context: &Context,
+        model: &Model,
+        optimizer: Optimizer,
+        options: TrainerOptions,
+    ) -> Result<Trainer> {
         let state = State::new(context, model, Some(optimizer))?;
         state.write_parameters(&model.init(options.init, options.seed))?;
         let (training, inference) = (Vec::new(), Vec::new());
@@ -123,7 +128,12 @@ impl Trainer {
         Trainer::with(model, optimizer, &options, Engine::Host(Box::new(host)))
     }
 
-    fn with(model: &Model, optimizer: Optimizer, options: &TrainerOptions, engine: Engine) -> Result<Trainer> {
+    fn with(
+        model: &Model,
+        optimizer: Optimizer,
+        options: &TrainerOptions,
+        engine: Engine,
+    ) -> Result<Trainer> {
         if options.curvature_every == 0 {
             let (place, needed) = ("trainer".into(), "at least 1");
             return Err(Error::Value { place, name: "curvature_every", value: 0.0, needed });
@@ -196,7 +206,8 @@ impl Trainer {
                 plan.write_input(inputs)?;
                 plan.write_targets(targets)?;
                 let pass = if curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
-                let mut encoder = gpu.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                let mut encoder =
+                    gpu.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
                 match update {
                     true => plan.record_step(&mut encoder, pass)?,
                     false => plan.record_gradient(&mut encoder, pass)?,
@@ -213,10 +224,10 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`]; [`Error::NotPlanned`] before the first step.
     pub fn loss(&self) -> Result<f32> {
+        let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
         match &self.engine {
-            Engine::Host(host) => Ok(host.loss),
+            Engine::Host(host) => host.loss.ok_or_else(missing),
             Engine::Gpu(gpu) => {
-                let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
                 let loss = gpu.loss.as_ref().ok_or_else(missing)?;
                 Ok(gpu.context.read_blocking(&[loss])?[0][0])
             }
@@ -241,8 +252,10 @@ impl Trainer {
                     let mut padded = chunk.to_vec();
                     padded.resize(batch * self.model.inputs(), 0.0);
                     plan.write_input(&padded)?;
-                    let mut encoder =
-                        gpu.context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+                    let mut encoder = gpu
+                        .context
+                        .device()
+                        .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
                     plan.record_forward(&mut encoder);
                     gpu.context.guarded(|| gpu.context.queue().submit([encoder.finish()]))?;
                     outputs.extend(gpu.context.read_blocking(&[plan.logits()])?.swap_remove(0));
