@@ -117,7 +117,7 @@ impl Context {
 
     /// Every adapter of this machine, as [`Request::adapter`] is matched against.
     pub async fn adapters() -> Vec<String> {
-        let adapters = instance(wgpu::Backends::all()).enumerate_adapters(wgpu::Backends::all()).await;
+        let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
         adapters.iter().map(|adapter| describe(&adapter.get_info())).collect()
     }
 
@@ -190,26 +190,19 @@ impl Context {
     }
 }
 
-fn instance(backends: wgpu::Backends) -> wgpu::Instance {
-    wgpu::Instance::new(wgpu::InstanceDescriptor {
-        backends,
-        ..wgpu::InstanceDescriptor::new_without_display_handle()
-    })
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
 }
 
-/// What wgpu holds for the best. GL is asked last: its drivers complain aloud where there is no display.
+/// What wgpu holds for the best.
 async fn best() -> Result<wgpu::Adapter> {
-    let options = wgpu::RequestAdapterOptions::default();
-    if let Ok(adapter) = instance(wgpu::Backends::PRIMARY).request_adapter(&options).await {
-        return Ok(adapter);
-    }
-    let answer = instance(wgpu::Backends::all()).request_adapter(&options).await;
+    let answer = instance().request_adapter(&wgpu::RequestAdapterOptions::default()).await;
     answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}") })
 }
 
 /// The first whose description has `wanted` in it.
 async fn named(wanted: &str) -> Result<wgpu::Adapter> {
-    let adapters = instance(wgpu::Backends::all()).enumerate_adapters(wgpu::Backends::all()).await;
+    let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
     let known: Vec<String> = adapters.iter().map(|a| describe(&a.get_info())).collect();
     let wanted_lower = wanted.to_lowercase();
     let found = known.iter().position(|name| name.to_lowercase().contains(&wanted_lower));
