@@ -24,7 +24,7 @@ fn hs_exp_sum(x: f32, lo: f32) -> vec2<f32> {
     p = fma(r, p, 0.0416674353);
     p = fma(r, p, 0.166665465);
     p = fma(r, p, 0.49999997);
-    let q = fma(r * r, p, r);
+    let q = min(fma(r * r, p, r), 1.0); // so that 1 + q is the same number whether or not q itself is wanted
     let e = select(0.0, hs_scale(1.0 + q, n), x > -87.33);
     return vec2(e, select(e - 1.0, q, n == 0.0));
 }

@@ -56,11 +56,10 @@ impl Tensor {
         4 * self.offset as u64..4 * (self.offset + self.len()) as u64
     }
 
-    /// The range as it is bound: up to the next multiple of 16 bytes, where vec4s end.
+    /// The range as it is bound: not a byte more, for what follows in a buffer of the host's may be anything.
     pub(crate) fn resource(&self) -> Resource {
         let bytes = self.bytes();
-        let size = (bytes.end - bytes.start).next_multiple_of(16).min(self.buffer.size() - bytes.start);
-        Resource { buffer: self.buffer.clone(), offset: bytes.start, size }
+        Resource { buffer: self.buffer.clone(), offset: bytes.start, size: bytes.end - bytes.start }
     }
 }
 
@@ -69,14 +68,15 @@ impl Context {
     /// rounded up to 256 bytes.
     pub(crate) fn storage(&self, name: &str, elements: usize) -> Result<wgpu::Buffer> {
         let size = (4 * elements as u64).next_multiple_of(256);
-        let limits = [
-            ("max_storage_buffer_binding_size", self.inner.limits.max_storage_buffer_binding_size),
-            ("max_buffer_size", self.inner.limits.max_buffer_size),
-        ];
-        for (limit, available) in limits {
-            if size > available {
-                return Err(Error::Limit { place: name.into(), limit, needed: size, available });
-            }
+        self.check_binding(name, size)?;
+        let available = self.inner.limits.max_buffer_size;
+        if size > available {
+            return Err(Error::Limit {
+                place: name.into(),
+                limit: "max_buffer_size",
+                needed: size,
+                available,
+            });
         }
         self.guarded(|| {
             self.inner.device.create_buffer(&wgpu::BufferDescriptor {
@@ -88,6 +88,16 @@ impl Context {
                 mapped_at_creation: false,
             })
         })
+    }
+
+    /// Whether `bytes` can be bound as one storage buffer.
+    pub(crate) fn check_binding(&self, name: &str, bytes: u64) -> Result<()> {
+        let available = self.inner.limits.max_storage_buffer_binding_size;
+        if bytes > available {
+            let limit = "max_storage_buffer_binding_size";
+            return Err(Error::Limit { place: name.into(), limit, needed: bytes, available });
+        }
+        Ok(())
     }
 
     /// A uniform written once, here.
@@ -166,12 +176,13 @@ impl Context {
     /// # Errors
     /// [`Error::Device`].
     pub fn read_blocking(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
-        let (staging, mut mapped) = self.start_read(tensors)?;
+        let (staging, mapped) = self.start_read(tensors)?;
         self.wait()?;
-        match mapped.try_recv() {
-            Ok(Some(Ok(()))) => self.finish_read(&staging, tensors),
-            Ok(Some(Err(error))) => Err(Error::Device(error.to_string())),
-            Ok(None) | Err(_) => Err(Error::Device("the read-back did not arrive".into())),
+        // Another thread that polls the device may be the one that is about to bring the answer.
+        match pollster::block_on(mapped) {
+            Ok(Ok(())) => self.finish_read(&staging, tensors),
+            Ok(Err(error)) => Err(Error::Device(error.to_string())),
+            Err(_) => Err(Error::Device("the read-back did not arrive".into())),
         }
     }
 

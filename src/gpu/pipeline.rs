@@ -1,8 +1,8 @@
 //! Shader text to pipeline, once per context; and a dispatch ready to be recorded.
 
 use super::context::Context;
-use crate::Result;
 use crate::kernel::{Binding, Kernel};
+use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -123,7 +123,18 @@ impl Context {
 
     /// Makes a kernel ready to be recorded. `resources` follow the kernel's bindings after its uniform.
     pub(crate) fn dispatch(&self, kernel: &Kernel, resources: &[Resource]) -> Result<Dispatch> {
-        let grid = fold(kernel.groups(), self.inner.limits.max_compute_workgroups_per_dimension);
+        let longest = self.inner.limits.max_compute_workgroups_per_dimension;
+        let grid = fold(kernel.groups(), longest);
+        if grid.1 > longest {
+            let (limit, available) =
+                ("max_compute_workgroups_per_dimension squared", u64::from(longest).pow(2));
+            return Err(Error::Limit {
+                place: kernel.label(),
+                limit,
+                needed: kernel.groups().into(),
+                available,
+            });
+        }
         let pipeline = self.pipeline(kernel)?;
         let layout = self.layout(&kernel.bindings())?;
         let bind_group = self.guarded(|| {

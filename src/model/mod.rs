@@ -74,7 +74,7 @@ impl Layer {
                 }
                 _ => Ok(input.to_vec()),
             },
-            Layer::Flatten => Ok(vec![input.iter().product()]),
+            Layer::Flatten => Ok(vec![input.iter().fold(1, |n: usize, d| n.saturating_mul(*d))]),
         }
     }
 }
@@ -118,9 +118,7 @@ impl Model {
     /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer.
     pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: Loss) -> Result<Model> {
         let input = input.into();
-        if input.is_empty() || input.contains(&0) {
-            return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
-        }
+        check_input(&input)?;
         if layers.is_empty() {
             return Err(Error::EmptyModel);
         }
@@ -342,6 +340,13 @@ impl Model {
     }
 }
 
+fn check_input(input: &[usize]) -> Result<()> {
+    if input.is_empty() || input.contains(&0) {
+        return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
+    }
+    Ok(())
+}
+
 fn layer_name(index: usize, layer: &Layer) -> String {
     match layer {
         Layer::Act(activation) => format!("{} {index}", activation.name()),
@@ -395,6 +400,7 @@ impl Builder {
     /// # Errors
     /// As [`Model::new`].
     pub fn loss(self, loss: Loss) -> Result<Model> {
+        check_input(&self.input)?;
         let mut shape = self.input.clone();
         let mut layers = Vec::with_capacity(self.layers.len());
         for (index, step) in self.layers.into_iter().enumerate() {
@@ -409,10 +415,7 @@ impl Builder {
                     Layer::Dense { inputs, outputs, bias }
                 }
             };
-            // The input's own faults are for `Model::new` to report.
-            if !shape.contains(&0) {
-                shape = layer.output_shape(&layer_name(index, &layer), &shape)?;
-            }
+            shape = layer.output_shape(&layer_name(index, &layer), &shape)?;
             layers.push(layer);
         }
         Model::new(self.input, layers, loss)

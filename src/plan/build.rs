@@ -66,7 +66,7 @@ impl Builder<'_> {
     ) -> Result<Tensor> {
         let len = self.elements(name, per_sample)?;
         let buffer = match given {
-            Some(buffer) => state::given_buffer(name, buffer.clone(), len)?,
+            Some(buffer) => state::given_buffer(self.context, name, buffer.clone(), len)?,
             None => self.context.storage(name, len)?,
         };
         let whole: Vec<usize> = std::iter::once(self.batch).chain(shape.iter().copied()).collect();
@@ -126,7 +126,6 @@ impl Builder<'_> {
         let update = Update::new(&optimizer.rule, self.state.parameters().len() as u32, mode.has_diagonal());
         let hyper = moments.hyper.resource();
         let counters = moments.counters.resource();
-        let advance = Kernel::Advance(Advance::of(&update));
         let mut resources =
             vec![hyper.clone(), self.state.parameters().resource(), self.state.gradient().resource()];
         resources.push(moments.first.resource());
@@ -136,9 +135,12 @@ impl Builder<'_> {
         if update.reads_diagonal() {
             resources.push(self.state.diagonal().resource());
         }
-        Ok(vec![
-            self.context.dispatch(&advance, &[hyper, counters])?,
-            self.context.dispatch(&Kernel::Update(update), &resources)?,
-        ])
+        let mut dispatches = Vec::new();
+        if moments.second.is_some() {
+            let advance = Kernel::Advance(Advance::of(&update));
+            dispatches.push(self.context.dispatch(&advance, &[hyper, counters])?);
+        }
+        dispatches.push(self.context.dispatch(&Kernel::Update(update), &resources)?);
+        Ok(dispatches)
     }
 }

@@ -64,7 +64,7 @@ impl State {
         let len = model.flat_len().max(64);
         let flat = |name: &str, given: Option<wgpu::Buffer>| {
             let buffer = match given {
-                Some(buffer) => given_buffer(name, buffer, len)?,
+                Some(buffer) => given_buffer(context, name, buffer, len)?,
                 None => context.storage(name, len)?,
             };
             Ok(Tensor::new(name, &buffer, 0, &[len]))
@@ -190,11 +190,17 @@ impl State {
 }
 
 /// Checks a buffer of the host's for `len` elements.
-pub(super) fn given_buffer(name: &str, buffer: wgpu::Buffer, len: usize) -> Result<wgpu::Buffer> {
+pub(super) fn given_buffer(
+    context: &Context,
+    name: &str,
+    buffer: wgpu::Buffer,
+    len: usize,
+) -> Result<wgpu::Buffer> {
     let needed = 4 * len as u64;
     if buffer.size() < needed {
         return Err(Error::BufferSize { buffer: name.into(), got: buffer.size(), needed });
     }
+    context.check_binding(name, needed)?;
     if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
         let (got, needed) = (format!("{:?}", buffer.usage()), "STORAGE".into());
         return Err(Error::BufferUsage { buffer: name.into(), got, needed });

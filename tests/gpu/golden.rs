@@ -15,7 +15,8 @@ fn cases() -> Vec<(Case, Model)> {
 
 /// Everything the file has of what one mode computes.
 fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: &Model, mode: Mode) {
-    let outcome = run_with_signals(context, model, mode, &case.parameters, &case.x, case.targets.view()).unwrap();
+    let outcome =
+        run_with_signals(context, model, mode, &case.parameters, &case.x, case.targets.view()).unwrap();
     ledger.check(case, "loss", &[outcome.loss.into()]);
     ledger.check(case, "logits", &to_f64(&outcome.logits));
     ledger.check_flat(case, model, "grad", &to_f64(&outcome.gradient));
@@ -33,14 +34,8 @@ fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: &Model, mod
         }
     }
     // The same without asking for signals, so that everything is fused that can be.
-    let fused = run(
-        context,
-        model,
-        PlanOptions::training(mode),
-        &case.parameters,
-        &case.x,
-        case.targets.view(),
-    );
+    let fused =
+        run(context, model, PlanOptions::training(mode), &case.parameters, &case.x, case.targets.view());
     let fused = fused.unwrap();
     ledger.check_flat(case, model, "grad", &to_f64(&fused.gradient));
     if mode.has_diagonal() {

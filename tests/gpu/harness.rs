@@ -1,7 +1,10 @@
 //! One context for all tests, and a whole pass through a plan with everything read back.
 
 use crate::common::golden::OwnedTargets;
-use hesscale::model::Targets;
+use crate::common::to_f64;
+use crate::problem::targets;
+use hesscale::model::{Role, Targets};
+use hesscale::reference;
 use hesscale::{At, Context, ContextOptions, Mode, Model, Pass, Plan, PlanOptions, Request, Result, State};
 use std::sync::OnceLock;
 
@@ -16,7 +19,8 @@ pub(crate) fn context() -> Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let make = || {
         let context = pollster::block_on(Context::request_with(&request(false)));
-        let context = context.unwrap_or_else(|e| panic!("the GPU tests need an adapter, a software one at least: {e}"));
+        let context =
+            context.unwrap_or_else(|e| panic!("the GPU tests need an adapter, a software one at least: {e}"));
         println!("adapter: {}", context.describe());
         context
     };
@@ -26,7 +30,9 @@ pub(crate) fn context() -> Context {
 /// The same with wgpu's run-time checks.
 pub(crate) fn checked_context() -> Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT.get_or_init(|| pollster::block_on(Context::request_with(&request(true))).expect("an adapter")).clone()
+    CONTEXT
+        .get_or_init(|| pollster::block_on(Context::request_with(&request(true))).expect("an adapter"))
+        .clone()
 }
 
 /// What a pass left on the GPU.
@@ -87,7 +93,8 @@ pub(crate) fn run(
     let (loss, logits, mut gradient, mut diagonal) = (next()[0], next(), next(), next());
     gradient.truncate(model.flat_len());
     diagonal.truncate(model.flat_len());
-    let (mut signals, mut input_signal) = (vec![Default::default(); model.layers().len()], Default::default());
+    let (mut signals, mut input_signal) =
+        (vec![Default::default(); model.layers().len()], Default::default());
     for at in places {
         let signal = (next(), if with_diagonal { next() } else { Vec::new() });
         match at {
@@ -98,6 +105,84 @@ pub(crate) fn run(
     Ok(Outcome { loss, logits, gradient, diagonal, signals, input_signal })
 }
 
-pub(crate) fn values(targets: &OwnedTargets) -> Targets<'_> {
-    targets.view()
+/// Records with `record`, submits.
+pub(crate) fn submit(context: &Context, record: impl FnOnce(&mut hesscale::wgpu::CommandEncoder)) {
+    let mut encoder = context.device().create_command_encoder(&Default::default());
+    record(&mut encoder);
+    context.queue().submit([encoder.finish()]);
+}
+
+/// A device of the host's own, as a graphics application would have one, with these limits and no features.
+pub(crate) fn host_device(limits: hesscale::wgpu::Limits) -> (hesscale::wgpu::Device, hesscale::wgpu::Queue) {
+    use hesscale::wgpu;
+    pollster::block_on(async {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
+        let wanted = request(false).adapter.unwrap_or_default().to_lowercase();
+        let mut named =
+            adapters.iter().filter(|a| format!("{:?}", a.get_info()).to_lowercase().contains(&wanted));
+        let adapter = match (wanted.is_empty(), named.next()) {
+            (false, Some(adapter)) => adapter.clone(),
+            _ => instance.request_adapter(&Default::default()).await.expect("an adapter"),
+        };
+        let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+        adapter.request_device(&descriptor).await.expect("a device")
+    })
+}
+
+/// A problem whose numbers are exact in f32, weights scaled to their layer's width.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) model: Model,
+    pub(crate) batch: usize,
+    pub(crate) parameters: Vec<f32>,
+    pub(crate) x: Vec<f32>,
+    pub(crate) targets: OwnedTargets,
+}
+
+impl Sample {
+    pub(crate) fn new(model: Model, batch: usize, seed: u64) -> Sample {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut parameters = vec![0.0; model.flat_len()];
+        for p in model.parameters() {
+            let reach = match p.role {
+                Role::Weight => (3.0 / p.shape[1] as f32).sqrt(),
+                Role::Bias => 0.5,
+            };
+            parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * reach);
+        }
+        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let targets = targets(&model, batch, &mut random);
+        Sample { model, batch, parameters, x, targets }
+    }
+
+    pub(crate) fn on(&self, context: &Context, options: PlanOptions) -> Outcome {
+        run(context, &self.model, options, &self.parameters, &self.x, self.targets.view()).unwrap()
+    }
+
+    pub(crate) fn reference(&self, mode: Mode) -> reference::Pass<f64> {
+        let (parameters, x) = (to_f64(&self.parameters), to_f64(&self.x));
+        reference::pass(&self.model, mode, &parameters, &x, self.targets.view()).unwrap()
+    }
+}
+
+/// The bits of numbers: NaN equals itself, and 0 is not −0.
+pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+/// All of a buffer, whatever the crate thinks is in it; it must have been made with COPY_SRC.
+pub(crate) fn read_buffer(context: &Context, buffer: &hesscale::wgpu::Buffer) -> Vec<u32> {
+    use hesscale::wgpu;
+    let staging = context.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: buffer.size(),
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    submit(context, |encoder| encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size()));
+    staging.map_async(wgpu::MapMode::Read, .., |mapped| mapped.unwrap());
+    context.wait().unwrap();
+    let view = staging.get_mapped_range(..).unwrap();
+    view.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).collect()
 }

@@ -2,6 +2,17 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[allow(dead_code)] // what only the reference's own tests use
+#[path = "../reference/problem.rs"]
+mod problem;
 
+mod bits;
+mod embedding;
+mod errors;
+mod fusion;
 mod golden;
+mod guards;
 mod harness;
+mod optimizers;
+mod properties;
+mod sizes;

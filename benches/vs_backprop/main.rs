@@ -1,0 +1,68 @@
+//! What curvature costs: the full step (forward, loss, backward with parameters; no optimiser) in each mode beside plain
+//! backprop on the same GPU.
+//!
+//! `cargo bench --bench vs_backprop` prints a table and writes `vs_backprop.svg`; `-- --help` lists options.
+
+mod measure;
+mod options;
+mod picture;
+mod report;
+mod timestamps;
+mod workload;
+
+use hesscale::wgpu::Features;
+use hesscale::{Context, Request};
+use options::{Command, Options};
+use std::error::Error;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+const PICTURE: &str = "vs_backprop.svg";
+
+fn main() -> ExitCode {
+    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let outcome = match options::parse(arguments) {
+        Err(message) => {
+            eprintln!("{message}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+        Ok(Command::Help) => say(options::USAGE),
+        Ok(Command::Measure(options)) => measure_all(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `println!`, but for a reader that has gone away, which is an error and no panic.
+fn say(text: &str) -> Result<(), Box<dyn Error>> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
+    let workloads = workload::chosen(options.only.as_deref())?;
+    let features = Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
+    let request = Request { adapter: options.adapter.clone(), features, ..Request::default() };
+    let context = pollster::block_on(Context::request_with(&request))?;
+    if !options.json {
+        say(&report::heading(&context))?;
+    }
+    let mut all = Vec::new();
+    for workload in &workloads {
+        let rows = measure::measure(&context, workload, options.effort)?;
+        for row in &rows {
+            say(&if options.json { report::json(row)? } else { report::line(row) })?;
+        }
+        all.extend(rows);
+    }
+    picture::draw(Path::new(PICTURE), &all).map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
+    if options.json {
+        return Ok(());
+    }
+    say(&format!("\n{}\npicture: {PICTURE}", report::NOTES))
+}

@@ -1,0 +1,139 @@
+//! The clockwork: each mode's step next to a plain one, again and again.
+
+use crate::timestamps::Timestamps;
+use crate::workload::{MODES, Workload};
+use hesscale::{Context, Pass, Plan, Result};
+use std::time::{Duration, Instant};
+
+/// How often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    least: usize,
+    most: usize,
+    /// Between these two, repetitions take about this long for a workload.
+    about: Duration,
+}
+
+impl Effort {
+    pub(crate) const FULL: Effort = Effort { least: 11, most: 101, about: Duration::from_secs(5) };
+    pub(crate) const QUICK: Effort = Effort { least: 3, most: 21, about: Duration::from_millis(500) };
+
+    pub(crate) fn exactly(repetitions: usize) -> Effort {
+        Effort { least: repetitions, most: repetitions, about: Duration::ZERO }
+    }
+
+    fn repetitions(self, one: Duration) -> usize {
+        let fitting = self.about.as_secs_f64() / one.as_secs_f64().max(1e-6);
+        (fitting as usize).clamp(self.least, self.most)
+    }
+}
+
+/// Untimed steps of each mode before the first timed one: they compile, allocate and fill caches.
+const WARM_UP: usize = 2;
+
+/// One line of the table.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) workload: &'static str,
+    pub(crate) batch: usize,
+    pub(crate) mode: &'static str,
+    /// Medians in milliseconds: of the plain steps next to this mode's, and of this mode's.
+    pub(crate) plain_ms: f64,
+    pub(crate) mode_ms: f64,
+    /// The same by the GPU's own clock, where it has one.
+    pub(crate) gpu_ms: Option<(f64, f64)>,
+    /// Floating-point operations of a step, and over those of a plain one.
+    pub(crate) flops: u64,
+    pub(crate) flop_ratio: f64,
+    pub(crate) dispatches: usize,
+    pub(crate) adapter: String,
+}
+
+impl Row {
+    pub(crate) fn ratio(&self) -> f64 {
+        self.mode_ms / self.plain_ms
+    }
+
+    pub(crate) fn gflops(&self) -> f64 {
+        self.flops as f64 / self.mode_ms / 1e6
+    }
+}
+
+/// Times of one kind of step.
+#[derive(Default)]
+struct Times {
+    wall: Vec<f64>,
+    gpu: Vec<f64>,
+}
+
+/// One row per mode.
+pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) -> Result<Vec<Row>> {
+    let state = workload.state(context)?;
+    let plain = workload.plan(context, &state, MODES[0])?;
+    let plans = MODES.map(|mode| workload.plan(context, &state, mode));
+    let plans = plans.into_iter().collect::<Result<Vec<_>>>()?;
+    let clock = Timestamps::new(context);
+
+    let mut one = Duration::MAX;
+    for _ in 0..WARM_UP {
+        let start = Instant::now();
+        for plan in &plans {
+            step(context, &plain, clock.as_ref(), &mut Times::default())?;
+            step(context, plan, clock.as_ref(), &mut Times::default())?;
+        }
+        one = one.min(start.elapsed());
+    }
+    // Of each mode, the times of its own steps and of the plain ones just before them: what disturbs, disturbs both.
+    let mut times: Vec<[Times; 2]> = plans.iter().map(|_| Default::default()).collect();
+    for _ in 0..effort.repetitions(one) {
+        for (plan, [plain_times, plan_times]) in plans.iter().zip(&mut times) {
+            step(context, &plain, clock.as_ref(), plain_times)?;
+            step(context, plan, clock.as_ref(), plan_times)?;
+        }
+    }
+
+    let flops = |plan: &Plan| plan.dispatches().map(|(_, flops)| flops).sum::<u64>();
+    let row = |(plan, [plain_times, plan_times]): (&Plan, [Times; 2])| Row {
+        workload: workload.network,
+        batch: workload.batch,
+        mode: plan.mode().name(),
+        plain_ms: median(plain_times.wall),
+        mode_ms: median(plan_times.wall),
+        gpu_ms: clock.is_some().then(|| (median(plain_times.gpu), median(plan_times.gpu))),
+        flops: flops(plan),
+        flop_ratio: flops(plan) as f64 / flops(&plain) as f64,
+        dispatches: plan.dispatches().count(),
+        adapter: context.describe(),
+    };
+    Ok(plans.iter().zip(times).map(row).collect())
+}
+
+/// Records, submits and waits: a full step with its gradient, and its diagonal where the mode has one.
+fn step(context: &Context, plan: &Plan, clock: Option<&Timestamps>, times: &mut Times) -> Result<()> {
+    let start = Instant::now();
+    let mut encoder = context.device().create_command_encoder(&Default::default());
+    if let Some(clock) = clock {
+        clock.write(&mut encoder, 0);
+    }
+    plan.record_gradient(&mut encoder, Pass::FULL)?;
+    if let Some(clock) = clock {
+        clock.write(&mut encoder, 1);
+    }
+    context.queue().submit([encoder.finish()]);
+    context.wait()?;
+    times.wall.push(1e3 * start.elapsed().as_secs_f64());
+    if let Some(clock) = clock {
+        times.gpu.push(clock.read(context)?);
+    }
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let half = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        even if even % 2 == 0 => (values[half - 1] + values[half]) / 2.0,
+        _ => values[half],
+    }
+}

@@ -1,0 +1,68 @@
+//! The GPU's own clock, where it can be read between passes.
+
+use hesscale::wgpu::{
+    Buffer, BufferDescriptor, BufferUsages, CommandEncoder, Features, MapMode, QuerySet, QuerySetDescriptor,
+    QueryType,
+};
+use hesscale::{Context, Error, Result};
+
+/// Two marks on the GPU's time line.
+pub(crate) struct Timestamps {
+    marks: QuerySet,
+    resolved: Buffer,
+    staging: Buffer,
+    /// Milliseconds a tick.
+    period: f64,
+}
+
+const BYTES: u64 = 16;
+
+impl Timestamps {
+    /// `None` where the device was made without the features.
+    pub(crate) fn new(context: &Context) -> Option<Timestamps> {
+        let device = context.device();
+        let needed = Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
+        if !device.features().contains(needed) {
+            return None;
+        }
+        let buffer = |usage| {
+            device.create_buffer(&BufferDescriptor {
+                label: None,
+                size: BYTES,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let marks =
+            device.create_query_set(&QuerySetDescriptor { label: None, ty: QueryType::Timestamp, count: 2 });
+        Some(Timestamps {
+            marks,
+            resolved: buffer(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC),
+            staging: buffer(BufferUsages::MAP_READ | BufferUsages::COPY_DST),
+            period: f64::from(context.queue().get_timestamp_period()) / 1e6,
+        })
+    }
+
+    /// Sets mark 0 or 1 after all that was recorded before.
+    pub(crate) fn write(&self, encoder: &mut CommandEncoder, mark: u32) {
+        encoder.write_timestamp(&self.marks, mark);
+    }
+
+    /// Milliseconds from mark 0 to mark 1; blocks.
+    pub(crate) fn read(&self, context: &Context) -> Result<f64> {
+        let mut encoder = context.device().create_command_encoder(&Default::default());
+        encoder.resolve_query_set(&self.marks, 0..2, &self.resolved, 0);
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, BYTES);
+        context.queue().submit([encoder.finish()]);
+        // Whether it worked shows when the range is asked for.
+        self.staging.map_async(MapMode::Read, .., |_| ());
+        context.wait()?;
+        let ticks = {
+            let view = self.staging.get_mapped_range(..).map_err(|error| Error::Device(error.to_string()))?;
+            let ticks = |at: usize| view[at..][..8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
+            ticks(8).saturating_sub(ticks(0))
+        };
+        self.staging.unmap();
+        Ok(ticks as f64 * self.period)
+    }
+}

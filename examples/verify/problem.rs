@@ -1,0 +1,52 @@
+//! A network with parameters and one batch.
+
+use crate::common::golden::OwnedTargets;
+use crate::common::to_f64;
+use hesscale::model::Role;
+use hesscale::reference::{Pass, pass};
+use hesscale::{Activation, Loss, Mode, Model, Result};
+
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) model: Model,
+    pub(crate) parameters: Vec<f32>,
+    pub(crate) x: Vec<f32>,
+    pub(crate) targets: OwnedTargets,
+}
+
+impl Problem {
+    /// Random numbers, the same on every machine.
+    pub(crate) fn random(model: Model, batch: usize) -> Problem {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut parameters = vec![0.0; model.flat_len()];
+        for p in model.parameters() {
+            let bound = match p.role {
+                Role::Weight => 1.5 / (p.shape[1] as f32).sqrt(),
+                Role::Bias => 0.5,
+            };
+            parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * bound);
+        }
+        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let (outputs, len) = (model.outputs(), batch * model.loss().target_len(model.outputs()));
+        let targets = if model.loss().takes_classes() {
+            OwnedTargets::Classes((0..len).map(|_| random.u32(0..outputs as u32)).collect())
+        } else {
+            OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+        };
+        Problem { model, parameters, x, targets }
+    }
+
+    /// What the GPU should compute.
+    pub(crate) fn reference(&self, mode: Mode) -> Result<Pass<f64>> {
+        pass(&self.model, mode, &to_f64(&self.parameters), &to_f64(&self.x), self.targets.view())
+    }
+}
+
+/// Dense layers of these widths with the activation between them.
+pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: Loss) -> Result<Model> {
+    let mut builder = Model::builder([widths[0]]).dense(widths[1]);
+    for width in &widths[2..] {
+        builder = builder.act(activation).dense(*width);
+    }
+    builder.loss(loss)
+}

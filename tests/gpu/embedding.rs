@@ -1,0 +1,217 @@
+//! Inside a host application: its device, its buffers, its encoder; and the trainer on top.
+
+use crate::common::{compare, relative_max_norm, to_f64};
+use crate::harness::{Sample, bits, context, host_device, submit};
+use hesscale::model::{Init, Targets};
+use hesscale::reference;
+use hesscale::train::{Trainer, TrainerOptions};
+use hesscale::wgpu::{self, BufferUsages};
+use hesscale::{
+    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions,
+    State, StateBuffers, Tensor,
+};
+
+fn model() -> Model {
+    Model::builder([6]).dense(10).act(Activation::Gelu).dense(3).loss(Loss::cross_entropy()).unwrap()
+}
+
+#[test]
+fn everything_may_be_sent_and_shared() {
+    fn sent<T: Send + Sync>() {}
+    sent::<Context>();
+    sent::<Plan>();
+    sent::<State>();
+    sent::<Tensor>();
+    sent::<Trainer>();
+    sent::<Model>();
+    sent::<Error>();
+}
+
+/// A frame of the host's: its own copy into our input, our pass, its own copy of our gradient out, in one encoder of its
+/// device, which has default limits and no features.
+#[test]
+fn in_the_hosts_frame() {
+    let (device, queue) = host_device(wgpu::Limits::defaults());
+    let context = Context::from_device(&device, &queue, ContextOptions::default());
+    let sample = Sample::new(model(), 7, 4);
+    let buffer = |len: usize, usage| {
+        let size = 4 * len as u64;
+        device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+    };
+    let bytes = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let (storage, to, from) = (BufferUsages::STORAGE, BufferUsages::COPY_DST, BufferUsages::COPY_SRC);
+    let rendered = buffer(sample.x.len(), from | to);
+    let input = buffer(sample.x.len(), storage | to);
+    let gradient = buffer(sample.model.flat_len(), storage | from);
+    let shown = buffer(sample.model.flat_len(), to | from);
+    queue.write_buffer(&rendered, 0, &bytes(&sample.x));
+
+    let buffers = StateBuffers { gradient: Some(gradient.clone()), ..Default::default() };
+    let state = State::with_buffers(&context, &sample.model, None, buffers).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = PlanOptions::training(Mode::HesScale).input(&input).signal(At::Input);
+    let plan = Plan::new(&context, &sample.model, &state, sample.batch, options).unwrap();
+    plan.write_targets(sample.targets.view()).unwrap();
+
+    let mut encoder = device.create_command_encoder(&Default::default());
+    encoder.copy_buffer_to_buffer(&rendered, 0, &input, 0, rendered.size());
+    plan.record_gradient(&mut encoder, Pass::FULL).unwrap();
+    encoder.copy_buffer_to_buffer(&gradient, 0, &shown, 0, gradient.size());
+    queue.submit([encoder.finish()]);
+
+    let tensors = [plan.signal_gradient(At::Input).unwrap(), plan.signal_diagonal(At::Input).unwrap()];
+    let signal = pollster::block_on(context.read_all(&tensors)).unwrap();
+    let got = pollster::block_on(context.read(state.gradient())).unwrap();
+    let want = sample.reference(Mode::HesScale);
+    compare("gradient", &to_f64(&got), &want.gradient, 1e-5).unwrap();
+    compare("g at the input", &to_f64(&signal[0]), &want.input_signal.g, 1e-5).unwrap();
+    compare("h at the input", &to_f64(&signal[1]), &want.input_signal.h, 1e-5).unwrap();
+    assert_eq!(crate::harness::read_buffer(&context, &shown), bits(&got));
+    assert_eq!(tensors[0].shape(), [7, 6]);
+}
+
+/// Two contexts, four threads; each does its own, and all get the same.
+#[test]
+fn from_several_threads_at_once() {
+    let sample = Sample::new(model(), 5, 2);
+    let (device, queue) = host_device(wgpu::Limits::defaults());
+    let contexts = [context(), Context::from_device(&device, &queue, ContextOptions::default())];
+    let want = bits(&sample.on(&context(), PlanOptions::training(Mode::HesScale)).gradient);
+    std::thread::scope(|scope| {
+        for context in contexts.iter().cycle().take(4) {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    let got = sample.on(context, PlanOptions::training(Mode::HesScale));
+                    assert_eq!(bits(&got.gradient), want);
+                }
+            });
+        }
+    });
+}
+
+/// Plans of several sizes and kinds on one state see the same parameters.
+#[test]
+fn plans_share_a_state() {
+    let sample = Sample::new(model(), 4, 9);
+    let state = State::new(&context(), &sample.model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let plan = |batch, options| Plan::new(&context(), &sample.model, &state, batch, options).unwrap();
+    let training = plan(4, PlanOptions::training(Mode::HesScale));
+    let (one, four) = (plan(1, PlanOptions::inference()), plan(4, PlanOptions::inference()));
+    training.write_input(&sample.x).unwrap();
+    training.write_targets(sample.targets.view()).unwrap();
+    one.write_input(&sample.x[..6]).unwrap();
+    four.write_input(&sample.x).unwrap();
+    submit(&context(), |encoder| {
+        training.record_step(encoder, Pass::FULL).unwrap();
+        one.record_forward(encoder);
+        four.record_forward(encoder);
+    });
+    let tensors = [training.logits(), one.logits(), four.logits(), state.parameters()];
+    let read = context().read_blocking(&tensors).unwrap();
+    assert_ne!(read[0], read[2]);
+    let after = reference::predict(&sample.model, &to_f64(&read[3]), &to_f64(&sample.x)).unwrap();
+    compare("four", &to_f64(&read[2]), &after, 1e-5).unwrap();
+    compare("one", &to_f64(&read[1]), &after[..3], 1e-5).unwrap();
+}
+
+fn data(samples: usize) -> (Vec<f32>, Vec<u32>) {
+    let mut random = fastrand::Rng::with_seed(samples as u64);
+    let x: Vec<f32> = (0..samples * 6).map(|_| random.f32() * 2.0 - 1.0).collect();
+    let classes = x.chunks(6).map(|x| u32::from(x[0] > x[1]) + u32::from(x[2] > 0.0)).collect();
+    (x, classes)
+}
+
+#[test]
+fn the_trainer_does_the_same_on_the_gpu_and_on_the_cpu() {
+    let (x, classes) = data(40);
+    let optimizers = [Optimizer::sgd(0.1), Optimizer::adam(0.01), Optimizer::ada_hesscale(0.01)];
+    for (optimizer, every) in optimizers.into_iter().zip([1, 1, 3]) {
+        let options = || TrainerOptions::default().seed(3).init(Init::He).curvature_every(every);
+        let mut gpu = Trainer::new(&context(), &model(), optimizer, options()).unwrap();
+        let mut cpu = Trainer::on_cpu(&model(), optimizer, options()).unwrap();
+        let mut losses = Vec::new();
+        for i in 0..10 {
+            // The last batches are smaller.
+            let (from, to) = if i % 3 == 2 { (24, 40) } else { (i % 3 * 12, i % 3 * 12 + 12) };
+            let step = |trainer: &mut Trainer| {
+                trainer.step(&x[from * 6..to * 6], Targets::Classes(&classes[from..to])).unwrap();
+                f64::from(trainer.loss().unwrap())
+            };
+            let (gpu, cpu) = (step(&mut gpu), step(&mut cpu));
+            assert!((gpu - cpu).abs() < 1e-4 * cpu.abs(), "{optimizer:?} step {i}: {gpu} {cpu}");
+            losses.push(gpu);
+        }
+        assert_eq!((gpu.steps(), cpu.steps()), (10, 10));
+        assert!(losses[9] < losses[0], "{losses:?}");
+        let (gpu, cpu) = (gpu.parameters().unwrap(), cpu.parameters().unwrap());
+        assert!(relative_max_norm(&to_f64(&gpu), &to_f64(&cpu)) < 1e-3, "{optimizer:?}");
+    }
+}
+
+#[test]
+fn the_trainer_predicts_any_number_of_samples() {
+    let mut trainer =
+        Trainer::new(&context(), &model(), Optimizer::sgd(0.1), TrainerOptions::default()).unwrap();
+    let parameters = to_f64(&trainer.parameters().unwrap());
+    // One plan's size, one more, and a number that leaves a rest.
+    for samples in [1, 7, 1024, 1025, 2500, 7] {
+        let x = data(samples).0;
+        let got = trainer.predict(&x).unwrap();
+        let want = reference::predict(&model(), &parameters, &to_f64(&x)).unwrap();
+        compare(&format!("{samples} samples"), &to_f64(&got), &want, 1e-5).unwrap();
+    }
+}
+
+#[test]
+fn the_trainer_refuses_bad_input() {
+    let make = |gpu: bool, optimizer, options| match gpu {
+        true => Trainer::new(&context(), &model(), optimizer, options),
+        false => Trainer::on_cpu(&model(), optimizer, options),
+    };
+    for gpu in [true, false] {
+        let mut trainer = make(gpu, Optimizer::adam(0.1), TrainerOptions::default()).unwrap();
+        let (x, classes) = data(2);
+        let before = trainer.parameters().unwrap();
+        let length = Error::Length { tensor: "input".into(), got: 11, needed: 12 };
+        assert_eq!(trainer.step(&x[..11], Targets::Classes(&classes)), Err(length.clone()));
+        assert_eq!(trainer.predict(&x[..11]), Err(length));
+        let empty = Error::ZeroSize { place: "batch".into(), what: "the number of samples" };
+        assert_eq!(trainer.step(&[], Targets::Classes(&[])), Err(empty.clone()));
+        assert_eq!(trainer.predict(&[]), Err(empty));
+        let out_of_range = Error::TargetOutOfRange { index: 1, class: 3, classes: 3 };
+        assert_eq!(trainer.step(&x, Targets::Classes(&[0, 3])), Err(out_of_range));
+        assert!(matches!(
+            trainer.set_learning_rate(f32::NAN),
+            Err(Error::Value { name: "learning rate", .. })
+        ));
+        assert!(matches!(trainer.set_parameters(&[0.0]), Err(Error::Length { got: 1, .. })));
+        assert!(matches!(trainer.loss(), Err(Error::NotPlanned { .. })), "gpu: {gpu}");
+        assert_eq!((trainer.steps(), trainer.parameters().unwrap()), (0, before));
+
+        let every =
+            make(gpu, Optimizer::adam(0.1), TrainerOptions::default().curvature_every(0)).unwrap_err();
+        assert!(matches!(every, Error::Value { name: "curvature_every", .. }));
+        let plain = TrainerOptions::default().mode(Mode::None);
+        let mode = make(gpu, Optimizer::ada_hesscale(0.1), plain).unwrap_err();
+        assert!(matches!(mode, Error::NotPlanned { .. }));
+        assert!(make(gpu, Optimizer::sgd(-1.0), TrainerOptions::default()).is_err());
+    }
+}
+
+#[test]
+fn the_trainers_gradient_leaves_the_parameters_alone() {
+    let (x, classes) = data(9);
+    for mode in [Mode::None, Mode::HesScaleR1] {
+        let options = || TrainerOptions::default().mode(mode);
+        let mut gpu = Trainer::new(&context(), &model(), Optimizer::sgd(0.1), options()).unwrap();
+        let mut cpu = Trainer::on_cpu(&model(), Optimizer::sgd(0.1), options()).unwrap();
+        let before = gpu.parameters().unwrap();
+        let (g, d) = gpu.gradient(&x, Targets::Classes(&classes)).unwrap();
+        let (want_g, want_d) = cpu.gradient(&x, Targets::Classes(&classes)).unwrap();
+        compare("gradient", &to_f64(&g), &to_f64(&want_g), 1e-5).unwrap();
+        compare("diagonal", &to_f64(&d), &to_f64(&want_d), 1e-5).unwrap();
+        assert_eq!(d.is_empty(), mode == Mode::None);
+        assert_eq!(gpu.parameters().unwrap(), before);
+    }
+}

@@ -1,0 +1,127 @@
+//! That what can be fused is fused: the dispatches of a plan, by name and number.
+
+use crate::harness::context;
+use hesscale::{Activation, At, Layer, Loss, Mode, Model, Optimizer, Plan, PlanOptions, State};
+
+/// Names of a plan's dispatches, sizes and tiles cut off.
+fn labels(model: &Model, optimizer: Option<Optimizer>, options: PlanOptions) -> Vec<String> {
+    let state = State::new(&context(), model, optimizer).unwrap();
+    let plan = Plan::new(&context(), model, &state, 16, options).unwrap();
+    let is_size = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    plan.dispatches()
+        .map(|(label, _)| label.split(' ').take_while(|word| !is_size(word)).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+fn mlp() -> Model {
+    let builder = Model::builder([8]).dense(12).act(Activation::Tanh).dense(12).act(Activation::Tanh);
+    builder.dense(4).loss(Loss::cross_entropy()).unwrap()
+}
+
+const FORWARD: [&str; 3] = ["gemm forward+tanh", "gemm forward+tanh", "gemm forward+identity"];
+const LOSS: [&str; 2] = ["loss cross-entropy hesscale", "reduce loss"];
+const PARAMETERS: &str = "gemm parameters gradient+diagonal";
+const FUSED: &str = "gemm signal hesscale+tanh";
+
+#[test]
+fn a_step_of_three_dense_layers_is_twelve_dispatches() {
+    let got = labels(&mlp(), Some(Optimizer::ada_hesscale(1e-3)), PlanOptions::training(Mode::HesScale));
+    let backward = [PARAMETERS, FUSED, PARAMETERS, FUSED, PARAMETERS];
+    let update = ["optimizer advance", "optimizer adahesscale"];
+    assert_eq!(got, [&FORWARD[..], &LOSS, &backward, &update].concat());
+}
+
+#[test]
+fn every_mode_has_as_many_dispatches_as_plain_backprop() {
+    for mode in Mode::ALL {
+        assert_eq!(labels(&mlp(), None, PlanOptions::training(mode)).len(), 10, "{mode:?}");
+    }
+}
+
+#[test]
+fn inference_is_the_forward_pass() {
+    assert_eq!(labels(&mlp(), Some(Optimizer::sgd(0.1)), PlanOptions::inference()), FORWARD);
+}
+
+#[test]
+fn operations_are_counted() {
+    let state = State::new(&context(), &mlp(), None).unwrap();
+    let flops = |mode| -> u64 {
+        let plan = Plan::new(&context(), &mlp(), &state, 16, PlanOptions::training(mode)).unwrap();
+        plan.dispatches().map(|(_, flops)| flops).sum()
+    };
+    let (all, upper) = (8 * 12 + 12 * 12 + 12 * 4, 12 * 12 + 12 * 4);
+    assert_eq!(flops(Mode::None), 2 * 16 * (2 * all + upper));
+    assert_eq!(flops(Mode::HesScale), 2 * 16 * (3 * all + 2 * upper));
+    assert_eq!(flops(Mode::HesScaleR2), 2 * 16 * (3 * all + 4 * upper));
+}
+
+#[test]
+fn the_signal_at_the_input_is_one_product_more() {
+    let got = labels(&mlp(), None, PlanOptions::training(Mode::HesScale).signal(At::Input));
+    assert_eq!(got.len(), 11);
+    assert_eq!(got[10], "gemm signal hesscale+identity");
+}
+
+#[test]
+fn asking_for_an_activations_output_unfuses_that_one() {
+    let got = labels(&mlp(), None, PlanOptions::training(Mode::HesScale).signal(At::Layer(3)));
+    let apart = ["gemm signal hesscale+identity", "signal hesscale through tanh"];
+    let backward = [&[PARAMETERS][..], &apart, &[PARAMETERS, FUSED, PARAMETERS]].concat();
+    assert_eq!(got[5..], backward);
+}
+
+#[test]
+fn asking_for_a_dense_layers_output_costs_nothing() {
+    for layer in [0, 2, 4] {
+        let got = labels(&mlp(), None, PlanOptions::training(Mode::HesScale).signal(At::Layer(layer)));
+        assert_eq!(got, labels(&mlp(), None, PlanOptions::training(Mode::HesScale)), "{layer}");
+    }
+}
+
+#[test]
+fn below_the_first_parameters_nothing_is_computed() {
+    let model =
+        Model::builder([8]).act(Activation::Sin).act(Activation::Tanh).dense(4).loss(Loss::mse()).unwrap();
+    let options = || PlanOptions::training(Mode::HesScale);
+    let top = [
+        "forward sin",
+        "forward tanh",
+        "gemm forward+identity",
+        "loss mse hesscale",
+        "reduce loss",
+        PARAMETERS,
+    ];
+    assert_eq!(labels(&model, None, options()), top);
+    // Asked for, the way down is walked as far as it is needed, and fused where nobody looks.
+    let input = labels(&model, None, options().signal(At::Input));
+    assert_eq!(input[6..], ["gemm signal hesscale+tanh", "signal hesscale through sin"]);
+    let between = labels(&model, None, options().signal(At::Layer(0)));
+    assert_eq!(between[6..], ["gemm signal hesscale+tanh"]);
+    let above = labels(&model, None, options().signal(At::Layer(1)));
+    assert_eq!(above[6..], ["gemm signal hesscale+identity"]);
+}
+
+#[test]
+fn the_first_of_two_activations_is_fused_going_up_and_the_last_going_down() {
+    let builder = Model::builder([8]).dense(8).act(Activation::Sin).act(Activation::Tanh);
+    let model = builder.dense(4).act(Activation::Softplus).loss(Loss::mse()).unwrap();
+    let got = labels(&model, None, PlanOptions::training(Mode::HesScale));
+    let up =
+        ["gemm forward+sin", "forward tanh", "gemm forward+softplus", "loss mse hesscale", "reduce loss"];
+    let down =
+        ["signal hesscale through softplus", PARAMETERS, FUSED, "signal hesscale through sin", PARAMETERS];
+    assert_eq!(got, [up, down].concat());
+}
+
+#[test]
+fn flattening_is_no_work() {
+    let flat = |builder: hesscale::model::Builder| builder.layer(Layer::Flatten);
+    let with = flat(flat(Model::builder([2, 2, 2])).dense(12).act(Activation::Tanh)).dense(4);
+    let without = Model::builder([8]).dense(12).act(Activation::Tanh).dense(4);
+    let [with, without] = [with, without].map(|builder| {
+        labels(&builder.loss(Loss::mse()).unwrap(), None, PlanOptions::training(Mode::None)).len()
+    });
+    // The flattening between the two stands in the way of one fusion on the way down, and of none on the way up.
+    assert_eq!((with, without), (8, 7));
+}

@@ -1,0 +1,160 @@
+//! Random models of any layers in any order, random sizes: the GPU against the reference in f64.
+
+use crate::common::{compare, relative_max_norm, to_f64};
+use crate::harness::{Sample, context};
+use crate::problem::losses;
+use hesscale::{Activation, At, Layer, Mode, Model, PlanOptions};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+const BOUND: f64 = 1e-5;
+
+/// One layer of a random network; widths come from a short list, for every tile shape is a shader to compile.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    Dense(usize, bool),
+    Act(Activation),
+    Flatten,
+}
+
+fn width() -> impl Strategy<Value = usize> {
+    prop::sample::select(&[1_usize, 3, 4, 8, 17, 32][..])
+}
+
+fn choice() -> impl Strategy<Value = Choice> {
+    prop_oneof![
+        5 => (width(), any::<bool>()).prop_map(|(width, bias)| Choice::Dense(width, bias)),
+        5 => prop::sample::select(&Activation::ALL[..]).prop_map(Choice::Act),
+        1 => Just(Choice::Flatten),
+    ]
+}
+
+/// Any layers, then four logits (through `last` where there is one).
+fn model(inputs: usize, layers: &[Choice], last: Option<Activation>, loss: usize) -> Model {
+    let mut builder = Model::builder([inputs]);
+    let act = |builder: hesscale::model::Builder, activation| match activation {
+        // e^e^… is a network no one has.
+        Activation::Exp => builder.act(Activation::Tanh).act(Activation::Exp),
+        activation => builder.act(activation),
+    };
+    for choice in layers {
+        builder = match *choice {
+            Choice::Dense(width, true) => builder.dense(width),
+            Choice::Dense(width, false) => builder.dense_no_bias(width),
+            Choice::Act(activation) => act(builder, activation),
+            Choice::Flatten => builder.layer(Layer::Flatten),
+        };
+    }
+    builder = builder.dense(4);
+    if let Some(activation) = last {
+        builder = act(builder, activation);
+    }
+    builder.loss(losses(4).swap_remove(loss)).unwrap()
+}
+
+/// Everything a pass leaves, tensor by tensor, against the reference; the worst error.
+fn check(sample: &Sample, mode: Mode, places: &[At]) -> Result<f64, String> {
+    let options = places.iter().fold(PlanOptions::training(mode), |options, at| options.signal(*at));
+    let (got, want) = (sample.on(&context(), options), sample.reference(mode));
+    let mut worst = 0.0_f64;
+    let mut all = |name: &str, got: &[f32], want: &[f64]| {
+        compare(name, &to_f64(got), want, BOUND).map(|error| worst = worst.max(error))
+    };
+    all("loss", &[got.loss], &[want.loss])?;
+    all("logits", &got.logits, &want.logits)?;
+    for p in sample.model.parameters() {
+        all(&format!("gradient {}", p.name()), &got.gradient[p.range()], &want.gradient[p.range()])?;
+        if mode.has_diagonal() {
+            all(&format!("diagonal {}", p.name()), &got.diagonal[p.range()], &want.diagonal[p.range()])?;
+        }
+    }
+    for at in places {
+        let (got, want) = match *at {
+            At::Input => (&got.input_signal, &want.input_signal),
+            At::Layer(i) => (&got.signals[i], &want.signals[i]),
+        };
+        all(&format!("g at {at:?}"), &got.0, &want.g)?;
+        all(&format!("h at {at:?}"), &got.1, &want.h)?;
+    }
+    Ok(worst)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        rng_seed: RngSeed::Fixed(4),
+        failure_persistence: None,
+        max_shrink_iters: 20,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn random_models_follow_the_reference(
+        inputs in width(),
+        layers in prop::collection::vec(choice(), 0..4),
+        last in prop::option::weighted(0.3, prop::sample::select(&Activation::ALL[..])),
+        loss in 0..12_usize,
+        mode in prop::sample::select(&Mode::ALL[..]),
+        batch in prop::sample::select(&[1_usize, 2, 5, 16, 33][..]),
+        kept in any::<u16>(),
+        seed: u64,
+    ) {
+        let sample = Sample::new(model(inputs, &layers, last, loss), batch, seed);
+        // A third of the places, and none at all every other time.
+        let places: Vec<At> = std::iter::once(At::Input)
+            .chain((0..sample.model.layers().len()).map(At::Layer))
+            .enumerate()
+            .filter(|(i, _)| kept % 2 == 0 && (kept >> (i + 1)) % 3 == 0)
+            .map(|(_, at)| at)
+            .collect();
+        if let Err(fault) = check(&sample, mode, &places) {
+            prop_assert!(false, "{:?} {} signals {:?}: {}", mode, sample.model.to_json(), places, fault);
+        }
+    }
+}
+
+/// Both halves of a fused pair, and every other order of two layers, in one pass each.
+#[test]
+fn orders_of_layers() {
+    use Activation::{Relu, Softplus, Tanh};
+    let builder = || Model::builder([5]);
+    let ends = [
+        ("dense after dense", builder().dense(7).dense_no_bias(4)),
+        ("two activations", builder().dense(7).act(Tanh).act(Softplus).dense(4)),
+        ("the same kept by its output", builder().dense(7).act(Relu).act(Tanh).dense(4)),
+        ("activation first", builder().act(Softplus).dense(4)),
+        ("two activations first", builder().act(Tanh).act(Softplus).dense(4)),
+        ("activation before the loss", builder().dense(4).act(Tanh)),
+        ("two before the loss", builder().dense(4).act(Softplus).act(Tanh)),
+        (
+            "flatten everywhere",
+            builder().layer(Layer::Flatten).dense(4).layer(Layer::Flatten).act(Tanh).layer(Layer::Flatten),
+        ),
+        ("no parameters", Model::builder([4]).act(Tanh).act(Softplus)),
+    ];
+    for (name, builder) in ends {
+        let model = builder.loss(losses(4).swap_remove(1)).unwrap();
+        let sample = Sample::new(model, 6, 1);
+        let mut all: Vec<At> = (0..sample.model.layers().len()).map(At::Layer).collect();
+        all.push(At::Input);
+        for mode in [Mode::HesScale, Mode::HesScaleR2] {
+            for places in [&[][..], &all[..], &[At::Input], &all[..1]] {
+                check(&sample, mode, places)
+                    .unwrap_or_else(|fault| panic!("{name}, {mode:?}, {places:?}: {fault}"));
+            }
+        }
+    }
+}
+
+/// The comparison of this module finds a planted error.
+#[test]
+fn a_planted_error_is_found() {
+    let model = Model::builder([3]).dense(4).loss(losses(4).swap_remove(0)).unwrap();
+    let mut sample = Sample::new(model, 5, 2);
+    let want = sample.reference(Mode::HesScale);
+    sample.parameters[7] += 1e-3;
+    let got = sample.on(&context(), PlanOptions::training(Mode::HesScale));
+    let p = sample.model.parameters()[0].range();
+    assert!(relative_max_norm(&to_f64(&got.gradient[p.clone()]), &want.gradient[p.clone()]) > BOUND);
+    assert!(relative_max_norm(&to_f64(&got.diagonal[p.clone()]), &want.diagonal[p]) > BOUND);
+}
