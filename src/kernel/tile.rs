@@ -39,11 +39,13 @@ struct Costs {
     load: f64,
     /// One vec4 store.
     store: f64,
+    /// Stores cost twice as much where an invocation writes more rows than this.
+    streams: u32,
     /// One trip round the loop over k.
     trip: f64,
     /// Fewer workgroups than this leave the machine partly idle.
     busy: u32,
-    /// Accumulators an invocation can hold; a third where elements are read one by one, for the code is longer then.
+    /// Accumulators an invocation can hold; a quarter where elements are read one by one, for the code is longer then.
     registers: u32,
     /// Invocations along columns and rows.
     workgroup: (u32, u32),
@@ -51,15 +53,17 @@ struct Costs {
     shapes: &'static [(u32, u32)],
 }
 
-/// Measured on llvmpipe (Mesa 22.3, AVX2) with products of 128 to 768: a load takes 12 multiply-adds. Registers are no
-/// limit there, since the accumulators live in the first-level cache anyway; the time to compile is: 256 accumulators take
-/// 0.6 s, 384 take 1 s, 512 take 1.5 s for hardly more speed.
+/// Measured on llvmpipe (Mesa 22.3, AVX2) with products of 128 to 1024: a load takes 12 multiply-adds, a store 100, and
+/// twice that where more than 16 rows are written side by side, for at widths that are powers of two they meet in the same
+/// few sets of the cache. Registers are no limit, since the accumulators live in the first-level cache anyway; the time to
+/// compile is: 256 accumulators take 0.6 s, 512 take 1.5 s and make two-number products a sixth faster.
 const SOFTWARE: Costs = Costs {
     load: 12.0,
-    store: 16.0,
+    store: 100.0,
+    streams: 16,
     trip: 8.0,
     busy: 4,
-    registers: 384,
+    registers: 512,
     workgroup: (8, 1),
     shapes: &[
         (1, 1),
@@ -82,6 +86,7 @@ const SOFTWARE: Costs = Costs {
 const INTEGRATED: Costs = Costs {
     load: 4.0,
     store: 4.0,
+    streams: u32::MAX,
     trip: 2.0,
     busy: 64,
     registers: 64,
@@ -107,13 +112,14 @@ pub(crate) fn choose(
         DeviceClass::Discrete => &DISCRETE,
     };
     let (width, height) = costs.workgroup;
-    let registers = if vectors { costs.registers } else { costs.registers / 3 };
+    let registers = if vectors { costs.registers } else { costs.registers / 4 };
     let estimate = |tile: &Tile| {
         let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(numbers));
         let tiles = f64::from(tile.grid(m, n).1.max(costs.busy));
         let loads = rows * p * if step == 1 { 0.25 } else { 1.0 / f64::from(step) } + vectors;
         let one = costs.trip / f64::from(step) + costs.load * loads + 4.0 * rows * vectors * p;
-        tiles * (f64::from(k) * one + costs.store * rows * vectors * p)
+        let store = if tile.rows * numbers > costs.streams { 2.0 * costs.store } else { costs.store };
+        tiles * (f64::from(k) * one + store * rows * vectors * p)
     };
     costs
         .shapes
