@@ -12,23 +12,6 @@
 // Grid: a workgroup takes ROWS samples, LANES invocations each. Planes of the signal: 0 g; 1 d = h + Σ u²; with
 // RANK > 0: 2 h, 3 … u. Plug: class_weight and WEIGHTED.
 
-struct LossParams {
-    batch: u32,
-    outputs: u32,
-    grid_x: u32,
-    plane_stride: u32,
-    factor: f32,
-    smoothing: f32,
-    ignore: u32,
-    has_ignore: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: LossParams;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
-@group(0) @binding(2) var<storage, read> targets: array<u32>;
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
-@group(0) @binding(4) var<storage, read_write> signal: array<f32>;
-
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let sample = (group.y * p.grid_x + group.x) * ROWS + lane.y;

@@ -1,13 +1,6 @@
 // m ← β₁ m + (1-β₁) g;  v ← β₂ v + (1-β₂) q;  step = m̂ / (√v̂ + ε), m̂ and v̂ corrected for their bias
 // Plug: second_moment (squared_gradient | squared_diagonal | no_update).
 
-struct Counters {
-    t: u32,
-    s: u32,
-    m_scale: f32,
-    v_scale: f32,
-}
-
 @group(0) @binding(5) var<storage, read_write> second: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> counters: Counters;
 

@@ -2,24 +2,6 @@
 // s counting only the steps on which v moves. On the GPU, so that any number of recorded steps may be submitted together.
 // 1 - βᵗ = -expm1(t ln β) keeps its digits when β is near 1. Grid: one invocation.
 
-struct Hyper {
-    learning_rate: f32,
-    weight_decay: f32,
-    beta1: f32,
-    beta2: f32,
-    ln_beta1: f32,
-    ln_beta2: f32,
-    eps: f32,
-    unused: f32,
-}
-
-struct Counters {
-    t: u32,
-    s: u32,
-    m_scale: f32,
-    v_scale: f32,
-}
-
 @group(0) @binding(0) var<storage, read> hyper: Hyper;
 @group(0) @binding(1) var<storage, read_write> counters: Counters;
 

@@ -4,17 +4,6 @@
 //
 // Plug: step (sgd | adaptive).
 
-struct Hyper {
-    learning_rate: f32,
-    weight_decay: f32,
-    beta1: f32, // SGD: momentum
-    beta2: f32,
-    ln_beta1: f32,
-    ln_beta2: f32,
-    eps: f32,
-    unused: f32,
-}
-
 struct UpdateParams {
     vectors: u32,
     grid_x: u32,

@@ -73,7 +73,7 @@ impl LossKernel {
         let mut header = Header::default();
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
         header.number("LANES", self.lanes).number("ROWS", self.rows);
-        let mut files = vec!["lib/math", "lib/rows"];
+        let mut files = vec!["loss/params", "lib/math", "lib/rows"];
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
                 header

@@ -102,12 +102,12 @@ impl Update {
             header.flag("NESTEROV", nesterov);
         }
         let plugs: &[&str] = match self.second {
-            Second::None => &["optimizer/optimizer", "optimizer/sgd"],
-            Second::Gradient => &["optimizer/optimizer", "optimizer/adaptive", "optimizer/squared_gradient"],
-            Second::Diagonal => &["optimizer/optimizer", "optimizer/adaptive", "optimizer/squared_diagonal"],
-            Second::Rests => &["optimizer/optimizer", "optimizer/adaptive", "optimizer/no_update"],
+            Second::None => &["optimizer/sgd"],
+            Second::Gradient => &["optimizer/adaptive", "optimizer/squared_gradient"],
+            Second::Diagonal => &["optimizer/adaptive", "optimizer/squared_diagonal"],
+            Second::Rests => &["optimizer/adaptive", "optimizer/no_update"],
         };
-        source::compose(&header, plugs)
+        source::compose(&header, &[&["optimizer/state", "optimizer/optimizer"], plugs].concat())
     }
 
     pub(crate) fn groups(&self) -> u32 {
@@ -140,6 +140,6 @@ impl Advance {
     pub(crate) fn source(&self) -> String {
         let mut header = Header::default();
         header.flag("UPDATE_V", self.second_moves);
-        source::compose(&header, &["lib/math", "optimizer/advance"])
+        source::compose(&header, &["lib/math", "optimizer/state", "optimizer/advance"])
     }
 }

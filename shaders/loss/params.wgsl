@@ -1,0 +1,18 @@
+// What every loss kernel is given, and what it writes: values [batch]; the signal in planes, each [batch, outputs].
+
+struct LossParams {
+    batch: u32,
+    outputs: u32,
+    grid_x: u32,
+    plane_stride: u32,
+    factor: f32, // the reduction's
+    smoothing: f32,
+    ignore: u32,
+    has_ignore: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: LossParams;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or numbers by their bits
+@group(0) @binding(3) var<storage, read_write> values: array<f32>;
+@group(0) @binding(4) var<storage, read_write> signal: array<f32>;
