@@ -32,6 +32,20 @@ alias Rows = array<f32, TM>;
 alias Columns = array<vec4<f32>, V>;
 alias Tile = array<array<Columns, TM>, P>;
 
+// Steps along k after which a long sum begins a new run, so that its rounding errors stay few.
+const RUN: u32 = 1024u;
+
+fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
+    for (var p = 0u; p < P; p++) {
+        for (var i = 0u; i < TM; i++) {
+            for (var j = 0u; j < V; j++) {
+                (*total)[p][i][j] += (*acc)[p][i][j];
+                (*acc)[p][i][j] = vec4<f32>(0.0);
+            }
+        }
+    }
+}
+
 @compute @workgroup_size(WX, WY)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let tile = group.y * g.grid_x + group.x;
@@ -42,6 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let m0 = (tile / g.tiles_n * WY + lane.y) * TM;
     let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
     var acc: Tile;
+    var total: Tile; // of the runs that are done, where the sum is LONG
     for (var k = 0u; k < g.k; k += KS) {
         var b = load_b(k, n0);
         for (var p = 0u; p < P; p++) {
@@ -55,6 +70,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                 }
             }
         }
+        if LONG && (k / KS + 1u) % RUN == 0u {
+            close_run(&acc, &total);
+        }
+    }
+    if LONG {
+        close_run(&acc, &total);
+        acc = total;
     }
     if m0 >= g.m {
         return;

@@ -96,6 +96,9 @@ pub(crate) fn planes(mode: Mode) -> u32 {
     numbers(mode) + u32::from(mode.rank() > 0)
 }
 
+/// Sums of more terms than this are made in runs; what parameters sum over is never longer, since the plan splits it.
+const LONG_SUM: u32 = 16_384;
+
 impl Gemm {
     pub(crate) fn new(class: DeviceClass, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
         let contiguous = match usage {
@@ -150,6 +153,7 @@ impl Gemm {
         let mut header = Header::default();
         header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
         header.number("P", Gemm::numbers(self.usage)).number("KS", Gemm::step(self.usage));
+        header.flag("LONG", self.k > LONG_SUM);
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm", out.pick("gemm/out_vec4", "gemm/out_scalar")];
         match self.usage {

@@ -67,6 +67,11 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
             }
         }
     }
+    let long = 100_000;
+    gemm(Use::Forward { activation: Activation::Identity, bias: true, keep: false }, 64, long, 32);
+    for mode in Mode::ALL {
+        gemm(Use::Signal { mode, below: Activation::Tanh }, 64, long, 32);
+    }
     for loss in losses() {
         for mode in Mode::ALL {
             for outputs in [64, 1000] {

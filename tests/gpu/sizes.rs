@@ -207,7 +207,9 @@ fn a_hundred_thousand_classes() {
         check("diagonal", &got.diagonal, &want.diagonal);
         check("g", &got.signals[0].0, &want.signals[0].g);
         check("h", &got.signals[0].1, &want.signals[0].h);
-        // A sum of 100,000: each within its own bound, with d at the logits in the place of its parts h and u.
+        check("g at the input", &got.input_signal.0, &want.input_signal.g);
+        check("h at the input", &got.input_signal.1, &want.input_signal.h);
+        // A sum of 100,000: each within its own bound too, with d at the logits in the place of its parts h and u.
         let w = &sample.parameters[sample.model.parameter(0, Role::Weight).unwrap().range()];
         let size = |signal: &[f64], i: usize, power: i32| {
             let (n, k) = (i / 2, i % 2);
