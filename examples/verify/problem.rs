@@ -27,7 +27,7 @@ impl Problem {
             parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * bound);
         }
         let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
-        let (outputs, len) = (model.outputs(), batch * model.loss().target_len(model.outputs()));
+        let (outputs, len) = (model.outputs(), batch * model.target_len());
         let targets = if model.loss().takes_classes() {
             OwnedTargets::Classes((0..len).map(|_| random.u32(0..outputs as u32)).collect())
         } else {

@@ -111,7 +111,7 @@ impl LossKernel {
             outputs: self.outputs,
             grid_x,
             plane_stride: self.plane,
-            factor: self.loss.factor(self.batch as usize, self.outputs as usize) as f32,
+            factor: self.loss.factor(self.batch as usize, &[self.outputs as usize]) as f32,
             smoothing,
             ignore: ignore.unwrap_or(0),
             has_ignore: u32::from(ignore.is_some()),

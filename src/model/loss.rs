@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Divide by the number of samples N (cross-entropy), by N·K (MSE, BCE), or by N·K for a Gaussian with K
+    /// Divide by the number of samples N (cross-entropy; N·positions where an image is classified point by point), by N·K (MSE, BCE), or by N·K for a Gaussian with K
     /// targets. Weights and ignored samples do not change the divisor.
     #[default]
     Mean,
@@ -41,7 +41,8 @@ pub enum Variance {
 #[non_exhaustive]
 pub enum Loss {
     /// `−Σ_c y_c log p_c` with `p = softmax(z)`. The effective target is `y_c = w_c ((1−ε) t_c + ε m_t/C)`, `t` the
-    /// one-hot class or the soft target of mass `m_t`, `w` the class weights, ε the label smoothing.
+    /// one-hot class or the soft target of mass `m_t`, `w` the class weights, ε the label smoothing. Logits `[C]`, or `[C, …]`
+    /// with one target for each position behind the classes.
     #[serde(rename = "softmax_ce")]
     SoftmaxCrossEntropy {
         /// Class indices or distributions.
@@ -124,12 +125,13 @@ impl Loss {
         }
     }
 
-    /// Number of target elements per sample for `outputs` logits: 1 class index, `outputs` numbers, or half as many
-    /// for a Gaussian.
+    /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
+    /// position), as many numbers as logits, or half as many for a Gaussian.
     #[must_use]
-    pub fn target_len(&self, outputs: usize) -> usize {
+    pub fn target_len(&self, output: &[usize]) -> usize {
+        let outputs: usize = output.iter().product();
         match self {
-            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => 1,
+            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => outputs / output[0].max(1),
             Loss::GaussianNll { .. } => outputs / 2,
             _ => outputs,
         }
@@ -141,13 +143,14 @@ impl Loss {
         matches!(self, Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. })
     }
 
-    /// The factor that value, g and h carry for a batch of `batch` and `outputs` logits.
+    /// The factor that value, g and h carry for a batch of `batch` samples with logits of shape `output`.
     #[must_use]
-    pub fn factor(&self, batch: usize, outputs: usize) -> f64 {
+    pub fn factor(&self, batch: usize, output: &[usize]) -> f64 {
+        let positions: usize = output[1..].iter().product();
         match (self.reduction(), self) {
             (Reduction::Sum, _) => 1.0,
-            (_, Loss::SoftmaxCrossEntropy { .. }) => 1.0 / batch as f64,
-            _ => 1.0 / (batch * self.target_len(outputs)) as f64,
+            (_, Loss::SoftmaxCrossEntropy { .. }) => 1.0 / (batch * positions) as f64,
+            _ => 1.0 / (batch * self.target_len(output)) as f64,
         }
     }
 }

@@ -1,83 +1,34 @@
 //! The network as data: layers, loss, shapes. Validated when it is built, immutable afterwards.
 
 mod activation;
+mod builder;
+mod layer;
 mod loss;
 mod mode;
+mod node;
+mod noise;
 mod optimizer;
+mod pair;
 mod parameters;
+mod window;
 
 pub use activation::Activation;
+pub use builder::Builder;
+pub use layer::{AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Layer, MaxPool2d};
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
+pub use noise::Noise;
 pub use optimizer::{Optimizer, Rule};
+pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
+pub use window::{Named, Padding};
+
+pub(crate) use layer::Convolution;
+pub(crate) use node::{Kind, Node, Source};
+pub(crate) use window::Window;
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-
-/// One layer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Layer {
-    /// `z = x Wᵀ + b`, `W` of shape `[out, in]`, row-major.
-    Dense {
-        /// Number of inputs.
-        #[serde(rename = "in")]
-        inputs: usize,
-        /// Number of outputs.
-        #[serde(rename = "out")]
-        outputs: usize,
-        /// Whether there is a `b`.
-        #[serde(default = "yes")]
-        bias: bool,
-    },
-    /// An elementwise function.
-    Act(Activation),
-    /// `[C, H, W]` becomes `[C·H·W]`: the same numbers.
-    Flatten,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Layer {
-    /// The layer's kind as JSON spells it.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Layer::Dense { .. } => "dense",
-            Layer::Act(_) => "act",
-            Layer::Flatten => "flatten",
-        }
-    }
-
-    /// The output's shape for an input of shape `input`, or what is wrong.
-    fn output_shape(&self, name: &str, input: &[usize]) -> Result<Vec<usize>> {
-        match *self {
-            Layer::Dense { inputs, outputs, .. } => {
-                for (size, what) in [(inputs, "in"), (outputs, "out")] {
-                    if size == 0 {
-                        return Err(Error::ZeroSize { place: name.into(), what });
-                    }
-                }
-                if input != [inputs] {
-                    let needed = format!("[{inputs}]");
-                    return Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed });
-                }
-                Ok(vec![outputs])
-            }
-            Layer::Act(activation) => match activation.alpha() {
-                Some(alpha) if !(alpha as f32).is_finite() => {
-                    Err(Error::Value { place: name.into(), name: "alpha", value: alpha, needed: "finite" })
-                }
-                _ => Ok(input.to_vec()),
-            },
-            Layer::Flatten => Ok(vec![input.iter().fold(1, |n: usize, d| n.saturating_mul(*d))]),
-        }
-    }
-}
 
 /// A feed-forward network and its loss. Made by [`Model::builder`], [`Model::new`] or [`Model::from_json`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +37,9 @@ pub struct Model {
     input: Vec<usize>,
     layers: Vec<Layer>,
     loss: Loss,
-    shapes: Vec<Vec<usize>>,
+    nodes: Vec<Node>,
+    /// Of each layer, the node that is its output.
+    ends: Vec<usize>,
     parameters: Vec<Parameter>,
 }
 
@@ -122,41 +75,28 @@ impl Model {
         if layers.is_empty() {
             return Err(Error::EmptyModel);
         }
-        let mut shapes = Vec::with_capacity(layers.len());
-        let mut shape = input.clone();
-        for (index, layer) in layers.iter().enumerate() {
-            let name = layer_name(index, layer);
-            shape = layer.output_shape(&name, &shape)?;
-            if shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).is_none_or(|n| n > u32::MAX as usize) {
-                let needed = "fewer than 2^32 elements a sample".into();
-                return Err(Error::Shape { layer: name, got: shape, needed });
-            }
-            shapes.push(shape.clone());
-        }
-        let parameters = parameters::layout(&layers)?;
-        let model = Model { input, layers, loss, shapes, parameters };
+        let nodes = node::nodes(&input, &layers)?;
+        let ends = (0..layers.len()).filter_map(|i| nodes.iter().rposition(|node| node.layer == i)).collect();
+        let parameters = parameters::layout(&nodes)?;
+        let model = Model { input, layers, loss, nodes, ends, parameters };
         model.check_loss()?;
         Ok(model)
     }
 
     fn check_loss(&self) -> Result<()> {
         let shape = self.output_shape();
-        let outputs = self.outputs();
         let wrong = |needed: String| Error::Shape { layer: "loss".into(), got: shape.to_vec(), needed };
         match &self.loss {
             Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
-                if shape.len() != 1 {
-                    return Err(wrong("[classes]".into()));
-                }
                 if !(0.0..=1.0).contains(label_smoothing) {
                     let value = f64::from(*label_smoothing);
                     let (place, needed) = ("loss".into(), "in [0, 1]");
                     return Err(Error::Value { place, name: "label_smoothing", value, needed });
                 }
                 if let Some(weights) = class_weights {
-                    if weights.len() != outputs {
+                    if weights.len() != self.classes() {
                         let tensor = "loss: class_weights".into();
-                        return Err(Error::Length { tensor, got: weights.len(), needed: outputs });
+                        return Err(Error::Length { tensor, got: weights.len(), needed: self.classes() });
                     }
                     if let Some(w) = weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
                         let (place, needed) = ("loss".into(), "finite and >= 0");
@@ -170,7 +110,7 @@ impl Model {
                 }
             }
             Loss::GaussianNll { .. } => {
-                if shape.len() != 1 || !outputs.is_multiple_of(2) {
+                if shape.len() != 1 || !self.outputs().is_multiple_of(2) {
                     return Err(wrong("[2 K]: K means, then K variance heads".into()));
                 }
             }
@@ -182,7 +122,7 @@ impl Model {
     /// Starts a model whose samples have shape `input`.
     #[must_use]
     pub fn builder(input: impl Into<Vec<usize>>) -> Builder {
-        Builder { input: input.into(), layers: Vec::new() }
+        Builder::new(input.into())
     }
 
     /// Reads the JSON form: `{"input": [8], "layers": [{"type": "dense", "in": 8, "out": 2, "bias": true},
@@ -203,8 +143,12 @@ impl Model {
         let mut layers = Vec::with_capacity(loose.layers.len());
         for (index, value) in loose.layers.into_iter().enumerate() {
             let kind = value.get("type").and_then(|t| t.as_str()).unwrap_or("").to_owned();
-            if !["dense", "act", "flatten"].contains(&kind.as_str()) {
+            if !layer::KINDS.contains(&kind.as_str()) {
                 return Err(Error::Unsupported { layer: format!("layer {index}"), kind });
+            }
+            if kind == "layernorm" {
+                let kind = layer::NO_LAYER_NORM.into();
+                return Err(Error::Unsupported { layer: format!("layernorm {index}"), kind });
             }
             layers.push(
                 serde_json::from_value(value)
@@ -255,13 +199,13 @@ impl Model {
     /// Shape of one sample at the output of layer `index`.
     #[must_use]
     pub fn shape(&self, index: usize) -> &[usize] {
-        &self.shapes[index]
+        &self.nodes[self.ends[index]].shape
     }
 
     /// Shape of one sample at the last layer's output: the logits.
     #[must_use]
     pub fn output_shape(&self) -> &[usize] {
-        self.shapes.last().map_or(&self.input, |shape| shape)
+        self.nodes.last().map_or(&self.input, |node| &node.shape)
     }
 
     /// Number of logits per sample.
@@ -270,16 +214,57 @@ impl Model {
         self.output_shape().iter().product()
     }
 
+    /// The network in the order of computation, blocks taken apart.
+    pub(crate) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Where the output of layer `index` comes from.
+    pub(crate) fn end(&self, index: usize) -> usize {
+        self.ends[index]
+    }
+
+    /// The shape of what a node reads or a place holds.
+    pub(crate) fn shape_at(&self, source: Source) -> &[usize] {
+        match source {
+            Source::Input => &self.input,
+            Source::Node(index) => &self.nodes[index].shape,
+        }
+    }
+
+    /// Number of classes of a cross-entropy: the first dimension of a sample's output.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.output_shape()[0]
+    }
+
+    /// Positions of a sample's output that are classified each by itself: height × width for `[classes, height, width]`.
+    #[must_use]
+    pub fn positions(&self) -> usize {
+        self.output_shape()[1..].iter().product()
+    }
+
+    /// Number of target elements per sample.
+    #[must_use]
+    pub fn target_len(&self) -> usize {
+        self.loss.target_len(self.output_shape())
+    }
+
     /// The parameters in order: of each layer its weight, then its bias.
     #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
-    /// The parameter of a layer, where it has one.
+    /// The parameter of a layer, where it has one; of a block, the first.
     #[must_use]
     pub fn parameter(&self, layer: usize, role: Role) -> Option<&Parameter> {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
+    }
+
+    /// The parameter of a node.
+    pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
+        self.parameters.iter().find(|p| p.node == node && p.role == role)
     }
 
     /// Number of parameters (gaps of the flat layout not counted).
@@ -297,7 +282,7 @@ impl Model {
     /// The name of layer `index` used in errors and tables: `dense 3`, `tanh 1`.
     #[must_use]
     pub fn layer_name(&self, index: usize) -> String {
-        layer_name(index, &self.layers[index])
+        self.layers[index].name_at(&index.to_string())
     }
 
     /// Draws initial parameters in the flat layout: He or Glorot by the activation that follows, biases zero.
@@ -312,7 +297,7 @@ impl Model {
     /// # Errors
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
-        let needed = batch * self.loss.target_len(self.outputs());
+        let needed = batch * self.target_len();
         let kind = |classes| if classes { "class-index" } else { "numeric" };
         let (got, given_classes) = match targets {
             Targets::Classes(c) => (c.len(), true),
@@ -330,7 +315,7 @@ impl Model {
         if let (Targets::Classes(classes), Loss::SoftmaxCrossEntropy { ignore_index, .. }) =
             (targets, &self.loss)
         {
-            let known = self.outputs();
+            let known = self.classes();
             let bad = |(_, c): &(usize, &u32)| **c as usize >= known && Some(**c) != *ignore_index;
             if let Some((index, class)) = classes.iter().enumerate().find(bad) {
                 return Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes: known });
@@ -347,77 +332,12 @@ fn check_input(input: &[usize]) -> Result<()> {
     Ok(())
 }
 
-fn layer_name(index: usize, layer: &Layer) -> String {
-    match layer {
-        Layer::Act(activation) => format!("{} {index}", activation.name()),
-        other => format!("{} {index}", other.kind()),
+/// The output's shape of one layer, small enough to be counted.
+fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
+    let shape = layer.output_shape(path, input)?;
+    if shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).is_none_or(|n| n > u32::MAX as usize) {
+        let needed = "fewer than 2^32 elements a sample".into();
+        return Err(Error::Shape { layer: layer.name_at(path), got: shape, needed });
     }
-}
-
-/// Puts a [`Model`] together layer by layer; shapes follow by themselves.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    input: Vec<usize>,
-    layers: Vec<Step>,
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Dense { outputs: usize, bias: bool },
-    Given(Layer),
-}
-
-impl Builder {
-    /// A dense layer with bias.
-    #[must_use]
-    pub fn dense(mut self, outputs: usize) -> Builder {
-        self.layers.push(Step::Dense { outputs, bias: true });
-        self
-    }
-
-    /// A dense layer without bias.
-    #[must_use]
-    pub fn dense_no_bias(mut self, outputs: usize) -> Builder {
-        self.layers.push(Step::Dense { outputs, bias: false });
-        self
-    }
-
-    /// An activation.
-    #[must_use]
-    pub fn act(self, activation: Activation) -> Builder {
-        self.layer(Layer::Act(activation))
-    }
-
-    /// Any layer, all sizes given.
-    #[must_use]
-    pub fn layer(mut self, layer: Layer) -> Builder {
-        self.layers.push(Step::Given(layer));
-        self
-    }
-
-    /// Ends with the loss and validates the whole.
-    ///
-    /// # Errors
-    /// As [`Model::new`].
-    pub fn loss(self, loss: Loss) -> Result<Model> {
-        check_input(&self.input)?;
-        let mut shape = self.input.clone();
-        let mut layers = Vec::with_capacity(self.layers.len());
-        for (index, step) in self.layers.into_iter().enumerate() {
-            let layer = match step {
-                Step::Given(layer) => layer,
-                Step::Dense { outputs, bias } => {
-                    let [inputs] = shape[..] else {
-                        let (layer, needed) =
-                            (format!("dense {index}"), "[in]: put a flatten before it".into());
-                        return Err(Error::Shape { layer, got: shape, needed });
-                    };
-                    Layer::Dense { inputs, outputs, bias }
-                }
-            };
-            shape = layer.output_shape(&layer_name(index, &layer), &shape)?;
-            layers.push(layer);
-        }
-        Model::new(self.input, layers, loss)
-    }
+    Ok(shape)
 }

@@ -1,6 +1,6 @@
 //! Where each parameter lies in the flat layout, and how it starts.
 
-use super::{Activation, Layer, Model};
+use super::{Activation, Kind, Layer, Model, Node, Source};
 use crate::{Error, Result};
 
 /// Weight or bias.
@@ -26,11 +26,15 @@ impl Role {
 /// One tensor of parameters. Its gradient and diagonal have the same shape and place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// Index of its layer.
+    /// Index of its top-level layer.
     pub layer: usize,
+    /// Index of its node.
+    pub(crate) node: usize,
+    /// Its layer's path: `3`, or `3.body.0` within the block that is layer 3.
+    pub path: String,
     /// Weight or bias.
     pub role: Role,
-    /// Shape in PyTorch's layout: dense weight `[out, in]`, bias `[out]`.
+    /// Shape in PyTorch's layout: dense weight `[out, in]`, convolution weight `[out, in/groups, kh, kw]`, bias `[out]`.
     pub shape: Vec<usize>,
     /// Where it starts in the flat layout, in elements; a multiple of 64, so that it can be bound by itself on every
     /// device (256 bytes). The gaps hold zeros.
@@ -45,10 +49,10 @@ impl Parameter {
         self.shape.iter().product()
     }
 
-    /// `3.weight`: as `golden/` and PyTorch's `Sequential` name it.
+    /// `3.weight`: as `golden/` and PyTorch's `Sequential` name it; `3.body.0.weight` within a block.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}.{}", self.layer, self.role.name())
+        format!("{}.{}", self.path, self.role.name())
     }
 
     /// Its range in the flat layout.
@@ -75,48 +79,64 @@ pub(super) fn aligned(elements: usize) -> usize {
     elements.next_multiple_of(64)
 }
 
-pub(super) fn layout(layers: &[Layer]) -> Result<Vec<Parameter>> {
+pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::new();
     let mut offset = 0usize;
-    for (layer, spec) in layers.iter().enumerate() {
-        let Layer::Dense { inputs, outputs, bias } = *spec else { continue };
-        let shapes = [(Role::Weight, Some(vec![outputs, inputs])), (Role::Bias, bias.then(|| vec![outputs]))];
-        for (role, shape) in shapes.into_iter().filter_map(|(role, shape)| Some((role, shape?))) {
+    for (node, spec) in nodes.iter().enumerate() {
+        let Kind::Layer(layer) = &spec.kind else { continue };
+        for (role, shape) in layer.parameter_shapes().into_iter().filter_map(|(role, shape)| Some((role, shape?))) {
             let len =
                 shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= u32::MAX as usize);
             let Some(len) = len else {
                 let needed = "fewer than 2^32 weights".into();
-                return Err(Error::Shape { layer: super::layer_name(layer, spec), got: shape, needed });
+                return Err(Error::Shape { layer: spec.name(), got: shape, needed });
             };
-            parameters.push(Parameter { layer, role, shape, offset });
+            let path = spec.path.clone();
+            parameters.push(Parameter { layer: spec.layer, node, path, role, shape, offset });
             offset = aligned(offset + len);
         }
     }
     Ok(parameters)
 }
 
+/// Uniform weights, zero biases; a normalisation starts as the identity's γ = 1, β = 0.
 pub(super) fn init(model: &Model, init: Init, seed: u64) -> Vec<f32> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut flat = vec![0.0; model.flat_len()];
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
-        let (outputs, inputs) = (p.shape[0] as f32, p.shape[1..].iter().product::<usize>() as f32);
-        let rectified = matches!(
-            model.layers().get(p.layer + 1),
-            Some(Layer::Act(
-                Activation::Relu
-                    | Activation::LeakyRelu { .. }
-                    | Activation::Elu { .. }
-                    | Activation::Gelu
-                    | Activation::GeluTanh
-                    | Activation::Silu
-            ))
-        );
+        let Kind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
+        if let Layer::BatchNorm(_) = layer {
+            flat[p.range()].fill(1.0);
+            continue;
+        }
+        let (inputs, outputs) = layer.fans(p);
+        let (inputs, outputs) = (inputs as f32, outputs as f32);
         let bound = match init {
             Init::He => (6.0 / inputs).sqrt(),
-            Init::Auto if rectified => (6.0 / inputs).sqrt(),
+            Init::Auto if rectified(model, p.node) => (6.0 / inputs).sqrt(),
             Init::Glorot | Init::Auto => (6.0 / (inputs + outputs)).sqrt(),
         };
         flat[p.range()].fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
     }
     flat
+}
+
+/// Whether the first activation behind a node is one that lets half of its input through.
+fn rectified(model: &Model, node: usize) -> bool {
+    let reader = model.nodes().iter().position(|next| next.inputs.contains(&Source::Node(node)));
+    match reader.map(|next| (next, &model.nodes()[next].kind)) {
+        Some((_, Kind::Layer(Layer::Act(activation)))) => matches!(
+            activation,
+            Activation::Relu
+                | Activation::LeakyRelu { .. }
+                | Activation::Elu { .. }
+                | Activation::Gelu
+                | Activation::GeluTanh
+                | Activation::Silu
+        ),
+        Some((next, Kind::Layer(Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity))) => {
+            rectified(model, next)
+        }
+        _ => false,
+    }
 }

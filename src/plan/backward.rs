@@ -179,6 +179,10 @@ pub(super) fn build(
         let goes_on = last_needed.is_some_and(|last| below >= last);
         match &layers[index] {
             Layer::Flatten => {}
+            other => {
+                let kind = other.kind().into();
+                return Err(Error::Unsupported { layer: builder.model.layer_name(index), kind });
+            }
             Layer::Act(activation) => {
                 if !goes_on {
                     break;

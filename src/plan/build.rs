@@ -85,8 +85,7 @@ impl Builder<'_> {
     }
 
     fn training(&self, stages: &[forward::Stage], logits: &Tensor) -> Result<Training> {
-        let loss = self.model.loss();
-        let target_len = loss.target_len(self.model.outputs());
+        let target_len = self.model.target_len();
         let targets =
             self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
         let total = Tensor::new("loss", &self.context.storage("loss", 1)?, 0, &[1]);

@@ -70,7 +70,11 @@ pub(super) fn build(builder: &Builder<'_>, input: &Tensor) -> Result<(Vec<Stage>
                 stages.push(Stage { input: at, output: z.clone() });
                 z
             }
-            Layer::Flatten => {
+            other if *other != Layer::Flatten => {
+                let kind = other.kind().into();
+                return Err(crate::Error::Unsupported { layer: model.layer_name(index), kind });
+            }
+            _ => {
                 stages.push(Stage { input: at.clone(), output: at.clone() });
                 at
             }

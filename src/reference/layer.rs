@@ -30,8 +30,9 @@ pub(super) fn steps<'a, T>(model: &'a Model, parameters: &'a [T]) -> Vec<Step<'a
 impl<T: Real> Step<'_, T> {
     /// The layer's output `[N, out]` for its input `[N, in]`.
     pub(super) fn forward(&self, x: &[T]) -> Vec<T> {
-        match *self.layer {
+        match self.layer {
             Layer::Dense { inputs, outputs, .. } => {
+                let (inputs, outputs) = (*inputs, *outputs);
                 let mut z = Vec::with_capacity(x.len() / inputs * outputs);
                 for x in x.chunks_exact(inputs) {
                     z.extend(self.weight.chunks_exact(inputs).map(|w| dot(w, x)));
@@ -41,16 +42,17 @@ impl<T: Real> Step<'_, T> {
                 }
                 z
             }
-            Layer::Act(function) => x.iter().map(|a| activation(function, *a)[0]).collect(),
-            Layer::Flatten => x.to_vec(),
+            Layer::Act(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
+            _ => x.to_vec(),
         }
     }
 
     /// The signal at the layer's input, from its input `x` and the signal at its output: the table at the head of
     /// [`reference`](super).
     pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
-        match *self.layer {
+        match self.layer {
             Layer::Dense { inputs, outputs, .. } => {
+                let (inputs, outputs) = (*inputs, *outputs);
                 let w2: Vec<T> = self.weight.iter().map(|w| w.squared()).collect();
                 let through = |s: &[T], w: &[T]| transposed_product(s, w, outputs, inputs);
                 Signal::new(
@@ -60,7 +62,7 @@ impl<T: Real> Step<'_, T> {
                 )
             }
             Layer::Act(function) => {
-                let derivatives: Vec<[T; 3]> = x.iter().map(|a| activation(function, *a)).collect();
+                let derivatives: Vec<[T; 3]> = x.iter().map(|a| activation(*function, *a)).collect();
                 let scaled = |s: &[T]| s.iter().zip(&derivatives).map(|(s, [_, d1, _])| *d1 * *s).collect();
                 let mut h: Vec<T> = signal
                     .diagonal()
@@ -75,15 +77,16 @@ impl<T: Real> Step<'_, T> {
                 }
                 Signal::new(scaled(&signal.g), h, signal.u.iter().map(|u| scaled(u)).collect())
             }
-            Layer::Flatten => signal.clone(),
+            _ => signal.clone(),
         }
     }
 
     /// The gradient's sums and the diagonal's (where the signal has one) over the batch, or nothing for a layer without
     /// parameters. A dense layer's diagonal takes the whole `h`, vectors `u` included: `Σ_n (rest + Σ u²) x²`.
     pub(super) fn parameter_sums(&self, x: &[T], signal: &Signal<T>) -> Option<(Sums<T>, Option<Sums<T>>)> {
-        match *self.layer {
+        match self.layer {
             Layer::Dense { inputs, outputs, .. } => {
+                let (inputs, outputs) = (*inputs, *outputs);
                 let sums = |s: &[T], x: &[T]| Sums {
                     weight: outer_sums(s, x, outputs, inputs),
                     bias: column_sums(s, outputs),
@@ -94,7 +97,7 @@ impl<T: Real> Step<'_, T> {
                 });
                 Some((sums(&signal.g, x), diagonal))
             }
-            Layer::Act(_) | Layer::Flatten => None,
+            _ => None,
         }
     }
 }

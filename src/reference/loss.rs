@@ -30,7 +30,7 @@ pub fn loss_and_signal<T: Real>(
     let batch = batch_of("logits", logits.len(), outputs)?;
     model.check_targets(batch, targets)?;
 
-    let factor = T::from_f64(model.loss().factor(batch, outputs));
+    let factor = T::from_f64(model.loss().factor(batch, model.output_shape()));
     let root = factor.sqrt();
     let (mut value, mut g, mut h) = (T::zero(), Vec::new(), Vec::new());
     let mut u = vec![Vec::new(); mode.rank()];
@@ -53,7 +53,7 @@ pub fn loss_and_signal<T: Real>(
 
 /// Sample `n`: its logits `z` against its row of targets.
 fn sample<T: Real>(loss: &Loss, mode: Mode, z: &[T], targets: Targets<'_>, n: usize) -> Local<T> {
-    let width = loss.target_len(z.len());
+    let width = loss.target_len(&[z.len()]);
     let row: Vec<T> = match targets {
         Targets::Values(t) => t[n * width..][..width].iter().map(|t| T::from_f64(f64::from(*t))).collect(),
         Targets::Classes(_) => Vec::new(),

@@ -47,7 +47,7 @@ fn samples() -> Vec<Sample> {
 fn check(sample: &Sample, mode: Mode, optimizer: Option<Optimizer>) {
     let (model, flat) = (&sample.model, sample.model.flat_len());
     let input_len = sample.batch * model.inputs();
-    let target_len = sample.batch * model.loss().target_len(model.outputs());
+    let target_len = sample.batch * model.target_len();
     let [parameters, gradient, diagonal] = std::array::from_fn(|_| filled(flat));
     let (input, targets) = (filled(input_len), filled(target_len));
     let buffers = StateBuffers {

@@ -38,7 +38,7 @@ impl Problem {
 
 /// Random targets of the kind that the model's loss takes.
 pub(crate) fn targets(model: &Model, batch: usize, random: &mut fastrand::Rng) -> OwnedTargets {
-    let (outputs, len) = (model.outputs(), batch * model.loss().target_len(model.outputs()));
+    let (outputs, len) = (model.outputs(), batch * model.target_len());
     if model.loss().takes_classes() {
         OwnedTargets::Classes((0..len).map(|_| random.u32(0..outputs as u32)).collect())
     } else {

@@ -1,0 +1,134 @@
+//! Puts a model together layer by layer.
+
+use super::{Activation, Conv2d, Layer, Loss, Model, check_input, shape_of};
+use crate::{Error, Result};
+
+/// Puts a [`Model`] together layer by layer; shapes follow by themselves. What is wrong is said at the end.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    input: Vec<usize>,
+    layers: Vec<Layer>,
+    /// Path of the layers to come: empty, or `3.body.`
+    prefix: String,
+    /// The shape so far, or the first thing that went wrong.
+    shape: Result<Vec<usize>>,
+}
+
+impl Builder {
+    pub(super) fn new(input: Vec<usize>) -> Builder {
+        let shape = check_input(&input).map(|()| input.clone());
+        Builder { input, layers: Vec::new(), prefix: String::new(), shape }
+    }
+
+    /// A dense layer with bias.
+    #[must_use]
+    pub fn dense(self, outputs: usize) -> Builder {
+        self.fully_connected(outputs, true)
+    }
+
+    /// A dense layer without bias.
+    #[must_use]
+    pub fn dense_no_bias(self, outputs: usize) -> Builder {
+        self.fully_connected(outputs, false)
+    }
+
+    fn fully_connected(mut self, outputs: usize, bias: bool) -> Builder {
+        match self.shape.as_deref() {
+            Ok([inputs]) => {
+                let inputs = *inputs;
+                self.layer(Layer::Dense { inputs, outputs, bias })
+            }
+            Ok(shape) => {
+                let layer = format!("dense {}{}", self.prefix, self.layers.len());
+                let needed = "[in]: put a flatten before it".into();
+                self.shape = Err(Error::Shape { layer, got: shape.to_vec(), needed });
+                self
+            }
+            Err(_) => self,
+        }
+    }
+
+    /// An activation.
+    #[must_use]
+    pub fn act(self, activation: Activation) -> Builder {
+        self.layer(Layer::Act(activation))
+    }
+
+    /// A convolution with `outputs` channels, stride 1, no padding, with bias; for all else see [`Conv2d`] and
+    /// [`Builder::layer`].
+    #[must_use]
+    pub fn conv2d(self, outputs: usize, kernel: impl Into<super::Pair>) -> Builder {
+        self.layer(Conv2d::new(outputs, kernel))
+    }
+
+    /// `[C, H, W]` becomes `[C·H·W]`.
+    #[must_use]
+    pub fn flatten(self) -> Builder {
+        self.layer(Layer::Flatten)
+    }
+
+    /// In training each element is dropped with probability `p`.
+    #[must_use]
+    pub fn dropout(self, p: f64) -> Builder {
+        self.layer(Layer::Dropout { p })
+    }
+
+    /// A block whose input is added to what `body` makes of it.
+    #[must_use]
+    pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Builder {
+        self.residual_projected(body, |projection| projection)
+    }
+
+    /// The same with what `projection` makes of the input, where the body changes the shape.
+    #[must_use]
+    pub fn residual_projected(
+        mut self,
+        body: impl FnOnce(Builder) -> Builder,
+        projection: impl FnOnce(Builder) -> Builder,
+    ) -> Builder {
+        let Ok(input) = &self.shape else { return self };
+        let part = |name: &str| Builder {
+            input: input.clone(),
+            layers: Vec::new(),
+            prefix: format!("{}{}.{name}.", self.prefix, self.layers.len()),
+            shape: Ok(input.clone()),
+        };
+        let (body, projection) = (body(part("body")), projection(part("projection")));
+        match body.shape.and(projection.shape) {
+            Ok(_) => self.layer(Layer::Residual { body: body.layers, projection: projection.layers }),
+            Err(error) => {
+                self.shape = Err(error);
+                self
+            }
+        }
+    }
+
+    /// Any layer. A convolution's number of input channels is filled in where it is 0.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
+        let Ok(shape) = &self.shape else { return self };
+        let mut layer = layer.into();
+        match &mut layer {
+            Layer::Conv2d(Conv2d { inputs, .. })
+            | Layer::Conv1d(super::Conv1d { inputs, .. })
+            | Layer::ConvTranspose2d(super::ConvTranspose2d { inputs, .. })
+                if *inputs == 0 =>
+            {
+                *inputs = shape[0];
+            }
+            _ => {}
+        }
+        self.shape = shape_of(&format!("{}{}", self.prefix, self.layers.len()), &layer, shape);
+        self.layers.push(layer);
+        self
+    }
+
+    /// Ends with the loss and validates the whole.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn loss(self, loss: Loss) -> Result<Model> {
+        self.shape?;
+        Model::new(self.input, self.layers, loss)
+    }
+}

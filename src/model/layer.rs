@@ -1,0 +1,760 @@
+//! The layers, and what each makes of a shape.
+
+use super::pair::{Pair, ones, pair};
+use super::window::{Padding, Window};
+use super::{Activation, Parameter, Role, shape_of};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// One layer. Images are `[channels, height, width]`, row-major, as PyTorch has them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Layer {
+    /// `z = x Wᵀ + b`, `W` of shape `[out, in]`, row-major.
+    Dense {
+        /// Number of inputs.
+        #[serde(rename = "in")]
+        inputs: usize,
+        /// Number of outputs.
+        #[serde(rename = "out")]
+        outputs: usize,
+        /// Whether there is a `b`.
+        #[serde(default = "yes")]
+        bias: bool,
+    },
+    /// An elementwise function.
+    Act(Activation),
+    /// `[C, H, W]` becomes `[C·H·W]`: the same numbers.
+    Flatten,
+    /// The same numbers in the same shape.
+    Identity,
+    /// A convolution of images.
+    Conv2d(Conv2d),
+    /// A convolution of sequences `[channels, length]`.
+    Conv1d(Conv1d),
+    /// The transpose of a convolution, as a layer of its own.
+    ConvTranspose2d(ConvTranspose2d),
+    /// The largest number of each window; of equals the first in row-major order. Padding never wins.
+    MaxPool2d(MaxPool2d),
+    /// The mean of each window.
+    AvgPool2d(AvgPool2d),
+    /// The mean over windows chosen so that the output has a given size: the window of position `q` of `Q` covers the rows
+    /// from `⌊q·H/Q⌋` to `⌈(q+1)·H/Q⌉`, as in PyTorch.
+    AdaptiveAvgPool2d {
+        /// Height and width of the output. `[1, 1]` is global average pooling.
+        #[serde(deserialize_with = "pair")]
+        output: [usize; 2],
+    },
+    /// Zeros around an image.
+    ZeroPad2d {
+        /// Left, right, top, bottom: PyTorch's order.
+        padding: [usize; 4],
+    },
+    /// Batch normalisation in evaluation mode: an affine map per channel.
+    BatchNorm(BatchNorm),
+    /// In training each element is zeroed with probability p and divided by 1 − p otherwise; nothing at inference. The
+    /// random numbers depend on seed, step, layer and element alone: see [`Noise`](super::Noise).
+    Dropout {
+        /// Probability of a zero, in [0, 1).
+        p: f64,
+    },
+    /// `z = body(x) + projection(x)`; without a projection `z = body(x) + x`.
+    Residual {
+        /// The layers of the block.
+        body: Vec<Layer>,
+        /// What brings `x` to the shape of the body's output; may be empty.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        projection: Vec<Layer>,
+    },
+}
+
+/// What JSON may name.
+pub(super) const KINDS: [&str; 15] = [
+    "dense",
+    "act",
+    "flatten",
+    "identity",
+    "conv2d",
+    "conv1d",
+    "convtranspose2d",
+    "maxpool2d",
+    "avgpool2d",
+    "adaptiveavgpool2d",
+    "zeropad2d",
+    "batchnorm",
+    "dropout",
+    "residual",
+    "layernorm",
+];
+
+/// Why there is none.
+pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \
+     no rule for its Hessian diagonal has been derived and measured here";
+
+fn yes() -> bool {
+    true
+}
+
+fn one() -> usize {
+    1
+}
+
+/// `z[o, q] = Σ_{c, t} W[o, c, t] x[c, q·stride + t·dilation − padding] + b[o]`, `W` of shape `[out, in/groups, kh, kw]`.
+/// With groups, output channels of group i see the input channels of group i only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Conv2d {
+    /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
+    #[serde(rename = "in")]
+    pub inputs: usize,
+    /// Channels of the output.
+    #[serde(rename = "out")]
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance between positions.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Zeros around the image.
+    #[serde(default)]
+    pub padding: Padding,
+    /// Distance between the kernel's elements.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub dilation: [usize; 2],
+    /// Groups of channels; as many as input channels: a depthwise convolution.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a `b`.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+impl Conv2d {
+    /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
+    #[must_use]
+    pub fn new(outputs: usize, kernel: impl Into<Pair>) -> Conv2d {
+        Conv2d {
+            inputs: 0,
+            outputs,
+            kernel: kernel.into().0,
+            stride: ones(),
+            padding: Padding::default(),
+            dilation: ones(),
+            groups: 1,
+            bias: true,
+        }
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub fn inputs(self, inputs: usize) -> Conv2d {
+        Conv2d { inputs, ..self }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> Conv2d {
+        Conv2d { stride: stride.into().0, ..self }
+    }
+
+    /// Zeros around the image: numbers, [`Padding::SAME`] or [`Padding::VALID`].
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Padding>) -> Conv2d {
+        Conv2d { padding: padding.into(), ..self }
+    }
+
+    /// Zeros around the image so that the output is as large as the input; for stride 1.
+    #[must_use]
+    pub fn same(self) -> Conv2d {
+        Conv2d { padding: Padding::SAME, ..self }
+    }
+
+    /// Distance between the kernel's elements.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> Conv2d {
+        Conv2d { dilation: dilation.into().0, ..self }
+    }
+
+    /// Groups of channels.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Conv2d {
+        Conv2d { groups, ..self }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Conv2d {
+        Conv2d { bias, ..self }
+    }
+}
+
+/// [`Conv2d`] along one dimension: `[channels, length]`, `W` of shape `[out, in/groups, k]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Conv1d {
+    /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
+    #[serde(rename = "in")]
+    pub inputs: usize,
+    /// Channels of the output.
+    #[serde(rename = "out")]
+    pub outputs: usize,
+    /// Length of the kernel.
+    pub kernel: usize,
+    /// Distance between positions.
+    #[serde(default = "one")]
+    pub stride: usize,
+    /// Zeros at both ends.
+    #[serde(default)]
+    pub padding: usize,
+    /// Distance between the kernel's elements.
+    #[serde(default = "one")]
+    pub dilation: usize,
+    /// Groups of channels.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a `b`.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+impl Conv1d {
+    /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
+    #[must_use]
+    pub fn new(outputs: usize, kernel: usize) -> Conv1d {
+        Conv1d { inputs: 0, outputs, kernel, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Conv1d {
+        Conv1d { stride, ..self }
+    }
+
+    /// Zeros at both ends.
+    #[must_use]
+    pub fn padding(self, padding: usize) -> Conv1d {
+        Conv1d { padding, ..self }
+    }
+
+    /// Distance between the kernel's elements.
+    #[must_use]
+    pub fn dilation(self, dilation: usize) -> Conv1d {
+        Conv1d { dilation, ..self }
+    }
+
+    /// Groups of channels.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Conv1d {
+        Conv1d { groups, ..self }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Conv1d {
+        Conv1d { bias, ..self }
+    }
+}
+
+/// `z[o, q·stride + t·dilation − padding] += Σ_c W[c, o, t] x[c, q]`, `W` of shape `[in, out/groups, kh, kw]`: the
+/// transpose of a [`Conv2d`]. The output is `(H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` high.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConvTranspose2d {
+    /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
+    #[serde(rename = "in")]
+    pub inputs: usize,
+    /// Channels of the output.
+    #[serde(rename = "out")]
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance, in the output, between neighbours of the input.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Rows and columns cut off each side of the output.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub padding: [usize; 2],
+    /// Rows and columns added below and right of the output; less than the stride.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub output_padding: [usize; 2],
+    /// Distance between the kernel's elements.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub dilation: [usize; 2],
+    /// Groups of channels.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a bias.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+fn zeros() -> [usize; 2] {
+    [0, 0]
+}
+
+impl ConvTranspose2d {
+    /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
+    #[must_use]
+    pub fn new(outputs: usize, kernel: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d {
+            inputs: 0,
+            outputs,
+            kernel: kernel.into().0,
+            stride: ones(),
+            padding: zeros(),
+            output_padding: zeros(),
+            dilation: ones(),
+            groups: 1,
+            bias: true,
+        }
+    }
+
+    /// Distance, in the output, between neighbours of the input.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { stride: stride.into().0, ..self }
+    }
+
+    /// Rows and columns cut off each side of the output.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { padding: padding.into().0, ..self }
+    }
+
+    /// Rows and columns added below and right of the output.
+    #[must_use]
+    pub fn output_padding(self, output_padding: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { output_padding: output_padding.into().0, ..self }
+    }
+
+    /// Distance between the kernel's elements.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { dilation: dilation.into().0, ..self }
+    }
+
+    /// Groups of channels.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> ConvTranspose2d {
+        ConvTranspose2d { groups, ..self }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> ConvTranspose2d {
+        ConvTranspose2d { bias, ..self }
+    }
+}
+
+/// Max pooling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MaxPool2d {
+    /// Height and width of the window.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance between positions.
+    #[serde(deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Rows and columns of −∞ around the image; at most half the kernel.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub padding: [usize; 2],
+}
+
+impl MaxPool2d {
+    /// Windows that touch, stride as large as the kernel, without padding.
+    #[must_use]
+    pub fn new(kernel: impl Into<Pair>) -> MaxPool2d {
+        let kernel = kernel.into().0;
+        MaxPool2d { kernel, stride: kernel, padding: zeros() }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> MaxPool2d {
+        MaxPool2d { stride: stride.into().0, ..self }
+    }
+
+    /// Rows and columns of −∞ around the image.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> MaxPool2d {
+        MaxPool2d { padding: padding.into().0, ..self }
+    }
+}
+
+/// Average pooling: a window of k elements gives their sum over k.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AvgPool2d {
+    /// Height and width of the window.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance between positions.
+    #[serde(deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros around the image; at most half the kernel.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub padding: [usize; 2],
+    /// Whether padding counts among the k.
+    #[serde(default = "yes")]
+    pub count_include_pad: bool,
+}
+
+impl AvgPool2d {
+    /// Windows that touch, stride as large as the kernel, without padding.
+    #[must_use]
+    pub fn new(kernel: impl Into<Pair>) -> AvgPool2d {
+        let kernel = kernel.into().0;
+        AvgPool2d { kernel, stride: kernel, padding: zeros(), count_include_pad: true }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> AvgPool2d {
+        AvgPool2d { stride: stride.into().0, ..self }
+    }
+
+    /// Rows and columns of zeros around the image.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> AvgPool2d {
+        AvgPool2d { padding: padding.into().0, ..self }
+    }
+
+    /// Whether padding counts among the k.
+    #[must_use]
+    pub fn count_include_pad(self, count_include_pad: bool) -> AvgPool2d {
+        AvgPool2d { count_include_pad, ..self }
+    }
+}
+
+/// Batch normalisation in evaluation mode, per channel c: `z = γ_c (x − mean_c) / √(var_c + ε) + β_c`, with fixed
+/// statistics. γ is the weight, β the bias. The channel is the first dimension of a sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BatchNorm {
+    /// Running mean of each channel.
+    pub mean: Vec<f32>,
+    /// Running variance of each channel, not negative.
+    pub var: Vec<f32>,
+    /// ε, above 0.
+    #[serde(default = "small")]
+    pub eps: f64,
+}
+
+fn small() -> f64 {
+    1e-5
+}
+
+impl BatchNorm {
+    /// With the statistics of a trained network, ε = 1e-5.
+    #[must_use]
+    pub fn new(mean: Vec<f32>, var: Vec<f32>) -> BatchNorm {
+        BatchNorm { mean, var, eps: small() }
+    }
+
+    /// ε
+    #[must_use]
+    pub fn eps(self, eps: f64) -> BatchNorm {
+        BatchNorm { eps, ..self }
+    }
+
+    /// `1 / √(var + ε)` of each channel.
+    pub(crate) fn inverse_deviations(&self) -> impl Iterator<Item = f64> {
+        self.var.iter().map(|var| 1.0 / (f64::from(*var) + self.eps).sqrt())
+    }
+
+    fn validate(&self, name: &str) -> Result<()> {
+        let value = |what, value: f64, needed| Error::Value { place: name.into(), name: what, value, needed };
+        if !(self.eps > 0.0 && (self.eps as f32) > 0.0 && self.eps.is_finite()) {
+            return Err(value("eps", self.eps, "finite and above 0"));
+        }
+        if self.mean.len() != self.var.len() {
+            let (got, needed) = (self.var.len(), self.mean.len());
+            return Err(Error::Length { tensor: format!("{name}: var"), got, needed });
+        }
+        if let Some(mean) = self.mean.iter().find(|m| !m.is_finite()) {
+            return Err(value("mean", f64::from(*mean), "finite"));
+        }
+        if let Some(var) = self.var.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
+            return Err(value("var", f64::from(*var), "finite and >= 0"));
+        }
+        Ok(())
+    }
+}
+
+macro_rules! into_layer {
+    ($($layer:ident),*) => {
+        $(impl From<$layer> for Layer {
+            fn from(layer: $layer) -> Layer {
+                Layer::$layer(layer)
+            }
+        })*
+    };
+}
+
+into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm);
+
+impl From<Activation> for Layer {
+    fn from(activation: Activation) -> Layer {
+        Layer::Act(activation)
+    }
+}
+
+/// A convolution of any kind in the terms of a window that slides over an image: over the input, or, of a transposed
+/// convolution, over the output.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Convolution {
+    pub window: Window,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub groups: usize,
+    pub bias: bool,
+    pub transposed: bool,
+}
+
+impl Layer {
+    /// Global average pooling: each channel's mean.
+    #[must_use]
+    pub fn global_avg_pool() -> Layer {
+        Layer::AdaptiveAvgPool2d { output: [1, 1] }
+    }
+
+    /// The layer's kind as JSON spells it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Layer::Dense { .. } => "dense",
+            Layer::Act(_) => "act",
+            Layer::Flatten => "flatten",
+            Layer::Identity => "identity",
+            Layer::Conv2d(_) => "conv2d",
+            Layer::Conv1d(_) => "conv1d",
+            Layer::ConvTranspose2d(_) => "convtranspose2d",
+            Layer::MaxPool2d(_) => "maxpool2d",
+            Layer::AvgPool2d(_) => "avgpool2d",
+            Layer::AdaptiveAvgPool2d { .. } => "adaptiveavgpool2d",
+            Layer::ZeroPad2d { .. } => "zeropad2d",
+            Layer::BatchNorm(_) => "batchnorm",
+            Layer::Dropout { .. } => "dropout",
+            Layer::Residual { .. } => "residual",
+        }
+    }
+
+    /// The convolution this layer is, on an input of shape `input`; `None` for other layers.
+    pub(crate) fn convolution(&self, name: &str, input: &[usize]) -> Result<Option<Convolution>> {
+        let wrong = |needed: &str| Error::Shape { layer: name.into(), got: input.to_vec(), needed: needed.into() };
+        let (inputs, outputs, groups, bias) = match self {
+            Layer::Conv2d(c) => (c.inputs, c.outputs, c.groups, c.bias),
+            Layer::Conv1d(c) => (c.inputs, c.outputs, c.groups, c.bias),
+            Layer::ConvTranspose2d(c) => (c.inputs, c.outputs, c.groups, c.bias),
+            _ => return Ok(None),
+        };
+        for (size, what) in [(inputs, "in"), (outputs, "out"), (groups, "groups")] {
+            if size == 0 {
+                return Err(Error::ZeroSize { place: name.into(), what });
+            }
+        }
+        if !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+            let needed = "a divisor of the numbers of input and output channels";
+            return Err(Error::Value { place: name.into(), name: "groups", value: groups as f64, needed });
+        }
+        let (channels, image) = match (self, input) {
+            (Layer::Conv1d(_), [c, length]) => (*c, [1, *length]),
+            (Layer::Conv1d(_), _) => return Err(wrong(&format!("[{inputs}, length]"))),
+            (_, [c, h, w]) => (*c, [*h, *w]),
+            _ => return Err(wrong(&format!("[{inputs}, height, width]"))),
+        };
+        if channels != inputs {
+            return Err(wrong(&format!("{inputs} channels")));
+        }
+        let (window, transposed) = match self {
+            Layer::Conv2d(c) => (Window::new(name, image, c.kernel, c.stride, c.padding, c.dilation)?, false),
+            Layer::Conv1d(c) => {
+                let (kernel, stride, dilation) = ([1, c.kernel], [1, c.stride], [1, c.dilation]);
+                (Window::new(name, image, kernel, stride, Padding::Explicit([0, c.padding]), dilation)?, false)
+            }
+            Layer::ConvTranspose2d(c) => (transposed_window(name, image, c)?, true),
+            _ => return Ok(None),
+        };
+        Ok(Some(Convolution { window, inputs, outputs, groups, bias, transposed }))
+    }
+
+    /// The window of a pooling layer on an input `[C, H, W]`.
+    pub(crate) fn pooling(&self, name: &str, input: &[usize]) -> Result<Option<Window>> {
+        let (kernel, stride, padding) = match self {
+            Layer::MaxPool2d(p) => (p.kernel, p.stride, p.padding),
+            Layer::AvgPool2d(p) => (p.kernel, p.stride, p.padding),
+            _ => return Ok(None),
+        };
+        let image = image_of(name, input)?;
+        if (0..2).any(|axis| padding[axis] > kernel[axis] / 2) {
+            let value = padding[0].max(padding[1]) as f64;
+            let needed = "at most half the kernel";
+            return Err(Error::Value { place: name.into(), name: "padding", value, needed });
+        }
+        Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
+    }
+
+    /// The output's shape for an input of shape `input`, or what is wrong. `name` is the layer's path: `3`, `3.body.0`.
+    pub(super) fn output_shape(&self, path: &str, input: &[usize]) -> Result<Vec<usize>> {
+        let name = &self.name_at(path);
+        if let Some(c) = self.convolution(name, input)? {
+            let size = if c.transposed { c.window.image } else { c.window.positions };
+            return Ok(match self {
+                Layer::Conv1d(_) => vec![c.outputs, size[1]],
+                _ => vec![c.outputs, size[0], size[1]],
+            });
+        }
+        if let Some(window) = self.pooling(name, input)? {
+            return Ok(vec![input[0], window.positions[0], window.positions[1]]);
+        }
+        match self {
+            Layer::Dense { inputs, outputs, .. } => {
+                for (size, what) in [(*inputs, "in"), (*outputs, "out")] {
+                    if size == 0 {
+                        return Err(Error::ZeroSize { place: name.into(), what });
+                    }
+                }
+                if input != [*inputs] {
+                    let needed = format!("[{inputs}]");
+                    return Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed });
+                }
+                Ok(vec![*outputs])
+            }
+            Layer::Act(activation) => match activation.alpha() {
+                Some(alpha) if !(alpha as f32).is_finite() => {
+                    Err(Error::Value { place: name.into(), name: "alpha", value: alpha, needed: "finite" })
+                }
+                _ => Ok(input.to_vec()),
+            },
+            Layer::Flatten => Ok(vec![input.iter().fold(1, |n: usize, d| n.saturating_mul(*d))]),
+            Layer::AdaptiveAvgPool2d { output } => {
+                image_of(name, input)?;
+                if output.contains(&0) {
+                    return Err(Error::ZeroSize { place: name.into(), what: "output" });
+                }
+                Ok(vec![input[0], output[0], output[1]])
+            }
+            Layer::ZeroPad2d { padding: [left, right, top, bottom] } => {
+                let [h, w] = image_of(name, input)?;
+                let grown = |size: usize, a: &usize, b: &usize| size.saturating_add(*a).saturating_add(*b);
+                Ok(vec![input[0], grown(h, top, bottom), grown(w, left, right)])
+            }
+            Layer::BatchNorm(norm) => {
+                norm.validate(name)?;
+                if norm.mean.is_empty() || input[0] != norm.mean.len() {
+                    let needed = format!("{} channels", norm.mean.len());
+                    return Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed });
+                }
+                Ok(input.to_vec())
+            }
+            Layer::Dropout { p } => {
+                if !(0.0..1.0).contains(p) {
+                    let (place, needed) = (name.into(), "in [0, 1)");
+                    return Err(Error::Value { place, name: "p", value: *p, needed });
+                }
+                Ok(input.to_vec())
+            }
+            Layer::Residual { body, projection } => {
+                let through = |part: &str, layers: &[Layer]| {
+                    let named = layers.iter().enumerate();
+                    named.map(|(i, layer)| (format!("{path}.{part}.{i}"), layer)).try_fold(
+                        input.to_vec(),
+                        |shape, (path, layer)| shape_of(&path, layer, &shape),
+                    )
+                };
+                let (sum, shortcut) = (through("body", body)?, through("projection", projection)?);
+                if sum != shortcut {
+                    let needed = format!("{shortcut:?}, the shape of what it is added to");
+                    return Err(Error::Shape { layer: name.into(), got: sum, needed });
+                }
+                Ok(sum)
+            }
+            _ => Ok(input.to_vec()),
+        }
+    }
+
+    /// `dense 3`, `tanh 1`, `conv2d 2.body.0`.
+    pub(super) fn name_at(&self, path: &str) -> String {
+        match self {
+            Layer::Act(activation) => format!("{} {path}", activation.name()),
+            other => format!("{} {path}", other.kind()),
+        }
+    }
+
+    /// The shapes of weight and bias, where there are any; for a layer whose shape has been checked.
+    pub(super) fn parameter_shapes(&self) -> [(Role, Option<Vec<usize>>); 2] {
+        let (weight, bias) = match self {
+            Layer::Dense { inputs, outputs, bias } => (vec![*outputs, *inputs], bias.then_some(*outputs)),
+            Layer::Conv2d(c) => {
+                (vec![c.outputs, c.inputs / c.groups, c.kernel[0], c.kernel[1]], c.bias.then_some(c.outputs))
+            }
+            Layer::Conv1d(c) => (vec![c.outputs, c.inputs / c.groups, c.kernel], c.bias.then_some(c.outputs)),
+            Layer::ConvTranspose2d(c) => {
+                (vec![c.inputs, c.outputs / c.groups, c.kernel[0], c.kernel[1]], c.bias.then_some(c.outputs))
+            }
+            Layer::BatchNorm(norm) => (vec![norm.mean.len()], Some(norm.mean.len())),
+            _ => return [(Role::Weight, None), (Role::Bias, None)],
+        };
+        [(Role::Weight, Some(weight)), (Role::Bias, bias.map(|len| vec![len]))]
+    }
+
+    /// Inputs and outputs that meet in one weight's layer, for the size of initial weights.
+    pub(super) fn fans(&self, weight: &Parameter) -> (usize, usize) {
+        let taps: usize = weight.shape.iter().skip(2).product();
+        let (first, second) = (weight.shape[0], weight.shape.get(1).copied().unwrap_or(1));
+        match self {
+            Layer::ConvTranspose2d(_) => (first * taps, second * taps),
+            _ => (second * taps, first * taps),
+        }
+    }
+}
+
+fn image_of(name: &str, input: &[usize]) -> Result<[usize; 2]> {
+    match input {
+        [_, h, w] => Ok([*h, *w]),
+        _ => {
+            let needed = "[channels, height, width]".into();
+            Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed })
+        }
+    }
+}
+
+/// The window that slides over a transposed convolution's output and stands once for each place of its input `image`.
+fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose2d) -> Result<Window> {
+    for (sizes, what) in [(c.kernel, "kernel"), (c.stride, "stride"), (c.dilation, "dilation")] {
+        if sizes.contains(&0) {
+            return Err(Error::ZeroSize { place: name.into(), what });
+        }
+    }
+    let mut size = [0; 2];
+    for axis in 0..2 {
+        if c.output_padding[axis] >= c.stride[axis].max(c.dilation[axis]) {
+            let (value, needed) = (c.output_padding[axis] as f64, "less than the stride or the dilation");
+            return Err(Error::Value { place: name.into(), name: "output_padding", value, needed });
+        }
+        let reach = c.dilation[axis].checked_mul(c.kernel[axis] - 1);
+        let full = (image[axis] - 1)
+            .checked_mul(c.stride[axis])
+            .zip(reach)
+            .and_then(|(a, b)| a.checked_add(b)?.checked_add(c.output_padding[axis] + 1))
+            .filter(|full| *full <= u32::MAX as usize);
+        let cut = c.padding[axis].saturating_mul(2);
+        let Some(rest) = full.and_then(|full| full.checked_sub(cut)).filter(|rest| *rest > 0) else {
+            let needed = format!("an output that is larger than its padding {:?}", c.padding);
+            return Err(Error::Shape { layer: name.into(), got: image.to_vec(), needed });
+        };
+        size[axis] = rest;
+    }
+    Ok(Window {
+        image: size,
+        kernel: c.kernel,
+        stride: c.stride,
+        dilation: c.dilation,
+        before: c.padding,
+        positions: image,
+    })
+}

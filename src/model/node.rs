@@ -1,0 +1,83 @@
+//! The network in the order of computation, blocks taken apart.
+
+use super::{Layer, shape_of};
+use crate::Result;
+
+/// One step: a layer that is no block, or the sum at a block's end.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Node {
+    /// Index of the top-level layer that it belongs to.
+    pub layer: usize,
+    /// Where it stands: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
+    pub path: String,
+    pub kind: Kind,
+    /// What it reads: the nodes before it, or the network's input. Two for a sum: body first.
+    pub inputs: Vec<Source>,
+    /// Shape of one sample at its output.
+    pub shape: Vec<usize>,
+}
+
+/// What a node does.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Kind {
+    Layer(Layer),
+    /// The sum of its two inputs.
+    Add,
+}
+
+/// Where a number comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// The network's input.
+    Input,
+    /// The output of a node.
+    Node(usize),
+}
+
+impl Node {
+    /// `dense 3`, `conv2d 2.body.0`, `residual 2`.
+    pub(crate) fn name(&self) -> String {
+        match &self.kind {
+            Kind::Layer(layer) => layer.name_at(&self.path),
+            Kind::Add => format!("residual {}", self.path),
+        }
+    }
+}
+
+/// All nodes of `layers`.
+pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
+    let mut nodes = Vec::with_capacity(layers.len());
+    let mut at = (Source::Input, input.to_vec());
+    for (index, layer) in layers.iter().enumerate() {
+        at = push(&mut nodes, index, index.to_string(), layer, at)?;
+    }
+    Ok(nodes)
+}
+
+/// Appends the nodes of one layer that reads `at`; what it leaves, and its shape.
+fn push(
+    nodes: &mut Vec<Node>,
+    top: usize,
+    path: String,
+    layer: &Layer,
+    at: (Source, Vec<usize>),
+) -> Result<(Source, Vec<usize>)> {
+    let shape = shape_of(&path, layer, &at.1)?;
+    let (kind, inputs) = match layer {
+        Layer::Residual { body, projection } => {
+            let mut through = |part: &str, layers: &[Layer]| {
+                let named = layers.iter().enumerate();
+                named.map(|(i, layer)| (format!("{path}.{part}.{i}"), layer)).try_fold(
+                    at.clone(),
+                    |at, (path, layer)| push(nodes, top, path, layer, at),
+                )
+            };
+            let (sum, _) = through("body", body)?;
+            let (shortcut, _) = through("projection", projection)?;
+            (Kind::Add, vec![sum, shortcut])
+        }
+        layer => (Kind::Layer(layer.clone()), vec![at.0]),
+    };
+    nodes.push(Node { layer: top, path, kind, inputs, shape: shape.clone() });
+    Ok((Source::Node(nodes.len() - 1), shape))
+}

@@ -1,0 +1,128 @@
+//! Sliding windows: what convolution and pooling have in common.
+
+use super::pair::{Pair, pair};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Zeros (for max pooling: nothing) around an image before a window slides over it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Padding {
+    /// So many rows above and below, so many columns left and right.
+    Explicit(#[serde(deserialize_with = "pair")] [usize; 2]),
+    /// `"same"` or `"valid"`.
+    Named(Named),
+}
+
+/// Padding by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Named {
+    /// The output is as large as the input; only for stride 1. An odd rest goes below and right, as in PyTorch.
+    Same,
+    /// No padding.
+    Valid,
+}
+
+impl Padding {
+    /// The output is as large as the input.
+    pub const SAME: Padding = Padding::Named(Named::Same);
+    /// No padding.
+    pub const VALID: Padding = Padding::Named(Named::Valid);
+}
+
+impl Default for Padding {
+    fn default() -> Padding {
+        Padding::Explicit([0, 0])
+    }
+}
+
+impl<T: Into<Pair>> From<T> for Padding {
+    fn from(value: T) -> Padding {
+        Padding::Explicit(value.into().0)
+    }
+}
+
+/// A window over an image `[height, width]`: where it stands for each position of the result. All pairs are height first.
+///
+/// The window at position `q` covers the rows `q·stride + t·dilation − before` for `t` in `0..kernel`, where they exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Window {
+    /// The image that it slides over.
+    pub image: [usize; 2],
+    /// Its own size.
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub dilation: [usize; 2],
+    /// Padding above and left.
+    pub before: [usize; 2],
+    /// Positions: the result's size.
+    pub positions: [usize; 2],
+}
+
+impl Window {
+    /// Of a layer called `name` on `image`.
+    pub(super) fn new(
+        name: &str,
+        image: [usize; 2],
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: Padding,
+        dilation: [usize; 2],
+    ) -> Result<Window> {
+        for (sizes, what) in [(kernel, "kernel"), (stride, "stride"), (dilation, "dilation")] {
+            if sizes.contains(&0) {
+                return Err(Error::ZeroSize { place: name.into(), what });
+            }
+        }
+        let wrong = |needed: String| Error::Shape { layer: name.into(), got: image.to_vec(), needed };
+        let (mut before, mut positions) = ([0; 2], [0; 2]);
+        for axis in 0..2 {
+            let covered = (kernel[axis] - 1)
+                .checked_mul(dilation[axis])
+                .and_then(|reach| reach.checked_add(1))
+                .filter(|covered| *covered <= MOST)
+                .ok_or_else(|| wrong(format!("a window smaller than {MOST}")))?;
+            let total = match padding {
+                Padding::Explicit(sides) if sides[axis] <= MOST => {
+                    before[axis] = sides[axis];
+                    2 * sides[axis]
+                }
+                Padding::Explicit(_) => return Err(wrong(format!("padding smaller than {MOST}"))),
+                Padding::Named(Named::Valid) => 0,
+                Padding::Named(Named::Same) if stride[axis] == 1 => {
+                    before[axis] = (covered - 1) / 2;
+                    covered - 1
+                }
+                Padding::Named(Named::Same) => {
+                    let kind = format!("padding `same` with stride {stride:?}: it is defined for stride 1");
+                    return Err(Error::Unsupported { layer: name.into(), kind });
+                }
+            };
+            let room = image[axis] + total;
+            if room < covered {
+                return Err(wrong(format!(
+                    "[channels, height, width] in which, padded, a window of {covered} fits along {}",
+                    ["the height", "the width"][axis]
+                )));
+            }
+            positions[axis] = (room - covered) / stride[axis] + 1;
+        }
+        Ok(Window { image, kernel, stride, dilation, before, positions })
+    }
+
+    /// Elements the window covers.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// The place in the image that element `tap` of the window at position `q` covers along `axis`, unless it is padding.
+    pub(crate) fn covers(&self, axis: usize, q: usize, tap: usize) -> Option<usize> {
+        (q * self.stride[axis] + tap * self.dilation[axis])
+            .checked_sub(self.before[axis])
+            .filter(|place| *place < self.image[axis])
+    }
+}
+
+/// Larger kernels, paddings and dilated windows than this are an error in the making.
+const MOST: usize = 1 << 24;
