@@ -11,7 +11,7 @@ fn a_base(p: u32) -> u32 {
     return 0u;
 }
 
-fn keep(p: u32, m: u32, n: u32, sum: vec4<f32>) {
+fn keep(split: u32, p: u32, m: u32, n: u32, sum: vec4<f32>) {
     write_out(m * g.n + n, sum, g.n - n);
 }
 

@@ -6,24 +6,42 @@
 // is multiplied by B², every other by B. With P = 1 this is plain backprop, or a plain product.
 //
 // Tile: an invocation owns TM rows and V vec4 columns, a workgroup WY × WX of those side by side; columns of one
-// invocation stand WX vec4s apart, so that neighbours read neighbouring memory. K advances by KS, summed in order k = 0,
-// 1, 2 … whatever the tile: the gradient has the same bits in every mode.
+// invocation stand WX vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense
+// layer; a kernel's taps or a batch's samples for a convolution) and, within each, over k in steps of KS, in order whatever
+// the tile: the gradient has the same bits in every mode.
 //
-// Plugs: load_a (a_k | a_m) over a4 (a_vec4 | a_scalar), load_b (b_k | b_n) over b4 (b_vec4 | b_scalar), keep, finish and side
-// (forward | signal | parameters) over write_out (out_vec4 | out_scalar).
-// Grid: g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
+// Plugs: arrive, segments and enter (walk_dense | walk_taps | walk_samples), load_a (a_k | a_m | a_image) over a4 (a_vec4 |
+// a_scalar), load_b (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar), keep, finish and side (forward | signal | parameters |
+// partial) over write_out (out_vec4 | out_scalar).
+// Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
 
 struct Gemm {
     m: u32,
     n: u32,
-    k: u32,
+    k: u32, // of one segment
     tiles_n: u32, // tiles along n
     tiles: u32, // tiles in all
+    splits: u32, // parts that the sum is cut into, each with its own result
     grid_x: u32,
     a_plane: u32, // distance between the planes of A, in elements
-    c_plane: u32, // the same for a signal that is written
+    c_plane: u32, // the same for a signal that is written, or for partial sums
     bias: u32, // where the bias starts, counted from the weight
     scale: f32, // of what is stored
+    image: Image, // of a convolution
+}
+
+// Images are [batch, height, width, channels], channels a multiple of four.
+struct Image {
+    rows: vec2<u32>, // the image whose positions the walk takes one by one
+    source: vec2<u32>, // the image that a window looks into from there
+    samples: u32,
+    per_split: u32, // samples of one part of the sum
+    parts: u32, // parts of one sample, where a sample alone is too much for one
+    part: u32, // positions of such a part
+    groups: u32,
+    group_m: u32, // rows, columns and terms that belong to one group
+    group_n: u32,
+    group_k: u32,
 }
 
 @group(0) @binding(0) var<uniform> g: Gemm;
@@ -31,6 +49,9 @@ struct Gemm {
 alias Rows = array<f32, TM>;
 alias Columns = array<vec4<f32>, V>;
 alias Tile = array<array<Columns, TM>, P>;
+
+// The number that B² multiplies, where there is one.
+const D: u32 = min(1u, P - 1u);
 
 // Steps along k after which a long sum begins a new run, so that its rounding errors stay few.
 const RUN: u32 = 1024u;
@@ -46,32 +67,60 @@ fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     }
 }
 
+// A sample's end where parameters are shared between positions: u has been summed over them, and is squared only now.
+fn close_sample(acc: ptr<function, Tile>) {
+    for (var p = 2u; p < P; p++) {
+        for (var i = 0u; i < TM; i++) {
+            for (var j = 0u; j < V; j++) {
+                let u = (*acc)[p][i][j];
+                (*acc)[D][i][j] += u * u;
+                (*acc)[p][i][j] = vec4<f32>(0.0);
+            }
+        }
+    }
+}
+
 @compute @workgroup_size(WX, WY)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let tile = group.y * g.grid_x + group.x;
-    if tile >= g.tiles {
-        side(tile - g.tiles, lane);
+    let index = group.y * g.grid_x + group.x;
+    if index >= g.tiles * g.splits {
+        side(index - g.tiles * g.splits, lane);
         return;
     }
+    let tile = index % g.tiles;
     let m0 = (tile / g.tiles_n * WY + lane.y) * TM;
     let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
     var acc: Tile;
     var total: Tile; // of the runs that are done, where the sum is LONG
-    for (var k = 0u; k < g.k; k += KS) {
-        var b = load_b(k, n0);
-        for (var p = 0u; p < P; p++) {
-            var a = load_a(p, m0, k);
-            for (var i = 0u; i < TM; i++) {
-                for (var j = 0u; j < V; j++) {
-                    for (var s = 0u; s < KS; s++) {
-                        let through = select(b[s][j], b[s][j] * b[s][j], p == 1u);
-                        acc[p][i][j] = fma(vec4<f32>(a[s][i]), through, acc[p][i][j]);
+    var steps = 0u;
+    var place: Place;
+    arrive(&place, index / g.tiles, tile, m0, n0);
+    for (var segment = place.first; segment < place.last; segment++) {
+        if !enter(&place, segment) {
+            continue;
+        }
+        for (var k = place.begin; k < place.end; k += KS) {
+            var b = load_b(&place, segment, k, n0);
+            for (var p = 0u; p < P; p++) {
+                var a = load_a(&place, p, segment, k, m0);
+                for (var i = 0u; i < TM; i++) {
+                    for (var j = 0u; j < V; j++) {
+                        for (var s = 0u; s < KS; s++) {
+                            let through = select(b[s][j], b[s][j] * b[s][j], p == 1u);
+                            acc[p][i][j] = fma(vec4<f32>(a[s][i]), through, acc[p][i][j]);
+                        }
                     }
                 }
             }
+            if LONG {
+                steps++;
+                if steps % RUN == 0u {
+                    close_run(&acc, &total);
+                }
+            }
         }
-        if LONG && (k / KS + 1u) % RUN == 0u {
-            close_run(&acc, &total);
+        if JOINT {
+            close_sample(&acc);
         }
     }
     if LONG {
@@ -90,8 +139,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                 if ONCE && m0 + i >= g.m {
                     continue;
                 }
-                for (var p = 0u; p < P; p++) {
-                    keep(p, min(m0 + i, g.m - 1u), n, acc[p][i][j]);
+                for (var p = 0u; p < KEPT; p++) {
+                    keep(place.split, p, min(m0 + i, g.m - 1u), n, acc[p][i][j]);
                 }
             }
         }

@@ -30,7 +30,7 @@ fn add(p: u32, index: u32, sum: vec4<f32>, valid: u32) {
     }
 }
 
-fn keep(p: u32, m: u32, n: u32, sum: vec4<f32>) {
+fn keep(split: u32, p: u32, m: u32, n: u32, sum: vec4<f32>) {
     add(p, m * g.n + n, sum, g.n - n);
 }
 

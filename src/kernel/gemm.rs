@@ -1,5 +1,6 @@
 //! The tiled product in its three uses.
 
+use super::convolution::{Image, Split};
 use super::source::{self, Header};
 use super::tile::{self, DeviceClass, Tile};
 use super::{Binding, Binding::*};
@@ -46,7 +47,7 @@ pub(crate) enum Use {
         /// What stands below, fused.
         below: Activation,
     },
-    /// Gradient and diagonal: m = out, n = in, k = batch.
+    /// Gradient and diagonal of a dense layer: m = out, n = in, k = batch.
     Parameters {
         /// Whether there is a diagonal.
         diagonal: bool,
@@ -54,6 +55,13 @@ pub(crate) enum Use {
         bias: bool,
         /// Whether the result is added to what is there.
         accumulate: bool,
+    },
+    /// Sums for the gradient and diagonal of a convolution over parts of the batch: m = out, n = taps × in, k = positions.
+    Partial {
+        /// Numbers per element.
+        mode: Mode,
+        /// Whether there is a bias.
+        bias: bool,
     },
 }
 
@@ -65,6 +73,8 @@ pub(crate) struct Gemm {
     pub n: u32,
     pub k: u32,
     tile: Tile,
+    /// Of a convolution: what is summed over beside k, and where it lies.
+    pub image: Option<Image>,
 }
 
 /// The uniform of `gemm.wgsl`.
@@ -76,15 +86,18 @@ pub(crate) struct GemmUniform {
     k: u32,
     tiles_n: u32,
     tiles: u32,
+    splits: u32,
     grid_x: u32,
     a_plane: u32,
     c_plane: u32,
     bias: u32,
     scale: f32,
+    unused: u32,
+    image: super::convolution::ImageUniform,
 }
 
 /// Numbers that flow backwards per element: g; g, h; g, h and u.
-fn numbers(mode: Mode) -> u32 {
+pub(crate) fn numbers(mode: Mode) -> u32 {
     match mode {
         Mode::None => 1,
         _ => 2 + mode.rank() as u32,
@@ -96,24 +109,55 @@ pub(crate) fn planes(mode: Mode) -> u32 {
     numbers(mode) + u32::from(mode.rank() > 0)
 }
 
-/// Sums of more terms than this are made in runs; what parameters sum over is never longer, since the plan splits it.
-const LONG_SUM: u32 = 16_384;
+/// Sums of more terms than this are made in runs; what parameters sum over is never longer, since it is split.
+pub(crate) const LONG_SUM: u32 = 16_384;
 
 impl Gemm {
     pub(crate) fn new(class: DeviceClass, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
         let contiguous = match usage {
-            Use::Parameters { .. } => [m, n],
+            Use::Parameters { .. } | Use::Partial { .. } => [m, n],
             Use::Forward { .. } | Use::Signal { .. } => [k, n],
         };
         let vectors = contiguous.into_iter().all(|size| Access::of(size) == Access::Vector);
         let tile = tile::choose(class, Gemm::numbers(usage), Gemm::step(usage), vectors, [m, n, k]);
-        Gemm { usage, m, n, k, tile }
+        Gemm { usage, m, n, k, tile, image: None }
+    }
+
+    /// A product over an image: k is of one segment, `segments` of which make the sum.
+    pub(super) fn over(
+        class: DeviceClass,
+        usage: Use,
+        [m, n, k]: [u32; 3],
+        segments: u32,
+        image: Image,
+    ) -> Gemm {
+        let sum = k.saturating_mul(segments);
+        let tile = tile::choose(class, Gemm::numbers(usage), Gemm::step(usage), true, [m, n, sum]);
+        Gemm { usage, m, n, k, tile, image: Some(image) }
+    }
+
+    /// Tiles of the result.
+    pub(super) fn tiles(&self) -> u32 {
+        self.tile.grid(self.m, self.n).1
+    }
+
+    /// How the sum is cut.
+    pub(crate) fn split(&self) -> Split {
+        self.image.map_or(Split::WHOLE, |image| image.split)
+    }
+
+    /// Numbers that each part of the sum leaves.
+    pub(crate) fn kept(&self) -> u32 {
+        match self.usage {
+            Use::Partial { .. } if !self.split().cuts_samples() => Gemm::numbers(self.usage).min(2),
+            usage => Gemm::numbers(usage),
+        }
     }
 
     fn numbers(usage: Use) -> u32 {
         match usage {
             Use::Forward { .. } => 1,
-            Use::Signal { mode, .. } => numbers(mode),
+            Use::Signal { mode, .. } | Use::Partial { mode, .. } => numbers(mode),
             Use::Parameters { diagonal, .. } => 1 + u32::from(diagonal),
         }
     }
@@ -121,7 +165,7 @@ impl Gemm {
     /// Advance along k: four where A is read along k.
     fn step(usage: Use) -> u32 {
         match usage {
-            Use::Parameters { .. } => 1,
+            Use::Parameters { .. } | Use::Partial { .. } => 1,
             _ => 4,
         }
     }
@@ -133,8 +177,10 @@ impl Gemm {
             Use::Signal { mode, below } => format!("signal {}+{}", mode.name(), below.name()),
             Use::Parameters { diagonal: true, .. } => "parameters gradient+diagonal".into(),
             Use::Parameters { .. } => "parameters gradient".into(),
+            Use::Partial { mode, .. } => format!("partial {}", mode.name()),
         };
-        format!("gemm {what} {}x{}x{} tile {rows}x{}", self.m, self.n, self.k, 4 * vectors)
+        let image = self.image.map_or(String::new(), |image| image.label());
+        format!("gemm {what}{image} {}x{}x{} tile {rows}x{}", self.m, self.n, self.k, 4 * vectors)
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {
@@ -153,14 +199,29 @@ impl Gemm {
         let mut header = Header::default();
         header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
         header.number("P", Gemm::numbers(self.usage)).number("KS", Gemm::step(self.usage));
-        header.flag("LONG", self.k > LONG_SUM);
+        let taps = self.image.map_or(1, |image| image.taps());
+        let partial = matches!(self.usage, Use::Partial { .. });
+        header.number("KEPT", self.kept()).number("TAPS", taps);
+        header.flag("LONG", !partial && self.k.saturating_mul(taps) > LONG_SUM);
+        header.flag("JOINT", partial && self.kept() < Gemm::numbers(self.usage));
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm", out.pick("gemm/out_vec4", "gemm/out_scalar")];
+        let a = match (&self.image, partial) {
+            (None, _) => {
+                files.push("gemm/walk_dense");
+                "gemm/a_k"
+            }
+            (Some(image), partial) => {
+                image.constants(&mut header);
+                files.extend([if partial { "gemm/walk_samples" } else { "gemm/walk_taps" }, "gemm/window"]);
+                "gemm/a_image"
+            }
+        };
         match self.usage {
             Use::Forward { activation, bias, keep } => {
                 let k = Access::of(self.k);
                 header.flag("KEEP", keep);
-                files.extend(["gemm/forward", "gemm/a_k", "gemm/b_k"]);
+                files.extend(["gemm/forward", a, "gemm/b_k"]);
                 files
                     .extend([k.pick("gemm/a_vec4", "gemm/a_scalar"), k.pick("gemm/b_vec4", "gemm/b_scalar")]);
                 files.push(if bias { "gemm/bias" } else { "gemm/no_bias" });
@@ -169,7 +230,7 @@ impl Gemm {
             Use::Signal { mode, below } => {
                 let k = Access::of(self.k);
                 header.flag("F2_TERM", mode != Mode::HesScaleGn);
-                files.extend(["gemm/signal", "gemm/a_k", "gemm/b_n"]);
+                files.extend(["gemm/signal", a, "gemm/b_n"]);
                 files.extend([
                     k.pick("gemm/a_vec4", "gemm/a_scalar"),
                     out.pick("gemm/b_vec4", "gemm/b_scalar"),
@@ -190,6 +251,10 @@ impl Gemm {
                     false => "gemm/no_diagonal",
                 });
             }
+            Use::Partial { bias, .. } => {
+                header.flag("BIAS", bias);
+                files.extend(["gemm/partial", "gemm/a_m", "gemm/a_vec4", "gemm/b_image", "gemm/b_vec4"]);
+            }
         }
         source::compose(&header, &files)
     }
@@ -197,10 +262,12 @@ impl Gemm {
     /// Workgroups in all: the tiles, and those that sum a bias beside them.
     pub(crate) fn groups(&self) -> u32 {
         let side = match self.usage {
-            Use::Parameters { bias: true, .. } => self.m.div_ceil(4 * self.tile.width * self.tile.height),
+            Use::Parameters { bias: true, .. } | Use::Partial { bias: true, .. } => {
+                self.m.div_ceil(4 * self.tile.width * self.tile.height)
+            }
             _ => 0,
         };
-        self.tile.grid(self.m, self.n).1 + side
+        (self.tiles() + side) * self.split().splits
     }
 
     /// The uniform. Planes and the bias' place are in elements; `scale` multiplies what is stored.
@@ -213,11 +280,20 @@ impl Gemm {
         scale: f32,
     ) -> GemmUniform {
         let (tiles_n, tiles) = self.tile.grid(self.m, self.n);
-        GemmUniform { m: self.m, n: self.n, k: self.k, tiles_n, tiles, grid_x, a_plane, c_plane, bias, scale }
+        let (splits, image) =
+            (self.split().splits, self.image.map(|image| image.uniform()).unwrap_or_default());
+        let Gemm { m, n, k, .. } = *self;
+        let unused = 0;
+        GemmUniform { m, n, k, tiles_n, tiles, splits, grid_x, a_plane, c_plane, bias, scale, unused, image }
     }
 
     /// Multiply-adds, counted twice as is usual.
     pub(crate) fn flops(&self) -> u64 {
-        2 * u64::from(self.m) * u64::from(self.n) * u64::from(self.k) * u64::from(Gemm::numbers(self.usage))
+        let terms = match (self.usage, &self.image) {
+            (Use::Partial { .. }, Some(image)) => u64::from(self.k) * u64::from(image.samples),
+            (_, Some(image)) => u64::from(self.k) * u64::from(image.taps()),
+            (_, None) => u64::from(self.k),
+        };
+        2 * u64::from(self.m) * u64::from(self.n) * terms * u64::from(Gemm::numbers(self.usage))
     }
 }

@@ -1,5 +1,6 @@
 //! Kernels as data: a typed key gives WGSL text, bindings, grid and uniform. No wgpu type appears here.
 
+mod convolution;
 mod elementwise;
 mod gemm;
 mod loss;
@@ -11,6 +12,7 @@ mod source;
 mod tests;
 mod tile;
 
+pub(crate) use convolution::{Pack, Packing, Unpack, padded};
 pub(crate) use elementwise::{Backward, Forward};
 pub(crate) use gemm::{Gemm, Use, planes};
 pub(crate) use loss::{LossKernel, Reduce};
@@ -29,6 +31,8 @@ pub(crate) enum Binding {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kernel {
     Gemm(Gemm, GemmPlaces),
+    Pack(Pack),
+    Unpack(Unpack),
     Loss(LossKernel),
     Reduce(Reduce),
     Forward(Forward),
@@ -51,6 +55,8 @@ impl Kernel {
     pub(crate) fn label(&self) -> String {
         match self {
             Kernel::Gemm(k, _) => k.label(),
+            Kernel::Pack(k) => k.label(),
+            Kernel::Unpack(k) => k.label(),
             Kernel::Loss(k) => k.label(),
             Kernel::Reduce(_) => "reduce loss".into(),
             Kernel::Forward(k) => k.label(),
@@ -64,6 +70,8 @@ impl Kernel {
     pub(crate) fn source(&self) -> String {
         match self {
             Kernel::Gemm(k, _) => k.source(),
+            Kernel::Pack(k) => k.source(),
+            Kernel::Unpack(k) => k.source(),
             Kernel::Loss(k) => k.source(),
             Kernel::Reduce(k) => k.source(),
             Kernel::Forward(k) => k.source(),
@@ -78,7 +86,12 @@ impl Kernel {
         match self {
             Kernel::Gemm(k, _) => k.bindings(),
             Kernel::Loss(k) => k.bindings(),
-            Kernel::Reduce(_) | Kernel::Forward(_) => vec![Binding::Uniform, Binding::Read, Binding::Write],
+            Kernel::Unpack(Unpack { diagonal: true, .. }) => {
+                vec![Binding::Uniform, Binding::Read, Binding::Write, Binding::Write]
+            }
+            Kernel::Reduce(_) | Kernel::Forward(_) | Kernel::Pack(_) | Kernel::Unpack(_) => {
+                vec![Binding::Uniform, Binding::Read, Binding::Write]
+            }
             Kernel::Backward(_) => vec![Binding::Uniform, Binding::Read, Binding::Read, Binding::Write],
             Kernel::Advance(k) => k.bindings(),
             Kernel::Update(k) => k.bindings(),
@@ -89,6 +102,8 @@ impl Kernel {
     pub(crate) fn groups(&self) -> u32 {
         match self {
             Kernel::Gemm(k, _) => k.groups(),
+            Kernel::Pack(k) => k.groups(),
+            Kernel::Unpack(k) => k.groups(),
             Kernel::Loss(k) => k.groups(),
             Kernel::Reduce(_) | Kernel::Advance(_) => 1,
             Kernel::Forward(k) => k.groups(),
@@ -101,6 +116,8 @@ impl Kernel {
     pub(crate) fn uniform(&self, grid_x: u32) -> Option<Vec<u8>> {
         Some(match self {
             Kernel::Gemm(k, p) => bytes(&k.uniform(grid_x, p.a_plane, p.c_plane, p.bias, p.scale)),
+            Kernel::Pack(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Unpack(k) => bytes(&k.uniform(grid_x)),
             Kernel::Loss(k) => bytes(&k.uniform(grid_x)),
             Kernel::Reduce(k) => bytes(&k.uniform()),
             Kernel::Forward(k) => bytes(&k.uniform(grid_x)),

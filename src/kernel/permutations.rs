@@ -2,9 +2,13 @@
 //! tiles and sizes decide.
 
 use super::{
-    Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Update, Use,
+    Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, LossKernel, Pack, Reduce, Unpack,
+    Update, Use,
 };
-use crate::model::{Activation, ClassTargets, Loss, Mode, Reduction, Rule, Variance};
+use crate::model::{
+    Activation, ClassTargets, Conv2d, ConvTranspose2d, Convolution, Layer, Loss, Mode, Reduction, Rule,
+    Variance,
+};
 
 /// Sizes that lead to vec4s, and to single elements.
 const SIZES: [u32; 2] = [64, 33];
@@ -47,6 +51,56 @@ pub(crate) fn rules() -> Vec<Rule> {
     ]
 }
 
+/// Convolutions in every way that changes the shader, but for the numbers of the window.
+fn convolutions(class: DeviceClass) -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    let conv = Conv2d::new(12, 3).inputs(8).padding(1);
+    let transposed = ConvTranspose2d::new(12, [3, 2]).stride(2);
+    let layers: [Layer; 4] = [
+        conv.clone().into(),
+        conv.clone().groups(4).stride([2, 1]).bias(false).into(),
+        ConvTranspose2d { inputs: 8, ..transposed.clone() }.into(),
+        ConvTranspose2d { inputs: 8, ..transposed.groups(2).bias(false) }.into(),
+    ];
+    let mut add = |conv: &Convolution, batch, short: bool| {
+        let gemm = |gemm| Kernel::Gemm(gemm, PLACES);
+        let activation = Activation::Tanh;
+        for keep in [false, true] {
+            kernels.push(gemm(conv.forward(
+                class,
+                batch,
+                Use::Forward { activation, bias: conv.bias, keep },
+            )));
+        }
+        for mode in Mode::ALL {
+            for below in [Activation::Identity, activation] {
+                kernels.push(gemm(conv.signal(class, batch, Use::Signal { mode, below })));
+            }
+            let partial = conv.partial(class, batch, mode);
+            kernels.push(gemm(partial));
+            for accumulate in [false, true].into_iter().filter(|_| short) {
+                let (diagonal, packing) = (mode.has_diagonal(), conv.packing());
+                kernels.push(Kernel::Unpack(Unpack::new(&partial, packing, diagonal, accumulate, 4096, 1.0)));
+            }
+        }
+        kernels.push(Kernel::Pack(Pack(conv.packing())));
+    };
+    for layer in &layers {
+        if let Ok(Some(conv)) = layer.convolution("convolution", &[8, 10, 11]) {
+            add(&conv, 2, true);
+        }
+        // Samples in parts, and sums of more terms than one run has.
+        if let Ok(Some(conv)) = layer.convolution("convolution", &[8, 200, 201]) {
+            add(&conv, 2, false);
+        }
+    }
+    let deep: Layer = Conv2d::new(8, 3).inputs(2048).into();
+    if let Ok(Some(conv)) = deep.convolution("convolution", &[2048, 4, 4]) {
+        add(&conv, 2, false);
+    }
+    kernels
+}
+
 /// All of them, for one class of device.
 pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut kernels = Vec::new();
@@ -72,6 +126,7 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     for mode in Mode::ALL {
         gemm(Use::Signal { mode, below: Activation::Tanh }, 64, long, 32);
     }
+    kernels.extend(convolutions(class));
     for loss in losses() {
         for mode in Mode::ALL {
             for outputs in [64, 1000] {

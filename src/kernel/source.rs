@@ -29,12 +29,18 @@ files![
     "act/sin",
     "act/exp",
     "gemm/gemm",
+    "gemm/walk_dense",
+    "gemm/walk_taps",
+    "gemm/walk_samples",
+    "gemm/window",
     "gemm/a_k",
     "gemm/a_m",
+    "gemm/a_image",
     "gemm/a_vec4",
     "gemm/a_scalar",
     "gemm/b_k",
     "gemm/b_n",
+    "gemm/b_image",
     "gemm/b_vec4",
     "gemm/b_scalar",
     "gemm/out_vec4",
@@ -50,6 +56,12 @@ files![
     "gemm/forward",
     "gemm/signal",
     "gemm/parameters",
+    "gemm/partial",
+    "convolution/packing",
+    "convolution/pack",
+    "convolution/unpack",
+    "convolution/diagonal",
+    "convolution/no_diagonal",
     "lib/rows",
     "loss/params",
     "loss/cross_entropy",
@@ -84,6 +96,11 @@ impl Header {
 
     pub(crate) fn flag(&mut self, name: &str, value: bool) -> &mut Header {
         self.line(format_args!("const {name}: bool = {value};"))
+    }
+
+    /// Height and width.
+    pub(crate) fn pair(&mut self, name: &str, [height, width]: [usize; 2]) -> &mut Header {
+        self.line(format_args!("const {name}: vec2<u32> = vec2<u32>({height}u, {width}u);"))
     }
 
     /// A float by its exact decimal expansion, so that no digit is lost on the way.

@@ -47,8 +47,8 @@ struct Costs {
     busy: u32,
     /// Accumulators an invocation can hold; a quarter where elements are read one by one, for the code is longer then.
     registers: u32,
-    /// Invocations along columns and rows.
-    workgroup: (u32, u32),
+    /// Invocations along columns and rows, on offer.
+    workgroups: &'static [(u32, u32)],
     /// Rows and vec4 columns on offer.
     shapes: &'static [(u32, u32)],
 }
@@ -64,7 +64,7 @@ const SOFTWARE: Costs = Costs {
     trip: 8.0,
     busy: 4,
     registers: 512,
-    workgroup: (8, 1),
+    workgroups: &[(8, 1), (4, 2), (2, 4), (1, 8)],
     shapes: &[
         (1, 1),
         (1, 2),
@@ -72,12 +72,15 @@ const SOFTWARE: Costs = Costs {
         (2, 2),
         (4, 1),
         (4, 2),
+        (4, 3),
         (4, 4),
         (8, 1),
         (8, 2),
+        (8, 3),
         (8, 4),
         (16, 1),
         (16, 2),
+        (16, 3),
         (16, 4),
     ],
 };
@@ -90,12 +93,12 @@ const INTEGRATED: Costs = Costs {
     trip: 2.0,
     busy: 64,
     registers: 64,
-    workgroup: (8, 8),
+    workgroups: &[(8, 8)],
     shapes: &[(1, 1), (4, 1), (4, 2), (8, 1), (8, 2)],
 };
 
 /// Not measured yet: as [`INTEGRATED`], with more workgroups to keep busy.
-const DISCRETE: Costs = Costs { busy: 256, workgroup: (16, 8), ..INTEGRATED };
+const DISCRETE: Costs = Costs { busy: 256, workgroups: &[(16, 8)], ..INTEGRATED };
 
 /// The shape with the least estimated work for `a[m, k] · b[k, n]` with `numbers` per element of `a` and of the result.
 /// `step` is the advance along k; with a step of 1, rows are read in fours. `vectors`: whether all is read in vec4s.
@@ -106,12 +109,7 @@ pub(crate) fn choose(
     vectors: bool,
     [m, n, k]: [u32; 3],
 ) -> Tile {
-    let costs = match class {
-        DeviceClass::Software => &SOFTWARE,
-        DeviceClass::Integrated => &INTEGRATED,
-        DeviceClass::Discrete => &DISCRETE,
-    };
-    let (width, height) = costs.workgroup;
+    let costs = costs(class);
     let registers = if vectors { costs.registers } else { costs.registers / 4 };
     let estimate = |tile: &Tile| {
         let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(numbers));
@@ -121,11 +119,28 @@ pub(crate) fn choose(
         let store = if tile.rows * numbers > costs.streams { 2.0 * costs.store } else { costs.store };
         tiles * (f64::from(k) * one + store * rows * vectors * p)
     };
-    costs
+    let (width, height) = costs.workgroups[0];
+    let shapes = costs
         .shapes
         .iter()
-        .filter(|(rows, vectors)| (step > 1 || rows % 4 == 0) && rows * vectors * 4 * numbers <= registers)
-        .map(|&(rows, vectors)| Tile { rows, vectors, width, height })
+        .filter(|(rows, vectors)| (step > 1 || rows % 4 == 0) && rows * vectors * 4 * numbers <= registers);
+    shapes
+        .flat_map(|&(rows, vectors)| {
+            costs.workgroups.iter().map(move |&(width, height)| Tile { rows, vectors, width, height })
+        })
         .min_by(|a, b| estimate(a).total_cmp(&estimate(b)))
         .unwrap_or(Tile { rows: 4, vectors: 1, width, height })
+}
+
+fn costs(class: DeviceClass) -> &'static Costs {
+    match class {
+        DeviceClass::Software => &SOFTWARE,
+        DeviceClass::Integrated => &INTEGRATED,
+        DeviceClass::Discrete => &DISCRETE,
+    }
+}
+
+/// Fewer workgroups than this leave the machine partly idle.
+pub(crate) fn busy(class: DeviceClass) -> u32 {
+    costs(class).busy
 }

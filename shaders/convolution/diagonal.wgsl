@@ -1,0 +1,10 @@
+// The diagonal of what is unpacked.
+@group(0) @binding(3) var<storage, read_write> diagonal: array<f32>;
+
+fn write_diagonal(index: u32, value: f32) {
+    if ACCUMULATE {
+        diagonal[index] += value;
+    } else {
+        diagonal[index] = value;
+    }
+}

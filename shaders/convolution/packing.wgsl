@@ -1,0 +1,29 @@
+// How a weight [first, second, taps] lies in a packed array: element (i, j, t) at
+//
+//     i · first + j · second + t · tap + (i / per_group) · group
+//
+// Behind it the bias, in order.
+
+struct Packing {
+    elements: u32,
+    size: u32, // of the second dimension
+    taps: u32,
+    first: u32,
+    second: u32,
+    tap: u32,
+    per_group: u32,
+    group: u32,
+    bias: u32,
+    biases: u32,
+    unused0: u32,
+    unused1: u32,
+}
+
+fn packed_index(p: Packing, e: u32) -> u32 {
+    if e >= p.elements {
+        return p.bias + (e - p.elements);
+    }
+    let i = e / (p.size * p.taps);
+    let j = e / p.taps % p.size;
+    return i * p.first + j * p.second + e % p.taps * p.tap + i / p.per_group * p.group;
+}

@@ -1,0 +1,55 @@
+// Partial sums of a layer's parameters become its gradient and Hessian diagonal, one element an invocation:
+//
+//     gradient[e] = Σ_parts g        diagonal[e] = Σ_parts h + Σ_samples Σ_j (Σ_(parts of the sample) u_j)²
+//
+// with the numbers of part s at packed_index(e) of plane s · NUMBERS + number. All is scaled, and added to what is there where
+// ACCUMULATE says so. Weight and bias are two runs of the flat layout.
+
+struct UnpackParams {
+    packing: Packing,
+    grid_x: u32,
+    plane: u32,
+    splits: u32,
+    parts: u32, // of one sample; 1 where u has been squared already
+    bias: u32, // where the bias starts in the flat layout, counted from the weight
+    scale: f32,
+    unused0: u32,
+    unused1: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: UnpackParams;
+@group(0) @binding(1) var<storage, read> sums: array<f32>;
+@group(0) @binding(2) var<storage, read_write> gradient: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let e = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if e >= p.packing.elements + p.packing.biases {
+        return;
+    }
+    let at = packed_index(p.packing, e);
+    var g = 0.0;
+    var d = 0.0;
+    for (var first = 0u; first < p.splits; first += p.parts) {
+        var u: array<f32, NUMBERS>;
+        for (var part = first; part < first + p.parts; part++) {
+            for (var number = 0u; number < NUMBERS; number++) {
+                u[number] += sums[(part * NUMBERS + number) * p.plane + at];
+            }
+        }
+        g += u[0];
+        if HAS_DIAGONAL {
+            d += u[min(1u, NUMBERS - 1u)];
+            for (var number = 2u; number < NUMBERS; number++) {
+                d += u[number] * u[number];
+            }
+        }
+    }
+    let out = select(e, p.bias + (e - p.packing.elements), e >= p.packing.elements);
+    if ACCUMULATE {
+        gradient[out] += p.scale * g;
+    } else {
+        gradient[out] = p.scale * g;
+    }
+    write_diagonal(out, p.scale * d);
+}
