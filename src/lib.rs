@@ -13,6 +13,6 @@ pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use kernel::DeviceClass;
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
-pub use plan::{At, Plan, PlanOptions, State, StateBuffers};
+pub use plan::{At, Memory, Plan, PlanOptions, State, StateBuffers};
 pub use record::Pass;
 pub use wgpu;

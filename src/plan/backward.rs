@@ -1,103 +1,62 @@
-//! The backward pass: the loss, then layer by layer the parameters' products and the signal's way down.
+//! The backward pass: the loss, then operation by operation the parameters' sums and the signal's way down.
 
 use super::At;
 use super::build::Builder;
-use super::forward::{Stage, plane};
-use crate::gpu::{Dispatch, Resource, Tensor};
-use crate::kernel::{self, Backward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Use};
-use crate::model::{Activation, Layer, Mode, Role};
+use super::forward::{Held, plane};
+use super::memory::Kind;
+use super::network::{Layout, Network, Op, OpKind};
+use super::schedule::{Place, Schedule};
+use crate::gpu::{Resource, Tensor};
+use crate::kernel::{self, Backward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Unpack, Use};
+use crate::model::{Activation, Convolution, Mode, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
-/// Buffers for signals: one for each place that is to be kept, and two that take turns for all others.
-pub(super) struct Signals {
-    kept: BTreeMap<At, wgpu::Buffer>,
-    turns: [wgpu::Buffer; 2],
-}
+/// Signals that the user asked for, by the root of the value they stand at: always in rows.
+pub(super) struct Kept(BTreeMap<usize, wgpu::Buffer>);
 
-/// A signal somewhere in the network: its buffer and the distance between its planes.
-#[derive(Clone)]
-struct Signal {
-    buffer: wgpu::Buffer,
-    plane: u32,
-}
-
-impl Signal {
-    fn resource(&self) -> Resource {
-        Resource { buffer: self.buffer.clone(), offset: 0, size: self.buffer.size() }
-    }
-}
-
-impl Signals {
-    pub(super) fn new(builder: &Builder<'_>) -> Result<Signals> {
-        let planes = kernel::planes(builder.options.mode) as usize;
-        let layers = builder.model.layers().len();
-        let make = |name: String, per_sample: usize| {
-            let elements = builder.elements(&name, per_sample)?;
-            builder.elements(&name, per_sample * planes)?;
-            builder.context.storage(&name, planes * plane(elements))
-        };
+impl Kept {
+    pub(super) fn new(builder: &Builder<'_>, network: &Network) -> Result<Kept> {
         let mut kept = BTreeMap::new();
         for at in &builder.options.signals {
-            let size = match *at {
-                At::Input => builder.model.inputs(),
-                At::Layer(index) if index < layers => builder.model.shape(index).iter().product(),
-                At::Layer(index) => {
-                    let known = format!("0 to {}", layers - 1);
-                    return Err(Error::Unknown { what: "layer", name: index.to_string(), known });
-                }
-            };
-            if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(above_flatten(builder, *at))
-            {
-                place.insert(make(format!("signal at {at:?}"), size)?);
+            let root = network.root_at(*at).ok_or_else(|| {
+                let known = format!("0 to {}", builder.model.layers().len() - 1);
+                let name = match at {
+                    At::Layer(index) => index.to_string(),
+                    At::Input => "input".into(),
+                };
+                Error::Unknown { what: "layer", name, known }
+            })?;
+            let planes = kernel::planes(builder.options.mode) as usize;
+            let name = format!("signal at {at:?}");
+            let elements = builder.elements(&name, network.values[root].shape.iter().product())?;
+            builder.elements(&name, network.values[root].len() * planes)?;
+            if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(root) {
+                place.insert(builder.storage(Kind::Signal, &name, planes * plane(elements))?);
             }
         }
-        let widest = (0..layers)
-            .map(|i| builder.model.shape(i).iter().product())
-            .chain([builder.model.inputs()])
-            .max();
-        let turn = || make("signal".into(), widest.unwrap_or(1));
-        Ok(Signals { kept, turns: [turn()?, turn()?] })
+        Ok(Kept(kept))
     }
 
-    /// Where the signal at `at` goes, when what is read lies in `source`.
-    fn place(&self, builder: &Builder<'_>, at: At, source: Option<&Signal>) -> Signal {
-        let free = &self.turns[usize::from(source.is_some_and(|s| s.buffer == self.turns[0]))];
-        let buffer = self.kept.get(&above_flatten(builder, at)).unwrap_or(free).clone();
-        let size: usize = match at {
-            At::Input => builder.model.inputs(),
-            At::Layer(index) => builder.model.shape(index).iter().product(),
-        };
-        Signal { buffer, plane: plane(builder.batch * size) as u32 }
-    }
-
-    /// The kept ones as tensors: g, and the diagonal where the mode has one.
-    pub(super) fn kept(&self, builder: &Builder<'_>) -> Vec<(At, Tensor, Option<Tensor>)> {
-        let tensors = builder.options.signals.iter().map(|at| {
-            let buffer = &self.kept[&above_flatten(builder, *at)];
+    /// As tensors: g, and the diagonal where the mode has one.
+    pub(super) fn tensors(
+        &self,
+        builder: &Builder<'_>,
+        network: &Network,
+    ) -> Vec<(At, Tensor, Option<Tensor>)> {
+        let tensors = builder.options.signals.iter().filter_map(|at| {
+            let buffer = &self.0[&network.root_at(*at)?];
             let shape = match at {
                 At::Input => builder.model.input_shape(),
                 At::Layer(index) => builder.model.shape(*index),
             };
-            let whole: Vec<usize> = std::iter::once(builder.batch).chain(shape.iter().copied()).collect();
+            let whole = builder.with_batch(shape);
             let second = plane(whole.iter().product());
             let diagonal = Tensor::new(format!("diagonal at {at:?}"), buffer, second, &whole);
             let diagonal = builder.options.mode.has_diagonal().then_some(diagonal);
-            (*at, Tensor::new(format!("gradient at {at:?}"), buffer, 0, &whole), diagonal)
+            Some((*at, Tensor::new(format!("gradient at {at:?}"), buffer, 0, &whole), diagonal))
         });
         tensors.collect()
-    }
-}
-
-/// The same signal above all flattening, which changes no number: that is where it is kept.
-fn above_flatten(builder: &Builder<'_>, at: At) -> At {
-    let above = match at {
-        At::Input => 0,
-        At::Layer(index) => index + 1,
-    };
-    match builder.model.layers().get(above) {
-        Some(Layer::Flatten) => above_flatten(builder, At::Layer(above)),
-        _ => at,
     }
 }
 
@@ -117,12 +76,13 @@ impl Ends {
         targets: &Tensor,
         total: &Tensor,
     ) -> Result<Ends> {
+        let values = builder.batch;
         let values =
-            Tensor::new("losses", &builder.context.storage("losses", builder.batch)?, 0, &[builder.batch]);
+            Tensor::new("losses", &builder.storage(Kind::Activation, "losses", values)?, 0, &[values]);
         let weights = match builder.model.loss().class_weights() {
             None => None,
             Some(weights) => {
-                let buffer = builder.context.storage("class weights", weights.len())?;
+                let buffer = builder.storage(Kind::Parameter, "class weights", weights.len())?;
                 let tensor = Tensor::new("class weights", &buffer, 0, &[weights.len()]);
                 builder.context.write(&tensor, weights)?;
                 Some(tensor)
@@ -131,162 +91,299 @@ impl Ends {
         let (logits, targets, total) = (logits.clone(), targets.clone(), total.clone());
         Ok(Ends { logits, targets, values, total, weights })
     }
+}
 
-    fn top(builder: &Builder<'_>, signals: &Signals) -> Signal {
-        signals.place(builder, At::Layer(builder.model.layers().len() - 1), None)
+/// A signal somewhere in the network: where it lies, and the distance between its planes.
+#[derive(Clone)]
+struct Signal {
+    place: Place,
+    plane: u32,
+}
+
+/// One pass in the making.
+struct Walk<'a, 'b> {
+    builder: &'a Builder<'b>,
+    network: &'a Network,
+    held: &'a Held,
+    kept: &'a Kept,
+    mode: Mode,
+    accumulate: bool,
+    schedule: Schedule,
+    /// Signals that have arrived at each value, by its root: one from each of its readers.
+    arrived: Vec<Vec<Signal>>,
+    /// Whether anything needs the signal at a value, by its root.
+    needed: Vec<bool>,
+}
+
+/// Loss, signals and parameters; results are added to what is there where `accumulate` says so. The first steps, as many
+/// as the second number says, are the loss's.
+pub(super) fn build(
+    builder: &Builder<'_>,
+    network: &Network,
+    held: &Held,
+    kept: &Kept,
+    ends: &Ends,
+    mode: Mode,
+    accumulate: bool,
+) -> Result<(Schedule, usize)> {
+    let mut walk = Walk {
+        builder,
+        network,
+        held,
+        kept,
+        mode,
+        accumulate,
+        schedule: Schedule::default(),
+        arrived: network.values.iter().map(|_| Vec::new()).collect(),
+        needed: needed(builder, network, kept),
+    };
+    walk.loss(ends)?;
+    let loss = walk.schedule.len();
+    for op in network.ops.iter().rev() {
+        if let Some(signal) = walk.signal_at(op.output)? {
+            walk.op(op, &signal)?;
+        }
+    }
+    walk.signal_at(0)?;
+    Ok((walk.schedule, loss))
+}
+
+/// Of each value, whether something at it or before it needs its signal: parameters, or a user.
+fn needed(builder: &Builder<'_>, network: &Network, kept: &Kept) -> Vec<bool> {
+    let mut needed: Vec<bool> = (0..network.values.len()).map(|value| kept.0.contains_key(&value)).collect();
+    for op in &network.ops {
+        let has_parameters =
+            op.node.is_some_and(|node| builder.model.parameter_of(node, Role::Weight).is_some());
+        needed[op.output] |= has_parameters || op.inputs.iter().any(|input| needed[network.root(*input)]);
+    }
+    needed
+}
+
+/// Samples that one dispatch of a dense layer sums over; a larger batch is summed in several, one after the other. It keeps
+/// each far from a driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently. A multiple of
+/// 64, so that every part starts where a binding may.
+const MOST_SAMPLES: u32 = 16_384;
+
+impl Walk<'_, '_> {
+    /// Memory for the signal at a value.
+    fn passing(&mut self, value: usize) -> Result<Signal> {
+        let value = &self.network.values[value];
+        let plane = plane(self.builder.elements(&value.name, value.len())?);
+        let planes = kernel::planes(self.mode) as usize;
+        self.builder.elements(&value.name, planes * value.len())?;
+        let name = format!("signal at {}", value.name);
+        Ok(Signal { place: self.schedule.passing(name, planes * plane), plane: plane as u32 })
+    }
+
+    /// Where the whole signal at a root goes: to the user, if it was asked for and lies as the user sees it.
+    fn place(&mut self, root: usize) -> Result<Signal> {
+        match self.kept.0.get(&root) {
+            Some(buffer) if self.network.values[root].layout != Layout::Image => {
+                let plane = plane(self.builder.batch * self.network.values[root].len()) as u32;
+                Ok(Signal { place: whole(buffer).into(), plane })
+            }
+            _ => self.passing(root),
+        }
     }
 
     /// Loss, signal at the logits, and the sum over the batch.
-    pub(super) fn loss(&self, builder: &Builder<'_>, signals: &Signals, mode: Mode) -> Result<Vec<Dispatch>> {
-        let top = Ends::top(builder, signals);
+    fn loss(&mut self, ends: &Ends) -> Result<()> {
+        let root = self.network.root(self.network.logits);
+        let top = match self.needed[root] {
+            true => self.place(root)?,
+            false => self.passing(root)?,
+        };
+        let Builder { context, model, batch, .. } = self.builder;
         let loss = LossKernel::new(
-            builder.context.class(),
-            builder.model.loss().clone(),
-            mode,
-            builder.batch as u32,
-            builder.model.outputs() as u32,
+            context.class(),
+            model.loss().clone(),
+            self.mode,
+            *batch as u32,
+            model.outputs() as u32,
             top.plane,
         );
-        let mut resources = vec![self.logits.resource(), self.targets.resource(), self.values.resource()];
-        resources.push(top.resource());
-        resources.extend(self.weights.as_ref().map(Tensor::resource));
-        let reduce = Kernel::Reduce(Reduce::new(builder.context.class(), builder.batch as u32));
-        Ok(vec![
-            builder.context.dispatch(&Kernel::Loss(loss), &resources)?,
-            builder.context.dispatch(&reduce, &[self.values.resource(), self.total.resource()])?,
-        ])
+        let mut places: Vec<Place> =
+            [&ends.logits, &ends.targets, &ends.values].map(|tensor| tensor.resource().into()).into();
+        places.push(top.place.clone());
+        places.extend(ends.weights.as_ref().map(|weights| weights.resource().into()));
+        self.schedule.push(Kernel::Loss(loss), places);
+        let reduce = Kernel::Reduce(Reduce::new(context.class(), ends.values.len() as u32));
+        self.schedule.push(reduce, vec![ends.values.resource().into(), ends.total.resource().into()]);
+        self.arrived[root].push(top);
+        Ok(())
     }
-}
 
-/// Dispatches from the signal at the logits down to the first layer that has parameters, or further where a signal is
-/// asked for.
-pub(super) fn build(
-    builder: &Builder<'_>,
-    stages: &[Stage],
-    signals: &Signals,
-    mode: Mode,
-    accumulate: bool,
-) -> Result<Vec<Dispatch>> {
-    let layers = builder.model.layers();
-    let last_needed = last_needed(builder);
-    let mut dispatches = Vec::new();
-    let mut signal = Ends::top(builder, signals);
-    let mut index = layers.len();
-    // `signal` stands at the output of layer `index - 1`.
-    while index > 0 {
-        index -= 1;
-        let below = index.checked_sub(1).map_or(At::Input, At::Layer);
-        let goes_on = last_needed.is_some_and(|last| below >= last);
-        match &layers[index] {
-            Layer::Flatten => {}
-            other => {
-                let kind = other.kind().into();
-                return Err(Error::Unsupported { layer: builder.model.layer_name(index), kind });
+    /// The whole signal at a value: the sum of what has arrived from its readers.
+    fn signal_at(&mut self, value: usize) -> Result<Option<Signal>> {
+        let root = self.network.root(value);
+        let mut arrived = std::mem::take(&mut self.arrived[root]);
+        let Some(signal) = arrived.pop() else { return Ok(None) };
+        if !arrived.is_empty() {
+            todo!()
+        }
+        if let (Some(_buffer), Layout::Image) = (self.kept.0.get(&root), self.network.values[root].layout) {
+            todo!()
+        }
+        Ok(Some(signal))
+    }
+
+    /// Where the signal below an operation goes: to its input, or through the activation that stands there, which then is
+    /// part of the same dispatch; unless the signal between the two is to be seen, or nothing under it needs one.
+    fn below(&mut self, input: usize) -> Result<(Signal, Activation, Option<Place>)> {
+        let root = self.network.root(input);
+        let writer = self.network.writer(root).map(|writer| &self.network.ops[writer]);
+        if let Some(Op { kind: OpKind::Act(activation), inputs, .. }) = writer {
+            let under = self.network.root(inputs[0]);
+            let alone = self.network.readers(root) == 1 && !self.kept.0.contains_key(&root);
+            if alone && self.needed[under] {
+                let signal = self.target(under)?;
+                return Ok((signal, *activation, Some(self.held.value(self.network, under))));
             }
-            Layer::Act(activation) => {
-                if !goes_on {
-                    break;
+        }
+        Ok((self.target(root)?, Activation::Identity, None))
+    }
+
+    /// Where a signal that arrives at a root goes: where the whole is to be, if nothing else arrives there.
+    fn target(&mut self, root: usize) -> Result<Signal> {
+        let signal = match self.network.readers(root) {
+            0 | 1 => self.place(root)?,
+            _ => self.passing(root)?,
+        };
+        self.arrived[root].push(signal.clone());
+        Ok(signal)
+    }
+
+    fn op(&mut self, op: &Op, signal: &Signal) -> Result<()> {
+        let goes_on = self.needed[self.network.root(op.input())];
+        match &op.kind {
+            OpKind::Dense { inputs, outputs, bias } => {
+                let sizes = (*inputs as u32, *outputs as u32);
+                self.dense(op, signal, sizes, *bias)?;
+                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let weight = self.builder.parameter(op, Role::Weight).resource();
+                if goes_on {
+                    self.product(op, signal, weight, |usage| {
+                        Gemm::new(class, usage, batch, sizes.0, sizes.1)
+                    })?;
                 }
-                let to = signals.place(builder, below, Some(&signal));
+            }
+            OpKind::Convolution(convolution) => {
+                self.convolution(op, signal, convolution)?;
+                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let index = self.network.writer(op.output);
+                let weight = index.and_then(|index| self.held.weights[index].clone());
+                if let (true, Some(weight)) = (goes_on, weight) {
+                    self.product(op, signal, weight, |usage| convolution.signal(class, batch, usage))?;
+                }
+            }
+            OpKind::Act(activation) if goes_on => {
+                let to = self.target(self.network.root(op.input()))?;
+                let value = &self.network.values[op.input()];
                 let kernel = Backward {
                     activation: *activation,
-                    mode,
-                    elements: stages[index].input.len() as u32,
+                    mode: self.mode,
+                    elements: (self.builder.batch * value.len()) as u32,
                     plane_in: signal.plane,
                     plane_out: to.plane,
                 };
-                let resources = [signal.resource(), stages[index].input.resource(), to.resource()];
-                dispatches.push(builder.context.dispatch(&Kernel::Backward(kernel), &resources)?);
-                signal = to;
+                let input = self.held.value(self.network, op.input());
+                self.schedule.push(Kernel::Backward(kernel), vec![signal.place.clone(), input, to.place]);
             }
-            Layer::Dense { inputs, outputs, bias } => {
-                let (batch, outputs, inputs) = (builder.batch as u32, *outputs as u32, *inputs as u32);
-                let mut start = 0;
-                while start < batch {
-                    let usage = Use::Parameters {
-                        diagonal: mode.has_diagonal(),
-                        bias: *bias,
-                        accumulate: accumulate || start > 0,
-                    };
-                    let samples = (batch - start).min(MOST_SAMPLES);
-                    let gemm = Gemm::new(builder.context.class(), usage, outputs, inputs, samples);
-                    dispatches.push(parameters(builder, gemm, index, start, &signal, &stages[index].input)?);
-                    start += samples;
-                }
-                if !goes_on {
-                    break;
-                }
-                // The activation below is fused, unless the signal between the two is to be seen, or nothing under it.
-                let fused = match index.checked_sub(1).map(|i| &layers[i]) {
-                    Some(Layer::Act(activation)) if !signals.kept.contains_key(&below) => {
-                        let under = (index - 1).checked_sub(1).map_or(At::Input, At::Layer);
-                        last_needed.filter(|last| under >= *last).map(|_| (under, *activation))
-                    }
-                    _ => None,
-                };
-                let (at, activation) = fused.unwrap_or((below, Activation::Identity));
-                let to = signals.place(builder, at, Some(&signal));
-                let usage = Use::Signal { mode, below: activation };
-                let gemm = Gemm::new(builder.context.class(), usage, batch, inputs, outputs);
-                let places = GemmPlaces { a_plane: signal.plane, c_plane: to.plane, bias: 0, scale: 1.0 };
-                let mut resources = vec![signal.resource(), weight(builder, index).resource(), to.resource()];
-                if activation != Activation::Identity {
-                    resources.push(stages[index - 1].input.resource());
-                }
-                dispatches.push(builder.context.dispatch(&Kernel::Gemm(gemm, places), &resources)?);
-                signal = to;
-                index -= usize::from(fused.is_some());
-            }
+            _ => todo!(),
         }
+        Ok(())
     }
-    Ok(dispatches)
-}
 
-/// The lowest place whose signal something needs: the output of the first layer with parameters, or what is asked for.
-fn last_needed(builder: &Builder<'_>) -> Option<At> {
-    let parameters = builder.model.parameters().first().map(|p| At::Layer(p.layer));
-    parameters.into_iter().chain(builder.options.signals.iter().copied()).min()
-}
-
-fn weight(builder: &Builder<'_>, layer: usize) -> Tensor {
-    let parameter = builder.model.parameter(layer, Role::Weight).expect("a dense layer has a weight");
-    builder.state.part(builder.state.parameters(), parameter)
-}
-
-/// Samples that one dispatch sums over; a larger batch is summed in several, one after the other. It keeps each far from a
-/// driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently. A multiple of 64, so that
-/// every part starts where a binding may.
-const MOST_SAMPLES: u32 = 16_384;
-
-/// Gradient and diagonal of one dense layer, weight and bias in one dispatch, from the samples that begin with `start`.
-fn parameters(
-    builder: &Builder<'_>,
-    gemm: Gemm,
-    layer: usize,
-    start: u32,
-    signal: &Signal,
-    input: &Tensor,
-) -> Result<Dispatch> {
-    let from = |mut resource: Resource, width: u32| {
-        let skipped = 4 * u64::from(start) * u64::from(width);
-        resource.offset += skipped;
-        resource.size -= skipped;
-        resource
-    };
-    let mine: Vec<_> = builder.model.parameters().iter().filter(|p| p.layer == layer).collect();
-    let first = mine[0].offset;
-    let end = mine.iter().map(|p| p.range().end).max().unwrap_or(first).next_multiple_of(64);
-    let whole = |flat: &Tensor| Tensor::new(flat.name(), flat.buffer(), first, &[end - first]).resource();
-    let bias = mine.iter().find(|p| p.role == Role::Bias).map_or(0, |p| p.offset - first);
-    let places =
-        GemmPlaces { a_plane: signal.plane, c_plane: 0, bias: bias as u32, scale: builder.options.scale };
-    let mut resources = vec![
-        from(signal.resource(), gemm.m),
-        from(input.resource(), gemm.n),
-        whole(builder.state.gradient()),
-    ];
-    if let Use::Parameters { diagonal: true, .. } = gemm.usage {
-        resources.push(whole(builder.state.diagonal()));
+    /// The signal through a product with `weight`, and the activation below.
+    fn product(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        weight: Resource,
+        gemm: impl FnOnce(Use) -> Gemm,
+    ) -> Result<()> {
+        let (to, below, under) = self.below(op.input())?;
+        let gemm = gemm(Use::Signal { mode: self.mode, below });
+        let places = GemmPlaces { a_plane: signal.plane, c_plane: to.plane, bias: 0, scale: 1.0 };
+        let mut resources = vec![signal.place.clone(), weight.into(), to.place];
+        resources.extend(under.filter(|_| below != Activation::Identity));
+        self.schedule.push(Kernel::Gemm(gemm, places), resources);
+        Ok(())
     }
-    builder.context.dispatch(&Kernel::Gemm(gemm, places), &resources)
+
+    /// Gradient and diagonal of a dense layer, weight and bias in one dispatch.
+    fn dense(&mut self, op: &Op, signal: &Signal, (inputs, outputs): (u32, u32), bias: bool) -> Result<()> {
+        let (builder, batch) = (self.builder, self.builder.batch as u32);
+        let input = self.held.value(self.network, op.input());
+        let flat = Flat::of(builder, op);
+        let mut start = 0;
+        while start < batch {
+            let usage = Use::Parameters {
+                diagonal: self.mode.has_diagonal(),
+                bias,
+                accumulate: self.accumulate || start > 0,
+            };
+            let samples = (batch - start).min(MOST_SAMPLES);
+            let gemm = Gemm::new(builder.context.class(), usage, outputs, inputs, samples);
+            let places = GemmPlaces {
+                a_plane: signal.plane,
+                c_plane: 0,
+                bias: flat.bias,
+                scale: builder.options.scale,
+            };
+            let skip =
+                |place: &Place, width: u32| place.clone().skipping(4 * u64::from(start) * u64::from(width));
+            let mut resources =
+                vec![skip(&signal.place, gemm.m), skip(&input, gemm.n), flat.gradient.clone().into()];
+            if self.mode.has_diagonal() {
+                resources.push(flat.diagonal.clone().into());
+            }
+            self.schedule.push(Kernel::Gemm(gemm, places), resources);
+            start += samples;
+        }
+        Ok(())
+    }
+
+    /// Gradient and diagonal of a convolution: sums over parts of the batch, then their sum.
+    fn convolution(&mut self, op: &Op, signal: &Signal, convolution: &Convolution) -> Result<()> {
+        let partial = convolution.partial(self.builder.context.class(), self.builder.batch as u32, self.mode);
+        let packing = convolution.packing();
+        let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
+        let name = &self.network.values[op.output].name;
+        let sums = self.schedule.passing(format!("sums of {name}"), elements);
+        let places =
+            GemmPlaces { a_plane: signal.plane, c_plane: packing.len, bias: packing.bias, scale: 1.0 };
+        let input = self.held.value(self.network, op.input());
+        self.schedule.push(Kernel::Gemm(partial, places), vec![signal.place.clone(), input, sums.clone()]);
+        let flat = Flat::of(self.builder, op);
+        let (diagonal, scale) = (self.mode.has_diagonal(), self.builder.options.scale);
+        let unpack = Unpack::new(&partial, packing, diagonal, self.accumulate, flat.bias, scale);
+        let mut resources = vec![sums, flat.gradient.into()];
+        resources.extend(diagonal.then(|| flat.diagonal.into()));
+        self.schedule.push(Kernel::Unpack(unpack), resources);
+        Ok(())
+    }
+}
+
+/// The part of the flat gradient and diagonal that is one operation's, weight and bias together.
+struct Flat {
+    gradient: Resource,
+    diagonal: Resource,
+    /// Where the bias begins, counted from the weight.
+    bias: u32,
+}
+
+impl Flat {
+    fn of(builder: &Builder<'_>, op: &Op) -> Flat {
+        let mine = || builder.model.parameters().iter().filter(|p| Some(p.node) == op.node);
+        let first = mine().map(|p| p.offset).min().unwrap_or(0);
+        let end = mine().map(|p| p.range().end).max().unwrap_or(first).next_multiple_of(64);
+        let whole = |flat: &Tensor| Tensor::new(flat.name(), flat.buffer(), first, &[end - first]).resource();
+        let bias = mine().find(|p| p.role == Role::Bias).map_or(0, |p| p.offset - first) as u32;
+        Flat { gradient: whole(builder.state.gradient()), diagonal: whole(builder.state.diagonal()), bias }
+    }
+}
+
+fn whole(buffer: &wgpu::Buffer) -> Resource {
+    Resource { buffer: buffer.clone(), offset: 0, size: buffer.size() }
 }

@@ -1,10 +1,14 @@
 //! Puts a plan together.
 
-use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, state};
+use super::forward::Held;
+use super::memory::{Kind, Memory};
+use super::network::{Network, Op};
+use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state};
 use crate::gpu::{Context, Tensor};
 use crate::kernel::{Advance, Kernel, Update};
-use crate::model::{Mode, Model};
+use crate::model::{Mode, Model, Role};
 use crate::{Error, Result};
+use std::cell::RefCell;
 
 /// What every part of the construction needs.
 pub(super) struct Builder<'a> {
@@ -13,6 +17,8 @@ pub(super) struct Builder<'a> {
     pub state: &'a State,
     pub batch: usize,
     pub options: &'a PlanOptions,
+    /// What has been made so far.
+    memory: RefCell<Memory>,
 }
 
 pub(super) fn plan(
@@ -35,14 +41,17 @@ pub(super) fn plan(
         let (place, needed) = ("plan".into(), "finite");
         return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
     }
-    let builder = Builder { context, model, state, batch, options: &options };
+    let builder = Builder { context, model, state, batch, options: &options, memory: RefCell::default() };
     let input = builder.host_tensor("input", options.input.as_ref(), model.inputs(), model.input_shape())?;
-    let (stages, forward) = forward::build(&builder, &input)?;
-    let logits = stages.last().map_or(&input, |stage| &stage.output).clone();
+    let network = Network::new(model, options.training)?;
+    let (schedule, held, logits) = forward::build(&builder, &network, &input)?;
+    let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);
     let training = match options.training {
-        true => Some(builder.training(&stages, &logits)?),
+        true => Some(builder.training(&network, &held, &logits)?),
         false => None,
     };
+    let mut memory = builder.memory.into_inner();
+    memory.add(Kind::Parameter, state.bytes());
     Ok(Plan {
         context: context.clone(),
         model: model.clone(),
@@ -51,6 +60,7 @@ pub(super) fn plan(
         training,
         input,
         logits,
+        memory,
         options,
     })
 }
@@ -67,10 +77,27 @@ impl Builder<'_> {
         let len = self.elements(name, per_sample)?;
         let buffer = match given {
             Some(buffer) => state::given_buffer(self.context, name, buffer.clone(), len)?,
-            None => self.context.storage(name, len)?,
+            None => self.storage(Kind::Activation, name, len)?,
         };
-        let whole: Vec<usize> = std::iter::once(self.batch).chain(shape.iter().copied()).collect();
-        Ok(Tensor::new(name, &buffer, 0, &whole))
+        Ok(Tensor::new(name, &buffer, 0, &self.with_batch(shape)))
+    }
+
+    /// A buffer of this plan's.
+    pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<wgpu::Buffer> {
+        let buffer = self.context.storage(name, elements)?;
+        self.memory.borrow_mut().add(kind, buffer.size());
+        Ok(buffer)
+    }
+
+    /// The shape of a whole batch.
+    pub(super) fn with_batch(&self, shape: &[usize]) -> Vec<usize> {
+        std::iter::once(self.batch).chain(shape.iter().copied()).collect()
+    }
+
+    /// A parameter of an operation that has it.
+    pub(super) fn parameter(&self, op: &Op, role: Role) -> Tensor {
+        let parameter = op.node.and_then(|node| self.model.parameter_of(node, role));
+        self.state.part(self.state.parameters(), parameter.expect("asked for only where there is one"))
     }
 
     /// `batch × per_sample`, where that can be counted in 32 bits as the shaders do.
@@ -84,32 +111,41 @@ impl Builder<'_> {
         Ok(elements as usize)
     }
 
-    fn training(&self, stages: &[forward::Stage], logits: &Tensor) -> Result<Training> {
+    fn training(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Training> {
         let target_len = self.model.target_len();
         let targets =
             self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
-        let total = Tensor::new("loss", &self.context.storage("loss", 1)?, 0, &[1]);
+        let total = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
         let ends = backward::Ends::new(self, logits, &targets, &total)?;
-        let signals = backward::Signals::new(self)?;
-        let pass = |mode: Mode| -> Result<Backward> {
-            let accumulate = match self.options.accumulation {
-                true => Some(backward::build(self, stages, &signals, mode, true)?),
-                false => None,
-            };
-            Ok(Backward {
-                loss: ends.loss(self, &signals, mode)?,
-                replace: backward::build(self, stages, &signals, mode, false)?,
-                accumulate,
-                update: self.update(mode)?,
-            })
-        };
-        let curved = pass(self.options.mode)?;
-        let plain = match self.options.lazy_curvature && self.options.mode.has_diagonal() {
-            true => Some(pass(Mode::None)?),
-            false => None,
-        };
-        let kept = signals.kept(self);
-        Ok(Training { targets, loss: total, signals: kept, curved, plain })
+        let kept = backward::Kept::new(self, network)?;
+
+        // Each mode's pass, replacing and, where that was asked for, accumulating.
+        let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
+        let modes: Vec<Mode> = [self.options.mode].into_iter().chain(lazy.then_some(Mode::None)).collect();
+        let ways = if self.options.accumulation { &[false, true][..] } else { &[false] };
+        let mut schedules = Vec::new();
+        let mut loss_steps = 0;
+        for mode in &modes {
+            for accumulate in ways {
+                let (schedule, loss) =
+                    backward::build(self, network, held, &kept, &ends, *mode, *accumulate)?;
+                schedules.push(schedule);
+                loss_steps = loss;
+            }
+        }
+        let mut realised = schedule::realise(self, &schedules)?.into_iter();
+        let mut passes = Vec::with_capacity(modes.len());
+        for mode in modes {
+            let mut way = || realised.next().unwrap_or_default();
+            let mut loss = way();
+            let replace = loss.split_off(loss_steps);
+            let accumulate = self.options.accumulation.then(|| way().split_off(loss_steps));
+            passes.push(Backward { loss, replace, accumulate, update: self.update(mode)? });
+        }
+        let signals = kept.tensors(self, network);
+        let plain = if lazy { passes.pop() } else { None };
+        let curved = passes.swap_remove(0);
+        Ok(Training { targets, loss: total, signals, curved, plain })
     }
 
     /// The optimiser's dispatches after a pass in `mode`. An optimiser that reads a diagonal keeps its second moment as it

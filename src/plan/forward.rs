@@ -1,18 +1,26 @@
-//! The forward pass: layers become stages, a dense layer and the activation behind it one.
+//! The forward pass: one dispatch an operation, a product and the activation behind it one.
 
 use super::build::Builder;
+use super::memory::Kind;
+use super::network::{Network, Op, OpKind, Value};
+use super::schedule::{Place, Schedule};
 use crate::Result;
-use crate::gpu::{Dispatch, Tensor};
-use crate::kernel::{Forward, Gemm, GemmPlaces, Kernel, Use};
-use crate::model::{Activation, Layer, Role};
+use crate::gpu::{Resource, Tensor};
+use crate::kernel::{Forward, Gemm, GemmPlaces, Kernel, Pack, Use};
+use crate::model::{Activation, Role};
 
-/// What one layer read and wrote, as the backward pass needs it.
-#[derive(Debug)]
-pub(super) struct Stage {
-    /// Its input.
-    pub input: Tensor,
-    /// Its output.
-    pub output: Tensor,
+/// What the forward pass leaves for the backward pass.
+pub(super) struct Held {
+    /// Where each value lies, by its root.
+    pub values: Vec<Option<Place>>,
+    /// The weight of each convolution as its kernels read it.
+    pub weights: Vec<Option<Resource>>,
+}
+
+impl Held {
+    pub(super) fn value(&self, network: &Network, value: usize) -> Place {
+        self.values[network.root(value)].clone().expect("operations stand in the order of computation")
+    }
 }
 
 /// The activation's input can stand for its output here, and the other way round: both have the same sign, and that is
@@ -25,79 +33,160 @@ fn derivatives_from_output(activation: Activation) -> bool {
     }
 }
 
-/// One stage per layer, and the dispatches.
-pub(super) fn build(builder: &Builder<'_>, input: &Tensor) -> Result<(Vec<Stage>, Vec<Dispatch>)> {
-    let model = builder.model;
-    let mut stages = Vec::with_capacity(model.layers().len());
-    let mut dispatches = Vec::new();
-    let mut at = input.clone();
-    let mut index = 0;
-    while let Some(layer) = model.layers().get(index) {
-        let next = match layer {
-            Layer::Dense { inputs, outputs, bias } => {
-                let fused = match model.layers().get(index + 1) {
-                    Some(Layer::Act(activation)) => Some(*activation),
-                    _ => None,
-                };
-                let activation = fused.unwrap_or(Activation::Identity);
-                let keep = builder.options.training && !derivatives_from_output(activation);
-                let (z, a) = output(builder, index, keep)?;
-                let usage = Use::Forward { activation, bias: *bias, keep };
-                let (m, n, k) = (builder.batch as u32, *outputs as u32, *inputs as u32);
-                let gemm = Gemm::new(builder.context.class(), usage, m, n, k);
-                let c_plane = plane(builder.batch * outputs) as u32;
-                let kernel = Kernel::Gemm(gemm, GemmPlaces { a_plane: 0, c_plane, bias: 0, scale: 1.0 });
-                let part = |role| {
-                    let parameter = model.parameter(index, role)?;
-                    Some(builder.state.part(builder.state.parameters(), parameter).resource())
-                };
-                let mut written = z.resource();
-                written.size = z.buffer().size();
-                let resources = [Some(at.resource()), part(Role::Weight), Some(written), part(Role::Bias)];
-                let resources: Vec<_> = resources.into_iter().flatten().collect();
-                dispatches.push(builder.context.dispatch(&kernel, &resources)?);
-                stages.push(Stage { input: at, output: a.clone() });
-                if fused.is_some() {
-                    index += 1;
-                    stages.push(Stage { input: a, output: z.clone() });
-                }
-                z
-            }
-            Layer::Act(activation) => {
-                let (z, _) = output(builder, index, false)?;
-                let kernel = Kernel::Forward(Forward { activation: *activation, elements: z.len() as u32 });
-                dispatches.push(builder.context.dispatch(&kernel, &[at.resource(), z.resource()])?);
-                stages.push(Stage { input: at, output: z.clone() });
-                z
-            }
-            other if *other != Layer::Flatten => {
-                let kind = other.kind().into();
-                return Err(crate::Error::Unsupported { layer: model.layer_name(index), kind });
-            }
-            _ => {
-                stages.push(Stage { input: at.clone(), output: at.clone() });
-                at
-            }
-        };
-        at = next;
-        index += 1;
-    }
-    Ok((stages, dispatches))
-}
-
 /// Distance between planes of `elements` each: whole 256 bytes, so that each can be bound by itself.
 pub(super) fn plane(elements: usize) -> usize {
     elements.next_multiple_of(64)
 }
 
-/// The output of the stage that begins at layer `index`: z, and a, which is z again where it is not kept.
-fn output(builder: &Builder<'_>, index: usize, keep: bool) -> Result<(Tensor, Tensor)> {
-    let name = builder.model.layer_name(index);
-    let shape = builder.model.shape(index);
-    let elements = builder.elements(&name, shape.iter().product())?;
-    let buffer = builder.context.storage(&name, plane(elements) * (1 + usize::from(keep)))?;
-    let whole: Vec<usize> = std::iter::once(builder.batch).chain(shape.iter().copied()).collect();
-    let z = Tensor::new(&name, &buffer, 0, &whole);
-    let a = if keep { Tensor::new(&name, &buffer, plane(elements), &whole) } else { z.clone() };
-    Ok((z, a))
+struct Walk<'a, 'b> {
+    builder: &'a Builder<'b>,
+    network: &'a Network,
+    schedule: Schedule,
+    held: Held,
+    /// Operations that are part of another's dispatch.
+    fused: Vec<bool>,
+    logits: Option<Tensor>,
+}
+
+/// The schedule, what it leaves, and the logits.
+pub(super) fn build(
+    builder: &Builder<'_>,
+    network: &Network,
+    input: &Tensor,
+) -> Result<(Schedule, Held, Tensor)> {
+    let mut values: Vec<Option<Place>> = network.values.iter().map(|_| None).collect();
+    values[0] = Some(input.resource().into());
+    let weights = network.ops.iter().map(|_| None).collect();
+    let mut walk = Walk {
+        builder,
+        network,
+        schedule: Schedule::default(),
+        held: Held { values, weights },
+        fused: vec![false; network.ops.len()],
+        logits: None,
+    };
+    for index in 0..network.ops.len() {
+        if !walk.fused[index] {
+            walk.op(index)?;
+        }
+    }
+    let logits = walk.logits.unwrap_or_else(|| input.clone());
+    Ok((walk.schedule, walk.held, logits.reshaped(builder.with_batch(builder.model.output_shape()))))
+}
+
+impl Walk<'_, '_> {
+    fn op(&mut self, index: usize) -> Result<()> {
+        let op = &self.network.ops[index];
+        match &op.kind {
+            OpKind::Dense { inputs, outputs, bias } => {
+                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (bias, n, k) = (*bias, *outputs as u32, *inputs as u32);
+                self.product(index, |usage| Gemm::new(class, usage, batch, n, k), bias)
+            }
+            OpKind::Convolution(convolution) => {
+                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                self.pack(index)?;
+                self.product(index, |usage| convolution.forward(class, batch, usage), convolution.bias)
+            }
+            OpKind::Act(activation) => {
+                let elements = self.elements(op.output)? as u32;
+                let kernel = Kernel::Forward(Forward { activation: *activation, elements });
+                self.simple(op, kernel, Vec::new())
+            }
+            _ => todo!(),
+        }
+    }
+
+    /// Elements of a value, counted in 32 bits as the shaders do.
+    fn elements(&self, value: usize) -> Result<usize> {
+        let value = &self.network.values[value];
+        self.builder.elements(&value.name, value.len())
+    }
+
+    /// Memory for a value in so many planes. In training it stays; at inference only the logits do.
+    fn hold(&mut self, value: usize, planes: usize) -> Result<Place> {
+        let elements = self.elements(value)?;
+        let Value { name, .. } = &self.network.values[value];
+        let is_logits = self.network.root(self.network.logits) == value;
+        if !self.builder.options.training && !is_logits {
+            return Ok(self.schedule.passing(name.clone(), planes * plane(elements)));
+        }
+        let buffer = self.builder.storage(Kind::Activation, name, planes * plane(elements))?;
+        let tensor = Tensor::new(name, &buffer, 0, &[elements]);
+        if is_logits {
+            self.logits = Some(tensor.clone());
+        }
+        Ok(tensor.resource().into())
+    }
+
+    /// An operation that reads its inputs and writes its output, and nothing else.
+    fn simple(&mut self, op: &Op, kernel: Kernel, more: Vec<Place>) -> Result<()> {
+        let output = self.hold(op.output, 1)?;
+        let inputs = op.inputs.iter().map(|input| self.held.value(self.network, *input));
+        let places: Vec<Place> = inputs.chain([output.clone()]).chain(more).collect();
+        self.held.values[op.output] = Some(output);
+        self.schedule.push(kernel, places);
+        Ok(())
+    }
+
+    /// The weight of a convolution in the order its kernels read it.
+    fn pack(&mut self, index: usize) -> Result<()> {
+        let op = &self.network.ops[index];
+        let OpKind::Convolution(convolution) = &op.kind else { return Ok(()) };
+        let weight = self.builder.parameter(op, Role::Weight).resource();
+        if convolution.is_packed() {
+            self.held.weights[index] = Some(weight);
+            return Ok(());
+        }
+        let packing = convolution.packing();
+        let name = format!("weight of {}", self.network.values[op.output].name);
+        let buffer = self.builder.storage(Kind::Parameter, &name, packing.bias as usize)?;
+        let packed = Tensor::new(name, &buffer, 0, &[packing.bias as usize]).resource();
+        self.schedule.push(Kernel::Pack(Pack(packing)), vec![weight.into(), packed.clone().into()]);
+        self.held.weights[index] = Some(packed);
+        Ok(())
+    }
+
+    /// A dense layer or a convolution, and the activation that alone reads its output.
+    fn product(&mut self, index: usize, gemm: impl FnOnce(Use) -> Gemm, bias: bool) -> Result<()> {
+        let op = &self.network.ops[index];
+        let behind = self.network.ops.iter().position(|next| {
+            matches!(next.kind, OpKind::Act(_)) && self.network.root(next.input()) == op.output
+        });
+        let behind = behind.filter(|_| self.network.readers(op.output) == 1);
+        let activation = match behind.map(|next| &self.network.ops[next].kind) {
+            Some(OpKind::Act(activation)) => *activation,
+            _ => Activation::Identity,
+        };
+        let keep = self.builder.options.training && !derivatives_from_output(activation);
+        let last = behind.map_or(op.output, |next| self.network.ops[next].output);
+        let elements = self.elements(op.output)?;
+        let z = self.hold(last, 1 + usize::from(keep))?;
+        let (whole, a) = match &z {
+            Place::Fixed(first) if keep => {
+                let mut whole = first.clone();
+                whole.size = whole.buffer.size();
+                let a = Resource { offset: 4 * plane(elements) as u64, ..first.clone() };
+                (Place::Fixed(whole), Place::Fixed(a))
+            }
+            _ => (z.clone(), z.clone()),
+        };
+        let places = GemmPlaces { a_plane: 0, c_plane: plane(elements) as u32, bias: 0, scale: 1.0 };
+        let kernel = Kernel::Gemm(gemm(Use::Forward { activation, bias, keep }), places);
+        let weight = match &self.held.weights[index] {
+            Some(packed) => packed.clone(),
+            None => self.builder.parameter(op, Role::Weight).resource(),
+        };
+        let mut resources = vec![self.held.value(self.network, op.input()), weight.into(), whole];
+        if bias {
+            resources.push(self.builder.parameter(op, Role::Bias).resource().into());
+        }
+        self.schedule.push(kernel, resources);
+        if let Some(next) = behind {
+            self.fused[next] = true;
+            self.held.values[last] = Some(z);
+        }
+        self.held.values[op.output] = Some(a);
+        Ok(())
+    }
 }

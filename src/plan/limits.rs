@@ -10,7 +10,7 @@ impl Context {
     /// and bindings raised where the model asks for more. For a host that makes its own device.
     #[must_use]
     pub fn required_limits(model: &Model, batch: usize) -> wgpu::Limits {
-        let layers = (0..model.layers().len()).map(|i| model.shape(i).iter().product::<usize>());
+        let layers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
         let widest = layers.chain([model.inputs()]).max().unwrap_or(1);
         let most_planes = Mode::ALL.into_iter().map(planes).max().unwrap_or(1) as usize;
         // Parameters; or the widest signal, which is larger than any activation, input or target.

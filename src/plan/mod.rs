@@ -4,9 +4,13 @@ mod backward;
 mod build;
 mod forward;
 mod limits;
+mod memory;
+mod network;
 mod options;
+mod schedule;
 mod state;
 
+pub use memory::Memory;
 pub use options::{At, PlanOptions};
 pub use state::{State, StateBuffers};
 
@@ -26,6 +30,7 @@ pub struct Plan {
     pub(crate) training: Option<Training>,
     pub(crate) input: Tensor,
     pub(crate) logits: Tensor,
+    pub(crate) memory: Memory,
 }
 
 /// The part of a plan that an inference plan lacks.
@@ -86,6 +91,12 @@ impl Plan {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.options.mode
+    }
+
+    /// What it takes on the device.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// The input, `[batch, …]`.

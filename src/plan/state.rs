@@ -141,6 +141,14 @@ impl State {
         (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
     }
 
+    /// Bytes of all its buffers that grow with the model.
+    pub(super) fn bytes(&self) -> u64 {
+        let moments = self.moments.as_ref();
+        let moments = moments.into_iter().flat_map(|m| [Some(&m.first), m.second.as_ref()]).flatten();
+        let flat = [&self.parameters, &self.gradient, &self.diagonal].into_iter().chain(moments);
+        flat.map(|tensor| 4 * tensor.len() as u64).sum()
+    }
+
     pub(crate) fn optimizer_state(&self) -> Option<&Moments> {
         self.moments.as_ref()
     }

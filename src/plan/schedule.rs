@@ -1,0 +1,163 @@
+//! Dispatches before they have buffers: what is written and read again within a pass shares memory with what is not in use
+//! at the same time.
+
+use super::build::Builder;
+use super::memory::Kind;
+use crate::Result;
+use crate::gpu::{Dispatch, Resource};
+use crate::kernel::Kernel;
+
+/// A buffer range that a step reads or writes.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// Memory that outlives the pass.
+    Fixed(Resource),
+    /// Memory from its first step to its last: which, and the bytes at its start that are left out.
+    Passing(usize, u64),
+}
+
+impl Place {
+    /// The same without its first bytes.
+    pub(super) fn skipping(self, bytes: u64) -> Place {
+        match self {
+            Place::Fixed(Resource { buffer, offset, size }) => {
+                Place::Fixed(Resource { buffer, offset: offset + bytes, size: size - bytes })
+            }
+            Place::Passing(id, skipped) => Place::Passing(id, skipped + bytes),
+        }
+    }
+}
+
+impl From<Resource> for Place {
+    fn from(resource: Resource) -> Place {
+        Place::Fixed(resource)
+    }
+}
+
+/// The steps of one pass, in order.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    steps: Vec<(Kernel, Vec<Place>)>,
+    /// Name and elements of each passing memory.
+    passing: Vec<(String, usize)>,
+}
+
+impl Schedule {
+    /// Memory for `elements` numbers.
+    pub(super) fn passing(&mut self, name: impl Into<String>, elements: usize) -> Place {
+        self.passing.push((name.into(), elements));
+        Place::Passing(self.passing.len() - 1, 0)
+    }
+
+    pub(super) fn push(&mut self, kernel: Kernel, places: Vec<Place>) {
+        self.steps.push((kernel, places));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Of each passing memory: its elements, its first and its last step.
+    fn lives(&self) -> Vec<Life> {
+        let uses = |id: usize| {
+            let places = self.steps.iter().enumerate();
+            let mine = places.filter(move |(_, (_, places))| {
+                places.iter().any(|place| matches!(place, Place::Passing(other, _) if *other == id))
+            });
+            mine.map(|(step, _)| step)
+        };
+        let life = |(id, (_, elements)): (usize, &(String, usize))| Life {
+            elements: *elements,
+            first: uses(id).next().unwrap_or(0),
+            last: uses(id).last().unwrap_or(0),
+        };
+        self.passing.iter().enumerate().map(life).collect()
+    }
+}
+
+/// When a memory is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Life {
+    elements: usize,
+    first: usize,
+    last: usize,
+}
+
+/// Which of a few buffers each memory gets, so that none is used twice at a time; and how large those are. Largest first,
+/// each into the first buffer where it fits in time: what is small finds room in what is large.
+fn color(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..lives.len()).collect();
+    order.sort_by_key(|id| std::cmp::Reverse(lives[*id].elements));
+    let (mut colors, mut sizes): (Vec<usize>, Vec<usize>) = (vec![0; lives.len()], Vec::new());
+    let mut tenants: Vec<Vec<Life>> = Vec::new();
+    for id in order {
+        let life = lives[id];
+        let free = |tenants: &Vec<Life>| tenants.iter().all(|t| t.last < life.first || life.last < t.first);
+        let color = tenants.iter().position(free).unwrap_or_else(|| {
+            tenants.push(Vec::new());
+            sizes.push(life.elements);
+            tenants.len() - 1
+        });
+        tenants[color].push(life);
+        colors[id] = color;
+    }
+    (colors, sizes)
+}
+
+/// Buffers for all schedules, of which one runs at a time, and their dispatches.
+pub(super) fn realise(builder: &Builder<'_>, schedules: &[Schedule]) -> Result<Vec<Vec<Dispatch>>> {
+    let colored: Vec<_> = schedules.iter().map(|schedule| color(&schedule.lives())).collect();
+    let count = colored.iter().map(|(_, sizes)| sizes.len()).max().unwrap_or(0);
+    let mut buffers = Vec::with_capacity(count);
+    for index in 0..count {
+        let size = colored.iter().filter_map(|(_, sizes)| sizes.get(index)).max().copied().unwrap_or(0);
+        let largest = schedules.iter().flat_map(|s| &s.passing).find(|(_, elements)| *elements == size);
+        let name = largest.map_or("signal", |(name, _)| name);
+        buffers.push(builder.storage(Kind::Signal, name, size)?);
+    }
+    let dispatches = |(schedule, (colors, _)): (&Schedule, &(Vec<usize>, Vec<usize>))| {
+        let resource = |place: &Place| match place {
+            Place::Fixed(resource) => resource.clone(),
+            Place::Passing(id, skipped) => {
+                let buffer = &buffers[colors[*id]];
+                let size = (4 * schedule.passing[*id].1 as u64).next_multiple_of(256).min(buffer.size());
+                Resource { buffer: buffer.clone(), offset: *skipped, size: size - skipped }
+            }
+        };
+        let steps = schedule.steps.iter().map(|(kernel, places)| {
+            let resources: Vec<Resource> = places.iter().map(resource).collect();
+            builder.context.dispatch(kernel, &resources)
+        });
+        steps.collect::<Result<Vec<_>>>()
+    };
+    schedules.iter().zip(&colored).map(dispatches).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn life(elements: usize, first: usize, last: usize) -> Life {
+        Life { elements, first, last }
+    }
+
+    #[test]
+    fn what_is_never_in_use_together_shares() {
+        // A chain: each is written by one step and read by the next.
+        let chain = [life(10, 0, 1), life(20, 1, 2), life(40, 2, 3), life(30, 3, 4)];
+        let (colors, sizes) = color(&chain);
+        assert_eq!(sizes, [40, 30]);
+        assert_eq!((colors[2], colors[3]), (0, 1));
+        for (a, b) in [(0, 1), (1, 2), (2, 3)] {
+            assert_ne!(colors[a], colors[b]);
+        }
+    }
+
+    #[test]
+    fn what_is_in_use_together_does_not() {
+        let (colors, sizes) = color(&[life(5, 0, 9), life(7, 1, 2), life(6, 2, 3), life(1, 4, 4)]);
+        assert_eq!(sizes, [7, 6, 5]);
+        assert_eq!(colors[..3], [2, 0, 1]);
+        assert_ne!(colors[3], 2);
+    }
+}
