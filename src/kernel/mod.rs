@@ -1,22 +1,42 @@
 //! Kernels as data: a typed key gives WGSL text, bindings, grid and uniform. No wgpu type appears here.
 
+mod affine;
 mod convolution;
+mod depthwise;
 mod elementwise;
 mod gemm;
+mod image;
+#[cfg(test)]
+mod image_permutations;
+mod layout;
 mod loss;
 mod optimizer;
+mod pad;
+mod partial;
 #[cfg(test)]
 pub(crate) mod permutations;
+mod pool;
+mod signal;
 mod source;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod tile;
 
+pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};
+pub(crate) use depthwise::{Depthwise, DepthwiseSignal, DepthwiseSizes};
 pub(crate) use elementwise::{Backward, Forward};
 pub(crate) use gemm::{Gemm, Use, planes};
+pub(crate) use image::Image;
+pub(crate) use layout::{Direction, Layout};
 pub(crate) use loss::{LossKernel, Reduce};
 pub(crate) use optimizer::{Advance, Hyper, Update};
+pub(crate) use pad::{Pad, PadSignal};
+pub(crate) use partial::{Parameters, Partial};
+pub(crate) use pool::{Pool, PoolSignal, Pooling};
+pub(crate) use signal::Flow;
+pub(crate) use sum::{Sum, SumSignal};
 pub use tile::DeviceClass;
 
 /// What stands at a binding, in order.
@@ -39,6 +59,7 @@ pub(crate) enum Kernel {
     Backward(Backward),
     Advance(Advance),
     Update(Update),
+    Image(Image),
 }
 
 /// Where a product finds its planes and its bias, in elements, and what its result is multiplied by.
@@ -63,6 +84,7 @@ impl Kernel {
             Kernel::Backward(k) => k.label(),
             Kernel::Advance(_) => "optimizer advance".into(),
             Kernel::Update(k) => k.label(),
+            Kernel::Image(k) => k.key().label(),
         }
     }
 
@@ -78,6 +100,7 @@ impl Kernel {
             Kernel::Backward(k) => k.source(),
             Kernel::Advance(k) => k.source(),
             Kernel::Update(k) => k.source(),
+            Kernel::Image(k) => k.key().source(),
         }
     }
 
@@ -95,6 +118,7 @@ impl Kernel {
             Kernel::Backward(_) => vec![Binding::Uniform, Binding::Read, Binding::Read, Binding::Write],
             Kernel::Advance(k) => k.bindings(),
             Kernel::Update(k) => k.bindings(),
+            Kernel::Image(k) => k.key().bindings(),
         }
     }
 
@@ -109,6 +133,7 @@ impl Kernel {
             Kernel::Forward(k) => k.groups(),
             Kernel::Backward(k) => k.groups(),
             Kernel::Update(k) => k.groups(),
+            Kernel::Image(k) => k.key().groups(),
         }
     }
 
@@ -124,6 +149,10 @@ impl Kernel {
             Kernel::Backward(k) => bytes(&k.uniform(grid_x)),
             Kernel::Advance(_) => return None,
             Kernel::Update(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Image(k) => {
+                let words = k.key().uniform(grid_x);
+                return (!words.is_empty()).then(|| bytemuck::cast_slice(&words).to_vec());
+            }
         })
     }
 

@@ -147,5 +147,6 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
         kernels.push(Kernel::Advance(Advance::of(&update)));
         kernels.push(Kernel::Update(update));
     }
+    kernels.extend(super::image_permutations::all());
     kernels
 }

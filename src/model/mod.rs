@@ -18,6 +18,7 @@ pub use layer::{AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Layer, Ma
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
+pub(crate) use noise::threshold;
 pub use optimizer::{Optimizer, Rule};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};

@@ -1,0 +1,8 @@
+// Counts a backward pass, so that dropout draws other numbers in the next. Grid: one invocation.
+
+@group(0) @binding(0) var<storage, read_write> noise: array<u32>; // seed, step
+
+@compute @workgroup_size(1)
+fn main() {
+    noise[1] += 1u;
+}

@@ -1,0 +1,37 @@
+// Dropout: s = 1 / (1 - p) where an element is kept, else 0. It is kept where its random word is not below the threshold.
+// The word is pcg4d (Jarzynski & Olano, 2020) of element, node, step and seed; elements count in row-major [N, C, Q] order.
+
+@group(0) @binding(3) var<storage, read> noise: array<u32>; // seed, step
+
+fn slope(i: u32) -> Value {
+    let pixel = i / p.vectors;
+    let channel = pixel / p.positions * p.channels + i % p.vectors * WIDTH;
+    let first = channel * p.positions + pixel % p.positions;
+    let kept = vec4<f32>(
+        keep(first),
+        keep(first + p.positions),
+        keep(first + 2u * p.positions),
+        keep(first + 3u * p.positions),
+    );
+    return narrow(p.scale * kept);
+}
+
+fn keep(element: u32) -> f32 {
+    return f32(word(element) >= p.threshold);
+}
+
+fn word(element: u32) -> u32 {
+    var v = vec4<u32>(element, p.node, noise[1], noise[0]) * 1664525u + 1013904223u;
+    v = mixed(v);
+    v = mixed(v ^ (v >> vec4<u32>(16u)));
+    return v.x;
+}
+
+fn mixed(word: vec4<u32>) -> vec4<u32> {
+    var v = word;
+    v.x += v.y * v.w;
+    v.y += v.z * v.x;
+    v.z += v.x * v.y;
+    v.w += v.y * v.z;
+    return v;
+}

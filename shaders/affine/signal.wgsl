@@ -1,0 +1,11 @@
+// The signal through z_i = s_i x_i + t_i and the activation below it, one value an invocation. Plug: slope.
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        var s = Signal();
+        gather(&s, i, slope(i));
+        leave(i, s);
+    }
+}

@@ -1,0 +1,7 @@
+// The bias of four channels. Channels that only pad take the last one's.
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+
+fn bias4(v: u32) -> vec4<f32> {
+    let c = min(4u * v + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(p.channels - 1u));
+    return vec4<f32>(bias[c.x], bias[c.y], bias[c.z], bias[c.w]);
+}

@@ -1,0 +1,26 @@
+// image[n, q, c] = rows[n, c, q], zero in the channels that only pad; one vec4 of every plane an invocation.
+
+@group(0) @binding(1) var<storage, read> rows: array<f32>;
+@group(0) @binding(2) var<storage, read_write> image: array<vec4<f32>>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        let at = place(i);
+        for (var plane = 0u; plane < p.planes; plane++) {
+            let source = plane * p.plane_rows + at.x;
+            var v = vec4<f32>(rows[source], 0.0, 0.0, 0.0);
+            if at.y + 1u < p.channels {
+                v.y = rows[source + p.positions];
+            }
+            if at.y + 2u < p.channels {
+                v.z = rows[source + 2u * p.positions];
+            }
+            if at.y + 3u < p.channels {
+                v.w = rows[source + 3u * p.positions];
+            }
+            image[plane * p.plane_image + i] = v;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+// z = x with zeros around it, one vec4 an invocation.
+
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        let pixel = i / p.vectors;
+        let row = pixel / p.padded.y;
+        // Above and left of the image this wraps round to something large.
+        let place = vec2<u32>(row % p.padded.x, pixel % p.padded.y) - p.before;
+        var value = vec4<f32>(0.0);
+        if all(place < p.image) {
+            let source = (row / p.padded.x * p.image.x + place.x) * p.image.y + place.y;
+            value = x[source * p.vectors + i % p.vectors];
+        }
+        z[i] = value;
+    }
+}

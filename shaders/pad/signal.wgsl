@@ -1,0 +1,15 @@
+// The signal through zero padding and the activation below it: what lies inside; one vec4 an invocation.
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        let pixel = i / p.vectors;
+        let row = pixel / p.image.y;
+        let place = vec2<u32>(row % p.image.x, pixel % p.image.y) + p.before;
+        let source = (row / p.image.x * p.padded.x + place.x) * p.padded.y + place.y;
+        var s = Signal();
+        gather(&s, source * p.vectors + i % p.vectors, Value(1.0));
+        leave(i, s);
+    }
+}

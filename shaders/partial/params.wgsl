@@ -1,0 +1,20 @@
+// Sizes of parameter sums; those of a window are a convolution's. Pairs are (row, column).
+
+struct PartialParams {
+    positions: vec2<u32>,
+    image: vec2<u32>,
+    kernel: vec2<u32>,
+    stride: vec2<u32>,
+    dilation: vec2<u32>,
+    before: vec2<u32>, // padding above and left
+    n: u32, // sums
+    grid_x: u32,
+    batch: u32,
+    samples: u32, // of one split
+    entries: u32,
+    vectors: u32, // values of one position
+    plane_in: u32,
+    stride_out: u32, // between entries
+}
+
+@group(0) @binding(0) var<uniform> p: PartialParams;

@@ -1,0 +1,6 @@
+// A word for each channel's tap, where a window has more than 256.
+@group(0) @binding(3) var<storage, read_write> taps: array<vec4<u32>>;
+
+fn keep_tap(i: u32, tap: vec4<u32>) {
+    taps[i] = tap;
+}

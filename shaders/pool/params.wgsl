@@ -1,0 +1,32 @@
+// Sizes of a pooling layer. Pairs are (row, column).
+
+struct PoolParams {
+    image: vec2<u32>,
+    kernel: vec2<u32>,
+    stride: vec2<u32>,
+    before: vec2<u32>, // padding above and left
+    positions: vec2<u32>,
+    n: u32, // vec4s of the result
+    grid_x: u32,
+    vectors: u32, // vec4s of one position
+    plane_in: u32,
+    plane_out: u32,
+    unused: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: PoolParams;
+
+// Element i of an image of the given size: its place, the first element of its sample in an image of another size, and
+// which of a position's vec4s it is.
+struct Element {
+    place: vec2<u32>,
+    sample: u32,
+    vector: u32,
+}
+
+fn element(i: u32, size: vec2<u32>, other: vec2<u32>) -> Element {
+    let pixel = i / p.vectors;
+    let row = pixel / size.y;
+    let sample = row / size.x * other.x * other.y * p.vectors;
+    return Element(vec2<u32>(row % size.x, pixel % size.y), sample, i % p.vectors);
+}

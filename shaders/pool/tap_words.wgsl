@@ -1,0 +1,6 @@
+// A word for each channel's tap.
+@group(0) @binding(3) var<storage, read> taps: array<vec4<u32>>;
+
+fn tap_of(j: u32) -> vec4<u32> {
+    return taps[j];
+}

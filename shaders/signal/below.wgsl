@@ -1,0 +1,11 @@
+// f' and f'' of the activation below, at what it had as its input.
+@group(0) @binding(A_BINDING) var<storage, read> a: array<Value>;
+
+fn derivatives(i: u32) -> Derivatives {
+    let at = vec4<f32>(a[i]);
+    let x = act_d(at.x);
+    let y = act_d(at.y);
+    let z = act_d(at.z);
+    let w = act_d(at.w);
+    return Derivatives(narrow(vec4<f32>(x.x, y.x, z.x, w.x)), narrow(vec4<f32>(x.y, y.y, z.y, w.y)));
+}

@@ -1,0 +1,27 @@
+// How a signal goes down through a linear map z_j = Σ_i f_ji x_i:
+//
+//     g_i = Σ_j f_ji g_j      h_i = Σ_j f_ji² h_j      u_i = Σ_j f_ji u_j
+//
+// Planes of a signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Without u, d is h.
+
+@group(0) @binding(1) var<storage, read> above: array<Value>;
+
+const H: u32 = select(1u, 2u, RANK > 0u);
+const U: u32 = max(RANK, 1u);
+
+struct Signal {
+    g: Value,
+    h: Value,
+    u: array<Value, U>,
+}
+
+// Adds what element j above contributes through the factor f.
+fn gather(s: ptr<function, Signal>, j: u32, f: Value) {
+    (*s).g += f * above[j];
+    if HAS_DIAGONAL {
+        (*s).h += f * f * above[H * p.plane_in + j];
+        for (var r = 0u; r < RANK; r++) {
+            (*s).u[r] += f * above[(3u + r) * p.plane_in + j];
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// The end of a backward kernel: the signal at element i goes through the activation below, and is stored.
+//
+//     g' = f' g      h' = f'² h + f'' g  (without the f'' term: Gauss-Newton)      u' = f' u      d' = h' + Σ u'²
+//
+// Plug: derivatives.
+
+@group(0) @binding(2) var<storage, read_write> below: array<Value>;
+
+struct Derivatives {
+    first: Value,
+    second: Value,
+}
+
+fn leave(i: u32, signal: Signal) {
+    var s = signal;
+    let f = derivatives(i);
+    below[i] = f.first * s.g;
+    if HAS_DIAGONAL {
+        var h = f.first * f.first * s.h;
+        if F2_TERM {
+            h += f.second * s.g;
+        }
+        var d = h;
+        for (var r = 0u; r < RANK; r++) {
+            let u = f.first * s.u[r];
+            d += u * u;
+            below[(3u + r) * p.plane_out + i] = u;
+        }
+        below[p.plane_out + i] = d;
+        if RANK > 0u {
+            below[2u * p.plane_out + i] = h;
+        }
+    }
+}

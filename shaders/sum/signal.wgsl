@@ -1,0 +1,21 @@
+// The signal at a value that two branches use, and through the activation that made it: the sum of both branches' signals
+// (cross terms dropped); one value an invocation.
+
+@group(0) @binding(3) var<storage, read> other: array<Value>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        var s = Signal();
+        gather(&s, i, Value(1.0));
+        s.g += other[i];
+        if HAS_DIAGONAL {
+            s.h += other[H * p.plane_in + i];
+            for (var r = 0u; r < RANK; r++) {
+                s.u[r] += other[(3u + r) * p.plane_in + i];
+            }
+        }
+        leave(i, s);
+    }
+}

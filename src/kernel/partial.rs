@@ -1,0 +1,147 @@
+//! Sums over batch and positions for the parameters of depthwise convolutions and of batch normalisation.
+
+use super::affine::Storage;
+use super::depthwise::DepthwiseSizes;
+use super::image::{Key, LANES, pair, vectors};
+use super::signal;
+use super::source::{self, Header};
+use super::{Binding, Binding::*};
+use crate::model::{Mode, Window};
+
+/// Whose parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Parameters {
+    /// Entries: the taps, row by row; then the bias, where there is one.
+    Depthwise { sizes: DepthwiseSizes, bias: bool },
+    /// Entries: γ, β.
+    Norm(Storage),
+}
+
+/// Partial sums of gradient and diagonal: `shaders/partial/partial.wgsl`. They are left as `[splits][numbers][entries]`
+/// runs of [`stride`](Partial::stride) channels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Partial {
+    pub parameters: Parameters,
+    pub mode: Mode,
+    /// Elements of a plane of the signal.
+    pub plane: u32,
+}
+
+/// Positions that an invocation sums over, about. It loops up to five times for each, and must not loop more than 65,535
+/// times in all.
+const POSITIONS: u32 = 8192;
+
+/// Invocations that share a sum over the positions of large images.
+const MANY: u32 = 256;
+
+impl Partial {
+    fn storage(&self) -> Storage {
+        match self.parameters {
+            Parameters::Depthwise { sizes: DepthwiseSizes { window, batch, channels }, .. } => {
+                let [rows, columns] = pair(window.positions);
+                Storage::Image { batch, channels, positions: rows * columns }
+            }
+            Parameters::Norm(storage) => storage,
+        }
+    }
+
+    /// Invocations that share a sum.
+    fn lanes(&self) -> u32 {
+        if self.storage().positions() <= POSITIONS { 1 } else { MANY }
+    }
+
+    /// Sums of a workgroup.
+    fn rows(&self) -> u32 {
+        (LANES / self.lanes()).max(1)
+    }
+
+    /// Samples of a split.
+    fn samples(&self) -> u32 {
+        (POSITIONS / self.storage().positions().div_ceil(self.lanes())).clamp(1, self.storage().batch())
+    }
+
+    /// Parts of the batch that are summed apart.
+    pub(crate) fn splits(&self) -> u32 {
+        self.storage().batch().div_ceil(self.samples())
+    }
+
+    /// Numbers: gradient, and diagonal where there is one.
+    pub(crate) fn numbers(&self) -> u32 {
+        1 + u32::from(self.mode.has_diagonal())
+    }
+
+    /// Parameters of a channel.
+    pub(crate) fn entries(&self) -> u32 {
+        match self.parameters {
+            Parameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
+            Parameters::Norm(_) => 2,
+        }
+    }
+
+    /// Elements from an entry to the next: the channels, rounded up to a multiple of four.
+    pub(crate) fn stride(&self) -> u32 {
+        4 * vectors(self.storage().channels())
+    }
+
+    /// Elements of the sums in all.
+    pub(crate) fn len(&self) -> u32 {
+        self.splits() * self.numbers() * self.entries() * self.stride()
+    }
+
+    fn sums(&self) -> u32 {
+        self.splits() * self.entries() * self.storage().vectors()
+    }
+}
+
+impl Key for Partial {
+    fn label(&self) -> String {
+        let what = match self.parameters {
+            Parameters::Depthwise { .. } => "depthwise",
+            Parameters::Norm(_) => "norm",
+        };
+        format!("parameters {} {what} {}", self.mode.name(), self.storage().label())
+    }
+
+    /// The signal, the sums, the layer's input; for normalisation its statistics.
+    fn bindings(&self) -> Vec<Binding> {
+        match self.parameters {
+            Parameters::Depthwise { .. } => vec![Uniform, Read, Write, Read],
+            Parameters::Norm(_) => vec![Uniform, Read, Write, Read, Read],
+        }
+    }
+
+    fn source(&self) -> String {
+        let mut header = Header::default();
+        header.number("LANES", self.lanes()).number("ROWS", self.rows());
+        signal::constants(&mut header, self.mode);
+        let plug = match self.parameters {
+            Parameters::Depthwise { .. } => "partial/depthwise",
+            Parameters::Norm(_) => "partial/norm",
+        };
+        let body = ["partial/params", "partial/partial", plug, "signal/gather", "signal/lanes"];
+        let library = [self.storage().width().file(), "lib/walk", "lib/rows"];
+        source::compose(&header, &[&body[..], &library].concat())
+    }
+
+    fn groups(&self) -> u32 {
+        self.sums().div_ceil(self.rows())
+    }
+
+    fn uniform(&self, grid_x: u32) -> Vec<u32> {
+        let storage = self.storage();
+        let width = storage.width().numbers();
+        let mut words = match self.parameters {
+            Parameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
+                let Window { image, kernel, stride, dilation, before, positions } = window;
+                [positions, image, kernel, stride, dilation, before].map(pair).concat()
+            }
+            Parameters::Norm(storage) => {
+                let line = [1, storage.positions()];
+                [line, line, [1, 1], [1, 1], [1, 1], [0, 0]].concat()
+            }
+        };
+        words.extend([self.sums(), grid_x, storage.batch(), self.samples(), self.entries()]);
+        words.extend([storage.vectors(), self.plane / width, self.stride() / width]);
+        words
+    }
+}

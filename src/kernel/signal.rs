@@ -1,0 +1,81 @@
+//! What backward kernels have in common: they gather a signal through a linear map, then take it through the activation
+//! below: `shaders/signal/`.
+
+use super::source::{self, Header};
+use super::{Binding, Binding::*};
+use crate::model::{Activation, Mode};
+
+/// Which signal flows, through which activation below the layer, between planes of which sizes (in elements).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Flow {
+    pub mode: Mode,
+    /// What made the layer's input, fused. With the identity its input is not bound.
+    pub below: Activation,
+    pub plane_in: u32,
+    pub plane_out: u32,
+}
+
+/// How many numbers a shader takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    Scalar,
+    Vector,
+}
+
+impl Width {
+    pub(super) fn numbers(self) -> u32 {
+        match self {
+            Width::Scalar => 1,
+            Width::Vector => 4,
+        }
+    }
+
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Width::Scalar => "lib/scalar",
+            Width::Vector => "lib/vector",
+        }
+    }
+}
+
+/// The constants of a signal.
+pub(super) fn constants(header: &mut Header, mode: Mode) {
+    header.number("RANK", mode.rank() as u32).flag("HAS_DIAGONAL", mode.has_diagonal());
+}
+
+impl Flow {
+    pub(super) fn label(&self) -> String {
+        format!("{}+{}", self.mode.name(), self.below.name())
+    }
+
+    fn fused(&self) -> bool {
+        self.below != Activation::Identity
+    }
+
+    /// The signal above, the signal below, `extras` that the kernel reads beside them, the activation's input.
+    pub(super) fn bindings(&self, extras: usize) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Read, Write];
+        bindings.extend(vec![Read; extras + usize::from(self.fused())]);
+        bindings
+    }
+
+    /// The constants, and the files beside the kernel's own.
+    pub(super) fn files(&self, header: &mut Header, width: Width, extras: u32) -> Vec<&'static str> {
+        constants(header, self.mode);
+        header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
+        let mut files = vec![width.file(), "signal/gather", "signal/leave"];
+        if self.fused() {
+            header.number("A_BINDING", 3 + extras);
+            files.push("signal/below");
+            files.extend(source::activation(header, self.below));
+        } else {
+            files.push("signal/no_below");
+        }
+        files
+    }
+
+    /// The planes' sizes in what the shader takes at once.
+    pub(super) fn planes(&self, width: Width) -> [u32; 2] {
+        [self.plane_in / width.numbers(), self.plane_out / width.numbers()]
+    }
+}
