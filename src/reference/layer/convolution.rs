@@ -1,8 +1,9 @@
 //! Convolutions and their transposes: weights that join places of the input with places of the output.
 
-use super::{Linear, Sums, Weighted, power};
+use super::{Linear, Sums, Weighted, power, total};
 use crate::model::{Convolution, Window};
 use crate::reference::Real;
+use std::ops::Range;
 
 pub(super) struct Convolve<'a, T> {
     inputs: Plane,
@@ -28,14 +29,11 @@ impl Plane {
     fn size(&self) -> usize {
         self.channels * self.places
     }
-}
 
-/// One weight: its index, and the channels that it joins.
-struct Weight {
-    index: usize,
-    tap: usize,
-    input: usize,
-    output: usize,
+    /// Where a channel lies in a sample.
+    fn channel(&self, channel: usize) -> Range<usize> {
+        channel * self.places..(channel + 1) * self.places
+    }
 }
 
 impl<'a, T> Convolve<'a, T> {
@@ -55,30 +53,42 @@ impl<'a, T> Convolve<'a, T> {
         }
     }
 
-    /// Every weight in its order.
-    fn weights(&self) -> impl Iterator<Item = Weight> {
+    /// Channels of input and output that each kernel joins, in the weight's order.
+    fn pairs(&self) -> impl Iterator<Item = [usize; 2]> {
         let (inputs, outputs) = (self.inputs.channels / self.groups, self.outputs.channels / self.groups);
-        let (taps, behind) = (self.joins.len(), if self.transposed { outputs } else { inputs });
-        (0..self.weight.len()).map(move |index| {
-            let (first, second) = (index / taps / behind, index / taps % behind);
-            let (input, output) = if self.transposed {
-                (first, first / inputs * outputs + second)
+        let (transposed, behind) = (self.transposed, if self.transposed { outputs } else { inputs });
+        (0..self.groups * inputs * outputs).map(move |index| {
+            let (first, second) = (index / behind, index % behind);
+            if transposed {
+                [first, first / inputs * outputs + second]
             } else {
-                (first / outputs * inputs + second, first)
-            };
-            Weight {
-                index,
-                tap: index % taps,
-                input: input * self.inputs.places,
-                output: output * self.outputs.places,
+                [first / outputs * inputs + second, first]
             }
         })
     }
+}
 
-    /// Input's and output's places, in a sample, of what a weight joins.
-    fn joined(&self, weight: &Weight) -> impl Iterator<Item = [usize; 2]> {
-        let (input, output) = (weight.input, weight.output);
-        self.joins[weight.tap].iter().map(move |[i, o]| [input + i, output + o])
+impl<T: Real> Convolve<'_, T> {
+    /// `A x`, or backwards `Aᵀ x`, of A's numbers or of their squares.
+    fn product(&self, x: &[T], backwards: bool, squared: bool) -> Vec<T> {
+        let sides = [&self.inputs, &self.outputs];
+        let (from, to) = if backwards { (1, 0) } else { (0, 1) };
+        let mut result = vec![T::zero(); x.len() / sides[from].size() * sides[to].size()];
+        // One kernel's share is summed by itself: shorter chains round less.
+        let mut share = vec![T::zero(); sides[to].places];
+        for (result, x) in result.chunks_exact_mut(sides[to].size()).zip(x.chunks_exact(sides[from].size())) {
+            for (kernel, pair) in self.weight.chunks_exact(self.joins.len()).zip(self.pairs()) {
+                let x = &x[sides[from].channel(pair[from])];
+                share.fill(T::zero());
+                for (w, joins) in kernel.iter().zip(&self.joins) {
+                    let w = power(*w, squared);
+                    joins.iter().for_each(|join| share[join[to]] += w * x[join[from]]);
+                }
+                let result = &mut result[sides[to].channel(pair[to])];
+                result.iter_mut().zip(&share).for_each(|(result, share)| *result += *share);
+            }
+        }
+        result
     }
 }
 
@@ -99,30 +109,15 @@ fn joins(window: &Window, tap: [usize; 2], transposed: bool) -> Vec<[usize; 2]> 
 
 impl<T: Real> Linear<T> for Convolve<'_, T> {
     fn forward(&self, x: &[T]) -> Vec<T> {
-        let mut z = vec![T::zero(); x.len() / self.inputs.size() * self.outputs.size()];
-        for (z, x) in z.chunks_exact_mut(self.outputs.size()).zip(x.chunks_exact(self.inputs.size())) {
-            for weight in self.weights() {
-                let w = self.weight[weight.index];
-                self.joined(&weight).for_each(|[i, o]| z[o] += w * x[i]);
-            }
-            for (channel, b) in z.chunks_exact_mut(self.outputs.places).zip(self.bias) {
-                channel.iter_mut().for_each(|z| *z += *b);
-            }
+        let mut z = self.product(x, false, false);
+        for (channel, b) in z.chunks_exact_mut(self.outputs.places).zip(self.bias.iter().cycle()) {
+            channel.iter_mut().for_each(|z| *z += *b);
         }
         z
     }
 
     fn transposed(&self, _: &[T], s: &[T], squared: bool) -> Vec<T> {
-        let mut result = vec![T::zero(); s.len() / self.outputs.size() * self.inputs.size()];
-        for (result, s) in
-            result.chunks_exact_mut(self.inputs.size()).zip(s.chunks_exact(self.outputs.size()))
-        {
-            for weight in self.weights() {
-                let w = power(self.weight[weight.index], squared);
-                self.joined(&weight).for_each(|[i, o]| result[i] += w * s[o]);
-            }
-        }
-        result
+        self.product(s, true, squared)
     }
 
     fn weighted(&self) -> Option<&dyn Weighted<T>> {
@@ -144,12 +139,14 @@ impl<T: Real> Weighted<T> for Convolve<'_, T> {
     }
 
     fn add_products(&self, x: &[T], s: &[T], sums: &mut Sums<T>) {
-        for weight in self.weights() {
-            let products = self.joined(&weight).map(|[i, o]| s[o] * x[i]);
-            sums.weight[weight.index] += products.fold(T::zero(), |sum, product| sum + product);
+        for (kernel, [input, output]) in sums.weight.chunks_exact_mut(self.joins.len()).zip(self.pairs()) {
+            let (x, s) = (&x[self.inputs.channel(input)], &s[self.outputs.channel(output)]);
+            for (sum, joins) in kernel.iter_mut().zip(&self.joins) {
+                *sum += total(joins.iter().map(|[i, o]| s[*o] * x[*i]));
+            }
         }
-        for (sum, channel) in sums.bias.iter_mut().zip(s.chunks_exact(self.outputs.places)) {
-            *sum += channel.iter().fold(T::zero(), |sum, s| sum + *s);
+        for (sum, s) in sums.bias.iter_mut().zip(s.chunks_exact(self.outputs.places)) {
+            *sum += total(s.iter().copied());
         }
     }
 }

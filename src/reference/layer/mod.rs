@@ -224,3 +224,10 @@ fn add_batch<T: Real>(map: &dyn Weighted<T>, features: &[T], s: &[T], sums: &mut
 fn power<T: Real>(x: T, squared: bool) -> T {
     if squared { x.squared() } else { x }
 }
+
+/// A sum in eight partial sums: shorter chains round less.
+fn total<T: Real>(terms: impl Iterator<Item = T>) -> T {
+    let mut partial = [T::zero(); 8];
+    terms.enumerate().for_each(|(i, term)| partial[i % 8] += term);
+    partial.into_iter().fold(T::zero(), |sum, part| sum + part)
+}

@@ -1,6 +1,6 @@
 //! Batch normalisation with fixed statistics: `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, per channel.
 
-use super::{Linear, Sums, Weighted, power};
+use super::{Linear, Sums, Weighted, power, total};
 use crate::model::BatchNorm;
 use crate::reference::Real;
 
@@ -62,8 +62,8 @@ impl<T: Real> Weighted<T> for Normalize<'_, T> {
     fn add_products(&self, x: &[T], s: &[T], sums: &mut Sums<T>) {
         let channels = x.chunks_exact(self.places).zip(s.chunks_exact(self.places));
         for ((x, s), (weight, bias)) in channels.zip(sums.weight.iter_mut().zip(&mut sums.bias)) {
-            *weight += x.iter().zip(s).fold(T::zero(), |sum, (x, s)| sum + *s * *x);
-            *bias += s.iter().fold(T::zero(), |sum, s| sum + *s);
+            *weight += total(x.iter().zip(s).map(|(x, s)| *s * *x));
+            *bias += total(s.iter().copied());
         }
     }
 }
