@@ -120,6 +120,22 @@ impl Model {
         Ok(())
     }
 
+    /// Whether the loss has a rule for `mode`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions
+    /// are independent, so each would have to be carried by itself.
+    pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
+        match self.loss {
+            Loss::SoftmaxCrossEntropy { .. } if mode.rank() > 0 && self.positions() > 1 => {
+                let (name, positions) = (mode.name(), self.positions());
+                let kind = format!("{name} with a cross-entropy at each of {positions} positions");
+                Err(Error::Unsupported { layer: "loss".into(), kind })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Starts a model whose samples have shape `input`.
     #[must_use]
     pub fn builder(input: impl Into<Vec<usize>>) -> Builder {

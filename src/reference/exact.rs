@@ -1,14 +1,15 @@
 //! Exact diagonals for small networks, by dual numbers over the reverse pass: no step size, no truncation.
 
-use super::{
-    Dual, Signal, backpropagate, batch_of, check, forward, loss_and_signal, parameter_sums, pass, run, steps,
-};
-use crate::model::{Mode, Model, Targets};
+use super::layer::{Step, diagonal_sums};
+use super::network::Network;
+use super::{Dual, Signal, batch_of, check, loss_and_signal, pass};
+use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
 
 /// `H v` for the Hessian of the loss over all parameters; `v` and the result are in the flat layout.
 ///
-/// The gradient is computed once in dual numbers with `v` as the parameters' slopes.
+/// The gradient is computed once in dual numbers with `v` as the parameters' slopes. As in [`pass`], dropout draws from
+/// [`Noise::default`]; so it does in the other functions here.
 ///
 /// # Errors
 /// As [`pass`], and [`Error::Length`] for `v`.
@@ -30,9 +31,11 @@ pub fn hessian_vector_product(
 
 /// The exact Hessian diagonal of the loss in the flat layout.
 ///
-/// Samples do not meet before the loss is summed, and a dense weight acts only through its unit's `z = w·x + b`. So its
-/// entry is `Σ_n x[n,i]² d²L/dz[n,o]²`, and one pass in dual numbers per unit, its z varied in every sample at once, gives
-/// a whole row of weights and the bias. [`hessian_vector_product`] with a unit vector gives the same, entry by entry.
+/// A parameter acts only through the output z of its layer, in which it is linear: its entry is `dᵀ H d`, with `d = dz/dθ`
+/// and H the Hessian by z. One pass in dual numbers, z varied along d, gives `H d`. Convolutions and normalisations take
+/// a pass for each parameter; a dense layer takes one for each unit: samples do not meet before the loss is summed, so with
+/// z[·,o] varied in every sample at once an entry is `Σ_n x[n,i]² d²L/dz[n,o]²`. [`hessian_vector_product`] with a unit
+/// vector gives the same, entry by entry.
 ///
 /// # Errors
 /// As [`pass`].
@@ -42,27 +45,67 @@ pub fn exact_hessian_diagonal(
     input: &[f64],
     targets: Targets<'_>,
 ) -> Result<Vec<f64>> {
-    let outputs = forward(model, parameters, input)?;
+    check(model, parameters, input)?;
+    let network = Network::training(model, parameters, Noise::default(), 0)?;
+    let outputs = network.run(input);
     let varied = constants(parameters);
-    let varied = steps(model, &varied);
-    let mut signals = Vec::with_capacity(outputs.len());
-    for (i, z) in outputs.iter().enumerate() {
-        let (width, above) = (model.shape(i).iter().product::<usize>(), &varied[i + 1..]);
-        let mut h = vec![0.0; z.len()];
-        let has_parameters = model.parameters().iter().any(|p| p.layer == i);
-        for unit in (0..width).filter(|_| has_parameters) {
-            let mut z = constants(z);
-            z.iter_mut().skip(unit).step_by(width).for_each(|z| z.slope = 1.0);
-            let above_outputs = run(above, &z);
-            let logits = above_outputs.last().unwrap_or(&z);
-            let (_, start) = loss_and_signal(model, Mode::None, logits, targets)?;
-            let signal = &backpropagate(above, Mode::None, &z, &above_outputs, start)[0];
-            let rows = h.iter_mut().skip(unit).step_by(width);
-            rows.zip(signal.g.iter().skip(unit).step_by(width)).for_each(|(h, g)| *h = g.slope);
+    let varied = Varied {
+        model,
+        network: Network::training(model, &varied, Noise::default(), 0)?,
+        input: constants(input),
+        outputs: outputs.iter().map(|output| constants(output)).collect(),
+        targets,
+    };
+
+    let mut diagonal = vec![0.0; model.flat_len()];
+    for (node, (step, z)) in network.steps.iter().zip(&outputs).enumerate() {
+        let Some(map) = step.weighted() else { continue };
+        let x = network.input_of(node, input, &outputs);
+        if map.shared() {
+            for k in model.parameters().iter().filter(|p| p.node == node).flat_map(|p| p.range()) {
+                let mut unit = vec![0.0; model.flat_len()];
+                unit[k] = 1.0;
+                let direction = Step::new(model, node, &unit, None)?.forward(&[x]);
+                let bent = varied.hessian_times(node, &direction)?;
+                diagonal[k] = direction.iter().zip(bent).map(|(d, b)| d * b).sum();
+            }
+            continue;
         }
-        signals.push(Signal::new(vec![0.0; z.len()], h, Vec::new()));
+        let [_, width] = map.sizes();
+        let mut h = vec![0.0; z.len()];
+        for unit in 0..width {
+            let mut direction = vec![0.0; z.len()];
+            direction.iter_mut().skip(unit).step_by(width).for_each(|d| *d = 1.0);
+            let bent = varied.hessian_times(node, &direction)?;
+            h.iter_mut().zip(direction.iter().zip(bent)).for_each(|(h, (d, b))| *h += d * b);
+        }
+        let signal = Signal::new(vec![0.0; z.len()], h, Vec::new());
+        network.place(node, diagonal_sums(map, x, &signal), &mut diagonal);
     }
-    Ok(parameter_sums(model, &steps(model, parameters), input, &outputs, &signals).1)
+    Ok(diagonal)
+}
+
+/// A network in dual numbers none of which vary yet.
+struct Varied<'a> {
+    model: &'a Model,
+    network: Network<'a, Dual<f64>>,
+    input: Vec<Dual<f64>>,
+    outputs: Vec<Vec<Dual<f64>>>,
+    targets: Targets<'a>,
+}
+
+impl Varied<'_> {
+    /// `H d`, H the Hessian of the loss by the output of `node`.
+    fn hessian_times(&self, node: usize, direction: &[f64]) -> Result<Vec<f64>> {
+        let mut outputs = self.outputs[..=node].to_vec();
+        outputs[node].iter_mut().zip(direction).for_each(|(z, d)| z.slope = *d);
+        let outputs = self.network.run_on(&self.input, outputs);
+        let logits = &outputs[outputs.len() - 1];
+        let (_, start) = loss_and_signal(self.model, Mode::None, logits, self.targets)?;
+        let stop = Source::Node(node);
+        let signals = self.network.backpropagate(Mode::None, &self.input, &outputs, start, stop);
+        Ok(signals.nodes[node].g.iter().map(|g| g.slope).collect())
+    }
 }
 
 /// The exact diagonal of the generalised Gauss-Newton matrix `Σ_n Jᵀ H J` in the flat layout: J is the Jacobian of the
@@ -80,20 +123,21 @@ pub fn exact_ggn_diagonal(
 ) -> Result<Vec<f64>> {
     check(model, parameters, input)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
-    let steps = steps(model, parameters);
     let (inputs, outputs) = (model.inputs(), model.outputs());
-    let hessian = logit_hessians(model, &forward(model, parameters, input)?[steps.len() - 1], targets)?;
+    let values = Network::training(model, parameters, Noise::default(), 0)?.run(input);
+    let hessian = logit_hessians(model, &values[values.len() - 1], targets)?;
 
     let mut diagonal = vec![0.0; model.flat_len()];
     for n in 0..batch {
         let x = &input[n * inputs..][..inputs];
-        let values = run(&steps, x);
+        let network = Network::training(model, parameters, Noise::default(), n)?;
+        let values = network.run(x);
         let row = |logit: usize| {
             let mut g = vec![0.0; outputs];
             g[logit] = 1.0;
             let start = Signal::new(g, Vec::new(), Vec::new());
-            let signals = backpropagate(&steps, Mode::None, x, &values, start);
-            parameter_sums(model, &steps, x, &values, &signals[1..]).0
+            let signals = network.backpropagate(Mode::None, x, &values, start, Source::Input);
+            network.parameter_sums(x, &values, &signals.nodes).0
         };
         let jacobian: Vec<Vec<f64>> = (0..outputs).map(row).collect();
         for (j, row) in jacobian.iter().enumerate() {

@@ -4,7 +4,7 @@ use super::activation::{sigmoid, softplus};
 use super::softmax::cross_entropy;
 use super::{Real, Signal, batch_of};
 use crate::Result;
-use crate::model::{ClassTargets, Loss, Mode, Model, Targets, Variance};
+use crate::model::{Loss, Mode, Model, Targets, Variance};
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
 pub(super) struct Local<T> {
@@ -19,7 +19,8 @@ pub(super) struct Local<T> {
 /// The loss of a batch of logits `[N, K]` and the signal it starts, reduction factor included in both.
 ///
 /// # Errors
-/// [`Error::ZeroSize`](crate::Error), [`Error::Length`](crate::Error) for logits, and all of [`Model::check_targets`].
+/// [`Error::ZeroSize`](crate::Error), [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
+/// HesScale-R with a cross-entropy at several positions, and all of [`Model::check_targets`].
 pub fn loss_and_signal<T: Real>(
     model: &Model,
     mode: Mode,
@@ -28,6 +29,7 @@ pub fn loss_and_signal<T: Real>(
 ) -> Result<(T, Signal<T>)> {
     let outputs = model.outputs();
     let batch = batch_of("logits", logits.len(), outputs)?;
+    model.check_mode(mode)?;
     model.check_targets(batch, targets)?;
 
     let factor = T::from_f64(model.loss().factor(batch, model.output_shape()));
@@ -35,7 +37,7 @@ pub fn loss_and_signal<T: Real>(
     let (mut value, mut g, mut h) = (T::zero(), Vec::new(), Vec::new());
     let mut u = vec![Vec::new(); mode.rank()];
     for (n, z) in logits.chunks_exact(outputs).enumerate() {
-        let mut local = sample(model.loss(), mode, z, targets, n);
+        let mut local = sample(model, mode, z, targets, n);
         if local.u.is_empty() {
             local.u = take_largest(&mut local.h, mode.rank());
         }
@@ -52,24 +54,21 @@ pub fn loss_and_signal<T: Real>(
 }
 
 /// Sample `n`: its logits `z` against its row of targets.
-fn sample<T: Real>(loss: &Loss, mode: Mode, z: &[T], targets: Targets<'_>, n: usize) -> Local<T> {
-    let width = loss.target_len(&[z.len()]);
+fn sample<T: Real>(model: &Model, mode: Mode, z: &[T], targets: Targets<'_>, n: usize) -> Local<T> {
+    let width = model.target_len();
     let row: Vec<T> = match targets {
         Targets::Values(t) => t[n * width..][..width].iter().map(|t| T::from_f64(f64::from(*t))).collect(),
         Targets::Classes(_) => Vec::new(),
     };
-    match loss {
-        Loss::SoftmaxCrossEntropy { targets: kind, class_weights, label_smoothing, ignore_index, .. } => {
-            let mut y = row;
-            if let (ClassTargets::ClassIndex, Targets::Classes(classes)) = (kind, targets) {
-                if Some(classes[n]) == *ignore_index {
-                    return Local::nothing(z.len(), mode.rank());
-                }
-                y = vec![T::zero(); z.len()];
-                y[classes[n] as usize] = T::one();
+    match model.loss() {
+        Loss::SoftmaxCrossEntropy { .. } => match targets {
+            Targets::Values(_) => cross_entropies(model, mode, z, |position| {
+                Some(row.iter().copied().skip(position).step_by(model.positions()).collect())
+            }),
+            Targets::Classes(classes) => {
+                cross_entropies(model, mode, z, |position| one_hot(model, classes[n * width + position]))
             }
-            cross_entropy(mode, z, &effective_target(y, class_weights.as_deref(), *label_smoothing))
-        }
+        },
         Loss::Mse { .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
             let (d, two) = (*z - *t, T::from_f64(2.0));
             [d * d, two * d, two]
@@ -87,6 +86,40 @@ fn sample<T: Real>(loss: &Loss, mode: Mode, z: &[T], targets: Targets<'_>, n: us
             local
         }
     }
+}
+
+/// A cross-entropy at each position of `z`, `[C, positions]`. `target` gives the distribution at a position; without one
+/// the position counts nothing.
+fn cross_entropies<T: Real>(
+    model: &Model,
+    mode: Mode,
+    z: &[T],
+    target: impl Fn(usize) -> Option<Vec<T>>,
+) -> Local<T> {
+    let positions = model.positions();
+    let mut all = Local::nothing(z.len(), mode.rank());
+    for position in 0..positions {
+        let Some(y) = target(position) else { continue };
+        let z: Vec<T> = z.iter().copied().skip(position).step_by(positions).collect();
+        let one = cross_entropy(mode, &z, &effective_target(model.loss(), y));
+        all.value += one.value;
+        let vectors = all.u.iter_mut().zip(one.u);
+        for (all, one) in [(&mut all.g, one.g), (&mut all.h, one.h)].into_iter().chain(vectors) {
+            all.iter_mut().skip(position).step_by(positions).zip(one).for_each(|(all, one)| *all = one);
+        }
+    }
+    all
+}
+
+/// All mass on one class; `None` for the class that is ignored.
+fn one_hot<T: Real>(model: &Model, class: u32) -> Option<Vec<T>> {
+    let ignored =
+        matches!(model.loss(), Loss::SoftmaxCrossEntropy { ignore_index: Some(i), .. } if *i == class);
+    let mut y = vec![T::zero(); model.classes()];
+    (!ignored).then(|| {
+        y[class as usize] = T::one();
+        y
+    })
 }
 
 impl<T: Real> Local<T> {
@@ -108,7 +141,7 @@ impl<T: Real> Local<T> {
         self.h.extend(other.h);
     }
 
-    /// What an ignored sample contributes.
+    /// What contributes nothing.
     fn nothing(outputs: usize, rank: usize) -> Local<T> {
         let zeros = vec![T::zero(); outputs];
         Local { value: T::zero(), g: zeros.clone(), h: zeros.clone(), u: vec![zeros; rank] }
@@ -116,12 +149,16 @@ impl<T: Real> Local<T> {
 }
 
 /// `y_c = w_c ((1−ε) t_c + ε m/C)` with m the mass of t: see [`Loss::SoftmaxCrossEntropy`].
-fn effective_target<T: Real>(t: Vec<T>, weights: Option<&[f32]>, smoothing: f32) -> Vec<T> {
+fn effective_target<T: Real>(loss: &Loss, t: Vec<T>) -> Vec<T> {
     let number = |x: f32| T::from_f64(f64::from(x));
+    let smoothing = match loss {
+        Loss::SoftmaxCrossEntropy { label_smoothing, .. } => *label_smoothing,
+        _ => 0.0,
+    };
     let mass = t.iter().fold(T::zero(), |sum, t| sum + *t);
     let floor = number(smoothing) * mass / T::from_f64(t.len() as f64);
     let keep = T::one() - number(smoothing);
-    let weight = |c: usize| weights.map_or(T::one(), |w| number(w[c]));
+    let weight = |c: usize| loss.class_weights().map_or(T::one(), |w| number(w[c]));
     t.into_iter().enumerate().map(|(c, t)| weight(c) * (keep * t + floor)).collect()
 }
 

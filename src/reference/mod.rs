@@ -8,14 +8,18 @@
 //!
 //! | layer | g at the input | h at the input |
 //! |---|---|---|
-//! | dense, `z = W x + b` | `Wᵀ g` | `(W∘W)ᵀ h` |
+//! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
-//! | flatten | the same | the same |
+//! | max pooling | to the first maximum; windows that overlap add up | as g |
+//! | flatten, identity | the same | the same |
+//! | a value that several nodes read | the sum over them | the sum over them, without cross terms |
 //!
-//! A dense weight's gradient is `Σ_n g[n,o] x[n,i]`, its diagonal `Σ_n h[n,o] x[n,i]²`; a bias has the sums of g and h.
+//! A weight's gradient is `Σ g x` over the batch and over the positions where it acts, its diagonal `Σ h x²`; a bias has
+//! the sums of g and h. A normalisation's γ multiplies the normalised x.
 //!
 //! HesScale-R carries the leading part of the loss's Hessian exactly, as vectors: `H = Σ u uᵀ + rest`, h the diagonal of
-//! the rest. A vector passes through each layer as g does, and a dense parameter's diagonal is `Σ_n (h + Σ u²) x²`.
+//! the rest. A vector passes through each layer as g does, and a parameter's diagonal is
+//! `Σ_n [Σ_pos h x² + Σ_u (Σ_pos u x)²]`: what it does at a sample's positions adds up before it is squared.
 
 mod activation;
 mod dual;
@@ -23,6 +27,7 @@ mod exact;
 mod hutchinson;
 mod layer;
 mod loss;
+mod network;
 mod optimizer;
 mod real;
 mod signal;
@@ -38,9 +43,9 @@ pub use optimizer::OptimizerState;
 pub use real::Real;
 pub use signal::Signal;
 
-use crate::model::{Mode, Model, Parameter, Role, Targets};
+use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
-use layer::{Step, Sums, steps};
+use network::Network;
 
 /// What one forward and backward pass over a batch leaves.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,21 +54,21 @@ pub struct Pass<T> {
     pub loss: T,
     /// The last layer's output, `[N, outputs]`.
     pub logits: Vec<T>,
-    /// The gradient in the flat layout of [`Parameter::offset`]; gaps are zero.
+    /// The gradient in the flat layout of [`Parameter::offset`](crate::model::Parameter::offset); gaps are zero.
     pub gradient: Vec<T>,
     /// The Hessian diagonal in the same layout; empty in [`Mode::None`].
     pub diagonal: Vec<T>,
-    /// The signal at the output of each layer.
+    /// The signal at the output of each layer of [`Model::layers`].
     pub signals: Vec<Signal<T>>,
     /// The signal at the network's input.
     pub input_signal: Signal<T>,
 }
 
-/// One pass: `parameters` in the model's flat layout, `input` `[N, inputs]` row by row.
+/// One pass: `parameters` in the model's flat layout, `input` `[N, inputs]` row by row. Dropout draws from
+/// [`Noise::default`].
 ///
 /// # Errors
-/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, and all of
-/// [`Model::check_targets`].
+/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, and all of [`loss_and_signal`].
 pub fn pass<T: Real>(
     model: &Model,
     mode: Mode,
@@ -71,25 +76,40 @@ pub fn pass<T: Real>(
     input: &[T],
     targets: Targets<'_>,
 ) -> Result<Pass<T>> {
+    pass_with_noise(model, mode, parameters, input, targets, Noise::default())
+}
+
+/// The same with the random numbers that dropout draws.
+///
+/// # Errors
+/// As [`pass`].
+pub fn pass_with_noise<T: Real>(
+    model: &Model,
+    mode: Mode,
+    parameters: &[T],
+    input: &[T],
+    targets: Targets<'_>,
+    noise: Noise,
+) -> Result<Pass<T>> {
     check(model, parameters, input)?;
-    let steps = steps(model, parameters);
-    let outputs = run(&steps, input);
-    let logits = last(input, &outputs).to_vec();
+    let network = Network::training(model, parameters, noise, 0)?;
+    let outputs = network.run(input);
+    let logits = outputs.last().cloned().unwrap_or_default();
     let (loss, start) = loss_and_signal(model, mode, &logits, targets)?;
 
-    let mut signals = backpropagate(&steps, mode, input, &outputs, start);
-    let input_signal = signals.remove(0);
-    let (gradient, diagonal) = parameter_sums(model, &steps, input, &outputs, &signals);
+    let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
+    let (gradient, diagonal) = network.parameter_sums(input, &outputs, &signals.nodes);
+    let (input_signal, signals) = (signals.input, of_layers(model, signals.nodes));
     Ok(Pass { loss, logits, gradient, diagonal, signals, input_signal })
 }
 
-/// The output `[N, size]` of every layer.
+/// The output `[N, size]` of every layer of [`Model::layers`], as the network predicts: dropout does nothing.
 ///
 /// # Errors
 /// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch.
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
-    Ok(run(&steps(model, parameters), input))
+    Ok(of_layers(model, Network::inference(model, parameters)?.run(input)))
 }
 
 /// The last layer's output, `[N, outputs]`.
@@ -98,6 +118,12 @@ pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<
 /// As [`forward`].
 pub fn predict<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<T>> {
     Ok(forward(model, parameters, input)?.pop().unwrap_or_default())
+}
+
+/// Of what each node has, what the top-level layers' ends have.
+fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
+    let is_end = |node: usize| model.end(model.nodes()[node].layer) == node;
+    nodes.into_iter().enumerate().filter(|(node, _)| is_end(*node)).map(|(_, value)| value).collect()
 }
 
 fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
@@ -118,67 +144,4 @@ fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
         return Err(Error::Length { tensor: tensor.into(), got: len, needed });
     }
     Ok(len / width)
-}
-
-/// The outputs of consecutive layers.
-fn run<T: Real>(steps: &[Step<'_, T>], input: &[T]) -> Vec<Vec<T>> {
-    let mut outputs: Vec<Vec<T>> = Vec::with_capacity(steps.len());
-    for step in steps {
-        outputs.push(step.forward(last(input, &outputs)));
-    }
-    outputs
-}
-
-/// The last of the outputs, or the input where there is none.
-fn last<'a, T>(input: &'a [T], outputs: &'a [Vec<T>]) -> &'a [T] {
-    outputs.last().map_or(input, Vec::as_slice)
-}
-
-/// The signal at the input of consecutive layers, then at the output of each; `start` is the one at the last output.
-fn backpropagate<T: Real>(
-    steps: &[Step<'_, T>],
-    mode: Mode,
-    input: &[T],
-    outputs: &[Vec<T>],
-    start: Signal<T>,
-) -> Vec<Signal<T>> {
-    let mut backwards = vec![start];
-    for (i, step) in steps.iter().enumerate().rev() {
-        let x = last(input, &outputs[..i]);
-        backwards.push(step.backward(mode, x, &backwards[backwards.len() - 1]));
-    }
-    backwards.reverse();
-    backwards
-}
-
-/// Gradient and diagonal of every parameter in the flat layout; `signals` are those at the layers' outputs.
-fn parameter_sums<T: Real>(
-    model: &Model,
-    steps: &[Step<'_, T>],
-    input: &[T],
-    outputs: &[Vec<T>],
-    signals: &[Signal<T>],
-) -> (Vec<T>, Vec<T>) {
-    let zeros = || vec![T::zero(); model.flat_len()];
-    let (mut gradient, mut diagonal) = (zeros(), Vec::new());
-    if signals.last().is_some_and(|s| !s.h.is_empty()) {
-        diagonal = zeros();
-    }
-    for (i, (step, signal)) in steps.iter().zip(signals).enumerate() {
-        let Some((g, h)) = step.parameter_sums(last(input, &outputs[..i]), signal) else { continue };
-        place(model, i, g, &mut gradient);
-        if let Some(h) = h {
-            place(model, i, h, &mut diagonal);
-        }
-    }
-    (gradient, diagonal)
-}
-
-/// Writes the sums of layer `i` where its parameters lie.
-fn place<T: Real>(model: &Model, i: usize, sums: Sums<T>, flat: &mut [T]) {
-    for (role, sums) in [(Role::Weight, sums.weight), (Role::Bias, sums.bias)] {
-        if let Some(range) = model.parameter(i, role).map(Parameter::range) {
-            flat[range].copy_from_slice(&sums);
-        }
-    }
 }

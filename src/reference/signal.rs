@@ -29,6 +29,22 @@ impl<T: Real> Signal<T> {
         Signal { g, h, rest: diagonal, u }
     }
 
+    /// Before any has arrived.
+    pub(super) fn none() -> Signal<T> {
+        Signal { g: Vec::new(), h: Vec::new(), rest: Vec::new(), u: Vec::new() }
+    }
+
+    /// Adds the signal of a further branch: g and u exactly, the diagonals without their cross terms.
+    pub(super) fn add(&mut self, other: &Signal<T>) {
+        if self.g.is_empty() {
+            *self = other.clone();
+            return;
+        }
+        let sum = |a: &[T], b: &[T]| a.iter().zip(b).map(|(a, b)| *a + *b).collect::<Vec<T>>();
+        let u = self.u.iter().zip(&other.u).map(|(a, b)| sum(a, b)).collect();
+        *self = Signal::new(sum(&self.g, &other.g), sum(self.diagonal(), other.diagonal()), u);
+    }
+
     /// The diagonal that the rules push on: without `u`'s share.
     pub(super) fn diagonal(&self) -> &[T] {
         if self.u.is_empty() { &self.h } else { &self.rest }

@@ -1,0 +1,233 @@
+//! The rules of each layer: forward, the signal to its input, its parameters' sums.
+//!
+//! All layers but the elementwise functions are linear maps where they stand, so one rule serves them: g and u go through
+//! `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`] where it has parameters.
+
+mod convolution;
+mod dense;
+mod dropout;
+mod normalization;
+mod padding;
+mod pooling;
+
+use super::{Real, Signal, activation};
+use crate::Result;
+use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
+use convolution::Convolve;
+use dense::Dense;
+pub(super) use dropout::Draw;
+use dropout::Dropout;
+use normalization::Normalize;
+use padding::Pad;
+use pooling::{Average, Maximum};
+
+/// A map `z = A x + b` on each sample of a batch.
+pub(super) trait Linear<T: Real> {
+    /// The output `[N, out]` for the input `[N, in]`.
+    fn forward(&self, x: &[T]) -> Vec<T>;
+
+    /// `Aᵀ s`, or with A's squared numbers `(A∘A)ᵀ s`; empty for an empty `s`. A may depend on the input: which number of
+    /// a window is the largest.
+    fn transposed(&self, x: &[T], s: &[T], squared: bool) -> Vec<T>;
+
+    /// The same map, if it has parameters.
+    fn weighted(&self) -> Option<&dyn Weighted<T>> {
+        None
+    }
+}
+
+/// A linear map with parameters, in which it is linear too: `z = W x̂ + b`.
+pub(super) trait Weighted<T: Real> {
+    /// Whether a parameter acts at several places of a sample. What it does there adds up before it is squared.
+    fn shared(&self) -> bool;
+
+    /// Numbers per sample of input and output.
+    fn sizes(&self) -> [usize; 2];
+
+    /// No sums yet.
+    fn zeros(&self) -> Sums<T>;
+
+    /// x̂, what the weight multiplies.
+    fn features(&self, x: &[T]) -> Vec<T> {
+        x.to_vec()
+    }
+
+    /// Adds what one sample contributes: of each parameter, `Σ s x̂` over the places where it acts (x̂ = 1 for a bias).
+    fn add_products(&self, features: &[T], s: &[T], sums: &mut Sums<T>);
+}
+
+/// What one kind of signal adds up to over the batch, in the shapes of the layer's weight and of the bias it has or
+/// could have.
+pub(super) struct Sums<T> {
+    pub(super) weight: Vec<T>,
+    pub(super) bias: Vec<T>,
+}
+
+impl<T: Real> Sums<T> {
+    fn zeros(weight: usize, bias: usize) -> Sums<T> {
+        Sums { weight: vec![T::zero(); weight], bias: vec![T::zero(); bias] }
+    }
+
+    fn add_squares(&mut self, other: &Sums<T>) {
+        self.weight.iter_mut().zip(&other.weight).for_each(|(sum, x)| *sum += x.squared());
+        self.bias.iter_mut().zip(&other.bias).for_each(|(sum, x)| *sum += x.squared());
+    }
+}
+
+/// What a node does, its parameters at hand.
+pub(super) enum Step<'a, T> {
+    Linear(Box<dyn Linear<T> + 'a>),
+    Elementwise(Activation),
+    /// The sum of its inputs: of a single one, the same numbers.
+    Sum,
+}
+
+impl<'a, T: Real> Step<'a, T> {
+    /// The step of `node`, its parameters taken from `parameters` (flat layout, length checked before). Without a `draw`
+    /// dropout does nothing.
+    pub(super) fn new(
+        model: &'a Model,
+        node: usize,
+        parameters: &'a [T],
+        draw: Option<Draw>,
+    ) -> Result<Step<'a, T>> {
+        let share = |role| model.parameter_of(node, role).map_or(&[][..], |p| &parameters[p.range()]);
+        let (weight, bias) = (share(Role::Weight), share(Role::Bias));
+        let spec = &model.nodes()[node];
+        let Kind::Layer(layer) = &spec.kind else { return Ok(Step::Sum) };
+        let input = model.shape_at(spec.inputs[0]);
+        if let Some(shape) = layer.convolution(&spec.name(), input)? {
+            return Ok(Step::linear(Convolve::new(&shape, weight, bias)));
+        }
+        let window = layer.pooling(&spec.name(), input)?;
+        Ok(match (layer, window) {
+            (Layer::Dense { inputs, outputs, .. }, _) => {
+                Step::linear(Dense { inputs: *inputs, outputs: *outputs, weight, bias })
+            }
+            (Layer::Act(function), _) => Step::Elementwise(*function),
+            (Layer::MaxPool2d(_), Some(window)) => Step::linear(Maximum::new(&window)),
+            (Layer::AvgPool2d(pool), Some(window)) => {
+                Step::linear(Average::new(&window, pool.count_include_pad))
+            }
+            (Layer::AdaptiveAvgPool2d { output }, _) => {
+                Step::linear(Average::adaptive([input[1], input[2]], *output))
+            }
+            (Layer::ZeroPad2d { padding }, _) => Step::linear(Pad::new(input, *padding)),
+            (Layer::BatchNorm(norm), _) => {
+                let positions = input[1..].iter().product();
+                Step::linear(Normalize::new(norm, positions, weight, bias))
+            }
+            (Layer::Dropout { p }, _) => match draw {
+                Some(draw) => {
+                    let first = draw.first_sample * input.iter().product::<usize>();
+                    Step::linear(Dropout { noise: draw.noise, node: node as u32, first, p: *p })
+                }
+                None => Step::Sum,
+            },
+            _ => Step::Sum,
+        })
+    }
+
+    fn linear(map: impl Linear<T> + 'a) -> Step<'a, T> {
+        Step::Linear(Box::new(map))
+    }
+
+    /// The output for the inputs, one of them or, of a sum, several.
+    pub(super) fn forward(&self, inputs: &[&[T]]) -> Vec<T> {
+        let x = inputs[0];
+        match self {
+            Step::Linear(map) => map.forward(x),
+            Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
+            Step::Sum => {
+                let mut sum = x.to_vec();
+                for other in &inputs[1..] {
+                    sum.iter_mut().zip(*other).for_each(|(sum, x)| *sum += *x);
+                }
+                sum
+            }
+        }
+    }
+
+    /// The signal that goes to each input, from the input `x` and the signal at the output: the table at the head of
+    /// [`reference`](crate::reference).
+    pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
+        match self {
+            Step::Linear(map) => Signal::new(
+                map.transposed(x, &signal.g, false),
+                map.transposed(x, signal.diagonal(), true),
+                signal.u.iter().map(|u| map.transposed(x, u, false)).collect(),
+            ),
+            Step::Elementwise(function) => elementwise(*function, mode, x, signal),
+            Step::Sum => signal.clone(),
+        }
+    }
+
+    /// The map with its parameters, if the step has any.
+    pub(super) fn weighted(&self) -> Option<&dyn Weighted<T>> {
+        match self {
+            Step::Linear(map) => map.weighted(),
+            _ => None,
+        }
+    }
+}
+
+fn elementwise<T: Real>(function: Activation, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
+    let derivatives: Vec<[T; 3]> = x.iter().map(|a| activation(function, *a)).collect();
+    let scaled = |s: &[T]| s.iter().zip(&derivatives).map(|(s, [_, d1, _])| *d1 * *s).collect();
+    let diagonal = signal.diagonal().iter().zip(&derivatives);
+    let mut h: Vec<T> = diagonal.map(|(h, [_, d1, _])| d1.squared() * *h).collect();
+    if mode != Mode::HesScaleGn {
+        // g is dL/dz at the function's output, before its own multiplication by f'.
+        let curved = signal.g.iter().zip(&derivatives);
+        h.iter_mut().zip(curved).for_each(|(h, (g, [_, _, d2]))| *h += *d2 * *g);
+    }
+    Signal::new(scaled(&signal.g), h, signal.u.iter().map(|u| scaled(u)).collect())
+}
+
+/// The gradient's sums over the batch: `Σ_n Σ_pos g x̂`.
+pub(super) fn gradient_sums<T: Real>(map: &dyn Weighted<T>, x: &[T], g: &[T]) -> Sums<T> {
+    let mut sums = map.zeros();
+    add_batch(map, &map.features(x), g, &mut sums);
+    sums
+}
+
+/// The diagonal's sums over the batch: `Σ_n [Σ_pos rest x̂² + Σ_j (Σ_pos u_j x̂)²]`. Where a parameter acts at one place
+/// only, that is `Σ_n h x̂²`.
+pub(super) fn diagonal_sums<T: Real>(map: &dyn Weighted<T>, x: &[T], signal: &Signal<T>) -> Sums<T> {
+    let features = map.features(x);
+    let squares: Vec<T> = features.iter().map(|x| x.squared()).collect();
+    let mut sums = map.zeros();
+    if !map.shared() {
+        add_batch(map, &squares, &signal.h, &mut sums);
+        return sums;
+    }
+    add_batch(map, &squares, signal.diagonal(), &mut sums);
+    let [inputs, outputs] = map.sizes();
+    for u in &signal.u {
+        for (x, u) in features.chunks_exact(inputs).zip(u.chunks_exact(outputs)) {
+            let mut joint = map.zeros();
+            map.add_products(x, u, &mut joint);
+            sums.add_squares(&joint);
+        }
+    }
+    sums
+}
+
+fn add_batch<T: Real>(map: &dyn Weighted<T>, features: &[T], s: &[T], sums: &mut Sums<T>) {
+    let [inputs, outputs] = map.sizes();
+    for (x, s) in features.chunks_exact(inputs).zip(s.chunks_exact(outputs)) {
+        map.add_products(x, s, sums);
+    }
+}
+
+/// `x` or `x²`
+fn power<T: Real>(x: T, squared: bool) -> T {
+    if squared { x.squared() } else { x }
+}
+
+/// A sum in eight partial sums: shorter chains round less.
+fn total<T: Real>(terms: impl Iterator<Item = T>) -> T {
+    let mut partial = [T::zero(); 8];
+    terms.enumerate().for_each(|(i, term)| partial[i % 8] += term);
+    partial.into_iter().fold(T::zero(), |sum, part| sum + part)
+}

@@ -1,0 +1,117 @@
+//! Pooling: each place of the output is made of a window of its channel.
+
+use super::{Linear, power};
+use crate::model::Window;
+use crate::reference::Real;
+
+/// The windows of one channel.
+struct Windows {
+    /// Places of one channel of the input.
+    places: usize,
+    /// Of each place of the output, those of the input that it covers, in row-major order; none of padding.
+    covered: Vec<Vec<usize>>,
+}
+
+impl Windows {
+    fn new(window: &Window) -> Windows {
+        let along = |axis: usize| -> Vec<Vec<usize>> {
+            let taps =
+                |q| (0..window.kernel[axis]).filter_map(move |tap| window.covers(axis, q, tap)).collect();
+            (0..window.positions[axis]).map(taps).collect()
+        };
+        Windows::product(window.image, &along(0), &along(1))
+    }
+
+    /// Windows that are a set of rows by a set of columns.
+    fn product(image: [usize; 2], rows: &[Vec<usize>], columns: &[Vec<usize>]) -> Windows {
+        let window = |rows: &[usize], columns: &[usize]| {
+            rows.iter().flat_map(|row| columns.iter().map(move |column| row * image[1] + column)).collect()
+        };
+        let covered = rows.iter().flat_map(|rows| columns.iter().map(move |columns| window(rows, columns)));
+        Windows { places: image[0] * image[1], covered: covered.collect() }
+    }
+
+    /// The output whose every place is `make` of its channel and its index.
+    fn forward<T: Real>(&self, x: &[T], make: impl Fn(&[T], usize) -> T) -> Vec<T> {
+        let channels = x.chunks_exact(self.places);
+        channels.flat_map(|x| (0..self.covered.len()).map(|q| make(x, q)).collect::<Vec<T>>()).collect()
+    }
+
+    /// The input's places, each with what `scatter` adds to its channel for every place of the output.
+    fn backward<T: Real>(&self, x: &[T], s: &[T], scatter: impl Fn(&[T], usize, T, &mut [T])) -> Vec<T> {
+        let mut result = vec![T::zero(); s.len() / self.covered.len() * self.places];
+        let channels = result.chunks_exact_mut(self.places).zip(x.chunks_exact(self.places));
+        for ((result, x), s) in channels.zip(s.chunks_exact(self.covered.len())) {
+            s.iter().enumerate().for_each(|(q, s)| scatter(x, q, *s, result));
+        }
+        result
+    }
+}
+
+/// The largest number of each window.
+pub(super) struct Maximum(Windows);
+
+impl Maximum {
+    pub(super) fn new(window: &Window) -> Maximum {
+        Maximum(Windows::new(window))
+    }
+
+    /// Where the largest number of window `q` stands; of equals the first.
+    fn place<T: Real>(&self, x: &[T], q: usize) -> usize {
+        let covered = &self.0.covered[q];
+        covered[1..].iter().fold(covered[0], |best, place| if x[*place] > x[best] { *place } else { best })
+    }
+}
+
+impl<T: Real> Linear<T> for Maximum {
+    fn forward(&self, x: &[T]) -> Vec<T> {
+        self.0.forward(x, |x, q| x[self.place(x, q)])
+    }
+
+    fn transposed(&self, x: &[T], s: &[T], _: bool) -> Vec<T> {
+        self.0.backward(x, s, |x, q, s, result| result[self.place(x, q)] += s)
+    }
+}
+
+/// The mean of each window.
+pub(super) struct Average {
+    windows: Windows,
+    /// What the sum of all windows is divided by; without it, the number of places that a window covers.
+    divisor: Option<usize>,
+}
+
+impl Average {
+    pub(super) fn new(window: &Window, count_padding: bool) -> Average {
+        Average { windows: Windows::new(window), divisor: count_padding.then(|| window.taps()) }
+    }
+
+    /// Windows from `⌊q·H/Q⌋` to `⌈(q+1)·H/Q⌉`.
+    pub(super) fn adaptive(image: [usize; 2], output: [usize; 2]) -> Average {
+        let along = |axis: usize| -> Vec<Vec<usize>> {
+            let (size, positions) = (image[axis], output[axis]);
+            let window = |q: usize| (q * size / positions..((q + 1) * size).div_ceil(positions)).collect();
+            (0..positions).map(window).collect()
+        };
+        Average { windows: Windows::product(image, &along(0), &along(1)), divisor: None }
+    }
+
+    fn share<T: Real>(&self, q: usize) -> T {
+        T::from_f64(1.0 / self.divisor.unwrap_or(self.windows.covered[q].len()) as f64)
+    }
+}
+
+impl<T: Real> Linear<T> for Average {
+    fn forward(&self, x: &[T]) -> Vec<T> {
+        self.windows.forward(x, |x, q| {
+            let sum = self.windows.covered[q].iter().fold(T::zero(), |sum, place| sum + x[*place]);
+            self.share::<T>(q) * sum
+        })
+    }
+
+    fn transposed(&self, x: &[T], s: &[T], squared: bool) -> Vec<T> {
+        self.windows.backward(x, s, |_, q, s, result| {
+            let share = power(self.share::<T>(q), squared) * s;
+            self.windows.covered[q].iter().for_each(|place| result[*place] += share);
+        })
+    }
+}

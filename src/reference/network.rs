@@ -1,0 +1,129 @@
+//! The model's nodes in the order of computation, and what flows through them both ways.
+
+use super::layer::{Draw, Step, Sums, diagonal_sums, gradient_sums};
+use super::{Real, Signal};
+use crate::Result;
+use crate::model::{Mode, Model, Noise, Parameter, Role, Source};
+
+/// A model with its parameters at hand.
+pub(super) struct Network<'a, T> {
+    model: &'a Model,
+    pub(super) steps: Vec<Step<'a, T>>,
+}
+
+/// The signal at the network's input and at the output of each node.
+pub(super) struct Signals<T> {
+    pub(super) input: Signal<T>,
+    pub(super) nodes: Vec<Signal<T>>,
+}
+
+impl<'a, T: Real> Network<'a, T> {
+    /// As it predicts: dropout does nothing.
+    pub(super) fn inference(model: &'a Model, parameters: &'a [T]) -> Result<Network<'a, T>> {
+        Network::new(model, parameters, None)
+    }
+
+    /// As it trains. Dropout counts its random numbers as if the samples before `first_sample` were there.
+    pub(super) fn training(
+        model: &'a Model,
+        parameters: &'a [T],
+        noise: Noise,
+        first_sample: usize,
+    ) -> Result<Network<'a, T>> {
+        Network::new(model, parameters, Some(Draw { noise, first_sample }))
+    }
+
+    /// `parameters` in the flat layout, length checked before.
+    fn new(model: &'a Model, parameters: &'a [T], draw: Option<Draw>) -> Result<Network<'a, T>> {
+        let step = |node| Step::new(model, node, parameters, draw);
+        Ok(Network { model, steps: (0..model.nodes().len()).map(step).collect::<Result<_>>()? })
+    }
+
+    /// The output `[N, size]` of every node.
+    pub(super) fn run(&self, input: &[T]) -> Vec<Vec<T>> {
+        self.run_on(input, Vec::with_capacity(self.steps.len()))
+    }
+
+    /// The same, the outputs of the first nodes given.
+    pub(super) fn run_on(&self, input: &[T], mut outputs: Vec<Vec<T>>) -> Vec<Vec<T>> {
+        for i in outputs.len()..self.steps.len() {
+            let inputs: Vec<&[T]> =
+                self.model.nodes()[i].inputs.iter().map(|source| read(input, &outputs, *source)).collect();
+            let output = self.steps[i].forward(&inputs);
+            outputs.push(output);
+        }
+        outputs
+    }
+
+    /// What a node reads first: of a layer, its input.
+    pub(super) fn input_of<'b>(&self, node: usize, input: &'b [T], outputs: &'b [Vec<T>]) -> &'b [T] {
+        read(input, outputs, self.model.nodes()[node].inputs[0])
+    }
+
+    /// The signals from the last output, where `start` is, down to `stop`; those before it are incomplete. Where several
+    /// nodes read one value, their signals add up.
+    pub(super) fn backpropagate(
+        &self,
+        mode: Mode,
+        input: &[T],
+        outputs: &[Vec<T>],
+        start: Signal<T>,
+        stop: Source,
+    ) -> Signals<T> {
+        let mut signals = Signals { input: Signal::none(), nodes: vec![Signal::none(); self.steps.len()] };
+        if let Some(last) = signals.nodes.last_mut() {
+            *last = start;
+        }
+        for (i, step) in self.steps.iter().enumerate().rev() {
+            if Source::Node(i) <= stop {
+                break;
+            }
+            let through = step.backward(mode, self.input_of(i, input, outputs), &signals.nodes[i]);
+            for source in &self.model.nodes()[i].inputs {
+                match source {
+                    Source::Input => signals.input.add(&through),
+                    Source::Node(before) => signals.nodes[*before].add(&through),
+                }
+            }
+        }
+        signals
+    }
+
+    /// Gradient and diagonal of every parameter in the flat layout; `signals` are those at the nodes' outputs. The
+    /// diagonal is empty where the signals have none.
+    pub(super) fn parameter_sums(
+        &self,
+        input: &[T],
+        outputs: &[Vec<T>],
+        signals: &[Signal<T>],
+    ) -> (Vec<T>, Vec<T>) {
+        let zeros = || vec![T::zero(); self.model.flat_len()];
+        let curved = signals.last().is_some_and(|s| !s.h.is_empty());
+        let (mut gradient, mut diagonal) = (zeros(), if curved { zeros() } else { Vec::new() });
+        for (i, (step, signal)) in self.steps.iter().zip(signals).enumerate() {
+            let Some(map) = step.weighted() else { continue };
+            let x = self.input_of(i, input, outputs);
+            self.place(i, gradient_sums(map, x, &signal.g), &mut gradient);
+            if curved {
+                self.place(i, diagonal_sums(map, x, signal), &mut diagonal);
+            }
+        }
+        (gradient, diagonal)
+    }
+
+    /// Writes the sums of node `i` where its parameters lie.
+    pub(super) fn place(&self, i: usize, sums: Sums<T>, flat: &mut [T]) {
+        for (role, sums) in [(Role::Weight, sums.weight), (Role::Bias, sums.bias)] {
+            if let Some(range) = self.model.parameter_of(i, role).map(Parameter::range) {
+                flat[range].copy_from_slice(&sums);
+            }
+        }
+    }
+}
+
+fn read<'a, T>(input: &'a [T], outputs: &'a [Vec<T>], source: Source) -> &'a [T] {
+    match source {
+        Source::Input => input,
+        Source::Node(node) => &outputs[node],
+    }
+}
