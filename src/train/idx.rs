@@ -73,7 +73,9 @@ fn header<const N: usize>(file: &mut DataFile, magic: u32) -> Result<[u32; N]> {
     let mut numbers = bytes.as_chunks().0.iter().map(|number| u32::from_be_bytes(*number));
     let found = numbers.next().unwrap_or_default();
     if found != magic {
-        return Err(file.error(format!("begins with {found:#010x}, expected {magic:#010x}: no such IDX file")));
+        return Err(
+            file.error(format!("begins with {found:#010x}, expected {magic:#010x}: no such IDX file"))
+        );
     }
     Ok(std::array::from_fn(|_| numbers.next().unwrap_or_default()))
 }

@@ -1,5 +1,7 @@
 //! For people who just want to train: a model, an optimiser, and batches in.
 
+mod atomic;
+mod checkpoint;
 mod cifar;
 mod data;
 mod file;
@@ -10,4 +12,4 @@ mod trainer;
 pub use cifar::{cifar10, cifar100};
 pub use data::{Dataset, Labels};
 pub use idx::{fashion_mnist, mnist};
-pub use trainer::{Trainer, TrainerOptions};
+pub use trainer::{Evaluation, Trainer, TrainerOptions};
