@@ -1,5 +1,7 @@
 //! The one error type. Every variant carries the numbers, and the layer's name where there is one.
 
+use std::path::PathBuf;
+
 /// What can go wrong, said at the earliest moment it can be known.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -86,6 +88,16 @@ pub enum Error {
     /// The model as JSON could not be read.
     #[error("model JSON: {0}")]
     Json(String),
+    /// A file that is missing, damaged, or another than it should be.
+    #[error("{}: {problem}; {help}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it: what was expected and what was found.
+        problem: String,
+        /// What may help: where to get it.
+        help: String,
+    },
     /// A tensor by this name does not exist.
     #[error("there is no {what} `{name}`; there are: {known}")]
     Unknown {

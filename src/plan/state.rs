@@ -3,6 +3,7 @@
 use crate::gpu::{Context, Tensor};
 use crate::kernel::Hyper;
 use crate::model::{Model, Optimizer, Parameter, Rule};
+use crate::reference::OptimizerState;
 use crate::{Error, Result};
 
 /// Parameters of one model on one device, with gradient, diagonal and optimiser state. All are flat: see
@@ -151,6 +152,41 @@ impl State {
 
     pub(crate) fn optimizer_state(&self) -> Option<&Moments> {
         self.moments.as_ref()
+    }
+
+    /// Moments and counts as the reference keeps them; what this optimiser does not keep is zero. Waits for the GPU.
+    pub(crate) fn read_memory(&self) -> Result<OptimizerState<f32>> {
+        let len = self.model.flat_len();
+        let mut memory = OptimizerState::new(len);
+        let Some(moments) = &self.moments else { return Ok(memory) };
+        let tensors: Vec<&Tensor> =
+            [&moments.counters, &moments.first].into_iter().chain(&moments.second).collect();
+        let mut read = self.context.read_blocking(&tensors)?.into_iter();
+        if let Some([step, curvature_steps, ..]) = read.next().as_deref() {
+            memory.step = step.to_bits().into();
+            memory.curvature_steps = curvature_steps.to_bits().into();
+        }
+        for (moment, values) in [&mut memory.m, &mut memory.v].into_iter().zip(read) {
+            moment.copy_from_slice(&values[..len]);
+        }
+        Ok(memory)
+    }
+
+    /// Writes moments and counts of this model's length; they arrive before the commands of the next submission.
+    pub(crate) fn write_memory(&self, memory: &OptimizerState<f32>) -> Result<()> {
+        let Some(moments) = &self.moments else { return Ok(()) };
+        let write = |tensor: &Tensor, values: &[f32]| match values {
+            [] => Ok(()),
+            values => self.context.write_bytes(tensor, bytemuck::cast_slice(values)),
+        };
+        write(&moments.first, &memory.m)?;
+        if let Some(second) = &moments.second {
+            write(second, &memory.v)?;
+        }
+        // Each step works out the bias corrections behind the counts anew.
+        let counts =
+            [memory.step, memory.curvature_steps].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        self.context.write_bytes(&moments.counters, bytemuck::cast_slice(&counts))
     }
 
     /// One parameter's part of a flat tensor of this state: `state.part(state.gradient(), &model.parameters()[0])`.

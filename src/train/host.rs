@@ -13,7 +13,7 @@ pub(super) struct Host {
     pub diagonal: Vec<f32>,
     /// Of the last batch.
     pub loss: Option<f32>,
-    state: OptimizerState<f32>,
+    pub memory: OptimizerState<f32>,
 }
 
 impl Host {
@@ -25,7 +25,7 @@ impl Host {
             gradient: vec![0.0; len],
             diagonal: vec![0.0; len],
             loss: None,
-            state: OptimizerState::new(len),
+            memory: OptimizerState::new(len),
         }
     }
 
@@ -47,7 +47,7 @@ impl Host {
 
     pub(super) fn update(&mut self, curvature: bool) -> Result<()> {
         let diagonal: &[f32] = if curvature { &self.diagonal } else { &[] };
-        self.state.step(&self.optimizer, &mut self.parameters, &self.gradient, diagonal)
+        self.memory.step(&self.optimizer, &mut self.parameters, &self.gradient, diagonal)
     }
 
     pub(super) fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {

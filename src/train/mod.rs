@@ -1,8 +1,15 @@
 //! For people who just want to train: a model, an optimiser, and batches in.
 
+mod atomic;
+mod checkpoint;
+mod cifar;
 mod data;
+mod file;
 mod host;
+mod idx;
 mod trainer;
 
+pub use cifar::{cifar10, cifar100};
 pub use data::{Dataset, Labels};
-pub use trainer::{Trainer, TrainerOptions};
+pub use idx::{fashion_mnist, mnist};
+pub use trainer::{Evaluation, Trainer, TrainerOptions};

@@ -1,11 +1,14 @@
 //! Batches in, a trained network out.
 
+use super::Dataset;
+use super::checkpoint::{Checkpoint, Settings};
 use super::host::Host;
 use crate::gpu::{Context, Tensor};
 use crate::model::{Init, Mode, Model, Optimizer, Targets};
 use crate::plan::{Plan, PlanOptions, State};
 use crate::record::Pass;
 use crate::{Error, Result, reference};
+use std::path::Path;
 
 /// How a [`Trainer`] goes about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,8 +78,20 @@ pub struct Trainer {
     model: Model,
     mode: Mode,
     curvature_every: usize,
+    /// At the present learning rate.
+    optimizer: Optimizer,
+    seed: u64,
     steps: u64,
     engine: Engine,
+}
+
+/// How good a network is on a data set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Evaluation {
+    /// The model's loss over all samples.
+    pub loss: f64,
+    /// Fraction of samples whose largest logit is the one of their class; 0 where labels are numbers.
+    pub accuracy: f64,
 }
 
 #[derive(Debug)]
@@ -143,8 +158,8 @@ impl Trainer {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
             return Err(Error::NotPlanned { what, ask: "TrainerOptions::mode, a mode with a diagonal" });
         }
-        let curvature_every = options.curvature_every;
-        Ok(Trainer { model: model.clone(), mode, curvature_every, steps: 0, engine })
+        let TrainerOptions { curvature_every, seed, .. } = *options;
+        Ok(Trainer { model: model.clone(), mode, curvature_every, optimizer, seed, steps: 0, engine })
     }
 
     /// The model.
@@ -153,10 +168,23 @@ impl Trainer {
         &self.model
     }
 
-    /// Steps taken.
+    /// The optimiser, at its present learning rate.
+    #[must_use]
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.optimizer
+    }
+
+    /// Steps taken, those before a checkpoint that was loaded included.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// The seed of the options, or of the checkpoint that was loaded. An order of samples that depends on it, the epoch
+    /// and nothing else is the same after a checkpoint as without one.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// One step on a batch of any size: `inputs` `[N, inputs]` row by row. On a GPU the step is submitted and not waited
@@ -240,11 +268,42 @@ impl Trainer {
     /// [`Error::Length`], [`Error::ZeroSize`]; [`Error::Device`].
     pub fn predict(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
         let samples = batch_of(&self.model, inputs)?;
+        // Any number of samples through plans of at most this size.
+        self.forward(inputs, samples.min(1024))
+    }
+
+    /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
+    /// GPU.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Device`].
+    pub fn evaluate(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
+        if batch == 0 {
+            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        }
+        let samples = batch_of(&self.model, data.inputs())?;
+        self.model.check_targets(samples, data.labels().targets())?;
+        let logits = self.forward(data.inputs(), batch.min(samples))?;
+        let accuracy = data.accuracy(&logits);
+        // In f64, for it is a sum over all samples.
+        let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
+        let (loss, _) =
+            reference::loss_and_signal(&self.model, Mode::None, &logits, data.labels().targets())?;
+        Ok(Evaluation { loss, accuracy })
+    }
+
+    /// Outputs, `batch` samples at a time; on a GPU the rest of the last batch is padding.
+    fn forward(&mut self, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
+        let samples = batch_of(&self.model, inputs)?;
         match &mut self.engine {
-            Engine::Host(host) => reference::predict(&self.model, &host.parameters, inputs),
+            Engine::Host(host) => {
+                let mut outputs = Vec::with_capacity(samples * self.model.outputs());
+                for chunk in inputs.chunks(batch * self.model.inputs()) {
+                    outputs.extend(reference::predict(&self.model, &host.parameters, chunk)?);
+                }
+                Ok(outputs)
+            }
             Engine::Gpu(gpu) => {
-                // Any number of samples through plans of at most this size; the rest of the last one is padding.
-                let batch = samples.min(1024);
                 let options = PlanOptions::inference();
                 let plan = plan(&mut gpu.inference, &gpu.context, &self.model, &gpu.state, batch, options)?;
                 let mut outputs = Vec::with_capacity(samples * self.model.outputs());
@@ -298,9 +357,58 @@ impl Trainer {
     /// [`Error::Value`] for NaN, infinity or a negative rate.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         match &mut self.engine {
-            Engine::Host(host) => host.set_learning_rate(learning_rate),
-            Engine::Gpu(gpu) => gpu.state.set_learning_rate(learning_rate),
+            Engine::Host(host) => host.set_learning_rate(learning_rate)?,
+            Engine::Gpu(gpu) => gpu.state.set_learning_rate(learning_rate)?,
         }
+        self.optimizer.learning_rate = learning_rate;
+        Ok(())
+    }
+
+    /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
+    /// optimiser's moments (`m.` and `v.` before the name), steps, seed and learning rate. The file at `path` is whole at
+    /// every moment: the new one takes the place of the old when it is complete and durable. Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::File`] if it cannot be written; [`Error::Device`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let mut memory = match &self.engine {
+            Engine::Host(host) => host.memory.clone(),
+            Engine::Gpu(gpu) => gpu.state.read_memory()?,
+        };
+        memory.step = self.steps;
+        let (learning_rate, seed) = (self.optimizer.learning_rate, self.seed);
+        let checkpoint = Checkpoint { parameters: self.parameters()?, memory, learning_rate, seed };
+        checkpoint.write(&self.settings(), path.as_ref())
+    }
+
+    /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
+    /// then, the learning rate and the seed included. It may come from a GPU or from the reference.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
+    /// rule, weight decay, mode or `curvature_every`. Nothing has changed then.
+    pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let Checkpoint { parameters, memory, learning_rate, seed } =
+            Checkpoint::read(&self.settings(), path.as_ref())?;
+        // First what a checking context may refuse.
+        self.set_parameters(&parameters)?;
+        self.set_learning_rate(learning_rate)?;
+        (self.steps, self.seed) = (memory.step, seed);
+        match &mut self.engine {
+            Engine::Host(host) => {
+                (host.memory, host.loss) = (memory, None);
+                Ok(())
+            }
+            Engine::Gpu(gpu) => {
+                gpu.loss = None;
+                gpu.state.write_memory(&memory)
+            }
+        }
+    }
+
+    fn settings(&self) -> Settings<'_> {
+        let Trainer { model, optimizer, mode, curvature_every, .. } = self;
+        Settings { model, optimizer: *optimizer, mode: *mode, curvature_every: *curvature_every }
     }
 
     /// Blocks until all steps are done: for timing.

@@ -1,0 +1,236 @@
+//! Training in a file: a safetensors file with the parameters under their names, `m.` and `v.` of each, and in its
+//! metadata the settings and counts. Everything in it is covered by a CRC-32.
+
+use super::atomic;
+use crate::model::{Mode, Model, Optimizer, Parameter, Rule};
+use crate::reference::OptimizerState;
+use crate::{Error, Result};
+use flate2::Crc;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+
+const FORMAT: &str = "hesscale checkpoint 1";
+/// The largest header that safetensors reads.
+const LARGEST_HEADER: u64 = 100_000_000;
+
+/// What training goes on from.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    /// Flat, as all of them here.
+    pub parameters: Vec<f32>,
+    /// Moments, and steps taken. `v` is zero where the rule keeps none.
+    pub memory: OptimizerState<f32>,
+    pub learning_rate: f32,
+    pub seed: u64,
+}
+
+/// What must be the same when training goes on.
+#[derive(Debug)]
+pub(super) struct Settings<'a> {
+    pub model: &'a Model,
+    /// Its learning rate may differ.
+    pub optimizer: Optimizer,
+    pub mode: Mode,
+    pub curvature_every: usize,
+}
+
+type Entries = BTreeMap<String, String>;
+/// What is wrong, without the file's name.
+type Outcome<T> = std::result::Result<T, String>;
+
+impl Checkpoint {
+    /// Writes a file that is whole at every moment.
+    pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
+        self.bytes(settings)
+            .and_then(|bytes| {
+                atomic::write(path, &bytes).map_err(|error| format!("cannot be written: {error}"))
+            })
+            .map_err(|problem| error(path, problem, "what was there before, if anything, is as it was"))
+    }
+
+    /// Reads and checks all of a file.
+    pub(super) fn read(settings: &Settings<'_>, path: &Path) -> Result<Checkpoint> {
+        read(settings, path)
+            .and_then(|bytes| Checkpoint::parse(settings, &bytes))
+            .map_err(|problem| error(path, problem, "nothing was loaded; `Trainer::save` writes checkpoints"))
+    }
+
+    fn bytes(&self, settings: &Settings<'_>) -> Outcome<Vec<u8>> {
+        let counts = [
+            ("learning_rate", self.learning_rate.to_string()),
+            ("seed", self.seed.to_string()),
+            ("steps", self.memory.step.to_string()),
+            ("curvature_steps", self.memory.curvature_steps.to_string()),
+        ];
+        let mut entries: Entries = settings
+            .entries()
+            .into_iter()
+            .chain(counts)
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
+        let flat = |kind| match kind {
+            Kind::Parameter => &self.parameters,
+            Kind::First => &self.memory.m,
+            Kind::Second => &self.memory.v,
+        };
+        let tensors: Vec<(String, &Parameter, Vec<u8>)> = settings
+            .tensors()
+            .map(|(name, kind, p)| {
+                (name, p, flat(kind)[p.range()].iter().flat_map(|x| x.to_le_bytes()).collect())
+            })
+            .collect();
+        let sum = checksum(&entries, tensors.iter().map(|(_, _, bytes)| &bytes[..]));
+        entries.insert("crc32".into(), sum);
+
+        let text = |error: safetensors::SafeTensorError| error.to_string();
+        let views = tensors.iter().map(|(name, p, bytes)| {
+            Ok((name, TensorView::new(Dtype::F32, p.shape.clone(), bytes).map_err(text)?))
+        });
+        let views = views.collect::<Outcome<Vec<_>>>()?;
+        safetensors::serialize(views, Some(entries.into_iter().collect())).map_err(text)
+    }
+
+    fn parse(settings: &Settings<'_>, bytes: &[u8]) -> Outcome<Checkpoint> {
+        let damaged = |error| format!("is damaged or no safetensors file: {error}");
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let mut entries: Entries = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        settings.check(&entries)?;
+
+        let flat = || vec![0.0; settings.model.flat_len()];
+        let [mut parameters, mut m, mut v] = [flat(), flat(), flat()];
+        let mut data = Vec::new();
+        for (name, kind, p) in settings.tensors() {
+            let view = tensors.tensor(&name).map_err(|_| format!("has no tensor `{name}`"))?;
+            if (view.dtype(), view.shape()) != (Dtype::F32, &p.shape) {
+                let (dtype, shape) = (view.dtype(), view.shape());
+                return Err(format!("`{name}` is {dtype:?} {shape:?}, expected F32 {:?}", p.shape));
+            }
+            let flat = match kind {
+                Kind::Parameter => &mut parameters,
+                Kind::First => &mut m,
+                Kind::Second => &mut v,
+            };
+            let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+            flat[p.range()].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
+            data.push(view.data());
+        }
+        if tensors.len() != data.len() {
+            return Err(format!("has {} tensors, expected {}", tensors.len(), data.len()));
+        }
+        let sum = entries.remove("crc32").unwrap_or_default();
+        let found = checksum(&entries, data.into_iter());
+        if sum != found {
+            return Err(format!("is damaged: its checksum is {found}, expected {sum}"));
+        }
+        let memory = OptimizerState {
+            m,
+            v,
+            step: number::<u32>(&entries, "steps")?.into(),
+            curvature_steps: number::<u32>(&entries, "curvature_steps")?.into(),
+        };
+        let (learning_rate, seed) = (number(&entries, "learning_rate")?, number(&entries, "seed")?);
+        let optimizer = Optimizer { learning_rate, ..settings.optimizer };
+        optimizer.validate().map_err(|error| error.to_string())?;
+        Ok(Checkpoint { parameters, memory, learning_rate, seed })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Parameter,
+    First,
+    Second,
+}
+
+impl Settings<'_> {
+    fn entries(&self) -> [(&'static str, String); 5] {
+        let Optimizer { rule, weight_decay, .. } = self.optimizer;
+        [
+            ("format", FORMAT.into()),
+            ("model", self.model.to_json()),
+            ("optimizer", serde_json::json!({"rule": rule, "weight_decay": weight_decay}).to_string()),
+            ("mode", serde_json::json!(self.mode).to_string()),
+            ("curvature_every", self.curvature_every.to_string()),
+        ]
+    }
+
+    /// Compares a file's entries with these.
+    fn check(&self, entries: &Entries) -> Outcome<()> {
+        for (key, expected) in self.entries() {
+            match entries.get(key) {
+                None => return Err(format!("is no checkpoint: its metadata have no `{key}`")),
+                Some(found) if *found == expected => {}
+                Some(found) if key == "model" => compare(found, &expected)?,
+                Some(found) => return Err(format!("has {key} {found}, expected {expected}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of the tensors, in the order of the checksum.
+    fn tensors(&self) -> impl Iterator<Item = (String, Kind, &Parameter)> {
+        let second = !matches!(self.optimizer.rule, Rule::Sgd { .. });
+        let kinds =
+            [Some(("", Kind::Parameter)), Some(("m.", Kind::First)), second.then_some(("v.", Kind::Second))];
+        kinds.into_iter().flatten().flat_map(|(prefix, kind)| {
+            self.model.parameters().iter().map(move |p| (format!("{prefix}{}", p.name()), kind, p))
+        })
+    }
+}
+
+/// Compares the model in a file with the trainer's, both as JSON.
+fn compare(found: &str, expected: &str) -> Outcome<()> {
+    let read = |text| Model::from_json(text).map_err(|error| format!("its model cannot be read: {error}"));
+    let (found, expected) = (read(found)?, read(expected)?);
+    if found == expected {
+        return Ok(());
+    }
+    let layers = found.layers().iter().zip(expected.layers());
+    let difference = match layers.enumerate().find(|(_, (found, expected))| found != expected) {
+        Some((index, (found, expected))) => {
+            let (found, expected) = (serde_json::json!(found), serde_json::json!(expected));
+            format!("layer {index} is {found}, expected {expected}")
+        }
+        None if found.layers().len() != expected.layers().len() => {
+            format!("{} layers, expected {}", found.layers().len(), expected.layers().len())
+        }
+        None if found.input_shape() != expected.input_shape() => {
+            format!("input {:?}, expected {:?}", found.input_shape(), expected.input_shape())
+        }
+        None => format!("loss {:?}, expected {:?}", found.loss(), expected.loss()),
+    };
+    Err(format!("is of another model: {difference}"))
+}
+
+/// All of a file, if it is not larger than it can be.
+fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
+    let most = settings.tensors().map(|(_, _, p)| 4 * p.len() as u64).sum::<u64>() + LARGEST_HEADER;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > most {
+        return Err(format!("has more than {most} bytes, which no checkpoint of this model has"));
+    }
+    Ok(bytes)
+}
+
+fn checksum<'a>(entries: &Entries, tensors: impl Iterator<Item = &'a [u8]>) -> String {
+    let mut crc = Crc::new();
+    entries.iter().flat_map(|(key, value)| [key, value]).for_each(|text| crc.update(text.as_bytes()));
+    tensors.for_each(|bytes| crc.update(bytes));
+    format!("{:08x}", crc.sum())
+}
+
+fn number<T: std::str::FromStr>(entries: &Entries, key: &str) -> Outcome<T> {
+    let text = entries.get(key).ok_or_else(|| format!("is no checkpoint: its metadata have no `{key}`"))?;
+    text.parse().map_err(|_| format!("has {key} `{text}`, which is no such number"))
+}
+
+fn error(path: &Path, problem: String, help: &str) -> Error {
+    Error::File { path: path.into(), problem, help: help.into() }
+}

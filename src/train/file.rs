@@ -1,0 +1,88 @@
+//! Data files: found, opened plain or compressed, read by the byte. Whatever is wrong with one is said with its name.
+
+use super::{Dataset, Labels};
+use crate::{Error, Result};
+use flate2::read::MultiGzDecoder;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// A file that is being read.
+pub(super) struct DataFile {
+    path: PathBuf,
+    /// What to say to whom the file fails.
+    help: &'static str,
+    bytes: Box<dyn Read>,
+    /// Bytes read so far.
+    read: u64,
+}
+
+impl DataFile {
+    /// Opens the first of `names` that exists in `directory`, each plain or compressed as `.gz`.
+    pub(super) fn open(directory: &Path, names: &[&str], help: &'static str) -> Result<DataFile> {
+        let candidates = names.iter().flat_map(|name| [name.to_string(), format!("{name}.gz")]);
+        let found = candidates.map(|name| directory.join(name)).find(|path| path.is_file());
+        let Some(path) = found else {
+            let (path, names) = (directory.join(names[0]), names.join(" or "));
+            let problem = format!("there is no such file; looked for {names}, plain or with .gz");
+            return Err(Error::File { path, problem, help: help.into() });
+        };
+        let opened = std::fs::File::open(&path).map_err(|error| Error::File {
+            path: path.clone(),
+            problem: format!("cannot be opened: {error}"),
+            help: help.into(),
+        })?;
+        let bytes: Box<dyn Read> = match path.extension() {
+            Some(ending) if ending == "gz" => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
+            _ => Box::new(BufReader::new(opened)),
+        };
+        Ok(DataFile { path, help, bytes, read: 0 })
+    }
+
+    /// This file's error.
+    pub(super) fn error(&self, problem: impl Into<String>) -> Error {
+        Error::File { path: self.path.clone(), problem: problem.into(), help: self.help.into() }
+    }
+
+    /// Up to `most` bytes, fewer only at the file's end. Takes no more memory than there are bytes, whatever `most` is.
+    pub(super) fn up_to(&mut self, most: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let outcome = self.bytes.by_ref().take(most).read_to_end(&mut bytes);
+        self.read += bytes.len() as u64;
+        match outcome {
+            Ok(_) => Ok(bytes),
+            Err(error) => Err(self.error(format!("cannot be read behind byte {}: {error}", self.read))),
+        }
+    }
+
+    /// The next `count` bytes, which hold `what`.
+    pub(super) fn exactly(&mut self, count: u64, what: &str) -> Result<Vec<u8>> {
+        let bytes = self.up_to(count)?;
+        if bytes.len() as u64 != count {
+            return Err(self.error(format!("ends after {} of the {count} bytes of {what}", bytes.len())));
+        }
+        Ok(bytes)
+    }
+
+    /// Nothing may follow. Reads to the end, where a compressed file has its checksum.
+    pub(super) fn end(&mut self) -> Result<()> {
+        let expected = self.read;
+        if self.up_to(1)?.is_empty() {
+            return Ok(());
+        }
+        Err(self.error(format!("goes on behind {expected} bytes, where it should end")))
+    }
+
+    /// Checks that each label is one of `classes`.
+    pub(super) fn check_labels(&self, labels: &[u8], classes: usize) -> Result<()> {
+        let bad = labels.iter().enumerate().find(|(_, label)| usize::from(**label) >= classes);
+        bad.map_or(Ok(()), |(index, label)| {
+            Err(self.error(format!("label {index} is {label}; there are {classes} classes, from 0")))
+        })
+    }
+}
+
+/// Images of `width` bytes each, scaled to 0 to 1, with their classes.
+pub(super) fn images(pixels: &[u8], width: usize, labels: &[u8]) -> Result<Dataset> {
+    let inputs = pixels.iter().map(|pixel| f32::from(*pixel) / 255.0).collect();
+    Dataset::new(inputs, width, Labels::Classes(labels.iter().map(|label| u32::from(*label)).collect()))
+}

@@ -1,0 +1,377 @@
+//! Checkpoints: training goes on bit for bit, and a file that is not as it should be changes nothing.
+
+use hesscale::model::{Rule, Targets};
+use hesscale::train::{Trainer, TrainerOptions};
+use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Request, Result};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+const BATCH: usize = 7;
+
+/// `HESSCALE_ADAPTER` picks one by part of its name.
+fn request(checked: bool) -> Request {
+    let adapter = std::env::var("HESSCALE_ADAPTER").ok();
+    Request { adapter, options: ContextOptions { checked, class: None }, ..Request::default() }
+}
+
+fn context() -> Context {
+    static CONTEXT: OnceLock<Context> = OnceLock::new();
+    CONTEXT.get_or_init(|| pollster::block_on(Context::request_with(&request(false))).unwrap()).clone()
+}
+
+/// An empty directory of the test's own.
+fn directory(test: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("checkpoint").join(test);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn model() -> Model {
+    Model::builder([5]).dense(9).act(Activation::Tanh).dense(3).loss(Loss::cross_entropy()).unwrap()
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Device {
+    Gpu,
+    Cpu,
+}
+
+impl Device {
+    fn trainer(self, optimizer: Optimizer, options: TrainerOptions) -> Trainer {
+        match self {
+            Device::Gpu => Trainer::new(&context(), &model(), optimizer, options).unwrap(),
+            Device::Cpu => Trainer::on_cpu(&model(), optimizer, options).unwrap(),
+        }
+    }
+}
+
+/// Steps, each on a batch decided by the seed and its number; the learning rate falls at every third.
+fn train(trainer: &mut Trainer, steps: usize) {
+    for _ in 0..steps {
+        let mut random = fastrand::Rng::with_seed(trainer.seed() << 32 | trainer.steps());
+        let inputs: Vec<f32> = (0..BATCH * 5).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let classes: Vec<u32> = (0..BATCH).map(|_| random.u32(..3)).collect();
+        trainer.step(&inputs, Targets::Classes(&classes)).unwrap();
+        if trainer.steps().is_multiple_of(3) {
+            trainer.set_learning_rate(0.7 * trainer.optimizer().learning_rate).unwrap();
+        }
+    }
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+fn parameters(trainer: &Trainer) -> Vec<u32> {
+    bits(&trainer.parameters().unwrap())
+}
+
+fn cases() -> Vec<(Optimizer, TrainerOptions)> {
+    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).with_weight_decay(0.01);
+    let default = || TrainerOptions::default().seed(11);
+    vec![
+        (Optimizer::sgd(0.1), default()),
+        (momentum, default()),
+        (Optimizer::adam(0.01), default()),
+        (Optimizer::ada_hesscale(0.003), default()),
+        (Optimizer::ada_hesscale(0.003), default().curvature_every(2).mode(Mode::HesScaleR1)),
+        (Optimizer::ada_hesscale_gn(0.003).with_weight_decay(0.1), default().curvature_every(3)),
+    ]
+}
+
+fn goes_on_bit_for_bit(device: Device, test: &str) {
+    let path = directory(test).join("training.safetensors");
+    for (optimizer, options) in cases() {
+        let mut whole = device.trainer(optimizer, options.clone());
+        train(&mut whole, 10);
+
+        let mut first = device.trainer(optimizer, options.clone());
+        train(&mut first, 5);
+        first.save(&path).unwrap();
+        // Another start and another learning rate: the file's are what counts.
+        let other = Optimizer { learning_rate: 1.0, ..optimizer };
+        let mut second = device.trainer(other, options.seed(3));
+        assert_ne!(parameters(&first), parameters(&second));
+        second.load(&path).unwrap();
+        assert_eq!((second.steps(), second.seed()), (5, 11));
+        assert_eq!((parameters(&first), first.optimizer()), (parameters(&second), second.optimizer()));
+        assert!(matches!(second.loss(), Err(Error::NotPlanned { .. })));
+        train(&mut second, 5);
+
+        assert_eq!(second.steps(), 10);
+        assert_eq!(parameters(&whole), parameters(&second), "{optimizer:?}");
+        assert_eq!(whole.loss().unwrap().to_bits(), second.loss().unwrap().to_bits());
+
+        // Without the moments it would have been another way.
+        if !matches!(optimizer.rule, Rule::Sgd { momentum: 0.0, .. }) {
+            let mut fresh = device.trainer(*first.optimizer(), TrainerOptions::default().seed(11));
+            fresh.set_parameters(&first.parameters().unwrap()).unwrap();
+            train(&mut first, 1);
+            train(&mut fresh, 1);
+            assert_ne!(parameters(&first), parameters(&fresh), "{optimizer:?}");
+        }
+    }
+}
+
+#[test]
+fn goes_on_bit_for_bit_on_the_gpu() {
+    goes_on_bit_for_bit(Device::Gpu, "gpu");
+}
+
+#[test]
+fn goes_on_bit_for_bit_on_the_reference() {
+    goes_on_bit_for_bit(Device::Cpu, "cpu");
+}
+
+#[test]
+fn loading_into_the_trainer_that_saved_takes_it_back() {
+    let path = directory("back").join("training.safetensors");
+    for device in [Device::Gpu, Device::Cpu] {
+        let mut trainer = device.trainer(Optimizer::ada_hesscale(0.01), TrainerOptions::default());
+        train(&mut trainer, 4);
+        trainer.save(&path).unwrap();
+        train(&mut trainer, 3);
+        let there = parameters(&trainer);
+        trainer.load(&path).unwrap();
+        train(&mut trainer, 3);
+        assert_eq!(parameters(&trainer), there);
+    }
+}
+
+/// The same content, to the bit, whichever device it came through.
+#[test]
+fn files_move_between_devices() {
+    let directory = directory("devices");
+    let (from, to) = (directory.join("from"), directory.join("to"));
+    for (optimizer, options) in cases() {
+        for (here, there) in [(Device::Gpu, Device::Cpu), (Device::Cpu, Device::Gpu)] {
+            let mut trainer = here.trainer(optimizer, options.clone());
+            train(&mut trainer, 5);
+            trainer.save(&from).unwrap();
+            let mut other = there.trainer(optimizer, options.clone());
+            other.load(&from).unwrap();
+            other.save(&to).unwrap();
+            let read = |path: &Path| {
+                let bytes = std::fs::read(path).unwrap();
+                let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+                let tensors = SafeTensors::deserialize(&bytes).unwrap();
+                let data: Vec<_> =
+                    tensors.iter().map(|(name, t)| (name.to_owned(), t.data().to_vec())).collect();
+                (header.metadata().clone(), data.into_iter().collect::<HashMap<_, _>>())
+            };
+            assert_eq!(read(&from), read(&to));
+        }
+    }
+}
+
+#[test]
+fn the_file_is_plain_safetensors() {
+    let path = directory("plain").join("training.safetensors");
+    let mut trainer = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default().seed(5));
+    train(&mut trainer, 2);
+    trainer.save(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut names = tensors.names();
+    names.sort_unstable();
+    let of =
+        |prefix: &str| ["0.bias", "0.weight", "2.bias", "2.weight"].map(|name| format!("{prefix}{name}"));
+    assert_eq!(names, [of(""), of("m."), of("v.")].concat());
+    assert_eq!(tensors.tensor("v.2.weight").unwrap().shape(), [3, 9]);
+    let weight = tensors.tensor("2.weight").unwrap();
+    let numbers: Vec<f32> = weight.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let model = model();
+    assert_eq!(numbers, trainer.parameters().unwrap()[model.parameters()[2].range()]);
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let entry = |key: &str| header.metadata().as_ref().unwrap()[key].clone();
+    assert_eq!(
+        (entry("steps"), entry("seed"), entry("learning_rate")),
+        ("2".into(), "5".into(), "0.01".into())
+    );
+    assert_eq!(Model::from_json(&entry("model")).unwrap(), model);
+}
+
+/// What is wrong with a file of this path.
+fn problem(outcome: Result<()>, path: &Path) -> String {
+    match outcome {
+        Err(Error::File { path: named, problem, .. }) if named == path => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Everything of a trainer that can be seen from outside: what it is, and what it becomes.
+fn fingerprint(
+    trainer: &mut Trainer,
+    path: &Path,
+) -> (Vec<u32>, Optimizer, u64, u64, HashMap<String, String>) {
+    trainer.save(path).unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let entries = header.metadata().clone().unwrap().into_iter().collect();
+    (parameters(trainer), *trainer.optimizer(), trainer.steps(), trainer.seed(), entries)
+}
+
+/// Every byte counts: a file with one changed, or without its end, is refused, and nothing changes.
+#[test]
+fn damaged_files() {
+    let directory = directory("damaged");
+    let (path, spare) = (directory.join("training.safetensors"), directory.join("spare"));
+    let model = Model::builder([2]).dense(2).loss(Loss::mse()).unwrap();
+    let trainer = |seed| {
+        let options = TrainerOptions::default().seed(seed);
+        let mut trainer = Trainer::on_cpu(&model, Optimizer::ada_hesscale(0.1), options).unwrap();
+        trainer.step(&[1.0, -2.0], Targets::Values(&[0.5, 3.0])).unwrap();
+        trainer
+    };
+    trainer(1).save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut other = trainer(2);
+    let before = fingerprint(&mut other, &spare);
+
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        problem(other.load(&path), &path);
+    }
+    for len in (0..whole.len()).step_by(13).chain([whole.len() - 1]) {
+        std::fs::write(&path, &whole[..len]).unwrap();
+        assert!(problem(other.load(&path), &path).starts_with("is damaged or no safetensors file"));
+    }
+    std::fs::write(&path, [&whole[..], &[0]].concat()).unwrap();
+    assert!(problem(other.load(&path), &path).starts_with("is damaged or no safetensors file"));
+    let missing = directory.join("missing");
+    assert!(problem(other.load(&missing), &missing).starts_with("cannot be read"));
+    assert!(problem(other.load(&directory), &directory).starts_with("cannot be read"));
+    assert_eq!(fingerprint(&mut other, &spare), before);
+
+    std::fs::write(&path, &whole).unwrap();
+    other.load(&path).unwrap();
+    assert_ne!(fingerprint(&mut other, &spare), before);
+}
+
+/// Whole files with other tensors in them than a checkpoint has.
+#[test]
+fn other_tensors() {
+    let path = directory("tensors").join("training.safetensors");
+    let mut trainer = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default());
+    trainer.save(&path).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let zeros = [0; 9 * 5 * 4];
+    for (name, other, expected) in [
+        ("0.weight", None, "has no tensor `0.weight`"),
+        ("v.2.bias", None, "has no tensor `v.2.bias`"),
+        ("0.weight", Some((Dtype::F32, vec![5, 9])), "`0.weight` is F32 [5, 9], expected F32 [9, 5]"),
+        ("m.2.bias", Some((Dtype::I32, vec![3])), "`m.2.bias` is I32 [3], expected F32 [3]"),
+        ("4.bias", Some((Dtype::F32, vec![3])), "has 13 tensors, expected 12"),
+        ("2.bias", Some((Dtype::F32, vec![3])), ""),
+    ] {
+        let kept = tensors.iter().filter(|(kept, _)| *kept != name);
+        let other = other.map(|(dtype, shape)| {
+            let bytes = 4 * shape.iter().product::<usize>();
+            (name, TensorView::new(dtype, shape, &zeros[..bytes]).unwrap())
+        });
+        let file = safetensors::serialize(kept.chain(other), header.metadata().clone()).unwrap();
+        std::fs::write(&path, file).unwrap();
+        match expected {
+            // The last is what was there before.
+            "" => trainer.load(&path).unwrap(),
+            expected => assert_eq!(problem(trainer.load(&path), &path), expected),
+        }
+    }
+    let file = safetensors::serialize(tensors.iter(), None).unwrap();
+    std::fs::write(&path, file).unwrap();
+    assert_eq!(problem(trainer.load(&path), &path), "is no checkpoint: its metadata have no `format`");
+}
+
+#[test]
+fn other_settings() {
+    let directory = directory("settings");
+    let (path, spare) = (directory.join("training.safetensors"), directory.join("spare"));
+    let (optimizer, options) = (Optimizer::ada_hesscale(0.01), TrainerOptions::default());
+    let mut saved = Device::Cpu.trainer(optimizer, options.clone());
+    train(&mut saved, 1);
+    saved.save(&path).unwrap();
+
+    let network = |hidden, act, loss| Model::builder([5]).dense(hidden).act(act).dense(3).loss(loss).unwrap();
+    let (tanh, loss) = (Activation::Tanh, Loss::cross_entropy());
+    let smoothed = match loss.clone() {
+        Loss::SoftmaxCrossEntropy { reduction, class_weights, ignore_index, targets, .. } => {
+            let label_smoothing = 0.1;
+            Loss::SoftmaxCrossEntropy { reduction, class_weights, ignore_index, targets, label_smoothing }
+        }
+        other => other,
+    };
+    let deeper = Model::builder([5]).dense(9).act(tanh).dense(3).act(tanh).loss(loss.clone()).unwrap();
+    let beta = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-8 }.at(0.01);
+    let same = || options.clone();
+    for (model, optimizer, options, expected) in [
+        (network(8, tanh, loss.clone()), optimizer, same(), "is of another model: layer 0 is"),
+        (network(9, Activation::Relu, loss.clone()), optimizer, same(), "is of another model: layer 1 is"),
+        (deeper, optimizer, same(), "is of another model: 3 layers, expected 4"),
+        (network(9, tanh, smoothed), optimizer, same(), "is of another model: loss"),
+        (model(), Optimizer::adam(0.01), same(), "has optimizer {"),
+        (model(), beta, same(), "has optimizer {"),
+        (model(), optimizer.with_weight_decay(0.5), same(), "has optimizer {"),
+        (model(), optimizer, same().mode(Mode::HesScaleR1), "has mode \"hes_scale\", expected"),
+        (model(), optimizer, same().curvature_every(2), "has curvature_every 1, expected 2"),
+    ] {
+        let mut trainer = Trainer::on_cpu(&model, optimizer, options).unwrap();
+        let before = fingerprint(&mut trainer, &spare);
+        let found = problem(trainer.load(&path), &path);
+        assert!(found.starts_with(expected), "{found}");
+        assert_eq!(fingerprint(&mut trainer, &spare), before);
+    }
+}
+
+/// A context that checks refuses what is not finite, and then nothing has changed either.
+#[test]
+fn not_finite() {
+    let directory = directory("not_finite");
+    let (path, spare) = (directory.join("training.safetensors"), directory.join("spare"));
+    let (optimizer, options) = (Optimizer::adam(0.01), TrainerOptions::default());
+    let mut saved = Device::Cpu.trainer(optimizer, options.clone());
+    train(&mut saved, 2);
+    let mut numbers = saved.parameters().unwrap();
+    numbers[1] = f32::NAN;
+    saved.set_parameters(&numbers).unwrap();
+    saved.save(&path).unwrap();
+
+    let checked = pollster::block_on(Context::request_with(&request(true))).unwrap();
+    let mut trainer = Trainer::new(&checked, &model(), optimizer, options.clone()).unwrap();
+    let before = fingerprint(&mut trainer, &spare);
+    assert!(matches!(trainer.load(&path), Err(Error::NotFinite { index: 1, .. })));
+    assert_eq!(fingerprint(&mut trainer, &spare), before);
+    let mut unchecked = Device::Gpu.trainer(optimizer, options);
+    unchecked.load(&path).unwrap();
+    assert!(unchecked.parameters().unwrap()[1].is_nan());
+}
+
+#[test]
+fn saving_leaves_one_whole_file() {
+    let directory = directory("atomic");
+    let path = directory.join("training.safetensors");
+    let mut trainer = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default());
+    for _ in 0..3 {
+        train(&mut trainer, 1);
+        trainer.save(&path).unwrap();
+        let names: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["training.safetensors"]);
+    }
+    trainer.load(&path).unwrap();
+    assert_eq!(trainer.steps(), 3);
+
+    let nowhere = directory.join("nowhere").join("training.safetensors");
+    assert!(problem(trainer.save(&nowhere), &nowhere).starts_with("cannot be written"));
+    // A directory cannot be replaced; what was written beside it goes away again.
+    let taken = directory.join("taken");
+    std::fs::create_dir_all(taken.join("full")).unwrap();
+    assert!(problem(trainer.save(&taken), &taken).starts_with("cannot be written"));
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2);
+}

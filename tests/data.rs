@@ -1,0 +1,210 @@
+//! Data files: read as they are, and refused with a word that helps where they are damaged. The tests write them.
+
+use flate2::{Compression, write::GzEncoder};
+use hesscale::train::{Dataset, Labels, cifar10, cifar100, fashion_mnist, mnist};
+use hesscale::{Error, Result};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+const PIXELS: usize = 28 * 28;
+
+/// An empty directory of the test's own.
+fn directory(test: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("data").join(test);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn idx(magic: u32, dimensions: &[u32], data: &[u8]) -> Vec<u8> {
+    let numbers = [magic].into_iter().chain(dimensions.iter().copied());
+    numbers.flat_map(u32::to_be_bytes).chain(data.iter().copied()).collect()
+}
+
+fn image_file(count: u32) -> Vec<u8> {
+    let data: Vec<u8> = (0..count as usize * PIXELS).map(|i| (i % 256) as u8).collect();
+    idx(0x803, &[count, 28, 28], &data)
+}
+
+fn label_file(labels: &[u8]) -> Vec<u8> {
+    idx(0x801, &[labels.len() as u32], labels)
+}
+
+/// Three training and two test images, plain.
+fn write_mnist(directory: &Path) {
+    for (name, bytes) in [
+        ("train-images-idx3-ubyte", image_file(3)),
+        ("train-labels-idx1-ubyte", label_file(&[7, 0, 9])),
+        ("t10k-images-idx3-ubyte", image_file(2)),
+        ("t10k-labels-idx1-ubyte", label_file(&[1, 2])),
+    ] {
+        std::fs::write(directory.join(name), bytes).unwrap();
+    }
+}
+
+fn classes(dataset: &Dataset) -> &[u32] {
+    match dataset.labels() {
+        Labels::Classes(classes) => classes,
+        Labels::Values(_) => panic!("classes were written"),
+    }
+}
+
+/// The error's parts, once it is seen that it says where to get the file.
+fn file_error<T>(outcome: Result<T>, source: &str) -> (PathBuf, String) {
+    match outcome.err() {
+        Some(Error::File { path, problem, help }) if help.contains(source) => (path, problem),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn mnist_plain_compressed_and_dotted() {
+    let directory = directory("mnist");
+    write_mnist(&directory);
+    let (train, test) = mnist(&directory).unwrap();
+    assert_eq!((classes(&train), classes(&test)), (&[7, 0, 9][..], &[1, 2][..]));
+    assert_eq!((train.len(), train.inputs().len()), (3, 3 * PIXELS));
+    let want: Vec<f32> = (0..3 * PIXELS).map(|i| (i % 256) as f32 / 255.0).collect();
+    assert_eq!(train.inputs(), want);
+
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().replace("-idx", ".idx") + ".gz";
+        std::fs::write(directory.join(name), gzip(&std::fs::read(&path).unwrap())).unwrap();
+        std::fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(mnist(&directory).unwrap(), (train.clone(), test.clone()));
+    assert_eq!(fashion_mnist(&directory).unwrap(), (train, test));
+}
+
+#[test]
+fn damaged_idx_files() {
+    let directory = directory("damaged_idx");
+    let images = image_file(3);
+    let damaged_gzip = {
+        let mut bytes = gzip(&images);
+        let at = bytes.len() - 6; // the checksum
+        bytes[at] ^= 1;
+        bytes
+    };
+    let (i, l) = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte");
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        (i, images[..10].to_vec(), "ends after 10 of the 16 bytes of its header"),
+        (i, label_file(&[0; 40]), "begins with 0x00000801, expected 0x00000803"),
+        (i, images[..1000].to_vec(), "ends after 984 of the 2352 bytes of 3 images"),
+        (i, [&images[..], &[0]].concat(), "goes on behind 2368 bytes"),
+        (i, idx(0x803, &[3, 28, 27], &images[16..]), "its images are 28 x 27, expected 28 x 28"),
+        (i, idx(0x803, &[0, 28, 28], &[]), "promises 0 images, expected 1 to 1000000"),
+        // A header may promise what no memory holds.
+        (i, idx(0x803, &[u32::MAX, 28, 28], &[]), "promises 4294967295 images"),
+        (i, idx(0x803, &[1_000_000, 28, 28], &[1, 2]), "ends after 2 of the 784000000 bytes"),
+        (l, label_file(&[7, 0]), "holds 2 labels, expected 3"),
+        (l, label_file(&[7, 0, 10]), "label 2 is 10; there are 10 classes"),
+        (l, idx(0x801, &[3], &[1, 2]), "ends after 2 of the 3 bytes of 3 labels"),
+        (l, label_file(&[7, 0, 9, 9])[..].to_vec(), "holds 4 labels, expected 3"),
+        (l, idx(0x801, &[3], &[1, 2, 3, 4]), "goes on behind 11 bytes"),
+        ("train-images-idx3-ubyte.gz", gzip(&images)[..200].to_vec(), "cannot be read behind byte"),
+        ("train-images-idx3-ubyte.gz", images.clone(), "cannot be read behind byte 0: invalid gzip header"),
+        ("train-images-idx3-ubyte.gz", damaged_gzip, "corrupt gzip stream"),
+        ("train-images-idx3-ubyte.gz", gzip(&[&images[..], &[0]].concat()), "goes on behind 2368 bytes"),
+        ("train-images-idx3-ubyte.gz", [&gzip(&images)[..], &[7; 20]].concat(), "invalid gzip header"),
+    ];
+    for (name, bytes, problem) in cases {
+        write_mnist(&directory);
+        std::fs::remove_file(directory.join(name.trim_end_matches(".gz"))).unwrap();
+        std::fs::write(directory.join(name), &bytes).unwrap();
+        let (path, found) = file_error(mnist(&directory), "https://ossci-datasets.s3.amazonaws.com/mnist/");
+        assert_eq!(path, directory.join(name), "{found}");
+        assert!(found.contains(problem), "`{found}` instead of `{problem}`");
+        std::fs::remove_file(directory.join(name)).unwrap();
+    }
+}
+
+#[test]
+fn missing_files() {
+    let directory = directory("missing");
+    for (outcome, source, file) in [
+        (mnist(&directory), "ossci-datasets.s3.amazonaws.com/mnist/", "train-images-idx3-ubyte"),
+        (fashion_mnist(&directory), "github.com/zalandoresearch/fashion-mnist", "train-images-idx3-ubyte"),
+        (cifar10(&directory), "www.cs.toronto.edu/~kriz/cifar.html", "data_batch_1.bin"),
+        (cifar100(&directory), "www.cs.toronto.edu/~kriz/cifar.html", "train.bin"),
+    ] {
+        let text = outcome.as_ref().unwrap_err().to_string();
+        let (path, problem) = file_error(outcome, source);
+        assert_eq!(path, directory.join(file));
+        assert!(problem.contains("there is no such file; looked for") && text.contains(&problem), "{text}");
+    }
+}
+
+/// A record whose pixels all are `pixel`.
+fn record(labels: &[u8], pixel: u8) -> Vec<u8> {
+    [labels, &[pixel; 3072]].concat()
+}
+
+#[test]
+fn cifar_10_in_both_places() {
+    let directory = directory("cifar10");
+    for place in ["", "cifar-10-batches-bin"] {
+        let place = directory.join(place);
+        std::fs::create_dir_all(&place).unwrap();
+        for batch in 1..=5u8 {
+            let bytes = [record(&[batch], batch), record(&[9], 255)].concat();
+            std::fs::write(place.join(format!("data_batch_{batch}.bin")), bytes).unwrap();
+        }
+        std::fs::write(place.join("test_batch.bin"), record(&[0], 51)).unwrap();
+        let (train, test) = cifar10(&directory).unwrap();
+        assert_eq!(classes(&train), [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]);
+        assert_eq!((train.inputs()[0], train.inputs()[3072]), (1.0 / 255.0, 1.0));
+        assert_eq!((classes(&test), test.inputs()), (&[0][..], &[0.2; 3072][..]));
+        // So that the next place is found by itself.
+        std::fs::remove_file(place.join("data_batch_1.bin")).unwrap();
+    }
+}
+
+#[test]
+fn cifar_100_learns_the_fine_label() {
+    let directory = directory("cifar100");
+    std::fs::write(directory.join("train.bin"), [record(&[3, 99], 0), record(&[19, 4], 0)].concat()).unwrap();
+    std::fs::write(directory.join("test.bin.gz"), gzip(&record(&[0, 50], 255))).unwrap();
+    let (train, test) = cifar100(&directory).unwrap();
+    assert_eq!((classes(&train), classes(&test)), (&[99, 4][..], &[50][..]));
+    assert_eq!(test.inputs(), [1.0; 3072]);
+}
+
+#[test]
+fn damaged_cifar_files() {
+    let directory = directory("damaged_cifar");
+    for (name, bytes, problem) in [
+        ("train.bin", record(&[0, 1], 0)[..3000].to_vec(), "has 3000 bytes, expected records of 3074"),
+        ("train.bin", [record(&[0, 1], 0), vec![0]].concat(), "has 3075 bytes, expected records of 3074"),
+        ("train.bin", Vec::new(), "has 0 bytes"),
+        ("train.bin", record(&[0, 100], 0), "label 0 is 100; there are 100 classes"),
+        ("train.bin", record(&[20, 1], 0), "label 0 is 20; there are 20 classes"),
+        ("test.bin", [record(&[0, 1], 0), record(&[0, 255], 0)].concat(), "label 1 is 255"),
+    ] {
+        std::fs::write(directory.join("train.bin"), record(&[0, 1], 0)).unwrap();
+        std::fs::write(directory.join("test.bin"), record(&[0, 1], 0)).unwrap();
+        std::fs::write(directory.join(name), bytes).unwrap();
+        let (path, found) = file_error(cifar100(&directory), "cifar.html");
+        assert_eq!(path, directory.join(name));
+        assert!(found.contains(problem), "`{found}` instead of `{problem}`");
+    }
+}
+
+/// A compressed file of a few kilobytes may unpack to more than any of these has.
+#[test]
+fn compressed_files_do_not_fill_the_memory() {
+    let directory = directory("bomb");
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let zeros = vec![0; 3_074_000];
+    (0..101).for_each(|_| encoder.write_all(&zeros).unwrap());
+    std::fs::write(directory.join("train.bin.gz"), encoder.finish().unwrap()).unwrap();
+    let (_, problem) = file_error(cifar100(&directory), "cifar.html");
+    assert_eq!(problem, "goes on behind 307400000 bytes, where it should end");
+}
