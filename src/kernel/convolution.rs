@@ -225,6 +225,24 @@ pub(crate) struct Packing {
 }
 
 impl Packing {
+    /// Of a layer with parameters of its own for each channel: `taps` runs of `stride` channels, the bias last.
+    pub(crate) fn of_channels(channels: u32, taps: u32, stride: u32, bias: bool) -> Packing {
+        let (strides, len) = ([1, 0, stride], taps * stride);
+        let elements = channels * taps;
+        Packing {
+            elements,
+            second: 1,
+            taps,
+            strides,
+            per_group: u32::MAX,
+            group: 0,
+            bias: len,
+            biases: 0,
+            len,
+        }
+        .with_bias(bias.then_some(channels), if bias { stride } else { 0 })
+    }
+
     fn with_bias(self, biases: Option<u32>, padded: u32) -> Packing {
         Packing { biases: biases.unwrap_or(0), len: self.len + padded, ..self }
     }
@@ -280,17 +298,16 @@ pub(crate) struct Unpack {
 }
 
 impl Unpack {
-    /// What follows `partial`; `bias` is where it stands in the flat layout, counted from the weight.
-    pub(crate) fn new(
-        partial: &Gemm,
-        packing: Packing,
-        diagonal: bool,
-        accumulate: bool,
-        bias: u32,
-        scale: f32,
-    ) -> Unpack {
-        let (splits, parts, numbers) = (partial.split().splits, partial.split().parts, partial.kept());
+    /// Of whole samples, written over what is there.
+    pub(crate) fn new(packing: Packing, splits: u32, numbers: u32) -> Unpack {
+        let (parts, diagonal, accumulate, bias, scale) = (1, numbers > 1, false, 0, 1.0);
         Unpack { packing, splits, parts, numbers, diagonal, accumulate, bias, scale }
+    }
+
+    /// What follows the sums of a convolution.
+    pub(crate) fn after(partial: &Gemm, packing: Packing) -> Unpack {
+        let split = partial.split();
+        Unpack { parts: split.parts, ..Unpack::new(packing, split.splits, partial.kept()) }
     }
 
     pub(crate) fn label(&self) -> String {

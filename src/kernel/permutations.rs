@@ -79,8 +79,8 @@ fn convolutions(class: DeviceClass) -> Vec<Kernel> {
             let partial = conv.partial(class, batch, mode);
             kernels.push(gemm(partial));
             for accumulate in [false, true].into_iter().filter(|_| short) {
-                let (diagonal, packing) = (mode.has_diagonal(), conv.packing());
-                kernels.push(Kernel::Unpack(Unpack::new(&partial, packing, diagonal, accumulate, 4096, 1.0)));
+                kernels
+                    .push(Kernel::Unpack(Unpack { accumulate, ..Unpack::after(&partial, conv.packing()) }));
             }
         }
         kernels.push(Kernel::Pack(Pack(conv.packing())));

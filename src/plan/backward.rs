@@ -7,7 +7,11 @@ use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
 use crate::gpu::{Resource, Tensor};
-use crate::kernel::{self, Backward, Gemm, GemmPlaces, Kernel, LossKernel, Reduce, Unpack, Use};
+use crate::kernel::{
+    self, AdvanceNoise, Backward, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
+    Gemm, GemmPlaces, Kernel, LossKernel, Norm, NormSignal, Packing, Pad, PadSignal, Parameters, Partial,
+    PoolSignal, Reduce, Sum, SumSignal, Unpack, Use,
+};
 use crate::model::{Activation, Convolution, Mode, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -145,6 +149,9 @@ pub(super) fn build(
         }
     }
     walk.signal_at(0)?;
+    if network.ops.iter().any(|op| matches!(op.kind, OpKind::Dropout(_))) {
+        walk.schedule.push(AdvanceNoise.into(), vec![builder.state.noise_words().resource().into()]);
+    }
     Ok((walk.schedule, loss))
 }
 
@@ -218,13 +225,37 @@ impl Walk<'_, '_> {
         let root = self.network.root(value);
         let mut arrived = std::mem::take(&mut self.arrived[root]);
         let Some(signal) = arrived.pop() else { return Ok(None) };
-        if !arrived.is_empty() {
-            todo!()
+        let mut signal = signal;
+        while let Some(other) = arrived.pop() {
+            let to = if arrived.is_empty() { self.place(root)? } else { self.passing(root)? };
+            let elements = (self.builder.batch * self.network.values[root].len()) as u32;
+            let flow = self.flow(&signal, &to, Activation::Identity);
+            let kernel = SumSignal { sum: Sum { elements }, flow };
+            self.schedule.push(kernel.into(), vec![signal.place, to.place.clone(), other.place]);
+            signal = to;
         }
-        if let (Some(_buffer), Layout::Image) = (self.kept.0.get(&root), self.network.values[root].layout) {
-            todo!()
+        // An image is shown as rows: g and the diagonal of it.
+        if let (Some(buffer), Layout::Image) = (self.kept.0.get(&root), self.network.values[root].layout) {
+            let value = &self.network.values[root];
+            let rows = plane(self.builder.batch * value.shape.iter().product::<usize>());
+            let planes = 1 + u32::from(self.mode.has_diagonal());
+            let kernel = self.convert(root, Direction::ToRows, planes, [rows as u32, signal.plane]);
+            self.schedule.push(kernel, vec![signal.place.clone(), whole(buffer).into()]);
         }
         Ok(Some(signal))
+    }
+
+    /// All planes of the signal at a value in its other layout; `planes_of`: sizes of the planes in rows and in the image.
+    fn convert(&self, value: usize, direction: Direction, planes: u32, planes_of: [u32; 2]) -> Kernel {
+        let value = &self.network.values[value];
+        let (batch, channels, positions) =
+            (self.builder.batch as u32, value.shape[0] as u32, value.positions() as u32);
+        let [plane_rows, plane_image] = planes_of;
+        kernel::Layout { direction, batch, channels, positions, planes, plane_rows, plane_image }.into()
+    }
+
+    fn flow(&self, from: &Signal, to: &Signal, below: Activation) -> Flow {
+        Flow { mode: self.mode, below, plane_in: from.plane, plane_out: to.plane }
     }
 
     /// Where the signal below an operation goes: to its input, or through the activation that stands there, which then is
@@ -276,7 +307,69 @@ impl Walk<'_, '_> {
                     self.product(op, signal, weight, |usage| convolution.signal(class, batch, usage))?;
                 }
             }
-            OpKind::Act(activation) if goes_on => {
+            OpKind::Depthwise(convolution) => {
+                let (window, batch) = (convolution.window, self.builder.batch as u32);
+                let sizes = DepthwiseSizes { window, batch, channels: convolution.inputs as u32 };
+                let parameters = Parameters::Depthwise { sizes, bias: convolution.bias };
+                self.channels(op, signal, parameters, window.taps() as u32, convolution.bias)?;
+                let weight = self.builder.parameter(op, Role::Weight).resource();
+                if goes_on {
+                    self.through(op, signal, vec![weight], |flow| DepthwiseSignal { sizes, flow })?;
+                }
+            }
+            OpKind::Norm(_) => {
+                let storage = self.network.values[op.output].storage(self.builder.batch);
+                self.channels(op, signal, Parameters::Norm(storage), 1, true)?;
+                let mut extras = self.extras(op);
+                extras.push(self.builder.parameter(op, Role::Weight).resource());
+                if goes_on {
+                    self.through(op, signal, extras, |flow| NormSignal { norm: Norm { storage }, flow })?;
+                }
+            }
+            OpKind::Add => {
+                for input in &op.inputs {
+                    let root = self.network.root(*input);
+                    if self.needed[root] {
+                        self.arrived[root].push(signal.clone());
+                    }
+                }
+            }
+            _ if !goes_on => {}
+            OpKind::Pool(pooling) => {
+                let (pooling, batch) = (*pooling, self.builder.batch as u32);
+                let channels = self.network.values[op.output].shape[0] as u32;
+                self.through(op, signal, self.extras(op), |flow| PoolSignal {
+                    pooling,
+                    batch,
+                    channels,
+                    flow,
+                })?;
+            }
+            OpKind::Pad(padding) => {
+                let value = &self.network.values[op.input()];
+                let (batch, channels, image) =
+                    (self.builder.batch as u32, value.shape[0] as u32, value.size());
+                let pad = Pad { batch, channels, image, padding: *padding };
+                self.through(op, signal, Vec::new(), |flow| PadSignal { pad, flow })?;
+            }
+            OpKind::Dropout(p) => {
+                let storage = self.network.values[op.output].storage(self.builder.batch);
+                let dropout = Dropout { storage, node: op.node.unwrap_or(0) as u32, p: *p };
+                let noise = vec![self.builder.state.noise_words().resource()];
+                self.through(op, signal, noise, |flow| DropoutSignal { dropout, flow })?;
+            }
+            OpKind::ToImage | OpKind::ToRows => {
+                let to = self.target(self.network.root(op.input()))?;
+                let planes = kernel::planes(self.mode);
+                let kernel = match op.kind {
+                    OpKind::ToImage => {
+                        self.convert(op.output, Direction::ToRows, planes, [to.plane, signal.plane])
+                    }
+                    _ => self.convert(op.output, Direction::ToImage, planes, [signal.plane, to.plane]),
+                };
+                self.schedule.push(kernel, vec![signal.place.clone(), to.place]);
+            }
+            OpKind::Act(activation) => {
                 let to = self.target(self.network.root(op.input()))?;
                 let value = &self.network.values[op.input()];
                 let kernel = Backward {
@@ -289,9 +382,65 @@ impl Walk<'_, '_> {
                 let input = self.held.value(self.network, op.input());
                 self.schedule.push(Kernel::Backward(kernel), vec![signal.place.clone(), input, to.place]);
             }
-            _ => todo!(),
         }
         Ok(())
+    }
+
+    /// What else the operation left on the way up.
+    fn extras(&self, op: &Op) -> Vec<Resource> {
+        let index = self.network.writer(op.output);
+        index.and_then(|index| self.held.extras[index].clone()).into_iter().collect()
+    }
+
+    /// The signal through an operation without a product, and the activation below.
+    fn through<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        extras: Vec<Resource>,
+        kernel: impl FnOnce(Flow) -> K,
+    ) -> Result<()> {
+        let (to, below, under) = self.below(op.input())?;
+        let kernel = kernel(self.flow(signal, &to, below)).into();
+        let mut places = vec![signal.place.clone(), to.place];
+        places.extend(extras.into_iter().map(Place::from));
+        places.extend(under.filter(|_| below != Activation::Identity));
+        self.schedule.push(kernel, places);
+        Ok(())
+    }
+
+    /// Gradient and diagonal of parameters that each channel has of its own.
+    fn channels(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        parameters: Parameters,
+        taps: u32,
+        bias: bool,
+    ) -> Result<()> {
+        let partial = Partial { parameters, mode: self.mode, plane: signal.plane };
+        let name = &self.network.values[op.output].name;
+        let sums = self.schedule.passing(format!("sums of {name}"), partial.len() as usize);
+        let input = self.held.value(self.network, op.input());
+        let mut places = vec![signal.place.clone(), sums.clone(), input];
+        if let Parameters::Norm(_) = parameters {
+            places.extend(self.extras(op).into_iter().map(Place::from));
+        }
+        self.schedule.push(partial.into(), places);
+        let channels = self.network.values[op.output].shape[0] as u32;
+        let packing = Packing::of_channels(channels, taps, partial.stride(), bias);
+        self.unpack(op, Unpack::new(packing, partial.splits(), partial.numbers()), sums);
+        Ok(())
+    }
+
+    /// Sums that are complete go where the parameters' gradient and diagonal lie.
+    fn unpack(&mut self, op: &Op, unpack: Unpack, sums: Place) {
+        let flat = Flat::of(self.builder, op);
+        let (accumulate, scale) = (self.accumulate, self.builder.options.scale);
+        let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
+        let mut places = vec![sums, flat.gradient.into()];
+        places.extend(unpack.diagonal.then(|| flat.diagonal.into()));
+        self.schedule.push(Kernel::Unpack(unpack), places);
     }
 
     /// The signal through a product with `weight`, and the activation below.
@@ -355,12 +504,7 @@ impl Walk<'_, '_> {
             GemmPlaces { a_plane: signal.plane, c_plane: packing.len, bias: packing.bias, scale: 1.0 };
         let input = self.held.value(self.network, op.input());
         self.schedule.push(Kernel::Gemm(partial, places), vec![signal.place.clone(), input, sums.clone()]);
-        let flat = Flat::of(self.builder, op);
-        let (diagonal, scale) = (self.mode.has_diagonal(), self.builder.options.scale);
-        let unpack = Unpack::new(&partial, packing, diagonal, self.accumulate, flat.bias, scale);
-        let mut resources = vec![sums, flat.gradient.into()];
-        resources.extend(diagonal.then(|| flat.diagonal.into()));
-        self.schedule.push(Kernel::Unpack(unpack), resources);
+        self.unpack(op, Unpack::after(&partial, packing), sums);
         Ok(())
     }
 }

@@ -43,6 +43,9 @@ pub(super) fn plan(
     }
     let builder = Builder { context, model, state, batch, options: &options, memory: RefCell::default() };
     let input = builder.host_tensor("input", options.input.as_ref(), model.inputs(), model.input_shape())?;
+    if options.training {
+        model.check_mode(options.mode)?;
+    }
     let network = Network::new(model, options.training)?;
     let (schedule, held, logits) = forward::build(&builder, &network, &input)?;
     let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);

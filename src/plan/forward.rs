@@ -6,8 +6,11 @@ use super::network::{Network, Op, OpKind, Value};
 use super::schedule::{Place, Schedule};
 use crate::Result;
 use crate::gpu::{Resource, Tensor};
-use crate::kernel::{Forward, Gemm, GemmPlaces, Kernel, Pack, Use};
-use crate::model::{Activation, Role};
+use crate::kernel::{
+    Depthwise, DepthwiseSizes, Direction, Dropout, Forward, Gemm, GemmPlaces, Kernel, Layout, Norm, Pack,
+    Pad, Pool, Sum, Use,
+};
+use crate::model::{Activation, Convolution, Role};
 
 /// What the forward pass leaves for the backward pass.
 pub(super) struct Held {
@@ -15,6 +18,8 @@ pub(super) struct Held {
     pub values: Vec<Option<Place>>,
     /// The weight of each convolution as its kernels read it.
     pub weights: Vec<Option<Resource>>,
+    /// What else an operation leaves: which elements of max pooling were the largest, the statistics of a normalisation.
+    pub extras: Vec<Option<Resource>>,
 }
 
 impl Held {
@@ -56,12 +61,12 @@ pub(super) fn build(
 ) -> Result<(Schedule, Held, Tensor)> {
     let mut values: Vec<Option<Place>> = network.values.iter().map(|_| None).collect();
     values[0] = Some(input.resource().into());
-    let weights = network.ops.iter().map(|_| None).collect();
+    let none = || network.ops.iter().map(|_| None).collect();
     let mut walk = Walk {
         builder,
         network,
         schedule: Schedule::default(),
-        held: Held { values, weights },
+        held: Held { values, weights: none(), extras: none() },
         fused: vec![false; network.ops.len()],
         logits: None,
     };
@@ -93,8 +98,84 @@ impl Walk<'_, '_> {
                 let kernel = Kernel::Forward(Forward { activation: *activation, elements });
                 self.simple(op, kernel, Vec::new())
             }
-            _ => todo!(),
+            OpKind::Depthwise(convolution) => self.depthwise(index, convolution),
+            OpKind::Pool(pooling) => {
+                let keep = self.builder.options.training;
+                let kernel =
+                    Pool { pooling: *pooling, batch: self.batch(), channels: self.channels(op), keep };
+                let mut taps = None;
+                if kernel.taps_len() > 0 {
+                    let (name, len) = (format!("places of {}", self.name(op)), kernel.taps_len() as usize);
+                    let buffer = self.builder.storage(Kind::Activation, &name, len)?;
+                    taps = Some(Tensor::new(name, &buffer, 0, &[len]).resource());
+                }
+                self.held.extras[index] = taps.clone();
+                self.simple(op, kernel.into(), taps.map(Place::from).into_iter().collect())
+            }
+            OpKind::Pad(padding) => {
+                let (batch, channels) = (self.batch(), self.channels(op));
+                let image = self.network.values[op.input()].size();
+                self.simple(op, Pad { batch, channels, image, padding: *padding }.into(), Vec::new())
+            }
+            OpKind::Norm(norm) => {
+                let kernel = Norm { storage: self.network.values[op.output].storage(self.builder.batch) };
+                let (name, len) =
+                    (format!("statistics of {}", self.name(op)), kernel.statistics_len() as usize);
+                let buffer = self.builder.storage(Kind::Parameter, &name, len)?;
+                let statistics = Tensor::new(name, &buffer, 0, &[len]);
+                let mut numbers = vec![0.0; len];
+                numbers[..norm.mean.len()].copy_from_slice(&norm.mean);
+                let inverse = numbers[len / 2..].iter_mut().zip(norm.inverse_deviations());
+                inverse.for_each(|(number, inverse)| *number = inverse as f32);
+                self.builder.context.write(&statistics, &numbers)?;
+                self.held.extras[index] = Some(statistics.resource());
+                let [weight, bias] =
+                    [Role::Weight, Role::Bias].map(|role| self.builder.parameter(op, role).resource());
+                self.simple(op, kernel.into(), vec![statistics.resource().into(), weight.into(), bias.into()])
+            }
+            OpKind::Dropout(p) => {
+                let storage = self.network.values[op.output].storage(self.builder.batch);
+                let kernel = Dropout { storage, node: op.node.unwrap_or(0) as u32, p: *p };
+                self.simple(op, kernel.into(), vec![self.builder.state.noise_words().resource().into()])
+            }
+            OpKind::Add => {
+                let elements = self.elements(op.output)? as u32;
+                self.simple(op, Sum { elements }.into(), Vec::new())
+            }
+            OpKind::ToImage => self.simple(op, self.layout(op, Direction::ToImage).into(), Vec::new()),
+            OpKind::ToRows => self.simple(op, self.layout(op, Direction::ToRows).into(), Vec::new()),
         }
+    }
+
+    fn batch(&self) -> u32 {
+        self.builder.batch as u32
+    }
+
+    fn channels(&self, op: &Op) -> u32 {
+        self.network.values[op.output].shape[0] as u32
+    }
+
+    fn name(&self, op: &Op) -> &str {
+        &self.network.values[op.output].name
+    }
+
+    fn layout(&self, op: &Op, direction: Direction) -> Layout {
+        let (channels, positions) = (self.channels(op), self.network.values[op.output].positions() as u32);
+        let (plane_rows, plane_image) = (0, 0);
+        Layout { direction, batch: self.batch(), channels, positions, planes: 1, plane_rows, plane_image }
+    }
+
+    /// A depthwise convolution, and the activation that alone reads its output.
+    fn depthwise(&mut self, index: usize, convolution: &Convolution) -> Result<()> {
+        let sizes = DepthwiseSizes {
+            window: convolution.window,
+            batch: self.batch(),
+            channels: convolution.inputs as u32,
+        };
+        let kernel = |activation, keep, plane| {
+            Depthwise { sizes, bias: convolution.bias, activation, keep, plane }.into()
+        };
+        self.linear(index, kernel, convolution.bias)
     }
 
     /// Elements of a value, counted in 32 bits as the shaders do.
@@ -103,10 +184,11 @@ impl Walk<'_, '_> {
         self.builder.elements(&value.name, value.len())
     }
 
-    /// Memory for a value in so many planes. In training it stays; at inference only the logits do.
-    fn hold(&mut self, value: usize, planes: usize) -> Result<Place> {
+    /// Memory for a value in so many planes, called after the value `named`. In training it stays; at inference only the
+    /// logits do.
+    fn hold(&mut self, value: usize, named: usize, planes: usize) -> Result<Place> {
         let elements = self.elements(value)?;
-        let Value { name, .. } = &self.network.values[value];
+        let Value { name, .. } = &self.network.values[named];
         let is_logits = self.network.root(self.network.logits) == value;
         if !self.builder.options.training && !is_logits {
             return Ok(self.schedule.passing(name.clone(), planes * plane(elements)));
@@ -121,7 +203,7 @@ impl Walk<'_, '_> {
 
     /// An operation that reads its inputs and writes its output, and nothing else.
     fn simple(&mut self, op: &Op, kernel: Kernel, more: Vec<Place>) -> Result<()> {
-        let output = self.hold(op.output, 1)?;
+        let output = self.hold(op.output, op.output, 1)?;
         let inputs = op.inputs.iter().map(|input| self.held.value(self.network, *input));
         let places: Vec<Place> = inputs.chain([output.clone()]).chain(more).collect();
         self.held.values[op.output] = Some(output);
@@ -149,6 +231,21 @@ impl Walk<'_, '_> {
 
     /// A dense layer or a convolution, and the activation that alone reads its output.
     fn product(&mut self, index: usize, gemm: impl FnOnce(Use) -> Gemm, bias: bool) -> Result<()> {
+        let kernel = |activation, keep, c_plane| {
+            let places = GemmPlaces { a_plane: 0, c_plane, bias: 0, scale: 1.0 };
+            Kernel::Gemm(gemm(Use::Forward { activation, bias, keep }), places)
+        };
+        self.linear(index, kernel, bias)
+    }
+
+    /// A linear map with parameters, and the activation that alone reads its output. `kernel` is told that activation,
+    /// whether to keep what it reads, and the distance to where.
+    fn linear(
+        &mut self,
+        index: usize,
+        kernel: impl FnOnce(Activation, bool, u32) -> Kernel,
+        bias: bool,
+    ) -> Result<()> {
         let op = &self.network.ops[index];
         let behind = self.network.ops.iter().position(|next| {
             matches!(next.kind, OpKind::Act(_)) && self.network.root(next.input()) == op.output
@@ -161,7 +258,7 @@ impl Walk<'_, '_> {
         let keep = self.builder.options.training && !derivatives_from_output(activation);
         let last = behind.map_or(op.output, |next| self.network.ops[next].output);
         let elements = self.elements(op.output)?;
-        let z = self.hold(last, 1 + usize::from(keep))?;
+        let z = self.hold(last, op.output, 1 + usize::from(keep))?;
         let (whole, a) = match &z {
             Place::Fixed(first) if keep => {
                 let mut whole = first.clone();
@@ -171,8 +268,7 @@ impl Walk<'_, '_> {
             }
             _ => (z.clone(), z.clone()),
         };
-        let places = GemmPlaces { a_plane: 0, c_plane: plane(elements) as u32, bias: 0, scale: 1.0 };
-        let kernel = Kernel::Gemm(gemm(Use::Forward { activation, bias, keep }), places);
+        let kernel = kernel(activation, keep, plane(elements) as u32);
         let weight = match &self.held.weights[index] {
             Some(packed) => packed.clone(),
             None => self.builder.parameter(op, Role::Weight).resource(),

@@ -1,8 +1,8 @@
 //! The model as a list of operations on values, with the conversions between the two ways a value can lie in memory.
 
 use super::At;
-use crate::kernel::padded;
-use crate::model::{Activation, BatchNorm, Convolution, Kind, Layer, Model, Source, Window};
+use crate::kernel::{DepthwiseSizes, Pooling, Storage, padded};
+use crate::model::{Activation, BatchNorm, Convolution, Kind, Layer, Model, Source};
 use crate::{Error, Result};
 use std::collections::HashMap;
 
@@ -45,6 +45,26 @@ impl Value {
     pub(super) fn positions(&self) -> usize {
         self.shape[1..].iter().product()
     }
+
+    /// Height and width.
+    pub(super) fn size(&self) -> [usize; 2] {
+        match self.shape[..] {
+            [_, h, w] => [h, w],
+            _ => [1, self.positions()],
+        }
+    }
+
+    /// As the kernels for whole samples see it.
+    pub(super) fn storage(&self, batch: usize) -> Storage {
+        let batch = batch as u32;
+        match self.layout {
+            Layout::Rows => Storage::Rows { batch, features: self.len() as u32 },
+            _ => {
+                let (channels, positions) = (self.shape[0] as u32, self.positions() as u32);
+                Storage::Image { batch, channels, positions }
+            }
+        }
+    }
 }
 
 /// One operation.
@@ -66,15 +86,10 @@ pub(super) enum OpKind {
         bias: bool,
     },
     Convolution(Convolution),
+    /// A convolution of each channel by itself.
+    Depthwise(Convolution),
     Act(Activation),
-    MaxPool(Window),
-    AvgPool {
-        window: Window,
-        count_include_pad: bool,
-    },
-    AdaptiveAvgPool {
-        output: [usize; 2],
-    },
+    Pool(Pooling),
     /// Left, right, top, bottom.
     Pad([usize; 4]),
     Norm(BatchNorm),
@@ -251,7 +266,10 @@ impl Lowering {
             Layer::BatchNorm(norm) => (OpKind::Norm(norm.clone()), Layout::Image),
             Layer::ZeroPad2d { padding } => (OpKind::Pad(*padding), Layout::Image),
             Layer::AdaptiveAvgPool2d { output } => {
-                (OpKind::AdaptiveAvgPool { output: *output }, Layout::Image)
+                let [_, h, w] = input_shape[..] else {
+                    return Err(Error::Unsupported { layer: name, kind: layer.kind().into() });
+                };
+                (OpKind::Pool(Pooling::Adaptive { image: [h, w], positions: *output }), Layout::Image)
             }
             other => (windowed(other, &name, input_shape)?, Layout::Image),
         };
@@ -267,12 +285,17 @@ impl Lowering {
 
 fn windowed(layer: &Layer, name: &str, input: &[usize]) -> Result<OpKind> {
     if let Some(convolution) = layer.convolution(name, input)? {
+        let alone = [convolution.inputs, convolution.outputs] == [convolution.groups; 2];
+        let short = convolution.window.taps() <= DepthwiseSizes::MOST_TAPS;
+        if alone && short && convolution.groups > 1 && !convolution.transposed {
+            return Ok(OpKind::Depthwise(convolution));
+        }
         return Ok(OpKind::Convolution(convolution));
     }
     match (layer, layer.pooling(name, input)?) {
-        (Layer::MaxPool2d(_), Some(window)) => Ok(OpKind::MaxPool(window)),
+        (Layer::MaxPool2d(_), Some(window)) => Ok(OpKind::Pool(Pooling::Max(window))),
         (Layer::AvgPool2d(pool), Some(window)) => {
-            Ok(OpKind::AvgPool { window, count_include_pad: pool.count_include_pad })
+            Ok(OpKind::Pool(Pooling::Mean { window, count_padding: pool.count_include_pad }))
         }
         _ => Err(Error::Unsupported { layer: name.into(), kind: layer.kind().into() }),
     }

@@ -1,8 +1,8 @@
 //! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
 
 use crate::gpu::{Context, Tensor};
-use crate::kernel::Hyper;
-use crate::model::{Model, Optimizer, Parameter, Rule};
+use crate::kernel::{Dropout, Hyper};
+use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 
@@ -17,6 +17,8 @@ pub struct State {
     gradient: Tensor,
     diagonal: Tensor,
     moments: Option<Moments>,
+    /// Seed and step of dropout's random numbers, which the GPU counts on.
+    noise: Tensor,
 }
 
 /// The optimiser's part.
@@ -95,6 +97,12 @@ impl State {
             gradient: flat("gradient", buffers.gradient)?,
             diagonal: flat("diagonal", buffers.diagonal)?,
             moments,
+            noise: Tensor::new(
+                "noise",
+                &context.storage("noise", Dropout::NOISE_LEN)?,
+                0,
+                &[Dropout::NOISE_LEN],
+            ),
         };
         state.write_hyper()?;
         Ok(state)
@@ -140,6 +148,21 @@ impl State {
     #[must_use]
     pub fn moments(&self) -> (Option<&Tensor>, Option<&Tensor>) {
         (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
+    }
+
+    /// Seed and step of dropout's random numbers: two `u32` by their bits. Every recorded backward pass of a model with
+    /// dropout counts the step on by one; see [`Noise`].
+    #[must_use]
+    pub fn noise_words(&self) -> &Tensor {
+        &self.noise
+    }
+
+    /// Sets which random numbers dropout draws, before the commands of the next submission. Both start at 0.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn set_noise(&self, noise: Noise) -> Result<()> {
+        self.context.write_bytes(&self.noise, bytemuck::cast_slice(&[noise.seed, noise.step, 0, 0]))
     }
 
     /// Bytes of all its buffers that grow with the model.
