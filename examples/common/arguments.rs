@@ -12,8 +12,12 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Those of this process.
     pub(crate) fn of_process() -> Arguments {
-        let all = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
-        Arguments { rest: all.collect::<Vec<_>>().into_iter(), name: String::new(), attached: None }
+        Arguments::new(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
+    }
+
+    pub(crate) fn new(arguments: impl Iterator<Item = String>) -> Arguments {
+        let rest = arguments.collect::<Vec<_>>().into_iter();
+        Arguments { rest, name: String::new(), attached: None }
     }
 
     /// The next option's name, or a plain argument.

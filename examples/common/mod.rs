@@ -1,10 +1,7 @@
 //! What the examples that train share: reading a command line, the device, and what is said to whom.
 
-mod arguments;
-mod backend;
-
-pub(crate) use arguments::Arguments;
-pub(crate) use backend::{Backend, Device};
+pub(crate) mod arguments;
+pub(crate) mod backend;
 
 use std::error::Error;
 use std::io::Write as _;

@@ -13,7 +13,9 @@ mod report;
 mod synthetic;
 mod training;
 
-use common::{Arguments, Backend, exit, list, misused, say};
+use common::arguments::Arguments;
+use common::backend::Backend;
+use common::{exit, list, misused, say};
 use options::{Command, Options};
 use progress::Progress;
 use std::error::Error;

@@ -1,6 +1,7 @@
 //! The command line.
 
-use crate::common::{Arguments, Device};
+use crate::common::arguments::Arguments;
+use crate::common::backend::Device;
 use crate::problem::{METHODS, Method, PROBLEMS, Problem};
 use crate::training::Schedule;
 use std::path::PathBuf;
