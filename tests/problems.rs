@@ -216,8 +216,11 @@ fn parsed(line: &str) -> Options {
 #[test]
 fn command_lines() {
     let options = parsed("cifar100-allcnnc --data there");
-    assert_eq!((options.problem.name, options.data.as_deref()), ("cifar100-allcnnc", Some(Path::new("there"))));
-    assert_eq!((options.schedule.batch, options.method.name), (256, "adahesscale"));
+    assert_eq!(
+        (options.problem.name, options.data.as_deref()),
+        ("cifar100-allcnnc", Some(Path::new("there")))
+    );
+    assert_eq!((options.schedule.batch, options.method.name), (256, "AdaHesScale"));
     assert_eq!((options.learning_rate, options.rate_is_given), (1e-3, false));
     assert!(matches!(options.device, Device::Gpu(None)));
 
@@ -228,7 +231,10 @@ fn command_lines() {
     let Schedule { batch, epochs, most_steps, checkpoint, every } = options.schedule;
     assert_eq!((batch, epochs, most_steps, every), (7, 2, Some(9), Some(4)));
     assert_eq!((checkpoint, options.data), (Some(PathBuf::from("f")), None));
-    assert_eq!((options.learning_rate, options.rate_is_given, options.seed, options.resume), (0.5, true, 3, true));
+    assert_eq!(
+        (options.learning_rate, options.rate_is_given, options.seed, options.resume),
+        (0.5, true, 3, true)
+    );
     assert!(matches!(options.device, Device::Gpu(Some(name)) if name == "some"));
     assert!(matches!((options.method.at)(0.5), optimizer if optimizer.learning_rate == 0.5));
     assert_eq!(parsed("mnist-mlp --synthetic --optimizer sgd").learning_rate, 0.1);
@@ -247,7 +253,9 @@ fn command_lines() {
         ("mnist-mlp --synthetic --every 3", "--resume and --every need --checkpoint FILE"),
         ("mnist-mlp --synthetic --optimizer adagrad", "there is no optimizer `adagrad`"),
         ("mnist-mlp --synthetic --batch 0", "--batch must be a whole number of at least 1, not `0`"),
-        ("mnist-mlp --synthetic --lr fast", "--lr must be a number, not `fast`"),
+        ("mnist-mlp --synthetic --lr fast", "--lr must be a finite number, not `fast`"),
+        ("mnist-mlp --synthetic --lr nan", "--lr must be a finite number, not `nan`"),
+        ("mnist-mlp --synthetic --seed -1", "--seed must be a whole number below 2^32, not `-1`"),
         ("mnist-mlp --synthetic --cpu --adapter a", "--cpu and --adapter exclude each other"),
         ("mnist-mlp --synthetic=yes", "--synthetic takes no value"),
         ("mnist-mlp --synthetic --fast", "unknown option `--fast`"),

@@ -35,19 +35,38 @@ impl Arguments {
 
     /// The value of the option read last.
     pub(crate) fn value(&mut self) -> Result<String, String> {
-        self.attached.take().or_else(|| self.rest.next()).ok_or_else(|| format!("{} needs a value", self.name))
+        self.attached
+            .take()
+            .or_else(|| self.rest.next())
+            .ok_or_else(|| format!("{} needs a value", self.name))
     }
 
     /// The value as a whole number of at least 1.
     pub(crate) fn count(&mut self) -> Result<u32, String> {
-        let value = self.value()?;
-        let number = value.parse().ok().filter(|number| *number > 0);
-        number.ok_or_else(|| format!("{} must be a whole number of at least 1, not `{value}`", self.name))
+        self.parsed("a whole number of at least 1", |number| *number > 0)
     }
 
-    /// The value as a number of any kind.
-    pub(crate) fn number<T: std::str::FromStr>(&mut self) -> Result<T, String> {
+    /// The value, which is `what`: it can be read and is `good`.
+    pub(crate) fn parsed<T: std::str::FromStr>(
+        &mut self,
+        what: &str,
+        good: fn(&T) -> bool,
+    ) -> Result<T, String> {
         let value = self.value()?;
-        value.parse().map_err(|_| format!("{} must be a number, not `{value}`", self.name))
+        let parsed = value.parse().ok().filter(good);
+        parsed.ok_or_else(|| format!("{} must be {what}, not `{value}`", self.name))
     }
+}
+
+/// One of `known` by its name, in small or capital letters.
+pub(crate) fn named<'a, T>(
+    what: &str,
+    name: &str,
+    known: &'a [T],
+    of: fn(&T) -> &'static str,
+) -> Result<&'a T, String> {
+    known.iter().find(|known| of(known).eq_ignore_ascii_case(name)).ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(of).collect();
+        format!("there is no {what} `{name}`; there are: {}", names.join(", "))
+    })
 }

@@ -1,8 +1,9 @@
 //! The command line.
 
-use crate::common::arguments::Arguments;
+use crate::common::arguments::{Arguments, named};
 use crate::common::backend::Device;
-use crate::problem::{METHODS, Method, PROBLEMS, Problem};
+use crate::common::method::{METHODS, Method};
+use crate::problem::{PROBLEMS, Problem};
 use crate::training::Schedule;
 use std::path::PathBuf;
 
@@ -70,11 +71,11 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
             "--data" => data = Some(PathBuf::from(arguments.value()?)),
             "--synthetic" => synthetic = true,
             "--optimizer" => method = arguments.value()?,
-            "--lr" => rate = Some(arguments.number::<f32>()?),
+            "--lr" => rate = Some(arguments.parsed("a finite number", |rate: &f32| rate.is_finite())?),
             "--batch" => batch = Some(arguments.count()? as usize),
             "--epochs" => epochs = Some(u64::from(arguments.count()?)),
             "--steps" => steps = Some(u64::from(arguments.count()?)),
-            "--seed" => seed = arguments.number()?,
+            "--seed" => seed = arguments.parsed("a whole number below 2^32", |_| true)?,
             "--checkpoint" => checkpoint = Some(PathBuf::from(arguments.value()?)),
             "--every" => every = Some(u64::from(arguments.count()?)),
             "--resume" => resume = true,
@@ -118,12 +119,4 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
         resume,
         schedule,
     })))
-}
-
-/// One of `known` by its name.
-fn named<'a, T>(what: &str, name: &str, known: &'a [T], of: fn(&T) -> &'static str) -> Result<&'a T, String> {
-    known.iter().find(|known| of(known) == name).ok_or_else(|| {
-        let names: Vec<_> = known.iter().map(of).collect();
-        format!("there is no {what} `{name}`; there are: {}", names.join(", "))
-    })
 }

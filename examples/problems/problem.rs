@@ -1,8 +1,9 @@
 //! The networks of the paper's experiments, with the data they learn and settings to begin with.
 
-use hesscale::model::{Conv2d, MaxPool2d, Rule};
+use crate::common::method::Rates;
+use hesscale::model::{Conv2d, MaxPool2d};
 use hesscale::train::{self, Dataset};
-use hesscale::{Activation, Layer, Loss, Model, Optimizer, Result};
+use hesscale::{Activation, Layer, Loss, Model, Result};
 use std::path::Path;
 
 /// One network and its data.
@@ -14,12 +15,12 @@ pub(crate) struct Problem {
     pub(crate) load: fn(&Path) -> Result<(Dataset, Dataset)>,
     pub(crate) batch: usize,
     pub(crate) epochs: u64,
-    /// A learning rate for each of [`METHODS`]; untuned.
-    pub(crate) rates: [f32; METHODS.len()],
+    /// Untuned.
+    pub(crate) rates: Rates,
 }
 
-const MLP_RATES: [f32; METHODS.len()] = [0.1, 1e-3, 1e-3, 1e-3];
-const CNN_RATES: [f32; METHODS.len()] = [0.01, 1e-3, 1e-3, 1e-3];
+const MLP_RATES: Rates = [0.1, 1e-3, 1e-3, 1e-3];
+const CNN_RATES: Rates = [0.01, 1e-3, 1e-3, 1e-3];
 
 pub(crate) const PROBLEMS: [Problem; 5] = [
     Problem {
@@ -62,20 +63,6 @@ pub(crate) const PROBLEMS: [Problem; 5] = [
         epochs: 100,
         rates: CNN_RATES,
     },
-];
-
-/// An optimizer by its name.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Method {
-    pub(crate) name: &'static str,
-    pub(crate) at: fn(f32) -> Optimizer,
-}
-
-pub(crate) const METHODS: [Method; 4] = [
-    Method { name: "sgd", at: |rate| Rule::Sgd { momentum: 0.9, nesterov: false }.at(rate) },
-    Method { name: "adam", at: Optimizer::adam },
-    Method { name: "adahesscale", at: Optimizer::ada_hesscale },
-    Method { name: "adahesscalegn", at: Optimizer::ada_hesscale_gn },
 ];
 
 /// 784-1000-500-100-10.

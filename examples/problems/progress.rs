@@ -31,7 +31,8 @@ impl Progress {
     pub(crate) fn new(done: u64, steps: u64, steps_per_epoch: u64) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "{bar:24} step {pos}/{len}  {msg}  {eta} left";
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             // What was done before says nothing about the time that is left.
             let bar = ProgressBar::new(steps).with_style(style).with_position(done);
             bar.reset_eta();

@@ -4,7 +4,12 @@ use crate::options::Options;
 use hesscale::train::{Dataset, Evaluation, Trainer};
 
 /// What is about to happen.
-pub(crate) fn heading(options: &Options, trainer: &Trainer, data: (&Dataset, &Dataset), adapter: &str) -> String {
+pub(crate) fn heading(
+    options: &Options,
+    trainer: &Trainer,
+    data: (&Dataset, &Dataset),
+    adapter: &str,
+) -> String {
     let made_up = if options.data.is_none() { "made-up " } else { "" };
     let begin = match trainer.steps() {
         0 => String::new(),
