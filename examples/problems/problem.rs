@@ -2,7 +2,7 @@
 
 use crate::common::method::Rates;
 use hesscale::model::{Conv2d, MaxPool2d};
-use hesscale::train::{self, Dataset};
+use hesscale::train::{self, Dataset, Normalization};
 use hesscale::{Activation, Layer, Loss, Model, Result};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use std::path::Path;
 pub(crate) struct Problem {
     pub(crate) name: &'static str,
     pub(crate) network: fn() -> Result<Model>,
-    /// Training and test set from a directory.
+    /// Training and test set from a directory; photographs are normalized.
     pub(crate) load: fn(&Path) -> Result<(Dataset, Dataset)>,
     pub(crate) batch: usize,
     pub(crate) epochs: u64,
@@ -42,7 +42,7 @@ pub(crate) const PROBLEMS: [Problem; 5] = [
     Problem {
         name: "cifar10-3c3d",
         network: || network_3c3d(10),
-        load: |directory| train::cifar10(directory),
+        load: |directory| normalized(train::cifar10(directory)?),
         batch: 128,
         epochs: 50,
         rates: CNN_RATES,
@@ -50,7 +50,7 @@ pub(crate) const PROBLEMS: [Problem; 5] = [
     Problem {
         name: "cifar100-3c3d",
         network: || network_3c3d(100),
-        load: |directory| train::cifar100(directory),
+        load: |directory| normalized(train::cifar100(directory)?),
         batch: 128,
         epochs: 50,
         rates: CNN_RATES,
@@ -58,12 +58,18 @@ pub(crate) const PROBLEMS: [Problem; 5] = [
     Problem {
         name: "cifar100-allcnnc",
         network: all_cnn_c,
-        load: |directory| train::cifar100(directory),
+        load: |directory| normalized(train::cifar100(directory)?),
         batch: 256,
         epochs: 100,
         rates: CNN_RATES,
     },
 ];
+
+/// Each colour by its mean and deviation in the training set.
+fn normalized((train, test): (Dataset, Dataset)) -> Result<(Dataset, Dataset)> {
+    let normalization = Normalization::of(&train, 3)?;
+    Ok((normalization.apply(train)?, normalization.apply(test)?))
+}
 
 /// 784-1000-500-100-10.
 fn mlp() -> Result<Model> {
