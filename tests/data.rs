@@ -1,7 +1,7 @@
 //! Data files: read as they are, and refused with a word that helps where they are damaged. The tests write them.
 
 use flate2::{Compression, write::GzEncoder};
-use hesscale::train::{Dataset, Labels, cifar10, cifar100, fashion_mnist, mnist};
+use hesscale::train::{Dataset, Labels, Normalization, cifar10, cifar100, fashion_mnist, mnist};
 use hesscale::{Error, Result};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -207,4 +207,41 @@ fn compressed_files_do_not_fill_the_memory() {
     std::fs::write(directory.join("train.bin.gz"), encoder.finish().unwrap()).unwrap();
     let (_, problem) = file_error(cifar100(&directory), "cifar.html");
     assert_eq!(problem, "goes on behind 307400000 bytes, where it should end");
+}
+
+#[test]
+fn normalized_channels_have_mean_0_and_deviation_1() {
+    let mut random = fastrand::Rng::with_seed(3);
+    let (samples, channels, size) = (50, 3, 4);
+    // The last channel is constant.
+    let value = |channel: usize, x: f32| [0.2 + 0.1 * x, 5.0 - 3.0 * x, 0.3][channel];
+    let inputs = (0..samples * channels * size).map(|i| value(i / size % channels, random.f32())).collect();
+    let labels = || Labels::Classes(vec![0; samples]);
+    let data = Dataset::new(inputs, channels * size, labels()).unwrap();
+    let normalization = Normalization::of(&data, channels).unwrap();
+    assert_eq!((normalization.mean().len(), normalization.deviation()[2]), (3, 1.0));
+    let normal = normalization.apply(data.clone()).unwrap();
+    assert_eq!((normal.len(), normal.labels()), (samples, &labels()));
+    for (channel, deviation) in [1.0, 1.0, 0.0].into_iter().enumerate() {
+        let of_channel = normal.inputs().chunks_exact(size).skip(channel).step_by(channels).flatten();
+        let values: Vec<f64> = of_channel.map(|x| f64::from(*x)).collect();
+        let mean = values.iter().sum::<f64>() / 200.0;
+        let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 200.0;
+        assert!(
+            mean.abs() < 1e-5 && (variance.sqrt() - deviation).abs() < 1e-5,
+            "{channel}: {mean}, {variance}"
+        );
+    }
+
+    // The test set keeps the training set's numbers.
+    let zeros = Dataset::new(vec![0.0; 12], 12, Labels::Classes(vec![0])).unwrap();
+    let first = normalization.apply(zeros).unwrap().inputs()[0];
+    assert_eq!(first, -normalization.mean()[0] / normalization.deviation()[0]);
+
+    let none = Error::ZeroSize { place: "normalization".into(), what: "the number of channels" };
+    assert_eq!(Normalization::of(&data, 0).unwrap_err(), none);
+    let uneven = Error::Length { tensor: "inputs of a sample".into(), got: 12, needed: 15 };
+    assert_eq!(Normalization::of(&data, 5).unwrap_err(), uneven);
+    let narrow = Dataset::new(vec![0.0; 4], 4, Labels::Classes(vec![0])).unwrap();
+    assert!(matches!(normalization.apply(narrow), Err(Error::Length { got: 4, needed: 6, .. })));
 }

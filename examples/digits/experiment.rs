@@ -1,65 +1,24 @@
-//! The data, the network, the optimizers and the training.
+//! The data and the training.
 
-use hesscale::model::Rule;
-use hesscale::reference::loss_and_signal;
-use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
-use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Request, Result};
+use crate::common::backend::Backend;
+use crate::common::method::METHODS;
+use crate::network::Network;
+use hesscale::train::{Dataset, Labels, Trainer};
+use hesscale::{Model, Optimizer, Result};
 use std::time::{Duration, Instant};
 
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
+/// Images that are looked at together when nothing is learned.
+const EVALUATED: usize = 512;
 /// Of all images, shuffled, for testing; the split is the same in every run.
 const HELD_OUT: f64 = 0.2;
 const SPLIT_SEED: u64 = 0;
-
-/// An optimizer and what people call it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Contender {
-    pub(crate) name: &'static str,
-    pub(crate) optimizer: fn() -> Optimizer,
-}
-
-/// The adaptive three share one learning rate, which was not tuned. SGD's steps have another scale: its momentum and rate
-/// have the best mean test accuracy among 0 and 0.9, and 0.01, 0.03, 0.1, 0.3 and 1 (0.3 is as good, 1 diverges).
-pub(crate) const CONTENDERS: [Contender; 4] = [
-    Contender { name: "SGD", optimizer: || Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.1) },
-    Contender { name: "Adam", optimizer: || Optimizer::adam(1e-3) },
-    Contender { name: "AdaHesScale", optimizer: || Optimizer::ada_hesscale(1e-3) },
-    Contender { name: "AdaHesScaleGN", optimizer: || Optimizer::ada_hesscale_gn(1e-3) },
-];
-
-/// What trains.
-#[derive(Debug)]
-pub(crate) enum Backend {
-    Gpu(Context),
-    Cpu,
-}
-
-impl Backend {
-    pub(crate) fn gpu(adapter: Option<String>) -> Result<Backend> {
-        let request = Request { adapter, ..Request::default() };
-        Ok(Backend::Gpu(pollster::block_on(Context::request_with(&request))?))
-    }
-
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Backend::Gpu(context) => context.describe(),
-            Backend::Cpu => "CPU reference, f32".into(),
-        }
-    }
-
-    fn trainer(&self, model: &Model, optimizer: Optimizer, seed: u64) -> Result<Trainer> {
-        let options = TrainerOptions::default().seed(seed);
-        match self {
-            Backend::Gpu(context) => Trainer::new(context, model, optimizer, options),
-            Backend::Cpu => Trainer::on_cpu(model, optimizer, options),
-        }
-    }
-}
 
 /// Everything the contenders have in common.
 #[derive(Debug)]
 pub(crate) struct Experiment {
     pub(crate) backend: Backend,
+    pub(crate) network: Network,
     pub(crate) epochs: usize,
     pub(crate) train: Dataset,
     pub(crate) test: Dataset,
@@ -78,7 +37,8 @@ pub(crate) struct Point {
 /// What came of one contender.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    pub(crate) contender: Contender,
+    pub(crate) name: &'static str,
+    pub(crate) optimizer: Optimizer,
     /// Steps from each start.
     pub(crate) steps: u64,
     /// A curve for each start, its first point before training.
@@ -88,8 +48,8 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    fn new(contender: Contender) -> Outcome {
-        Outcome { contender, steps: 0, curves: Vec::new(), step_times: Vec::new() }
+    fn new(name: &'static str, optimizer: Optimizer) -> Outcome {
+        Outcome { name, optimizer, steps: 0, curves: Vec::new(), step_times: Vec::new() }
     }
 
     /// The median over all epochs, so that what else the machine does matters little.
@@ -124,23 +84,22 @@ impl Outcome {
 }
 
 impl Experiment {
-    pub(crate) fn new(backend: Backend, epochs: usize) -> Result<Experiment> {
-        let tanh = Activation::Tanh;
-        let model = Model::builder([64]).dense(128).act(tanh).dense(64).act(tanh).dense(10);
-        let model = model.loss(Loss::cross_entropy())?;
+    pub(crate) fn new(backend: Backend, network: Network, epochs: usize) -> Result<Experiment> {
+        let model = (network.model)()?;
         let (train, test) = digits()?.split(HELD_OUT, SPLIT_SEED)?;
-        Ok(Experiment { backend, epochs, train, test, model })
+        Ok(Experiment { backend, network, epochs, train, test, model })
     }
 
     /// Trains all contenders from every start, epoch by epoch side by side, so that what else the machine does in the
     /// meantime slows all of them alike. Tells `progress` of every contender's every epoch.
     pub(crate) fn run(&self, starts: u64, mut progress: impl FnMut(usize, Point)) -> Result<Vec<Outcome>> {
-        let mut outcomes = CONTENDERS.map(Outcome::new);
+        let contenders = METHODS.iter().zip(self.network.rates);
+        let mut outcomes: Vec<Outcome> =
+            contenders.map(|(method, rate)| Outcome::new(method.name, (method.at)(rate))).collect();
         for start in 0..starts {
             let mut trainers = Vec::new();
             for outcome in &mut outcomes {
-                let mut trainer =
-                    self.backend.trainer(&self.model, (outcome.contender.optimizer)(), start)?;
+                let mut trainer = self.backend.trainer(&self.model, outcome.optimizer, start)?;
                 self.prepare(&mut trainer)?;
                 outcome.curves.push(vec![self.evaluate(&mut trainer)?]);
                 trainers.push(trainer);
@@ -157,7 +116,7 @@ impl Experiment {
                 }
             }
         }
-        Ok(outcomes.into())
+        Ok(outcomes)
     }
 
     /// Builds shaders and plans for a whole batch and for the smaller last one, so that no step is timed that has to;
@@ -170,13 +129,11 @@ impl Experiment {
         })
     }
 
-    /// Two forward passes, so that no training step has to wait for its loss to be read.
+    /// Forward passes, so that no training step has to wait for its loss to be read.
     fn evaluate(&self, trainer: &mut Trainer) -> Result<Point> {
-        let test_accuracy = self.test.accuracy(&trainer.predict(self.test.inputs())?);
-        let logits = trainer.predict(self.train.inputs())?;
-        let (train_loss, _) =
-            loss_and_signal(&self.model, Mode::None, &logits, self.train.labels().targets())?;
-        Ok(Point { test_accuracy, train_loss: f64::from(train_loss) })
+        let test_accuracy = trainer.evaluate(&self.test, EVALUATED)?.accuracy;
+        let train_loss = trainer.evaluate(&self.train, EVALUATED)?.loss;
+        Ok(Point { test_accuracy, train_loss })
     }
 }
 

@@ -1,6 +1,6 @@
 //! `learning_curves.svg`: test error and training loss against epochs, a line for each optimizer.
 
-use crate::experiment::{Outcome, Point};
+use crate::experiment::{BATCH, Experiment, Outcome, Point};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::error::Error;
@@ -15,12 +15,13 @@ const COLORS: [RGBColor; 4] =
     [RGBColor(120, 120, 120), RGBColor(230, 159, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 
 /// Draws the mean curves.
-pub(crate) fn draw(path: &Path, outcomes: &[Outcome]) -> Result<(), Box<dyn Error>> {
+pub(crate) fn draw(path: &Path, experiment: &Experiment, outcomes: &[Outcome]) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::new(path, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let (head, body) = root.split_vertically(TITLE_HEIGHT);
     let style = ("sans-serif", 19).into_font().color(&INK).pos(Pos::new(HPos::Center, VPos::Center));
-    let title = "Handwritten digits, 64-128-64-10 tanh, batch 64: the same start, four optimizers";
+    let title = experiment.network.title;
+    let title = format!("Handwritten digits, {title}, batch {BATCH}: the same start, four optimizers");
     head.draw(&Text::new(title, (SIZE.0 as i32 / 2, TITLE_HEIGHT as i32 / 2 + 4), style))?;
     let (left, right) = body.split_horizontally(SIZE.0 / 2);
     draw_panel(&left, "test error, %", outcomes, |point| 100.0 * (1.0 - point.test_accuracy))?;
@@ -68,7 +69,7 @@ fn draw_panel(
         let points = curve.iter().enumerate().filter(|(_, y)| shown(y)).map(|(x, y)| (x, *y));
         chart
             .draw_series(LineSeries::new(points, color.stroke_width(2)))?
-            .label(outcome.contender.name)
+            .label(outcome.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
     }
     chart

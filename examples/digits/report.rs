@@ -7,7 +7,8 @@ use std::fmt::Write as _;
 /// What is about to happen.
 pub(crate) fn heading(experiment: &Experiment, starts: u64) -> String {
     format!(
-        "64-128-64-10 tanh on {} handwritten digits, {} held out; epochs: {}, random starts: {starts}\nadapter: {}\n",
+        "{} on {} handwritten digits, {} held out; epochs: {}, random starts: {starts}\nadapter: {}\n",
+        experiment.network.title,
         experiment.train.len(),
         experiment.test.len(),
         experiment.epochs,
@@ -16,7 +17,7 @@ pub(crate) fn heading(experiment: &Experiment, starts: u64) -> String {
 }
 
 /// One line per contender.
-pub(crate) fn table(outcomes: &[Outcome]) -> String {
+pub(crate) fn table(outcomes: &[Outcome], experiment: &Experiment) -> String {
     let mut text = format!(
         "{:14} {:>13} {:>13} {:>15} {:>11} {:>8}",
         "optimizer", "learning rate", "test accuracy", "min-max", "train loss", "ms/step"
@@ -29,21 +30,19 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         let _ = write!(
             text,
             "\n{:14} {:>13} {:>12.1}% {range:>15} {:>11.5} {:>8.2}",
-            outcome.contender.name,
-            (outcome.contender.optimizer)().learning_rate,
+            outcome.name,
+            outcome.optimizer.learning_rate,
             100.0 * last.test_accuracy,
             last.train_loss,
             outcome.ms_per_step(),
         );
     }
-    text.push_str(
-        "\n\nmeans over the starts; SGD has momentum 0.9 and a tuned learning rate, the others' is untuned",
-    );
-    text
+    text + "\n\nmeans over the starts; " + experiment.network.note
 }
 
 #[derive(Serialize)]
 struct Line {
+    model: &'static str,
     optimizer: &'static str,
     test_accuracy: f64,
     train_loss: f64,
@@ -56,7 +55,8 @@ struct Line {
 pub(crate) fn json(outcome: &Outcome, experiment: &Experiment) -> serde_json::Result<String> {
     let Point { test_accuracy, train_loss } = outcome.last();
     serde_json::to_string(&Line {
-        optimizer: outcome.contender.name,
+        model: experiment.network.name,
+        optimizer: outcome.name,
         test_accuracy,
         train_loss,
         ms_per_step: outcome.ms_per_step(),

@@ -89,6 +89,10 @@ impl Dataset {
         &self.inputs
     }
 
+    pub(super) fn inputs_mut(&mut self) -> &mut [f32] {
+        &mut self.inputs
+    }
+
     /// All labels.
     #[must_use]
     pub fn labels(&self) -> &Labels {

@@ -1,0 +1,39 @@
+//! What the examples that train share: reading a command line, the device, and what is said to whom.
+
+pub(crate) mod arguments;
+pub(crate) mod backend;
+pub(crate) mod method;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// `println!`, but for a reader that has gone away, which is an error and no panic.
+pub(crate) fn say(text: &str) -> Result<(), Box<dyn Error>> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
+}
+
+/// The adapters of this machine, a line each.
+pub(crate) fn list() -> Result<(), Box<dyn Error>> {
+    let adapters = pollster::block_on(hesscale::Context::adapters());
+    if adapters.is_empty() {
+        eprintln!("no adapter; `cargo xtask demo` installs a software one on Debian and Ubuntu");
+    }
+    adapters.iter().try_for_each(|adapter| say(adapter))
+}
+
+/// Reports what went wrong, if anything.
+pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    if let Some(hesscale::Error::NoAdapter { .. }) = error.downcast_ref() {
+        eprintln!("`--list` shows what there is; `--cpu` trains on the CPU reference instead.");
+    }
+    ExitCode::FAILURE
+}
+
+/// Reports a command line that was not understood.
+pub(crate) fn misused(message: &str, usage: &str) -> ExitCode {
+    eprintln!("{message}\n\n{usage}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,63 @@
+//! The networks of the paper's experiments on MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, with checkpoints that training
+//! goes on from bit for bit.
+//!
+//! `cargo run --release --example problems -- mnist-mlp --data DIR` trains one and prints a table; `--synthetic` in place
+//! of `--data DIR` needs no files; `-- --help` lists options.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod options;
+mod problem;
+mod progress;
+mod report;
+mod synthetic;
+mod training;
+
+use common::arguments::Arguments;
+use common::backend::Backend;
+use common::{exit, list, misused, say};
+use options::{Command, Options};
+use progress::Progress;
+use std::error::Error;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match options::parse(Arguments::of_process()) {
+        Err(message) => misused(&message, options::USAGE),
+        Ok(Command::Help) => exit(say(options::USAGE)),
+        Ok(Command::List) => exit(list()),
+        Ok(Command::Train(options)) => exit(train(&options)),
+    }
+}
+
+fn train(options: &Options) -> Result<(), Box<dyn Error>> {
+    let Options { problem, schedule, .. } = options;
+    let model = (problem.network)()?;
+    let (train, test) = match &options.data {
+        Some(directory) => (problem.load)(directory)?,
+        None => synthetic::dataset(&model, options.seed.into())?,
+    };
+    let backend = Backend::new(&options.device)?;
+    let optimizer = (options.method.at)(options.learning_rate);
+    let mut trainer = backend.trainer(&model, optimizer, options.seed.into())?;
+    if let (true, Some(path)) = (options.resume, &schedule.checkpoint) {
+        trainer.load(path)?;
+        if options.rate_is_given {
+            trainer.set_learning_rate(options.learning_rate)?;
+        }
+    }
+    say(&report::heading(options, &trainer, (&train, &test), &backend.name()))?;
+
+    let done = trainer.steps();
+    let mut progress = Progress::new(done, schedule.steps(&train), schedule.steps_per_epoch(&train));
+    training::run(&mut trainer, (&train, &test), schedule, |event, trainer| progress.tell(event, trainer))?;
+    trainer.wait()?;
+    let images_per_second = (trainer.steps() > done).then(|| progress.images_per_second());
+    progress.finish();
+
+    // As many images that were learned as there are to test.
+    let some: Vec<usize> = (0..train.len().min(test.len())).collect();
+    let train = trainer.evaluate(&train.gather(&some), schedule.batch)?;
+    let test = trainer.evaluate(&test, schedule.batch)?;
+    say(&report::table(options, &trainer, (train, test), images_per_second))
+}

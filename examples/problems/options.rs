@@ -1,0 +1,122 @@
+//! The command line.
+
+use crate::common::arguments::{Arguments, named};
+use crate::common::backend::Device;
+use crate::common::method::{METHODS, Method};
+use crate::problem::{PROBLEMS, Problem};
+use crate::training::Schedule;
+use std::path::PathBuf;
+
+/// What `--help` prints.
+pub(crate) const USAGE: &str = "\
+Usage: problems PROBLEM (--data DIR | --synthetic) [options]
+
+Trains a network of the paper's experiments. Problems:
+  mnist-mlp, fashion-mlp                           784-1000-500-100-10 tanh
+  cifar10-3c3d, cifar100-3c3d, cifar100-allcnnc    convolutional networks
+
+Data:
+  --data DIR         where the data set's files are; an error says which are missing and where to get them
+  --synthetic        made-up data of the same shape (2,000 images to learn, 500 to test)
+
+Options:
+  --optimizer NAME   sgd (momentum 0.9), adam, adahesscale or adahesscalegn (default: adahesscale)
+  --lr RATE          learning rate (default: depends on problem and optimizer, untuned)
+  --batch N          images a step (default: 128; 256 for cifar100-allcnnc)
+  --epochs N         epochs (default: 10 for the MLPs, 50 for 3C3D, 100 for All-CNN-C)
+  --steps N          stop after N steps, whatever the epochs
+  --seed N           initial weights, order of images, made-up data (default: 0)
+  --checkpoint FILE  save there after each epoch and at the end
+  --every N          save every N steps instead
+  --resume           go on from the checkpoint, bit for bit if all else is the same; its learning rate counts
+                     unless --lr is given, and its --seed does
+  --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
+  --cpu              no GPU: the CPU reference in f32, on one core
+  --list             list the adapters and stop
+  --help             print this";
+
+/// A command line, understood.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Help,
+    List,
+    Train(Box<Options>),
+}
+
+/// What to train, on what, and how.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) problem: Problem,
+    /// `None`: made-up data.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) device: Device,
+    pub(crate) method: Method,
+    pub(crate) learning_rate: f32,
+    /// The user's own, not the problem's.
+    pub(crate) rate_is_given: bool,
+    pub(crate) seed: u32,
+    pub(crate) resume: bool,
+    pub(crate) schedule: Schedule,
+}
+
+/// Reads the arguments; the error is for the user.
+pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
+    let (mut problem, mut data, mut synthetic) = (None, None, false);
+    let (mut method, mut rate, mut batch, mut epochs, mut steps, mut seed) =
+        ("adahesscale".to_owned(), None, None, None, None, 0);
+    let (mut checkpoint, mut every, mut resume) = (None, None, false);
+    let (mut adapter, mut cpu, mut list) = (None, false, false);
+    while let Some(name) = arguments.next()? {
+        match name.as_str() {
+            "--data" => data = Some(PathBuf::from(arguments.value()?)),
+            "--synthetic" => synthetic = true,
+            "--optimizer" => method = arguments.value()?,
+            "--lr" => rate = Some(arguments.parsed("a finite number", |rate: &f32| rate.is_finite())?),
+            "--batch" => batch = Some(arguments.count()? as usize),
+            "--epochs" => epochs = Some(u64::from(arguments.count()?)),
+            "--steps" => steps = Some(u64::from(arguments.count()?)),
+            "--seed" => seed = arguments.parsed("a whole number below 2^32", |_| true)?,
+            "--checkpoint" => checkpoint = Some(PathBuf::from(arguments.value()?)),
+            "--every" => every = Some(u64::from(arguments.count()?)),
+            "--resume" => resume = true,
+            "--adapter" => adapter = Some(arguments.value()?),
+            "--cpu" => cpu = true,
+            "--list" => list = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            option if option.starts_with('-') => return Err(format!("unknown option `{option}`")),
+            _ if problem.is_none() => problem = Some(name),
+            _ => return Err(format!("one problem at a time: `{name}` is a second")),
+        }
+    }
+    if list {
+        return Ok(Command::List);
+    }
+    let problem = problem.ok_or("which problem?")?;
+    let problem = *named("problem", &problem, &PROBLEMS, |problem| problem.name)?;
+    let method = *named("optimizer", &method, &METHODS, |method| method.name)?;
+    if data.is_some() == synthetic {
+        return Err("say either --data DIR or --synthetic".into());
+    }
+    if checkpoint.is_none() && (resume || every.is_some()) {
+        return Err("--resume and --every need --checkpoint FILE".into());
+    }
+    let place = METHODS.iter().position(|known| known.name == method.name).unwrap_or_default();
+    let schedule = Schedule {
+        batch: batch.unwrap_or(problem.batch),
+        epochs: epochs.unwrap_or(problem.epochs),
+        most_steps: steps,
+        checkpoint,
+        every,
+    };
+    Ok(Command::Train(Box::new(Options {
+        problem,
+        data,
+        device: Device::new(cpu, adapter)?,
+        method,
+        learning_rate: rate.unwrap_or(problem.rates[place]),
+        rate_is_given: rate.is_some(),
+        seed,
+        resume,
+        schedule,
+    })))
+}

@@ -1,0 +1,104 @@
+//! The networks of the paper's experiments, with the data they learn and settings to begin with.
+
+use crate::common::method::Rates;
+use hesscale::model::{Conv2d, MaxPool2d};
+use hesscale::train::{self, Dataset, Normalization};
+use hesscale::{Activation, Layer, Loss, Model, Result};
+use std::path::Path;
+
+/// One network and its data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Problem {
+    pub(crate) name: &'static str,
+    pub(crate) network: fn() -> Result<Model>,
+    /// Training and test set from a directory; photographs are normalized.
+    pub(crate) load: fn(&Path) -> Result<(Dataset, Dataset)>,
+    pub(crate) batch: usize,
+    pub(crate) epochs: u64,
+    /// Untuned.
+    pub(crate) rates: Rates,
+}
+
+const MLP_RATES: Rates = [0.1, 1e-3, 1e-3, 1e-3];
+const CNN_RATES: Rates = [0.01, 1e-3, 1e-3, 1e-3];
+
+pub(crate) const PROBLEMS: [Problem; 5] = [
+    Problem {
+        name: "mnist-mlp",
+        network: mlp,
+        load: |directory| train::mnist(directory),
+        batch: 128,
+        epochs: 10,
+        rates: MLP_RATES,
+    },
+    Problem {
+        name: "fashion-mlp",
+        network: mlp,
+        load: |directory| train::fashion_mnist(directory),
+        batch: 128,
+        epochs: 10,
+        rates: MLP_RATES,
+    },
+    Problem {
+        name: "cifar10-3c3d",
+        network: || network_3c3d(10),
+        load: |directory| normalized(train::cifar10(directory)?),
+        batch: 128,
+        epochs: 50,
+        rates: CNN_RATES,
+    },
+    Problem {
+        name: "cifar100-3c3d",
+        network: || network_3c3d(100),
+        load: |directory| normalized(train::cifar100(directory)?),
+        batch: 128,
+        epochs: 50,
+        rates: CNN_RATES,
+    },
+    Problem {
+        name: "cifar100-allcnnc",
+        network: all_cnn_c,
+        load: |directory| normalized(train::cifar100(directory)?),
+        batch: 256,
+        epochs: 100,
+        rates: CNN_RATES,
+    },
+];
+
+/// Each colour by its mean and deviation in the training set.
+fn normalized((train, test): (Dataset, Dataset)) -> Result<(Dataset, Dataset)> {
+    let normalization = Normalization::of(&train, 3)?;
+    Ok((normalization.apply(train)?, normalization.apply(test)?))
+}
+
+/// 784-1000-500-100-10.
+fn mlp() -> Result<Model> {
+    let tanh = Activation::Tanh;
+    let hidden = [1000, 500, 100].into_iter();
+    let model = hidden.fold(Model::builder([784]), |model, size| model.dense(size).act(tanh));
+    model.dense(10).loss(Loss::cross_entropy())
+}
+
+/// Three convolutions, each with a pool behind it, and three dense layers.
+fn network_3c3d(classes: usize) -> Result<Model> {
+    let elu = Activation::Elu { alpha: 1.0 };
+    let convolutions = [(64, 5), (96, 3), (128, 3)].into_iter();
+    let model = convolutions.fold(Model::builder([3, 32, 32]), |model, (channels, kernel)| {
+        model.conv2d(channels, kernel).act(elu).layer(MaxPool2d::new(3).stride(2))
+    });
+    let model = model.flatten().dense(512).act(elu).dense(256).act(elu).dense(classes);
+    model.loss(Loss::cross_entropy())
+}
+
+/// Nine convolutions for a hundred classes, with strides instead of pools.
+fn all_cnn_c() -> Result<Model> {
+    let relu = Activation::Relu;
+    let same = |channels| Conv2d::new(channels, 3).padding(1);
+    let model = Model::builder([3, 32, 32]).dropout(0.2);
+    let model = model.layer(same(96)).act(relu).layer(same(96)).act(relu);
+    let model = model.layer(same(96).stride(2)).act(relu).dropout(0.5);
+    let model = model.layer(same(192)).act(relu).layer(same(192)).act(relu);
+    let model = model.layer(same(192).stride(2)).act(relu).dropout(0.5);
+    let model = model.conv2d(192, 3).act(relu).conv2d(192, 1).act(relu).conv2d(100, 1).act(relu);
+    model.layer(Layer::global_avg_pool()).flatten().loss(Loss::cross_entropy())
+}
