@@ -1,8 +1,8 @@
 //! The model as data: what the builder makes, what JSON keeps, and what neither lets through.
 
 use hesscale::model::{
-    AvgPool2d, BatchNorm, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Padding, Reduction,
-    Role, Rule, Variance,
+    AvgPool2d, BatchNorm, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Padding,
+    Reduction, Role, Rule, Variance,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 
@@ -450,6 +450,25 @@ fn initial_weights_of_convolutions_and_normalisations() {
         let largest = of(layer, Role::Weight).iter().fold(0.0_f32, |m, w| m.max(w.abs()));
         assert!(largest <= bound && largest > 0.95 * bound, "{layer}: {largest} {bound}");
     }
+}
+
+/// pcg4d of (element, node, step, seed), computed by another program.
+#[test]
+fn noise_is_pcg4d() {
+    for ([element, node, step, seed], word) in [
+        ([0, 0, 0, 0], 0x0f02_f829),
+        ([1, 0, 0, 0], 0x0b3c_efc3),
+        ([0, 1, 0, 0], 0x2a9d_71a8),
+        ([0, 0, 1, 0], 0x2eda_6c9d),
+        ([0, 0, 0, 1], 0x8d9e_ffe2),
+        ([123_456_789, 17, 4_000_000_000, 42], 0x58da_8b5d),
+    ] {
+        let noise = Noise { seed, step };
+        assert_eq!(noise.word(node, element), word);
+        let share = f64::from(word) / 4_294_967_296.0;
+        assert!(noise.keeps(node, element, share) && !noise.keeps(node, element, share + 1e-9));
+    }
+    assert!((0..1_000).all(|element| Noise::default().keeps(0, element, 0.0)));
 }
 
 #[test]

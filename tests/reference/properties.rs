@@ -63,7 +63,7 @@ const SHAPED: [Shaped; 12] = [
     |a, b| Layer::AdaptiveAvgPool2d { output: [1 + a, 2 + b] },
     |a, b| Layer::ZeroPad2d { padding: [a, b, 1, 0] },
     |a, b| BatchNorm::new(vec![0.5, -0.25 * a as f32], vec![1.0, 0.5 + b as f32]).into(),
-    |a, b| Layer::Dropout { p: 0.25 * (a + b) as f64 },
+    |a, b| Layer::Dropout { p: 0.2 * (a + b) as f64 },
     |a, b| {
         let body = vec![Conv2d::new(2, 1 + 2 * b).inputs(2).same().into(), Activation::Tanh.into()];
         let projection = [vec![], vec![Conv2d::new(2, 1).inputs(2).into()], vec![Layer::Identity]];
