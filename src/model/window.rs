@@ -102,7 +102,7 @@ impl Window {
             let room = image[axis] + total;
             if room < covered {
                 return Err(wrong(format!(
-                    "[channels, height, width] in which, padded, a window of {covered} fits along {}",
+                    "an image in which, padded, a window of {covered} fits along {}",
                     ["the height", "the width"][axis]
                 )));
             }

@@ -25,7 +25,7 @@ pub(crate) struct Case {
     pub(crate) tensors: BTreeMap<String, Vec<f64>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum OwnedTargets {
     Classes(Vec<u32>),
     Values(Vec<f32>),

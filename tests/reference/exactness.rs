@@ -2,9 +2,9 @@
 
 use crate::common::relative_max_norm;
 use crate::problem::{Problem, losses, mlp};
-use hesscale::model::Role;
+use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Role};
 use hesscale::reference::{exact_ggn_diagonal, hessian_vector_product, hutchinson_diagonal};
-use hesscale::{Activation, Loss, Mode, Model};
+use hesscale::{Activation, Layer, Loss, Mode, Model};
 
 const SMOOTH: [Activation; 8] = [
     Activation::Sigmoid,
@@ -104,6 +104,80 @@ fn gauss_newton_is_hesscale_where_nothing_curves() {
     }
 }
 
+/// Where every weight of a convolution meets one place of a sample only, there are no cross terms to drop.
+#[test]
+fn convolutions_at_one_place_under_any_loss() {
+    for (seed, loss) in losses(4).into_iter().enumerate() {
+        let forth = Model::builder([2, 3, 4]).layer(Conv2d::new(4, [3, 4]).groups(2)).flatten();
+        let mut back = ConvTranspose2d::new(4, [2, 3]).stride(2).padding([0, 1]).groups(2);
+        back.inputs = 6;
+        let modes = [Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2];
+        assert_exact(&Problem::new(forth.loss(loss).unwrap(), 5, seed as u64), &modes);
+        // One place becomes two rows and one column of two channels that no tap meets twice.
+        let back = Model::builder([6, 1, 1]).layer(Layer::ConvTranspose2d(back)).loss(Loss::mse());
+        let back = Problem::new(back.unwrap(), 5, seed as u64);
+        let weight = back.model.parameters()[0].range();
+        for mode in modes {
+            let error =
+                relative_max_norm(&back.pass(mode).diagonal[weight.clone()], &back.exact()[weight.clone()]);
+            assert!(error < 1e-13, "{mode:?}: {error:e}");
+        }
+    }
+    let norm = BatchNorm::new(vec![0.5, -1.0, 0.25], vec![2.0, 0.0, 0.125]);
+    let problem = Problem::new(Model::builder([3]).layer(norm).loss(Loss::mse()).unwrap(), 5, 1);
+    assert_exact(&problem, &[Mode::HesScale, Mode::HesScaleR2]);
+}
+
+/// At several places HesScale drops what they have in common; the dense layer behind loses nothing.
+#[test]
+fn a_convolution_at_many_places_is_not_exact() {
+    let builder = Model::builder([1, 4, 4]).conv2d(2, 3).flatten().dense(3);
+    let problem = Problem::new(builder.loss(Loss::mse()).unwrap(), 3, 2);
+    let (got, want) = (problem.pass(Mode::HesScale).diagonal, problem.exact());
+    let error = |layer| {
+        let range = problem.model.parameter(layer, Role::Weight).unwrap().range();
+        relative_max_norm(&got[range.clone()], &want[range])
+    };
+    assert!(error(0) > 1e-2 && error(2) < 1e-14, "{} {}", error(0), error(2));
+}
+
+/// Every kind of layer between a convolution and the classes, a ReLU network: all curvature is the loss's, and with
+/// three classes two vectors carry all of that, whatever is shared, pooled, normalised or added up on the way.
+#[test]
+fn r2_is_exact_through_every_layer() {
+    let shortcut =
+        |body: Builder| body.conv2d(4, [1, 1]).act(Activation::Relu).layer(Conv2d::new(4, 3).same());
+    let mut up = ConvTranspose2d::new(3, 3).stride(2).padding(1).output_padding(1).groups(1);
+    up.inputs = 4;
+    let layers: [Layer; 9] = [
+        MaxPool2d::new(3).stride(1).padding(1).into(),
+        AvgPool2d::new(2).stride(1).padding(1).count_include_pad(false).into(),
+        Layer::AdaptiveAvgPool2d { output: [3, 2] },
+        Layer::ZeroPad2d { padding: [1, 0, 0, 2] },
+        BatchNorm::new(vec![0.1, 0.2, 0.3, -0.4], vec![1.0, 0.5, 2.0, 0.25]).into(),
+        Layer::Dropout { p: 0.3 },
+        Layer::Identity,
+        up.into(),
+        Conv2d::new(4, [2, 3]).dilation([2, 1]).padding(1).groups(2).into(),
+    ];
+    for (seed, layer) in layers.into_iter().enumerate() {
+        let builder = Model::builder([2, 4, 5]).conv2d(4, [2, 2]).act(Activation::LeakyRelu { alpha: 0.1 });
+        let builder = builder.residual(shortcut).layer(layer.clone()).act(Activation::Relu).conv2d(2, [2, 2]);
+        let model = builder.flatten().dense(3).loss(Loss::cross_entropy()).unwrap();
+        let problem = Problem::new(model, 3, seed as u64);
+        let Problem { model, parameters, input, targets } = &problem;
+        let (r2, ggn) = (
+            problem.pass(Mode::HesScaleR2),
+            exact_ggn_diagonal(model, parameters, input, targets.view()).unwrap(),
+        );
+        for exact in [problem.exact(), ggn] {
+            let error = relative_max_norm(&r2.diagonal, &exact);
+            assert!(error < 1e-12, "{layer:?}: {error:e}");
+        }
+        assert!(error(&problem, Mode::HesScale) > 1e-3);
+    }
+}
+
 /// The gradient does not know what travels beside it.
 #[test]
 fn every_mode_has_the_same_gradient_bit_for_bit() {
@@ -156,6 +230,25 @@ fn exact_diagonal_is_that_of_the_hessian() {
                 .enumerate()
                 .for_each(|(j, h)| assert!((h - hessian[j][i]).abs() < 1e-14 * (1.0 + h.abs())));
         }
+    }
+}
+
+/// The same where weights are shared, values are read twice, and functions curve.
+#[test]
+fn exact_diagonal_of_a_convolutional_network_is_that_of_the_hessian() {
+    let norm = BatchNorm::new(vec![0.1, -0.2], vec![1.0, 0.5]);
+    let body = |body: Builder| body.layer(norm).act(Activation::Tanh).layer(Conv2d::new(2, 3).same());
+    for loss in [Loss::cross_entropy(), Loss::mse()] {
+        let builder = Model::builder([1, 4, 4]).conv2d(2, 2).act(Activation::Silu).residual(body.clone());
+        let mut up = ConvTranspose2d::new(1, 2).stride(2);
+        up.inputs = 2;
+        let builder = builder.layer(MaxPool2d::new(2).stride(1)).layer(up).dropout(0.2);
+        let model = builder.act(Activation::Gelu).flatten().dense(3).loss(loss).unwrap();
+        let problem = Problem::new(model, 3, 4);
+        let hessian = hessian(&problem);
+        let diagonal: Vec<f64> = (0..hessian.len()).map(|i| hessian[i][i]).collect();
+        assert!(relative_max_norm(&problem.exact(), &diagonal) < 1e-12);
+        assert!(error(&problem, Mode::HesScale) > 1e-3);
     }
 }
 

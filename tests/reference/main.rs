@@ -5,11 +5,15 @@ mod common;
 
 mod activations;
 mod comparators;
+mod dropout;
 mod errors;
 mod exactness;
 mod golden;
+mod layers;
 mod losses;
 mod low_rank;
 mod optimizer;
+mod positions;
 mod problem;
 mod properties;
+mod residual;

@@ -38,9 +38,9 @@ impl Problem {
 
 /// Random targets of the kind that the model's loss takes.
 pub(crate) fn targets(model: &Model, batch: usize, random: &mut fastrand::Rng) -> OwnedTargets {
-    let (outputs, len) = (model.outputs(), batch * model.target_len());
+    let (classes, len) = (model.classes() as u32, batch * model.target_len());
     if model.loss().takes_classes() {
-        OwnedTargets::Classes((0..len).map(|_| random.u32(0..outputs as u32)).collect())
+        OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
     } else {
         // In [0, 1): good as binary targets' probabilities, as soft masses, and as numbers.
         OwnedTargets::Values((0..len).map(|_| random.f32()).collect())

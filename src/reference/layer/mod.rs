@@ -11,8 +11,8 @@ mod padding;
 mod pooling;
 
 use super::{Real, Signal, activation};
-use crate::Result;
 use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
+use crate::{Error, Result};
 use convolution::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
@@ -26,8 +26,8 @@ pub(super) trait Linear<T: Real> {
     /// The output `[N, out]` for the input `[N, in]`.
     fn forward(&self, x: &[T]) -> Vec<T>;
 
-    /// `Aᵀ s`, or with A's squared numbers `(A∘A)ᵀ s`; empty for an empty `s`. A may depend on the input: which number of
-    /// a window is the largest.
+    /// `Aᵀ s`, or with A's squared numbers `(A∘A)ᵀ s`; empty for an empty `s`. A may depend on the input, as where max
+    /// pooling finds its maxima.
     fn transposed(&self, x: &[T], s: &[T], squared: bool) -> Vec<T>;
 
     /// The same map, if it has parameters.
@@ -124,7 +124,10 @@ impl<'a, T: Real> Step<'a, T> {
                 }
                 None => Step::Sum,
             },
-            _ => Step::Sum,
+            (Layer::Flatten | Layer::Identity, _) => Step::Sum,
+            (other, _) => {
+                return Err(Error::Unsupported { layer: spec.name(), kind: other.kind().into() });
+            }
         })
     }
 
@@ -148,7 +151,7 @@ impl<'a, T: Real> Step<'a, T> {
         }
     }
 
-    /// The signal that goes to each input, from the input `x` and the signal at the output: the table at the head of
+    /// The signal that goes to the input, to each of a sum's, from the input `x` and the signal at the output: the table at the head of
     /// [`reference`](crate::reference).
     pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
         match self {
