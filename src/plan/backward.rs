@@ -145,6 +145,7 @@ impl Ends {
             mode,
             builder.batch as u32,
             builder.model.outputs() as u32,
+            1,
             top.plane,
         );
         let mut resources = vec![self.logits.resource(), self.targets.resource(), self.values.resource()];

@@ -4,6 +4,7 @@
 mod affine;
 mod depthwise;
 mod layout;
+mod loss;
 mod partial;
 mod pool;
 mod sum;
