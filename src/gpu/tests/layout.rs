@@ -3,7 +3,9 @@ use crate::kernel::{Direction, Layout, Pad, PadSignal};
 
 #[test]
 fn layouts_there_and_back() {
-    for (batch, channels, positions) in [(1, 1, 1), (2, 3, 7), (3, 5, 1), (1, 33, 12), (2, 8, 40)] {
+    for (batch, channels, positions) in
+        [(1, 1, 1), (2, 3, 7), (3, 5, 1), (1, 33, 12), (2, 8, 40), (2, 8, 150)]
+    {
         let lie = Lie::Image { batch, channels, positions };
         let rows = Lie::Rows { len: lie.len() };
         let planes = 3;
@@ -35,9 +37,12 @@ fn layouts_there_and_back() {
 
 #[test]
 fn padding() {
-    for (batch, channels, image, padding) in
-        [(1, 1, [1, 1], [0, 0, 0, 0]), (2, 5, [3, 4], [1, 2, 3, 0]), (1, 33, [2, 5], [0, 7, 1, 1])]
-    {
+    for (batch, channels, image, padding) in [
+        (1, 1, [1, 1], [0, 0, 0, 0]),
+        (2, 5, [3, 4], [1, 2, 3, 0]),
+        (1, 33, [2, 5], [0, 7, 1, 1]),
+        (2, 8, [9, 11], [1, 2, 0, 1]),
+    ] {
         let ([h, w], [left, right, top, bottom]) = (image, padding);
         let (rows, columns) = (h + top + bottom, w + left + right);
         let x = Lie::Image { batch, channels, positions: h * w };

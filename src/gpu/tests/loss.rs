@@ -96,3 +96,40 @@ fn losses_of_a_million_positions_add_up() {
     let found = run(kernel, &[Bound::Read(lie.store(&values)), Bound::Write(1)]);
     compare("sum", &Lie::Rows { len: 1 }.load(&found[0]), &[values.iter().sum()]);
 }
+
+#[test]
+fn every_mode_at_positions_is_as_at_samples() {
+    let (classes, positions) = (70, 6);
+    let logits = numbers(1, classes * positions);
+    let turned: Vec<f64> = (0..logits.len()).map(|i| logits[i % classes * positions + i / classes]).collect();
+    let (lie, rows) = (Lie::Rows { len: logits.len() }, Lie::Rows { len: positions });
+    let targets: Vec<u32> = (0..positions as u32).collect();
+    for mode in Mode::ALL {
+        let planes = planes(mode) as usize;
+        let signal = |batch: usize, positions: usize, logits: &[f64]| {
+            let (targets, bound) = (targets.clone(), Bound::Write(rows.len()));
+            let loss = Loss::SoftmaxCrossEntropy {
+                targets: ClassTargets::ClassIndex,
+                reduction: Reduction::Sum,
+                class_weights: None,
+                label_smoothing: 0.1,
+                ignore_index: Some(2),
+            };
+            let [batch, outputs, positions] = [batch, classes, positions].map(|size| size as u32);
+            let plane = lie.plane() as u32;
+            let kernel = LossKernel::new(context().class(), loss, mode, batch, outputs, positions, plane);
+            let bound = [
+                Bound::Read(lie.store(logits)),
+                Bound::Read(targets),
+                bound,
+                Bound::Write(planes * lie.plane()),
+            ];
+            run(Kernel::Loss(kernel), &bound).swap_remove(1)
+        };
+        let (one, other) = (signal(1, positions, &logits), signal(positions, 1, &turned));
+        for (plane, i) in (0..planes).flat_map(|plane| (0..lie.len()).map(move |i| (plane, i))) {
+            let turned = plane * lie.plane() + i % positions * classes + i / positions;
+            assert_eq!(one[plane * lie.plane() + i], other[turned], "{} {plane} {i}", mode.name());
+        }
+    }
+}
