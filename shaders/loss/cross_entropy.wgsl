@@ -1,4 +1,4 @@
-// Softmax cross-entropy of one sample, with all that the backward pass starts from; c is the reduction factor.
+// Softmax cross-entropy of one row, a position of a sample, with all that the backward pass starts from; c is the reduction factor.
 //
 //     y_i = w_i ((1-ε) t_i + ε m_t / C)      m = Σ y      p = softmax(z)
 //     value = -c Σ y log p      g = c (m p - y)      h = c m (p - p²)      (BL89: h = c y (p - p²))
@@ -9,16 +9,16 @@
 //     e = e^(z_S - z_T)      p_T = 1 / (1 + e F)      r = 1 - p_T = e F p_T      p_i = r q_i
 //
 // HesScale-R takes vectors u out of c m (diag p - p pᵀ): see `Leading`.
-// Grid: a workgroup takes ROWS samples, LANES invocations each. Planes of the signal: 0 g; 1 d = h + Σ u²; with
+// Grid: a workgroup takes ROWS rows, LANES invocations each. Classes stand `positions` apart. Planes of the signal: 0 g; 1 d = h + Σ u²; with
 // RANK > 0: 2 h, 3 … u. Plug: class_weight and WEIGHTED.
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let sample = (group.y * p.grid_x + group.x) * ROWS + lane.y;
-    let n = min(sample, p.batch - 1u); // rows past the end compute the last one again, and write nothing
-    let at = n * p.outputs;
+    let row = (group.y * p.grid_x + group.x) * ROWS + lane.y;
+    let n = min(row, p.rows - 1u); // rows past the end compute the last one again, and write nothing
+    let at = (n / p.positions * p.outputs) * p.positions + n % p.positions;
     let s = softmax(at, lane);
-    let goal = goal_of(n, lane);
+    let goal = goal_of(n, at, lane);
     var leading: Leading;
     if RANK > 0u {
         leading = leading_of(s, at, lane);
@@ -30,22 +30,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     for (var start = lane.x; start < p.outputs; start += RUN) {
         var run = 0.0;
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
-            let z = logits[at + c];
-            let y = effective(goal, n, c);
+            let i = at + c * p.positions;
+            let z = logits[i];
+            let y = effective(goal, i, c);
             let prob = probability(s, c, z);
             run += y * (s.log_sum + (s.top.value.x - z));
-            if sample < p.batch {
+            if row < p.rows {
                 // m p - y, so arranged that a confident right answer does not cancel.
-                signal[at + c] = p.factor * (prob.x * (goal.mass - y) - y * prob.y);
+                signal[i] = p.factor * (prob.x * (goal.mass - y) - y * prob.y);
                 if HAS_DIAGONAL {
-                    signal[p.plane_stride + at + c] = select(scale, p.factor * y, BL89) * prob.x * prob.y;
+                    signal[p.plane_stride + i] = select(scale, p.factor * y, BL89) * prob.x * prob.y;
                 }
                 if RANK > 0u {
                     let parts = split(s, leading, c, z);
-                    signal[2u * p.plane_stride + at + c] = scale * parts.x;
-                    signal[3u * p.plane_stride + at + c] = root * parts.y;
+                    signal[2u * p.plane_stride + i] = scale * parts.x;
+                    signal[3u * p.plane_stride + i] = root * parts.y;
                     if RANK > 1u {
-                        signal[4u * p.plane_stride + at + c] = root * parts.z;
+                        signal[4u * p.plane_stride + i] = root * parts.z;
                     }
                 }
             }
@@ -53,8 +54,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         value += run;
     }
     value = row_sum(vec4<f32>(value), lane).x;
-    if lane.x == 0u && sample < p.batch {
-        values[sample] = p.factor * value;
+    if lane.x == 0u && row < p.rows {
+        values[row] = p.factor * value;
     }
 }
 
@@ -72,7 +73,7 @@ struct Softmax {
 fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
     var top = top_above(-3e38);
     for (var c = lane.x; c < p.outputs; c += LANES) {
-        top = top_with(top, logits[at + c], c);
+        top = top_with(top, logits[at + c * p.positions], c);
     }
     top = row_top(top, lane);
 
@@ -81,7 +82,7 @@ fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
             if c != top.index.x && c != top.index.y {
-                let f = hs_exp(logits[at + c] - top.value.y);
+                let f = hs_exp(logits[at + c * p.positions] - top.value.y);
                 run += vec4<f32>(f, f * f, f * f * f, 0.0);
             }
         }
@@ -113,12 +114,12 @@ fn probability(s: Softmax, c: u32, z: f32) -> vec2<f32> {
 // ---- The target ----
 
 struct Goal {
-    class_index: u32, // one that does not exist where a sample does not count: all is exactly 0 then
+    class_index: u32, // one that does not exist where a row does not count: all is exactly 0 then
     even: f32, // ε m_t / C
     mass: f32, // m
 }
 
-fn goal_of(n: u32, lane: vec3<u32>) -> Goal {
+fn goal_of(n: u32, at: u32, lane: vec3<u32>) -> Goal {
     var goal: Goal;
     if !SOFT_TARGETS {
         goal.class_index = targets[n];
@@ -133,7 +134,7 @@ fn goal_of(n: u32, lane: vec3<u32>) -> Goal {
         for (var start = lane.x; start < p.outputs; start += RUN) {
             var run = vec4<f32>(0.0);
             for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
-                let t = target_at(goal, n, c);
+                let t = target_at(goal, at + c * p.positions, c);
                 let w = class_weight(c);
                 run += vec4<f32>(t, w * t, w, 0.0);
             }
@@ -147,16 +148,16 @@ fn goal_of(n: u32, lane: vec3<u32>) -> Goal {
 }
 
 // t: the one-hot class, or the given distribution.
-fn target_at(goal: Goal, n: u32, c: u32) -> f32 {
+fn target_at(goal: Goal, i: u32, c: u32) -> f32 {
     if SOFT_TARGETS {
-        return bitcast<f32>(targets[n * p.outputs + c]);
+        return bitcast<f32>(targets[i]);
     }
     return f32(c == goal.class_index);
 }
 
 // y
-fn effective(goal: Goal, n: u32, c: u32) -> f32 {
-    return class_weight(c) * ((1.0 - p.smoothing) * target_at(goal, n, c) + goal.even);
+fn effective(goal: Goal, i: u32, c: u32) -> f32 {
+    return class_weight(c) * ((1.0 - p.smoothing) * target_at(goal, i, c) + goal.even);
 }
 
 // ---- HesScale-R ----
@@ -216,7 +217,7 @@ fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
             if c != s.top.index.x && c != s.top.index.y {
-                let q = among_others(s, logits[at + c]);
+                let q = among_others(s, logits[at + c * p.positions]);
                 let b = second_b(s, l, q);
                 run += q * b * vec4<f32>(1.0, tilt(l, q), b, 0.0);
             }

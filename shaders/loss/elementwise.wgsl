@@ -16,7 +16,7 @@ struct Term {
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let sample = (group.y * p.grid_x + group.x) * ROWS + lane.y;
-    let n = min(sample, p.batch - 1u); // rows past the end compute the last one again, and write nothing
+    let n = min(sample, p.rows - 1u); // rows past the end compute the last one again, and write nothing
     let at = n * p.outputs;
     let count = p.outputs / HEADS;
     var value = 0.0;
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                 if RANK > 0u {
                     top = top_with(top, h, output);
                 }
-                if sample < p.batch {
+                if sample < p.rows {
                     signal[at + output] = p.factor * t.g[head];
                     if HAS_DIAGONAL {
                         signal[p.plane_stride + at + output] = h;
@@ -44,13 +44,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         value += run;
     }
     value = row_sum(vec4<f32>(value), lane).x;
-    if lane.x == 0u && sample < p.batch {
+    if lane.x == 0u && sample < p.rows {
         values[sample] = p.factor * value;
     }
 
     if RANK > 0u {
         top = row_top(top, lane);
-        for (var k = lane.x; k < count && sample < p.batch; k += LANES) {
+        for (var k = lane.x; k < count && sample < p.rows; k += LANES) {
             for (var head = 0u; head < HEADS; head++) {
                 take_largest(at, head * count + k, top.index);
             }

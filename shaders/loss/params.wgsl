@@ -1,7 +1,8 @@
-// What every loss kernel is given, and what it writes: values [batch]; the signal in planes, each [batch, outputs].
+// What every loss kernel is given, and what it writes: values [rows]; the signal in planes, each as the logits lie:
+// [batch, outputs, positions].
 
 struct LossParams {
-    batch: u32,
+    rows: u32, // samples times positions
     outputs: u32,
     grid_x: u32,
     plane_stride: u32,
@@ -9,6 +10,7 @@ struct LossParams {
     smoothing: f32,
     ignore: u32,
     has_ignore: u32,
+    positions: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: LossParams;

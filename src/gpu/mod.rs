@@ -3,6 +3,8 @@
 mod buffer;
 mod context;
 mod pipeline;
+#[cfg(test)]
+mod tests;
 
 pub use buffer::Tensor;
 pub use context::{Context, ContextOptions, Request};

@@ -12,6 +12,7 @@ pub(crate) struct LossKernel {
     mode: Mode,
     batch: u32,
     outputs: u32,
+    positions: u32,
     plane: u32,
     lanes: u32,
     rows: u32,
@@ -21,7 +22,7 @@ pub(crate) struct LossKernel {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct LossUniform {
-    batch: u32,
+    rows: u32,
     outputs: u32,
     grid_x: u32,
     plane_stride: u32,
@@ -29,22 +30,25 @@ pub(crate) struct LossUniform {
     smoothing: f32,
     ignore: u32,
     has_ignore: u32,
+    positions: u32,
 }
 
 impl LossKernel {
+    /// For logits `[batch, outputs, positions]`; losses but cross-entropy count all that a sample has as outputs.
     pub(crate) fn new(
         class: DeviceClass,
         loss: Loss,
         mode: Mode,
         batch: u32,
         outputs: u32,
+        positions: u32,
         plane: u32,
     ) -> LossKernel {
         // One invocation a sample while that keeps the loop short; a whole workgroup a sample for many outputs. llvmpipe
         // leaves loops after 65,535 trips in all, silently: so many outputs need many lanes.
         let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
-        LossKernel { loss, mode, batch, outputs, plane, lanes, rows: invocations / lanes }
+        LossKernel { loss, mode, batch, outputs, positions, plane, lanes, rows: invocations / lanes }
     }
 
     pub(crate) fn label(&self) -> String {
@@ -54,7 +58,9 @@ impl LossKernel {
             Loss::BceWithLogits { .. } => "bce with logits",
             Loss::GaussianNll { .. } => "gaussian nll",
         };
-        format!("loss {name} {} {}x{}", self.mode.name(), self.batch, self.outputs)
+        let each =
+            if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
+        format!("loss {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
     }
 
     fn weighted(&self) -> bool {
@@ -96,7 +102,7 @@ impl LossKernel {
     }
 
     pub(crate) fn groups(&self) -> u32 {
-        self.batch.div_ceil(self.rows)
+        (self.batch * self.positions).div_ceil(self.rows)
     }
 
     pub(crate) fn uniform(&self, grid_x: u32) -> LossUniform {
@@ -107,14 +113,16 @@ impl LossKernel {
             _ => (0.0, None),
         };
         LossUniform {
-            batch: self.batch,
+            rows: self.batch * self.positions,
             outputs: self.outputs,
             grid_x,
             plane_stride: self.plane,
-            factor: self.loss.factor(self.batch as usize, &[self.outputs as usize]) as f32,
+            factor: self.loss.factor(self.batch as usize, &[self.outputs as usize, self.positions as usize])
+                as f32,
             smoothing,
             ignore: ignore.unwrap_or(0),
             has_ignore: u32::from(ignore.is_some()),
+            positions: self.positions,
         }
     }
 }
@@ -128,7 +136,9 @@ pub(crate) struct Reduce {
 
 impl Reduce {
     pub(crate) fn new(class: DeviceClass, n: u32) -> Reduce {
-        Reduce { n, lanes: if class == DeviceClass::Software { 8 } else { 256 } }
+        // As many on llvmpipe too where 8 would loop too often.
+        let few = class == DeviceClass::Software && n <= 262_144;
+        Reduce { n, lanes: if few { 8 } else { 256 } }
     }
 
     pub(crate) fn source(&self) -> String {

@@ -130,7 +130,15 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     for loss in losses() {
         for mode in Mode::ALL {
             for outputs in [64, 1000] {
-                kernels.push(Kernel::Loss(LossKernel::new(class, loss.clone(), mode, 32, outputs, 32_000)));
+                kernels.push(Kernel::Loss(LossKernel::new(
+                    class,
+                    loss.clone(),
+                    mode,
+                    32,
+                    outputs,
+                    1,
+                    32_000,
+                )));
             }
         }
     }

@@ -132,6 +132,8 @@ fn snapshots() {
         "loss cross-entropy hesscale_r1 32x1000",
         "loss gaussian nll hesscale 32x64",
         "signal hesscale_gn through silu",
+        "signal hesscale+tanh through max pool 2x5x512x512 to 256x256",
+        "parameters hesscale_r1 depthwise",
         "optimizer adahesscale 4096",
         "optimizer advance",
     ];

@@ -12,7 +12,7 @@ use crate::kernel::{
     Gemm, GemmPlaces, Kernel, LossKernel, Norm, NormSignal, Packing, Pad, PadSignal, Parameters, Partial,
     PoolSignal, Reduce, Sum, SumSignal, Unpack, Use,
 };
-use crate::model::{Activation, Convolution, Mode, Role};
+use crate::model::{Activation, Convolution, Loss, Mode, Model, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ impl Ends {
         targets: &Tensor,
         total: &Tensor,
     ) -> Result<Ends> {
-        let values = builder.batch;
+        let values = builder.elements("losses", rows_of(builder.model))?;
         let values =
             Tensor::new("losses", &builder.storage(Kind::Activation, "losses", values)?, 0, &[values]);
         let weights = match builder.model.loss().class_weights() {
@@ -94,6 +94,14 @@ impl Ends {
         };
         let (logits, targets, total) = (logits.clone(), targets.clone(), total.clone());
         Ok(Ends { logits, targets, values, total, weights })
+    }
+}
+
+/// What has a loss of its own in each sample: the whole, or each position that is classified.
+fn rows_of(model: &Model) -> usize {
+    match model.loss() {
+        Loss::SoftmaxCrossEntropy { .. } => model.positions(),
+        _ => 1,
     }
 }
 
@@ -201,12 +209,15 @@ impl Walk<'_, '_> {
             false => self.passing(root)?,
         };
         let Builder { context, model, batch, .. } = self.builder;
+        let positions = rows_of(model);
+        let outputs = model.outputs() / positions;
         let loss = LossKernel::new(
             context.class(),
             model.loss().clone(),
             self.mode,
             *batch as u32,
-            model.outputs() as u32,
+            outputs as u32,
+            positions as u32,
             top.plane,
         );
         let mut places: Vec<Place> =
