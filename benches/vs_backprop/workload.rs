@@ -1,7 +1,7 @@
 //! What is timed: networks, batch sizes, modes.
 
-use hesscale::model::{Init, Targets};
-use hesscale::{Activation, Context, Loss, Mode, Model, Plan, PlanOptions, Result, State};
+use hesscale::model::{Builder, Conv2d, Init, MaxPool2d, Targets};
+use hesscale::{Activation, Context, Layer, Loss, Mode, Model, Plan, PlanOptions, Result, State};
 
 /// Plain backprop first.
 pub(crate) const MODES: [Mode; 5] =
@@ -45,7 +45,38 @@ fn all() -> Result<Vec<Workload>> {
     let mut workloads = at("784-512-512-10 tanh", &small, &[1, 32, 128, 512]);
     workloads.extend(at("784-1024x4-10 tanh", &wide, &[32, 128]));
     workloads.extend(at("64-512x9-100 tanh", &deep, &[1]));
+    workloads.extend(at("CIFAR-10 3C3D elu", &three_convolutions()?, &[32, 128]));
+    workloads.extend(at("CIFAR-100 All-CNN-C relu", &all_convolutions()?, &[16]));
     Ok(workloads)
+}
+
+/// Three convolutions with max pooling, three dense layers: 370,922 parameters.
+fn three_convolutions() -> Result<Model> {
+    let elu = Activation::Elu { alpha: 1.0 };
+    let stage = |builder: Builder, outputs, kernel| {
+        builder.conv2d(outputs, kernel).act(elu).layer(MaxPool2d::new(3).stride(2))
+    };
+    let body = stage(stage(stage(Model::builder([3, 32, 32]), 64, 5), 96, 3), 128, 3).flatten();
+    body.dense(512).act(elu).dense(256).act(elu).dense(10).loss(Loss::cross_entropy())
+}
+
+/// Nine convolutions, the mean of each channel at the end; without dropout, whose masks cost the same in every mode.
+fn all_convolutions() -> Result<Model> {
+    let conv = |builder: Builder, conv: Conv2d| builder.layer(conv).act(Activation::Relu);
+    let same = |outputs| Conv2d::new(outputs, 3).padding(1);
+    let stages = [
+        same(96),
+        same(96),
+        same(96).stride(2),
+        same(192),
+        same(192),
+        same(192).stride(2),
+        Conv2d::new(192, 3),
+        Conv2d::new(192, 1),
+        Conv2d::new(100, 1),
+    ];
+    let body = stages.into_iter().fold(Model::builder([3, 32, 32]), conv);
+    body.layer(Layer::global_avg_pool()).flatten().loss(Loss::cross_entropy())
 }
 
 impl Workload {

@@ -66,3 +66,47 @@ fn all_cases_with_run_time_checks() {
     }
     ledger.settle();
 }
+
+#[test]
+fn zz_dump() {
+    for (case, model) in &cases() {
+        if !case.name.contains("allcnnc") {
+            continue;
+        }
+        let mode = Mode::HesScale;
+        let outcome =
+            run_with_signals(&context(), model, mode, &case.parameters, &case.x, case.targets.view())
+                .unwrap();
+        let p64: Vec<f64> = to_f64(&case.parameters);
+        let x64: Vec<f64> = to_f64(&case.x);
+        let want = hesscale::reference::pass(model, mode, &p64, &x64, case.targets.view()).unwrap();
+        let x: Vec<f32> = case.x.clone();
+        let f = hesscale::reference::pass(model, mode, &case.parameters, &x, case.targets.view()).unwrap();
+        for (i, (g, d)) in outcome.signals.iter().enumerate() {
+            println!(
+                "{} {i} g {:.2e} h {:.2e}   f32ref g {:.2e} h {:.2e}",
+                case.name,
+                crate::common::relative_max_norm(&to_f64(g), &want.signals[i].g),
+                crate::common::relative_max_norm(&to_f64(d), &want.signals[i].h),
+                crate::common::relative_max_norm(&to_f64(&f.signals[i].g), &want.signals[i].g),
+                crate::common::relative_max_norm(&to_f64(&f.signals[i].h), &want.signals[i].h),
+            );
+        }
+        for p in model.parameters() {
+            println!(
+                "{} grad {:.2e} diag {:.2e} f32 {:.2e} {:.2e}",
+                p.name(),
+                crate::common::relative_max_norm(
+                    &to_f64(&outcome.gradient[p.range()]),
+                    &want.gradient[p.range()]
+                ),
+                crate::common::relative_max_norm(
+                    &to_f64(&outcome.diagonal[p.range()]),
+                    &want.diagonal[p.range()]
+                ),
+                crate::common::relative_max_norm(&to_f64(&f.gradient[p.range()]), &want.gradient[p.range()]),
+                crate::common::relative_max_norm(&to_f64(&f.diagonal[p.range()]), &want.diagonal[p.range()])
+            );
+        }
+    }
+}
