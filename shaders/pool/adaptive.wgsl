@@ -2,18 +2,18 @@
 // other way round it is the same: place y is covered from position ⌊y Q / H⌋ to ⌈(y + 1) Q / H⌉.
 
 fn first_place(q: vec2<u32>) -> vec2<u32> {
-    return q * p.image / p.positions;
+    return q * IMAGE / POSITIONS;
 }
 
 fn end_place(q: vec2<u32>) -> vec2<u32> {
-    return ((q + 1u) * p.image + p.positions - 1u) / p.positions;
+    return ((q + 1u) * IMAGE + POSITIONS - 1u) / POSITIONS;
 }
 
 // The positions whose windows cover a place.
 fn first_position(place: vec2<u32>) -> vec2<u32> {
-    return place * p.positions / p.image;
+    return place * POSITIONS / IMAGE;
 }
 
 fn end_position(place: vec2<u32>) -> vec2<u32> {
-    return ((place + 1u) * p.positions + p.image - 1u) / p.image;
+    return ((place + 1u) * POSITIONS + IMAGE - 1u) / IMAGE;
 }

@@ -1,6 +1,6 @@
 //! Pooling.
 
-use super::image::{Key, LANES, pair, vectors};
+use super::image::{Key, LANES, vectors};
 use super::signal::{Flow, Width};
 use super::source::{self, Header};
 use super::{Binding, Binding::*};
@@ -33,17 +33,17 @@ impl Pooling {
         }
     }
 
-    fn image(&self) -> [u32; 2] {
+    fn image(&self) -> [usize; 2] {
         match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => pair(window.image),
-            Pooling::Adaptive { image, .. } => pair(*image),
+            Pooling::Max(window) | Pooling::Mean { window, .. } => window.image,
+            Pooling::Adaptive { image, .. } => *image,
         }
     }
 
-    fn positions(&self) -> [u32; 2] {
+    fn positions(&self) -> [usize; 2] {
         match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => pair(window.positions),
-            Pooling::Adaptive { positions, .. } => pair(*positions),
+            Pooling::Max(window) | Pooling::Mean { window, .. } => window.positions,
+            Pooling::Adaptive { positions, .. } => *positions,
         }
     }
 
@@ -67,9 +67,17 @@ impl Pooling {
     }
 
     /// Constants and files of windows that are shared as `share` elements ask for.
-    fn files(&self, header: &mut Header, share: usize) -> Vec<&'static str> {
+    fn files(&self, header: &mut Header, channels: u32, share: usize) -> Vec<&'static str> {
         let (lanes, rows) = shape(share);
-        header.number("LANES", lanes).number("ROWS", rows);
+        header.number("LANES", lanes).number("ROWS", rows).number("VECTORS", vectors(channels));
+        let [kernel, stride, before] = match self {
+            Pooling::Max(window) | Pooling::Mean { window, .. } => {
+                [window.kernel, window.stride, window.before]
+            }
+            Pooling::Adaptive { .. } => [[1, 1], [1, 1], [0, 0]],
+        };
+        header.pair("IMAGE", self.image()).pair("POSITIONS", self.positions());
+        header.pair("KERNEL", kernel).pair("STRIDE", stride).pair("BEFORE", before);
         let windows = match self {
             Pooling::Adaptive { .. } => "pool/adaptive",
             _ => "pool/sliding",
@@ -80,18 +88,6 @@ impl Pooling {
             files.push("pool/weight");
         }
         files
-    }
-
-    fn uniform(&self, n: u32, channels: u32, planes: [u32; 2], grid_x: u32) -> Vec<u32> {
-        let [kernel, stride, before] = match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => {
-                [pair(window.kernel), pair(window.stride), pair(window.before)]
-            }
-            Pooling::Adaptive { .. } => [[1, 1], [1, 1], [0, 0]],
-        };
-        let mut words = [self.image(), kernel, stride, before, self.positions()].concat();
-        words.extend([n, grid_x, vectors(channels), planes[0], planes[1], 0]);
-        words
     }
 }
 
@@ -127,7 +123,7 @@ impl Pool {
 
     fn elements(&self) -> u32 {
         let [rows, columns] = self.pooling.positions();
-        self.batch * rows * columns * vectors(self.channels)
+        self.batch * (rows * columns) as u32 * vectors(self.channels)
     }
 
     /// Words of the buffer that says which elements were the largest.
@@ -158,7 +154,7 @@ impl Key for Pool {
 
     fn source(&self) -> String {
         let mut header = Header::default();
-        let mut files = self.pooling.files(&mut header, self.pooling.most_elements());
+        let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_elements());
         match self.pooling {
             Pooling::Max(_) => files.extend([
                 "pool/max_forward",
@@ -178,7 +174,7 @@ impl Key for Pool {
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        self.pooling.uniform(self.elements(), self.channels, [0, 0], grid_x)
+        vec![self.elements(), grid_x, 0, 0]
     }
 }
 
@@ -198,7 +194,7 @@ impl PoolSignal {
 
     fn elements(&self) -> u32 {
         let [rows, columns] = self.pooling.image();
-        self.batch * rows * columns * vectors(self.channels)
+        self.batch * (rows * columns) as u32 * vectors(self.channels)
     }
 }
 
@@ -219,7 +215,7 @@ impl Key for PoolSignal {
 
     fn source(&self) -> String {
         let mut header = Header::default();
-        let mut files = self.pooling.files(&mut header, self.pooling.most_windows());
+        let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_windows());
         files.extend(self.flow.files(&mut header, Width::Vector, self.extras()));
         files.extend(["pool/signal", "signal/lanes", "lib/rows"]);
         match self.pooling {
@@ -235,6 +231,7 @@ impl Key for PoolSignal {
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        self.pooling.uniform(self.elements(), self.channels, self.flow.planes(Width::Vector), grid_x)
+        let [plane_in, plane_out] = self.flow.planes(Width::Vector);
+        vec![self.elements(), grid_x, plane_in, plane_out]
     }
 }

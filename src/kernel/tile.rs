@@ -64,7 +64,7 @@ const SOFTWARE: Costs = Costs {
     trip: 8.0,
     busy: 4,
     registers: 512,
-    workgroups: &[(8, 1), (4, 2), (2, 4), (1, 8)],
+    workgroups: &[(8, 1)],
     shapes: &[
         (1, 1),
         (1, 2),

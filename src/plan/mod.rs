@@ -181,3 +181,96 @@ impl Plan {
         self.forward.iter().chain(training).map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
     }
 }
+
+#[cfg(test)]
+mod profile {
+    use super::*;
+    use crate::model::{Activation, Builder, Conv2d, Init, Layer, Loss, MaxPool2d};
+
+    #[test]
+    #[ignore]
+    fn profile() {
+        let context = pollster::block_on(Context::request()).unwrap();
+        let elu = Activation::Elu { alpha: 1.0 };
+        let stage = |b: Builder, o, k| b.conv2d(o, k).act(elu).layer(MaxPool2d::new(3).stride(2));
+        let body = stage(stage(stage(Model::builder([3, 32, 32]), 64, 5), 96, 3), 128, 3).flatten();
+        let m3 = body.dense(512).act(elu).dense(256).act(elu).dense(10).loss(Loss::cross_entropy()).unwrap();
+        let conv = |b: Builder, c: Conv2d| b.layer(c).act(Activation::Relu);
+        let same = |o| Conv2d::new(o, 3).padding(1);
+        let stages = [
+            same(96),
+            same(96),
+            same(96).stride(2),
+            same(192),
+            same(192),
+            same(192).stride(2),
+            Conv2d::new(192, 3),
+            Conv2d::new(192, 1),
+            Conv2d::new(100, 1),
+        ];
+        let ma = stages
+            .into_iter()
+            .fold(Model::builder([3, 32, 32]), conv)
+            .layer(Layer::global_avg_pool())
+            .flatten()
+            .loss(Loss::cross_entropy())
+            .unwrap();
+        let which = std::env::var("NET").unwrap_or_default();
+        let batch: usize = std::env::var("BATCH").ok().and_then(|b| b.parse().ok()).unwrap_or(32);
+        let model = if which == "all" { ma } else { m3 };
+        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2] {
+            if let Ok(only) = std::env::var("MODE") {
+                if only != mode.name() {
+                    continue;
+                }
+            }
+            let state = State::new(&context, &model, None).unwrap();
+            state.write_parameters(&model.init(Init::Auto, 1)).unwrap();
+            let plan = Plan::new(&context, &model, &state, batch, PlanOptions::training(mode)).unwrap();
+            let mut r = fastrand::Rng::with_seed(1);
+            plan.write_input(&(0..batch * model.inputs()).map(|_| r.f32()).collect::<Vec<_>>()).unwrap();
+            plan.write_targets(Targets::Classes(
+                &(0..batch as u32).map(|i| i % model.classes() as u32).collect::<Vec<_>>(),
+            ))
+            .unwrap();
+            let t = plan.training.as_ref().unwrap();
+            let mut total = 0.0;
+            println!("== {} {:?}", mode.name(), plan.memory());
+            for d in plan.forward.iter().chain(&t.curved.loss).chain(&t.curved.replace) {
+                let mut best = f64::MAX;
+                for rep in 0..4 {
+                    let cpu = || -> f64 {
+                        std::fs::read_dir("/proc/self/task")
+                            .unwrap()
+                            .map(|t| {
+                                let t = t.unwrap().path().join("schedstat");
+                                std::fs::read_to_string(t)
+                                    .unwrap_or_default()
+                                    .split(' ')
+                                    .next()
+                                    .and_then(|n| n.parse::<f64>().ok())
+                                    .unwrap_or(0.0)
+                            })
+                            .sum::<f64>()
+                            / 2e6
+                    };
+                    let start = cpu();
+                    let mut e = context.device().create_command_encoder(&Default::default());
+                    {
+                        let mut p = e.begin_compute_pass(&Default::default());
+                        d.record(&mut p);
+                    }
+                    context.queue().submit([e.finish()]);
+                    context.wait().unwrap();
+                    let ms = cpu() - start;
+                    if rep > 0 {
+                        best = best.min(ms);
+                    }
+                }
+                total += best;
+                println!("{:8.2} ms {:6.2} GFLOP/s  {}", best, d.flops as f64 / best / 1e6, d.label);
+            }
+            println!("{total:8.2} ms total");
+        }
+    }
+}
