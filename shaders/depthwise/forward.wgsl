@@ -11,13 +11,13 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        let v = i % p.vectors;
-        let pixel = i / p.vectors;
-        let row = pixel / p.positions.y;
-        let q = vec2<u32>(row % p.positions.x, pixel % p.positions.y);
-        let sample = row / p.positions.x * p.image.x * p.image.y;
+        let pixel = divide(i, p.vectors);
+        let row = divide(pixel.x, p.positions.y);
+        let sample = divide(row.x, p.positions.x);
+        let v = pixel.y;
+        let first = sample.x * p.image.x * p.image.y;
         // Above and left of the image this wraps round to something large.
-        let corner = q * STRIDE - p.before;
+        let corner = vec2<u32>(sample.y, row.y) * STRIDE - p.before;
         var sum = bias4(v);
         for (var r = 0u; r < p.kernel.x; r++) {
             let down = corner.x + r * p.dilation.x;
@@ -25,7 +25,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                 for (var c = 0u; c < p.kernel.y; c++) {
                     let along = corner.y + c * p.dilation.y;
                     if along < p.image.y {
-                        let source = (sample + down * p.image.y + along) * p.vectors + v;
+                        let source = (first + down * p.image.y + along) * p.vectors + v;
                         sum += weight4(v, r * p.kernel.y + c) * x[source];
                     }
                 }

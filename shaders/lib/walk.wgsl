@@ -7,6 +7,9 @@ struct Walk {
 }
 
 fn walk(first: u32, columns: u32) -> Walk {
+    if LANES == 1u {
+        return Walk(vec2<u32>(0u), vec2<u32>(0u, 1u), columns);
+    }
     let c = max(columns, 1u);
     return Walk(vec2<u32>(first / c, first % c), vec2<u32>(LANES / c, LANES % c), c);
 }

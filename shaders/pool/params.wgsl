@@ -3,7 +3,6 @@
 struct PoolParams {
     image: vec2<u32>,
     kernel: vec2<u32>,
-    stride: vec2<u32>,
     before: vec2<u32>, // padding above and left
     positions: vec2<u32>,
     n: u32, // vec4s of the result
@@ -25,8 +24,8 @@ struct Element {
 }
 
 fn element(i: u32, size: vec2<u32>, other: vec2<u32>) -> Element {
-    let pixel = i / p.vectors;
-    let row = pixel / size.y;
-    let sample = row / size.x * other.x * other.y * p.vectors;
-    return Element(vec2<u32>(row % size.x, pixel % size.y), sample, i % p.vectors);
+    let pixel = divide(i, p.vectors);
+    let row = divide(pixel.x, size.y);
+    let sample = divide(row.x, size.x);
+    return Element(vec2<u32>(sample.y, row.y), sample.x * other.x * other.y * p.vectors, pixel.y);
 }

@@ -1,8 +1,9 @@
 // The signal through a pooling layer and the activation below it: each place gathers from the windows that cover it. ROWS
 // places a workgroup, LANES invocations each. Plugs: windows, factor.
 
-@compute @workgroup_size(LANES, ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
     let e = element(i, p.image, p.positions);

@@ -75,7 +75,7 @@ impl Key for Depthwise {
         header.flag("KEEP", self.keep).number("WEIGHT_BINDING", 2);
         let bias = if self.bias { "depthwise/bias" } else { "depthwise/no_bias" };
         let [activation, math] = source::activation(&mut header, self.activation);
-        let body = ["depthwise/params", "depthwise/weight", "depthwise/forward"];
+        let body = ["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/forward"];
         source::compose(&header, &[&body[..], &[bias, activation, math]].concat())
     }
 
@@ -109,7 +109,7 @@ impl Key for DepthwiseSignal {
     fn source(&self) -> String {
         let mut header = self.sizes.header();
         header.number("WEIGHT_BINDING", 3);
-        let mut files = vec!["depthwise/params", "depthwise/weight", "depthwise/signal"];
+        let mut files = vec!["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 1));
         source::compose(&header, &files)
     }

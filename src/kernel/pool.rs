@@ -70,11 +70,21 @@ impl Pooling {
     fn files(&self, header: &mut Header, share: usize) -> Vec<&'static str> {
         let (lanes, rows) = shape(share);
         header.number("LANES", lanes).number("ROWS", rows);
+        // What is divided by is constant: divisions are dear on some devices.
         let windows = match self {
-            Pooling::Adaptive { .. } => "pool/adaptive",
-            _ => "pool/sliding",
+            Pooling::Max(window) | Pooling::Mean { window, .. } => {
+                let [rows, columns] = pair(window.stride);
+                header.number("STRIDE_ROWS", rows).number("STRIDE_COLUMNS", columns);
+                "pool/sliding"
+            }
+            Pooling::Adaptive { .. } => {
+                let ([rows, columns], [h, w]) = (self.positions(), self.image());
+                header.number("IMAGE_ROWS", h).number("IMAGE_COLUMNS", w);
+                header.number("POSITION_ROWS", rows).number("POSITION_COLUMNS", columns);
+                "pool/adaptive"
+            }
         };
-        let mut files = vec!["pool/params", windows, "lib/walk"];
+        let mut files = vec!["pool/params", windows, "lib/walk", "lib/divide", "lib/rows"];
         if !matches!(self, Pooling::Max(_)) {
             header.flag("COUNT_PADDING", matches!(self, Pooling::Mean { count_padding: true, .. }));
             files.push("pool/weight");
@@ -83,13 +93,11 @@ impl Pooling {
     }
 
     fn uniform(&self, n: u32, channels: u32, planes: [u32; 2], grid_x: u32) -> Vec<u32> {
-        let [kernel, stride, before] = match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => {
-                [pair(window.kernel), pair(window.stride), pair(window.before)]
-            }
-            Pooling::Adaptive { .. } => [[1, 1], [1, 1], [0, 0]],
+        let [kernel, before] = match self {
+            Pooling::Max(window) | Pooling::Mean { window, .. } => [pair(window.kernel), pair(window.before)],
+            Pooling::Adaptive { .. } => [[1, 1], [0, 0]],
         };
-        let mut words = [self.image(), kernel, stride, before, self.positions()].concat();
+        let mut words = [self.image(), kernel, before, self.positions()].concat();
         words.extend([n, grid_x, vectors(channels), planes[0], planes[1], 0]);
         words
     }
@@ -168,7 +176,7 @@ impl Key for Pool {
                     (true, true) => "pool/keep_words",
                 },
             ]),
-            _ => files.extend(["pool/mean_forward", "lib/rows"]),
+            _ => files.push("pool/mean_forward"),
         }
         source::compose(&header, &files)
     }
@@ -221,7 +229,7 @@ impl Key for PoolSignal {
         let mut header = Header::default();
         let mut files = self.pooling.files(&mut header, self.pooling.most_windows());
         files.extend(self.flow.files(&mut header, Width::Vector, self.extras()));
-        files.extend(["pool/signal", "signal/lanes", "lib/rows"]);
+        files.extend(["pool/signal", "signal/lanes"]);
         match self.pooling {
             Pooling::Max(_) if wide(&self.pooling) => files.extend(["pool/factor_max", "pool/tap_words"]),
             Pooling::Max(_) => files.extend(["pool/factor_max", "pool/tap_bytes"]),

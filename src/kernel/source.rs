@@ -52,6 +52,7 @@ files![
     "gemm/parameters",
     "lib/rows",
     "lib/walk",
+    "lib/divide",
     "lib/vector",
     "lib/scalar",
     "loss/params",
