@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                     let along = place.y - c * p.dilation.y;
                     if along % STRIDE.y == 0u && along / STRIDE.y < p.positions.y {
                         let q = first + down / STRIDE.x * p.positions.y + along / STRIDE.y;
-                        gather(&s, q * p.vectors + v, weight4(v, r * p.kernel.y + c));
+                        s = gather(s, above_at(q * p.vectors + v), weight4(v, r * p.kernel.y + c));
                     }
                 }
             }

@@ -14,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
         let q = first + w.at;
         let j = e.sample + (q.x * p.positions.y + q.y) * p.vectors + e.vector;
-        gather(&s, j, factor(j, q, e.place));
+        s = gather(s, above_at(j), factor(j, q, e.place));
         advance(&w);
     }
     s = gathered(s, lane);

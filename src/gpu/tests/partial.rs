@@ -154,11 +154,13 @@ fn normalisation_parameters() {
 }
 
 #[test]
-fn normalisation_parameters_of_batches_that_are_split() {
-    let (batch, channels, positions) = (5, 3, 3000);
-    let storage =
-        Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-    let splits = Partial { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 }.splits();
-    assert_eq!(splits, 3);
-    check_norm(storage, Lie::Image { batch, channels, positions }, &[Mode::HesScale, Mode::HesScaleR1]);
+fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared() {
+    let modes = [Mode::HesScale, Mode::HesScaleR1];
+    for (batch, channels, positions, splits) in [(20, 3, 300, 7), (5, 3, 3000, 1), (2, 1, 40_000, 1)] {
+        let storage =
+            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        let partial = Partial { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 };
+        assert_eq!(partial.splits(), splits);
+        check_norm(storage, Lie::Image { batch, channels, positions }, &modes);
+    }
 }
