@@ -142,7 +142,7 @@ fn check_norm(storage: Storage, z: Lie, modes: &[Mode]) {
 
 #[test]
 fn normalisation_parameters() {
-    for (batch, features) in [(1, 1), (3, 5), (2, 33)] {
+    for (batch, features) in [(1, 1), (3, 5), (2, 33), (3000, 1)] {
         let z = Lie::Rows { len: batch * features };
         check_norm(Storage::Rows { batch: batch as u32, features: features as u32 }, z, &MODES);
     }
