@@ -4,9 +4,9 @@
 @group(0) @binding(3) var<storage, read> noise: array<u32>; // seed, step
 
 fn slope(i: u32) -> Value {
-    let pixel = i / p.vectors;
-    let channel = pixel / p.positions * p.channels + i % p.vectors * WIDTH;
-    let first = channel * p.positions + pixel % p.positions;
+    let pixel = divide(i, p.vectors);
+    let sample = divide(pixel.x, p.positions);
+    let first = (sample.x * p.channels + pixel.y * WIDTH) * p.positions + sample.y;
     let kept = vec4<f32>(
         keep(first),
         keep(first + p.positions),

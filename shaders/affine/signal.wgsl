@@ -4,8 +4,6 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        var s = Signal();
-        gather(&s, i, slope(i));
-        leave(i, s);
+        leave(i, gather(Signal(), above_at(i), slope(i)));
     }
 }

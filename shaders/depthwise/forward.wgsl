@@ -1,4 +1,4 @@
-// A depthwise convolution and the activation that follows it, one vec4 an invocation:
+// A depthwise convolution and the activation that follows it:
 //
 //     a[n, q, c] = Σ_t W[c, t] x[n, q·stride + t·dilation - before, c] + b[c]        z = act(a)
 //
@@ -11,29 +11,36 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        let v = i % p.vectors;
-        let pixel = i / p.vectors;
-        let row = pixel / p.positions.y;
-        let q = vec2<u32>(row % p.positions.x, pixel % p.positions.y);
-        let sample = row / p.positions.x * p.image.x * p.image.y;
+        let e = share(i, p.positions);
+        let sample = e.sample * p.image.x;
         // Above and left of the image this wraps round to something large.
-        let corner = q * STRIDE - p.before;
-        var sum = bias4(v);
+        let corner = e.place * STRIDE - p.before;
+        var sums: array<vec4<f32>, COLUMNS>;
         for (var r = 0u; r < p.kernel.x; r++) {
-            let down = corner.x + r * p.dilation.x;
-            if down < p.image.x {
+            let row = corner.x + r * p.dilation.x;
+            if row < p.image.x {
                 for (var c = 0u; c < p.kernel.y; c++) {
-                    let along = corner.y + c * p.dilation.y;
-                    if along < p.image.y {
-                        let source = (sample + down * p.image.y + along) * p.vectors + v;
-                        sum += weight4(v, r * p.kernel.y + c) * x[source];
+                    let w = weight4(e.vector, r * p.kernel.y + c);
+                    for (var k = 0u; k < COLUMNS; k++) {
+                        let column = corner.y + k * STRIDE.y + c * p.dilation.y;
+                        if column < p.image.y {
+                            sums[k] += w * x[((sample + row) * p.image.y + column) * p.vectors + e.vector];
+                        }
                     }
                 }
             }
         }
-        z[i] = vec4<f32>(act(sum.x), act(sum.y), act(sum.z), act(sum.w));
-        if KEEP {
-            z[p.plane_out + i] = sum;
+        let bias = bias4(e.vector);
+        let row = e.sample * p.positions.x + e.place.x;
+        for (var k = 0u; k < COLUMNS; k++) {
+            if e.place.y + k < p.positions.y {
+                let to = (row * p.positions.y + e.place.y + k) * p.vectors + e.vector;
+                let a = sums[k] + bias;
+                z[to] = vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w));
+                if KEEP {
+                    z[p.plane_out + to] = a;
+                }
+            }
         }
     }
 }

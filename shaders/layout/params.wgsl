@@ -16,8 +16,8 @@ struct LayoutParams {
 
 // Where channel 0 of vec4 i lies in a plane of rows, and which channel is its first.
 fn place(i: u32) -> vec2<u32> {
-    let channel = i % p.vectors * 4u;
-    let pixel = i / p.vectors;
-    let sample = pixel / p.positions;
-    return vec2<u32>((sample * p.channels + channel) * p.positions + pixel % p.positions, channel);
+    let pixel = divide(i, p.vectors);
+    let sample = divide(pixel.x, p.positions);
+    let channel = 4u * pixel.y;
+    return vec2<u32>((sample.x * p.channels + channel) * p.positions + sample.y, channel);
 }

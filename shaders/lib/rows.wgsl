@@ -1,9 +1,15 @@
 // Reductions over the LANES invocations that share a row, LANES a power of two; a workgroup holds ROWS rows. The tree's
 // shape is fixed, so the result has the same bits every run. With one lane nothing is shared and no barrier is met.
-// `lane` is the local invocation id. All invocations of the workgroup call together, and get their row's result.
+// All invocations of the workgroup call together, and get their row's result.
 
 // A lane sums runs of so many columns, then the runs: the rounding errors of long sums stay few.
 const RUN: u32 = 64u * LANES;
+
+// Where an invocation stands: x along its row, y which row. Workgroups are one-dimensional, since some drivers fill their
+// vectors along the first dimension only.
+fn lane_of(index: u32) -> vec3<u32> {
+    return vec3<u32>(index % LANES, index / LANES, 0u);
+}
 
 const NO_INDEX: u32 = 0xffffffffu;
 

@@ -12,8 +12,9 @@
 // Grid: a workgroup takes ROWS rows, LANES invocations each. Classes stand `positions` apart. Planes of the signal: 0 g; 1 d = h + Σ u²; with
 // RANK > 0: 2 h, 3 … u. Plug: class_weight and WEIGHTED.
 
-@compute @workgroup_size(LANES, ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let lane = lane_of(index);
     let row = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let n = min(row, p.rows - 1u); // rows past the end compute the last one again, and write nothing
     let at = (n / p.positions * p.outputs) * p.positions + n % p.positions;

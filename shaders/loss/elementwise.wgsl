@@ -13,8 +13,9 @@ struct Term {
     h: vec2<f32>,
 }
 
-@compute @workgroup_size(LANES, ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let lane = lane_of(index);
     let sample = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let n = min(sample, p.rows - 1u); // rows past the end compute the last one again, and write nothing
     let at = n * p.outputs;

@@ -7,14 +7,15 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        let pixel = i / p.vectors;
-        let row = pixel / p.padded.y;
+        let pixel = divide(i, p.vectors);
+        let row = divide(pixel.x, p.padded.y);
+        let sample = divide(row.x, p.padded.x);
         // Above and left of the image this wraps round to something large.
-        let place = vec2<u32>(row % p.padded.x, pixel % p.padded.y) - p.before;
+        let place = vec2<u32>(sample.y, row.y) - p.before;
         var value = vec4<f32>(0.0);
         if all(place < p.image) {
-            let source = (row / p.padded.x * p.image.x + place.x) * p.image.y + place.y;
-            value = x[source * p.vectors + i % p.vectors];
+            let source = (sample.x * p.image.x + place.x) * p.image.y + place.y;
+            value = x[source * p.vectors + pixel.y];
         }
         z[i] = value;
     }

@@ -4,12 +4,11 @@
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        let pixel = i / p.vectors;
-        let row = pixel / p.image.y;
-        let place = vec2<u32>(row % p.image.x, pixel % p.image.y) + p.before;
-        let source = (row / p.image.x * p.padded.x + place.x) * p.padded.y + place.y;
-        var s = Signal();
-        gather(&s, source * p.vectors + i % p.vectors, Value(1.0));
-        leave(i, s);
+        let pixel = divide(i, p.vectors);
+        let row = divide(pixel.x, p.image.y);
+        let sample = divide(row.x, p.image.x);
+        let place = vec2<u32>(sample.y, row.y) + p.before;
+        let source = (sample.x * p.padded.x + place.x) * p.padded.y + place.y;
+        leave(i, above_at(source * p.vectors + pixel.y));
     }
 }

@@ -2,12 +2,12 @@
 @group(0) @binding(3) var<storage, read> x: array<Value>;
 @group(0) @binding(4) var<storage, read> statistics: array<Value>; // means, then 1 / √(var + ε)
 
-fn part_of(entry: u32) -> u32 {
-    return entry;
+fn part_of(entry: u32) -> vec2<u32> {
+    return vec2<u32>(entry, 0u);
 }
 
-fn factor(entry: u32, n: u32, q: vec2<u32>, v: u32) -> Value {
-    if entry == 1u {
+fn factor(entry: vec2<u32>, n: u32, q: vec2<u32>, v: u32) -> Value {
+    if entry.x == 1u {
         return Value(1.0);
     }
     let at = ((n * p.positions.x + q.x) * p.positions.y + q.y) * p.vectors + v;

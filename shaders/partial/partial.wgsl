@@ -3,44 +3,59 @@
 //     gradient Σ_n Σ_q g b        diagonal Σ_n [Σ_q h b² + Σ_j (Σ_q u_j b)²]
 //
 // The batch is split, and each split leaves its sums: [split][number][entry][channel], number 0 the gradient, 1 the
-// diagonal. ROWS sums a workgroup, LANES invocations each. Plugs: part_of, factor.
+// diagonal. An invocation sums for ENTRIES entries at once, since they share the signal; LANES invocations share that, and
+// a workgroup has ROWS such rows. Plugs: part_of, factor.
 
 @group(0) @binding(2) var<storage, read_write> sums: array<Value>;
 
-@compute @workgroup_size(LANES, ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
     let v = i % p.vectors;
-    let entry = i / p.vectors % p.entries;
-    let split = i / p.vectors / p.entries;
-    let part = part_of(entry);
+    let sets = (p.entries + ENTRIES - 1u) / ENTRIES;
+    let first = i / p.vectors % sets * ENTRIES;
+    let split = i / p.vectors / sets;
     let count = p.positions.x * p.positions.y;
-    var gradient = Value(0.0);
-    var diagonal = Value(0.0);
-    for (var k = 0u; k < p.samples; k++) {
-        let n = split * p.samples + k;
-        var s = Signal();
+    var parts: array<vec2<u32>, ENTRIES>;
+    for (var k = 0u; k < ENTRIES; k++) {
+        parts[k] = part_of(min(first + k, p.entries - 1u)); // entries past the last are summed in vain
+    }
+    var gradient: array<Value, ENTRIES>;
+    var diagonal: array<Value, ENTRIES>;
+    for (var sample = 0u; sample < p.samples; sample++) {
+        let n = split * p.samples + sample;
+        var s = array<Signal, ENTRIES>();
         if n < p.batch {
             var w = walk(lane.x, p.positions.y);
             for (var q = lane.x; q < count; q += LANES) {
-                gather(&s, (n * count + q) * p.vectors + v, factor(part, n, w.at, v));
+                let here = above_at((n * count + q) * p.vectors + v);
+                for (var k = 0u; k < ENTRIES; k++) {
+                    s[k] = gather(s[k], here, factor(parts[k], n, w.at, v));
+                }
                 advance(&w);
             }
         }
-        s = gathered(s, lane);
-        gradient += s.g;
-        diagonal += s.h;
-        for (var r = 0u; r < RANK; r++) {
-            diagonal += s.u[r] * s.u[r];
+        for (var k = 0u; k < ENTRIES; k++) {
+            let sum = gathered(s[k], lane);
+            gradient[k] += sum.g;
+            diagonal[k] += sum.h;
+            for (var r = 0u; r < RANK; r++) {
+                diagonal[k] += sum.u[r] * sum.u[r];
+            }
         }
     }
     if item < p.n && lane.x == 0u {
         let numbers = select(1u, 2u, HAS_DIAGONAL);
-        let at = (split * numbers * p.entries + entry) * p.stride_out + v;
-        sums[at] = gradient;
-        if HAS_DIAGONAL {
-            sums[at + p.entries * p.stride_out] = diagonal;
+        for (var k = 0u; k < ENTRIES; k++) {
+            if first + k < p.entries {
+                let at = (split * numbers * p.entries + first + k) * p.stride_out + v;
+                sums[at] = gradient[k];
+                if HAS_DIAGONAL {
+                    sums[at + p.entries * p.stride_out] = diagonal[k];
+                }
+            }
         }
     }
 }

@@ -4,31 +4,32 @@
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
 
-struct Top {
+struct Largest {
     value: vec4<f32>,
     tap: vec4<u32>,
 }
 
-var<workgroup> tops: array<Top, LANES * ROWS>;
+var<workgroup> tops: array<Largest, LANES * ROWS>;
 
-@compute @workgroup_size(LANES, ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
-    let e = element(i, POSITIONS, IMAGE);
+    let e = element(i, p.positions, p.image);
     let first = first_place(e.place);
     let size = end_place(e.place) - first;
-    let origin = first + BEFORE - e.place * STRIDE; // of the places that exist, within the window
-    let corner = e.sample + (first.x * IMAGE.y + first.y) * VECTORS + e.vector;
+    let origin = first + p.before - e.place * STRIDE; // of the places that exist, within the window
+    let corner = e.sample + (first.x * p.image.y + first.y) * p.vectors + e.vector;
 
     // Every lane starts from the first place, so that it has one.
-    var top = Top(x[corner], vec4<u32>(origin.x * KERNEL.y + origin.y));
+    var top = Largest(x[corner], vec4<u32>(origin.x * p.kernel.y + origin.y));
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
-        let value = x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS];
-        let tap = vec4<u32>((origin.x + w.at.x) * KERNEL.y + origin.y + w.at.y);
+        let value = x[corner + (w.at.x * p.image.y + w.at.y) * p.vectors];
+        let tap = vec4<u32>((origin.x + w.at.x) * p.kernel.y + origin.y + w.at.y);
         let higher = value > top.value;
-        top = Top(select(top.value, value, higher), select(top.tap, tap, higher));
+        top = Largest(select(top.value, value, higher), select(top.tap, tap, higher));
         advance(&w);
     }
     top = highest(top, lane);
@@ -38,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
 }
 
-fn highest(lane_top: Top, lane: vec3<u32>) -> Top {
+fn highest(lane_top: Largest, lane: vec3<u32>) -> Largest {
     if LANES == 1u {
         return lane_top;
     }
@@ -50,7 +51,7 @@ fn highest(lane_top: Top, lane: vec3<u32>) -> Top {
             let a = tops[mine];
             let b = tops[mine + half];
             let other = (b.value > a.value) | ((b.value == a.value) & (b.tap < a.tap));
-            tops[mine] = Top(select(a.value, b.value, other), select(a.tap, b.tap, other));
+            tops[mine] = Largest(select(a.value, b.value, other), select(a.tap, b.tap, other));
         }
     }
     workgroupBarrier();

@@ -3,18 +3,19 @@
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
 
-@compute @workgroup_size(LANES, ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+@compute @workgroup_size(LANES * ROWS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
-    let e = element(i, POSITIONS, IMAGE);
+    let e = element(i, p.positions, p.image);
     let first = first_place(e.place);
     let size = end_place(e.place) - first;
-    let corner = e.sample + (first.x * IMAGE.y + first.y) * VECTORS + e.vector;
+    let corner = e.sample + (first.x * p.image.y + first.y) * p.vectors + e.vector;
     var sum = vec4<f32>(0.0);
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
-        sum += x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS];
+        sum += x[corner + (w.at.x * p.image.y + w.at.y) * p.vectors];
         advance(&w);
     }
     sum = row_sum(sum, lane);

@@ -15,13 +15,28 @@ struct Signal {
     u: array<Value, U>,
 }
 
-// Adds what element j above contributes through the factor f.
-fn gather(s: ptr<function, Signal>, j: u32, f: Value) {
-    (*s).g += f * above[j];
+// The signal at element j above.
+fn above_at(j: u32) -> Signal {
+    var s = Signal();
+    s.g = above[j];
     if HAS_DIAGONAL {
-        (*s).h += f * f * above[H * p.plane_in + j];
+        s.h = above[H * p.plane_in + j];
         for (var r = 0u; r < RANK; r++) {
-            (*s).u[r] += f * above[(3u + r) * p.plane_in + j];
+            s.u[r] = above[(3u + r) * p.plane_in + j];
         }
     }
+    return s;
+}
+
+// Adds what t contributes through the factor f.
+fn gather(sum: Signal, t: Signal, f: Value) -> Signal {
+    var s = sum;
+    s.g += f * t.g;
+    if HAS_DIAGONAL {
+        s.h += f * f * t.h;
+        for (var r = 0u; r < RANK; r++) {
+            s.u[r] += f * t.u[r];
+        }
+    }
+    return s;
 }

@@ -75,17 +75,18 @@ impl Storage {
     }
 }
 
-fn forward(storage: Storage, plugs: [&'static str; 2]) -> String {
+fn forward(storage: Storage, plugs: &[&'static str]) -> String {
     let mut header = Header::default();
     header.number("LANES", LANES);
     let body = ["affine/params", "affine/forward", storage.width().file()];
-    source::compose(&header, &[&body[..], &plugs].concat())
+    source::compose(&header, &[&body[..], plugs].concat())
 }
 
-fn signal(storage: Storage, flow: &Flow, plug: &'static str, extras: u32) -> String {
+fn signal(storage: Storage, flow: &Flow, plugs: &[&'static str], extras: u32) -> String {
     let mut header = Header::default();
     header.number("LANES", LANES);
-    let mut files = vec!["affine/params", "affine/signal", plug];
+    let mut files = vec!["affine/params", "affine/signal"];
+    files.extend(plugs);
     files.extend(flow.files(&mut header, storage.width(), extras));
     source::compose(&header, &files)
 }
@@ -118,7 +119,7 @@ impl Key for Dropout {
     }
 
     fn source(&self) -> String {
-        forward(self.storage, ["affine/dropout", "affine/dropout_forward"])
+        forward(self.storage, &["affine/dropout", "affine/dropout_forward", "lib/divide"])
     }
 
     fn groups(&self) -> u32 {
@@ -148,7 +149,7 @@ impl Key for DropoutSignal {
     }
 
     fn source(&self) -> String {
-        signal(self.dropout.storage, &self.flow, "affine/dropout", 1)
+        signal(self.dropout.storage, &self.flow, &["affine/dropout", "lib/divide"], 1)
     }
 
     fn groups(&self) -> u32 {
@@ -212,7 +213,7 @@ impl Key for Norm {
     }
 
     fn source(&self) -> String {
-        forward(self.storage, ["affine/norm", "affine/norm_forward"])
+        forward(self.storage, &["affine/norm", "affine/norm_forward"])
     }
 
     fn groups(&self) -> u32 {
@@ -242,7 +243,7 @@ impl Key for NormSignal {
     }
 
     fn source(&self) -> String {
-        signal(self.norm.storage, &self.flow, "affine/norm", 2)
+        signal(self.norm.storage, &self.flow, &["affine/norm"], 2)
     }
 
     fn groups(&self) -> u32 {

@@ -6,6 +6,9 @@ use super::source::{self, Header};
 use super::{Binding, Binding::*};
 use crate::model::{Activation, Window};
 
+/// Neighbours in a row that an invocation makes.
+const COLUMNS: u32 = 4;
+
 /// A depthwise convolution: as many groups as channels, one output each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct DepthwiseSizes {
@@ -16,11 +19,12 @@ pub(crate) struct DepthwiseSizes {
 
 impl DepthwiseSizes {
     /// Kernels of more elements would have an invocation loop too often.
-    pub(crate) const MOST_TAPS: usize = 16_000;
+    pub(crate) const MOST_TAPS: usize = 2048;
 
-    fn elements(&self, image: [usize; 2]) -> u32 {
+    /// Invocations that make an image of this size.
+    fn invocations(&self, image: [usize; 2]) -> u32 {
         let [rows, columns] = pair(image);
-        self.batch * rows * columns * vectors(self.channels)
+        self.batch * rows * columns.div_ceil(COLUMNS) * vectors(self.channels)
     }
 
     fn label(&self) -> String {
@@ -32,7 +36,11 @@ impl DepthwiseSizes {
     fn header(&self) -> Header {
         let [rows, columns] = pair(self.window.stride);
         let mut header = Header::default();
-        header.number("LANES", LANES).number("STRIDE_ROWS", rows).number("STRIDE_COLUMNS", columns);
+        header
+            .number("LANES", LANES)
+            .number("COLUMNS", COLUMNS)
+            .number("STRIDE_ROWS", rows)
+            .number("STRIDE_COLUMNS", columns);
         header
     }
 
@@ -75,16 +83,16 @@ impl Key for Depthwise {
         header.flag("KEEP", self.keep).number("WEIGHT_BINDING", 2);
         let bias = if self.bias { "depthwise/bias" } else { "depthwise/no_bias" };
         let [activation, math] = source::activation(&mut header, self.activation);
-        let body = ["depthwise/params", "depthwise/weight", "depthwise/forward"];
+        let body = ["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/forward"];
         source::compose(&header, &[&body[..], &[bias, activation, math]].concat())
     }
 
     fn groups(&self) -> u32 {
-        self.sizes.elements(self.sizes.window.positions).div_ceil(LANES)
+        self.sizes.invocations(self.sizes.window.positions).div_ceil(LANES)
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        let n = self.sizes.elements(self.sizes.window.positions);
+        let n = self.sizes.invocations(self.sizes.window.positions);
         self.sizes.uniform(n, [0, self.plane / 4], grid_x)
     }
 }
@@ -109,17 +117,17 @@ impl Key for DepthwiseSignal {
     fn source(&self) -> String {
         let mut header = self.sizes.header();
         header.number("WEIGHT_BINDING", 3);
-        let mut files = vec!["depthwise/params", "depthwise/weight", "depthwise/signal"];
+        let mut files = vec!["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 1));
         source::compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
-        self.sizes.elements(self.sizes.window.image).div_ceil(LANES)
+        self.sizes.invocations(self.sizes.window.image).div_ceil(LANES)
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        let n = self.sizes.elements(self.sizes.window.image);
+        let n = self.sizes.invocations(self.sizes.window.image);
         self.sizes.uniform(n, self.flow.planes(Width::Vector), grid_x)
     }
 }

@@ -47,7 +47,7 @@ impl Key for Layout {
             Direction::ToImage => "layout/to_image",
             Direction::ToRows => "layout/to_rows",
         };
-        source::compose(&header, &["layout/params", file])
+        source::compose(&header, &["layout/params", "lib/divide", file])
     }
 
     fn groups(&self) -> u32 {

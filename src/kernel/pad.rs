@@ -47,7 +47,7 @@ impl Key for Pad {
     fn source(&self) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        source::compose(&header, &["pad/params", "pad/forward"])
+        source::compose(&header, &["pad/params", "lib/divide", "pad/forward"])
     }
 
     fn groups(&self) -> u32 {
@@ -79,7 +79,7 @@ impl Key for PadSignal {
     fn source(&self) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        let mut files = vec!["pad/params", "pad/signal"];
+        let mut files = vec!["pad/params", "lib/divide", "pad/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 0));
         source::compose(&header, &files)
     }

@@ -27,12 +27,15 @@ pub(crate) struct Partial {
     pub plane: u32,
 }
 
-/// Positions that an invocation sums over, about. It loops up to five times for each, and must not loop more than 65,535
-/// times in all.
-const POSITIONS: u32 = 8192;
+/// Positions that an invocation sums over, about. For each it may loop 50 times, entries and vectors u counted, where no
+/// compiler unrolls that; it must not loop more than 65,535 times in all.
+const POSITIONS: u32 = 1024;
 
-/// Invocations that share a sum over the positions of large images.
-const MANY: u32 = 256;
+/// Invocations that may share a sum over the positions of an image: no more than it needs.
+const LANES_OF: [u32; 3] = [1, 16, 256];
+
+/// Entries that an invocation may sum for at once.
+const MOST_ENTRIES: u32 = 5;
 
 impl Partial {
     fn storage(&self) -> Storage {
@@ -47,7 +50,8 @@ impl Partial {
 
     /// Invocations that share a sum.
     fn lanes(&self) -> u32 {
-        if self.storage().positions() <= POSITIONS { 1 } else { MANY }
+        let enough = |lanes: &u32| self.storage().positions() <= POSITIONS * lanes;
+        LANES_OF.into_iter().find(enough).unwrap_or(256)
     }
 
     /// Sums of a workgroup.
@@ -88,8 +92,13 @@ impl Partial {
         self.splits() * self.numbers() * self.entries() * self.stride()
     }
 
+    /// Invocations that it takes to cover all entries.
+    fn sets(&self) -> u32 {
+        self.entries().div_ceil(MOST_ENTRIES)
+    }
+
     fn sums(&self) -> u32 {
-        self.splits() * self.entries() * self.storage().vectors()
+        self.splits() * self.sets() * self.storage().vectors()
     }
 }
 
@@ -113,6 +122,7 @@ impl Key for Partial {
     fn source(&self) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes()).number("ROWS", self.rows());
+        header.number("ENTRIES", self.entries().div_ceil(self.sets()));
         signal::constants(&mut header, self.mode);
         let plug = match self.parameters {
             Parameters::Depthwise { .. } => "partial/depthwise",

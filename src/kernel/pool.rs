@@ -1,6 +1,6 @@
 //! Pooling.
 
-use super::image::{Key, LANES, vectors};
+use super::image::{Key, LANES, pair, vectors};
 use super::signal::{Flow, Width};
 use super::source::{self, Header};
 use super::{Binding, Binding::*};
@@ -33,17 +33,17 @@ impl Pooling {
         }
     }
 
-    fn image(&self) -> [usize; 2] {
+    fn image(&self) -> [u32; 2] {
         match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => window.image,
-            Pooling::Adaptive { image, .. } => *image,
+            Pooling::Max(window) | Pooling::Mean { window, .. } => pair(window.image),
+            Pooling::Adaptive { image, .. } => pair(*image),
         }
     }
 
-    fn positions(&self) -> [usize; 2] {
+    fn positions(&self) -> [u32; 2] {
         match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => window.positions,
-            Pooling::Adaptive { positions, .. } => *positions,
+            Pooling::Max(window) | Pooling::Mean { window, .. } => pair(window.positions),
+            Pooling::Adaptive { positions, .. } => pair(*positions),
         }
     }
 
@@ -67,27 +67,39 @@ impl Pooling {
     }
 
     /// Constants and files of windows that are shared as `share` elements ask for.
-    fn files(&self, header: &mut Header, channels: u32, share: usize) -> Vec<&'static str> {
+    fn files(&self, header: &mut Header, share: usize) -> Vec<&'static str> {
         let (lanes, rows) = shape(share);
-        header.number("LANES", lanes).number("ROWS", rows).number("VECTORS", vectors(channels));
-        let [kernel, stride, before] = match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => {
-                [window.kernel, window.stride, window.before]
-            }
-            Pooling::Adaptive { .. } => [[1, 1], [1, 1], [0, 0]],
-        };
-        header.pair("IMAGE", self.image()).pair("POSITIONS", self.positions());
-        header.pair("KERNEL", kernel).pair("STRIDE", stride).pair("BEFORE", before);
+        header.number("LANES", lanes).number("ROWS", rows);
+        // What is divided by is constant: divisions are dear on some devices.
         let windows = match self {
-            Pooling::Adaptive { .. } => "pool/adaptive",
-            _ => "pool/sliding",
+            Pooling::Max(window) | Pooling::Mean { window, .. } => {
+                let [rows, columns] = pair(window.stride);
+                header.number("STRIDE_ROWS", rows).number("STRIDE_COLUMNS", columns);
+                "pool/sliding"
+            }
+            Pooling::Adaptive { .. } => {
+                let ([rows, columns], [h, w]) = (self.positions(), self.image());
+                header.number("IMAGE_ROWS", h).number("IMAGE_COLUMNS", w);
+                header.number("POSITION_ROWS", rows).number("POSITION_COLUMNS", columns);
+                "pool/adaptive"
+            }
         };
-        let mut files = vec!["pool/params", windows, "lib/walk"];
+        let mut files = vec!["pool/params", windows, "lib/walk", "lib/divide", "lib/rows"];
         if !matches!(self, Pooling::Max(_)) {
             header.flag("COUNT_PADDING", matches!(self, Pooling::Mean { count_padding: true, .. }));
             files.push("pool/weight");
         }
         files
+    }
+
+    fn uniform(&self, n: u32, channels: u32, planes: [u32; 2], grid_x: u32) -> Vec<u32> {
+        let [kernel, before] = match self {
+            Pooling::Max(window) | Pooling::Mean { window, .. } => [pair(window.kernel), pair(window.before)],
+            Pooling::Adaptive { .. } => [[1, 1], [0, 0]],
+        };
+        let mut words = [self.image(), kernel, before, self.positions()].concat();
+        words.extend([n, grid_x, vectors(channels), planes[0], planes[1], 0]);
+        words
     }
 }
 
@@ -123,7 +135,7 @@ impl Pool {
 
     fn elements(&self) -> u32 {
         let [rows, columns] = self.pooling.positions();
-        self.batch * (rows * columns) as u32 * vectors(self.channels)
+        self.batch * rows * columns * vectors(self.channels)
     }
 
     /// Words of the buffer that says which elements were the largest.
@@ -154,7 +166,7 @@ impl Key for Pool {
 
     fn source(&self) -> String {
         let mut header = Header::default();
-        let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_elements());
+        let mut files = self.pooling.files(&mut header, self.pooling.most_elements());
         match self.pooling {
             Pooling::Max(_) => files.extend([
                 "pool/max_forward",
@@ -164,7 +176,7 @@ impl Key for Pool {
                     (true, true) => "pool/keep_words",
                 },
             ]),
-            _ => files.extend(["pool/mean_forward", "lib/rows"]),
+            _ => files.push("pool/mean_forward"),
         }
         source::compose(&header, &files)
     }
@@ -174,7 +186,7 @@ impl Key for Pool {
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        vec![self.elements(), grid_x, 0, 0]
+        self.pooling.uniform(self.elements(), self.channels, [0, 0], grid_x)
     }
 }
 
@@ -194,7 +206,7 @@ impl PoolSignal {
 
     fn elements(&self) -> u32 {
         let [rows, columns] = self.pooling.image();
-        self.batch * (rows * columns) as u32 * vectors(self.channels)
+        self.batch * rows * columns * vectors(self.channels)
     }
 }
 
@@ -215,9 +227,9 @@ impl Key for PoolSignal {
 
     fn source(&self) -> String {
         let mut header = Header::default();
-        let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_windows());
+        let mut files = self.pooling.files(&mut header, self.pooling.most_windows());
         files.extend(self.flow.files(&mut header, Width::Vector, self.extras()));
-        files.extend(["pool/signal", "signal/lanes", "lib/rows"]);
+        files.extend(["pool/signal", "signal/lanes"]);
         match self.pooling {
             Pooling::Max(_) if wide(&self.pooling) => files.extend(["pool/factor_max", "pool/tap_words"]),
             Pooling::Max(_) => files.extend(["pool/factor_max", "pool/tap_bytes"]),
@@ -231,7 +243,6 @@ impl Key for PoolSignal {
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        let [plane_in, plane_out] = self.flow.planes(Width::Vector);
-        vec![self.elements(), grid_x, plane_in, plane_out]
+        self.pooling.uniform(self.elements(), self.channels, self.flow.planes(Width::Vector), grid_x)
     }
 }

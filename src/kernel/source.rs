@@ -64,6 +64,7 @@ files![
     "convolution/no_diagonal",
     "lib/rows",
     "lib/walk",
+    "lib/divide",
     "lib/vector",
     "lib/scalar",
     "loss/params",

@@ -165,8 +165,9 @@ fn difference(found: &[f64], expected: &[f64]) -> Result<(), String> {
     if found.len() != expected.len() {
         return Err(format!("{} numbers, not {}", found.len(), expected.len()));
     }
-    let far = |(a, b): (&f64, &f64)| (a - b).abs() > 1e-5 * (1.0 + b.abs());
-    match found.iter().zip(expected).position(far) {
+    // Asked this way round, so that NaN is not near anything.
+    let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
+    match found.iter().zip(expected).position(|pair| !near(pair)) {
         Some(i) => Err(format!("number {i} of {} is {}, not {}", found.len(), found[i], expected[i])),
         None => Ok(()),
     }
@@ -181,6 +182,7 @@ fn a_difference_is_noticed() {
     assert!(difference(&[1.0, 2.0], &[1.0, 2.0]).is_ok());
     assert!(difference(&[1.0, 2.0], &[1.0, 2.0001]).is_err());
     assert!(difference(&[1.0, f64::MAX], &[1.0, 2.0]).is_err());
+    assert!(difference(&[1.0, f64::NAN], &[1.0, 2.0]).is_err());
     assert!(difference(&[1.0], &[1.0, 2.0]).is_err());
     let lie = Lie::Image { batch: 1, channels: 1, positions: 1 };
     let unwritten = std::panic::catch_unwind(|| lie.load(&[0, 0, 0, UNTOUCHED]));

@@ -142,7 +142,7 @@ fn check_norm(storage: Storage, z: Lie, modes: &[Mode]) {
 
 #[test]
 fn normalisation_parameters() {
-    for (batch, features) in [(1, 1), (3, 5), (2, 33)] {
+    for (batch, features) in [(1, 1), (3, 5), (2, 33), (3000, 1)] {
         let z = Lie::Rows { len: batch * features };
         check_norm(Storage::Rows { batch: batch as u32, features: features as u32 }, z, &MODES);
     }
@@ -154,11 +154,13 @@ fn normalisation_parameters() {
 }
 
 #[test]
-fn normalisation_parameters_of_batches_that_are_split() {
-    let (batch, channels, positions) = (5, 3, 3000);
-    let storage =
-        Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-    let splits = Partial { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 }.splits();
-    assert_eq!(splits, 3);
-    check_norm(storage, Lie::Image { batch, channels, positions }, &[Mode::HesScale, Mode::HesScaleR1]);
+fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared() {
+    let modes = [Mode::HesScale, Mode::HesScaleR1];
+    for (batch, channels, positions, splits) in [(20, 3, 300, 7), (5, 3, 3000, 1), (2, 1, 40_000, 1)] {
+        let storage =
+            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        let partial = Partial { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 };
+        assert_eq!(partial.splits(), splits);
+        check_norm(storage, Lie::Image { batch, channels, positions }, &modes);
+    }
 }
