@@ -53,9 +53,7 @@ alias Tile = array<array<Columns, TM>, P>;
 // The number that B² multiplies, where there is one.
 const D: u32 = min(1u, P - 1u);
 
-// Steps along k after which a long sum begins a new run, so that its rounding errors stay few.
-const RUN: u32 = 1024u;
-
+// A LONG sum begins a new run after RUN steps along k, so that its rounding errors stay few.
 fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     for (var p = 0u; p < P; p++) {
         for (var i = 0u; i < TM; i++) {

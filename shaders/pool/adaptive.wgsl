@@ -1,9 +1,6 @@
 // Windows that share an image of H among Q positions: the one at q covers the places from ⌊q H / Q⌋ to ⌈(q + 1) H / Q⌉. The
 // other way round it is the same: place y is covered from position ⌊y Q / H⌋ to ⌈(y + 1) Q / H⌉.
 
-const IMAGE = vec2<u32>(IMAGE_ROWS, IMAGE_COLUMNS);
-const POSITIONS = vec2<u32>(POSITION_ROWS, POSITION_COLUMNS);
-
 fn first_place(q: vec2<u32>) -> vec2<u32> {
     return q * IMAGE / POSITIONS;
 }

@@ -16,18 +16,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
-    let e = element(i, p.positions, p.image);
+    let e = element(i, POSITIONS, IMAGE);
     let first = first_place(e.place);
     let size = end_place(e.place) - first;
-    let origin = first + p.before - e.place * STRIDE; // of the places that exist, within the window
-    let corner = e.sample + (first.x * p.image.y + first.y) * p.vectors + e.vector;
+    let origin = first + BEFORE - e.place * STRIDE; // of the places that exist, within the window
+    let corner = e.sample + (first.x * IMAGE.y + first.y) * VECTORS + e.vector;
 
     // Every lane starts from the first place, so that it has one.
-    var top = Largest(x[corner], vec4<u32>(origin.x * p.kernel.y + origin.y));
+    var top = Largest(x[corner], vec4<u32>(origin.x * KERNEL.y + origin.y));
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
-        let value = x[corner + (w.at.x * p.image.y + w.at.y) * p.vectors];
-        let tap = vec4<u32>((origin.x + w.at.x) * p.kernel.y + origin.y + w.at.y);
+        let value = x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS];
+        let tap = vec4<u32>((origin.x + w.at.x) * KERNEL.y + origin.y + w.at.y);
         let higher = value > top.value;
         top = Largest(select(top.value, value, higher), select(top.tap, tap, higher));
         advance(&w);

@@ -8,14 +8,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
-    let e = element(i, p.positions, p.image);
+    let e = element(i, POSITIONS, IMAGE);
     let first = first_place(e.place);
     let size = end_place(e.place) - first;
-    let corner = e.sample + (first.x * p.image.y + first.y) * p.vectors + e.vector;
+    let corner = e.sample + (first.x * IMAGE.y + first.y) * VECTORS + e.vector;
     var sum = vec4<f32>(0.0);
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
-        sum += x[corner + (w.at.x * p.image.y + w.at.y) * p.vectors];
+        sum += x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS];
         advance(&w);
     }
     sum = row_sum(sum, lane);

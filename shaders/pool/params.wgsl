@@ -1,16 +1,11 @@
-// Sizes of a pooling layer. Pairs are (row, column).
+// Of a pooling layer. Its sizes are constants, for each invocation divides by them: pairs (row, column) IMAGE, KERNEL, STRIDE,
+// BEFORE (the padding above and left) and POSITIONS, and VECTORS, the vec4s of one position.
 
 struct PoolParams {
-    image: vec2<u32>,
-    kernel: vec2<u32>,
-    before: vec2<u32>, // padding above and left
-    positions: vec2<u32>,
     n: u32, // vec4s of the result
     grid_x: u32,
-    vectors: u32, // vec4s of one position
     plane_in: u32,
     plane_out: u32,
-    unused: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: PoolParams;
@@ -24,8 +19,8 @@ struct Element {
 }
 
 fn element(i: u32, size: vec2<u32>, other: vec2<u32>) -> Element {
-    let pixel = divide(i, p.vectors);
+    let pixel = divide(i, VECTORS);
     let row = divide(pixel.x, size.y);
     let sample = divide(row.x, size.x);
-    return Element(vec2<u32>(sample.y, row.y), sample.x * other.x * other.y * p.vectors, pixel.y);
+    return Element(vec2<u32>(sample.y, row.y), sample.x * other.x * other.y * VECTORS, pixel.y);
 }

@@ -6,14 +6,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = lane_of(index);
     let item = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let i = min(item, p.n - 1u);
-    let e = element(i, p.image, p.positions);
+    let e = element(i, IMAGE, POSITIONS);
     let first = first_position(e.place);
     let size = max(end_position(e.place), first) - first;
     var s = Signal();
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
         let q = first + w.at;
-        let j = e.sample + (q.x * p.positions.y + q.y) * p.vectors + e.vector;
+        let j = e.sample + (q.x * POSITIONS.y + q.y) * VECTORS + e.vector;
         s = gather(s, above_at(j), factor(j, q, e.place));
         advance(&w);
     }

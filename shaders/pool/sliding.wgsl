@@ -1,20 +1,18 @@
 // Windows that slide: the one at position q covers the places from q·stride − before on, kernel of them, that exist.
 
-const STRIDE = vec2<u32>(STRIDE_ROWS, STRIDE_COLUMNS);
-
 fn first_place(q: vec2<u32>) -> vec2<u32> {
-    return max(q * STRIDE, p.before) - p.before;
+    return max(q * STRIDE, BEFORE) - BEFORE;
 }
 
 fn end_place(q: vec2<u32>) -> vec2<u32> {
-    return min(q * STRIDE + p.kernel, p.image + p.before) - p.before;
+    return min(q * STRIDE + KERNEL, IMAGE + BEFORE) - BEFORE;
 }
 
 // The positions whose windows cover a place.
 fn first_position(place: vec2<u32>) -> vec2<u32> {
-    return (max(place + p.before + 1u, p.kernel) - p.kernel + STRIDE - 1u) / STRIDE;
+    return (max(place + BEFORE + 1u, KERNEL) - KERNEL + STRIDE - 1u) / STRIDE;
 }
 
 fn end_position(place: vec2<u32>) -> vec2<u32> {
-    return min((place + p.before) / STRIDE + 1u, p.positions);
+    return min((place + BEFORE) / STRIDE + 1u, POSITIONS);
 }

@@ -1,7 +1,7 @@
 // How many elements the window at position q counts: k of a mean.
 fn weight(q: vec2<u32>) -> f32 {
     if COUNT_PADDING {
-        return f32(p.kernel.x * p.kernel.y);
+        return f32(KERNEL.x * KERNEL.y);
     }
     let size = end_place(q) - first_place(q);
     return f32(size.x * size.y);

@@ -109,8 +109,14 @@ pub(crate) fn planes(mode: Mode) -> u32 {
     numbers(mode) + u32::from(mode.rank() > 0)
 }
 
-/// Sums of more terms than this are made in runs; what parameters sum over is never longer, since it is split.
+/// Parameters' sums are never longer than this.
 pub(crate) const LONG_SUM: u32 = 16_384;
+
+/// Steps of a run, and terms of the longest sum that is made in one go. Convolutions stand behind each other in dozens, and
+/// what their biases sum over positions cancels: short runs there keep errors three times smaller, for a twentieth of the
+/// time.
+const IMAGE_RUN: (u32, u32) = (16, 64);
+const DENSE_RUN: (u32, u32) = (1024, 16_384);
 
 impl Gemm {
     pub(crate) fn new(class: DeviceClass, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
@@ -202,7 +208,9 @@ impl Gemm {
         let taps = self.image.map_or(1, |image| image.taps());
         let partial = matches!(self.usage, Use::Partial { .. });
         header.number("KEPT", self.kept()).number("TAPS", taps);
-        header.flag("LONG", !partial && self.k.saturating_mul(taps) > LONG_SUM);
+        // What a partial sum or a dense layer's parameters sum over is split elsewhere.
+        let (run, longest) = if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN };
+        header.flag("LONG", !partial && self.k.saturating_mul(taps) > longest).number("RUN", run);
         header.flag("JOINT", partial && self.kept() < Gemm::numbers(self.usage));
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm", out.pick("gemm/out_vec4", "gemm/out_scalar")];

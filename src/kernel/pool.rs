@@ -1,6 +1,6 @@
 //! Pooling.
 
-use super::image::{Key, LANES, pair, vectors};
+use super::image::{Key, LANES, vectors};
 use super::signal::{Flow, Width};
 use super::source::{self, Header};
 use super::{Binding, Binding::*};
@@ -33,17 +33,17 @@ impl Pooling {
         }
     }
 
-    fn image(&self) -> [u32; 2] {
+    fn image(&self) -> [usize; 2] {
         match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => pair(window.image),
-            Pooling::Adaptive { image, .. } => pair(*image),
+            Pooling::Max(window) | Pooling::Mean { window, .. } => window.image,
+            Pooling::Adaptive { image, .. } => *image,
         }
     }
 
-    fn positions(&self) -> [u32; 2] {
+    fn positions(&self) -> [usize; 2] {
         match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => pair(window.positions),
-            Pooling::Adaptive { positions, .. } => pair(*positions),
+            Pooling::Max(window) | Pooling::Mean { window, .. } => window.positions,
+            Pooling::Adaptive { positions, .. } => *positions,
         }
     }
 
@@ -67,20 +67,18 @@ impl Pooling {
     }
 
     /// Constants and files of windows that are shared as `share` elements ask for.
-    fn files(&self, header: &mut Header, share: usize) -> Vec<&'static str> {
+    fn files(&self, header: &mut Header, channels: u32, share: usize) -> Vec<&'static str> {
         let (lanes, rows) = shape(share);
-        header.number("LANES", lanes).number("ROWS", rows);
-        // What is divided by is constant: divisions are dear on some devices.
+        header.number("LANES", lanes).number("ROWS", rows).number("VECTORS", vectors(channels));
+        header.pair("IMAGE", self.image()).pair("POSITIONS", self.positions());
         let windows = match self {
             Pooling::Max(window) | Pooling::Mean { window, .. } => {
-                let [rows, columns] = pair(window.stride);
-                header.number("STRIDE_ROWS", rows).number("STRIDE_COLUMNS", columns);
+                header.pair("STRIDE", window.stride).pair("BEFORE", window.before);
+                header.pair("KERNEL", window.kernel);
                 "pool/sliding"
             }
             Pooling::Adaptive { .. } => {
-                let ([rows, columns], [h, w]) = (self.positions(), self.image());
-                header.number("IMAGE_ROWS", h).number("IMAGE_COLUMNS", w);
-                header.number("POSITION_ROWS", rows).number("POSITION_COLUMNS", columns);
+                header.pair("KERNEL", [1, 1]);
                 "pool/adaptive"
             }
         };
@@ -90,16 +88,6 @@ impl Pooling {
             files.push("pool/weight");
         }
         files
-    }
-
-    fn uniform(&self, n: u32, channels: u32, planes: [u32; 2], grid_x: u32) -> Vec<u32> {
-        let [kernel, before] = match self {
-            Pooling::Max(window) | Pooling::Mean { window, .. } => [pair(window.kernel), pair(window.before)],
-            Pooling::Adaptive { .. } => [[1, 1], [0, 0]],
-        };
-        let mut words = [self.image(), kernel, before, self.positions()].concat();
-        words.extend([n, grid_x, vectors(channels), planes[0], planes[1], 0]);
-        words
     }
 }
 
@@ -135,7 +123,7 @@ impl Pool {
 
     fn elements(&self) -> u32 {
         let [rows, columns] = self.pooling.positions();
-        self.batch * rows * columns * vectors(self.channels)
+        self.batch * (rows * columns) as u32 * vectors(self.channels)
     }
 
     /// Words of the buffer that says which elements were the largest.
@@ -166,7 +154,7 @@ impl Key for Pool {
 
     fn source(&self) -> String {
         let mut header = Header::default();
-        let mut files = self.pooling.files(&mut header, self.pooling.most_elements());
+        let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_elements());
         match self.pooling {
             Pooling::Max(_) => files.extend([
                 "pool/max_forward",
@@ -186,7 +174,7 @@ impl Key for Pool {
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        self.pooling.uniform(self.elements(), self.channels, [0, 0], grid_x)
+        vec![self.elements(), grid_x, 0, 0]
     }
 }
 
@@ -206,7 +194,7 @@ impl PoolSignal {
 
     fn elements(&self) -> u32 {
         let [rows, columns] = self.pooling.image();
-        self.batch * rows * columns * vectors(self.channels)
+        self.batch * (rows * columns) as u32 * vectors(self.channels)
     }
 }
 
@@ -227,7 +215,7 @@ impl Key for PoolSignal {
 
     fn source(&self) -> String {
         let mut header = Header::default();
-        let mut files = self.pooling.files(&mut header, self.pooling.most_windows());
+        let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_windows());
         files.extend(self.flow.files(&mut header, Width::Vector, self.extras()));
         files.extend(["pool/signal", "signal/lanes"]);
         match self.pooling {
@@ -243,6 +231,7 @@ impl Key for PoolSignal {
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        self.pooling.uniform(self.elements(), self.channels, self.flow.planes(Width::Vector), grid_x)
+        let [plane_in, plane_out] = self.flow.planes(Width::Vector);
+        vec![self.elements(), grid_x, plane_in, plane_out]
     }
 }

@@ -545,7 +545,8 @@ impl Layer {
 
     /// The convolution this layer is, on an input of shape `input`; `None` for other layers.
     pub(crate) fn convolution(&self, name: &str, input: &[usize]) -> Result<Option<Convolution>> {
-        let wrong = |needed: &str| Error::Shape { layer: name.into(), got: input.to_vec(), needed: needed.into() };
+        let wrong =
+            |needed: &str| Error::Shape { layer: name.into(), got: input.to_vec(), needed: needed.into() };
         let (inputs, outputs, groups, bias) = match self {
             Layer::Conv2d(c) => (c.inputs, c.outputs, c.groups, c.bias),
             Layer::Conv1d(c) => (c.inputs, c.outputs, c.groups, c.bias),
@@ -574,7 +575,10 @@ impl Layer {
             Layer::Conv2d(c) => (Window::new(name, image, c.kernel, c.stride, c.padding, c.dilation)?, false),
             Layer::Conv1d(c) => {
                 let (kernel, stride, dilation) = ([1, c.kernel], [1, c.stride], [1, c.dilation]);
-                (Window::new(name, image, kernel, stride, Padding::Explicit([0, c.padding]), dilation)?, false)
+                (
+                    Window::new(name, image, kernel, stride, Padding::Explicit([0, c.padding]), dilation)?,
+                    false,
+                )
             }
             Layer::ConvTranspose2d(c) => (transposed_window(name, image, c)?, true),
             _ => return Ok(None),
@@ -661,10 +665,9 @@ impl Layer {
             Layer::Residual { body, projection } => {
                 let through = |part: &str, layers: &[Layer]| {
                     let named = layers.iter().enumerate();
-                    named.map(|(i, layer)| (format!("{path}.{part}.{i}"), layer)).try_fold(
-                        input.to_vec(),
-                        |shape, (path, layer)| shape_of(&path, layer, &shape),
-                    )
+                    named
+                        .map(|(i, layer)| (format!("{path}.{part}.{i}"), layer))
+                        .try_fold(input.to_vec(), |shape, (path, layer)| shape_of(&path, layer, &shape))
                 };
                 let (sum, shortcut) = (through("body", body)?, through("projection", projection)?);
                 if sum != shortcut {

@@ -67,10 +67,9 @@ fn push(
         Layer::Residual { body, projection } => {
             let mut through = |part: &str, layers: &[Layer]| {
                 let named = layers.iter().enumerate();
-                named.map(|(i, layer)| (format!("{path}.{part}.{i}"), layer)).try_fold(
-                    at.clone(),
-                    |at, (path, layer)| push(nodes, top, path, layer, at),
-                )
+                named
+                    .map(|(i, layer)| (format!("{path}.{part}.{i}"), layer))
+                    .try_fold(at.clone(), |at, (path, layer)| push(nodes, top, path, layer, at))
             };
             let (sum, _) = through("body", body)?;
             let (shortcut, _) = through("projection", projection)?;

@@ -15,7 +15,8 @@ impl Noise {
     /// The random word of one element of one node.
     #[must_use]
     pub fn word(self, node: u32, element: u32) -> u32 {
-        let mut v = [element, node, self.step, self.seed].map(|x| x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+        let mut v = [element, node, self.step, self.seed]
+            .map(|x| x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
         let mix = |v: &mut [u32; 4]| {
             for (i, j, k) in [(0, 1, 3), (1, 2, 0), (2, 0, 1), (3, 1, 2)] {
                 v[i] = v[i].wrapping_add(v[j].wrapping_mul(v[k]));

@@ -84,7 +84,9 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     let mut offset = 0usize;
     for (node, spec) in nodes.iter().enumerate() {
         let Kind::Layer(layer) = &spec.kind else { continue };
-        for (role, shape) in layer.parameter_shapes().into_iter().filter_map(|(role, shape)| Some((role, shape?))) {
+        for (role, shape) in
+            layer.parameter_shapes().into_iter().filter_map(|(role, shape)| Some((role, shape?)))
+        {
             let len =
                 shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= u32::MAX as usize);
             let Some(len) = len else {
@@ -134,9 +136,10 @@ fn rectified(model: &Model, node: usize) -> bool {
                 | Activation::GeluTanh
                 | Activation::Silu
         ),
-        Some((next, Kind::Layer(Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity))) => {
-            rectified(model, next)
-        }
+        Some((
+            next,
+            Kind::Layer(Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity),
+        )) => rectified(model, next),
         _ => false,
     }
 }
