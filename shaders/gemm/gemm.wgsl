@@ -10,7 +10,7 @@
 // layer; a kernel's taps or a batch's samples for a convolution) and, within each, over k in steps of KS, in order whatever
 // the tile: the gradient has the same bits in every mode.
 //
-// Plugs: arrive, segments and enter (walk_dense | walk_taps | walk_samples), load_a (a_k | a_m | a_image) over a4 (a_vec4 |
+// Plugs: arrive, enter and row_at (walk_dense | walk_taps | walk_samples), load_a (a_k | a_m | a_image) over a4 (a_vec4 |
 // a_scalar), load_b (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar), keep, finish and side (forward | signal | parameters |
 // partial) over write_out (out_vec4 | out_scalar).
 // Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
@@ -138,7 +138,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                     continue;
                 }
                 for (var p = 0u; p < KEPT; p++) {
-                    keep(place.split, p, min(m0 + i, g.m - 1u), n, acc[p][i][j]);
+                    keep(place.split, p, row_at(&place, m0, i), n, acc[p][i][j]);
                 }
             }
         }
@@ -149,7 +149,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     for (var e = 0u; e < rows * V; e++) {
         let n = n0 + e % V * WX * 4u;
         if n < g.n {
-            finish(m0 + e / V, n);
+            finish(row_at(&place, m0, e / V), n);
         }
     }
 }

@@ -14,3 +14,7 @@ fn arrive(place: ptr<function, Place>, split: u32, tile: u32, m0: u32, n0: u32) 
 fn enter(place: ptr<function, Place>, segment: u32) -> bool {
     return true;
 }
+
+fn row_at(place: ptr<function, Place>, m0: u32, i: u32) -> u32 {
+    return min(m0 + i, g.m - 1u);
+}

@@ -49,3 +49,7 @@ fn enter(place: ptr<function, Place>, sample: u32) -> bool {
     (*place).position = vec2<u32>((*place).begin / g.image.rows.y, (*place).begin % g.image.rows.y);
     return true;
 }
+
+fn row_at(place: ptr<function, Place>, m0: u32, i: u32) -> u32 {
+    return min(m0 + i, g.m - 1u);
+}

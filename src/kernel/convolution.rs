@@ -21,6 +21,8 @@ pub(crate) struct Image {
     back: bool,
     pub samples: u32,
     groups: u32,
+    /// Products of one number with one weight, channels that only pad not counted.
+    products: u64,
     /// Rows, columns and terms of the product that belong to one group.
     group: [u32; 3],
     pub split: Split,
@@ -84,6 +86,10 @@ impl Image {
         self.window.taps() as u32
     }
 
+    pub(super) fn products(&self) -> u64 {
+        self.products
+    }
+
     pub(super) fn label(&self) -> String {
         let Window { kernel: [kh, kw], image: [h, w], .. } = self.window;
         format!(" {kh}x{kw} on {h}x{w}")
@@ -119,11 +125,14 @@ fn area(size: [usize; 2]) -> u32 {
 impl Convolution {
     fn image(&self, batch: u32, back: bool, group: [usize; 3]) -> Image {
         let group = group.map(|size| size as u32);
+        let weights = self.window.taps() * self.inputs * self.outputs / self.groups;
+        let products = u64::from(batch) * u64::from(area(self.window.positions)) * weights as u64;
         Image {
             window: self.window,
             back,
             samples: batch,
             groups: self.groups as u32,
+            products,
             group,
             split: Split::WHOLE,
         }

@@ -297,11 +297,10 @@ impl Gemm {
 
     /// Multiply-adds, counted twice as is usual.
     pub(crate) fn flops(&self) -> u64 {
-        let terms = match (self.usage, &self.image) {
-            (Use::Partial { .. }, Some(image)) => u64::from(self.k) * u64::from(image.samples),
-            (_, Some(image)) => u64::from(self.k) * u64::from(image.taps()),
-            (_, None) => u64::from(self.k),
+        let sums = match &self.image {
+            None => u64::from(self.m) * u64::from(self.n) * u64::from(self.k),
+            Some(image) => image.products(),
         };
-        2 * u64::from(self.m) * u64::from(self.n) * terms * u64::from(Gemm::numbers(self.usage))
+        2 * sums * u64::from(Gemm::numbers(self.usage))
     }
 }
