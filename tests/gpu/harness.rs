@@ -1,11 +1,12 @@
 //! One context for all tests, and a whole pass through a plan with everything read back.
 
 use crate::common::golden::OwnedTargets;
-use crate::common::to_f64;
+use crate::common::{compare, relative_max_norm, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Targets};
 use hesscale::reference;
 use hesscale::{At, Context, ContextOptions, Mode, Model, Pass, Plan, PlanOptions, Request, Result, State};
+use std::cell::OnceCell;
 use std::sync::OnceLock;
 
 /// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name.
@@ -145,11 +146,13 @@ impl Sample {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut parameters = vec![0.0; model.flat_len()];
         for p in model.parameters() {
-            let reach = match p.role {
-                Role::Weight => (3.0 / p.shape[1] as f32).sqrt(),
-                Role::Bias => 0.5,
+            // A normalisation's γ, which has one dimension, is near 1; other weights as their fan-in asks.
+            let (middle, reach) = match (p.role, &p.shape[1..]) {
+                (Role::Weight, []) => (1.0, 0.5),
+                (Role::Weight, fan_in) => (0.0, (3.0 / fan_in.iter().product::<usize>() as f32).sqrt()),
+                (Role::Bias, _) => (0.0, 0.5),
             };
-            parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * reach);
+            parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
         }
         let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
         let targets = targets(&model, batch, &mut random);
@@ -164,7 +167,79 @@ impl Sample {
         let (parameters, x) = (to_f64(&self.parameters), to_f64(&self.x));
         reference::pass(&self.model, mode, &parameters, &x, self.targets.view()).unwrap()
     }
+
+    /// Everywhere a signal can be looked at.
+    pub(crate) fn places(&self) -> Vec<At> {
+        std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
+    }
+
+    /// A pass in `mode` with the signals kept at `places`, judged.
+    pub(crate) fn follows(&self, context: &Context, mode: Mode, places: &[At]) -> Judgement {
+        let options = places.iter().fold(PlanOptions::training(mode), |options, at| options.signal(*at));
+        self.judge(&self.on(context, options), mode, places)
+    }
+
+    /// Everything a pass leaves, tensor by tensor within [`BOUND`] of the reference in f64; the worst error. Where a sum
+    /// cancels so that the reference in f32 misses the bound too, the GPU may be as far off as that is.
+    pub(crate) fn judge(&self, got: &Outcome, mode: Mode, places: &[At]) -> Judgement {
+        let want = self.reference(mode);
+        let plain = OnceCell::new();
+        let plain = || {
+            plain.get_or_init(|| {
+                reference::pass(&self.model, mode, &self.parameters, &self.x, self.targets.view()).unwrap()
+            })
+        };
+        let mut worst = 0.0_f64;
+        let mut near = |name: &str, got: &[f32], want: &[f64], of: &dyn Fn(&Plain) -> Vec<f32>| {
+            let error = compare(name, &to_f64(got), want, BOUND).or_else(|fault| {
+                let plain = relative_max_norm(&to_f64(&of(plain())), want);
+                compare(name, &to_f64(got), want, plain.min(MOST))
+                    .map_err(|_| format!("{fault}; in f32: {plain:e}"))
+            })?;
+            worst = worst.max(error);
+            Ok::<(), String>(())
+        };
+        near("loss", &[got.loss], &[want.loss], &|plain| vec![plain.loss])?;
+        near("logits", &got.logits, &want.logits, &|plain| plain.logits.clone())?;
+        for at in places {
+            let (got, want) = match *at {
+                At::Input => (&got.input_signal, &want.input_signal),
+                At::Layer(i) => (&got.signals[i], &want.signals[i]),
+            };
+            let signal = |plain: &Plain| match *at {
+                At::Input => plain.input_signal.clone(),
+                At::Layer(i) => plain.signals[i].clone(),
+            };
+            near(&format!("g at {at:?}"), &got.0, &want.g, &|plain| signal(plain).g)?;
+            near(&format!("h at {at:?}"), &got.1, &want.h, &|plain| signal(plain).h)?;
+        }
+        for p in self.model.parameters() {
+            let range = p.range();
+            let (name, gradient) = (format!("gradient {}", p.name()), &got.gradient[range.clone()]);
+            near(&name, gradient, &want.gradient[range.clone()], &|plain| {
+                plain.gradient[range.clone()].to_vec()
+            })?;
+            if mode.has_diagonal() {
+                let (name, diagonal) = (format!("diagonal {}", p.name()), &got.diagonal[range.clone()]);
+                near(&name, diagonal, &want.diagonal[range.clone()], &|plain| {
+                    plain.diagonal[range.clone()].to_vec()
+                })?;
+            }
+        }
+        Ok(worst)
+    }
 }
+
+/// The worst error, or what is wrong.
+pub(crate) type Judgement = std::result::Result<f64, String>;
+
+/// Relative max norm of a tensor's error.
+pub(crate) const BOUND: f64 = 1e-5;
+/// And of one whose sums cancel.
+const MOST: f64 = 1e-3;
+
+/// The reference in the GPU's own precision.
+type Plain = reference::Pass<f32>;
 
 /// The bits of numbers: NaN equals itself, and 0 is not −0.
 pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
