@@ -13,6 +13,7 @@ mod fusion;
 mod golden;
 mod guards;
 mod harness;
+mod images;
 mod layers;
 mod optimizers;
 mod properties;
