@@ -6,6 +6,7 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+mod areas;
 mod bits;
 mod embedding;
 mod errors;
