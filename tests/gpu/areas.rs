@@ -84,9 +84,11 @@ fn segmenting(loss: Loss) -> Model {
 #[test]
 fn losses_at_every_position() {
     for (i, loss) in losses(4).into_iter().enumerate().take(9) {
-        let by_position = matches!(loss, Loss::SoftmaxCrossEntropy { .. });
+        // HesScale-R has no rule for the first, and for the second takes the largest of many that are equal but for their last
+        // digits.
+        let plain = matches!(loss, Loss::SoftmaxCrossEntropy { .. } | Loss::BceWithLogits { .. });
         let sample = Sample::new(segmenting(loss), 3, 5);
-        let modes = Mode::ALL.into_iter().filter(|mode| mode.rank() == 0 || !by_position);
+        let modes = Mode::ALL.into_iter().filter(|mode| mode.rank() == 0 || !plain);
         follow(&format!("loss {i}"), &sample, &modes.collect::<Vec<_>>());
     }
 }
