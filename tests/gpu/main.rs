@@ -16,6 +16,7 @@ mod guards;
 mod harness;
 mod images;
 mod layers;
+mod noise;
 mod optimizers;
 mod properties;
 mod sizes;
