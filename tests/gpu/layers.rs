@@ -23,6 +23,15 @@ fn classified(builder: Builder) -> Model {
     builder.act(Softplus).flatten().dense(4).loss(losses(4).swap_remove(1)).unwrap()
 }
 
+/// Every kind of layer in one network, with four logits.
+pub(crate) fn mixed(loss: Loss) -> Model {
+    let builder = Model::builder([3, 8, 9]).conv2d(5, 3).act(Tanh).layer(MaxPool2d::new(2)).layer(norm(5));
+    let builder = builder.layer(Conv2d::new(5, 3).groups(5).padding(1)).act(Relu);
+    let builder = builder.residual(|b| b.layer(Conv2d::new(5, 3).same()).act(Tanh).dropout(0.25));
+    let builder = builder.layer(ConvTranspose2d::new(6, 2).stride(2)).act(Softplus).layer(AvgPool2d::new(2));
+    builder.flatten().dense(6).act(Tanh).dense(4).loss(loss).unwrap()
+}
+
 /// In all modes where `all`, else in that which carries the most; with all signals kept, and none.
 fn follow(name: &str, model: Model, all: bool) {
     let sample = Sample::new(model, 3, 1);
