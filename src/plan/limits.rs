@@ -1,21 +1,19 @@
 //! What a plan will ask of a device, known before there is one.
 
 use super::forward::plane;
+use super::network::{Network, OpKind, Value};
 use crate::gpu::Context;
-use crate::kernel::planes;
+use crate::kernel::{DepthwiseSizes, DeviceClass, Parameters, Partial, planes};
 use crate::model::{Mode, Model};
+
+const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
 impl Context {
     /// The limits that a device needs for `model` at `batch` samples in any mode: wgpu's defaults, with the sizes of buffers
     /// and bindings raised where the model asks for more. For a host that makes its own device.
     #[must_use]
     pub fn required_limits(model: &Model, batch: usize) -> wgpu::Limits {
-        let layers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
-        let widest = layers.chain([model.inputs()]).max().unwrap_or(1);
-        let most_planes = Mode::ALL.into_iter().map(planes).max().unwrap_or(1) as usize;
-        // Parameters; or the widest signal, which is larger than any activation, input or target.
-        let elements = model.flat_len().max(most_planes * plane(batch * widest));
-        let bytes = (4 * elements as u64).next_multiple_of(256);
+        let bytes = largest_buffer(model, batch);
         let defaults = wgpu::Limits::defaults();
         wgpu::Limits {
             max_buffer_size: defaults.max_buffer_size.max(bytes),
@@ -25,10 +23,53 @@ impl Context {
     }
 }
 
+/// Bytes of the largest buffer that any plan binds: the parameters; or the widest signal, which is larger than any
+/// activation, input or target; or a convolution's sums, which are larger than its weights.
+fn largest_buffer(model: &Model, batch: usize) -> u64 {
+    let mut elements = model.flat_len().max(64);
+    // A model that no plan can be made of needs no more than its parameters.
+    if let Ok(network) = Network::new(model, true) {
+        let most_planes = Mode::ALL.into_iter().map(planes).max().unwrap_or(1) as usize;
+        let signal = |value: &Value| most_planes * plane(batch * value.len());
+        elements = network.values.iter().map(signal).fold(elements, usize::max);
+        elements =
+            Mode::ALL.into_iter().map(|mode| largest_sums(&network, batch, mode)).fold(elements, usize::max);
+    }
+    (4 * elements as u64).next_multiple_of(256)
+}
+
+/// Elements of the largest sums for parameters on their way, on the class of device that cuts them into the most parts.
+fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
+    // More than this no plan can have: shaders count in 32 bits.
+    let counted = |value: &Value| batch.saturating_mul(value.len()) <= u32::MAX as usize / 4;
+    if !network.values.iter().all(counted) {
+        return 0;
+    }
+    let channels = |parameters| Partial { parameters, mode, plane: 0 }.len() as usize;
+    let sums = network.ops.iter().map(|op| match &op.kind {
+        OpKind::Convolution(convolution) => {
+            let of = |class| {
+                let partial = convolution.partial(class, batch as u32, mode);
+                partial.split().splits as usize * partial.kept() as usize * convolution.packing().len as usize
+            };
+            CLASSES.into_iter().map(of).max().unwrap_or(0)
+        }
+        OpKind::Depthwise(convolution) => {
+            let (window, channels_of) = (convolution.window, convolution.inputs as u32);
+            let sizes = DepthwiseSizes { window, batch: batch as u32, channels: channels_of };
+            channels(Parameters::Depthwise { sizes, bias: convolution.bias })
+        }
+        OpKind::Norm(_) => channels(Parameters::Norm(network.values[op.output].storage(batch))),
+        _ => 0,
+    });
+    sums.max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Loss;
+    use crate::model::{AvgPool2d, BatchNorm, Conv2d, MaxPool2d};
+    use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Plan, PlanOptions, State};
 
     #[test]
     fn limits_are_the_defaults_until_the_model_needs_more() {
@@ -40,5 +81,64 @@ mod tests {
         assert_eq!(Context::required_limits(&wide, 65_536).max_buffer_size, needed);
         let large = Model::builder([10_000]).dense_no_bias(5_000).loss(Loss::mse()).expect("valid");
         assert_eq!(Context::required_limits(&large, 1).max_storage_buffer_binding_size, 4 * 50_000_000);
+        // One channel lies as four.
+        let image = Model::builder([1, 1000, 1000]).conv2d(1, 1).loss(Loss::mse()).expect("valid");
+        assert_eq!(
+            Context::required_limits(&image, 2).max_storage_buffer_binding_size,
+            5 * 4 * 4 * 2_000_000
+        );
+    }
+
+    #[test]
+    fn batches_that_no_plan_can_have_are_no_overflow() {
+        let model = Model::builder([1, 100, 100]).conv2d(8, 3).loss(Loss::mse()).expect("valid");
+        assert!(Context::required_limits(&model, 1 << 32).max_buffer_size > 1 << 40);
+    }
+
+    /// A device with no larger bindings than that, of any class.
+    fn context(bytes: u64, class: DeviceClass) -> Context {
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: bytes,
+            max_buffer_size: bytes,
+            ..wgpu::Limits::defaults()
+        };
+        pollster::block_on(async {
+            let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+            let adapter = instance.request_adapter(&Default::default()).await.expect("an adapter");
+            let descriptor = wgpu::DeviceDescriptor { required_limits: limits, ..Default::default() };
+            let (device, queue) = adapter.request_device(&descriptor).await.expect("a device");
+            Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
+        })
+    }
+
+    /// A plan with everything that can be asked for.
+    fn plan(model: &Model, batch: usize, bytes: u64, class: DeviceClass, mode: Mode) -> crate::Result<()> {
+        let context = context(bytes, class);
+        let state = State::new(&context, model, None)?;
+        let places = (0..model.layers().len()).map(At::Layer).chain([At::Input]);
+        let options = places.fold(PlanOptions::training(mode).accumulate(1.0).lazy(), PlanOptions::signal);
+        Plan::new(&context, model, &state, batch, options).map(|_| ())
+    }
+
+    #[test]
+    fn what_is_required_is_enough_and_needed() {
+        // The largest: a convolution's sums, a signal, the sums of single channels.
+        let sums = Model::builder([5, 5, 5]).conv2d(7, 3).layer(MaxPool2d::new(3));
+        let signal = Model::builder([1, 9, 9]).layer(Conv2d::new(5, 3).same()).act(Activation::Tanh);
+        let signal = signal.layer(AvgPool2d::new(3)).layer(BatchNorm::new(vec![0.0; 5], vec![1.0; 5]));
+        let channels = Model::builder([9, 16, 16]).layer(Conv2d::new(9, 16).groups(9));
+        for (builder, batch) in [(sums, 64), (signal, 6), (channels, 1)] {
+            let model = builder.layer(Layer::Flatten).dense(3).loss(Loss::mse()).expect("valid");
+            let bytes = largest_buffer(&model, batch);
+            let mut refused = 0;
+            for class in CLASSES {
+                for mode in [Mode::HesScale, Mode::HesScaleR2] {
+                    assert_eq!(plan(&model, batch, bytes, class, mode), Ok(()), "{class:?} {mode:?}");
+                    let less = plan(&model, batch, bytes - 256, class, mode);
+                    refused += usize::from(matches!(less, Err(Error::Limit { .. })));
+                }
+            }
+            assert!(refused > 0, "{bytes} bytes are more than any plan of {} asks for", model.to_json());
+        }
     }
 }

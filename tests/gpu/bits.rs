@@ -2,7 +2,9 @@
 
 use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{Outcome, Sample, bits, checked_context, context, request, submit};
+use crate::layers::mixed;
 use crate::problem::losses;
+use hesscale::model::Noise;
 use hesscale::{Activation, At, Context, Mode, Model, Pass, Plan, PlanOptions, State};
 
 /// Three dense layers, loss number `loss` of the list; sizes of both kinds.
@@ -12,6 +14,11 @@ fn sample(loss: usize) -> Sample {
     Sample::new(builder.dense(4).loss(losses(4).swap_remove(loss)).unwrap(), 19, 8)
 }
 
+/// Convolutions, and all that stands around them.
+fn images(loss: usize) -> Sample {
+    Sample::new(mixed(losses(4).swap_remove(loss)), 7, 8)
+}
+
 fn all_bits(outcome: &Outcome) -> Vec<Vec<u32>> {
     let Outcome { loss, logits, gradient, diagonal, input_signal, .. } = outcome;
     [&[*loss][..], logits, gradient, diagonal, &input_signal.0, &input_signal.1].map(bits).to_vec()
@@ -19,23 +26,25 @@ fn all_bits(outcome: &Outcome) -> Vec<Vec<u32>> {
 
 #[test]
 fn the_same_plan_twice() {
-    let sample = sample(1);
-    let (model, context) = (&sample.model, context());
-    let state = State::new(&context, model, None).unwrap();
-    state.write_parameters(&sample.parameters).unwrap();
-    let plan =
-        Plan::new(&context, model, &state, sample.batch, PlanOptions::training(Mode::HesScaleR2)).unwrap();
-    plan.write_input(&sample.x).unwrap();
-    plan.write_targets(sample.targets.view()).unwrap();
-    let run = || {
-        submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
-        let tensors = [plan.loss().unwrap(), plan.logits(), state.gradient(), state.diagonal()];
-        context.read_blocking(&tensors).unwrap().iter().map(|t| bits(t)).collect::<Vec<_>>()
-    };
-    let first = run();
-    assert!(first.iter().all(|tensor| tensor.iter().any(|word| *word != 0)));
-    for _ in 0..5 {
-        assert_eq!(run(), first);
+    for sample in [sample(1), images(1)] {
+        let (model, context) = (&sample.model, context());
+        let state = State::new(&context, model, None).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let options = PlanOptions::training(Mode::HesScaleR2);
+        let plan = Plan::new(&context, model, &state, sample.batch, options).unwrap();
+        plan.write_input(&sample.x).unwrap();
+        plan.write_targets(sample.targets.view()).unwrap();
+        let run = || {
+            state.set_noise(Noise::default()).unwrap();
+            submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+            let tensors = [plan.loss().unwrap(), plan.logits(), state.gradient(), state.diagonal()];
+            context.read_blocking(&tensors).unwrap().iter().map(|t| bits(t)).collect::<Vec<_>>()
+        };
+        let first = run();
+        assert!(first.iter().all(|tensor| tensor.iter().any(|word| *word != 0)));
+        for _ in 0..5 {
+            assert_eq!(run(), first);
+        }
     }
 }
 
@@ -43,18 +52,19 @@ fn the_same_plan_twice() {
 fn plans_and_contexts_agree() {
     let other = pollster::block_on(Context::request_with(&request(false))).unwrap();
     for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
-        let sample = sample(1);
-        let options = || PlanOptions::training(mode).signal(At::Input);
-        let first = all_bits(&sample.on(&context(), options()));
-        assert_eq!(all_bits(&sample.on(&context(), options())), first, "{mode:?}");
-        assert_eq!(all_bits(&sample.on(&other, options())), first, "{mode:?}");
+        for sample in [sample(1), images(1)] {
+            let options = || PlanOptions::training(mode).signal(At::Input);
+            let first = all_bits(&sample.on(&context(), options()));
+            assert_eq!(all_bits(&sample.on(&context(), options())), first, "{mode:?}");
+            assert_eq!(all_bits(&sample.on(&other, options())), first, "{mode:?}");
+        }
     }
 }
 
 #[test]
 fn gradients_of_all_modes_are_the_plain_one() {
-    for loss in [0, 3, 5, 9] {
-        let sample = sample(loss);
+    let numbered = |make: fn(usize) -> Sample| [0, 3, 5, 9].map(|loss| (loss, make(loss)));
+    for (loss, sample) in numbered(sample).into_iter().chain(numbered(images)) {
         let plain = sample.on(&context(), PlanOptions::training(Mode::None));
         for mode in Mode::ALL {
             let fused = sample.on(&context(), PlanOptions::training(mode));
@@ -62,7 +72,12 @@ fn gradients_of_all_modes_are_the_plain_one() {
             assert_eq!(fused.loss.to_bits(), plain.loss.to_bits(), "{mode:?}");
             let differ =
                 bits(&fused.gradient).iter().zip(bits(&plain.gradient)).filter(|(a, b)| **a != *b).count();
-            assert_eq!(differ, 0, "numbers of the gradient, {mode:?} loss {loss}");
+            assert_eq!(
+                differ,
+                0,
+                "numbers of the gradient, {mode:?} loss {loss}, {} layers",
+                sample.model.layers().len()
+            );
         }
     }
 }
@@ -90,17 +105,19 @@ fn every_activation_gives_all_modes_the_same_gradient() {
 #[test]
 fn run_time_checks_change_nothing() {
     for mode in [Mode::HesScale, Mode::HesScaleR2] {
-        let sample = sample(1);
-        let options = || PlanOptions::training(mode).signal(At::Input);
-        let (free, checked) = (sample.on(&context(), options()), sample.on(&checked_context(), options()));
-        for (name, free, checked) in [
-            ("gradient", &free.gradient, &checked.gradient),
-            ("diagonal", &free.diagonal, &checked.diagonal),
-            ("g at the input", &free.input_signal.0, &checked.input_signal.0),
-            ("h at the input", &free.input_signal.1, &checked.input_signal.1),
-        ] {
-            let error = relative_max_norm(&to_f64(checked), &to_f64(free));
-            assert!(error <= 1e-6, "{name} {mode:?}: {error:e}");
+        for sample in [sample(1), images(1)] {
+            let options = || PlanOptions::training(mode).signal(At::Input);
+            let (free, checked) =
+                (sample.on(&context(), options()), sample.on(&checked_context(), options()));
+            for (name, free, checked) in [
+                ("gradient", &free.gradient, &checked.gradient),
+                ("diagonal", &free.diagonal, &checked.diagonal),
+                ("g at the input", &free.input_signal.0, &checked.input_signal.0),
+                ("h at the input", &free.input_signal.1, &checked.input_signal.1),
+            ] {
+                let error = relative_max_norm(&to_f64(checked), &to_f64(free));
+                assert!(error <= 1e-6, "{name} {mode:?}: {error:e}");
+            }
         }
     }
 }
@@ -108,7 +125,11 @@ fn run_time_checks_change_nothing() {
 /// A pass that was recorded before does not leave its mark on the next: no buffer is read before it is written.
 #[test]
 fn earlier_passes_leave_no_mark() {
-    let (first, second) = (sample(1), sample(5));
+    leave_no_mark(&sample(1), &sample(5));
+    leave_no_mark(&images(1), &images(5));
+}
+
+fn leave_no_mark(first: &Sample, second: &Sample) {
     let context = context();
     let model = &second.model;
     let state = State::new(&context, model, None).unwrap();
@@ -118,6 +139,7 @@ fn earlier_passes_leave_no_mark() {
     let run = |x: &[f32]| {
         plan.write_input(x).unwrap();
         plan.write_targets(second.targets.view()).unwrap();
+        state.set_noise(Noise::default()).unwrap();
         submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
         let read = context.read_blocking(&[state.gradient(), state.diagonal()]).unwrap();
         read.iter().map(|t| bits(t)).collect::<Vec<_>>()

@@ -256,7 +256,7 @@ fn models_larger_than_the_device_allows() {
     let narrow = Model::builder([3]).dense(5).loss(Loss::mse()).unwrap();
     let state = State::new(&context, &narrow, None).unwrap();
     let got = Plan::new(&context, &narrow, &state, 128, training()).unwrap_err();
-    assert_eq!(got, error("signal", 5120));
+    assert_eq!(got, error("signal at dense 0", 5120));
 }
 
 /// A device that cannot bind enough gives an error, and does not reach the host's own handler.

@@ -3,6 +3,7 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::harness::{Sample, bits, context, read_buffer, submit};
+use crate::layers::mixed;
 use crate::problem::losses;
 use hesscale::{
     Activation, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, StateBuffers,
@@ -40,6 +41,9 @@ fn samples() -> Vec<Sample> {
             samples.push(Sample::new(model, batch, i as u64));
         }
     }
+    samples.push(Sample::new(mixed(losses(4).swap_remove(1)), 3, 4));
+    let segmenting = Model::builder([1, 5, 3]).conv2d(3, [2, 3]).act(Activation::Tanh).conv2d(2, 1);
+    samples.push(Sample::new(segmenting.loss(losses(2).swap_remove(5)).unwrap(), 1, 4));
     samples
 }
 
@@ -109,7 +113,7 @@ fn gradient_passes_in_the_hosts_buffers() {
 
 #[test]
 fn steps_in_the_hosts_buffers() {
-    for sample in samples().iter().step_by(4) {
+    for sample in samples().iter().rev().step_by(3) {
         check(sample, Mode::HesScale, Some(Optimizer::ada_hesscale(0.01).with_weight_decay(0.1)));
         check(sample, Mode::None, Some(Optimizer::sgd(0.01)));
     }

@@ -1,7 +1,7 @@
 //! One context for all tests, and a whole pass through a plan with everything read back.
 
 use crate::common::golden::OwnedTargets;
-use crate::common::to_f64;
+use crate::common::{compare, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Targets};
 use hesscale::reference;
@@ -145,11 +145,13 @@ impl Sample {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut parameters = vec![0.0; model.flat_len()];
         for p in model.parameters() {
-            let reach = match p.role {
-                Role::Weight => (3.0 / p.shape[1] as f32).sqrt(),
-                Role::Bias => 0.5,
+            // A normalisation's γ, which has one dimension, is near 1; other weights as their fan-in asks.
+            let (middle, reach) = match (p.role, &p.shape[1..]) {
+                (Role::Weight, []) => (1.0, 0.5),
+                (Role::Weight, fan_in) => (0.0, (3.0 / fan_in.iter().product::<usize>() as f32).sqrt()),
+                (Role::Bias, _) => (0.0, 0.5),
             };
-            parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * reach);
+            parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
         }
         let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
         let targets = targets(&model, batch, &mut random);
@@ -164,7 +166,50 @@ impl Sample {
         let (parameters, x) = (to_f64(&self.parameters), to_f64(&self.x));
         reference::pass(&self.model, mode, &parameters, &x, self.targets.view()).unwrap()
     }
+
+    /// Everywhere a signal can be looked at.
+    pub(crate) fn places(&self) -> Vec<At> {
+        std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
+    }
+
+    /// A pass in `mode` with the signals kept at `places`, judged.
+    pub(crate) fn follows(&self, context: &Context, mode: Mode, places: &[At]) -> Judgement {
+        let options = places.iter().fold(PlanOptions::training(mode), |options, at| options.signal(*at));
+        self.judge(&self.on(context, options), mode, places)
+    }
+
+    /// Everything a pass leaves, tensor by tensor against the reference; the worst error.
+    pub(crate) fn judge(&self, got: &Outcome, mode: Mode, places: &[At]) -> Judgement {
+        let want = self.reference(mode);
+        let mut worst = 0.0_f64;
+        let mut near = |name: &str, got: &[f32], want: &[f64]| {
+            compare(name, &to_f64(got), want, BOUND).map(|error| worst = worst.max(error))
+        };
+        near("loss", &[got.loss], &[want.loss])?;
+        near("logits", &got.logits, &want.logits)?;
+        for at in places {
+            let (got, want) = match *at {
+                At::Input => (&got.input_signal, &want.input_signal),
+                At::Layer(i) => (&got.signals[i], &want.signals[i]),
+            };
+            near(&format!("g at {at:?}"), &got.0, &want.g)?;
+            near(&format!("h at {at:?}"), &got.1, &want.h)?;
+        }
+        for p in self.model.parameters() {
+            near(&format!("gradient {}", p.name()), &got.gradient[p.range()], &want.gradient[p.range()])?;
+            if mode.has_diagonal() {
+                near(&format!("diagonal {}", p.name()), &got.diagonal[p.range()], &want.diagonal[p.range()])?;
+            }
+        }
+        Ok(worst)
+    }
 }
+
+/// Relative max norm of a tensor's error.
+pub(crate) const BOUND: f64 = 1e-5;
+
+/// The worst error, or what is wrong.
+pub(crate) type Judgement = std::result::Result<f64, String>;
 
 /// The bits of numbers: NaN equals itself, and 0 is not −0.
 pub(crate) fn bits(values: &[f32]) -> Vec<u32> {

@@ -6,6 +6,7 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+mod areas;
 mod bits;
 mod embedding;
 mod errors;
@@ -13,6 +14,9 @@ mod fusion;
 mod golden;
 mod guards;
 mod harness;
+mod images;
+mod layers;
+mod noise;
 mod optimizers;
 mod properties;
 mod sizes;

@@ -2,7 +2,8 @@
 
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::harness::{Sample, bits, context, submit};
-use hesscale::model::{Reduction, Rule, Targets};
+use crate::layers::norm;
+use hesscale::model::{Conv2d, MaxPool2d, Reduction, Rule, Targets};
 use hesscale::reference::{OptimizerState, pass};
 use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State};
 
@@ -15,6 +16,14 @@ fn model(loss: Loss) -> Model {
 
 fn sample() -> Sample {
     Sample::new(model(Loss::cross_entropy()), BATCH, 6)
+}
+
+/// The same ends around convolutions, all samples alike to them: no dropout.
+fn images(loss: Loss) -> Model {
+    let builder = Model::builder([2, 5, 6]).conv2d(5, 3).act(Activation::Tanh).layer(norm(5));
+    let builder =
+        builder.layer(Conv2d::new(5, 2).groups(5)).act(Activation::Tanh).layer(MaxPool2d::new(2).stride(1));
+    builder.flatten().dense(4).loss(loss).unwrap()
 }
 
 fn optimizers() -> Vec<Optimizer> {
@@ -180,12 +189,20 @@ fn the_learning_rate_changes_between_steps() {
 
 #[test]
 fn lazy_curvature_follows_the_reference() {
-    let sample = sample();
-    for (optimizer, first) in [
-        (Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01), 0),
+    for (optimizer, first, sample) in [
+        (Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01), 0, sample()),
+        (
+            Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01),
+            0,
+            Sample::new(images(Loss::cross_entropy()), BATCH, 6),
+        ),
         // No curvature at all at first: the parameters rest, but for their decay.
-        (Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01).with_weight_decay(0.1), 2),
-        (Rule::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01), 0),
+        (
+            Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01).with_weight_decay(0.1),
+            2,
+            sample(),
+        ),
+        (Rule::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01), 0, sample()),
     ] {
         let mode = if optimizer.rule.mode().has_diagonal() { optimizer.rule.mode() } else { Mode::HesScale };
         let curved = |i: usize| i % 3 == first;
@@ -209,27 +226,30 @@ fn lazy_curvature_follows_the_reference() {
 fn accumulated_micro_batches_equal_the_whole_batch() {
     for (reduction, scale) in [(Reduction::Mean, 1.0 / 3.0), (Reduction::Sum, 1.0)] {
         for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
-            let sample = Sample::new(model(Loss::BceWithLogits { reduction }), BATCH, 6);
-            let Targets::Values(targets) = sample.targets.view() else { panic!("numbers") };
-            let whole = sample.on(&context(), PlanOptions::training(mode));
-            let state = State::new(&context(), &sample.model, None).unwrap();
-            state.write_parameters(&sample.parameters).unwrap();
-            let options = PlanOptions::training(mode).accumulate(scale);
-            let plan = Plan::new(&context(), &sample.model, &state, 4, options).unwrap();
-            for round in 0..2 {
-                for part in 0..3 {
-                    plan.write_input(&sample.x[part * 20..(part + 1) * 20]).unwrap();
-                    plan.write_targets(Targets::Values(&targets[part * 16..(part + 1) * 16])).unwrap();
-                    // The first replaces what the last round left.
-                    let pass = if part == 0 { Pass::FULL } else { Pass::FULL.accumulating() };
-                    submit(&context(), |encoder| plan.record_gradient(encoder, pass).unwrap());
-                }
-                let read = context().read_blocking(&[state.gradient(), state.diagonal()]).unwrap();
-                for (name, got, want) in
-                    [("gradient", &read[0], &whole.gradient), ("diagonal", &read[1], &whole.diagonal)]
-                {
-                    compare(&format!("{name} {mode:?} round {round}"), &to_f64(got), &to_f64(want), 1e-5)
-                        .unwrap();
+            for model in [model, images] {
+                let sample = Sample::new(model(Loss::BceWithLogits { reduction }), BATCH, 6);
+                let inputs = 4 * sample.model.inputs();
+                let Targets::Values(targets) = sample.targets.view() else { panic!("numbers") };
+                let whole = sample.on(&context(), PlanOptions::training(mode));
+                let state = State::new(&context(), &sample.model, None).unwrap();
+                state.write_parameters(&sample.parameters).unwrap();
+                let options = PlanOptions::training(mode).accumulate(scale);
+                let plan = Plan::new(&context(), &sample.model, &state, 4, options).unwrap();
+                for round in 0..2 {
+                    for part in 0..3 {
+                        plan.write_input(&sample.x[part * inputs..(part + 1) * inputs]).unwrap();
+                        plan.write_targets(Targets::Values(&targets[part * 16..(part + 1) * 16])).unwrap();
+                        // The first replaces what the last round left.
+                        let pass = if part == 0 { Pass::FULL } else { Pass::FULL.accumulating() };
+                        submit(&context(), |encoder| plan.record_gradient(encoder, pass).unwrap());
+                    }
+                    let read = context().read_blocking(&[state.gradient(), state.diagonal()]).unwrap();
+                    for (name, got, want) in
+                        [("gradient", &read[0], &whole.gradient), ("diagonal", &read[1], &whole.diagonal)]
+                    {
+                        compare(&format!("{name} {mode:?} round {round}"), &to_f64(got), &to_f64(want), 1e-5)
+                            .unwrap();
+                    }
                 }
             }
         }
@@ -239,16 +259,17 @@ fn accumulated_micro_batches_equal_the_whole_batch() {
 /// Accumulation adds plain passes to curved ones too, and leaves the diagonal alone then.
 #[test]
 fn plain_passes_accumulate_without_curvature() {
-    let sample = sample();
-    let options = PlanOptions::training(Mode::HesScale).accumulate(0.5).lazy();
-    let rig = Rig::new(&sample, Optimizer::ada_hesscale(0.01), options);
-    submit(&rig.context, |encoder| {
-        rig.plan.record_gradient(encoder, Pass::FULL).unwrap();
-        rig.plan.record_gradient(encoder, Pass::FULL.accumulating().without_curvature()).unwrap();
-    });
-    let whole = sample.on(&context(), PlanOptions::training(Mode::HesScale));
-    let [_, gradient, diagonal] = rig.read();
-    assert!(relative_max_norm(&to_f64(&gradient), &to_f64(&whole.gradient)) < 1e-6);
-    let half: Vec<f32> = whole.diagonal.iter().map(|d| 0.5 * d).collect();
-    assert!(relative_max_norm(&to_f64(&diagonal), &to_f64(&half)) < 1e-6);
+    for sample in [sample(), Sample::new(images(Loss::cross_entropy()), BATCH, 6)] {
+        let options = PlanOptions::training(Mode::HesScale).accumulate(0.5).lazy();
+        let rig = Rig::new(&sample, Optimizer::ada_hesscale(0.01), options);
+        submit(&rig.context, |encoder| {
+            rig.plan.record_gradient(encoder, Pass::FULL).unwrap();
+            rig.plan.record_gradient(encoder, Pass::FULL.accumulating().without_curvature()).unwrap();
+        });
+        let whole = sample.on(&context(), PlanOptions::training(Mode::HesScale));
+        let [_, gradient, diagonal] = rig.read();
+        assert!(relative_max_norm(&to_f64(&gradient), &to_f64(&whole.gradient)) < 1e-6);
+        let half: Vec<f32> = whole.diagonal.iter().map(|d| 0.5 * d).collect();
+        assert!(relative_max_norm(&to_f64(&diagonal), &to_f64(&half)) < 1e-6);
+    }
 }

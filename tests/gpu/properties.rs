@@ -1,13 +1,11 @@
 //! Random models of any layers in any order, random sizes: the GPU against the reference in f64.
 
-use crate::common::{compare, relative_max_norm, to_f64};
-use crate::harness::{Sample, context};
+use crate::common::{relative_max_norm, to_f64};
+use crate::harness::{BOUND, Sample, context};
 use crate::problem::losses;
 use hesscale::{Activation, At, Layer, Mode, Model, PlanOptions};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-
-const BOUND: f64 = 1e-5;
 
 /// One layer of a random network; widths come from a short list, for every tile shape is a shader to compile.
 #[derive(Debug, Clone, Copy)]
@@ -52,33 +50,6 @@ fn model(inputs: usize, layers: &[Choice], last: Option<Activation>, loss: usize
     builder.loss(losses(4).swap_remove(loss)).unwrap()
 }
 
-/// Everything a pass leaves, tensor by tensor, against the reference; the worst error.
-fn check(sample: &Sample, mode: Mode, places: &[At]) -> Result<f64, String> {
-    let options = places.iter().fold(PlanOptions::training(mode), |options, at| options.signal(*at));
-    let (got, want) = (sample.on(&context(), options), sample.reference(mode));
-    let mut worst = 0.0_f64;
-    let mut all = |name: &str, got: &[f32], want: &[f64]| {
-        compare(name, &to_f64(got), want, BOUND).map(|error| worst = worst.max(error))
-    };
-    all("loss", &[got.loss], &[want.loss])?;
-    all("logits", &got.logits, &want.logits)?;
-    for p in sample.model.parameters() {
-        all(&format!("gradient {}", p.name()), &got.gradient[p.range()], &want.gradient[p.range()])?;
-        if mode.has_diagonal() {
-            all(&format!("diagonal {}", p.name()), &got.diagonal[p.range()], &want.diagonal[p.range()])?;
-        }
-    }
-    for at in places {
-        let (got, want) = match *at {
-            At::Input => (&got.input_signal, &want.input_signal),
-            At::Layer(i) => (&got.signals[i], &want.signals[i]),
-        };
-        all(&format!("g at {at:?}"), &got.0, &want.g)?;
-        all(&format!("h at {at:?}"), &got.1, &want.h)?;
-    }
-    Ok(worst)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
@@ -107,7 +78,7 @@ proptest! {
             .filter(|(i, _)| kept % 2 == 0 && (kept >> (i + 1)) % 3 == 0)
             .map(|(_, at)| at)
             .collect();
-        if let Err(fault) = check(&sample, mode, &places) {
+        if let Err(fault) = sample.follows(&context(), mode, &places) {
             prop_assert!(false, "{:?} {} signals {:?}: {}", mode, sample.model.to_json(), places, fault);
         }
     }
@@ -139,7 +110,8 @@ fn orders_of_layers() {
         all.push(At::Input);
         for mode in [Mode::HesScale, Mode::HesScaleR2] {
             for places in [&[][..], &all[..], &[At::Input], &all[..1]] {
-                check(&sample, mode, places)
+                sample
+                    .follows(&context(), mode, places)
                     .unwrap_or_else(|fault| panic!("{name}, {mode:?}, {places:?}: {fault}"));
             }
         }
