@@ -1,6 +1,6 @@
 //! Checkpoints: training goes on bit for bit, and a file that is not as it should be changes nothing.
 
-use hesscale::model::{Rule, Targets};
+use hesscale::model::{BatchNorm, Conv2d, MaxPool2d, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
@@ -34,6 +34,16 @@ fn model() -> Model {
     Model::builder([5]).dense(9).act(Activation::Tanh).dense(3).loss(Loss::cross_entropy()).unwrap()
 }
 
+/// Of everything a little: convolution, normalisation, a block, pooling, dropout within the block and behind it.
+fn convolutional() -> Model {
+    let normalised = BatchNorm::new(vec![0.1, -0.1, 0.0, 0.2], vec![0.5, 1.0, 0.8, 0.6]);
+    let convolution = || Conv2d::new(4, 3).same();
+    let model = Model::builder([2, 5, 6]).layer(convolution()).layer(normalised).act(Activation::Tanh);
+    let model = model.residual(|body| body.layer(convolution()).act(Activation::Tanh).dropout(0.3));
+    let model = model.layer(MaxPool2d::new(2)).dropout(0.5).flatten().dense(3);
+    model.loss(Loss::cross_entropy()).unwrap()
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Device {
     Gpu,
@@ -42,9 +52,13 @@ enum Device {
 
 impl Device {
     fn trainer(self, optimizer: Optimizer, options: TrainerOptions) -> Trainer {
+        self.trainer_of(&model(), optimizer, options)
+    }
+
+    fn trainer_of(self, model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Trainer {
         match self {
-            Device::Gpu => Trainer::new(&context(), &model(), optimizer, options).unwrap(),
-            Device::Cpu => Trainer::on_cpu(&model(), optimizer, options).unwrap(),
+            Device::Gpu => Trainer::new(&context(), model, optimizer, options).unwrap(),
+            Device::Cpu => Trainer::on_cpu(model, optimizer, options).unwrap(),
         }
     }
 }
@@ -53,7 +67,8 @@ impl Device {
 fn train(trainer: &mut Trainer, steps: usize) {
     for _ in 0..steps {
         let mut random = fastrand::Rng::with_seed(trainer.seed() << 32 | trainer.steps());
-        let inputs: Vec<f32> = (0..BATCH * 5).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let inputs: Vec<f32> =
+            (0..BATCH * trainer.model().inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
         let classes: Vec<u32> = (0..BATCH).map(|_| random.u32(..3)).collect();
         trainer.step(&inputs, Targets::Classes(&classes)).unwrap();
         if trainer.steps().is_multiple_of(3) {
@@ -125,6 +140,79 @@ fn goes_on_bit_for_bit_on_the_gpu() {
 #[test]
 fn goes_on_bit_for_bit_on_the_reference() {
     goes_on_bit_for_bit(Device::Cpu, "cpu");
+}
+
+/// Dropout drops what it would have dropped.
+#[test]
+fn dropout_goes_on() {
+    let path = directory("dropout").join("training.safetensors");
+    let (model, optimizer) = (convolutional(), Optimizer::ada_hesscale(0.01));
+    let options = || TrainerOptions::default().seed(11 << 40 | 5).curvature_every(2);
+    for device in [Device::Gpu, Device::Cpu] {
+        let mut whole = device.trainer_of(&model, optimizer, options());
+        train(&mut whole, 5);
+        let mut first = device.trainer_of(&model, optimizer, options());
+        train(&mut first, 3);
+        first.save(&path).unwrap();
+        let mut second = device.trainer_of(&model, optimizer, options().seed(3));
+        second.load(&path).unwrap();
+        train(&mut second, 2);
+        assert_eq!(parameters(&second), parameters(&whole), "{device:?}");
+
+        // Passes that were not saved draw other numbers.
+        first.load(&path).unwrap();
+        let (inputs, classes) = (vec![0.5; BATCH * model.inputs()], [1; BATCH]);
+        first.gradient(&inputs, Targets::Classes(&classes)).unwrap();
+        train(&mut first, 2);
+        assert_ne!(parameters(&first), parameters(&whole), "{device:?}");
+    }
+}
+
+/// The two devices draw the same random numbers, and count them alike.
+#[test]
+fn dropout_is_the_same_everywhere() {
+    let path = directory("everywhere").join("training.safetensors");
+    // Where no small diagonal in a denominator blows up rounding.
+    let (model, optimizer) = (convolutional(), Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.2));
+    let options = || TrainerOptions::default().seed(5).mode(Mode::HesScale);
+    let distance = |a: &Trainer, b: &Trainer| {
+        let (a, b) = (a.parameters().unwrap(), b.parameters().unwrap());
+        a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    };
+    let trainer = |device: Device| device.trainer_of(&model, optimizer, options());
+    let (mut gpu, mut cpu) = (trainer(Device::Gpu), trainer(Device::Cpu));
+    train(&mut gpu, 4);
+    train(&mut cpu, 4);
+    assert!(distance(&gpu, &cpu) < 1e-5, "{}", distance(&gpu, &cpu));
+
+    cpu.save(&path).unwrap();
+    gpu.load(&path).unwrap();
+    train(&mut gpu, 2);
+    train(&mut cpu, 2);
+    assert!(distance(&gpu, &cpu) < 1e-5, "{}", distance(&gpu, &cpu));
+    // Had they drawn others, it would show.
+    let mut other = trainer(Device::Cpu);
+    other.load(&path).unwrap();
+    other.gradient(&vec![0.5; BATCH * model.inputs()], Targets::Classes(&[1; BATCH])).unwrap();
+    train(&mut other, 2);
+    assert!(distance(&other, &cpu) > 1e-3, "{}", distance(&other, &cpu));
+}
+
+#[test]
+fn notes_come_along() {
+    let path = directory("notes").join("training.safetensors");
+    let mut trainer = Device::Cpu.trainer(Optimizer::sgd(0.1), TrainerOptions::default());
+    assert!(trainer.notes().is_empty());
+    trainer.set_note("batch", 64);
+    trainer.set_note("data", "\"digits\"\n");
+    trainer.set_note("batch", BATCH);
+    trainer.save(&path).unwrap();
+    let mut other = Device::Cpu.trainer(Optimizer::sgd(0.1), TrainerOptions::default());
+    other.set_note("own", "");
+    other.load(&path).unwrap();
+    assert_eq!(other.notes(), trainer.notes());
+    let notes: Vec<_> = other.notes().iter().map(|(name, note)| (name.as_str(), note.as_str())).collect();
+    assert_eq!(notes, [("batch", "7"), ("data", "\"digits\"\n")]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn networks_read_64_pixels_and_tell_ten_digits_apart() {
         }
     }
     let cnn = (NETWORKS[1].model)().unwrap();
-    assert_eq!((cnn.shape(2), cnn.shape(4), cnn.shape(5)), (&[32, 8, 8][..], &[32, 4, 4][..], &[512][..]));
+    assert_eq!((cnn.shape(2), cnn.shape(5), cnn.shape(6)), (&[16, 4, 4][..], &[32, 2, 2][..], &[128][..]));
 }
 
 fn parse(line: &str) -> Result<Command, String> {
@@ -44,7 +44,7 @@ fn command_lines() {
     assert_eq!((options.network.name, options.epochs, options.starts, options.json), ("mlp", 40, 3, false));
     assert!(matches!(options.device, Device::Gpu(None)));
     let options = parsed("--model cnn --json");
-    assert_eq!((options.network.name, options.epochs, options.json), ("cnn", 30, true));
+    assert_eq!((options.network.name, options.epochs, options.json), ("cnn", 15, true));
     let options = parsed("--model=cnn --epochs 2 --starts=1 --cpu");
     assert_eq!((options.epochs, options.starts), (2, 1));
     assert!(matches!(options.device, Device::Cpu));

@@ -7,6 +7,8 @@ mod common;
 mod options;
 #[path = "../examples/problems/problem.rs"]
 mod problem;
+#[path = "../examples/problems/resume.rs"]
+mod resume;
 #[path = "../examples/problems/synthetic.rs"]
 mod synthetic;
 #[path = "../examples/problems/training.rs"]
@@ -176,6 +178,30 @@ fn interrupted_training_goes_on_bit_for_bit() {
         assert_eq!(second.steps(), stop);
         run(&mut second, &save(schedule(4, None)));
         assert_eq!(second.parameters().unwrap(), want, "stopped at {stop}");
+    }
+}
+
+#[test]
+fn resuming_asks_for_the_same() {
+    let path = file("same");
+    let mut first = trainer(7);
+    resume::note(&mut first, &parsed("mnist-mlp --synthetic --batch 16"));
+    first.save(&path).unwrap();
+    let go_on = |line: &str| {
+        let mut second = trainer(0);
+        resume::go_on(&mut second, &path, &parsed(line)).map(|()| second).map_err(|error| error.to_string())
+    };
+    let second = go_on("mnist-mlp --synthetic --batch 16").unwrap();
+    assert_eq!((second.seed(), second.optimizer().learning_rate), (7, 0.01));
+    let second = go_on("mnist-mlp --synthetic --batch 16 --lr 0.5").unwrap();
+    assert_eq!((second.seed(), second.optimizer().learning_rate), (7, 0.5));
+    for (line, message) in [
+        ("fashion-mlp --synthetic --batch 16", "was written with problem mnist-mlp, not fashion-mlp"),
+        ("mnist-mlp --data there --batch 16", "was written with data made-up, not files"),
+        ("mnist-mlp --synthetic --batch 8", "was written with batch 16, not 8"),
+    ] {
+        let found = go_on(line).unwrap_err();
+        assert!(found.contains(message), "`{line}`: {found}");
     }
 }
 

@@ -10,6 +10,7 @@ mod options;
 mod problem;
 mod progress;
 mod report;
+mod resume;
 mod synthetic;
 mod training;
 
@@ -33,19 +34,17 @@ fn main() -> ExitCode {
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { problem, schedule, .. } = options;
     let model = (problem.network)()?;
-    let (train, test) = match &options.data {
-        Some(directory) => (problem.load)(directory)?,
-        None => synthetic::dataset(&model, options.seed.into())?,
-    };
     let backend = Backend::new(&options.device)?;
     let optimizer = (options.method.at)(options.learning_rate);
     let mut trainer = backend.trainer(&model, optimizer, options.seed.into())?;
-    if let (true, Some(path)) = (options.resume, &schedule.checkpoint) {
-        trainer.load(path)?;
-        if options.rate_is_given {
-            trainer.set_learning_rate(options.learning_rate)?;
-        }
+    match &schedule.checkpoint {
+        Some(path) if options.resume => resume::go_on(&mut trainer, path, options)?,
+        _ => resume::note(&mut trainer, options),
     }
+    let (train, test) = match &options.data {
+        Some(directory) => (problem.load)(directory)?,
+        None => synthetic::dataset(&model, trainer.seed())?,
+    };
     say(&report::heading(options, &trainer, (&train, &test), &backend.name()))?;
 
     let done = trainer.steps();

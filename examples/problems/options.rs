@@ -28,8 +28,8 @@ Options:
   --seed N           initial weights, order of images, made-up data (default: 0)
   --checkpoint FILE  save there after each epoch and at the end
   --every N          save every N steps instead
-  --resume           go on from the checkpoint, bit for bit if all else is the same; its learning rate counts
-                     unless --lr is given, and its --seed does
+  --resume           go on from the checkpoint, bit for bit on the same device; its seed counts, and its
+                     learning rate unless --lr is given; problem, --batch and kind of data must be its own
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
   --cpu              no GPU: the CPU reference in f32, on one core
   --list             list the adapters and stop

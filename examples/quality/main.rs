@@ -59,11 +59,11 @@ fn run(effort: &Effort) -> Result<(), Box<dyn std::error::Error>> {
 
 /// One line per setting: HesScale's distance over the diagonal's own L1 norm, then every estimator's over HesScale's.
 fn print_table(rows: &[Row]) {
-    print!("{:34} {:>9}", "L1 distance to the exact diagonal", "HesScale");
+    print!("{:40} {:>9}", "L1 distance to the exact diagonal", "HesScale");
     Estimator::ALL.iter().skip(1).for_each(|e| print!(" {:>9}", e.short()));
-    println!("\n{:34} {:>9} {:>9}", "", "/ |exact|", "/ HesScale: 1 is as close, less is closer");
+    println!("\n{:40} {:>9} {:>9}", "", "/ |exact|", "/ HesScale: 1 is as close, less is closer");
     for row in rows {
-        print!("{:34} {:>9.3}", row.name(), row.own);
+        print!("{:40} {:>9.3}", row.name(), row.own);
         row.ratios.iter().skip(1).for_each(|ratio| print!(" {:>9}", figure(*ratio)));
         println!();
     }

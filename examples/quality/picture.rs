@@ -13,7 +13,7 @@ pub(crate) const EXACT: f64 = 1e-6;
 const LEFT_EDGE: f64 = 4e-3;
 const RIGHT_EDGE: f64 = 1.5e4;
 const NAMES_WIDTH: i32 = 150;
-const PANEL_WIDTH: i32 = 210;
+const PANEL_WIDTH: i32 = 180;
 const TOP: i32 = 70;
 const LINE: i32 = 26;
 

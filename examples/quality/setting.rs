@@ -1,7 +1,7 @@
 //! The networks, their data and training, and the measurement.
 
 use crate::estimator::Estimator;
-use hesscale::model::{Role, Targets};
+use hesscale::model::{Conv2d, MaxPool2d, Role, Targets};
 use hesscale::reference::{OptimizerState, exact_hessian_diagonal, pass, predict};
 use hesscale::{Activation, Loss, Mode, Model, Optimizer, Result};
 use indicatif::ProgressBar;
@@ -20,7 +20,15 @@ pub(crate) struct Effort {
     batches: [(usize, usize); 2],
 }
 
-const ACTIVATIONS: [Activation; 2] = [Activation::Tanh, Activation::Relu];
+/// A network and what it is called.
+type Named = (&'static str, fn() -> Result<Model>);
+
+/// Those that learn the digits.
+const NETWORKS: [Named; 3] = [
+    ("digits tanh", || network(&[64, 64, 64, 10], Activation::Tanh)),
+    ("digits relu", || network(&[64, 64, 64, 10], Activation::Relu)),
+    ("digits conv tanh", convolutional),
+];
 
 impl Effort {
     pub(crate) const FULL: Effort =
@@ -31,13 +39,13 @@ impl Effort {
     /// Number of batches measured in all.
     pub(crate) fn points(&self) -> u64 {
         let digits: usize = self.batches.iter().map(|(_, count)| count).sum();
-        self.seeds * self.samples as u64 + (ACTIVATIONS.len() * self.epochs.len() * digits) as u64
+        self.seeds * self.samples as u64 + (NETWORKS.len() * self.epochs.len() * digits) as u64
     }
 }
 
 /// One line of the table.
 pub(crate) struct Row {
-    /// The network: `paper`, or the digits' by its activation.
+    /// The network's name.
     pub(crate) network: String,
     pub(crate) batch: usize,
     /// Epochs of training and the training accuracy they gave; none for the paper's network, which is not trained.
@@ -93,7 +101,7 @@ impl Distances {
 pub(crate) fn measure(effort: &Effort, progress: &ProgressBar) -> Result<Vec<Row>> {
     thread::scope(|scope| {
         let paper = scope.spawn(|| Ok(vec![paper(effort, progress)?]));
-        let digits = ACTIVATIONS.map(|activation| scope.spawn(move || digits(effort, activation, progress)));
+        let digits = NETWORKS.map(|network| scope.spawn(move || digits(effort, network, progress)));
         let parts = std::iter::once(paper).chain(digits);
         let rows = parts.map(|part| part.join().expect("a measuring thread panicked"));
         Ok(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -114,13 +122,13 @@ fn paper(effort: &Effort, progress: &ProgressBar) -> Result<Row> {
             progress.inc(1);
         }
     }
-    Ok(distances.row("paper 6-16-16-16-10 tanh", 1, None))
+    Ok(distances.row("paper tanh", 1, None))
 }
 
-/// A 64-64-64-10 network on the digits, measured before, during and after training with Adam on batches it has seen.
-fn digits(effort: &Effort, activation: Activation, progress: &ProgressBar) -> Result<Vec<Row>> {
+/// A network on the digits, measured before, during and after training with Adam on batches it has seen.
+fn digits(effort: &Effort, (name, network): Named, progress: &ProgressBar) -> Result<Vec<Row>> {
     let (pixels, labels) = digit_images();
-    let model = network(&[64, 64, 64, 10], activation)?;
+    let model = network()?;
     let mut random = fastrand::Rng::with_seed(1);
     let mut parameters = uniform_start(&model, &mut random);
     let mut state = OptimizerState::new(parameters.len());
@@ -141,8 +149,7 @@ fn digits(effort: &Effort, activation: Activation, progress: &ProgressBar) -> Re
                 distances.add(&model, &parameters, &input, &classes, choice.u64(..))?;
                 progress.inc(1);
             }
-            let network = format!("digits {}", activation.name());
-            rows.push(distances.row(&network, batch, Some((epoch, accuracy))));
+            rows.push(distances.row(name, batch, Some((epoch, accuracy))));
         }
     }
     rows.sort_by_key(|row| row.batch);
@@ -157,11 +164,20 @@ fn network(widths: &[usize], activation: Activation) -> Result<Model> {
     builder.loss(Loss::cross_entropy())
 }
 
-/// Weights and biases uniform in ±1/√in, as PyTorch starts a linear layer.
+/// Small enough for the exact diagonal, which takes a pass for each weight of a convolution: 1,626 parameters.
+fn convolutional() -> Result<Model> {
+    let tanh = Activation::Tanh;
+    let model = Model::builder([1, 8, 8]).layer(Conv2d::new(4, 3).same()).act(tanh).layer(MaxPool2d::new(2));
+    let model = model.layer(Conv2d::new(8, 3).same()).act(tanh).flatten().dense(10);
+    model.loss(Loss::cross_entropy())
+}
+
+/// Weights and biases uniform in ±1/√in, as PyTorch starts its layers.
 fn uniform_start(model: &Model, random: &mut fastrand::Rng) -> Vec<f64> {
     let mut parameters = vec![0.0; model.flat_len()];
     for p in model.parameters() {
-        let inputs = model.parameter(p.layer, Role::Weight).map_or(1, |weight| weight.shape[1]);
+        let inputs =
+            model.parameter(p.layer, Role::Weight).map_or(1, |weight| weight.shape[1..].iter().product());
         let bound = 1.0 / (inputs as f64).sqrt();
         parameters[p.range()].fill_with(|| (random.f64() * 2.0 - 1.0) * bound);
     }

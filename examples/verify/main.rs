@@ -8,6 +8,7 @@ mod check;
 #[path = "../../tests/common/mod.rs"]
 mod common;
 mod gpu;
+mod images;
 mod networks;
 mod options;
 mod problem;
@@ -65,7 +66,7 @@ fn list() -> ExitCode {
 }
 
 fn verify(options: Options) -> ExitCode {
-    let jobs = match &options.vectors {
+    let mut jobs = match &options.vectors {
         None => builtin(),
         Some(directory) => match vectors::jobs(directory) {
             Ok(jobs) => jobs,
@@ -75,6 +76,13 @@ fn verify(options: Options) -> ExitCode {
             }
         },
     };
+    if let Some(only) = &options.only {
+        jobs.retain(|job| job.name.contains(only));
+        if jobs.is_empty() {
+            eprintln!("error: no check has `{only}` in its name");
+            return ExitCode::from(2);
+        }
+    }
     let request = Request { adapter: options.adapter, ..Request::default() };
     let context = match pollster::block_on(Context::request_with(&request)) {
         Ok(context) => context,
@@ -101,6 +109,7 @@ fn builtin() -> Vec<Job> {
     jobs.extend(networks::classes());
     jobs.extend(networks::sizes());
     jobs.extend(networks::shapes());
+    jobs.extend(images::jobs());
     jobs.extend(training::jobs());
     jobs
 }

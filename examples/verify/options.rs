@@ -13,6 +13,7 @@ max|got - want| / max|want|. Exit status: 0 all within the bound, 1 not all (or 
 Options:
   --vectors DIR    compare with the vectors of DIR instead (format: tests/golden/README.md);
                    a network that is not supported counts as a failure
+  --only TEXT      only checks with TEXT in their name
   --adapter NAME   the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
   --list           list the adapters and stop
   --plant-error    self-test of the comparison: in every check one value from the GPU is moved by
@@ -31,6 +32,7 @@ pub(crate) enum Command {
 pub(crate) struct Options {
     pub(crate) adapter: Option<String>,
     pub(crate) vectors: Option<PathBuf>,
+    pub(crate) only: Option<String>,
     pub(crate) plant: bool,
 }
 
@@ -44,10 +46,11 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             None => (argument.as_str(), None),
         };
         match name {
-            "--adapter" | "--vectors" => {
+            "--adapter" | "--vectors" | "--only" => {
                 let value = attached.or_else(|| arguments.next()).ok_or(format!("{name} needs a value"))?;
                 match name {
                     "--adapter" => options.adapter = Some(value),
+                    "--only" => options.only = Some(value),
                     _ => options.vectors = Some(value.into()),
                 }
             }

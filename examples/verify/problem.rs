@@ -20,16 +20,17 @@ impl Problem {
         let mut random = fastrand::Rng::with_seed(1);
         let mut parameters = vec![0.0; model.flat_len()];
         for p in model.parameters() {
+            let inputs: usize = p.shape[1..].iter().product();
             let bound = match p.role {
-                Role::Weight => 1.5 / (p.shape[1] as f32).sqrt(),
+                Role::Weight => 1.5 / (inputs as f32).sqrt(),
                 Role::Bias => 0.5,
             };
             parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * bound);
         }
         let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
-        let (outputs, len) = (model.outputs(), batch * model.target_len());
+        let (classes, len) = (model.classes() as u32, batch * model.target_len());
         let targets = if model.loss().takes_classes() {
-            OwnedTargets::Classes((0..len).map(|_| random.u32(0..outputs as u32)).collect())
+            OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
         } else {
             OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
         };

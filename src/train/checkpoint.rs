@@ -2,7 +2,7 @@
 //! metadata the settings and counts. Everything in it is covered by a CRC-32.
 
 use super::atomic;
-use crate::model::{Mode, Model, Optimizer, Parameter, Rule};
+use crate::model::{Mode, Model, Noise, Optimizer, Parameter, Rule};
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 use flate2::Crc;
@@ -25,6 +25,10 @@ pub(super) struct Checkpoint {
     pub memory: OptimizerState<f32>,
     pub learning_rate: f32,
     pub seed: u64,
+    /// What dropout draws next.
+    pub noise: Noise,
+    /// The user's own.
+    pub notes: BTreeMap<String, String>,
 }
 
 /// What must be the same when training goes on.
@@ -64,6 +68,9 @@ impl Checkpoint {
             ("seed", self.seed.to_string()),
             ("steps", self.memory.step.to_string()),
             ("curvature_steps", self.memory.curvature_steps.to_string()),
+            ("noise_seed", self.noise.seed.to_string()),
+            ("noise_step", self.noise.step.to_string()),
+            ("notes", serde_json::json!(self.notes).to_string()),
         ];
         let mut entries: Entries = settings
             .entries()
@@ -133,9 +140,12 @@ impl Checkpoint {
             curvature_steps: number::<u32>(&entries, "curvature_steps")?.into(),
         };
         let (learning_rate, seed) = (number(&entries, "learning_rate")?, number(&entries, "seed")?);
+        let noise = Noise { seed: number(&entries, "noise_seed")?, step: number(&entries, "noise_step")? };
+        let notes = serde_json::from_str(entry(&entries, "notes")?)
+            .map_err(|error| format!("has notes that cannot be read: {error}"))?;
         let optimizer = Optimizer { learning_rate, ..settings.optimizer };
         optimizer.validate().map_err(|error| error.to_string())?;
-        Ok(Checkpoint { parameters, memory, learning_rate, seed })
+        Ok(Checkpoint { parameters, memory, learning_rate, seed, noise, notes })
     }
 }
 
@@ -161,11 +171,10 @@ impl Settings<'_> {
     /// Compares a file's entries with these.
     fn check(&self, entries: &Entries) -> Outcome<()> {
         for (key, expected) in self.entries() {
-            match entries.get(key) {
-                None => return Err(format!("is no checkpoint: its metadata have no `{key}`")),
-                Some(found) if *found == expected => {}
-                Some(found) if key == "model" => compare(found, &expected)?,
-                Some(found) => return Err(format!("has {key} {found}, expected {expected}")),
+            match entry(entries, key)? {
+                found if *found == expected => {}
+                found if key == "model" => compare(found, &expected)?,
+                found => return Err(format!("has {key} {found}, expected {expected}")),
             }
         }
         Ok(())
@@ -226,8 +235,12 @@ fn checksum<'a>(entries: &Entries, tensors: impl Iterator<Item = &'a [u8]>) -> S
     format!("{:08x}", crc.sum())
 }
 
+fn entry<'a>(entries: &'a Entries, key: &str) -> Outcome<&'a String> {
+    entries.get(key).ok_or_else(|| format!("is no checkpoint: its metadata have no `{key}`"))
+}
+
 fn number<T: std::str::FromStr>(entries: &Entries, key: &str) -> Outcome<T> {
-    let text = entries.get(key).ok_or_else(|| format!("is no checkpoint: its metadata have no `{key}`"))?;
+    let text = entry(entries, key)?;
     text.parse().map_err(|_| format!("has {key} `{text}`, which is no such number"))
 }
 

@@ -1,6 +1,6 @@
 //! Training on the reference path, where no adapter exists.
 
-use crate::model::{Mode, Model, Optimizer, Targets};
+use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, Targets};
 use crate::reference::{self, OptimizerState};
 use crate::{Error, Result};
 
@@ -14,10 +14,12 @@ pub(super) struct Host {
     /// Of the last batch.
     pub loss: Option<f32>,
     pub memory: OptimizerState<f32>,
+    /// Counts backward passes where there is dropout, as a GPU's does.
+    pub noise: Noise,
 }
 
 impl Host {
-    pub(super) fn new(model: &Model, optimizer: Optimizer, parameters: Vec<f32>) -> Host {
+    pub(super) fn new(model: &Model, optimizer: Optimizer, parameters: Vec<f32>, noise: Noise) -> Host {
         let len = model.flat_len();
         Host {
             optimizer,
@@ -26,6 +28,7 @@ impl Host {
             diagonal: vec![0.0; len],
             loss: None,
             memory: OptimizerState::new(len),
+            noise,
         }
     }
 
@@ -36,7 +39,10 @@ impl Host {
         inputs: &[f32],
         targets: Targets<'_>,
     ) -> Result<()> {
-        let pass = reference::pass(model, mode, &self.parameters, inputs, targets)?;
+        let pass = reference::pass_with_noise(model, mode, &self.parameters, inputs, targets, self.noise)?;
+        if model.nodes().iter().any(|node| draws(&node.kind)) {
+            self.noise.step = self.noise.step.wrapping_add(1);
+        }
         self.loss = Some(pass.loss);
         self.gradient = pass.gradient;
         if mode.has_diagonal() {
@@ -65,4 +71,8 @@ impl Host {
         self.parameters.copy_from_slice(flat);
         Ok(())
     }
+}
+
+fn draws(kind: &Kind) -> bool {
+    matches!(kind, Kind::Layer(Layer::Dropout { p }) if *p > 0.0)
 }

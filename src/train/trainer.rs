@@ -4,10 +4,11 @@ use super::Dataset;
 use super::checkpoint::{Checkpoint, Settings};
 use super::host::Host;
 use crate::gpu::{Context, Tensor};
-use crate::model::{Init, Mode, Model, Optimizer, Targets};
+use crate::model::{Init, Mode, Model, Noise, Optimizer, Targets};
 use crate::plan::{Plan, PlanOptions, State};
 use crate::record::Pass;
 use crate::{Error, Result, reference};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How a [`Trainer`] goes about it.
@@ -20,7 +21,7 @@ pub struct TrainerOptions {
     pub curvature_every: usize,
     /// How weights start.
     pub init: Init,
-    /// Decides the initial weights.
+    /// Decides the initial weights, and what dropout drops.
     pub seed: u64,
 }
 
@@ -49,7 +50,7 @@ impl TrainerOptions {
         TrainerOptions { init, ..self }
     }
 
-    /// Decides the initial weights.
+    /// Decides the initial weights, and what dropout drops.
     #[must_use]
     pub fn seed(self, seed: u64) -> TrainerOptions {
         TrainerOptions { seed, ..self }
@@ -82,6 +83,7 @@ pub struct Trainer {
     optimizer: Optimizer,
     seed: u64,
     steps: u64,
+    notes: BTreeMap<String, String>,
     engine: Engine,
 }
 
@@ -111,6 +113,19 @@ struct Gpu {
     loss: Option<Tensor>,
 }
 
+impl Gpu {
+    /// Where its random numbers stand. Waits.
+    fn noise(&self) -> Result<Noise> {
+        let words = self.context.read_blocking(&[self.state.noise_words()])?.swap_remove(0);
+        Ok(Noise { seed: words[0].to_bits(), step: words[1].to_bits() })
+    }
+}
+
+/// The random numbers of a seed, from the first.
+fn noise(seed: u64) -> Noise {
+    Noise { seed: (seed ^ (seed >> 32)) as u32, step: 0 }
+}
+
 /// Plans kept at a time.
 const PLANS: usize = 4;
 
@@ -128,6 +143,7 @@ impl Trainer {
     ) -> Result<Trainer> {
         let state = State::new(context, model, Some(optimizer))?;
         state.write_parameters(&model.init(options.init, options.seed))?;
+        state.set_noise(noise(options.seed))?;
         let (training, inference) = (Vec::new(), Vec::new());
         let gpu = Gpu { context: context.clone(), state, training, inference, loss: None };
         Trainer::with(model, optimizer, &options, Engine::Gpu(Box::new(gpu)))
@@ -139,7 +155,8 @@ impl Trainer {
     /// As [`Trainer::new`], but for what concerns a device.
     pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         optimizer.validate()?;
-        let host = Host::new(model, optimizer, model.init(options.init, options.seed));
+        let parameters = model.init(options.init, options.seed);
+        let host = Host::new(model, optimizer, parameters, noise(options.seed));
         Trainer::with(model, optimizer, &options, Engine::Host(Box::new(host)))
     }
 
@@ -159,7 +176,8 @@ impl Trainer {
             return Err(Error::NotPlanned { what, ask: "TrainerOptions::mode, a mode with a diagonal" });
         }
         let TrainerOptions { curvature_every, seed, .. } = *options;
-        Ok(Trainer { model: model.clone(), mode, curvature_every, optimizer, seed, steps: 0, engine })
+        let (model, notes) = (model.clone(), BTreeMap::new());
+        Ok(Trainer { model, mode, curvature_every, optimizer, seed, steps: 0, notes, engine })
     }
 
     /// The model.
@@ -185,6 +203,17 @@ impl Trainer {
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// What the user wants to find again in a checkpoint, by name: a batch size, the name of a data set.
+    #[must_use]
+    pub fn notes(&self) -> &BTreeMap<String, String> {
+        &self.notes
+    }
+
+    /// Adds to the notes, or replaces what has this name.
+    pub fn set_note(&mut self, name: impl Into<String>, note: impl ToString) {
+        self.notes.insert(name.into(), note.to_string());
     }
 
     /// One step on a batch of any size: `inputs` `[N, inputs]` row by row. On a GPU the step is submitted and not waited
@@ -365,19 +394,21 @@ impl Trainer {
     }
 
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
-    /// optimiser's moments (`m.` and `v.` before the name), steps, seed and learning rate. The file at `path` is whole at
-    /// every moment: the new one takes the place of the old when it is complete and durable. Waits for the GPU.
+    /// optimiser's moments (`m.` and `v.` before the name), steps, seed, learning rate, what dropout draws next, and the
+    /// notes. The file at `path` is whole at every moment: the new one takes the place of the old when it is complete and
+    /// durable. Waits for the GPU.
     ///
     /// # Errors
     /// [`Error::File`] if it cannot be written; [`Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let mut memory = match &self.engine {
-            Engine::Host(host) => host.memory.clone(),
-            Engine::Gpu(gpu) => gpu.state.read_memory()?,
+        let (mut memory, noise) = match &self.engine {
+            Engine::Host(host) => (host.memory.clone(), host.noise),
+            Engine::Gpu(gpu) => (gpu.state.read_memory()?, gpu.noise()?),
         };
         memory.step = self.steps;
+        let (parameters, notes) = (self.parameters()?, self.notes.clone());
         let (learning_rate, seed) = (self.optimizer.learning_rate, self.seed);
-        let checkpoint = Checkpoint { parameters: self.parameters()?, memory, learning_rate, seed };
+        let checkpoint = Checkpoint { parameters, memory, learning_rate, seed, noise, notes };
         checkpoint.write(&self.settings(), path.as_ref())
     }
 
@@ -388,19 +419,20 @@ impl Trainer {
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
     /// rule, weight decay, mode or `curvature_every`. Nothing has changed then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let Checkpoint { parameters, memory, learning_rate, seed } =
+        let Checkpoint { parameters, memory, learning_rate, seed, noise, notes } =
             Checkpoint::read(&self.settings(), path.as_ref())?;
         // First what a checking context may refuse.
         self.set_parameters(&parameters)?;
         self.set_learning_rate(learning_rate)?;
-        (self.steps, self.seed) = (memory.step, seed);
+        (self.steps, self.seed, self.notes) = (memory.step, seed, notes);
         match &mut self.engine {
             Engine::Host(host) => {
-                (host.memory, host.loss) = (memory, None);
+                (host.memory, host.noise, host.loss) = (memory, noise, None);
                 Ok(())
             }
             Engine::Gpu(gpu) => {
                 gpu.loss = None;
+                gpu.state.set_noise(noise)?;
                 gpu.state.write_memory(&memory)
             }
         }
