@@ -62,7 +62,8 @@ pub(crate) const PROBLEMS: [Problem; 5] = [
         load: |directory| normalized(train::cifar100(directory)?),
         batch: 256,
         epochs: 100,
-        rates: CNN_RATES,
+        // In small batches the last two diverge even so.
+        rates: [1e-3, 1e-3, 1e-5, 1e-5],
     },
 ];
 
