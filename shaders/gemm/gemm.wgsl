@@ -90,7 +90,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
     var acc: Tile;
     var total: Tile; // of the runs that are done, where the sum is LONG
-    var steps = 0u;
     var place: Place;
     arrive(&place, index / g.tiles, tile, m0, n0);
     for (var segment = place.first; segment < place.last; segment++) {
@@ -110,11 +109,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                     }
                 }
             }
-            if LONG {
-                steps++;
-                if steps % RUN == 0u {
-                    close_run(&acc, &total);
-                }
+            // Counted from the sum's begin, whatever a tile passes over.
+            if LONG && (segment * (g.k / KS) + k / KS + 1u) % RUN == 0u {
+                close_run(&acc, &total);
             }
         }
         if JOINT {

@@ -173,10 +173,11 @@ impl Convolution {
         let mut image = self.image(batch, self.transposed, [group_out, group_in, 1]);
         let positions = area(self.output_size());
         let sizes = [outputs, image.taps() * inputs, positions];
-        let usage = Use::Partial { mode, bias: self.bias };
-        let tiles = Gemm::over(class, usage, sizes, batch, image).tiles();
-        image.split = Split::new(class, tiles, batch, positions);
-        Gemm::over(class, usage, sizes, batch, image)
+        // Cut in every mode as plain backprop is, so that the gradient has the same bits.
+        let usage = |mode| Use::Partial { mode, bias: self.bias };
+        let plain = Gemm::over(class, usage(Mode::None), sizes, batch, image);
+        image.split = Split::new(class, plain.tiles(), batch, positions);
+        Gemm::over(class, usage(mode), sizes, batch, image)
     }
 
     /// Where the weight's elements lie in the packed weight `[out, taps, in]`, channels padded.
@@ -207,7 +208,7 @@ impl Convolution {
 
     /// Whether the weight is packed as it is.
     pub(crate) fn is_packed(&self) -> bool {
-        let whole = self.inputs % 4 == 0 && self.outputs % 4 == 0 && self.groups == 1;
+        let whole = self.inputs.is_multiple_of(4) && self.outputs.is_multiple_of(4) && self.groups == 1;
         whole && self.window.taps() == 1 && !self.transposed
     }
 }
