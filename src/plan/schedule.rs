@@ -69,7 +69,7 @@ impl Schedule {
         let life = |(id, (_, elements)): (usize, &(String, usize))| Life {
             elements: *elements,
             first: uses(id).next().unwrap_or(0),
-            last: uses(id).last().unwrap_or(0),
+            last: uses(id).next_back().unwrap_or(0),
         };
         self.passing.iter().enumerate().map(life).collect()
     }

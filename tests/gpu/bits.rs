@@ -1,11 +1,13 @@
 //! The same bits, run after run, plan after plan, context after context; and the fused pass's gradient is the plain one.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{Outcome, Sample, bits, checked_context, context, request, submit};
+use crate::harness::{Outcome, Sample, bits, checked_context, context, host_device, request, submit};
 use crate::layers::mixed;
 use crate::problem::losses;
-use hesscale::model::Noise;
-use hesscale::{Activation, At, Context, Mode, Model, Pass, Plan, PlanOptions, State};
+use hesscale::model::{Conv2d, Noise};
+use hesscale::{
+    Activation, At, Context, ContextOptions, DeviceClass, Loss, Mode, Model, Pass, Plan, PlanOptions, State,
+};
 
 /// Three dense layers, loss number `loss` of the list; sizes of both kinds.
 fn sample(loss: usize) -> Sample {
@@ -78,6 +80,27 @@ fn gradients_of_all_modes_are_the_plain_one() {
                 "numbers of the gradient, {mode:?} loss {loss}, {} layers",
                 sample.model.layers().len()
             );
+        }
+    }
+}
+
+/// A convolution's sums are cut into parts of the batch: the same parts in every mode, whatever tiles they have.
+#[test]
+fn sums_over_parts_of_the_batch_are_cut_alike() {
+    for (class, batch) in [(DeviceClass::Software, 64), (DeviceClass::Discrete, 256)] {
+        let (device, queue) = host_device(hesscale::wgpu::Limits::defaults());
+        let options = ContextOptions { class: Some(class), ..Default::default() };
+        let context = Context::from_device(&device, &queue, options);
+        for channels in [8, 36] {
+            let builder =
+                Model::builder([8, 4, 4]).layer(Conv2d::new(channels, 3).same()).act(Activation::Tanh);
+            let sample = Sample::new(builder.flatten().dense(3).loss(Loss::mse()).unwrap(), batch, 2);
+            let gradient = |mode| bits(&sample.on(&context, PlanOptions::training(mode)).gradient);
+            let plain = gradient(Mode::None);
+            for mode in [Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2] {
+                let differ = gradient(mode).iter().zip(&plain).filter(|(a, b)| a != b).count();
+                assert_eq!(differ, 0, "numbers of {}, {class:?} {mode:?} {channels} channels", plain.len());
+            }
         }
     }
 }
