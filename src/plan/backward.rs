@@ -542,3 +542,48 @@ impl Flat {
 fn whole(buffer: &wgpu::Buffer) -> Resource {
     Resource { buffer: buffer.clone(), offset: 0, size: buffer.size() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::DeviceClass;
+    use crate::model::Conv2d;
+
+    /// Else the order of a sum, and the last bits of the gradient, would depend on the mode.
+    #[test]
+    fn a_convolutions_sums_are_cut_alike_in_every_mode() {
+        let mut cut = 0;
+        for class in [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete] {
+            for (inputs, outputs, kernel, size) in
+                choices(&[3, 8, 64, 128], &[8, 36, 128], &[1, 3, 5], &[2, 8, 16])
+            {
+                let layer = Conv2d::new(outputs, kernel).same();
+                let model =
+                    Model::builder([inputs, size, size]).layer(layer).loss(Loss::mse()).expect("valid");
+                let network = Network::new(&model, true).expect("can be planned");
+                for op in &network.ops {
+                    let OpKind::Convolution(convolution) = &op.kind else { continue };
+                    for batch in [16, 64, 256] {
+                        let splits =
+                            Mode::ALL.map(|mode| convolution.partial(class, batch, mode).split().splits);
+                        assert_eq!(splits, [splits[0]; 6], "{class:?} {} batch {batch}", model.to_json());
+                        cut += usize::from(splits[0] > 1);
+                    }
+                }
+            }
+        }
+        assert!(cut > 300, "{cut}");
+    }
+
+    /// Every choice of one from each.
+    fn choices<'a>(
+        a: &'a [usize],
+        b: &'a [usize],
+        c: &'a [usize],
+        d: &'a [usize],
+    ) -> impl Iterator<Item = (usize, usize, usize, usize)> + 'a {
+        a.iter().flat_map(move |a| {
+            b.iter().flat_map(move |b| c.iter().flat_map(move |c| d.iter().map(|d| (*a, *b, *c, *d))))
+        })
+    }
+}

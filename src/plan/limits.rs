@@ -112,12 +112,11 @@ mod tests {
     }
 
     /// A plan with everything that can be asked for.
-    fn plan(model: &Model, batch: usize, bytes: u64, class: DeviceClass, mode: Mode) -> crate::Result<()> {
-        let context = context(bytes, class);
-        let state = State::new(&context, model, None)?;
+    fn plan(context: &Context, model: &Model, batch: usize, mode: Mode) -> crate::Result<()> {
+        let state = State::new(context, model, None)?;
         let places = (0..model.layers().len()).map(At::Layer).chain([At::Input]);
         let options = places.fold(PlanOptions::training(mode).accumulate(1.0).lazy(), PlanOptions::signal);
-        Plan::new(&context, model, &state, batch, options).map(|_| ())
+        Plan::new(context, model, &state, batch, options).map(|_| ())
     }
 
     #[test]
@@ -132,10 +131,11 @@ mod tests {
             let bytes = largest_buffer(&model, batch);
             let mut refused = 0;
             for class in CLASSES {
+                let (enough, less) = (context(bytes, class), context(bytes - 256, class));
                 for mode in [Mode::HesScale, Mode::HesScaleR2] {
-                    assert_eq!(plan(&model, batch, bytes, class, mode), Ok(()), "{class:?} {mode:?}");
-                    let less = plan(&model, batch, bytes - 256, class, mode);
-                    refused += usize::from(matches!(less, Err(Error::Limit { .. })));
+                    assert_eq!(plan(&enough, &model, batch, mode), Ok(()), "{class:?} {mode:?}");
+                    refused +=
+                        usize::from(matches!(plan(&less, &model, batch, mode), Err(Error::Limit { .. })));
                 }
             }
             assert!(refused > 0, "{bytes} bytes are more than any plan of {} asks for", model.to_json());

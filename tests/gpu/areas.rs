@@ -31,7 +31,7 @@ fn channels_at_the_edges_of_vectors() {
         let builder =
             Model::builder([inputs, 5, 4]).act(Activation::Tanh).layer(Conv2d::new(outputs, 3).same());
         let sample = Sample::new(builder.loss(squared()).unwrap(), batch, 1);
-        follow(&format!("{batch} x {inputs} to {outputs}"), &sample, &MODES);
+        follow(&format!("{batch} x {inputs} to {outputs}"), &sample, &MODES[2..]);
     }
 }
 

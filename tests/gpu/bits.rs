@@ -1,11 +1,13 @@
 //! The same bits, run after run, plan after plan, context after context; and the fused pass's gradient is the plain one.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{Outcome, Sample, bits, checked_context, context, request, submit};
+use crate::harness::{Outcome, Sample, bits, checked_context, context, host_device, request, submit};
 use crate::layers::mixed;
 use crate::problem::losses;
-use hesscale::model::Noise;
-use hesscale::{Activation, At, Context, Mode, Model, Pass, Plan, PlanOptions, State};
+use hesscale::model::{Conv2d, Noise};
+use hesscale::{
+    Activation, At, Context, ContextOptions, DeviceClass, Loss, Mode, Model, Pass, Plan, PlanOptions, State,
+};
 
 /// Three dense layers, loss number `loss` of the list; sizes of both kinds.
 fn sample(loss: usize) -> Sample {
@@ -82,6 +84,22 @@ fn gradients_of_all_modes_are_the_plain_one() {
     }
 }
 
+/// A convolution's sums are cut into parts of the batch: the same parts in every mode, whatever tiles they have.
+#[test]
+fn sums_over_parts_of_the_batch_are_cut_alike() {
+    let (device, queue) = host_device(hesscale::wgpu::Limits::defaults());
+    let options = ContextOptions { class: Some(DeviceClass::Discrete), ..Default::default() };
+    let context = Context::from_device(&device, &queue, options);
+    let builder = Model::builder([8, 4, 4]).layer(Conv2d::new(36, 3).same()).act(Activation::Tanh);
+    let sample = Sample::new(builder.flatten().dense(3).loss(Loss::mse()).unwrap(), 256, 2);
+    let gradient = |mode| bits(&sample.on(&context, PlanOptions::training(mode)).gradient);
+    let plain = gradient(Mode::None);
+    for mode in [Mode::HesScale, Mode::HesScaleR2] {
+        let differ = gradient(mode).iter().zip(&plain).filter(|(a, b)| a != b).count();
+        assert_eq!(differ, 0, "numbers of {}, {mode:?}", plain.len());
+    }
+}
+
 /// The derivative of each activation, by itself and fused under a product, has the same bits whatever else is computed.
 #[test]
 fn every_activation_gives_all_modes_the_same_gradient() {
@@ -104,20 +122,19 @@ fn every_activation_gives_all_modes_the_same_gradient() {
 
 #[test]
 fn run_time_checks_change_nothing() {
-    for mode in [Mode::HesScale, Mode::HesScaleR2] {
-        for sample in [sample(1), images(1)] {
-            let options = || PlanOptions::training(mode).signal(At::Input);
-            let (free, checked) =
-                (sample.on(&context(), options()), sample.on(&checked_context(), options()));
-            for (name, free, checked) in [
-                ("gradient", &free.gradient, &checked.gradient),
-                ("diagonal", &free.diagonal, &checked.diagonal),
-                ("g at the input", &free.input_signal.0, &checked.input_signal.0),
-                ("h at the input", &free.input_signal.1, &checked.input_signal.1),
-            ] {
-                let error = relative_max_norm(&to_f64(checked), &to_f64(free));
-                assert!(error <= 1e-6, "{name} {mode:?}: {error:e}");
-            }
+    for (mode, sample) in
+        [(Mode::HesScale, sample(1)), (Mode::HesScaleR2, sample(1)), (Mode::HesScaleR2, images(1))]
+    {
+        let options = || PlanOptions::training(mode).signal(At::Input);
+        let (free, checked) = (sample.on(&context(), options()), sample.on(&checked_context(), options()));
+        for (name, free, checked) in [
+            ("gradient", &free.gradient, &checked.gradient),
+            ("diagonal", &free.diagonal, &checked.diagonal),
+            ("g at the input", &free.input_signal.0, &checked.input_signal.0),
+            ("h at the input", &free.input_signal.1, &checked.input_signal.1),
+        ] {
+            let error = relative_max_norm(&to_f64(checked), &to_f64(free));
+            assert!(error <= 1e-6, "{name} {mode:?}: {error:e}");
         }
     }
 }

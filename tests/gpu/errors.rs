@@ -1,7 +1,7 @@
 //! Bad input is a typed error that carries names and numbers, and leaves everything as it was.
 
 use crate::harness::{bits, checked_context, context, host_device, request, submit};
-use hesscale::model::{Reduction, Targets};
+use hesscale::model::{MaxPool2d, Reduction, Targets};
 use hesscale::wgpu::{self, BufferUsages};
 use hesscale::{
     Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions,
@@ -257,6 +257,54 @@ fn models_larger_than_the_device_allows() {
     let state = State::new(&context, &narrow, None).unwrap();
     let got = Plan::new(&context, &narrow, &state, 128, training()).unwrap_err();
     assert_eq!(got, error("signal at dense 0", 5120));
+}
+
+fn convolutional() -> Model {
+    let builder = Model::builder([1, 6, 6]).conv2d(5, 3).act(Activation::Tanh).layer(MaxPool2d::new(2));
+    builder.flatten().dense(4).loss(Loss::cross_entropy()).unwrap()
+}
+
+#[test]
+fn convolutions_larger_than_the_device_allows() {
+    let model = convolutional();
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 4096, ..wgpu::Limits::defaults() };
+    let (device, queue) = host_device(limits);
+    let context = Context::from_device(&device, &queue, ContextOptions::default());
+    let state = State::new(&context, &model, None).unwrap();
+    let at_most = |batch, options| Plan::new(&context, &model, &state, batch, options).map(|_| ());
+    let error = |place: &str, needed| {
+        let limit = "max_storage_buffer_binding_size";
+        Err(Error::Limit { place: place.into(), limit, needed, available: 4096 })
+    };
+    // 4 × 4 positions of five channels, which lie as eight: 512 bytes a sample; activation and input side by side.
+    assert_eq!(at_most(4, training()), Ok(()));
+    assert_eq!(at_most(5, training()), error("conv2d 0", 5120));
+    // One channel lies as four.
+    assert_eq!(at_most(8, PlanOptions::inference()), error("input", 4608));
+    assert_eq!(at_most(7, PlanOptions::inference()), Ok(()));
+    // With vectors u there are five planes.
+    assert_eq!(at_most(2, PlanOptions::training(Mode::HesScaleR2)), error("signal at conv2d 0", 5120));
+}
+
+#[test]
+fn lengths_and_layers_of_convolutional_networks() {
+    let model = convolutional();
+    let state = State::new(&context(), &model, None).unwrap();
+    let plan = |options| Plan::new(&context(), &model, &state, 2, options);
+    let plain = plan(training()).unwrap();
+    assert_eq!(plain.write_input(&[0.0; 71]), Err(length("input", 71, 72)));
+    assert_eq!(plain.write_targets(Targets::Classes(&[0; 3])), Err(length("targets", 3, 2)));
+    let got = plan(training().signal(At::Layer(5))).unwrap_err();
+    assert_eq!(got, Error::Unknown { what: "layer", name: "5".into(), known: "0 to 4".into() });
+    let shapes = [At::Input, At::Layer(0), At::Layer(2), At::Layer(3)].map(|at| {
+        let plan = plan(training().signal(at)).unwrap();
+        [
+            plan.signal_gradient(at).unwrap().shape().to_vec(),
+            plan.signal_diagonal(at).unwrap().shape().to_vec(),
+        ]
+    });
+    let want = [vec![2, 1, 6, 6], vec![2, 5, 4, 4], vec![2, 5, 2, 2], vec![2, 20]];
+    assert_eq!(shapes, want.map(|shape| [shape.clone(), shape]));
 }
 
 /// A device that cannot bind enough gives an error, and does not reach the host's own handler.

@@ -1,6 +1,7 @@
 //! That what can be fused is fused: the dispatches of a plan, by name and number.
 
 use crate::harness::context;
+use hesscale::model::{Conv2d, MaxPool2d};
 use hesscale::{Activation, At, Layer, Loss, Mode, Model, Optimizer, Plan, PlanOptions, State};
 
 /// Names of a plan's dispatches, sizes and tiles cut off.
@@ -123,4 +124,76 @@ fn flattening_is_no_work() {
         labels(&builder.loss(Loss::mse()).unwrap(), None, PlanOptions::training(Mode::None)).len()
     });
     assert_eq!((with, without), (7, 7));
+}
+
+/// Convolution and activation, max pool, depthwise convolution and activation.
+fn images() -> Model {
+    let builder = Model::builder([3, 8, 8]).conv2d(8, 3).act(Activation::Tanh).layer(MaxPool2d::new(2));
+    let builder = builder.layer(Conv2d::new(8, 3).groups(8)).act(Activation::Relu).flatten();
+    builder.dense(4).loss(Loss::cross_entropy()).unwrap()
+}
+
+#[test]
+fn convolutions_are_fused_with_activations_and_pools_with_those_below() {
+    let got = labels(&images(), None, PlanOptions::training(Mode::HesScale));
+    let up = ["to image", "pack", "gemm forward+tanh", "max pool", "forward+relu depthwise"];
+    let top = ["gemm forward+identity", "loss cross-entropy hesscale", "reduce loss"];
+    let down = [
+        PARAMETERS,
+        "gemm signal hesscale+relu",
+        "parameters hesscale depthwise",
+        "unpack",
+        "signal hesscale+identity through depthwise",
+        "signal hesscale+tanh through max pool",
+        "gemm partial hesscale",
+        "unpack",
+    ];
+    assert_eq!(got, [&up[..], &top, &down].concat());
+    for mode in Mode::ALL {
+        assert_eq!(labels(&images(), None, PlanOptions::training(mode)).len(), got.len(), "{mode:?}");
+    }
+}
+
+#[test]
+fn asking_for_a_pools_output_costs_a_conversion_and_for_the_activations_below_one_more() {
+    let training = || PlanOptions::training(Mode::HesScale);
+    let plain = labels(&images(), None, training());
+    let pool = labels(&images(), None, training().signal(At::Layer(2)));
+    assert_eq!(pool.iter().filter(|label| !plain.contains(label)).collect::<Vec<_>>(), ["to rows"]);
+    assert_eq!(pool.len(), plain.len() + 1);
+    let below = labels(&images(), None, training().signal(At::Layer(1)));
+    let apart = ["signal hesscale+identity through max pool", "to rows", "signal hesscale through tanh"];
+    assert_eq!(below[13..16], apart);
+}
+
+#[test]
+fn blocks_fuse_inside_and_add_up_where_they_meet() {
+    let body = |b: hesscale::model::Builder| b.layer(Conv2d::new(4, 3).same()).act(Activation::Tanh);
+    let builder = Model::builder([4, 4, 4]).conv2d(4, 1).residual(body).layer(Layer::global_avg_pool());
+    let model = builder.flatten().dense(4).loss(Loss::mse()).unwrap();
+    let got = labels(&model, None, PlanOptions::training(Mode::None));
+    // A 1x1 convolution of whole vectors is not packed, and the mean of each channel lies as rows do.
+    let up = ["to image", "gemm forward+identity", "pack", "gemm forward+tanh", "sum", "adaptive mean pool"];
+    let top = ["gemm forward+identity", "loss mse none", "reduce loss", "gemm parameters gradient"];
+    let down = [
+        "gemm signal none+identity",
+        "signal none+identity through adaptive mean pool",
+        "signal none through tanh",
+        "gemm partial none",
+        "unpack",
+        "gemm signal none+identity",
+        "signal none+identity of two branches",
+        "gemm partial none",
+        "unpack",
+    ];
+    assert_eq!(got, [&up[..], &top, &down].concat());
+}
+
+#[test]
+fn nothing_is_computed_below_the_first_convolution() {
+    let builder = Model::builder([3, 6, 6]).layer(MaxPool2d::new(2)).act(Activation::Tanh).dropout(0.5);
+    let model = builder.conv2d(4, 1).flatten().dense(4).loss(Loss::mse()).unwrap();
+    let got = labels(&model, None, PlanOptions::training(Mode::HesScale));
+    let at = got.iter().position(|label| label.starts_with("gemm partial")).unwrap();
+    assert_eq!(got[at + 1..], ["unpack", "dropout advance"]);
 }

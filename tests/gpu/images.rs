@@ -129,7 +129,7 @@ proptest! {
     ) {
         let sample = Sample::new(model(input, &choices, dense, loss, mode), batch, seed);
         // A third of the places, and none at all every other time.
-        let chosen = |i: usize| kept % 2 == 0 && (kept >> (i + 1)) % 3 == 0;
+        let chosen = |i: usize| kept % 2 == 0 && (kept >> (i + 1)).is_multiple_of(3);
         let places: Vec<At> =
             sample.places().into_iter().enumerate().filter(|(i, _)| chosen(*i)).map(|(_, at)| at).collect();
         if let Err(fault) = sample.follows(&context(), mode, &places) {

@@ -16,6 +16,7 @@ mod guards;
 mod harness;
 mod images;
 mod layers;
+mod memory;
 mod noise;
 mod optimizers;
 mod properties;

@@ -1,0 +1,44 @@
+//! How much memory plans take.
+
+use crate::harness::context;
+use hesscale::model::{Builder, Conv2d, MaxPool2d};
+use hesscale::{Activation, Loss, Memory, Mode, Model, Plan, PlanOptions, State};
+
+fn memory(model: &Model, batch: usize, mode: Mode) -> Memory {
+    let state = State::new(&context(), model, None).unwrap();
+    Plan::new(&context(), model, &state, batch, PlanOptions::training(mode)).unwrap().memory()
+}
+
+/// DeepOBS's network for CIFAR.
+fn three_c_three_d() -> Model {
+    let elu = Activation::Elu { alpha: 1.0 };
+    let block = |builder: Builder, channels, kernel| {
+        builder.conv2d(channels, kernel).act(elu).layer(MaxPool2d::new(3).stride(2).padding(1))
+    };
+    let builder = block(block(block(Model::builder([3, 32, 32]), 64, 5), 96, 3), 128, 3);
+    builder.flatten().dense(512).act(elu).dense(256).act(elu).dense(10).loss(Loss::cross_entropy()).unwrap()
+}
+
+#[test]
+fn curvature_takes_less_than_as_much_again() {
+    let [plain, curved] = [Mode::None, Mode::HesScale].map(|mode| memory(&three_c_three_d(), 128, mode));
+    let ratio = curved.total() as f64 / plain.total() as f64;
+    println!("plain {plain:?}, HesScale {curved:?}: {ratio}");
+    assert!(ratio < 2.0);
+    assert_eq!(curved.activations, plain.activations);
+}
+
+/// No product unfolds its windows into memory: what grows with them is as large as parameters.
+#[test]
+fn windows_take_no_memory() {
+    let of = |kernel| {
+        let same = |b: Builder| b.layer(Conv2d::new(8, kernel).same()).act(Activation::Tanh);
+        let builder = same(same(Model::builder([4, 32, 32]))).layer(MaxPool2d::new(32)).flatten();
+        builder.dense(4).loss(Loss::cross_entropy()).unwrap()
+    };
+    for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+        let [small, large] = [3, 5].map(|kernel| memory(&of(kernel), 64, mode));
+        assert_eq!(large.activations, small.activations);
+        assert_eq!(large.signals, small.signals, "{mode:?}: the sums find room in signals");
+    }
+}
