@@ -204,7 +204,7 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
         r#"{"type": "conv2d", "in": 4, "out": 2, "kernel": 3, "padding": "full"}"#,
         r#"{"type": "conv2d", "in": 4, "out": 2, "kernel": [3, 3, 3]}"#,
         r#"{"type": "maxpool2d", "kernel": -1, "stride": 1}"#,
-        r#"{"type": "residual", "body": [{"type": "lstm"}]}"#,
+        r#"{"type": "residual", "body": [{"type": "dropout"}]}"#,
         r#"{"type": "dropout"}"#,
     ] {
         let kind = text.split('"').nth(3).unwrap();
@@ -219,6 +219,9 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
 
 #[test]
 fn layer_normalisation_is_refused_with_the_reason() {
+    let within = written("[4]", r#"{"type": "residual", "body": [{"type": "identity"}, {"type": "lstm"}]}"#);
+    let unsupported = Error::Unsupported { layer: "layer 0.body.1".into(), kind: "lstm".into() };
+    assert_eq!(within, Err(unsupported));
     match written("[4]", r#"{"type": "layernorm", "size": 4}"#) {
         Err(Error::Unsupported { layer, kind }) => {
             assert!(

@@ -226,6 +226,12 @@ impl Conv1d {
         Conv1d { inputs: 0, outputs, kernel, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
     }
 
+    /// Channels of the input.
+    #[must_use]
+    pub fn inputs(self, inputs: usize) -> Conv1d {
+        Conv1d { inputs, ..self }
+    }
+
     /// Distance between positions.
     #[must_use]
     pub fn stride(self, stride: usize) -> Conv1d {
@@ -277,7 +283,7 @@ pub struct ConvTranspose2d {
     /// Rows and columns cut off each side of the output.
     #[serde(default = "zeros", deserialize_with = "pair")]
     pub padding: [usize; 2],
-    /// Rows and columns added below and right of the output; less than the stride.
+    /// Rows and columns added below and right of the output; less than the larger of stride and dilation.
     #[serde(default = "zeros", deserialize_with = "pair")]
     pub output_padding: [usize; 2],
     /// Distance between the kernel's elements.
@@ -310,6 +316,12 @@ impl ConvTranspose2d {
             groups: 1,
             bias: true,
         }
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub fn inputs(self, inputs: usize) -> ConvTranspose2d {
+        ConvTranspose2d { inputs, ..self }
     }
 
     /// Distance, in the output, between neighbours of the input.
@@ -710,7 +722,7 @@ impl Layer {
         let taps: usize = weight.shape.iter().skip(2).product();
         let (first, second) = (weight.shape[0], weight.shape.get(1).copied().unwrap_or(1));
         match self {
-            Layer::ConvTranspose2d(_) => (first * taps, second * taps),
+            Layer::ConvTranspose2d(c) => (first / c.groups * taps, second * c.groups * taps),
             _ => (second * taps, first * taps),
         }
     }

@@ -159,14 +159,7 @@ impl Model {
         let loose: Loose = serde_json::from_str(text).map_err(json)?;
         let mut layers = Vec::with_capacity(loose.layers.len());
         for (index, value) in loose.layers.into_iter().enumerate() {
-            let kind = value.get("type").and_then(|t| t.as_str()).unwrap_or("").to_owned();
-            if !layer::KINDS.contains(&kind.as_str()) {
-                return Err(Error::Unsupported { layer: format!("layer {index}"), kind });
-            }
-            if kind == "layernorm" {
-                let kind = layer::NO_LAYER_NORM.into();
-                return Err(Error::Unsupported { layer: format!("layernorm {index}"), kind });
-            }
+            let kind = check_kinds(&index.to_string(), &value)?;
             layers.push(
                 serde_json::from_value(value)
                     .map_err(|e| Error::Json(format!("layer {index} ({kind}): {e}")))?,
@@ -340,6 +333,25 @@ impl Model {
         }
         Ok(())
     }
+}
+
+/// The kind of a layer in JSON, if this version knows it and all within it.
+fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
+    let kind = layer.get("type").and_then(|t| t.as_str()).unwrap_or("").to_owned();
+    if !layer::KINDS.contains(&kind.as_str()) {
+        return Err(Error::Unsupported { layer: format!("layer {path}"), kind });
+    }
+    if kind == "layernorm" {
+        let kind = layer::NO_LAYER_NORM.into();
+        return Err(Error::Unsupported { layer: format!("layernorm {path}"), kind });
+    }
+    for part in ["body", "projection"] {
+        let layers = layer.get(part).and_then(|layers| layers.as_array()).into_iter().flatten();
+        for (index, layer) in layers.enumerate() {
+            check_kinds(&format!("{path}.{part}.{index}"), layer)?;
+        }
+    }
+    Ok(kind)
 }
 
 fn check_input(input: &[usize]) -> Result<()> {

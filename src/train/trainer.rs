@@ -171,6 +171,7 @@ impl Trainer {
             return Err(Error::Value { place, name: "curvature_every", value: 0.0, needed });
         }
         let mode = options.mode.unwrap_or(optimizer.rule.mode());
+        model.check_mode(mode)?;
         if optimizer.rule.mode().has_diagonal() && !mode.has_diagonal() {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
             return Err(Error::NotPlanned { what, ask: "TrainerOptions::mode, a mode with a diagonal" });
