@@ -17,6 +17,8 @@ mod training;
 use common::arguments::Arguments;
 use common::backend::Backend;
 use common::{exit, list, misused, say};
+use hesscale::Optimizer;
+use hesscale::model::Rule;
 use options::{Command, Options};
 use progress::Progress;
 use std::error::Error;
@@ -31,11 +33,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// With this ε, if it divides by second derivatives.
+fn damped(mut optimizer: Optimizer, damping: f32) -> Optimizer {
+    if let Rule::AdaHesScale { eps, .. } | Rule::AdaHesScaleGn { eps, .. } = &mut optimizer.rule {
+        *eps = damping;
+    }
+    optimizer
+}
+
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { problem, schedule, .. } = options;
     let model = (problem.network)()?;
     let backend = Backend::new(&options.device)?;
-    let optimizer = (options.method.at)(options.learning_rate);
+    let optimizer = damped((options.method.at)(options.learning_rate), options.eps);
     let mut trainer = backend.trainer(&model, optimizer, options.seed.into())?;
     match &schedule.checkpoint {
         Some(path) if options.resume => resume::go_on(&mut trainer, path, options)?,

@@ -22,6 +22,8 @@ Data:
 Options:
   --optimizer NAME   sgd (momentum 0.9), adam, adahesscale or adahesscalegn (default: adahesscale)
   --lr RATE          learning rate (default: depends on problem and optimizer, untuned)
+  --eps E            what AdaHesScale and AdaHesScaleGN add to a second derivative's root mean square (default:
+                     1e-8; 0.01 for cifar100-allcnnc)
   --batch N          images a step (default: 128; 256 for cifar100-allcnnc)
   --epochs N         epochs (default: 10 for the MLPs, 50 for 3C3D, 100 for All-CNN-C)
   --steps N          stop after N steps, whatever the epochs
@@ -54,6 +56,7 @@ pub(crate) struct Options {
     pub(crate) learning_rate: f32,
     /// The user's own, not the problem's.
     pub(crate) rate_is_given: bool,
+    pub(crate) eps: f32,
     pub(crate) seed: u32,
     pub(crate) resume: bool,
     pub(crate) schedule: Schedule,
@@ -64,6 +67,7 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut problem, mut data, mut synthetic) = (None, None, false);
     let (mut method, mut rate, mut batch, mut epochs, mut steps, mut seed) =
         ("adahesscale".to_owned(), None, None, None, None, 0);
+    let mut eps = None;
     let (mut checkpoint, mut every, mut resume) = (None, None, false);
     let (mut adapter, mut cpu, mut list) = (None, false, false);
     while let Some(name) = arguments.next()? {
@@ -72,6 +76,7 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
             "--synthetic" => synthetic = true,
             "--optimizer" => method = arguments.value()?,
             "--lr" => rate = Some(arguments.parsed("a finite number", |rate: &f32| rate.is_finite())?),
+            "--eps" => eps = Some(arguments.parsed("a finite number", |eps: &f32| eps.is_finite())?),
             "--batch" => batch = Some(arguments.count()? as usize),
             "--epochs" => epochs = Some(u64::from(arguments.count()?)),
             "--steps" => steps = Some(u64::from(arguments.count()?)),
@@ -115,6 +120,7 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
         method,
         learning_rate: rate.unwrap_or(problem.rates[place]),
         rate_is_given: rate.is_some(),
+        eps: eps.unwrap_or(problem.eps),
         seed,
         resume,
         schedule,
