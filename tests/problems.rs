@@ -247,7 +247,7 @@ fn command_lines() {
         ("cifar100-allcnnc", Some(Path::new("there")))
     );
     assert_eq!((options.schedule.batch, options.method.name), (256, "AdaHesScale"));
-    assert_eq!((options.learning_rate, options.rate_is_given), (1e-5, false));
+    assert_eq!((options.learning_rate, options.rate_is_given), (3e-4, false));
     assert!(matches!(options.device, Device::Gpu(None)));
 
     let options = parsed(
