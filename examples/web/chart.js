@@ -1,7 +1,7 @@
 // Curves on a canvas, a point an epoch.
 
 /// Draws `curves` (`[{ color, values }]`) over epochs 0 to `epochs`. `axis`: `ticks`, a `label` for each, and `place`, which
-/// maps a value to 0 (bottom) to 1 (top).
+/// maps a value to 0 (bottom) to 1 (top); what lies below or above is cut off.
 export function draw(canvas, curves, epochs, axis) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const scale = window.devicePixelRatio;
@@ -12,7 +12,7 @@ export function draw(canvas, curves, epochs, axis) {
   context.font = `12px ${style.fontFamily}`;
   const [left, right, top, bottom] = [44, width - 14, 8, height - 22];
   const x = (epoch) => left + (right - left) * epoch / epochs;
-  const y = (value) => bottom - (bottom - top) * Math.min(Math.max(axis.place(value), 0), 1);
+  const y = (value) => bottom - (bottom - top) * axis.place(value);
 
   context.strokeStyle = color(canvas, "--line");
   context.fillStyle = color(canvas, "--faint");
@@ -29,6 +29,9 @@ export function draw(canvas, curves, epochs, axis) {
     context.fillText(label, x(epoch), height - 4);
   }
 
+  context.beginPath();
+  context.rect(left, top - 4, right - left + 4, bottom - top + 8);
+  context.clip();
   context.lineWidth = 2;
   context.lineJoin = "round";
   for (const curve of curves) {

@@ -68,9 +68,9 @@ async function check(page) {
   const rows = await page.$$eval("#methods tr", (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
   if (rows.length === 0) problems.push("there are no results");
   for (const [name, epoch, accuracy, loss, speed] of rows) {
-    console.log(`${name}: epoch ${epoch}, ${accuracy} right, loss ${loss}, ${speed} steps/s`);
+    console.log(`${name}: epoch ${epoch}, recognises ${accuracy}, loss ${loss}, ${speed} steps/s`);
     if (!(Number.parseFloat(accuracy) > Number(options.accuracy))) {
-      problems.push(`${name} reads ${accuracy}, not more than ${options.accuracy} %`);
+      problems.push(`${name} recognises ${accuracy}, not more than ${options.accuracy} %`);
     }
   }
   return problems;

@@ -2,7 +2,7 @@
 
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
-import { extname, join, normalize } from "node:path";
+import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -11,7 +11,8 @@ const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascrip
 /// A server of this folder that listens on this machine alone; port 0 is any that is free.
 export function serve(port) {
   const server = createServer((request, response) => {
-    const path = normalize(new URL(request.url, "http://localhost").pathname);
+    // Already without dots: nothing outside the folder.
+    const path = new URL(request.url, "http://localhost").pathname;
     const file = path === "/" ? "/index.html" : path;
     createReadStream(join(HERE, file))
       .on("error", () => response.writeHead(404).end())
