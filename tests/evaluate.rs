@@ -39,7 +39,11 @@ fn all_samples_count_once() {
             let found = trainer.evaluate(&data(), batch).unwrap();
             assert!((found.loss - loss).abs() < 1e-6, "batch {batch}: {found:?}, want {loss}");
             assert_eq!(found.accuracy, 0.8, "batch {batch}");
-            assert_eq!(pollster::block_on(trainer.evaluate_async(&data(), batch)), Ok(found), "batch {batch}");
+            assert_eq!(
+                pollster::block_on(trainer.evaluate_async(&data(), batch)),
+                Ok(found),
+                "batch {batch}"
+            );
         }
 
         let empty = Error::ZeroSize { place: "batch".into(), what: "the number of samples" };
