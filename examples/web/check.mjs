@@ -40,7 +40,7 @@ const browser = await chromium.launch({
   args: options.gpu ? ARGUMENTS : [...ARGUMENTS, ...SOFTWARE],
 });
 try {
-  const problems = await check(await browser.newPage({ viewport: { width: 960, height: 860 } }));
+  const problems = await check(await browser.newPage({ viewport: { width: 960, height: 800 } }));
   problems.forEach((problem) => console.error(`FAILED: ${problem}`));
   if (problems.length === 0) console.log("ok");
   process.exitCode = problems.length === 0 ? 0 : 1;
