@@ -10,9 +10,11 @@ const BATCH: usize = 64;
 const EVALUATED: usize = 512;
 const HELD_OUT: f64 = 0.2;
 
+/// What an optimizer is called, and how it is at a learning rate.
+type Method = (&'static str, fn(f32) -> Optimizer);
+
 /// Both at a learning rate that was not tuned.
-const METHODS: [(&str, fn(f32) -> Optimizer); 2] =
-    [("Adam", Optimizer::adam), ("AdaHesScale", Optimizer::ada_hesscale)];
+const METHODS: [Method; 2] = [("Adam", Optimizer::adam), ("AdaHesScale", Optimizer::ada_hesscale)];
 const LEARNING_RATE: f32 = 1e-3;
 
 /// Optimizers side by side on one task.
@@ -102,7 +104,7 @@ async fn start(seed: u32) -> Result<Race> {
     let model = layers.loss(Loss::cross_entropy())?;
     let (train, test) = digits()?.split(HELD_OUT, 0)?;
     let context = Context::request().await?;
-    let trainer = |(_, at): &(&str, fn(f32) -> Optimizer)| {
+    let trainer = |(_, at): &Method| {
         let options = TrainerOptions::default().seed(seed.into());
         Trainer::new(&context, &model, at(LEARNING_RATE), options)
     };
