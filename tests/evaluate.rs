@@ -39,6 +39,11 @@ fn all_samples_count_once() {
             let found = trainer.evaluate(&data(), batch).unwrap();
             assert!((found.loss - loss).abs() < 1e-6, "batch {batch}: {found:?}, want {loss}");
             assert_eq!(found.accuracy, 0.8, "batch {batch}");
+            assert_eq!(
+                pollster::block_on(trainer.evaluate_async(&data(), batch)),
+                Ok(found),
+                "batch {batch}"
+            );
         }
 
         let empty = Error::ZeroSize { place: "batch".into(), what: "the number of samples" };
@@ -48,4 +53,27 @@ fn all_samples_count_once() {
         let strange = Dataset::new(vec![0.0; 3], 3, Labels::Classes(vec![3])).unwrap();
         assert!(matches!(trainer.evaluate(&strange, 1), Err(Error::TargetOutOfRange { class: 3, .. })));
     }
+}
+
+#[test]
+fn awaited_is_the_same_as_waited_for() {
+    let model = Model::builder([3]).dense(3).loss(Loss::cross_entropy()).unwrap();
+    let adapter = std::env::var("HESSCALE_ADAPTER").ok();
+    pollster::block_on(async {
+        let context = Context::request_with(&Request { adapter, ..Request::default() }).await.unwrap();
+        let mut trainer = Trainer::new(&context, &model, Optimizer::sgd(0.1), Default::default()).unwrap();
+        assert_eq!(trainer.loss_async().await, trainer.loss());
+        assert!(matches!(trainer.loss(), Err(Error::NotPlanned { .. })));
+        for _ in 0..2 {
+            let before = trainer.parameters().unwrap();
+            trainer.step(data().inputs(), data().labels().targets()).unwrap();
+            assert_eq!(trainer.loss_async().await, trainer.loss());
+            assert_eq!(trainer.parameters_async().await, trainer.parameters());
+            assert_ne!(trainer.parameters().unwrap(), before);
+            assert_eq!(trainer.predict_async(data().inputs()).await, trainer.predict(data().inputs()));
+        }
+        assert!(trainer.loss().unwrap() > 0.0);
+        let narrow = trainer.predict_async(&[0.0]).await;
+        assert!(matches!(narrow, Err(Error::Length { got: 1, needed: 3, .. })));
+    });
 }

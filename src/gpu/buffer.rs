@@ -68,6 +68,16 @@ impl Tensor {
     }
 }
 
+/// How a staging buffer's mapping ended, once it has.
+type Mapped = futures::channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>;
+
+fn may_block() -> Result<()> {
+    if cfg!(target_arch = "wasm32") {
+        return Err(Error::Device("a browser lets nothing block; there are async calls for it".into()));
+    }
+    Ok(())
+}
+
 impl Context {
     /// A buffer for `elements` numbers, zeros at first, that shaders write and the host copies from and to. It is
     /// rounded up to 256 bytes.
@@ -150,8 +160,14 @@ impl Context {
     /// # Errors
     /// [`Error::Device`].
     pub async fn read_all(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
-        let (staging, mut mapped) = self.start_read(tensors)?;
-        let done = std::future::poll_fn(|task| {
+        let (staging, mapped) = self.start_read(tensors)?;
+        self.arrival(mapped).await.map_err(Error::Device)?;
+        self.finish_read(&staging, tensors)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    async fn arrival(&self, mut mapped: Mapped) -> std::result::Result<(), String> {
+        std::future::poll_fn(|task| {
             let polled = self.inner.device.poll(wgpu::PollType::Poll);
             match (mapped.try_recv(), polled) {
                 (Ok(Some(result)), _) => std::task::Poll::Ready(result.map_err(|e| e.to_string())),
@@ -163,9 +179,14 @@ impl Context {
                     std::task::Poll::Pending
                 }
             }
-        });
-        done.await.map_err(Error::Device)?;
-        self.finish_read(&staging, tensors)
+        })
+        .await
+    }
+
+    /// A browser drives the device itself, and only while nobody asks it again and again.
+    #[cfg(target_arch = "wasm32")]
+    async fn arrival(&self, mapped: Mapped) -> std::result::Result<(), String> {
+        mapped.await.map_err(|_| "the read-back was dropped".to_owned())?.map_err(|e| e.to_string())
     }
 
     /// Reads one tensor back: see [`Context::read_all`].
@@ -176,11 +197,12 @@ impl Context {
         Ok(self.read_all(&[tensor]).await?.swap_remove(0))
     }
 
-    /// Reads tensors back and blocks until they are here. Not on the web, where nothing may block.
+    /// Reads tensors back and blocks until they are here.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; in a browser always, for nothing may block there: [`Context::read_all`] is for it.
     pub fn read_blocking(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
+        may_block()?;
         let (staging, mapped) = self.start_read(tensors)?;
         self.wait()?;
         // Another thread that polls the device may be the one that is about to bring the answer.
@@ -194,8 +216,9 @@ impl Context {
     /// Blocks until all submitted work is done.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Device`]; in a browser always, for nothing may block there.
     pub fn wait(&self) -> Result<()> {
+        may_block()?;
         self.inner
             .device
             .poll(wgpu::PollType::wait_indefinitely())
@@ -203,14 +226,7 @@ impl Context {
         self.health()
     }
 
-    #[allow(clippy::type_complexity)]
-    fn start_read(
-        &self,
-        tensors: &[&Tensor],
-    ) -> Result<(
-        wgpu::Buffer,
-        futures::channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
-    )> {
+    fn start_read(&self, tensors: &[&Tensor]) -> Result<(wgpu::Buffer, Mapped)> {
         let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
         let (sender, receiver) = futures::channel::oneshot::channel();
         let staging = self.guarded(|| {

@@ -59,6 +59,9 @@ impl TrainerOptions {
 
 /// Trains one model, on a GPU or, by the caller's choice, on the reference path in `f32`.
 ///
+/// What waits for the GPU blocks; in a browser nothing may, and such a call is [`Error::Device`]. The calls that end in
+/// `_async` are for there, and for hosts with an executor of their own.
+///
 /// ```no_run
 /// # fn main() -> hesscale::Result<()> {
 /// use hesscale::{Activation, Context, Loss, Model, Optimizer, model::Targets, train::Trainer};
@@ -111,6 +114,23 @@ struct Gpu {
     inference: Vec<Plan>,
     /// The loss of the last step.
     loss: Option<Tensor>,
+}
+
+/// How an answer of the GPU is waited for.
+#[derive(Debug, Clone, Copy)]
+enum Wait {
+    /// A future that waits so is ready when it is first polled.
+    Block,
+    Yield,
+}
+
+impl Wait {
+    async fn read(self, context: &Context, tensor: &Tensor) -> Result<Vec<f32>> {
+        match self {
+            Wait::Block => Ok(context.read_blocking(&[tensor])?.swap_remove(0)),
+            Wait::Yield => context.read(tensor).await,
+        }
+    }
 }
 
 impl Gpu {
@@ -282,12 +302,24 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`]; [`Error::NotPlanned`] before the first step.
     pub fn loss(&self) -> Result<f32> {
+        pollster::block_on(self.loss_by(Wait::Block))
+    }
+
+    /// As [`Trainer::loss`], awaited instead of waited for.
+    ///
+    /// # Errors
+    /// As [`Trainer::loss`].
+    pub async fn loss_async(&self) -> Result<f32> {
+        self.loss_by(Wait::Yield).await
+    }
+
+    async fn loss_by(&self, wait: Wait) -> Result<f32> {
         let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
         match &self.engine {
             Engine::Host(host) => host.loss.ok_or_else(missing),
             Engine::Gpu(gpu) => {
                 let loss = gpu.loss.as_ref().ok_or_else(missing)?;
-                Ok(gpu.context.read_blocking(&[loss])?[0][0])
+                Ok(wait.read(&gpu.context, loss).await?[0])
             }
         }
     }
@@ -297,9 +329,21 @@ impl Trainer {
     /// # Errors
     /// [`Error::Length`], [`Error::ZeroSize`]; [`Error::Device`].
     pub fn predict(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
+        pollster::block_on(self.predict_by(inputs, Wait::Block))
+    }
+
+    /// As [`Trainer::predict`], awaited instead of waited for.
+    ///
+    /// # Errors
+    /// As [`Trainer::predict`].
+    pub async fn predict_async(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
+        self.predict_by(inputs, Wait::Yield).await
+    }
+
+    async fn predict_by(&mut self, inputs: &[f32], wait: Wait) -> Result<Vec<f32>> {
         let samples = batch_of(&self.model, inputs)?;
         // Any number of samples through plans of at most this size.
-        self.forward(inputs, samples.min(1024))
+        self.forward(inputs, samples.min(1024), wait).await
     }
 
     /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
@@ -308,12 +352,24 @@ impl Trainer {
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Device`].
     pub fn evaluate(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
+        pollster::block_on(self.evaluate_by(data, batch, Wait::Block))
+    }
+
+    /// As [`Trainer::evaluate`], awaited instead of waited for.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    pub async fn evaluate_async(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
+        self.evaluate_by(data, batch, Wait::Yield).await
+    }
+
+    async fn evaluate_by(&mut self, data: &Dataset, batch: usize, wait: Wait) -> Result<Evaluation> {
         if batch == 0 {
             return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
         }
         let samples = batch_of(&self.model, data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
-        let logits = self.forward(data.inputs(), batch.min(samples))?;
+        let logits = self.forward(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits);
         // In f64, for it is a sum over all samples.
         let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
@@ -323,7 +379,7 @@ impl Trainer {
     }
 
     /// Outputs, `batch` samples at a time; on a GPU the rest of the last batch is padding.
-    fn forward(&mut self, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
+    async fn forward(&mut self, inputs: &[f32], batch: usize, wait: Wait) -> Result<Vec<f32>> {
         let samples = batch_of(&self.model, inputs)?;
         match &mut self.engine {
             Engine::Host(host) => {
@@ -347,7 +403,7 @@ impl Trainer {
                         .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
                     plan.record_forward(&mut encoder);
                     gpu.context.guarded(|| gpu.context.queue().submit([encoder.finish()]))?;
-                    outputs.extend(gpu.context.read_blocking(&[plan.logits()])?.swap_remove(0));
+                    outputs.extend(wait.read(&gpu.context, plan.logits()).await?);
                 }
                 outputs.truncate(samples * self.model.outputs());
                 Ok(outputs)
@@ -360,10 +416,22 @@ impl Trainer {
     /// # Errors
     /// [`Error::Device`].
     pub fn parameters(&self) -> Result<Vec<f32>> {
+        pollster::block_on(self.parameters_by(Wait::Block))
+    }
+
+    /// As [`Trainer::parameters`], awaited instead of waited for.
+    ///
+    /// # Errors
+    /// As [`Trainer::parameters`].
+    pub async fn parameters_async(&self) -> Result<Vec<f32>> {
+        self.parameters_by(Wait::Yield).await
+    }
+
+    async fn parameters_by(&self, wait: Wait) -> Result<Vec<f32>> {
         match &self.engine {
             Engine::Host(host) => Ok(host.parameters.clone()),
             Engine::Gpu(gpu) => {
-                let mut flat = gpu.context.read_blocking(&[gpu.state.parameters()])?.swap_remove(0);
+                let mut flat = wait.read(&gpu.context, gpu.state.parameters()).await?;
                 flat.truncate(self.model.flat_len());
                 Ok(flat)
             }

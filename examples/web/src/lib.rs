@@ -1,0 +1,121 @@
+//! What the page calls: the same network, from the same start, trained by several optimizers over WebGPU. Everything that
+//! has to wait for the GPU is a promise; when to call what, and all drawing, is the page's (`page.js`).
+
+use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
+use hesscale::{Activation, Context, Loss, Model, Optimizer, Result};
+use wasm_bindgen::prelude::*;
+
+const BATCH: usize = 64;
+/// Images that are looked at together when nothing is learned.
+const EVALUATED: usize = 512;
+const HELD_OUT: f64 = 0.2;
+
+/// What an optimizer is called, and how it is at a learning rate.
+type Method = (&'static str, fn(f32) -> Optimizer);
+
+/// Both at a learning rate that was not tuned.
+const METHODS: [Method; 2] = [("Adam", Optimizer::adam), ("AdaHesScale", Optimizer::ada_hesscale)];
+const LEARNING_RATE: f32 = 1e-3;
+
+/// Optimizers side by side on one task.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Race {
+    seed: u32,
+    train: Dataset,
+    test: Dataset,
+    trainers: Vec<Trainer>,
+}
+
+/// How good a network is.
+#[wasm_bindgen]
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    /// On the held-out images, 0 to 1.
+    pub test_accuracy: f64,
+    /// Mean over all training images.
+    pub train_loss: f64,
+}
+
+#[wasm_bindgen]
+impl Race {
+    /// Networks with random weights, the same for every method, on the browser's GPU.
+    pub async fn start(seed: u32) -> std::result::Result<Race, JsError> {
+        Ok(start(seed).await?)
+    }
+
+    /// What the methods are called, in the order of their indices.
+    #[wasm_bindgen(getter)]
+    pub fn methods(&self) -> Vec<String> {
+        METHODS.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    /// One pass over the training images by one method, in an order that depends on the epoch alone. The number of steps, when
+    /// the last of them is done.
+    pub async fn train(&mut self, method: usize, epoch: u32) -> std::result::Result<u32, JsError> {
+        let trainer = &mut self.trainers[method];
+        let before = trainer.steps();
+        for batch in self.train.batches(BATCH, (u64::from(self.seed) << 32) | u64::from(epoch)) {
+            trainer.step(batch.inputs(), batch.labels().targets())?;
+        }
+        trainer.loss_async().await?;
+        Ok((trainer.steps() - before) as u32)
+    }
+
+    /// How good one method's network is now.
+    pub async fn evaluate(&mut self, method: usize) -> std::result::Result<Point, JsError> {
+        let trainer = &mut self.trainers[method];
+        let test_accuracy = trainer.evaluate_async(&self.test, EVALUATED).await?.accuracy;
+        let train_loss = trainer.evaluate_async(&self.train, EVALUATED).await?.loss;
+        Ok(Point { test_accuracy, train_loss })
+    }
+
+    /// The first held-out images: 8 × 8 pixels each, 0 (paper) to 1 (ink).
+    pub fn pixels(&self, images: usize) -> Vec<f32> {
+        self.some(images).inputs().to_vec()
+    }
+
+    /// The digits that those show.
+    pub fn labels(&self, images: usize) -> Vec<u32> {
+        match self.some(images).labels() {
+            Labels::Classes(classes) => classes.clone(),
+            Labels::Values(_) => Vec::new(),
+        }
+    }
+
+    /// The digits that one method's network reads in them.
+    pub async fn read(&mut self, method: usize, images: usize) -> std::result::Result<Vec<u32>, JsError> {
+        let images = self.some(images);
+        let trainer = &mut self.trainers[method];
+        let logits = trainer.predict_async(images.inputs()).await?;
+        let rows = logits.chunks(trainer.model().outputs());
+        let largest = |row: &[f32]| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]));
+        Ok(rows.filter_map(largest).map(|class| class as u32).collect())
+    }
+
+    fn some(&self, images: usize) -> Dataset {
+        self.test.gather(&(0..images.min(self.test.len())).collect::<Vec<_>>())
+    }
+}
+
+async fn start(seed: u32) -> Result<Race> {
+    let tanh = Activation::Tanh;
+    let layers = Model::builder([64]).dense(128).act(tanh).dense(64).act(tanh).dense(10);
+    let model = layers.loss(Loss::cross_entropy())?;
+    let (train, test) = digits()?.split(HELD_OUT, 0)?;
+    let context = Context::request().await?;
+    let trainer = |(_, at): &Method| {
+        let options = TrainerOptions::default().seed(seed.into());
+        Trainer::new(&context, &model, at(LEARNING_RATE), options)
+    };
+    let trainers = METHODS.iter().map(trainer).collect::<Result<_>>()?;
+    Ok(Race { seed, train, test, trainers })
+}
+
+/// 8 × 8 pixels in 0 to 1, and the digit they show: see `data/README.md` for source and licence.
+fn digits() -> Result<Dataset> {
+    let records = include_bytes!("../../../data/digits.bin").chunks_exact(65);
+    let pixels = records.clone().flat_map(|r| &r[..64]).map(|pixel| f32::from(*pixel) / 16.0).collect();
+    let labels = records.map(|r| u32::from(r[64])).collect();
+    Dataset::new(pixels, 64, Labels::Classes(labels))
+}
