@@ -116,3 +116,11 @@ pub(crate) fn long_run(few: usize) -> usize {
 fn a_panic_comes_through() {
     within_time("a panic", || panic!("went wrong"));
 }
+
+/// Bytes of this process's address space, and of its memory in use.
+pub(crate) fn statm() -> (u64, u64) {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let mut pages = text.split(' ').map(|number| number.parse::<u64>().expect("a number of pages"));
+    let mut bytes = || 4096 * pages.next().expect("two numbers");
+    (bytes(), bytes())
+}
