@@ -25,7 +25,8 @@ impl Owner {
         match self {
             Owner::Crate => {
                 let request = Request { adapter: wanted(), ..Request::default() };
-                pollster::block_on(Context::request_with(&request)).expect("an adapter, a software one at least")
+                pollster::block_on(Context::request_with(&request))
+                    .expect("an adapter, a software one at least")
             }
             Owner::Host => host_context(wgpu::InstanceDescriptor::new_without_display_handle()),
         }

@@ -23,7 +23,8 @@ impl World {
     fn new(owner: Owner, test: &str) -> World {
         let (context, path) = (owner.context(), directory(test).join("training.safetensors"));
         let state = State::new(&context, &model(), Some(Optimizer::adam(0.1))).unwrap();
-        let plan = Plan::new(&context, &model(), &state, BATCH, PlanOptions::training(Mode::HesScale)).unwrap();
+        let plan =
+            Plan::new(&context, &model(), &state, BATCH, PlanOptions::training(Mode::HesScale)).unwrap();
         let mut trainer = trainer(&context, &model(), 1);
         train(&mut trainer, 1);
         trainer.save(&path).unwrap();
@@ -61,7 +62,9 @@ const CALLS: [(&str, Call); 22] = [
         pollster::block_on(w.context.read(w.plan.loss()?)).map(drop)
     }),
     ("submit, wait", |w| w.submit().and_then(|()| w.context.wait())),
-    ("Trainer::new", |w| Trainer::new(&w.context, &model(), Optimizer::sgd(0.1), Default::default()).map(drop)),
+    ("Trainer::new", |w| {
+        Trainer::new(&w.context, &model(), Optimizer::sgd(0.1), Default::default()).map(drop)
+    }),
     ("step", |w| step(&mut w.trainer)),
     ("step, another batch", |w| w.trainer.step(&INPUTS[..5], Targets::Classes(&CLASSES[..1]))),
     ("gradient", |w| w.trainer.gradient(&INPUTS, Targets::Classes(&CLASSES)).map(drop)),
