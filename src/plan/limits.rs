@@ -73,7 +73,7 @@ pub(super) fn check(network: &Network, batch: usize) -> Result<()> {
 
 /// Elements of the largest sums for parameters on their way, on the class of device that cuts them into the most parts.
 fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
-    if check(network, batch).is_err() {
+    if batch == 0 || check(network, batch).is_err() {
         return 0;
     }
     let channels = |parameters| Partial { parameters, mode, plane: 0 }.len() as usize;
