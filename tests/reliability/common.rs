@@ -28,7 +28,7 @@ impl Owner {
                 pollster::block_on(Context::request_with(&request))
                     .expect("an adapter, a software one at least")
             }
-            Owner::Host => host_context(wgpu::InstanceDescriptor::new_without_display_handle()),
+            Owner::Host => host_context(&instance()),
         }
     }
 }
@@ -38,10 +38,13 @@ fn wanted() -> Option<String> {
     std::env::var("HESSCALE_ADAPTER").ok()
 }
 
-/// A host's device, default limits, made on an instance of this kind.
-pub(crate) fn host_context(descriptor: wgpu::InstanceDescriptor) -> Context {
+pub(crate) fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
+}
+
+/// On a host's device with default limits.
+pub(crate) fn host_context(instance: &wgpu::Instance) -> Context {
     pollster::block_on(async {
-        let instance = wgpu::Instance::new(descriptor);
         let wanted = wanted().unwrap_or_default().to_lowercase();
         let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
         let mut named =
@@ -104,12 +107,6 @@ pub(crate) fn within_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> 
             Ok(()) => unreachable!("a thread that ends without a panic has sent"),
         },
     }
-}
-
-/// Steps of a long run: few by default, `HESSCALE_STEPS` for more.
-pub(crate) fn long_run(few: usize) -> usize {
-    let steps = std::env::var("HESSCALE_STEPS").ok();
-    steps.map_or(few, |steps| steps.parse().expect("HESSCALE_STEPS is a number"))
 }
 
 #[test]
