@@ -8,7 +8,7 @@ use hesscale::model::{
     Reduction, Targets, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Activation, Context, Layer, Loss, Mode, Model, Optimizer, Result};
+use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};
 
 /// Of every layer and every loss, in forms that are right.
 const CORPUS: [&str; 8] = [
@@ -214,4 +214,52 @@ fn learn(model: &Model, random: &mut Rng) {
         if model.loss().takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
     trainer.step(&inputs, targets).unwrap();
     assert_eq!(trainer.predict(&inputs).unwrap().len(), 2 * model.outputs());
+}
+
+/// What fuzzing found once.
+#[test]
+fn regressions() {
+    let small = Model::from_json(CORPUS[3]).unwrap();
+    for batch in [0, 1 << 32, usize::MAX] {
+        assert!(Context::required_limits(&small, batch).max_buffer_size >= 4 * small.flat_len() as u64);
+    }
+
+    // More elements than can be counted, though the first layer leaves few.
+    for input in [[1, usize::MAX, 1], [1, 1 << 20, 1 << 20], [1 << 22, 1 << 22, 1 << 22]] {
+        let conv = Conv2d::new(1, 1).padding(1).stride(1 << 24);
+        for layer in [Layer::Conv2d(conv.inputs(input[0])), Layer::global_avg_pool()] {
+            let got = Model::new(input, vec![layer], Loss::mse()).unwrap_err();
+            assert!(matches!(&got, Error::Shape { layer, .. } if layer == "input"), "{got}");
+        }
+    }
+
+    // Numbers come back to the bit.
+    let tiny = Model::builder([1])
+        .dropout(1e-45)
+        .act(Activation::Elu { alpha: 0.1 + 0.2 })
+        .loss(Loss::mse())
+        .unwrap();
+    assert_eq!(Model::from_json(&tiny.to_json()), Ok(tiny));
+    // Padded, the weight has more elements than shaders can count.
+    let conv = Conv2d::new(1, 1 << 15).padding(1 << 15);
+    let padded = Model::builder([1, 2, 2]).layer(conv).loss(Loss::mse()).unwrap();
+    assert!(Context::required_limits(&padded, 1).max_buffer_size >= 4 << 30);
+}
+
+/// What is nested too deep for a stack or for JSON is refused.
+#[test]
+fn blocks_within_blocks() {
+    let within = |depth: usize| {
+        let block = |layer, _| Layer::Residual { body: vec![layer], projection: Vec::new() };
+        Model::new([1], vec![(0..depth).fold(Layer::Identity, block)], Loss::mse())
+    };
+    let deepest = within(32).unwrap();
+    assert_eq!(Model::from_json(&deepest.to_json()), Ok(deepest));
+    for depth in [33, 50, 3000] {
+        let got = within(depth).unwrap_err();
+        assert!(
+            matches!(&got, Error::Unsupported { kind, .. } if kind == "a block within 32 blocks"),
+            "{got}"
+        );
+    }
 }
