@@ -116,7 +116,7 @@ impl Context {
     }
 
     /// A uniform written once, here.
-    pub(super) fn uniform(&self, bytes: &[u8]) -> wgpu::Buffer {
+    pub(super) fn uniform(&self, bytes: &[u8]) -> Result<wgpu::Buffer> {
         let size = (bytes.len() as u64).next_multiple_of(16);
         let buffer = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("hesscale uniform"),
@@ -124,11 +124,11 @@ impl Context {
             usage: wgpu::BufferUsages::UNIFORM,
             mapped_at_creation: true,
         });
-        if let Ok(mut view) = buffer.get_mapped_range_mut(..) {
-            view.slice(..bytes.len()).copy_from_slice(bytes);
-        }
+        let mut view = buffer.get_mapped_range_mut(..).map_err(|_| lost())?;
+        view.slice(..bytes.len()).copy_from_slice(bytes);
+        drop(view);
         buffer.unmap();
-        buffer
+        Ok(buffer)
     }
 
     /// Writes numbers into a tensor; they arrive before the commands of the next submission.
@@ -151,7 +151,15 @@ impl Context {
     }
 
     pub(crate) fn write_bytes(&self, tensor: &Tensor, bytes: &[u8]) -> Result<()> {
-        self.guarded(|| self.inner.queue.write_buffer(&tensor.buffer, tensor.bytes().start, bytes))
+        let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { return Ok(()) };
+        let queue = &self.inner.queue;
+        let offset = tensor.bytes().start;
+        // Unlike `write_buffer`, this says when the device is lost.
+        let written = self.guarded(|| {
+            let view = queue.write_buffer_with(&tensor.buffer, offset, size);
+            view.map(|mut view| view.copy_from_slice(bytes))
+        })?;
+        written.ok_or_else(lost)
     }
 
     /// Reads tensors back, in one submission of their copies. The future drives the device itself: it polls without
@@ -204,7 +212,7 @@ impl Context {
     pub fn read_blocking(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
         may_block()?;
         let (staging, mapped) = self.start_read(tensors)?;
-        self.wait()?;
+        self.poll_to_the_end()?;
         // Another thread that polls the device may be the one that is about to bring the answer.
         match pollster::block_on(mapped) {
             Ok(Ok(())) => self.finish_read(&staging, tensors),
@@ -219,6 +227,12 @@ impl Context {
     /// [`Error::Device`]; in a browser always, for nothing may block there.
     pub fn wait(&self) -> Result<()> {
         may_block()?;
+        self.poll_to_the_end()?;
+        // Nobody told us of the loss of a host's device, but it has no memory to give.
+        self.guarded(|| self.uniform(&[0]))?.map(drop)
+    }
+
+    fn poll_to_the_end(&self) -> Result<()> {
         self.inner
             .device
             .poll(wgpu::PollType::wait_indefinitely())
@@ -270,4 +284,9 @@ impl Context {
         }
         Ok(values)
     }
+}
+
+/// For a device whose handlers are not ours: wgpu reports its loss to those alone.
+fn lost() -> Error {
+    Error::Device("the device is lost".into())
 }

@@ -93,11 +93,7 @@ impl Context {
         };
         let (on_error, on_lost) = (note(&context.inner.fault), note(&context.inner.fault));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
-        device.set_device_lost_callback(move |reason, text| {
-            if reason != wgpu::DeviceLostReason::Destroyed || !text.is_empty() {
-                on_lost(format!("lost ({reason:?}): {text}"));
-            }
-        });
+        device.set_device_lost_callback(move |reason, text| on_lost(format!("lost ({reason:?}): {text}")));
         Ok(context)
     }
 

@@ -138,7 +138,7 @@ impl Context {
         let pipeline = self.pipeline(kernel)?;
         let layout = self.layout(&kernel.bindings())?;
         let bind_group = self.guarded(|| {
-            let uniform = kernel.uniform(grid.0).map(|bytes| self.uniform(&bytes));
+            let uniform = kernel.uniform(grid.0).map(|bytes| self.uniform(&bytes)).transpose()?;
             let uniform = uniform.iter().map(wgpu::Buffer::as_entire_buffer_binding);
             let buffers = uniform.chain(resources.iter().map(|r| wgpu::BufferBinding {
                 buffer: &r.buffer,
@@ -152,12 +152,12 @@ impl Context {
                     resource: wgpu::BindingResource::Buffer(buffer),
                 })
                 .collect();
-            self.inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            Ok(self.inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some("hesscale"),
                 layout: &layout,
                 entries: &entries,
-            })
-        })?;
+            }))
+        })??;
         Ok(Dispatch { label: kernel.label(), flops: kernel.flops(), pipeline, bind_group, grid })
     }
 }

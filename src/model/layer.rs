@@ -92,6 +92,9 @@ pub(super) const KINDS: [&str; 15] = [
 pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \
      no rule for its Hessian diagonal has been derived and measured here";
 
+/// Blocks that may stand within each other: as many as the stack has room for and JSON can be read with.
+const DEEPEST: usize = 32;
+
 fn yes() -> bool {
     true
 }
@@ -675,6 +678,11 @@ impl Layer {
                 Ok(input.to_vec())
             }
             Layer::Residual { body, projection } => {
+                // A path has two more parts for each block around it.
+                if path.split('.').count() / 2 >= DEEPEST {
+                    let kind = format!("a block within {DEEPEST} blocks");
+                    return Err(Error::Unsupported { layer: name.into(), kind });
+                }
                 let through = |part: &str, layers: &[Layer]| {
                     let named = layers.iter().enumerate();
                     named

@@ -358,15 +358,22 @@ fn check_input(input: &[usize]) -> Result<()> {
     if input.is_empty() || input.contains(&0) {
         return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
     }
+    check_count("input", input)
+}
+
+/// Whether a sample's elements can be counted in 32 bits.
+fn check_count(name: &str, shape: &[usize]) -> Result<()> {
+    let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+    if count.is_none_or(|n| n > u32::MAX as usize) {
+        let needed = "fewer than 2^32 elements a sample".into();
+        return Err(Error::Shape { layer: name.into(), got: shape.to_vec(), needed });
+    }
     Ok(())
 }
 
 /// The output's shape of one layer, small enough to be counted.
 fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
     let shape = layer.output_shape(path, input)?;
-    if shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).is_none_or(|n| n > u32::MAX as usize) {
-        let needed = "fewer than 2^32 elements a sample".into();
-        return Err(Error::Shape { layer: layer.name_at(path), got: shape, needed });
-    }
+    check_count(&layer.name_at(path), &shape)?;
     Ok(shape)
 }

@@ -1,6 +1,7 @@
 //! Puts a plan together.
 
 use super::forward::Held;
+use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
 use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state};
@@ -47,6 +48,7 @@ pub(super) fn plan(
         model.check_mode(options.mode)?;
     }
     let network = Network::new(model, options.training)?;
+    limits::check(&network, batch)?;
     let (schedule, held, logits) = forward::build(&builder, &network, &input)?;
     let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);
     let training = match options.training {
@@ -105,13 +107,12 @@ impl Builder<'_> {
 
     /// `batch × per_sample`, where that can be counted in 32 bits as the shaders do.
     pub(super) fn elements(&self, place: &str, per_sample: usize) -> Result<usize> {
-        let elements = self.batch as u64 * per_sample as u64;
-        let available = u64::from(u32::MAX / 4);
-        if elements > available {
-            let (place, limit) = (place.into(), "elements of one buffer");
-            return Err(Error::Limit { place, limit, needed: elements, available });
+        let elements = self.batch.saturating_mul(per_sample);
+        if elements > MOST {
+            let (place, needed, available) = (place.into(), elements as u64, MOST as u64);
+            return Err(Error::Limit { place, limit: ELEMENTS, needed, available });
         }
-        Ok(elements as usize)
+        Ok(elements)
     }
 
     fn training(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Training> {

@@ -3,8 +3,13 @@
 use super::forward::plane;
 use super::network::{Network, OpKind, Value};
 use crate::gpu::Context;
-use crate::kernel::{DepthwiseSizes, DeviceClass, Parameters, Partial, planes};
+use crate::kernel::{DepthwiseSizes, DeviceClass, Parameters, Partial, padded, planes};
 use crate::model::{Mode, Model};
+use crate::{Error, Result};
+
+/// Elements of a buffer beyond which no plan can be made: shaders count in 32 bits.
+pub(super) const MOST: usize = u32::MAX as usize / 4;
+pub(super) const ELEMENTS: &str = "elements of one buffer";
 
 const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
@@ -30,7 +35,10 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
     // A model that no plan can be made of needs no more than its parameters.
     if let Ok(network) = Network::new(model, true) {
         let most_planes = Mode::ALL.into_iter().map(planes).max().unwrap_or(1) as usize;
-        let signal = |value: &Value| most_planes * plane(batch * value.len());
+        let signal = |value: &Value| match batch.checked_mul(value.len()) {
+            Some(elements) if elements <= MOST => most_planes * plane(elements),
+            _ => MOST,
+        };
         elements = network.values.iter().map(signal).fold(elements, usize::max);
         elements =
             Mode::ALL.into_iter().map(|mode| largest_sums(&network, batch, mode)).fold(elements, usize::max);
@@ -38,11 +46,34 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
     (4 * elements as u64).next_multiple_of(256)
 }
 
+/// Whether everything of a plan can be counted as the shaders do.
+///
+/// # Errors
+/// [`Error::Limit`] for a value of too many elements, or for a convolution whose weight, its channels padded, has.
+pub(super) fn check(network: &Network, batch: usize) -> Result<()> {
+    let count = |place: &str, elements: Option<usize>| match elements {
+        Some(elements) if elements <= MOST => Ok(()),
+        elements => {
+            let needed = elements.map_or(u64::MAX, |elements| elements as u64);
+            Err(Error::Limit { place: place.into(), limit: ELEMENTS, needed, available: MOST as u64 })
+        }
+    };
+    for value in &network.values {
+        count(&value.name, batch.checked_mul(value.len()))?;
+    }
+    for op in &network.ops {
+        if let OpKind::Convolution(c) | OpKind::Depthwise(c) = &op.kind {
+            let weight = padded(c.inputs).checked_mul(padded(c.outputs));
+            let name = format!("weight of {}", network.values[op.output].name);
+            count(&name, weight.and_then(|weight| weight.checked_mul(c.window.taps())))?;
+        }
+    }
+    Ok(())
+}
+
 /// Elements of the largest sums for parameters on their way, on the class of device that cuts them into the most parts.
 fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
-    // More than this no plan can have: shaders count in 32 bits.
-    let counted = |value: &Value| batch.saturating_mul(value.len()) <= u32::MAX as usize / 4;
-    if !network.values.iter().all(counted) {
+    if batch == 0 || check(network, batch).is_err() {
         return 0;
     }
     let channels = |parameters| Partial { parameters, mode, plane: 0 }.len() as usize;

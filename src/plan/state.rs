@@ -104,6 +104,7 @@ impl State {
                 &[Dropout::NOISE_LEN],
             ),
         };
+        state.set_noise(Noise::default())?;
         state.write_hyper()?;
         Ok(state)
     }

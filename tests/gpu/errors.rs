@@ -50,6 +50,17 @@ fn sizes() {
     assert_eq!(Plan::new(&context(), &model(), &state, 2, options).unwrap_err(), scale);
 }
 
+/// Refused before anything of that size is multiplied, or made.
+#[test]
+fn batches_that_cannot_be_counted() {
+    for batch in [1 << 30, 1 << 40, usize::MAX] {
+        for options in [training(), PlanOptions::inference()] {
+            let got = plan(batch, options).unwrap_err();
+            assert!(matches!(&got, Error::Limit { place, .. } if place == "input"), "{got}");
+        }
+    }
+}
+
 #[test]
 fn targets() {
     let plan = plan(3, training()).unwrap();
@@ -84,7 +95,8 @@ fn targets() {
 #[test]
 fn what_is_not_finite_is_found_where_checking_is_on() {
     let context = checked_context();
-    assert!(context.is_checked() && !self::context().is_checked());
+    let unchecked = pollster::block_on(Context::request_with(&request(false))).unwrap();
+    assert!(context.is_checked() && !unchecked.is_checked());
     let model = model().with_loss(Loss::mse()).unwrap();
     let state = State::new(&context, &model, None).unwrap();
     let plan = Plan::new(&context, &model, &state, 2, training()).unwrap();
@@ -103,7 +115,8 @@ fn what_is_not_finite_is_found_where_checking_is_on() {
     flat[1] = f32::INFINITY;
     assert_eq!(index_of(state.write_parameters(&flat)), ("parameters".into(), 1, f32::INFINITY.to_bits()));
 
-    let free = self::plan(2, training()).unwrap();
+    let state = State::new(&unchecked, &model, None).unwrap();
+    let free = Plan::new(&unchecked, &model, &state, 2, training()).unwrap();
     assert_eq!(free.write_input(&x), Ok(()));
 }
 

@@ -14,14 +14,15 @@ pub(crate) fn request(checked: bool) -> Request {
     Request { adapter, options: ContextOptions { checked, class: None }, ..Request::default() }
 }
 
-/// Shared, so that each shader is compiled once.
+/// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.
 pub(crate) fn context() -> Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let make = || {
-        let context = pollster::block_on(Context::request_with(&request(false)));
+        let checked = std::env::var_os("HESSCALE_CHECKED").is_some_and(|value| value == "1");
+        let context = pollster::block_on(Context::request_with(&request(checked)));
         let context =
             context.unwrap_or_else(|e| panic!("the GPU tests need an adapter, a software one at least: {e}"));
-        println!("adapter: {}", context.describe());
+        println!("adapter: {}{}", context.describe(), if checked { ", checked" } else { "" });
         context
     };
     CONTEXT.get_or_init(make).clone()

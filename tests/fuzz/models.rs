@@ -1,0 +1,265 @@
+//! Models from JSON and from calls of the builder.
+
+use crate::fuzz;
+use crate::mutate::{self, edge};
+use fastrand::Rng;
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Padding,
+    Reduction, Targets, Variance,
+};
+use hesscale::train::{Trainer, TrainerOptions};
+use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};
+
+/// Of every layer and every loss, in forms that are right.
+const CORPUS: [&str; 8] = [
+    r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
+    r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
+    r#"{"input":[3,10],"layers":[{"type":"conv1d","in":3,"out":4,"kernel":3,"stride":2,"padding":1,"dilation":1,"groups":1},{"type":"act","fn":"leaky_relu"},{"type":"flatten"},{"type":"dense","in":20,"out":4}],"loss":{"type":"gaussian_nll","var":"softplus"}}"#,
+    r#"{"input":[4,3,3],"layers":[{"type":"convtranspose2d","in":4,"out":2,"kernel":[3,2],"stride":2,"padding":[1,0],"output_padding":1,"dilation":1,"groups":2},{"type":"avgpool2d","kernel":2,"stride":2,"padding":[1,1],"count_include_pad":false},{"type":"zeropad2d","padding":[1,0,2,1]},{"type":"adaptiveavgpool2d","output":[2,1]}],"loss":{"type":"softmax_ce","targets":"soft"}}"#,
+    r#"{"input":[3,4,4],"layers":[{"type":"batchnorm","mean":[0.1,0,-1],"var":[1,0.5,2],"eps":1e-5},{"type":"residual","body":[{"type":"conv2d","in":3,"out":3,"kernel":3,"padding":1},{"type":"dropout","p":0.25}],"projection":[{"type":"conv2d","in":3,"out":3,"kernel":1}]},{"type":"identity"},{"type":"adaptiveavgpool2d","output":1},{"type":"flatten"}],"loss":{"type":"bce_logits"}}"#,
+    r#"{"input":[5],"layers":[{"type":"residual","body":[{"type":"residual","body":[{"type":"dense","in":5,"out":5},{"type":"act","fn":"gelu"}]},{"type":"act","fn":"sin"}]},{"type":"dense","in":5,"out":2}],"loss":{"type":"gaussian_nll","reduction":"sum","var":"log"}}"#,
+    r#"{"input":[2,5,5],"layers":[{"type":"conv2d","in":2,"out":6,"kernel":[3,1],"stride":[2,1],"padding":[1,0],"dilation":[1,2],"groups":2,"bias":false},{"type":"act","fn":"softplus"},{"type":"act","fn":"log_sigmoid"},{"type":"conv2d","in":6,"out":3,"kernel":1}],"loss":{"type":"softmax_ce"}}"#,
+    r#"{"input":[7],"layers":[{"type":"act","fn":"exp"},{"type":"act","fn":"selu"},{"type":"dropout","p":0.9}],"loss":{"type":"mse"}}"#,
+];
+
+#[test]
+fn json() {
+    fuzz("json", 40, |random| {
+        let [input, other] = [(); 2].map(|()| CORPUS[random.usize(..CORPUS.len())]);
+        let mut text = mutate::text(random, input, other);
+        if random.u8(..) == 0 {
+            text = nested(random, &text);
+        }
+        let model = Model::from_json(&text);
+        if let Ok(model) = &model {
+            use_it(model, random);
+        }
+        (text.len(), model.is_ok())
+    });
+}
+
+/// The first layer within so many blocks.
+fn nested(random: &mut Rng, text: &str) -> String {
+    let depth = random.usize(1..200);
+    let (open, close) = (r#"[{"type":"residual","body":"#.repeat(depth), "}]".repeat(depth));
+    let layers = r#"[{"type":"identity"}]"#;
+    text.replacen(
+        "\"layers\":[",
+        &format!("\"layers\":[{{\"type\":\"residual\",\"body\":{open}{layers}{close}}},"),
+        1,
+    )
+}
+
+#[test]
+fn builder() {
+    fuzz("builder", 40, |random| {
+        let dimensions = [0, 1, 1, 2, 3, 3, 3, 3, 4][random.usize(..9)];
+        let input: Vec<usize> = (0..dimensions).map(|_| size(random)).collect();
+        let calls = random.usize(..6);
+        let built = build(random, Model::builder(input), calls, 0);
+        let loss = loss(random);
+        let model: Result<Model> = built.loss(loss);
+        if let Ok(model) = &model {
+            use_it(model, random);
+        }
+        (0, model.is_ok())
+    });
+}
+
+/// Mostly small, sometimes at an edge.
+fn size(random: &mut Rng) -> usize {
+    if random.u8(..40) == 0 { edge(random) as usize } else { random.usize(1..5) }
+}
+
+fn pair(random: &mut Rng) -> [usize; 2] {
+    [size(random), size(random)]
+}
+
+fn real(random: &mut Rng) -> f64 {
+    const REALS: [f64; 12] = [
+        0.0,
+        0.5,
+        1.0,
+        -1.0,
+        0.25,
+        1e-5,
+        1e-45,
+        1e300,
+        f64::NAN,
+        f64::INFINITY,
+        f64::MIN_POSITIVE,
+        0.999_999_999_999_999_9,
+    ];
+    REALS[random.usize(..REALS.len())]
+}
+
+fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
+    for _ in 0..calls {
+        let before = builder.clone();
+        builder = match random.u8(..18) {
+            0 => builder.dense(size(random)),
+            1 => builder.dense_no_bias(size(random)),
+            2 => builder.act(Activation::ALL[random.usize(..14)]),
+            3 => builder.act(Activation::LeakyRelu { alpha: real(random) }),
+            4 => builder.conv2d(size(random), pair(random)),
+            5 => builder.flatten(),
+            6 => builder.dropout(real(random)),
+            7 if depth < 3 => {
+                let (inner, depth) = (random.usize(..3), depth + 1);
+                let mut other = random.fork();
+                let projected = random.usize(..2);
+                builder.residual_projected(
+                    |body| build(random, body, inner, depth),
+                    |projection| build(&mut other, projection, projected, depth),
+                )
+            }
+            8 => {
+                let padding = match random.u8(..3) {
+                    0 => Padding::SAME,
+                    1 => Padding::VALID,
+                    _ => pair(random).into(),
+                };
+                let conv = Conv2d::new(size(random), pair(random)).padding(padding).stride(pair(random));
+                builder.layer(conv.dilation(pair(random)).groups(size(random)).bias(random.bool()))
+            }
+            9 => {
+                let conv = Conv1d::new(size(random), size(random)).stride(size(random)).padding(size(random));
+                builder.layer(conv.dilation(size(random)).groups(size(random)))
+            }
+            10 => {
+                let conv = ConvTranspose2d::new(size(random), pair(random)).stride(pair(random));
+                let conv = conv.padding(pair(random)).output_padding(pair(random));
+                builder.layer(conv.dilation(pair(random)).groups(size(random)))
+            }
+            11 => builder.layer(MaxPool2d::new(pair(random)).stride(pair(random)).padding(pair(random))),
+            12 => {
+                let pool = AvgPool2d::new(pair(random)).stride(pair(random)).padding(pair(random));
+                builder.layer(pool.count_include_pad(random.bool()))
+            }
+            13 => builder.layer(Layer::AdaptiveAvgPool2d { output: pair(random) }),
+            14 => {
+                let [a, b, c, d] = [(); 4].map(|()| size(random));
+                builder.layer(Layer::ZeroPad2d { padding: [a, b, c, d] })
+            }
+            15 => {
+                let channels = random.usize(..7);
+                let of = |random: &mut Rng| (0..channels).map(|_| real(random) as f32).collect();
+                let norm = BatchNorm::new(of(random), vec![1.0; channels]);
+                builder.layer(norm.eps(real(random)))
+            }
+            16 => builder.layer(Layer::Dense {
+                inputs: size(random),
+                outputs: size(random),
+                bias: random.bool(),
+            }),
+            _ => builder.layer(Layer::Identity),
+        };
+        // Most of what is refused is taken back, so that more comes behind what is not.
+        let refused = builder.clone().loss(Loss::mse()).is_err();
+        if refused && random.u8(..20) > 0 {
+            builder = before;
+        }
+    }
+    builder
+}
+
+fn loss(random: &mut Rng) -> Loss {
+    let reduction = if random.bool() { Reduction::Mean } else { Reduction::Sum };
+    match random.u8(..6) {
+        0 => Loss::cross_entropy(),
+        1 => Loss::Mse { reduction },
+        2 => Loss::BceWithLogits { reduction },
+        3 => Loss::GaussianNll { reduction, var: Variance::Log },
+        _ => {
+            let weights = random.usize(..6);
+            Loss::SoftmaxCrossEntropy {
+                targets: if random.bool() { ClassTargets::ClassIndex } else { ClassTargets::Soft },
+                reduction,
+                class_weights: random.bool().then(|| vec![real(random) as f32; weights]),
+                label_smoothing: real(random) as f32,
+                ignore_index: random.bool().then(|| edge(random) as u32),
+            }
+        }
+    }
+}
+
+/// Everything that a model can be asked before there is a device; what is small also learns.
+fn use_it(model: &Model, random: &mut Rng) {
+    let again = Model::from_json(&model.to_json());
+    assert_eq!(again.as_ref(), Ok(model), "what is written can be read");
+    let layers = 0..model.layers().len();
+    let widest = layers.clone().map(|i| model.shape(i).iter().product::<usize>()).max().unwrap_or(0);
+    assert!(model.inputs() > 0 && widest >= model.outputs() && model.outputs() > 0);
+    assert_eq!(layers.map(|i| model.layer_name(i)).filter(String::is_empty).count(), 0);
+    let end = model.parameters().last().map_or(0, |p| p.range().end);
+    assert!(model.parameter_count() <= end && end <= model.flat_len());
+    let batch = edge(random) as usize;
+    assert!(Context::required_limits(model, batch).max_buffer_size >= 4 * model.flat_len() as u64);
+
+    let work = model.flat_len().max(widest).max(model.inputs());
+    if work < 3000 && random.u8(..8) == 0 {
+        learn(model, random);
+    }
+}
+
+fn learn(model: &Model, random: &mut Rng) {
+    let mode = Mode::ALL[random.usize(..Mode::ALL.len())];
+    let options = TrainerOptions::default().mode(mode);
+    // A loss that has no rule for the mode is refused.
+    let Ok(mut trainer) = Trainer::on_cpu(model, Optimizer::sgd(0.1), options) else { return };
+    let inputs: Vec<f32> = (0..2 * model.inputs()).map(|_| random.f32()).collect();
+    let len = 2 * model.target_len();
+    let (classes, values) = (vec![0; len], vec![0.5; len]);
+    let targets =
+        if model.loss().takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
+    trainer.step(&inputs, targets).unwrap();
+    assert_eq!(trainer.predict(&inputs).unwrap().len(), 2 * model.outputs());
+}
+
+/// What fuzzing found once.
+#[test]
+fn regressions() {
+    let small = Model::from_json(CORPUS[3]).unwrap();
+    for batch in [0, 1 << 32, usize::MAX] {
+        assert!(Context::required_limits(&small, batch).max_buffer_size >= 4 * small.flat_len() as u64);
+    }
+
+    // More elements than can be counted, though the first layer leaves few.
+    for input in [[1, usize::MAX, 1], [1, 1 << 20, 1 << 20], [1 << 22, 1 << 22, 1 << 22]] {
+        let conv = Conv2d::new(1, 1).padding(1).stride(1 << 24);
+        for layer in [Layer::Conv2d(conv.inputs(input[0])), Layer::global_avg_pool()] {
+            let got = Model::new(input, vec![layer], Loss::mse()).unwrap_err();
+            assert!(matches!(&got, Error::Shape { layer, .. } if layer == "input"), "{got}");
+        }
+    }
+
+    // Numbers come back to the bit.
+    let tiny = Model::builder([1])
+        .dropout(1e-45)
+        .act(Activation::Elu { alpha: 0.1 + 0.2 })
+        .loss(Loss::mse())
+        .unwrap();
+    assert_eq!(Model::from_json(&tiny.to_json()), Ok(tiny));
+    // Padded, the weight has more elements than shaders can count.
+    let conv = Conv2d::new(1, 1 << 15).padding(1 << 15);
+    let padded = Model::builder([1, 2, 2]).layer(conv).loss(Loss::mse()).unwrap();
+    assert!(Context::required_limits(&padded, 1).max_buffer_size >= 4 << 30);
+}
+
+/// What is nested too deep for a stack or for JSON is refused.
+#[test]
+fn blocks_within_blocks() {
+    let within = |depth: usize| {
+        let block = |layer, _| Layer::Residual { body: vec![layer], projection: Vec::new() };
+        Model::new([1], vec![(0..depth).fold(Layer::Identity, block)], Loss::mse())
+    };
+    let deepest = within(32).unwrap();
+    assert_eq!(Model::from_json(&deepest.to_json()), Ok(deepest));
+    for depth in [33, 50, 3000] {
+        let got = within(depth).unwrap_err();
+        assert!(
+            matches!(&got, Error::Unsupported { kind, .. } if kind == "a block within 32 blocks"),
+            "{got}"
+        );
+    }
+}
