@@ -62,7 +62,9 @@ fn allocations(work: impl FnOnce()) -> Vec<Owner> {
     WATCHED.set(true);
     work();
     WATCHED.set(false);
-    SEEN.take().iter().map(|caller| owner(&caller.to_string())).collect()
+    let seen = SEEN.take();
+    println!("{}", seen[0]);
+    seen.iter().map(|caller| owner(&caller.to_string())).collect()
 }
 
 fn owner(backtrace: &str) -> Owner {
@@ -79,14 +81,17 @@ fn owner(backtrace: &str) -> Owner {
             _ => functions.push(text),
         }
     }
+    let of_test = |function: &&String| function.contains("at ./tests/");
     let owner = |function: &String| match function {
         f if f.contains("at /rustc/") => None,
         f if f.contains("at ./src/") || f.contains(": hesscale::") => Some(Owner::Crate),
-        f if f.contains("at ./tests/") && !f.contains("Watching") && !f.contains("note") => Some(Owner::Test),
+        f if of_test(&f) => Some(Owner::Test),
         f if f.contains("wgpu") => Some(Owner::Wgpu),
         _ => None,
     };
-    functions.iter().find_map(owner).expect("the test itself at last")
+    // Innermost are the allocator's own functions, above.
+    let callers = functions.iter().skip_while(|f| !of_test(f)).skip_while(of_test);
+    callers.into_iter().find_map(owner).expect("the test itself at last")
 }
 
 struct Host {
