@@ -14,5 +14,5 @@ pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use kernel::DeviceClass;
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Plan, PlanOptions, State, StateBuffers};
-pub use record::Pass;
+pub use record::{Pass, Piece, Pieces};
 pub use wgpu;

@@ -1,4 +1,4 @@
-//! A plan into the caller's encoder. Nothing here submits, polls, blocks or allocates.
+//! A plan into the caller's encoder, whole or in pieces. Nothing here submits, polls, blocks, makes or allocates anything.
 
 use crate::gpu::Dispatch;
 use crate::plan::{Backward, Plan};
@@ -39,10 +39,59 @@ impl Default for Pass {
     }
 }
 
+/// What is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Forward,
+    Gradient(Pass),
+    Update(Pass),
+    Step(Pass),
+}
+
+/// How far work that is recorded in pieces has come: plain data, to be kept between frames. See [`Plan::record_piece`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pieces {
+    work: Work,
+    /// The kernel that comes next.
+    next: usize,
+}
+
+impl Pieces {
+    /// At the beginning of a forward pass, as of [`Plan::record_forward`].
+    #[must_use]
+    pub const fn forward() -> Pieces {
+        Pieces { work: Work::Forward, next: 0 }
+    }
+
+    /// At the beginning of what [`Plan::record_gradient`] records.
+    #[must_use]
+    pub const fn gradient(pass: Pass) -> Pieces {
+        Pieces { work: Work::Gradient(pass), next: 0 }
+    }
+
+    /// At the beginning of a training step, as of [`Plan::record_step`].
+    #[must_use]
+    pub const fn step(pass: Pass) -> Pieces {
+        Pieces { work: Work::Step(pass), next: 0 }
+    }
+}
+
+/// What [`Plan::record_piece`] recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Piece {
+    /// Number of kernels.
+    pub kernels: usize,
+    /// Their cost, in the unit of [`Plan::cost`].
+    pub cost: u64,
+    /// Whether nothing is left.
+    pub last: bool,
+}
+
 impl Plan {
     /// Records the forward pass: input to logits.
     pub fn record_forward(&self, encoder: &mut wgpu::CommandEncoder) {
-        record(encoder, &[&self.forward]);
+        record(encoder, self.forward.iter());
     }
 
     /// Records forward pass, loss and backward pass: gradient and diagonal lie in the plan's [`crate::State`] afterwards.
@@ -50,8 +99,7 @@ impl Plan {
     /// # Errors
     /// [`Error::NotPlanned`] for an inference plan or a pass that the plan was not made for.
     pub fn record_gradient(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
-        let backward = self.backward(pass)?;
-        record(encoder, &[&self.forward, &backward.loss, layers(backward, pass)?]);
+        record(encoder, self.kernels(Work::Gradient(pass))?);
         Ok(())
     }
 
@@ -61,7 +109,7 @@ impl Plan {
     /// # Errors
     /// [`Error::NotPlanned`] without an optimiser, for an inference plan, or a pass that the plan was not made for.
     pub fn record_update(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
-        record(encoder, &[update(self.backward(pass)?)?]);
+        record(encoder, self.kernels(Work::Update(pass))?);
         Ok(())
     }
 
@@ -70,9 +118,69 @@ impl Plan {
     /// # Errors
     /// As those two.
     pub fn record_step(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
-        let backward = self.backward(pass)?;
-        record(encoder, &[&self.forward, &backward.loss, layers(backward, pass)?, update(backward)?]);
+        record(encoder, self.kernels(Work::Step(pass))?);
         Ok(())
+    }
+
+    /// Records the next kernels of `pieces` whose cost together is at most `budget`, or one where that one alone costs more:
+    /// no kernel is cut. So a step can be spread over submissions and frames; all pieces together leave the same bits as the
+    /// step in one. Where a single kernel takes too long, cut the batch ([`crate::PlanOptions::accumulate`]).
+    ///
+    /// Until the last piece the host leaves alone what the step reads and writes: this plan's input and targets, and the
+    /// gradient, diagonal and moments of its state. So no other training plan of that state runs between. The parameters
+    /// change in one kernel, the last: what only reads them, as inference plans do, may run between any pieces.
+    ///
+    /// Pieces that were begun with one plan are nothing for another. After the last piece nothing is recorded any more.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`], as when all is recorded at once.
+    pub fn record_piece(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        pieces: &mut Pieces,
+        budget: u64,
+    ) -> Result<Piece> {
+        let mut rest = self.kernels(pieces.work)?.skip(pieces.next);
+        let (mut kernels, mut cost) = (0, 0);
+        for kernel in rest.clone() {
+            if kernels > 0 && cost + kernel.cost() > budget {
+                break;
+            }
+            kernels += 1;
+            cost += kernel.cost();
+        }
+        if kernels > 0 {
+            record(encoder, rest.by_ref().take(kernels));
+            pieces.next += kernels;
+        }
+        Ok(Piece { kernels, cost, last: rest.next().is_none() })
+    }
+
+    /// What all of `pieces`' work costs, whatever of it has been recorded: floating-point operations of the products, plus
+    /// bytes bound. Cost over measured time is a rate that predicts other work on the same device within a small factor.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`], as when it is recorded.
+    pub fn cost(&self, pieces: Pieces) -> Result<u64> {
+        Ok(self.kernels(pieces.work)?.map(Dispatch::cost).sum())
+    }
+
+    /// The kernels of `work`, in order.
+    fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
+        const NONE: &[Dispatch] = &[];
+        let parts = match work {
+            Work::Forward => [self.forward.as_slice(), NONE, NONE, NONE],
+            Work::Gradient(pass) => {
+                let backward = self.backward(pass)?;
+                [&self.forward, &backward.loss, layers(backward, pass)?, NONE]
+            }
+            Work::Update(pass) => [NONE, NONE, NONE, update(self.backward(pass)?)?],
+            Work::Step(pass) => {
+                let backward = self.backward(pass)?;
+                [&self.forward, &backward.loss, layers(backward, pass)?, update(backward)?]
+            }
+        };
+        Ok(parts.into_iter().flatten())
     }
 
     fn backward(&self, pass: Pass) -> Result<&Backward> {
@@ -105,9 +213,9 @@ fn update(backward: &Backward) -> Result<&[Dispatch]> {
     }
 }
 
-fn record(encoder: &mut wgpu::CommandEncoder, parts: &[&[Dispatch]]) {
+fn record<'a>(encoder: &mut wgpu::CommandEncoder, kernels: impl Iterator<Item = &'a Dispatch>) {
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    for dispatch in parts.iter().copied().flatten() {
-        dispatch.record(&mut pass);
+    for kernel in kernels {
+        kernel.record(&mut pass);
     }
 }

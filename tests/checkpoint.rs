@@ -14,7 +14,7 @@ const BATCH: usize = 7;
 /// `HESSCALE_ADAPTER` picks one by part of its name.
 fn request(checked: bool) -> Request {
     let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-    Request { adapter, options: ContextOptions { checked, class: None }, ..Request::default() }
+    Request { adapter, options: ContextOptions { checked, ..Default::default() }, ..Request::default() }
 }
 
 fn context() -> Context {

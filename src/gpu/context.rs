@@ -15,6 +15,9 @@ pub struct ContextOptions {
     pub checked: bool,
     /// Tile shapes for this class of device, instead of the one the adapter reports.
     pub class: Option<DeviceClass>,
+    /// The host's cache, of the same device, which pipelines are made through. wgpu and the crate keep pipelines as long
+    /// as the context lives in any case; this is for the next run: see [`wgpu::PipelineCache::get_data`].
+    pub pipeline_cache: Option<wgpu::PipelineCache>,
 }
 
 /// Which adapter is wanted, for a context of the crate's own.
@@ -40,7 +43,7 @@ pub(super) struct Inner {
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Pipelines,
     pub(super) limits: wgpu::Limits,
-    options: ContextOptions,
+    pub(super) options: ContextOptions,
     info: wgpu::AdapterInfo,
     /// What wgpu reported outside any call that could have returned it; only for a device of our own.
     fault: Arc<Mutex<Option<String>>>,

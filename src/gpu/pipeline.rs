@@ -4,7 +4,7 @@ use super::context::Context;
 use crate::kernel::{Binding, Kernel};
 use crate::{Error, Result};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Pipelines by their shader's text, bind group layouts by their bindings. Bounded by the permutations that the host's
 /// models need.
@@ -12,6 +12,13 @@ use std::sync::{Mutex, PoisonError};
 pub(super) struct Pipelines {
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
     layouts: Mutex<HashMap<Vec<Binding>, wgpu::BindGroupLayout>>,
+}
+
+impl Pipelines {
+    /// Held for a look or an entry, never while a driver compiles.
+    fn made(&self) -> MutexGuard<'_, HashMap<String, wgpu::ComputePipeline>> {
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A buffer range that a kernel reads or writes, in bytes.
@@ -27,12 +34,19 @@ pub(crate) struct Resource {
 pub(crate) struct Dispatch {
     pub label: String,
     pub flops: u64,
+    /// Bytes of what is bound.
+    bytes: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     grid: (u32, u32),
 }
 
 impl Dispatch {
+    /// A measure of the time it takes, whichever of arithmetic and memory that is spent on.
+    pub(crate) fn cost(&self) -> u64 {
+        self.flops + self.bytes
+    }
+
     pub(crate) fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.bind_group, &[]);
@@ -75,11 +89,37 @@ impl Context {
         Ok(layout)
     }
 
+    /// Number of pipelines that have been made, for all plans of this context.
+    #[must_use]
+    pub fn pipelines(&self) -> usize {
+        self.inner.pipelines.made().len()
+    }
+
+    /// Makes the pipelines of `kernels` that are not there yet. `progress` hears after each how many of them are done.
+    pub(crate) fn compile<'a>(
+        &self,
+        kernels: impl Iterator<Item = &'a Kernel>,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<()> {
+        let mut missing: Vec<(String, &Kernel)> = Vec::new();
+        for kernel in kernels {
+            let source = kernel.source();
+            let known = self.inner.pipelines.made().contains_key(&source);
+            if !known && missing.iter().all(|(other, _)| *other != source) {
+                missing.push((source, kernel));
+            }
+        }
+        let total = missing.len();
+        for (done, (_, kernel)) in (1..).zip(missing) {
+            self.pipeline(kernel)?;
+            progress(done, total);
+        }
+        Ok(())
+    }
+
     fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline> {
         let source = kernel.source();
-        if let Some(pipeline) =
-            self.inner.pipelines.pipelines.lock().unwrap_or_else(PoisonError::into_inner).get(&source)
-        {
+        if let Some(pipeline) = self.inner.pipelines.made().get(&source) {
             return Ok(pipeline.clone());
         }
         let layout = self.layout(&kernel.bindings())?;
@@ -113,11 +153,10 @@ impl Context {
                     zero_initialize_workgroup_memory: false,
                     ..Default::default()
                 },
-                cache: None,
+                cache: self.inner.options.pipeline_cache.as_ref(),
             })
         })?;
-        let mut pipelines = self.inner.pipelines.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-        pipelines.insert(source, pipeline.clone());
+        self.inner.pipelines.made().insert(source, pipeline.clone());
         Ok(pipeline)
     }
 
@@ -158,7 +197,8 @@ impl Context {
                 entries: &entries,
             }))
         })??;
-        Ok(Dispatch { label: kernel.label(), flops: kernel.flops(), pipeline, bind_group, grid })
+        let bytes = resources.iter().map(|r| r.size).sum();
+        Ok(Dispatch { label: kernel.label(), flops: kernel.flops(), bytes, pipeline, bind_group, grid })
     }
 }
 

@@ -4,6 +4,7 @@ use super::forward::Held;
 use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
+use super::schedule::{Place, Schedule};
 use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state};
 use crate::gpu::{Context, Tensor};
 use crate::kernel::{Advance, Kernel, Update};
@@ -28,6 +29,7 @@ pub(super) fn plan(
     state: &State,
     batch: usize,
     options: PlanOptions,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Plan> {
     if !state.context().is(context) {
         return Err(Error::Foreign { what: "the state", owner: "context" });
@@ -50,11 +52,16 @@ pub(super) fn plan(
     let network = Network::new(model, options.training)?;
     limits::check(&network, batch)?;
     let (schedule, held, logits) = forward::build(&builder, &network, &input)?;
-    let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);
-    let training = match options.training {
-        true => Some(builder.training(&network, &held, &logits)?),
+    let draft = match options.training {
+        true => Some(builder.draft(&network, &held, &logits)?),
         false => None,
     };
+    // All shaders are compiled before anything needs one, so that it is known how many there are.
+    let drafted = draft.iter().flat_map(|draft| draft.passes.iter().chain(&draft.updates));
+    let kernels = [&schedule].into_iter().chain(drafted).flat_map(Schedule::kernels);
+    context.compile(kernels, progress)?;
+    let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);
+    let training = draft.map(|draft| builder.realise(&network, draft)).transpose()?;
     let mut memory = builder.memory.into_inner();
     memory.add(Kind::Parameter, state.bytes());
     Ok(Plan {
@@ -68,6 +75,19 @@ pub(super) fn plan(
         memory,
         options,
     })
+}
+
+/// The training part of a plan before it has dispatches.
+struct Draft {
+    targets: Tensor,
+    loss: Tensor,
+    kept: backward::Kept,
+    /// Of each mode, replacing and, where that was asked for, accumulating.
+    passes: Vec<Schedule>,
+    /// Kernels of the loss at the beginning of each pass.
+    loss_steps: usize,
+    /// Of each mode.
+    updates: Vec<Schedule>,
 }
 
 impl Builder<'_> {
@@ -115,48 +135,52 @@ impl Builder<'_> {
         Ok(elements)
     }
 
-    fn training(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Training> {
+    fn draft(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Draft> {
         let target_len = self.model.target_len();
         let targets =
             self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
-        let total = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
-        let ends = backward::Ends::new(self, logits, &targets, &total)?;
+        let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
+        let ends = backward::Ends::new(self, logits, &targets, &loss)?;
         let kept = backward::Kept::new(self, network)?;
 
-        // Each mode's pass, replacing and, where that was asked for, accumulating.
         let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
-        let modes: Vec<Mode> = [self.options.mode].into_iter().chain(lazy.then_some(Mode::None)).collect();
+        let modes = [self.options.mode].into_iter().chain(lazy.then_some(Mode::None));
         let ways = if self.options.accumulation { &[false, true][..] } else { &[false] };
-        let mut schedules = Vec::new();
-        let mut loss_steps = 0;
-        for mode in &modes {
+        let (mut passes, mut updates, mut loss_steps) = (Vec::new(), Vec::new(), 0);
+        for mode in modes {
             for accumulate in ways {
-                let (schedule, loss) =
-                    backward::build(self, network, held, &kept, &ends, *mode, *accumulate)?;
-                schedules.push(schedule);
+                let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, *accumulate)?;
+                passes.push(schedule);
                 loss_steps = loss;
             }
+            updates.push(self.update(mode)?);
         }
-        let mut realised = schedule::realise(self, &schedules)?.into_iter();
-        let mut passes = Vec::with_capacity(modes.len());
-        for mode in modes {
-            let mut way = || realised.next().unwrap_or_default();
+        Ok(Draft { targets, loss, kept, passes, loss_steps, updates })
+    }
+
+    fn realise(&self, network: &Network, draft: Draft) -> Result<Training> {
+        let Draft { targets, loss, kept, passes, loss_steps, updates } = draft;
+        let mut passes = schedule::realise(self, &passes)?.into_iter();
+        let mut backwards = schedule::realise(self, &updates)?.into_iter().map(|update| {
+            let mut way = || passes.next().unwrap_or_default();
             let mut loss = way();
             let replace = loss.split_off(loss_steps);
             let accumulate = self.options.accumulation.then(|| way().split_off(loss_steps));
-            passes.push(Backward { loss, replace, accumulate, update: self.update(mode)? });
-        }
+            Backward { loss, replace, accumulate, update }
+        });
+        // The mode's own is always there.
+        let curved = backwards.next().ok_or(Error::ZeroSize { place: "plan".into(), what: "modes" })?;
+        let plain = backwards.next();
         let signals = kept.tensors(self, network);
-        let plain = if lazy { passes.pop() } else { None };
-        let curved = passes.swap_remove(0);
-        Ok(Training { targets, loss: total, signals, curved, plain })
+        Ok(Training { targets, loss, signals, curved, plain })
     }
 
-    /// The optimiser's dispatches after a pass in `mode`. An optimiser that reads a diagonal keeps its second moment as it
+    /// The optimiser's kernels after a pass in `mode`. An optimiser that reads a diagonal keeps its second moment as it
     /// is where there is none.
-    fn update(&self, mode: Mode) -> Result<Vec<crate::gpu::Dispatch>> {
+    fn update(&self, mode: Mode) -> Result<Schedule> {
+        let mut schedule = Schedule::default();
         let (Some(optimizer), Some(moments)) = (self.state.optimizer(), self.state.optimizer_state()) else {
-            return Ok(Vec::new());
+            return Ok(schedule);
         };
         if optimizer.rule.mode().has_diagonal() && !self.options.mode.has_diagonal() {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
@@ -174,12 +198,10 @@ impl Builder<'_> {
         if update.reads_diagonal() {
             resources.push(self.state.diagonal().resource());
         }
-        let mut dispatches = Vec::new();
         if moments.second.is_some() {
-            let advance = Kernel::Advance(Advance::of(&update));
-            dispatches.push(self.context.dispatch(&advance, &[hyper, counters])?);
+            schedule.push(Kernel::Advance(Advance::of(&update)), vec![hyper.into(), counters.into()]);
         }
-        dispatches.push(self.context.dispatch(&Kernel::Update(update), &resources)?);
-        Ok(dispatches)
+        schedule.push(Kernel::Update(update), resources.into_iter().map(Place::from).collect());
+        Ok(schedule)
     }
 }

@@ -72,7 +72,26 @@ impl Plan {
         batch: usize,
         options: PlanOptions,
     ) -> Result<Plan> {
-        build::plan(context, model, state, batch, options)
+        build::plan(context, model, state, batch, options, &mut |_, _| ())
+    }
+
+    /// The same, telling `progress` after each shader that the driver compiled for it how many are done, and of how many.
+    /// Those that the context has already are not counted: where there are none to compile it is never called.
+    ///
+    /// Compiling is what takes long about a plan. It may run on a thread of its own while others record and submit; what it
+    /// compiled serves every later plan of the context, of this batch size and of those that want the same tiles.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn with_progress(
+        context: &Context,
+        model: &Model,
+        state: &State,
+        batch: usize,
+        options: PlanOptions,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Result<Plan> {
+        build::plan(context, model, state, batch, options, &mut progress)
     }
 
     /// Number of samples.

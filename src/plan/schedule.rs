@@ -57,6 +57,11 @@ impl Schedule {
         self.steps.len()
     }
 
+    /// What runs, in order.
+    pub(super) fn kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.steps.iter().map(|(kernel, _)| kernel)
+    }
+
     /// Of each passing memory: its elements, its first and its last step.
     fn lives(&self) -> Vec<Life> {
         let uses = |id: usize| {

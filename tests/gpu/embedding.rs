@@ -7,8 +7,8 @@ use hesscale::reference;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::{self, BufferUsages};
 use hesscale::{
-    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions,
-    State, StateBuffers, Tensor,
+    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan,
+    PlanOptions, State, StateBuffers, Tensor,
 };
 
 fn model() -> Model {
@@ -214,4 +214,146 @@ fn the_trainers_gradient_leaves_the_parameters_alone() {
         assert_eq!(d.is_empty(), mode == Mode::None);
         assert_eq!(gpu.parameters().unwrap(), before);
     }
+}
+
+/// A state and a plan for AdaHesScale, everything written that a step wants.
+fn ready(context: &Context, sample: &Sample) -> (State, Plan) {
+    let state = State::new(context, &sample.model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = PlanOptions::training(Mode::HesScale).lazy();
+    let plan = Plan::new(context, &sample.model, &state, sample.batch, options).unwrap();
+    plan.write_input(&sample.x).unwrap();
+    plan.write_targets(sample.targets.view()).unwrap();
+    (state, plan)
+}
+
+/// Three steps at once, and in pieces of any size, each submitted by itself, with an inference plan's pass between them.
+#[test]
+fn a_step_in_pieces_is_the_same_step() {
+    let image = Model::builder([2, 6, 6]).conv2d(5, 3).act(Activation::Tanh).dropout(0.3).flatten();
+    let image = image.dense(3).loss(Loss::cross_entropy()).unwrap();
+    for sample in [Sample::new(model(), 7, 5), Sample::new(image, 4, 6)] {
+        let outcome = |state: &State| {
+            let (first, second) = state.moments();
+            let tensors = [state.parameters(), state.diagonal(), first.unwrap(), second.unwrap()];
+            context().read_blocking(&tensors).unwrap().iter().map(|values| bits(values)).collect::<Vec<_>>()
+        };
+        let passes = [Pass::FULL, Pass::FULL.without_curvature(), Pass::FULL];
+        let (state, plan) = ready(&context(), &sample);
+        let all = plan.cost(Pieces::step(Pass::FULL)).unwrap();
+        submit(&context(), |encoder| {
+            passes.iter().for_each(|pass| plan.record_step(encoder, *pass).unwrap())
+        });
+        let want = outcome(&state);
+        for budget in [0, all / 3, all / 2, all] {
+            let (state, plan) = ready(&context(), &sample);
+            let other = Plan::new(&context(), &sample.model, &state, 2, PlanOptions::inference()).unwrap();
+            for pass in passes {
+                let (mut pieces, mut cost, mut last) = (Pieces::step(pass), 0, false);
+                while !last {
+                    submit(&context(), |encoder| {
+                        let piece = plan.record_piece(encoder, &mut pieces, budget).unwrap();
+                        assert!(piece.cost <= budget || piece.kernels == 1, "{piece:?} of {budget}");
+                        assert!(piece.kernels == 1 || budget > 0);
+                        (cost, last) = (cost + piece.cost, piece.last);
+                        other.record_forward(encoder);
+                    });
+                }
+                assert_eq!(cost, plan.cost(Pieces::step(pass)).unwrap());
+                submit(&context(), |encoder| {
+                    let piece = plan.record_piece(encoder, &mut pieces, u64::MAX).unwrap();
+                    assert_eq!((piece.kernels, piece.cost, piece.last), (0, 0, true));
+                });
+            }
+            assert_eq!(outcome(&state), want, "budget {budget} of {all}");
+        }
+    }
+}
+
+#[test]
+fn pieces_are_refused_where_the_whole_is() {
+    let sample = Sample::new(model(), 3, 5);
+    let state = State::new(&context(), &sample.model, None).unwrap();
+    let plan = |options| Plan::new(&context(), &sample.model, &state, 3, options).unwrap();
+    let (training, inference) = (plan(PlanOptions::training(Mode::HesScale)), plan(PlanOptions::inference()));
+    submit(&context(), |encoder| {
+        for (plan, pieces) in [
+            (&training, Pieces::step(Pass::FULL)),
+            (&training, Pieces::gradient(Pass::FULL.accumulating())),
+            (&inference, Pieces::gradient(Pass::FULL)),
+        ] {
+            let mut begun = pieces;
+            let refused = plan.record_piece(encoder, &mut begun, u64::MAX);
+            assert!(matches!(refused, Err(Error::NotPlanned { .. })), "{refused:?}");
+            assert!(matches!(plan.cost(pieces), Err(Error::NotPlanned { .. })));
+            assert_eq!(begun, pieces);
+        }
+        assert!(inference.record_piece(encoder, &mut Pieces::forward(), u64::MAX).unwrap().last);
+    });
+}
+
+/// Compiled on another thread while this one renders; what is planned later compiles nothing.
+#[test]
+fn shaders_are_compiled_ahead_with_progress() {
+    let (device, queue) = host_device(wgpu::Limits::defaults());
+    let context = Context::from_device(&device, &queue, ContextOptions::default());
+    let model = model();
+    let state = State::new(&context, &model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
+    let options = || PlanOptions::training(Mode::HesScale).accumulate(0.5).lazy();
+    let progress = std::thread::scope(|scope| {
+        let compiling = scope.spawn(|| {
+            let mut heard = Vec::new();
+            let hear = |done, total| heard.push((done, total));
+            Plan::with_progress(&context, &model, &state, 16, options(), hear).unwrap();
+            heard
+        });
+        while !compiling.is_finished() {
+            submit(&context, |encoder| encoder.clear_buffer(state.gradient().buffer(), 0, None));
+            context.wait().unwrap();
+        }
+        compiling.join().unwrap()
+    });
+    let total = context.pipelines();
+    assert!(total > 5);
+    assert_eq!(progress, (1..=total).map(|done| (done, total)).collect::<Vec<_>>());
+    let unheard = |_, _| panic!("there is nothing to compile");
+    Plan::with_progress(&context, &model, &state, 16, options(), unheard).unwrap();
+    Plan::new(&context, &model, &state, 16, PlanOptions::training(Mode::HesScale)).unwrap();
+    assert_eq!(context.pipelines(), total);
+    let other = PlanOptions::training(Mode::HesScaleR1);
+    Plan::new(&context, &model, &state, 16, other).unwrap();
+    assert!(context.pipelines() > total);
+}
+
+/// What a driver puts into a cache is its own affair: llvmpipe puts nothing. That the cache reaches it shows in that one of
+/// another device is refused.
+#[test]
+fn the_hosts_pipeline_cache_is_used() {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    if !adapter.features().contains(wgpu::Features::PIPELINE_CACHE) {
+        println!("skipped: {:?} has no pipeline caches", adapter.get_info());
+        return;
+    }
+    let descriptor =
+        wgpu::DeviceDescriptor { required_features: wgpu::Features::PIPELINE_CACHE, ..Default::default() };
+    let device = || pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    let cache = |device: &wgpu::Device| {
+        let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
+        // SAFETY: there is no data that could be wrong.
+        unsafe { device.create_pipeline_cache(&descriptor) }
+    };
+    let ((device, queue), (stranger, _)) = (device(), device());
+    let sample = Sample::new(model(), 5, 2);
+    let on = |cache: &wgpu::PipelineCache| {
+        let options = ContextOptions { pipeline_cache: Some(cache.clone()), ..Default::default() };
+        let context = Context::from_device(&device, &queue, options);
+        let state = State::new(&context, &sample.model, None)?;
+        Plan::new(&context, &sample.model, &state, 5, PlanOptions::training(Mode::HesScale)).map(|_| context)
+    };
+    let context = on(&cache(&device)).unwrap();
+    let want = sample.on(&self::context(), PlanOptions::training(Mode::HesScale));
+    let got = sample.on(&context, PlanOptions::training(Mode::HesScale));
+    assert_eq!(bits(&got.gradient), bits(&want.gradient));
+    assert!(matches!(on(&cache(&stranger)), Err(Error::Device(_))));
 }

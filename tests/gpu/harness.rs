@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 /// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name.
 pub(crate) fn request(checked: bool) -> Request {
     let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-    Request { adapter, options: ContextOptions { checked, class: None }, ..Request::default() }
+    Request { adapter, options: ContextOptions { checked, ..Default::default() }, ..Request::default() }
 }
 
 /// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.

@@ -1,0 +1,80 @@
+//! What a step costs the CPU: µs to record it, and to hand it over.
+//!
+//! `cargo bench --bench recording`. Small networks, as policies of reinforcement learning are. `HESSCALE_ADAPTER` picks an
+//! adapter by part of its name.
+
+use hesscale::model::Init;
+use hesscale::{
+    Activation, Context, Loss, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State,
+};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const WARM_UP: usize = 50;
+const STEPS: usize = 1000;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let request = Request { adapter: std::env::var("HESSCALE_ADAPTER").ok(), ..Request::default() };
+    let context = pollster::block_on(Context::request_with(&request))?;
+    println!("adapter: {}; medians of {STEPS} steps, µs\n", context.describe());
+    println!("| network | optimizer | batch | kernels | record | encoder and finish | submit |");
+    println!("|---|---|---|---|---|---|---|");
+    let optimizers = [("SGD", Optimizer::sgd(1e-3)), ("AdaHesScale", Optimizer::ada_hesscale(1e-3))];
+    for (inputs, hidden, outputs) in [(17, &[64, 64][..], 6), (4, &[64], 2), (64, &[256, 256, 256], 8)] {
+        let mut builder = Model::builder([inputs]);
+        for width in hidden {
+            builder = builder.dense(*width).act(Activation::Tanh);
+        }
+        let model = builder.dense(outputs).loss(Loss::mse())?;
+        let sizes: Vec<String> =
+            [&[inputs], hidden, &[outputs]].concat().iter().map(ToString::to_string).collect();
+        for (name, optimizer) in optimizers {
+            for batch in [1, 64] {
+                let row = measure(&context, &model, optimizer, batch)?;
+                println!("| {} | {name} | {batch} | {row} |", sizes.join("-"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A row's figures: kernels; recording; making and finishing the encoder; submitting.
+fn measure(context: &Context, model: &Model, optimizer: Optimizer, batch: usize) -> Result<String> {
+    let state = State::new(context, model, Some(optimizer))?;
+    state.write_parameters(&model.init(Init::Auto, 1))?;
+    let plan = Plan::new(context, model, &state, batch, PlanOptions::training(optimizer.rule.mode()))?;
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    for step in 0..WARM_UP + STEPS {
+        let start = Instant::now();
+        let mut encoder = context.device().create_command_encoder(&Default::default());
+        let made = Instant::now();
+        plan.record_step(&mut encoder, Pass::FULL)?;
+        let recorded = Instant::now();
+        let commands = encoder.finish();
+        let finished = Instant::now();
+        context.queue().submit([commands]);
+        let submitted = Instant::now();
+        if step >= WARM_UP {
+            times[0].push(recorded - made);
+            times[1].push(made - start + (finished - recorded));
+            times[2].push(submitted - finished);
+        }
+        // As between frames: the device is idle when the next step is recorded.
+        context.wait()?;
+    }
+    let micros = times.map(|mut times| {
+        times.sort_unstable();
+        format!("{:.1}", times[times.len() / 2].as_secs_f64() * 1e6)
+    });
+    Ok(format!("{} | {}", plan.dispatches().count(), micros.join(" | ")))
+}

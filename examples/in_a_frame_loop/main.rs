@@ -1,0 +1,149 @@
+//! An application that renders, and trains between its frames: on its own device and queue, within a time budget, a small
+//! network learns a photograph, and every frame draws what it has learnt, straight from its output buffer.
+//!
+//! `cargo run --release --example in_a_frame_loop` renders offscreen and writes `strip.png`, its tiles as `step_N.png`, and
+//! `psnr.svg`; `-- --help` lists options.
+
+#[path = "../common/arguments.rs"]
+#[allow(dead_code)] // what other examples ask of a command line
+mod arguments;
+mod chart;
+mod learner;
+mod options;
+mod pace;
+mod picture;
+mod screen;
+
+use chart::Curve;
+use hesscale::model::Rule;
+use hesscale::{Context, ContextOptions, Optimizer};
+use learner::Learner;
+use options::{Command, Options};
+use picture::Picture;
+use screen::Screen;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const PHOTO: &[u8] = include_bytes!("../../data/chelsea.png");
+
+/// An optimizer and its name; the pictures are of the first.
+type Method = (&'static str, Optimizer);
+
+fn methods() -> [Method; 3] {
+    let sgd = Rule::Sgd { momentum: 0.9, nesterov: false };
+    [("AdaHesScale", Optimizer::ada_hesscale(3e-3)), ("Adam", Optimizer::adam(3e-3)), ("SGD", sgd.at(0.1))]
+}
+
+fn main() -> ExitCode {
+    let outcome = match options::parse(arguments::Arguments::of_process()) {
+        Err(message) => {
+            eprintln!("{message}\n\n{}", options::USAGE);
+            return ExitCode::from(2);
+        }
+        Ok(Command::Help) => {
+            println!("{}", options::USAGE);
+            Ok(())
+        }
+        Ok(Command::Run(options)) => run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let photo = Picture::decode(PHOTO)?;
+    let screen = pollster::block_on(Screen::new(&photo))?;
+    let context = Context::from_device(&screen.device, &screen.queue, ContextOptions::default());
+    println!("{}; {} × {} pixels", context.describe(), photo.width, photo.height);
+    println!(
+        "| optimizer | steps | PSNR, dB | frames | median frame, ms | 95 % of frames, ms | longest, ms |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    let mut curves = Vec::new();
+    for (index, (name, optimizer)) in methods().into_iter().enumerate() {
+        let mut learner = Learner::new(&screen, &context, &photo, optimizer, options.budget)?;
+        let film = film(&screen, &photo, &mut learner, options.steps)?;
+        let [median, most, longest] = film.frame_times();
+        let psnr = film.curve.last().map_or(0.0, |(_, psnr)| *psnr);
+        let (steps, frames) = (learner.steps(), film.frames.len());
+        println!("| {name} | {steps} | {psnr:.2} | {frames} | {median:.1} | {most:.1} | {longest:.1} |");
+        curves.push((name, film.curve) as Curve);
+        if index == 0 {
+            for (step, picture) in &film.pictures {
+                picture.save(&options.out.join(format!("step_{step}.png")))?;
+            }
+            let mut tiles: Vec<_> = film.pictures.into_iter().map(|(_, picture)| picture).collect();
+            tiles.push(photo.clone());
+            Picture::strip(&tiles, 4).save(&options.out.join("strip.png"))?;
+        }
+    }
+    chart::draw(&options.out.join("psnr.svg"), &curves)?;
+    println!("pictures: {}", options.out.join("{strip.png, step_*.png, psnr.svg}").display());
+    Ok(())
+}
+
+/// What came of a training.
+struct Film {
+    curve: Vec<(u32, f64)>,
+    /// Of steps 0, 10, 100, …, and the last.
+    pictures: Vec<(u32, Picture)>,
+    /// Times of those that had training to do all their time.
+    frames: Vec<Duration>,
+}
+
+impl Film {
+    /// Median, 95 % and maximum, in ms.
+    fn frame_times(&self) -> [f64; 3] {
+        let mut times = self.frames.clone();
+        times.sort_unstable();
+        let at = |part: f64| times.get(((times.len() as f64 - 1.0) * part) as usize);
+        [0.5, 0.95, 1.0].map(|part| at(part).map_or(0.0, |time| time.as_secs_f64() * 1e3))
+    }
+}
+
+/// The frame loop, until `steps` steps are done.
+fn film(screen: &Screen, photo: &Picture, learner: &mut Learner, steps: u32) -> Result<Film, Box<dyn Error>> {
+    let shown = screen.shown(learner.colours());
+    let mut film = Film { curve: Vec::new(), pictures: Vec::new(), frames: Vec::new() };
+    for stop in stops(steps) {
+        loop {
+            let start = Instant::now();
+            let mut encoder = screen.device.create_command_encoder(&Default::default());
+            let busy = learner.record(&mut encoder, stop)?;
+            screen.draw(&mut encoder, &shown);
+            screen.queue.submit([encoder.finish()]);
+            // Where a window would present, and wait for the display.
+            screen.device.poll(hesscale::wgpu::PollType::wait_indefinitely())?;
+            if busy {
+                learner.took(start.elapsed());
+                film.frames.push(start.elapsed());
+            }
+            if learner.shows() == Some(stop) {
+                break;
+            }
+        }
+        let picture = screen.screenshot()?;
+        film.curve.push((stop, picture.psnr(photo)));
+        if stop == 0 || stop == steps || is_power_of_ten(stop) {
+            film.pictures.push((stop, picture));
+        }
+    }
+    Ok(film)
+}
+
+/// Where the loop looks how far it has come: 0, 1, 2, 5, 10, 20, … and the last step.
+fn stops(steps: u32) -> Vec<u32> {
+    let decades = (0..8).map(|exponent| 10_u32.pow(exponent));
+    let known = decades.flat_map(|decade| [1, 2, 3, 5, 7].map(|digit| digit * decade));
+    [0].into_iter().chain(known.take_while(|stop| *stop < steps)).chain([steps]).collect()
+}
+
+fn is_power_of_ten(step: u32) -> bool {
+    step >= 10 && 10_u32.pow(step.ilog10()) == step
+}

@@ -1,0 +1,32 @@
+// A batch: coordinates of random pixels into the network's input, their colours into its targets.
+
+@group(0) @binding(0) var photo: texture_2d<f32>;
+// A generator (PCG) for each sample.
+@group(0) @binding(1) var<storage, read_write> random: array<u32>;
+@group(0) @binding(2) var<storage, read_write> coordinates: array<f32>;
+@group(0) @binding(3) var<storage, read_write> colours: array<f32>;
+
+fn drawn(sample: u32) -> u32 {
+    let state = random[sample] * 747796405u + 2891336453u;
+    random[sample] = state;
+    let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+    return (word >> 22u) ^ word;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let sample = id.x;
+    if sample >= arrayLength(&random) {
+        return;
+    }
+    let size = textureDimensions(photo);
+    let pixel = drawn(sample) % (size.x * size.y);
+    let at = vec2u(pixel % size.x, pixel / size.x);
+    let place = (2.0 * (vec2f(at) + 0.5) - vec2f(size)) / f32(size.x);
+    let colour = textureLoad(photo, at, 0);
+    coordinates[2u * sample] = place.x;
+    coordinates[2u * sample + 1u] = place.y;
+    for (var channel = 0u; channel < 3u; channel++) {
+        colours[3u * sample + channel] = colour[channel];
+    }
+}
