@@ -29,7 +29,10 @@ pub(crate) struct Dispatch {
     pub flops: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
-    grid: (u32, u32),
+    pub(crate) grid: (u32, u32),
+    /// For tests that run it elsewhere.
+    #[cfg(test)]
+    pub made_of: (Kernel, Vec<Resource>),
 }
 
 impl Dispatch {
@@ -158,7 +161,15 @@ impl Context {
                 entries: &entries,
             })
         })?;
-        Ok(Dispatch { label: kernel.label(), flops: kernel.flops(), pipeline, bind_group, grid })
+        Ok(Dispatch {
+            label: kernel.label(),
+            flops: kernel.flops(),
+            pipeline,
+            bind_group,
+            grid,
+            #[cfg(test)]
+            made_of: (kernel.clone(), resources.to_vec()),
+        })
     }
 }
 
