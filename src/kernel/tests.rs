@@ -113,6 +113,36 @@ fn every_shader_file_opens_with_what_it_computes_and_is_used() {
     }
 }
 
+/// Variables that are declared in a loop without a value. They should be zeros each time round, and are not in every compiler
+/// of WGSL: Tint once sets them to zero, and so did naga (wgpu #9489).
+fn stale(text: &str) -> Vec<&str> {
+    let (mut blocks, mut found) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let code = line.split("//").next().unwrap_or_default().trim();
+        if code.starts_with("var ") && !code.contains('=') && blocks.contains(&true) {
+            found.push(code);
+        }
+        for brace in code.chars().filter(|c| "{}".contains(*c)) {
+            if brace == '}' {
+                blocks.pop();
+            } else {
+                blocks.push(["for ", "while ", "loop "].iter().any(|word| code.starts_with(word)));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn variables_in_loops_are_given_a_value() {
+    for (name, text) in source::FILES {
+        assert!(stale(text).is_empty(), "{name}: {:?}", stale(text));
+    }
+    let text =
+        "fn f() {\n var a: f32;\n for (;;) {\n if x {\n var b: f32; // stays\n var c = 0.0;\n }\n }\n}";
+    assert_eq!(stale(text), ["var b: f32;"]);
+}
+
 #[test]
 fn uniforms_are_as_large_as_the_shaders_say() {
     for kernel in texts().values() {

@@ -80,6 +80,13 @@ impl Fates {
     }
 }
 
+/// Whether the adapter can be had.
+#[test]
+#[ignore = "asks about this machine: `cargo xtask portability` runs it"]
+fn adapter() {
+    println!("{}", Contexts::new().of(DeviceClass::Software).describe());
+}
+
 /// Writes all jobs, and all permutations with their translations.
 #[test]
 #[ignore = "writes files: `cargo xtask portability` runs it"]

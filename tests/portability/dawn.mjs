@@ -25,15 +25,17 @@ export function relativeMaxNorm(got, want) {
 
 /** A device, and its shaders and pipelines by file. */
 class Stack {
-  constructor(adapter, device, directory) {
-    Object.assign(this, { adapter, device, directory, pipelines: new Map() });
+  constructor(gpu, adapter, device, directory) {
+    // `gpu` is held, for Dawn dies with it.
+    Object.assign(this, { gpu, adapter, device, directory, pipelines: new Map() });
   }
 
   static async open(directory) {
-    const adapter = await create([]).requestAdapter();
+    const gpu = create([]);
+    const adapter = await gpu.requestAdapter();
     if (!adapter) throw new Error("Dawn finds no adapter");
     const device = await adapter.requestDevice();
-    return new Stack(adapter, device, directory);
+    return new Stack(gpu, adapter, device, directory);
   }
 
   get name() {
@@ -117,7 +119,7 @@ class Stack {
       at = 0;
       return job.expected.map(({ name, size, bound, values }) => {
         const got = all.subarray(at, (at += size / 4));
-        // Copied, so that it is aligned; nothing stands for zeros.
+        // Copied, so that it starts a buffer of its own; nothing stands for zeros.
         const want = values ? new Float64Array(part(values).slice().buffer) : new Float64Array(got.length);
         return { name, bound, error: relativeMaxNorm(got, want) };
       });
@@ -164,11 +166,12 @@ async function tryOut(stack, job, blob) {
   if (relativeMaxNorm([1, NaN], [1, 2]) <= 1 || relativeMaxNorm([1, 2.1], [1, 2]) <= 1e-5) {
     throw new Error("the comparison notices nothing");
   }
-  const wrong = Buffer.from(blob);
-  const [at] = job.expected[0].values;
-  wrong.writeDoubleLE(wrong.readDoubleLE(at) + 1, at);
+  const wrong = blob.slice();
+  const [[at], view] = [job.expected[0].values, new DataView(wrong.buffer)];
+  view.setFloat64(at, view.getFloat64(at, true) + 1, true);
   const results = await stack.guarded(() => stack.run(job, wrong));
-  if (results[0].error <= results[0].bound) throw new Error("a result that must not be was not noticed");
+  const noticed = results[0].error > results[0].bound && results[0].error < 10;
+  if (!noticed) throw new Error("a result that must not be was not noticed");
 }
 
 async function main([directory, resultsFile, tintFile]) {
@@ -190,7 +193,8 @@ async function main([directory, resultsFile, tintFile]) {
   let worst = 0;
   for (const [index, name] of jobs.entries()) {
     const job = JSON.parse(readFileSync(join(directory, "jobs", name), "utf8"));
-    const blob = readFileSync(join(directory, "jobs", name.replace("json", "bin")));
+    // Not as a `Buffer`, whose slices are views.
+    const blob = new Uint8Array(readFileSync(join(directory, "jobs", name.replace("json", "bin"))));
     if (index === 0) await tryOut(stack, job, blob);
     let [error, fault] = [0, ""];
     try {
