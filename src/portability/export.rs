@@ -44,13 +44,8 @@ impl Blob {
 
 impl Export {
     pub(super) fn new(directory: &Path) -> Result<Export> {
-        for part in ["texts", "shaders", "jobs"] {
-            let part = directory.join(part);
-            if part.exists() {
-                fs::remove_dir_all(&part)?;
-            }
-            fs::create_dir_all(&part)?;
-        }
+        empty(&directory.join("shaders"))?;
+        empty(&directory.join("jobs"))?;
         Ok(Export { directory: directory.into(), shaders: HashMap::new(), jobs: 0 })
     }
 
@@ -124,26 +119,37 @@ impl Export {
         fs::write(file.with_extension("json"), text.to_string())?;
         fs::write(file.with_extension("bin"), blob.0)
     }
+}
 
-    pub(super) fn permutations(&self, permutations: &[Permutation]) -> Result<()> {
-        let mut list = String::new();
-        for Permutation { id, family, label, texts } in permutations {
-            list += &format!("{id}\t{family}\t{label}\n");
-            for (n, text) in texts.iter().enumerate() {
-                let write = |ending: &str, bytes: &[u8]| {
-                    fs::write(self.directory.join("texts").join(format!("{id}.{n}.{ending}")), bytes)
-                };
-                let (module, info) = valid(text).map_err(std::io::Error::other)?;
-                let translations = translate(&module, &info).map_err(std::io::Error::other)?;
-                write("wgsl", text.as_bytes())?;
-                write("spv", bytemuck::cast_slice(&translations.spirv))?;
-                write("metal", translations.metal.as_bytes())?;
-                write("hlsl", translations.direct.as_bytes())?;
-                write("comp", translations.gl.as_bytes())?;
-            }
+/// The list of permutations, their texts and translations.
+pub(super) fn permutations(directory: &Path, permutations: &[Permutation]) -> Result<()> {
+    let texts_directory = directory.join("texts");
+    empty(&texts_directory)?;
+    let mut list = String::new();
+    for Permutation { id, family, label, texts } in permutations {
+        list += &format!("{id}\t{family}\t{label}\n");
+        for (n, text) in texts.iter().enumerate() {
+            let write = |ending: &str, bytes: &[u8]| {
+                fs::write(texts_directory.join(format!("{id}.{n}.{ending}")), bytes)
+            };
+            let (module, info) = valid(text).map_err(std::io::Error::other)?;
+            let translations = translate(&module, &info).map_err(std::io::Error::other)?;
+            write("wgsl", text.as_bytes())?;
+            write("spv", bytemuck::cast_slice(&translations.spirv))?;
+            write("metal", translations.metal.as_bytes())?;
+            write("hlsl", translations.direct.as_bytes())?;
+            write("comp", translations.gl.as_bytes())?;
         }
-        fs::write(self.directory.join("permutations.tsv"), list)
     }
+    fs::write(directory.join("permutations.tsv"), list)
+}
+
+/// A directory with nothing in it.
+fn empty(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    fs::create_dir_all(directory)
 }
 
 fn name(binding: Binding) -> &'static str {

@@ -115,7 +115,7 @@ impl Job {
     /// What must come out, by an independent program where there are its vectors, else by the reference in f64.
     pub(super) fn expected(&self) -> Result<Vec<(Slot, Vec<f64>)>> {
         if let Some(case) = &self.golden {
-            return Ok(self.from_file(case));
+            return Ok(self.of_case(case));
         }
         let mut parameters = f64s(&self.parameters);
         let x = f64s(&self.x);
@@ -159,7 +159,7 @@ impl Job {
         parts.map(|(i, p)| (slot(i), flat[p.range()].to_vec())).collect()
     }
 
-    fn from_file(&self, case: &Case) -> Vec<(Slot, Vec<f64>)> {
+    fn of_case(&self, case: &Case) -> Vec<(Slot, Vec<f64>)> {
         let mut wanted = vec![(Slot::Loss, "loss".to_owned()), (Slot::Logits, "logits".to_owned())];
         for (i, p) in self.model.parameters().iter().enumerate() {
             wanted.push((Slot::Gradient(i), format!("grad.{}", p.name())));

@@ -51,6 +51,16 @@ pub(crate) fn fates(text: &str) -> Result<(String, BTreeMap<String, Fate>), Stri
     Ok((stack.to_owned(), fates.collect::<Result<_, _>>()?))
 }
 
+/// The same in text.
+pub(crate) fn list(stack: &str, fates: &BTreeMap<String, Fate>) -> String {
+    let mut text = format!("# {stack}\n");
+    for (id, Fate { jobs, worst, fault }) in fates {
+        let fault = fault.as_deref().unwrap_or_default().replace(['\n', '\t'], " ");
+        writeln!(text, "{id}\t{jobs}\t{worst:e}\t{fault}").expect("a String takes every write");
+    }
+    text
+}
+
 /// One row a family.
 pub(crate) fn summary(permutations: &[Permutation], columns: &[Column]) -> String {
     let mut families: BTreeMap<&str, Vec<&Permutation>> = BTreeMap::new();
@@ -155,6 +165,13 @@ mod tests {
         let table = full(&list, &[column("# x\na1\t1\t0\t\n")]);
         assert_eq!(table.lines().count(), 2 + list.len());
         assert!(table.contains("| loss mse `a1` | loss | all |"), "{table}");
+    }
+
+    #[test]
+    fn lists_are_written_as_they_are_read() {
+        let text = "# x\na1\t3\t1e-7\t\nb2\t1\t0e0\tNaN\n";
+        let (stack, read) = fates(text).unwrap();
+        assert_eq!(list(&stack, &read), text);
     }
 
     #[test]

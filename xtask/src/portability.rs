@@ -15,20 +15,30 @@ use crate::setup;
 use crate::stage::{in_the_repository, note, repository};
 use crate::tools::{self, Tools};
 
-/// Columns of the table, by the names that the command takes.
+/// Columns of the table: a name that the command takes, the heading, and the file of results.
+const COLUMNS: [(&str, &str, &str); 9] = [
+    ("vulkan", "wgpu, Vulkan", "vulkan"),
+    ("gl", "wgpu, GL", "gl"),
+    ("swiftshader", "wgpu, SwiftShader", "swiftshader"),
+    ("dawn", "Dawn", "dawn"),
+    ("dawn", "Tint", "tint"),
+    ("translations", "SPIR-V", "spirv"),
+    ("translations", "GLSL", "glsl"),
+    ("translations", "HLSL", "hlsl"),
+    ("translations", "MSL", "msl"),
+];
+
+/// What the command takes.
 pub(crate) const STACKS: [&str; 5] = ["vulkan", "gl", "swiftshader", "dawn", "translations"];
 
 /// Variables for one run of cargo.
 type Variables<'a> = Vec<(&'a str, OsString)>;
 
-/// Runs those of [`STACKS`] that are asked for; all, where none is.
+/// Runs those of [`STACKS`] that are asked for; all, where none is. What others left before is in the table too.
 pub(crate) fn portability(wanted: &[String]) -> ExitCode {
     setup::linker();
-    if let Err(message) = setup::graphics() {
-        note(&message);
-        return ExitCode::FAILURE;
-    }
-    match run(|stack| wanted.is_empty() || wanted.iter().any(|name| name == stack)) {
+    let wanted = |stack: &str| wanted.is_empty() || wanted.iter().any(|name| name == stack);
+    match setup::graphics().and_then(|()| run(wanted)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(message) => {
@@ -40,43 +50,52 @@ pub(crate) fn portability(wanted: &[String]) -> ExitCode {
 
 fn run(wanted: impl Fn(&str) -> bool) -> Result<bool, String> {
     let place = Place::new()?;
-    note("writing every permutation, and the passes that run them ...");
-    let variables = vec![("HESSCALE_PORTABILITY", place.directory.clone().into())];
-    if !place.test("portability::export", variables) {
-        return Err("the passes cannot be written: see above".into());
-    }
+    place.export("portability::permutations")?;
     let permutations = matrix::permutations(&tools::read(&place.directory.join("permutations.tsv"))?)?;
     let mut columns = Vec::new();
-    if wanted("vulkan") {
-        columns.push(place.through_wgpu("wgpu, Vulkan", "[vulkan, llvmpipe", None));
-    }
-    if wanted("gl") {
-        columns.push(place.through_wgpu("wgpu, GL", "[gl", None));
-    }
-    if wanted("swiftshader") {
-        columns.push(match place.tools.swiftshader() {
-            Ok(driver) => place.through_wgpu("wgpu, SwiftShader", "swiftshader", Some(driver)),
-            Err(reason) => absent("wgpu, SwiftShader", reason),
-        });
-    }
-    if wanted("dawn") {
-        columns.extend(place.dawn());
-    }
-    if wanted("translations") {
-        columns.extend(place.translations());
+    for stack in STACKS {
+        let mine = COLUMNS.into_iter().filter(|(of, ..)| *of == stack);
+        let mine: Vec<(&'static str, PathBuf)> =
+            mine.map(|(_, name, file)| (name, place.results(file))).collect();
+        if !wanted(stack) {
+            columns.extend(mine.into_iter().map(|(name, file)| column(name, &file, "not asked for")));
+            continue;
+        }
+        note(&format!("{stack} ..."));
+        for (_, file) in &mine {
+            drop(std::fs::remove_file(file));
+        }
+        let ran = match stack {
+            "vulkan" => place.through_wgpu(stack, "[vulkan, llvmpipe", None),
+            "gl" => place.through_wgpu(stack, "[gl", None),
+            "swiftshader" => {
+                let driver = place.tools.swiftshader();
+                driver.and_then(|driver| place.through_wgpu(stack, "swiftshader", Some(driver)))
+            }
+            "dawn" => place.dawn(),
+            _ => place.translations(),
+        };
+        let reason = ran.err().unwrap_or_else(|| "the run broke off: see above".into());
+        columns.extend(mine.into_iter().map(|(name, file)| column(name, &file, &reason)));
     }
     place.report(&permutations, &columns)
+}
+
+/// What a run has left in a file; where there is none, the reason.
+fn column(name: &'static str, file: &Path, reason: &str) -> Column {
+    if !file.exists() {
+        return Column { name, details: String::new(), fates: Err(reason.into()) };
+    }
+    match tools::read(file).and_then(|text| matrix::fates(&text)) {
+        Ok((details, fates)) => Column { name, details, fates: Ok(fates) },
+        Err(reason) => Column { name, details: String::new(), fates: Err(reason) },
+    }
 }
 
 /// Where everything lies.
 struct Place {
     directory: PathBuf,
     tools: Tools,
-}
-
-fn absent(name: &'static str, reason: String) -> Column {
-    note(&format!("{name}: {reason}"));
-    Column { name, details: String::new(), fates: Err(reason) }
 }
 
 impl Place {
@@ -88,110 +107,91 @@ impl Place {
         Ok(Place { directory, tools })
     }
 
+    fn results(&self, name: &str) -> PathBuf {
+        self.directory.join("results").join(name).with_extension("tsv")
+    }
+
     /// One of the crate's ignored tests.
-    fn command(&self, test: &str, variables: Variables<'_>) -> Command {
+    fn test(&self, test: &str, variables: Variables<'_>) -> Command {
         let args = ["test", "--lib", test, "--", "--ignored", "--exact", "--nocapture"];
         let mut command = in_the_repository(&args);
         command.envs(variables);
         command
     }
 
-    fn test(&self, test: &str, variables: Variables<'_>) -> bool {
-        self.command(test, variables).status().is_ok_and(|status| status.success())
+    /// One of them that writes files.
+    fn export(&self, test: &str) -> Result<(), String> {
+        note(&format!("{test} ..."));
+        let variables = vec![("HESSCALE_PORTABILITY", self.directory.clone().into())];
+        if succeeds(&mut self.test(test, variables)) {
+            return Ok(());
+        }
+        Err(format!("{test} failed: see above"))
     }
 
     /// An adapter of wgpu's: all passes, then the tests of the GPU.
-    fn through_wgpu(&self, name: &'static str, adapter: &str, driver: Option<PathBuf>) -> Column {
+    fn through_wgpu(&self, stack: &str, adapter: &str, driver: Option<PathBuf>) -> Result<(), String> {
         let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
         variables.extend(driver.map(|driver| ("VK_DRIVER_FILES", driver.into())));
-        if let Err(reason) = probe(&mut self.command("portability::adapter", variables.clone())) {
-            return absent(name, reason);
-        }
-        note(&format!("{name} ..."));
-        let file =
-            self.directory.join("results").join(format!("{}.tsv", adapter.replace(['[', ',', ' '], "")));
-        let mut replay = variables.clone();
-        replay.push(("HESSCALE_RESULTS", file.clone().into()));
-        drop(std::fs::remove_file(&file));
+        probe(&mut self.test("portability::adapter", variables.clone()))?;
+        let file = self.results(stack);
+        let replay = [variables.clone(), vec![("HESSCALE_RESULTS", file.clone().into())]].concat();
         // What fails is in the file.
-        self.test("portability::replay", replay);
-        let column = column(name, &file);
+        succeeds(&mut self.test("portability::replay", replay));
         let tests = [&["test", "--lib", "gpu::"][..], &["test", "--test", "gpu"]];
-        let passed = tests.into_iter().all(|args| {
-            in_the_repository(args).envs(variables.clone()).status().is_ok_and(|status| status.success())
-        });
-        let outcome = if passed { "GPU tests passed" } else { "**GPU tests FAILED**" };
-        Column { details: format!("{}; {outcome}", column.details), ..column }
+        let passed = tests.into_iter().all(|args| succeeds(in_the_repository(args).envs(variables.clone())));
+        // The verdict joins the stack's name, in the first line.
+        let text = tools::read(&file)?;
+        let (name, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        tools::write(&file, &format!("{name}; GPU tests {}\n{rest}", if passed { "passed" } else { FAILED }))
     }
 
     /// Dawn, and its compiler Tint.
-    fn dawn(&self) -> [Column; 2] {
-        let names = ["Dawn", "Tint"];
-        let ready = self.tools.swiftshader().and_then(|driver| {
-            let script = self.tools.dawn(&repository().join("tests/portability"))?;
-            Ok((driver, script))
-        });
-        let (driver, script) = match ready {
-            Ok(ready) => ready,
-            Err(reason) => return names.map(|name| absent(name, reason.clone())),
-        };
-        note("Dawn ...");
-        let files = ["dawn.tsv", "tint.tsv"].map(|file| self.directory.join("results").join(file));
-        for file in &files {
-            drop(std::fs::remove_file(file));
-        }
+    fn dawn(&self) -> Result<(), String> {
+        let driver = self.tools.swiftshader()?;
+        let script = self.tools.dawn(&repository().join("tests/portability"))?;
+        self.export("portability::jobs")?;
         let mut command = Command::new("node");
-        command.arg("dawn.mjs").arg(&self.directory).args(&files).current_dir(script);
-        // A machine's own driver is used where the user names it.
+        command.arg("dawn.mjs").arg(&self.directory).current_dir(script);
+        command.args(["dawn", "tint"].map(|name| self.results(name)));
+        // The user may name another driver.
         if std::env::var_os("VK_DRIVER_FILES").is_none() {
             command.env("VK_DRIVER_FILES", driver);
         }
-        if let Err(error) = command.status() {
-            return names.map(|name| absent(name, format!("cannot start node: {error}")));
-        }
-        let [dawn, tint] = &files;
-        [column(names[0], dawn), column(names[1], tint)]
+        // What fails is in the files.
+        succeeds(&mut command);
+        Ok(())
     }
 
     /// What naga makes of every shader, read by others.
-    fn translations(&self) -> Vec<Column> {
-        let val: Reader = |program, file| {
+    fn translations(&self) -> Result<(), String> {
+        let spirv: Reader = |program, file| {
             let mut command = Command::new(program);
             command.args(["--target-env", "vulkan1.0"]).arg(file);
             command
         };
-        let gl: Reader = |program, file| {
+        let glsl: Reader = |program, file| {
             let mut command = Command::new(program);
             command.arg(file);
             command
         };
         let hlsl: Reader = |program, file| {
-            let file = &legible(file);
             let mut command = Command::new(program);
-            command.args(["-D", "-V", "-S", "comp", "-e", "main", "-o", NOWHERE]).arg(file);
+            command.args(["-D", "-V", "-S", "comp", "-e", "main", "-o", NOWHERE]).arg(legible(file));
             command
         };
-        let readers = [
-            ("SPIR-V (spirv-val)", "spirv-val", "spirv-tools", "spv", val),
-            ("GLSL (glslang)", "glslangValidator", "glslang-tools", "comp", gl),
-            ("HLSL (glslang)", "glslangValidator", "glslang-tools", "hlsl", hlsl),
-        ];
-        let mut columns: Vec<Column> = readers
-            .into_iter()
-            .map(|(name, program, package, ending, reader)| match self.tools.program(program, package) {
-                Ok(program) => self.translation(name, &program, ending, reader),
-                Err(reason) => absent(name, reason),
-            })
-            .collect();
-        columns.push(absent(
-            "MSL",
-            "written by naga for each permutation, but no compiler of Metal is here".into(),
-        ));
-        columns
+        let val = self.tools.program("spirv-val", "spirv-tools")?;
+        let glslang = self.tools.program("glslangValidator", "glslang-tools")?;
+        self.translation("spirv", &val, "spv", spirv)?;
+        self.translation("glsl", &glslang, "comp", glsl)?;
+        self.translation("hlsl", &glslang, "hlsl", hlsl)?;
+        Err("naga writes it for every permutation, but nothing here reads it: Metal's compiler is Apple's"
+            .into())
     }
 
-    fn translation(&self, name: &'static str, program: &Path, ending: &str, reader: Reader) -> Column {
-        note(&format!("{name} ..."));
+    /// One language's files, a reader each on every core.
+    fn translation(&self, results: &str, program: &Path, ending: &str, reader: Reader) -> Result<(), String> {
+        note(&format!("{results} ..."));
         let files = std::fs::read_dir(self.directory.join("texts")).into_iter().flatten().flatten();
         let files = files.map(|entry| entry.path());
         let files: Vec<PathBuf> =
@@ -216,7 +216,7 @@ impl Place {
         });
         let fates = fates.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let details = format!("{} texts; {}", files.len(), tools::version(program));
-        Column { name, details, fates: Ok(fates) }
+        tools::write(&self.results(results), &matrix::list(&details, &fates))
     }
 
     /// Prints the table and what is wrong, and writes both tables. Whether all that ran passed.
@@ -226,7 +226,7 @@ impl Place {
         for column in columns {
             notes += &match &column.fates {
                 Ok(_) => format!("- {}: {}\n", column.name, column.details),
-                Err(reason) => format!("- {}: did not run: {reason}\n", column.name),
+                Err(reason) => format!("- {}: nothing ran: {reason}\n", column.name),
             };
         }
         let faults: Vec<String> = columns.iter().flat_map(|column| column.faults(permutations)).collect();
@@ -241,16 +241,15 @@ impl Place {
         if faults.len() > 20 {
             note(&format!("{} faults in all", faults.len()));
         }
-        Ok(faults.is_empty() && !notes.contains("FAILED"))
+        Ok(faults.is_empty() && !notes.contains(FAILED))
     }
 }
 
-/// The column that a run has left in a file.
-fn column(name: &'static str, file: &Path) -> Column {
-    match tools::read(file).and_then(|text| matrix::fates(&text)) {
-        Ok((details, fates)) => Column { name, details, fates: Ok(fates) },
-        Err(reason) => absent(name, format!("the run broke off: {reason}")),
-    }
+/// How a stack's tests that failed are marked.
+const FAILED: &str = "**FAILED**";
+
+fn succeeds(command: &mut Command) -> bool {
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// The same HLSL as glslang can read it, in a file beside. Where that cannot be written the reader says so.
