@@ -1,10 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+// What unit and integration tests share names the crate as the latter do.
+#[cfg(test)]
+extern crate self as hesscale;
+
 mod error;
 mod gpu;
 mod kernel;
 pub mod model;
 mod plan;
+#[cfg(test)]
+mod portability;
 mod record;
 pub mod reference;
 pub mod train;

@@ -31,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     var g = 0.0;
     var d = 0.0;
     for (var first = 0u; first < p.splits; first += p.parts) {
-        var u: array<f32, NUMBERS>;
+        var u = array<f32, NUMBERS>();
         for (var part = first; part < first + p.parts; part++) {
             for (var number = 0u; number < NUMBERS; number++) {
                 u[number] += sums[(part * NUMBERS + number) * p.plane + at];

@@ -34,7 +34,7 @@ fn side(group: u32, lane: vec3<u32>) {
         var sums: array<vec4<f32>, P>;
         for (var sample = place.first; sample < place.last; sample++) {
             for (var start = place.begin; start < place.end; start += BIAS_RUN) {
-                var run: array<vec4<f32>, P>;
+                var run = array<vec4<f32>, P>();
                 for (var k = start; k < min(start + BIAS_RUN, place.end); k++) {
                     for (var p = 0u; p < P; p++) {
                         run[p] += a4(a_base(p) + (sample * g.k + k) * g.m + m);

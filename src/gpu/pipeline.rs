@@ -38,7 +38,10 @@ pub(crate) struct Dispatch {
     bytes: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
-    grid: (u32, u32),
+    pub(crate) grid: (u32, u32),
+    /// For tests that run it elsewhere.
+    #[cfg(test)]
+    pub made_of: (Kernel, Vec<Resource>),
 }
 
 impl Dispatch {
@@ -197,8 +200,16 @@ impl Context {
                 entries: &entries,
             }))
         })??;
-        let bytes = resources.iter().map(|r| r.size).sum();
-        Ok(Dispatch { label: kernel.label(), flops: kernel.flops(), bytes, pipeline, bind_group, grid })
+        Ok(Dispatch {
+            label: kernel.label(),
+            flops: kernel.flops(),
+            bytes: resources.iter().map(|r| r.size).sum(),
+            pipeline,
+            bind_group,
+            grid,
+            #[cfg(test)]
+            made_of: (kernel.clone(), resources.to_vec()),
+        })
     }
 }
 

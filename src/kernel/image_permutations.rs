@@ -1,5 +1,6 @@
 //! The shipped permutations of kernels around products.
 
+use super::permutations::keeps;
 use super::{
     AdvanceNoise, Depthwise, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
     Kernel, Layout, Norm, NormSignal, Pad, PadSignal, Parameters, Partial, Pool, PoolSignal, Pooling,
@@ -50,13 +51,16 @@ pub(super) fn all() -> Vec<Kernel> {
     kernels.extend(sums.map(Kernel::from));
     for storage in storages {
         kernels.push(Dropout { storage, node: 3, p: 0.2 }.into());
-        kernels.push(Norm { storage }.into());
     }
+    // Plans normalise images only.
+    let norm = Norm { storage: storages[1] };
+    kernels.push(norm.into());
     for pooling in poolings() {
         kernels.extend([false, true].map(|keep| Pool { pooling, batch, channels, keep }.into()));
     }
     for activation in Activation::ALL {
-        for (bias, keep) in [(false, false), (false, true), (true, false), (true, true)] {
+        let all = [(false, false), (true, false), (false, true), (true, true)];
+        for (bias, keep) in all.into_iter().filter(|(_, keep)| !keep || keeps(activation)) {
             let plane = 4096;
             kernels.push(Depthwise { sizes: sizes[0], bias, activation, keep, plane }.into());
         }
@@ -65,21 +69,22 @@ pub(super) fn all() -> Vec<Kernel> {
         for below in Activation::ALL {
             let flow = Flow { mode, below, plane_in: 4096, plane_out: 4096 };
             kernels.push(PadSignal { pad, flow }.into());
-            kernels.push(SumSignal { sum: sums[1], flow }.into());
         }
+        // Where branches meet nothing is fused.
+        let flow = Flow { mode, below: Activation::Identity, plane_in: 4096, plane_out: 4096 };
+        kernels.extend(sums.map(|sum| SumSignal { sum, flow }.into()));
         for below in [Activation::Identity, Activation::Tanh] {
             let flow = Flow { mode, below, plane_in: 4096, plane_out: 4096 };
-            kernels.push(SumSignal { sum: sums[0], flow }.into());
             for pooling in poolings() {
                 kernels.push(PoolSignal { pooling, batch, channels, flow }.into());
             }
             for storage in storages {
                 kernels.push(DropoutSignal { dropout: Dropout { storage, node: 3, p: 0.2 }, flow }.into());
-                kernels.push(NormSignal { norm: Norm { storage }, flow }.into());
             }
+            kernels.push(NormSignal { norm, flow }.into());
             kernels.extend(sizes.map(|sizes| DepthwiseSignal { sizes, flow }.into()));
         }
-        for storage in storages.into_iter().chain([large]) {
+        for storage in [storages[1], large] {
             kernels.push(Partial { parameters: Parameters::Norm(storage), mode, plane: 4096 }.into());
         }
         for (sizes, bias) in sizes.into_iter().flat_map(|sizes| [(sizes, false), (sizes, true)]) {

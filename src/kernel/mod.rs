@@ -20,7 +20,7 @@ mod signal;
 mod source;
 mod sum;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tile;
 
 pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};

@@ -101,6 +101,11 @@ fn convolutions(class: DeviceClass) -> Vec<Kernel> {
     kernels
 }
 
+/// Whether plans may ask a forward kernel to keep what its activation reads. These two's derivatives follow from the output.
+pub(super) fn keeps(activation: Activation) -> bool {
+    !matches!(activation, Activation::Identity | Activation::Relu)
+}
+
 /// All of them, for one class of device.
 pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut kernels = Vec::new();
@@ -108,7 +113,8 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut gemm = |usage, n, k, m| kernels.push(Kernel::Gemm(Gemm::new(class, usage, m, n, k), PLACES));
     for (n, k) in SIZES.into_iter().flat_map(|n| SIZES.map(|k| (n, k))) {
         for activation in Activation::ALL {
-            for (bias, keep) in flags.into_iter().flat_map(|bias| flags.map(|keep| (bias, keep))) {
+            let keep = flags.into_iter().filter(|keep| !keep || keeps(activation));
+            for (bias, keep) in keep.flat_map(|keep| flags.map(|bias| (bias, keep))) {
                 gemm(Use::Forward { activation, bias, keep }, n, k, 32);
             }
             for mode in Mode::ALL {

@@ -6,13 +6,13 @@ use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::BTreeMap;
 
-/// The distinct shader texts with a label each.
-fn texts() -> BTreeMap<String, Kernel> {
+/// The distinct shader texts with a kernel each.
+pub(crate) fn texts() -> BTreeMap<String, Kernel> {
     let classes = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
     classes.into_iter().flat_map(permutations::all).map(|kernel| (kernel.source(), kernel)).collect()
 }
 
-fn valid(text: &str) -> Result<(naga::Module, ModuleInfo), String> {
+pub(crate) fn valid(text: &str) -> Result<(naga::Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(text).map_err(|e| e.emit_to_string(text))?;
     let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
         .validate(&module)
@@ -20,7 +20,15 @@ fn valid(text: &str) -> Result<(naga::Module, ModuleInfo), String> {
     Ok((module, info))
 }
 
-fn translate(module: &naga::Module, info: &ModuleInfo) -> Result<[String; 4], String> {
+/// What wgpu's backends get of a shader.
+pub(crate) struct Translations {
+    pub(crate) spirv: Vec<u32>,
+    pub(crate) metal: String,
+    pub(crate) direct: String,
+    pub(crate) gl: String,
+}
+
+pub(crate) fn translate(module: &naga::Module, info: &ModuleInfo) -> Result<Translations, String> {
     let spirv = spv::write_vec(module, info, &spv::Options::default(), None).map_err(|e| e.to_string())?;
     let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
     let (metal, _) = msl::write_string(module, info, &options, &msl::PipelineOptions::default())
@@ -43,7 +51,7 @@ fn translate(module: &naga::Module, info: &ModuleInfo) -> Result<[String; 4], St
     glsl::Writer::new(&mut gl, module, info, &options, &pipeline, naga::proc::BoundsCheckPolicies::default())
         .and_then(|mut writer| writer.write())
         .map_err(|e| format!("glsl: {e}"))?;
-    Ok([format!("{} words", spirv.len()), metal, direct, gl])
+    Ok(Translations { spirv, metal, direct, gl })
 }
 
 /// Bindings as the module declares them.
@@ -79,8 +87,9 @@ fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
         assert_eq!(bindings(&module), kernel.bindings(), "{}", kernel.label());
         let storage = kernel.bindings().iter().filter(|b| **b != Binding::Uniform).count();
         assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
-        let outputs = translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
-        assert!(outputs.iter().all(|o| !o.is_empty()));
+        let Translations { spirv, metal, direct, gl } =
+            translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
+        assert!(!spirv.is_empty() && [metal, direct, gl].iter().all(|text| !text.is_empty()));
     }
 }
 
@@ -102,6 +111,36 @@ fn every_shader_file_opens_with_what_it_computes_and_is_used() {
         assert!(text.starts_with("// "), "{name} opens without a comment");
         assert!(used.iter().any(|t| t.contains(&format!("// {name}.wgsl\n"))), "{name} is in no permutation");
     }
+}
+
+/// Variables that are declared in a loop without a value. They should be zeros each time round, and are not in every compiler
+/// of WGSL: Tint once sets them to zero, and so did naga (wgpu #9489).
+fn stale(text: &str) -> Vec<&str> {
+    let (mut blocks, mut found) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let code = line.split("//").next().unwrap_or_default().trim();
+        if code.starts_with("var ") && !code.contains('=') && blocks.contains(&true) {
+            found.push(code);
+        }
+        for brace in code.chars().filter(|c| "{}".contains(*c)) {
+            if brace == '}' {
+                blocks.pop();
+            } else {
+                blocks.push(["for ", "while ", "loop "].iter().any(|word| code.starts_with(word)));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn variables_in_loops_are_given_a_value() {
+    for (name, text) in source::FILES {
+        assert!(stale(text).is_empty(), "{name}: {:?}", stale(text));
+    }
+    let text =
+        "fn f() {\n var a: f32;\n for (;;) {\n if x {\n var b: f32; // stays\n var c = 0.0;\n }\n }\n}";
+    assert_eq!(stale(text), ["var b: f32;"]);
 }
 
 #[test]
@@ -150,7 +189,8 @@ fn snapshots() {
         let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
             .validate(&module)
             .expect("still valid");
-        let [_, metal, direct, gl] = translate(&module, &info).expect("translates: tested above");
+        let Translations { metal, direct, gl, .. } =
+            translate(&module, &info).expect("translates: tested above");
         // Of the WGSL only the header: the rest is in `shaders/`.
         let header: String =
             text.lines().take_while(|line| line.starts_with("const")).map(|l| format!("{l}\n")).collect();

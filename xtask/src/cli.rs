@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use crate::portability::STACKS;
+
 /// What `cargo xtask` and `cargo xtask help` print.
 pub(crate) const USAGE: &str = "\
 Usage: cargo xtask <command>
@@ -10,9 +12,13 @@ Commands:
   demo [args]   train a network on real handwritten digits, on the GPU
                 (cargo run --release --example digits -- [args])
   test          run every check: formatting, clippy, tests, documentation
+  portability [stack ...]
+                run every kernel on every stack of this machine and print a table: vulkan, gl,
+                swiftshader, dawn, translations (all, unless some are named). What they need
+                is fetched into target/portability (on Debian and Ubuntu; Dawn wants Node.js)
   help          print this
 
-Both first look for what they need. On Linux, where no Vulkan driver is found, they
+All first look for what they need. On Linux, where no Vulkan driver is found, they
 install one on Debian and Ubuntu if they may, and elsewhere print the command that does.
 ";
 
@@ -22,6 +28,7 @@ pub(crate) enum Command {
     Help,
     Demo { args: Vec<OsString> },
     Test,
+    Portability { stacks: Vec<String> },
 }
 
 /// Reads the arguments that follow `cargo xtask`. The error is a message for the user.
@@ -36,8 +43,19 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
             None => Ok(Command::Test),
             Some(extra) => Err(format!("`test` takes no arguments, but got `{}`", extra.display())),
         },
+        Some("portability") => stacks(rest).map(|stacks| Command::Portability { stacks }),
         _ => Err(format!("unknown command `{}`", name.display())),
     }
+}
+
+/// Names of stacks.
+fn stacks(args: Vec<OsString>) -> Result<Vec<String>, String> {
+    let stack = |arg: OsString| {
+        let name = arg.to_string_lossy().into_owned();
+        let known = STACKS.contains(&name.as_str());
+        if known { Ok(name) } else { Err(format!("unknown stack `{name}`: there are {}", STACKS.join(", "))) }
+    };
+    args.into_iter().map(stack).collect()
 }
 
 /// `cargo xtask demo -- --cpu` means the same as `cargo xtask demo --cpu`.
@@ -90,6 +108,15 @@ mod tests {
         assert_eq!(parse(words(&["test"])), Ok(Command::Test));
         let message = parse(words(&["test", "kernels"])).unwrap_err();
         assert!(message.contains("`kernels`"), "{message}");
+    }
+
+    #[test]
+    fn stacks_are_named_or_all() {
+        assert_eq!(parse(words(&["portability"])), Ok(Command::Portability { stacks: vec![] }));
+        let expected = Ok(Command::Portability { stacks: vec!["gl".into(), "dawn".into()] });
+        assert_eq!(parse(words(&["portability", "gl", "dawn"])), expected);
+        let message = parse(words(&["portability", "glide"])).unwrap_err();
+        assert!(message.contains("`glide`") && message.contains("swiftshader"), "{message}");
     }
 
     #[test]

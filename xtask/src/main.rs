@@ -1,12 +1,15 @@
-//! The project's two commands: `cargo xtask demo` and `cargo xtask test`.
+//! The project's commands: `cargo xtask demo`, `cargo xtask test` and `cargo xtask portability`.
 //!
 //! There are no dependencies, so that this starts at once on a machine that has nothing but Rust. What xtask itself has
 //! to say goes to the standard error; the standard output belongs to the programs that it runs.
 
 mod cli;
 mod distro;
+mod matrix;
+mod portability;
 mod setup;
 mod stage;
+mod tools;
 mod vulkan;
 
 use std::process::ExitCode;
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Demo { args }) => stage::demo(args),
         Ok(Command::Test) => stage::test(),
+        Ok(Command::Portability { stacks }) => portability::portability(&stacks),
         Err(message) => {
             eprint!("xtask: {message}\n\n{}", cli::USAGE);
             ExitCode::from(USAGE_ERROR)

@@ -1,5 +1,6 @@
 //! What a fresh machine may lack: found, installed where that is possible, and otherwise explained.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::distro::{self, Distro, Rights};
@@ -73,7 +74,7 @@ pub(crate) fn components(cargo: &std::ffi::OsStr) -> Result<(), String> {
     Err(format!("this toolchain lacks {}. To install:\n\n    {}\n", before.join(" and "), command.join(" ")))
 }
 
-fn this_distro() -> Distro {
+pub(crate) fn this_distro() -> Distro {
     let text = ["/etc/os-release", "/usr/lib/os-release"]
         .into_iter()
         .find_map(|path| std::fs::read_to_string(path).ok());
@@ -93,10 +94,15 @@ fn rights() -> Rights {
 
 /// Runs a program, its output going to the standard error, and says whether it succeeded.
 fn run(words: &[&str]) -> bool {
+    run_in(Path::new("."), words)
+}
+
+/// The same in a directory.
+pub(crate) fn run_in(directory: &Path, words: &[&str]) -> bool {
     note(&format!("$ {}", words.join(" ")));
-    let status =
-        Command::new(words[0]).args(&words[1..]).stdin(Stdio::null()).stdout(std::io::stderr()).status();
-    status.is_ok_and(|status| status.success())
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).current_dir(directory).stdin(Stdio::null()).stdout(std::io::stderr());
+    command.status().is_ok_and(|status| status.success())
 }
 
 /// Whether a program exists and succeeds, whatever it prints.

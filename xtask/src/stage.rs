@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use crate::{cli, setup};
+use crate::{cli, portability, setup};
 
 /// One run of cargo.
 #[derive(Debug)]
@@ -27,6 +27,25 @@ const CHECKS: [Stage; 4] = [
     Stage { name: "documentation", args: &["doc", "--no-deps"], env: &[("RUSTDOCFLAGS", "-D warnings")] },
 ];
 
+/// The golden vectors once more through a second code generator.
+const SECOND: Stage = Stage {
+    name: "GL",
+    args: &["test", "--test", "gpu", "golden::all_cases_in_every_mode"],
+    env: &[("HESSCALE_ADAPTER", "[gl")],
+};
+
+/// Runs [`SECOND`] where there is an adapter for it.
+fn second_adapter() -> Result<(), String> {
+    let args = ["test", "--lib", "portability::adapter", "--", "--ignored", "--exact"];
+    match portability::probe(in_the_repository(&args).envs(SECOND.env.iter().copied())) {
+        Ok(()) => SECOND.run(),
+        Err(reason) => {
+            note(&format!("skipped: {reason}"));
+            Ok(())
+        }
+    }
+}
+
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
     let begin = Instant::now();
@@ -36,7 +55,8 @@ pub(crate) fn test() -> ExitCode {
         setup::components(&cargo())?;
         setup::graphics()
     })
-    .and_then(|()| CHECKS.iter().try_for_each(|stage| timed(stage.name, &mut times, || stage.run())));
+    .and_then(|()| CHECKS.iter().try_for_each(|stage| timed(stage.name, &mut times, || stage.run())))
+    .and_then(|()| timed(SECOND.name, &mut times, second_adapter));
     eprintln!();
     note(&summary(&times));
     match outcome {
@@ -133,18 +153,18 @@ pub(crate) fn note(message: &str) {
 }
 
 /// The cargo that runs us, or the one on the PATH.
-fn cargo() -> OsString {
+pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-fn in_the_repository(args: &[&str]) -> Command {
+pub(crate) fn in_the_repository(args: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     command.args(args).current_dir(repository());
     command
 }
 
 /// The directory above xtask's: as cargo says at run time, so that a moved checkout works, or as it was when built.
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     let manifest =
         std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&manifest).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)

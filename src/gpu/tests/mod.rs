@@ -9,7 +9,7 @@ mod partial;
 mod pool;
 mod sum;
 
-use super::{Context, ContextOptions, Resource, Tensor};
+use super::{Context, ContextOptions, Request, Resource, Tensor};
 use crate::kernel::{Flow, Kernel, planes};
 use crate::model::{Activation, Mode};
 use std::sync::OnceLock;
@@ -23,9 +23,13 @@ const UNTOUCHED: u32 = 0x7fc0_dead;
 /// Guard words behind each result.
 const GUARD: usize = 64;
 
+/// `HESSCALE_ADAPTER` picks one by part of its name.
 fn context() -> &'static Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
-    CONTEXT.get_or_init(|| pollster::block_on(Context::request()).expect("an adapter"))
+    CONTEXT.get_or_init(|| {
+        let request = Request { adapter: std::env::var("HESSCALE_ADAPTER").ok(), ..Request::default() };
+        pollster::block_on(Context::request_with(&request)).expect("an adapter")
+    })
 }
 
 /// The same device with so short a limit on the width of a grid that small grids fold too.

@@ -1,0 +1,161 @@
+//! Jobs and permutations as files.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `permutations.tsv` | id, family, label of each |
+//! | `texts/<id>.<n>.wgsl` | its texts, with `.spv`, `.metal`, `.hlsl` and `.comp` (GLSL) beside |
+//! | `shaders/<n>.wgsl` | the texts that jobs run |
+//! | `jobs/<n>.json`, `jobs/<n>.bin` | buffers, dispatches, results; their numbers |
+
+use super::job::Job;
+use super::permutation::Permutation;
+use super::rig::{BOUND, Rig};
+use crate::kernel::Binding;
+use crate::kernel::tests::{translate, valid};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::fs;
+use std::io::Result;
+use std::path::{Path, PathBuf};
+
+pub(super) struct Export {
+    directory: PathBuf,
+    /// File names of the texts written so far.
+    shaders: HashMap<String, String>,
+    jobs: usize,
+}
+
+/// The numbers of a job, one behind the other.
+#[derive(Default)]
+struct Blob(Vec<u8>);
+
+impl Blob {
+    /// Where they lie: offset and length in bytes; nothing where all are zero.
+    fn add(&mut self, bytes: &[u8]) -> Value {
+        if bytes.iter().all(|byte| *byte == 0) {
+            return Value::Null;
+        }
+        self.0.resize(self.0.len().next_multiple_of(8), 0);
+        let at = self.0.len();
+        self.0.extend_from_slice(bytes);
+        json!([at, bytes.len()])
+    }
+}
+
+impl Export {
+    pub(super) fn new(directory: &Path) -> Result<Export> {
+        empty(&directory.join("shaders"))?;
+        empty(&directory.join("jobs"))?;
+        Ok(Export { directory: directory.into(), shaders: HashMap::new(), jobs: 0 })
+    }
+
+    fn shader(&mut self, text: String) -> Result<String> {
+        if let Some(file) = self.shaders.get(&text) {
+            return Ok(file.clone());
+        }
+        let file = format!("{}.wgsl", self.shaders.len());
+        fs::write(self.directory.join("shaders").join(&file), &text)?;
+        self.shaders.insert(text, file.clone());
+        Ok(file)
+    }
+
+    /// A job that has not run yet.
+    pub(super) fn job(&mut self, job: &Job, rig: &Rig) -> Result<()> {
+        let mut buffers: Vec<wgpu::Buffer> = Vec::new();
+        let mut index = |buffer: &wgpu::Buffer| {
+            buffers.iter().position(|known| known == buffer).unwrap_or_else(|| {
+                buffers.push(buffer.clone());
+                buffers.len() - 1
+            })
+        };
+        let mut blob = Blob::default();
+        let mut dispatches = Vec::new();
+        for step in &rig.steps {
+            let (kernel, resources) = &step.made_of;
+            let text = kernel.source();
+            let resources: Vec<Value> =
+                resources.iter().map(|r| json!([index(&r.buffer), r.offset, r.size])).collect();
+            let uniform = kernel.uniform(step.grid.0).map(|mut bytes| {
+                bytes.resize(bytes.len().next_multiple_of(16), 0);
+                bytes
+            });
+            dispatches.push(json!({
+                "permutation": Permutation::id(&text),
+                "label": step.label,
+                "shader": self.shader(text)?,
+                "bindings": kernel.bindings().into_iter().map(name).collect::<Vec<_>>(),
+                "uniform": uniform,
+                "resources": resources,
+                "grid": step.grid,
+            }));
+        }
+        let expected: Vec<Value> = rig
+            .expected
+            .iter()
+            .map(|(name, tensor, values)| {
+                let range = tensor.bytes();
+                json!({
+                    "name": name,
+                    "buffer": index(tensor.buffer()),
+                    "offset": range.start,
+                    "size": range.end - range.start,
+                    "bound": BOUND,
+                    "values": blob.add(bytemuck::cast_slice(values)),
+                })
+            })
+            .collect();
+        let contents = rig.read(&buffers).map_err(std::io::Error::other)?;
+        let buffers: Vec<Value> = buffers
+            .iter()
+            .zip(&contents)
+            .map(
+                |(buffer, data)| json!({"size": buffer.size(), "data": blob.add(bytemuck::cast_slice(data))}),
+            )
+            .collect();
+        let text =
+            json!({"name": job.name, "buffers": buffers, "dispatches": dispatches, "expected": expected});
+        let file = self.directory.join("jobs").join(self.jobs.to_string());
+        self.jobs += 1;
+        fs::write(file.with_extension("json"), text.to_string())?;
+        fs::write(file.with_extension("bin"), blob.0)
+    }
+}
+
+/// The list of permutations, their texts and translations.
+pub(super) fn permutations(directory: &Path, permutations: &[Permutation]) -> Result<()> {
+    let texts_directory = directory.join("texts");
+    empty(&texts_directory)?;
+    let mut list = String::new();
+    for Permutation { id, family, label, texts } in permutations {
+        list += &format!("{id}\t{family}\t{label}\n");
+        for (n, text) in texts.iter().enumerate() {
+            let write = |ending: &str, bytes: &[u8]| {
+                fs::write(texts_directory.join(format!("{id}.{n}.{ending}")), bytes)
+            };
+            let (module, info) = valid(text).map_err(std::io::Error::other)?;
+            let translations = translate(&module, &info).map_err(std::io::Error::other)?;
+            write("wgsl", text.as_bytes())?;
+            write("spv", bytemuck::cast_slice(&translations.spirv))?;
+            write("metal", translations.metal.as_bytes())?;
+            write("hlsl", translations.direct.as_bytes())?;
+            write("comp", translations.gl.as_bytes())?;
+        }
+    }
+    fs::write(directory.join("permutations.tsv"), list)
+}
+
+/// A directory with nothing in it.
+fn empty(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    fs::create_dir_all(directory)
+}
+
+fn name(binding: Binding) -> &'static str {
+    match binding {
+        Binding::Uniform => "uniform",
+        Binding::Read => "read-only-storage",
+        Binding::Write => "storage",
+    }
+}

@@ -1,0 +1,236 @@
+//! One pass of one network with what it must give.
+
+use super::common::golden::{self, Case, OwnedTargets};
+use super::models;
+
+use crate::model::Role;
+use crate::reference::{OptimizerState, Pass, pass};
+use crate::{At, DeviceClass, Mode, Model, Optimizer, PlanOptions, Result};
+use std::rc::Rc;
+
+pub(super) const CLASSES: [DeviceClass; 3] =
+    [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+
+/// What of a plan is run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// Forward and backward, the signals behind every layer kept: little is fused.
+    Signals,
+    /// Forward and backward, all fused that can be.
+    Fused,
+    /// A backward pass at half scale, and another that adds to it.
+    Accumulated,
+    Inference,
+    /// A step with curvature and one without.
+    Steps(Optimizer),
+}
+
+/// A result, and where it is found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Slot {
+    Loss,
+    Logits,
+    /// At parameter i.
+    Gradient(usize),
+    Diagonal(usize),
+    Parameter(usize),
+    SignalGradient(At),
+    SignalDiagonal(At),
+}
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub name: String,
+    pub model: Model,
+    pub mode: Mode,
+    pub class: DeviceClass,
+    pub kind: Kind,
+    pub batch: usize,
+    pub parameters: Vec<f32>,
+    pub x: Vec<f32>,
+    pub targets: OwnedTargets,
+    golden: Option<Rc<Case>>,
+}
+
+impl Job {
+    pub(super) fn all() -> impl Iterator<Item = Job> {
+        golden_jobs().into_iter().chain(models::jobs())
+    }
+
+    /// Numbers drawn from a seed that the name decides, weights scaled to their layer's width.
+    pub(super) fn new(name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
+        let mut random =
+            fastrand::Rng::with_seed(name.bytes().fold(7, |seed, byte| seed * 31 % 65_521 + u64::from(byte)));
+        let mut parameters = vec![0.0; model.flat_len()];
+        for p in model.parameters() {
+            let (middle, reach) = match (p.role, &p.shape[1..]) {
+                (Role::Weight, []) => (1.0, 0.5),
+                (Role::Weight, fan_in) => (0.0, (3.0 / fan_in.iter().product::<usize>() as f32).sqrt()),
+                (Role::Bias, _) => (0.0, 0.5),
+            };
+            parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
+        }
+        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let (classes, len) = (model.classes() as u32, batch * model.target_len());
+        let targets = if model.loss().takes_classes() {
+            OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
+        } else {
+            OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+        };
+        let (class, golden) = (DeviceClass::Software, None);
+        Job {
+            name: named(name, mode, class, kind),
+            model,
+            mode,
+            class,
+            kind,
+            batch,
+            parameters,
+            x,
+            targets,
+            golden,
+        }
+    }
+
+    /// Everywhere a signal can be looked at.
+    fn places(&self) -> Vec<At> {
+        match self.kind {
+            Kind::Signals => {
+                std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn options(&self) -> PlanOptions {
+        let options = match self.kind {
+            Kind::Inference => PlanOptions::inference(),
+            Kind::Accumulated => PlanOptions::training(self.mode).accumulate(0.5),
+            Kind::Steps(_) => PlanOptions::training(self.mode).lazy(),
+            Kind::Fused | Kind::Signals => PlanOptions::training(self.mode),
+        };
+        self.places().into_iter().fold(options, PlanOptions::signal)
+    }
+
+    /// What must come out, by an independent program where there are its vectors, else by the reference in f64.
+    pub(super) fn expected(&self) -> Result<Vec<(Slot, Vec<f64>)>> {
+        if let Some(case) = &self.golden {
+            return Ok(self.of_case(case));
+        }
+        let mut parameters = f64s(&self.parameters);
+        let x = f64s(&self.x);
+        let run = |parameters: &[f64], mode| pass(&self.model, mode, parameters, &x, self.targets.view());
+        let mut last = run(&parameters, self.mode)?;
+        let mut results = Vec::new();
+        if let Kind::Steps(optimizer) = self.kind {
+            let mut state = OptimizerState::new(parameters.len());
+            state.step(&optimizer, &mut parameters, &last.gradient, &last.diagonal)?;
+            let plain = run(&parameters, Mode::None)?;
+            state.step(&optimizer, &mut parameters, &plain.gradient, &[])?;
+            // The diagonal stays as the step with curvature left it.
+            last = Pass { diagonal: last.diagonal, ..plain };
+            results.extend(self.parts(Slot::Parameter, &parameters));
+        }
+        results.push((Slot::Logits, last.logits.clone()));
+        if self.kind == Kind::Inference {
+            return Ok(results);
+        }
+        results.push((Slot::Loss, vec![last.loss]));
+        results.extend(self.parts(Slot::Gradient, &last.gradient));
+        if self.mode.has_diagonal() {
+            results.extend(self.parts(Slot::Diagonal, &last.diagonal));
+        }
+        for at in self.places() {
+            let signal = match at {
+                At::Input => &last.input_signal,
+                At::Layer(i) => &last.signals[i],
+            };
+            results.push((Slot::SignalGradient(at), signal.g.clone()));
+            if self.mode.has_diagonal() {
+                results.push((Slot::SignalDiagonal(at), signal.h.clone()));
+            }
+        }
+        Ok(results)
+    }
+
+    /// A flat vector by parameters.
+    fn parts(&self, slot: fn(usize) -> Slot, flat: &[f64]) -> Vec<(Slot, Vec<f64>)> {
+        let parts = self.model.parameters().iter().enumerate();
+        parts.map(|(i, p)| (slot(i), flat[p.range()].to_vec())).collect()
+    }
+
+    fn of_case(&self, case: &Case) -> Vec<(Slot, Vec<f64>)> {
+        let mut wanted = vec![(Slot::Loss, "loss".to_owned()), (Slot::Logits, "logits".to_owned())];
+        for (i, p) in self.model.parameters().iter().enumerate() {
+            wanted.push((Slot::Gradient(i), format!("grad.{}", p.name())));
+            if self.mode.has_diagonal() {
+                wanted.push((Slot::Diagonal(i), format!("{}.{}", self.mode.name(), p.name())));
+            }
+        }
+        for at in self.places() {
+            let At::Layer(i) = at else { continue };
+            wanted.push((Slot::SignalGradient(at), format!("delta.{i}")));
+            match self.mode {
+                Mode::HesScale => wanted.push((Slot::SignalDiagonal(at), format!("s.{i}"))),
+                Mode::HesScaleGn => wanted.push((Slot::SignalDiagonal(at), format!("s_gn.{i}"))),
+                _ => {}
+            }
+        }
+        // Signals are in some files only; check of the rest is that there is an expectation for each parameter.
+        let found = wanted.into_iter().map(|(slot, name)| (slot, name.clone(), case.tensors.get(&name)));
+        let required = |slot: &Slot| !matches!(slot, Slot::SignalGradient(_) | Slot::SignalDiagonal(_));
+        found
+            .filter_map(|(slot, name, values)| match values {
+                Some(values) => Some((slot, values.clone())),
+                None if required(&slot) => panic!("{} has no {name}", case.name),
+                None => None,
+            })
+            .collect()
+    }
+}
+
+fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
+    let kind = match kind {
+        Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
+        kind => format!("{kind:?}").to_lowercase(),
+    };
+    format!("{name}, {}, {kind}, {class:?}", mode.name())
+}
+
+fn f64s(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
+
+/// Every golden case in every mode; with the tiles of GPUs in two.
+fn golden_jobs() -> Vec<Job> {
+    let cases = golden::load(&golden::directory()).expect("the golden vectors are there");
+    let mut jobs = Vec::new();
+    for case in cases {
+        let case = Rc::new(case.expect("each can be read"));
+        let model = case.model.as_ref().expect("each can be taken");
+        let mut add = |mode, class, kind| {
+            jobs.push(Job {
+                name: named(&case.name, mode, class, kind),
+                model: model.clone(),
+                mode,
+                class,
+                kind,
+                batch: case.batch,
+                parameters: case.parameters.clone(),
+                x: case.x.clone(),
+                targets: OwnedTargets::clone(&case.targets),
+                golden: Some(Rc::clone(&case)),
+            });
+        };
+        for mode in Mode::ALL {
+            add(mode, DeviceClass::Software, Kind::Signals);
+            add(mode, DeviceClass::Software, Kind::Fused);
+        }
+        for class in &CLASSES[1..] {
+            for mode in [Mode::HesScale, Mode::HesScaleR2] {
+                add(mode, *class, Kind::Fused);
+            }
+        }
+    }
+    jobs
+}

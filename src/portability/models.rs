@@ -1,0 +1,204 @@
+//! Networks that between them lead to every permutation.
+
+use super::job::{Job, Kind};
+use crate::kernel::permutations::{losses, rules};
+use crate::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Optimizer, Rule};
+use crate::{Activation, Layer, Loss, Mode, Model};
+
+const TANH: Activation = Activation::Tanh;
+
+/// The modes that differ behind the loss.
+const MODES: [Mode; 5] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2];
+
+pub(super) fn jobs() -> Vec<Job> {
+    let mut jobs = Vec::new();
+    // One whose derivative its output does not tell.
+    let folding = Activation::LeakyRelu { alpha: -0.5 };
+    for activation in Activation::ALL.into_iter().chain([folding]) {
+        let name = if activation == folding { "folding" } else { activation.name() };
+        for bias in [true, false] {
+            let name = format!("dense {name}, bias {bias}");
+            everywhere(&mut jobs, &name, 3, || dense(activation, bias));
+            if activation == TANH {
+                accumulated(&mut jobs, &name, 3, || dense(activation, bias));
+            }
+            everywhere(&mut jobs, &format!("depthwise {name}"), 2, || depthwise(activation, bias));
+        }
+        everywhere(&mut jobs, &format!("around {name}"), 2, || around(activation));
+        let alone = format!("{name} by itself");
+        for mode in MODES {
+            let model = Model::builder([5]).act(activation).dense(4);
+            jobs.push(Job::new(&alone, model.loss(Loss::mse()).unwrap(), 3, mode, Kind::Signals));
+        }
+    }
+    for (name, model) in convolutions().into_iter().chain(pools()) {
+        everywhere(&mut jobs, name, 2, || model.clone());
+        accumulated(&mut jobs, name, 2, || model.clone());
+    }
+    for (i, loss) in losses().into_iter().enumerate() {
+        // Rows that one invocation sums, and rows that a workgroup shares.
+        for outputs in [64, 1000] {
+            let loss = with_weights(loss.clone(), outputs);
+            for mode in Mode::ALL {
+                let model = Model::builder([5]).dense(outputs).loss(loss.clone()).unwrap();
+                let name = format!("loss {i} of {outputs}");
+                jobs.push(Job::new(&name, model, 5, mode, Kind::Fused));
+            }
+        }
+    }
+    for rule in rules() {
+        // ε not so small that a diagonal near zero decides everything.
+        let rule = match rule {
+            Rule::AdaHesScale { beta1, beta2, .. } => Rule::AdaHesScale { beta1, beta2, eps: 0.1 },
+            Rule::AdaHesScaleGn { beta1, beta2, .. } => Rule::AdaHesScaleGn { beta1, beta2, eps: 0.1 },
+            Rule::Adam { beta1, beta2, .. } => Rule::Adam { beta1, beta2, eps: 0.1 },
+            rule => rule,
+        };
+        let optimizer: Optimizer = rule.at(0.05).with_weight_decay(0.1);
+        let model = || Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap();
+        jobs.push(Job::new(rule.name(), model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
+    }
+    jobs
+}
+
+/// In every mode, all fused; at inference.
+fn everywhere(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
+    jobs.extend(MODES.map(|mode| Job::new(name, model(), batch, mode, Kind::Fused)));
+    jobs.push(Job::new(name, model(), batch, Mode::None, Kind::Inference));
+}
+
+/// Two passes that add up.
+fn accumulated(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
+    jobs.extend(MODES.map(|mode| Job::new(name, model(), batch, mode, Kind::Accumulated)));
+}
+
+/// Widths that are and are not multiples of four, in every order.
+fn dense(activation: Activation, bias: bool) -> Model {
+    let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+    let mut builder = Model::builder([5]);
+    for width in [7, 8, 12, 5] {
+        builder = layer(builder, width).act(activation);
+    }
+    layer(builder, 6).loss(Loss::mse()).unwrap()
+}
+
+fn conv(channels: usize, kernel: usize, bias: bool) -> Conv2d {
+    Conv2d::new(channels, kernel).padding(1).bias(bias)
+}
+
+/// Convolutions of each channel by itself, with the activation before and behind.
+fn depthwise(activation: Activation, bias: bool) -> Model {
+    let each = |stride| conv(5, 3, bias).groups(5).stride(stride);
+    let m = Model::builder([2, 7, 6]).conv2d(5, 2).act(activation);
+    let m = m.layer(each(1)).act(activation).layer(each(2)).act(activation).layer(each(1));
+    m.flatten().dense(3).loss(Loss::mse()).unwrap()
+}
+
+/// Statistics of so many channels, none of them trivial.
+fn norm(channels: usize) -> BatchNorm {
+    let of = |scale: f32, least: f32| (0..channels).map(|c| least + scale * (c % 5) as f32).collect();
+    BatchNorm::new(of(0.1, -0.2), of(0.4, 0.3))
+}
+
+/// Everything that stands around products, each right behind the activation.
+fn around(activation: Activation) -> Model {
+    let act = |m: Builder| m.layer(conv(5, 3, true)).act(activation);
+    let m = act(Model::builder([2, 9, 8])).layer(Layer::ZeroPad2d { padding: [1, 2, 0, 1] });
+    let m = act(m).layer(norm(5));
+    let m = act(m).dropout(0.25);
+    let m = act(m).residual(|body| body.layer(conv(5, 3, false)));
+    let m = act(m).layer(MaxPool2d::new(2).stride(1));
+    let m = act(m).layer(AvgPool2d::new(2).stride(1).padding(1));
+    let m = act(m).layer(Layer::AdaptiveAvgPool2d { output: [4, 3] });
+    let m = act(m).flatten().dense(9).act(activation).layer(norm(9));
+    let m = m.dense(7).act(activation).dropout(0.5).dense(7).act(activation);
+    m.residual(|body| body.dense(7)).dense(3).loss(Loss::mse()).unwrap()
+}
+
+/// Images through these layers to a class.
+fn classifier(shape: [usize; 3], layers: impl Fn(Builder) -> Builder) -> Model {
+    layers(Model::builder(shape)).flatten().dense(3).loss(Loss::cross_entropy()).unwrap()
+}
+
+fn convolutions() -> Vec<(&'static str, Model)> {
+    let stem = |m: Builder| m.conv2d(8, 1).act(TANH);
+    let grouped = |bias| conv(12, 3, bias).groups(4).stride([2, 1]);
+    let transposed = |bias| ConvTranspose2d::new(12, [3, 2]).stride(2).padding(1).bias(bias);
+    let upwards = |groups, bias| ConvTranspose2d::new(4, [3, 2]).stride(2).groups(groups).bias(bias);
+
+    let plain = classifier([2, 6, 5], |m| stem(m).layer(conv(12, 3, true)).act(TANH));
+    let linear = classifier([2, 6, 5], |m| m.conv2d(8, 2).layer(conv(12, 3, true)));
+    let in_groups = classifier([2, 6, 5], |m| {
+        let m = stem(stem(m).layer(grouped(false)).act(TANH)).layer(grouped(true)).act(TANH);
+        m.conv2d(8, 1).layer(grouped(false)).conv2d(8, 1).layer(grouped(true))
+    });
+    let back = classifier([2, 4, 3], |m| {
+        let m = stem(stem(m).layer(transposed(true)).act(TANH)).layer(transposed(false)).act(TANH);
+        m.conv2d(8, 1).layer(transposed(true))
+    });
+    let back_in_groups = classifier([2, 4, 3], |m| {
+        let transposed = |bias| transposed(bias).groups(2);
+        let m = stem(stem(m).layer(transposed(true)).act(TANH)).layer(transposed(false)).act(TANH);
+        m.conv2d(8, 1).layer(transposed(true))
+    });
+    // A sample's positions are more than one sum takes.
+    let large = classifier([1, 131, 130], |m| {
+        let m = m.layer(conv(4, 3, true)).act(TANH).layer(conv(4, 3, false).groups(2)).act(TANH);
+        m.layer(conv(4, 3, true).groups(4)).layer(norm(4)).layer(AvgPool2d::new(32))
+    });
+    let large_back =
+        classifier([2, 66, 65], |m| m.layer(upwards(1, true)).act(TANH).layer(AvgPool2d::new(32)));
+    let large_back_in_groups =
+        classifier([2, 66, 65], |m| m.layer(upwards(2, false)).act(TANH).layer(AvgPool2d::new(32)));
+    let long = Model::builder([4]).dense(8).act(TANH).dense(16_400).dense(8).loss(Loss::cross_entropy());
+    vec![
+        ("convolution", plain),
+        ("convolution, nothing below", linear),
+        ("convolution in groups", in_groups),
+        ("transposed convolution", back),
+        ("transposed convolution in groups", back_in_groups),
+        ("convolution of large images", large),
+        ("transposed convolution to large images", large_back),
+        ("transposed convolution in groups to large images", large_back_in_groups),
+        ("dense layers with long sums", long.unwrap()),
+    ]
+}
+
+/// Small windows, windows whose elements need more than a byte, windows that a workgroup shares; of each kind.
+fn pools() -> Vec<(&'static str, Model)> {
+    // Twice each: behind an activation, and behind none.
+    fn twice(shape: [usize; 3], pool: impl Into<Layer>) -> Model {
+        let pool = pool.into();
+        let bent = |m: Builder| m.conv2d(3, 1).act(TANH).layer(pool.clone());
+        let straight = |m: Builder| m.conv2d(3, 1).layer(pool.clone());
+        classifier(shape, |m| m.residual_projected(bent, straight).layer(Layer::global_avg_pool()))
+    }
+    let adaptive = |output| Layer::AdaptiveAvgPool2d { output };
+    let max = |kernel: usize| MaxPool2d::new(kernel).stride(2).padding(1);
+    let mean = |kernel: usize| AvgPool2d::new(kernel).stride(2).padding(1);
+    let inside = |kernel| mean(kernel).count_include_pad(false);
+    let (small, wide, shared) = ([2, 9, 8], [1, 24, 24], [1, 90, 90]);
+    vec![
+        ("max pool", twice(small, max(3))),
+        ("max pool, wide", twice(wide, max(20))),
+        ("max pool, shared", twice(shared, max(80))),
+        ("mean pool, padding counted", twice(small, mean(3))),
+        ("mean pool, shared, padding counted", twice(shared, mean(80))),
+        ("mean pool", twice(small, inside(3))),
+        ("mean pool, shared", twice(shared, inside(80))),
+        ("adaptive pool", twice(small, adaptive([3, 3]))),
+        ("adaptive pool, shared", twice([1, 60, 60], adaptive([1, 1]))),
+        ("adaptive pool to more", twice([1, 1, 1], adaptive([60, 60]))),
+    ]
+}
+
+/// The loss for so many outputs.
+fn with_weights(loss: Loss, outputs: usize) -> Loss {
+    match loss {
+        Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index } => {
+            let class_weights = class_weights.map(|_| (0..outputs).map(|c| 0.5 + (c % 4) as f32).collect());
+            Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index }
+        }
+        loss => loss,
+    }
+}

@@ -1,0 +1,85 @@
+//! A permutation: all shader texts that differ in nothing but sizes.
+
+use crate::kernel::{Kernel, tests::texts};
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// Numbers in a header that decide what a shader does, and not how much at a time.
+const DECIDING: [&str; 7] = ["P", "KS", "KEPT", "RANK", "NUMBERS", "A_BINDING", "WEIGHT_BINDING"];
+
+#[derive(Debug)]
+pub(super) struct Permutation {
+    pub id: String,
+    /// What it belongs to, in the short table.
+    pub family: &'static str,
+    pub label: String,
+    /// Its distinct texts.
+    pub texts: Vec<String>,
+}
+
+impl Permutation {
+    /// The same for texts of one permutation, another for another's.
+    pub(super) fn id(text: &str) -> String {
+        let mut hasher = DefaultHasher::new();
+        for line in text.lines() {
+            without_size(line).hash(&mut hasher);
+        }
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+/// A line of a header without its value, where that is a size.
+fn without_size(line: &str) -> &str {
+    let sized = || {
+        let (name, value) = line.strip_prefix("const ")?.split_once(": ")?;
+        let number = ["u32 =", "vec2<u32> =", "f32 ="].iter().any(|kind| value.starts_with(kind));
+        // A single row is shared by a workgroup's invocations.
+        let shared = name == "ROWS" && value.ends_with("= 1u;");
+        (number && !shared && !DECIDING.contains(&name)).then_some(name)
+    };
+    sized().unwrap_or(line)
+}
+
+/// All that ship.
+pub(super) fn all() -> Vec<Permutation> {
+    let mut found: BTreeMap<String, Permutation> = BTreeMap::new();
+    for (text, kernel) in texts() {
+        let id = Permutation::id(&text);
+        let permutation = found.entry(id.clone()).or_insert_with(|| Permutation {
+            id,
+            family: family(&kernel),
+            label: kernel.label(),
+            texts: Vec::new(),
+        });
+        permutation.texts.push(text);
+    }
+    found.into_values().collect()
+}
+
+fn family(kernel: &Kernel) -> &'static str {
+    use crate::kernel::{Image, Use};
+    match kernel {
+        Kernel::Gemm(gemm, _) => match (gemm.usage, gemm.image.is_some()) {
+            (Use::Forward { .. }, false) => "dense: forward",
+            (Use::Forward { .. }, true) => "convolution: forward",
+            (Use::Signal { .. }, false) => "dense: signal",
+            (Use::Signal { .. }, true) => "convolution: signal",
+            (Use::Parameters { .. }, _) => "dense: parameters",
+            (Use::Partial { .. }, _) => "convolution: parameters",
+        },
+        Kernel::Pack(_) | Kernel::Unpack(_) => "convolution: packing",
+        Kernel::Loss(_) | Kernel::Reduce(_) => "loss",
+        Kernel::Forward(_) | Kernel::Backward(_) => "activation by itself",
+        Kernel::Advance(_) | Kernel::Update(_) => "optimizer",
+        Kernel::Image(image) => match image {
+            Image::Layout(_) => "layout",
+            Image::Pool(_) | Image::PoolSignal(_) => "pooling",
+            Image::Pad(_) | Image::PadSignal(_) => "padding",
+            Image::Dropout(_) | Image::DropoutSignal(_) | Image::AdvanceNoise(_) => "dropout",
+            Image::Norm(_) | Image::NormSignal(_) => "normalisation",
+            Image::Sum(_) | Image::SumSignal(_) => "sum",
+            Image::Depthwise(_) | Image::DepthwiseSignal(_) => "depthwise convolution",
+            Image::Partial(_) => "parameters of normalisation, depthwise",
+        },
+    }
+}

@@ -1,0 +1,102 @@
+//! A job's plan on a device.
+
+use super::common::compare;
+use super::job::{Job, Kind, Slot};
+use super::permutation::Permutation;
+use crate::Result;
+use crate::gpu::{Context, Dispatch, Tensor};
+use crate::plan::{Plan, State};
+
+/// Relative max norm of a tensor's error.
+pub(super) const BOUND: f64 = 1e-5;
+
+pub(super) struct Rig {
+    context: Context,
+    state: State,
+    plan: Plan,
+    /// What is recorded.
+    pub steps: Vec<Dispatch>,
+    /// Results by name, where they lie, and what they must be.
+    pub expected: Vec<(String, Tensor, Vec<f64>)>,
+}
+
+impl Rig {
+    pub(super) fn new(context: &Context, job: &Job) -> Result<Rig> {
+        let optimizer = if let Kind::Steps(optimizer) = job.kind { Some(optimizer) } else { None };
+        let state = State::new(context, &job.model, optimizer)?;
+        state.write_parameters(&job.parameters)?;
+        let plan = Plan::new(context, &job.model, &state, job.batch, job.options())?;
+        plan.write_input(&job.x)?;
+        if job.kind != Kind::Inference {
+            plan.write_targets(job.targets.view())?;
+        }
+        let steps = steps(&plan, job.kind);
+        let mut rig = Rig { context: context.clone(), state, plan, steps, expected: Vec::new() };
+        for (slot, values) in job.expected()? {
+            rig.expected.push((format!("{slot:?}"), rig.tensor(job, &slot)?, values));
+        }
+        Ok(rig)
+    }
+
+    fn tensor(&self, job: &Job, slot: &Slot) -> Result<Tensor> {
+        let part = |flat, i: &usize| self.state.part(flat, &job.model.parameters()[*i]);
+        Ok(match slot {
+            Slot::Loss => self.plan.loss()?.clone(),
+            Slot::Logits => self.plan.logits().clone(),
+            Slot::Gradient(i) => part(self.state.gradient(), i),
+            Slot::Diagonal(i) => part(self.state.diagonal(), i),
+            Slot::Parameter(i) => part(self.state.parameters(), i),
+            Slot::SignalGradient(at) => self.plan.signal_gradient(*at)?.clone(),
+            Slot::SignalDiagonal(at) => self.plan.signal_diagonal(*at)?.clone(),
+        })
+    }
+
+    /// Which permutations take part.
+    pub(super) fn permutations(&self) -> std::collections::BTreeSet<String> {
+        self.steps.iter().map(|step| Permutation::id(&step.made_of.0.source())).collect()
+    }
+
+    /// All of these buffers, whatever the crate thinks is in them.
+    pub(super) fn read(&self, buffers: &[wgpu::Buffer]) -> Result<Vec<Vec<f32>>> {
+        let whole = |buffer: &wgpu::Buffer| Tensor::new("whole", buffer, 0, &[buffer.size() as usize / 4]);
+        let tensors: Vec<Tensor> = buffers.iter().map(whole).collect();
+        self.context.read_blocking(&tensors.iter().collect::<Vec<_>>())
+    }
+
+    /// Runs it; the worst error, or what is wrong.
+    pub(super) fn run(&self, job: &Job) -> std::result::Result<f64, String> {
+        let results = self.results().map_err(|e| format!("{}: {e}", job.name))?;
+        let mut worst = 0.0_f64;
+        for ((name, _, want), got) in self.expected.iter().zip(results) {
+            let got: Vec<f64> = got.into_iter().map(f64::from).collect();
+            worst = worst.max(compare(&format!("{}: {name}", job.name), &got, want, BOUND)?);
+        }
+        Ok(worst)
+    }
+
+    fn results(&self) -> Result<Vec<Vec<f32>>> {
+        let mut encoder = self.context.device().create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        self.steps.iter().for_each(|step| step.record(&mut pass));
+        drop(pass);
+        self.context.queue().submit([encoder.finish()]);
+        let tensors: Vec<&Tensor> = self.expected.iter().map(|(_, tensor, _)| tensor).collect();
+        self.context.read_blocking(&tensors)
+    }
+}
+
+fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
+    let mut steps = plan.forward.clone();
+    let Some(training) = &plan.training else { return steps };
+    let curved = &training.curved;
+    steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat());
+    match kind {
+        Kind::Accumulated => steps.extend(curved.accumulate.iter().flatten().cloned()),
+        Kind::Steps(_) => {
+            let plain = training.plain.as_ref().unwrap_or(curved);
+            steps.extend([&plan.forward[..], &plain.loss, &plain.replace, &plain.update].concat());
+        }
+        _ => {}
+    }
+    steps
+}
