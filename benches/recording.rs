@@ -1,11 +1,12 @@
-//! What a step costs the CPU: µs to record it, and to hand it over.
+//! What a step costs the CPU: µs to record it, and to hand it over; and how long a program waits for its first step.
 //!
-//! `cargo bench --bench recording`. Small networks, as policies of reinforcement learning are. `HESSCALE_ADAPTER` picks an
+//! `cargo bench --bench recording`. `MESA_SHADER_CACHE_DISABLE=true` in the environment keeps Mesa from remembering shaders
+//! of an earlier run. Small networks, as policies of reinforcement learning are. `HESSCALE_ADAPTER` picks an
 //! adapter by part of its name.
 
-use hesscale::model::Init;
+use hesscale::model::{Builder, Init, MaxPool2d};
 use hesscale::{
-    Activation, Context, Loss, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State,
+    Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State,
 };
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,16 +27,21 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let request = Request { adapter: std::env::var("HESSCALE_ADAPTER").ok(), ..Request::default() };
     let context = pollster::block_on(Context::request_with(&request))?;
-    println!("adapter: {}; medians of {STEPS} steps, µs\n", context.describe());
+    println!("adapter: {}\n", context.describe());
+    println!(
+        "Cold start, ms\n\n| network | shaders | plan | first step | a later step |\n|---|---|---|---|---|"
+    );
+    let image = Model::builder([1, 28, 28]).conv2d(16, 3).act(Activation::Relu).layer(MaxPool2d::new(2));
+    let image = image.conv2d(32, 3).act(Activation::Relu).flatten().dense(10).loss(Loss::cross_entropy())?;
+    for (name, model) in [("17-64-64-6", policy(17, &[64, 64], 6)?), ("28×28, two convolutions", image)] {
+        println!("| {name} | {} |", cold_start(&request, &model)?);
+    }
+    println!("\nRecording, medians of {STEPS} steps, µs\n");
     println!("| network | optimizer | batch | kernels | record | encoder and finish | submit |");
     println!("|---|---|---|---|---|---|---|");
     let optimizers = [("SGD", Optimizer::sgd(1e-3)), ("AdaHesScale", Optimizer::ada_hesscale(1e-3))];
     for (inputs, hidden, outputs) in [(17, &[64, 64][..], 6), (4, &[64], 2), (64, &[256, 256, 256], 8)] {
-        let mut builder = Model::builder([inputs]);
-        for width in hidden {
-            builder = builder.dense(*width).act(Activation::Tanh);
-        }
-        let model = builder.dense(outputs).loss(Loss::mse())?;
+        let model = policy(inputs, hidden, outputs)?;
         let sizes: Vec<String> =
             [&[inputs], hidden, &[outputs]].concat().iter().map(ToString::to_string).collect();
         for (name, optimizer) in optimizers {
@@ -46,6 +52,30 @@ fn run() -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn policy(inputs: usize, hidden: &[usize], outputs: usize) -> Result<Model> {
+    let layer = |builder: Builder, width: &usize| builder.dense(*width).act(Activation::Tanh);
+    hidden.iter().fold(Model::builder([inputs]), layer).dense(outputs).loss(Loss::mse())
+}
+
+/// A row's figures on a device of its own: pipelines; the plan, the first step and the second, each until it is done.
+fn cold_start(request: &Request, model: &Model) -> Result<String> {
+    let context = pollster::block_on(Context::request_with(request))?;
+    let start = Instant::now();
+    let state = State::new(&context, model, Some(Optimizer::ada_hesscale(1e-3)))?;
+    let plan = Plan::new(&context, model, &state, 64, PlanOptions::training(Mode::HesScale))?;
+    let mut times = vec![start.elapsed()];
+    for _ in 0..2 {
+        let start = Instant::now();
+        let mut encoder = context.device().create_command_encoder(&Default::default());
+        plan.record_step(&mut encoder, Pass::FULL)?;
+        context.queue().submit([encoder.finish()]);
+        context.wait()?;
+        times.push(start.elapsed());
+    }
+    let times: Vec<String> = times.iter().map(|time| format!("{:.1}", time.as_secs_f64() * 1e3)).collect();
+    Ok(format!("{} | {}", context.pipelines(), times.join(" | ")))
 }
 
 /// A row's figures: kernels; recording; making and finishing the encoder; submitting.

@@ -9,6 +9,7 @@ use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 thread_local! {
     static WATCHED: Cell<bool> = const { Cell::new(false) };
@@ -212,12 +213,19 @@ fn makes_nothing_and_submits_nothing() {
 fn waits_for_nothing() {
     let host = Host::new();
     let (_state, small) = host.plan(16, 4);
-    let (_other, large) = host.plan(512, 2048);
-    let mut encoder = host.encoder();
-    for _ in 0..3 {
-        large.record_step(&mut encoder, Pass::FULL).unwrap();
-    }
-    host.queue.submit([encoder.finish()]);
+    let (_other, large) = host.plan(256, 1024);
+    let submit = |steps: u32| {
+        let mut encoder = host.encoder();
+        (0..steps).for_each(|_| large.record_step(&mut encoder, Pass::FULL).unwrap());
+        host.queue.submit([encoder.finish()]);
+    };
+    // Half a second of work, on any device; the first step may compile.
+    submit(1);
+    host.context.wait().unwrap();
+    let start = Instant::now();
+    submit(1);
+    host.context.wait().unwrap();
+    submit((0.5 / start.elapsed().as_secs_f64()).ceil() as u32);
     let done = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&done);
     host.queue.on_submitted_work_done(move || flag.store(true, Ordering::Release));

@@ -30,9 +30,12 @@ const PHOTO: &[u8] = include_bytes!("../../data/chelsea.png");
 /// An optimizer and its name; the pictures are of the first.
 type Method = (&'static str, Optimizer);
 
+/// Each at the best of four or more learning rates after 150 steps. AdaHesScale's ε of 1e-8 comes to 17.6 dB there, this one
+/// to 22.4: a curvature near 0 is divided by.
 fn methods() -> [Method; 3] {
+    let ada_hesscale = Rule::AdaHesScale { beta1: 0.9, beta2: 0.999, eps: 1e-3 };
     let sgd = Rule::Sgd { momentum: 0.9, nesterov: false };
-    [("AdaHesScale", Optimizer::ada_hesscale(3e-3)), ("Adam", Optimizer::adam(3e-3)), ("SGD", sgd.at(0.1))]
+    [("AdaHesScale", ada_hesscale.at(0.03)), ("Adam", Optimizer::adam(0.02)), ("SGD", sgd.at(0.5))]
 }
 
 fn main() -> ExitCode {

@@ -12,7 +12,7 @@ Renders offscreen, and trains between frames: a network learns a photograph by A
 and SGD. Writes strip.png, its tiles as step_N.png, and psnr.svg.
 
 Options:
-  --steps N      steps of training by each optimizer (default: 2000)
+  --steps N      steps of training by each optimizer (default: 1000)
   --budget MS    milliseconds that a frame may take, drawing and training together (default: 100)
   --out DIR      where the pictures go (default: the current directory)
   --help         print this";
@@ -33,7 +33,7 @@ pub(crate) struct Options {
 
 /// Reads the arguments; the error is for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
-    let mut options = Options { steps: 2000, budget: Duration::from_millis(100), out: PathBuf::new() };
+    let mut options = Options { steps: 1000, budget: Duration::from_millis(100), out: PathBuf::new() };
     while let Some(name) = arguments.next()? {
         match name.as_str() {
             "--steps" => options.steps = arguments.count()?,
