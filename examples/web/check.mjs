@@ -10,7 +10,7 @@ const USAGE = `Usage: node check.mjs [options]
   --browser PATH      the Chromium or Chrome to run (default: /usr/bin/chromium)
   --accuracy PERCENT  what every optimizer must reach on held-out digits (default: 95)
   --screenshot PATH   where to put a picture of the page (default: web.png)
-  --timeout SECONDS   for the whole training (default: 300)
+  --timeout SECONDS   for the whole training (default: 600)
   --gpu               the machine's GPU instead of SwiftShader, a software one
   --help              print this`;
 
@@ -19,7 +19,7 @@ const { values: options } = parseArgs({
     browser: { type: "string", default: "/usr/bin/chromium" },
     accuracy: { type: "string", default: "95" },
     screenshot: { type: "string", default: "web.png" },
-    timeout: { type: "string", default: "300" },
+    timeout: { type: "string", default: "600" },
     gpu: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
