@@ -103,8 +103,8 @@ fn low_rank_at_every_position_is_refused() {
         let plan = Plan::new(&context(), &model, &state, 2, PlanOptions::training(mode));
         assert_eq!(plan.map(|_| ()), Err(error.clone()));
         let options = TrainerOptions::default().mode(mode);
-        let mut trainer = Trainer::new(&context(), &model, Optimizer::ada_hesscale(0.1), options).unwrap();
-        assert_eq!(trainer.step(&[0.0; 140], Targets::Classes(&[0; 70])).map(|_| ()), Err(error));
+        let trainer = Trainer::new(&context(), &model, Optimizer::ada_hesscale(0.1), options);
+        assert_eq!(trainer.map(|_| ()), Err(error));
     }
     assert!(Plan::new(&context(), &model, &state, 2, PlanOptions::inference()).is_ok());
 }
