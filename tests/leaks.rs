@@ -125,4 +125,7 @@ fn nothing_is_left() {
     let _state = State::new(&context, &model(), None).unwrap();
     let after = Held::now(&instance, Some(&context));
     assert!(after.handles != before.handles && after.device > before.device, "{before:?} {after:?}");
+    let bytes = std::hint::black_box(vec![1_u8; 64 << 20]);
+    assert!(Held::now(&instance, Some(&context)).resident > after.resident + 60 * MIB);
+    drop(bytes);
 }

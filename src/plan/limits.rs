@@ -1,6 +1,5 @@
 //! What a plan will ask of a device, known before there is one.
 
-use super::forward::plane;
 use super::network::{Network, OpKind, Value};
 use crate::gpu::Context;
 use crate::kernel::{DepthwiseSizes, DeviceClass, Parameters, Partial, padded, planes};
@@ -31,19 +30,19 @@ impl Context {
 /// Bytes of the largest buffer that any plan binds: the parameters; or the widest signal, which is larger than any
 /// activation, input or target; or a convolution's sums, which are larger than its weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
-    let mut elements = model.flat_len().max(64);
+    let mut elements = model.flat_len().max(64) as u64;
     // A model that no plan can be made of needs no more than its parameters.
     if let Ok(network) = Network::new(model, true) {
-        let most_planes = Mode::ALL.into_iter().map(planes).max().unwrap_or(1) as usize;
-        let signal = |value: &Value| match batch.checked_mul(value.len()) {
-            Some(elements) if elements <= MOST => most_planes * plane(elements),
-            _ => MOST,
-        };
-        elements = network.values.iter().map(signal).fold(elements, usize::max);
-        elements =
-            Mode::ALL.into_iter().map(|mode| largest_sums(&network, batch, mode)).fold(elements, usize::max);
+        let most_planes = u64::from(Mode::ALL.into_iter().map(planes).max().unwrap_or(1));
+        // More than any device has, and no overflow.
+        let most = 1 << 48;
+        let count = |value: &Value| (batch as u64).saturating_mul(value.len() as u64).min(most);
+        let signal = |value: &Value| most_planes * count(value).next_multiple_of(64);
+        elements = network.values.iter().map(signal).fold(elements, u64::max);
+        let sums = |mode| largest_sums(&network, batch, mode) as u64;
+        elements = Mode::ALL.into_iter().map(sums).fold(elements, u64::max);
     }
-    (4 * elements as u64).next_multiple_of(256)
+    (4 * elements).next_multiple_of(256)
 }
 
 /// Whether everything of a plan can be counted as the shaders do.

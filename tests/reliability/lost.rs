@@ -105,13 +105,13 @@ fn calls_on_a_device_that_lives() {
 
 /// Each call as the first after the loss, before wgpu has noticed; then all the others.
 fn every_call_fails(owner: Owner) {
-    for first in 0..CALLS.len() {
-        within_time(CALLS[first].0, move || {
+    for (first, (name, _)) in CALLS.into_iter().enumerate() {
+        within_time(name, move || {
             let mut world = World::new(owner, &format!("destroyed {owner:?}"));
             let before = std::fs::read(&world.path).unwrap();
             world.context.device().destroy();
             let calls = CALLS.into_iter().cycle().skip(first).take(CALLS.len());
-            all_fail(&mut world, calls, &format!("after {}", CALLS[first].0));
+            all_fail(&mut world, calls, &format!("after {name}"));
             assert_eq!(std::fs::read(&world.path).unwrap(), before, "the checkpoint is as it was");
             // `step` that failed is no step.
             assert_eq!(world.trainer.steps(), 1);
@@ -202,4 +202,10 @@ fn training_goes_on_bit_for_bit_on_another_device() {
         train(&mut resumed, 8);
         assert_eq!(bits(&resumed), bits(&whole));
     }
+}
+
+#[test]
+#[should_panic(expected = "went wrong")]
+fn a_panic_comes_through() {
+    within_time("a panic", || panic!("went wrong"));
 }
