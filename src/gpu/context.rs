@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 /// How a context behaves; the same for a device of the crate's own and for a host's.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ContextOptions {
-    /// Keep wgpu's run-time checks (array bounds, loop bounds) in the shaders, and refuse NaN and infinity in data that
+    /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
     pub checked: bool,
     /// Tile shapes for this class of device, instead of the one the adapter reports.

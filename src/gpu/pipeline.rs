@@ -133,15 +133,16 @@ impl Context {
                 label: Some(&label),
                 source: wgpu::ShaderSource::Wgsl(source.as_str().into()),
             };
-            let module = if self.is_checked() {
-                device.create_shader_module(descriptor)
-            } else {
-                // SAFETY: the shaders are the crate's own. Every index and loop bound in them follows from the uniform and
-                // the sizes of the bindings, which the plan takes from one validated model; tests run them checked too.
-                unsafe {
-                    device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
-                }
+            let checks = wgpu::ShaderRuntimeChecks {
+                bounds_checks: self.is_checked(),
+                // Every loop here ends. A counter more in each keeps compilers from unrolling, and llvmpipe, which leaves an
+                // invocation's loops after 65,535 trips in all, then counts trips that were none.
+                force_loop_bounding: false,
+                ..wgpu::ShaderRuntimeChecks::unchecked()
             };
+            // SAFETY: the shaders are the crate's own. Every index and loop bound in them follows from the uniform and the
+            // sizes of the bindings, which the plan takes from one validated model; tests run them with bounds checked too.
+            let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
             let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some("hesscale"),
                 bind_group_layouts: &[Some(&layout)],

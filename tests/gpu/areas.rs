@@ -4,7 +4,7 @@
 use crate::harness::{Sample, context};
 use crate::layers::norm;
 use crate::problem::losses;
-use hesscale::model::{AvgPool2d, Conv1d, Conv2d, MaxPool2d, Reduction, Targets};
+use hesscale::model::{AvgPool2d, Conv1d, Conv2d, MaxPool2d, Reduction};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer, Plan, PlanOptions, State};
 
