@@ -91,7 +91,10 @@ fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let curved = &training.curved;
     steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat());
     match kind {
-        Kind::Accumulated => steps.extend(curved.accumulate.iter().flatten().cloned()),
+        Kind::Accumulated => {
+            let accumulate = curved.accumulate.as_deref().unwrap_or_default();
+            steps.extend([&plan.forward[..], &curved.loss, accumulate].concat());
+        }
         Kind::Steps(_) => {
             let plain = training.plain.as_ref().unwrap_or(curved);
             steps.extend([&plan.forward[..], &plain.loss, &plain.replace, &plain.update].concat());
