@@ -9,7 +9,7 @@
 
 use super::job::Job;
 use super::permutation::Permutation;
-use super::rig::{BOUND, Rig};
+use super::rig::Rig;
 use crate::kernel::Binding;
 use crate::kernel::tests::{translate, valid};
 use serde_json::{Value, json};
@@ -99,7 +99,7 @@ impl Export {
                     "buffer": index(tensor.buffer()),
                     "offset": range.start,
                     "size": range.end - range.start,
-                    "bound": BOUND,
+                    "bound": job.bound,
                     "values": blob.add(bytemuck::cast_slice(values)),
                 })
             })

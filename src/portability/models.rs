@@ -17,24 +17,37 @@ pub(super) fn jobs() -> Vec<Job> {
     for activation in Activation::ALL.into_iter().chain([folding]) {
         let name = if activation == folding { "folding" } else { activation.name() };
         for bias in [true, false] {
-            let name = format!("dense {name}, bias {bias}");
-            everywhere(&mut jobs, &name, 3, || dense(activation, bias));
-            if activation == TANH {
-                accumulated(&mut jobs, &name, 3, || dense(activation, bias));
+            let of = |what: &str| format!("{what} {name}, bias {bias}");
+            let (dense, image) = (|| dense(activation, bias), || image(activation, bias));
+            if bias {
+                everywhere(&mut jobs, &of("dense"), 3, dense);
+                everywhere(&mut jobs, &of("image"), 2, image);
+            } else {
+                // Only the forward pass differs.
+                plainly(&mut jobs, &of("dense"), 3, dense);
+                plainly(&mut jobs, &of("image"), 2, image);
             }
-            everywhere(&mut jobs, &format!("depthwise {name}"), 2, || depthwise(activation, bias));
+            if activation == TANH {
+                accumulated(&mut jobs, &of("dense"), 3, dense);
+            }
         }
-        everywhere(&mut jobs, &format!("around {name}"), 2, || around(activation));
         let alone = format!("{name} by itself");
         for mode in MODES {
             let model = Model::builder([5]).act(activation).dense(4);
             jobs.push(Job::new(&alone, model.loss(Loss::mse()).unwrap(), 3, mode, Kind::Signals));
         }
     }
+    for activation in [Activation::Identity, TANH] {
+        let name = activation.name();
+        everywhere(&mut jobs, &format!("around images {name}"), 2, || around_images(activation));
+        everywhere(&mut jobs, &format!("around rows {name}"), 2, || around_rows(activation));
+    }
     for (name, model) in convolutions().into_iter().chain(pools()) {
         everywhere(&mut jobs, name, 2, || model.clone());
         accumulated(&mut jobs, name, 2, || model.clone());
     }
+    // Sums over thousands of positions, in which much cancels.
+    jobs.iter_mut().filter(|job| job.name.contains("large images")).for_each(|job| job.bound = 5e-5);
     for (i, loss) in losses().into_iter().enumerate() {
         // Rows that one invocation sums, and rows that a workgroup shares.
         for outputs in [64, 1000] {
@@ -63,8 +76,15 @@ pub(super) fn jobs() -> Vec<Job> {
 
 /// In every mode, all fused; at inference.
 fn everywhere(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    jobs.extend(MODES.map(|mode| Job::new(name, model(), batch, mode, Kind::Fused)));
-    jobs.push(Job::new(name, model(), batch, Mode::None, Kind::Inference));
+    jobs.extend(MODES[1..].iter().map(|mode| Job::new(name, model(), batch, *mode, Kind::Fused)));
+    plainly(jobs, name, batch, model);
+}
+
+/// Plain backprop; at inference.
+fn plainly(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
+    for kind in [Kind::Fused, Kind::Inference] {
+        jobs.push(Job::new(name, model(), batch, Mode::None, kind));
+    }
 }
 
 /// Two passes that add up.
@@ -86,10 +106,13 @@ fn conv(channels: usize, kernel: usize, bias: bool) -> Conv2d {
     Conv2d::new(channels, kernel).padding(1).bias(bias)
 }
 
-/// Convolutions of each channel by itself, with the activation before and behind.
-fn depthwise(activation: Activation, bias: bool) -> Model {
+/// Padding, and convolutions of each channel by itself, with the activation before and behind.
+fn image(activation: Activation, bias: bool) -> Model {
     let each = |stride| conv(5, 3, bias).groups(5).stride(stride);
-    let m = Model::builder([2, 7, 6]).conv2d(5, 2).act(activation);
+    let m = Model::builder([2, 7, 6])
+        .conv2d(5, 2)
+        .act(activation)
+        .layer(Layer::ZeroPad2d { padding: [1, 2, 0, 1] });
     let m = m.layer(each(1)).act(activation).layer(each(2)).act(activation).layer(each(1));
     m.flatten().dense(3).loss(Loss::mse()).unwrap()
 }
@@ -100,17 +123,17 @@ fn norm(channels: usize) -> BatchNorm {
     BatchNorm::new(of(0.1, -0.2), of(0.4, 0.3))
 }
 
-/// Everything that stands around products, each right behind the activation.
-fn around(activation: Activation) -> Model {
+/// What stands around convolutions, each right behind the activation.
+fn around_images(activation: Activation) -> Model {
     let act = |m: Builder| m.layer(conv(5, 3, true)).act(activation);
-    let m = act(Model::builder([2, 9, 8])).layer(Layer::ZeroPad2d { padding: [1, 2, 0, 1] });
-    let m = act(m).layer(norm(5));
+    let m = act(Model::builder([2, 9, 8])).layer(norm(5));
     let m = act(m).dropout(0.25);
-    let m = act(m).residual(|body| body.layer(conv(5, 3, false)));
-    let m = act(m).layer(MaxPool2d::new(2).stride(1));
-    let m = act(m).layer(AvgPool2d::new(2).stride(1).padding(1));
-    let m = act(m).layer(Layer::AdaptiveAvgPool2d { output: [4, 3] });
-    let m = act(m).flatten().dense(9).act(activation).layer(norm(9));
+    act(m).residual(|body| body.layer(conv(5, 3, false))).flatten().dense(3).loss(Loss::mse()).unwrap()
+}
+
+/// What stands around dense layers; rows that are and are not whole vec4s.
+fn around_rows(activation: Activation) -> Model {
+    let m = Model::builder([5]).dense(9).act(activation).layer(norm(9));
     let m = m.dense(7).act(activation).dropout(0.5).dense(7).act(activation);
     m.residual(|body| body.dense(7)).dense(3).loss(Loss::mse()).unwrap()
 }

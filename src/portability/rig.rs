@@ -7,9 +7,6 @@ use crate::Result;
 use crate::gpu::{Context, Dispatch, Tensor};
 use crate::plan::{Plan, State};
 
-/// Relative max norm of a tensor's error.
-pub(super) const BOUND: f64 = 1e-5;
-
 pub(super) struct Rig {
     context: Context,
     state: State,
@@ -69,7 +66,7 @@ impl Rig {
         let mut worst = 0.0_f64;
         for ((name, _, want), got) in self.expected.iter().zip(results) {
             let got: Vec<f64> = got.into_iter().map(f64::from).collect();
-            worst = worst.max(compare(&format!("{}: {name}", job.name), &got, want, BOUND)?);
+            worst = worst.max(compare(&format!("{}: {name}", job.name), &got, want, job.bound)?);
         }
         Ok(worst)
     }
@@ -91,7 +88,10 @@ fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let curved = &training.curved;
     steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat());
     match kind {
-        Kind::Accumulated => steps.extend(curved.accumulate.iter().flatten().cloned()),
+        Kind::Accumulated => {
+            let accumulate = curved.accumulate.as_deref().unwrap_or_default();
+            steps.extend([&plan.forward[..], &curved.loss, accumulate].concat());
+        }
         Kind::Steps(_) => {
             let plain = training.plain.as_ref().unwrap_or(curved);
             steps.extend([&plan.forward[..], &plain.loss, &plain.replace, &plain.update].concat());
