@@ -110,7 +110,12 @@ pub(crate) fn choose(
     [m, n, k]: [u32; 3],
 ) -> Tile {
     let costs = costs(class);
-    let registers = if vectors { costs.registers } else { costs.registers / 4 };
+    let registers = match (vectors, numbers) {
+        (false, _) => costs.registers / 4,
+        // Sums over positions with u, squared at each sample's end: at the full number a compiler gives up.
+        (true, 3..) if step == 1 => costs.registers / 4 * 3,
+        (true, _) => costs.registers,
+    };
     let estimate = |tile: &Tile| {
         let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(numbers));
         let tiles = f64::from(tile.grid(m, n).1.max(costs.busy));
