@@ -2,29 +2,35 @@
 
 mod activation;
 mod builder;
+mod convolution;
 mod layer;
 mod loss;
 mod mode;
 mod node;
 mod noise;
+mod normalization;
 mod optimizer;
 mod pair;
 mod parameters;
+mod pooling;
 mod window;
 
 pub use activation::Activation;
 pub use builder::Builder;
-pub use layer::{AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Layer, MaxPool2d};
+pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
+pub use layer::Layer;
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
 pub(crate) use noise::threshold;
+pub use normalization::BatchNorm;
 pub use optimizer::{Optimizer, Rule};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
+pub use pooling::{AvgPool2d, MaxPool2d};
 pub use window::{Named, Padding};
 
-pub(crate) use layer::Convolution;
+pub(crate) use convolution::Convolution;
 pub(crate) use node::{Kind, Node, Source};
 pub(crate) use window::Window;
 

@@ -41,3 +41,7 @@ pub(super) fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[usize;
 pub(super) fn ones() -> [usize; 2] {
     [1, 1]
 }
+
+pub(super) fn zeros() -> [usize; 2] {
+    [0, 0]
+}

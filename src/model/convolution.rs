@@ -1,0 +1,316 @@
+//! Convolutional layers.
+
+use super::layer::yes;
+use super::pair::{Pair, ones, pair, zeros};
+use super::window::{Padding, Window};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+fn one() -> usize {
+    1
+}
+
+/// `z[o, q] = Σ_{c, t} W[o, c, t] x[c, q·stride + t·dilation − padding] + b[o]`, `W` of shape `[out, in/groups, kh, kw]`.
+/// With groups, output channels of group i see the input channels of group i only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Conv2d {
+    /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
+    #[serde(rename = "in")]
+    pub inputs: usize,
+    /// Channels of the output.
+    #[serde(rename = "out")]
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance between positions.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Zeros around the image.
+    #[serde(default)]
+    pub padding: Padding,
+    /// Distance between the kernel's elements.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub dilation: [usize; 2],
+    /// Groups of channels; as many as input channels: a depthwise convolution.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a `b`.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+impl Conv2d {
+    /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
+    #[must_use]
+    pub fn new(outputs: usize, kernel: impl Into<Pair>) -> Conv2d {
+        Conv2d {
+            inputs: 0,
+            outputs,
+            kernel: kernel.into().0,
+            stride: ones(),
+            padding: Padding::default(),
+            dilation: ones(),
+            groups: 1,
+            bias: true,
+        }
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub fn inputs(self, inputs: usize) -> Conv2d {
+        Conv2d { inputs, ..self }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> Conv2d {
+        Conv2d { stride: stride.into().0, ..self }
+    }
+
+    /// Zeros around the image: numbers, [`Padding::SAME`] or [`Padding::VALID`].
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Padding>) -> Conv2d {
+        Conv2d { padding: padding.into(), ..self }
+    }
+
+    /// Zeros around the image so that the output is as large as the input; for stride 1.
+    #[must_use]
+    pub fn same(self) -> Conv2d {
+        Conv2d { padding: Padding::SAME, ..self }
+    }
+
+    /// Distance between the kernel's elements.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> Conv2d {
+        Conv2d { dilation: dilation.into().0, ..self }
+    }
+
+    /// Groups of channels.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Conv2d {
+        Conv2d { groups, ..self }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Conv2d {
+        Conv2d { bias, ..self }
+    }
+}
+
+/// [`Conv2d`] along one dimension: `[channels, length]`, `W` of shape `[out, in/groups, k]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Conv1d {
+    /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
+    #[serde(rename = "in")]
+    pub inputs: usize,
+    /// Channels of the output.
+    #[serde(rename = "out")]
+    pub outputs: usize,
+    /// Length of the kernel.
+    pub kernel: usize,
+    /// Distance between positions.
+    #[serde(default = "one")]
+    pub stride: usize,
+    /// Zeros at both ends.
+    #[serde(default)]
+    pub padding: usize,
+    /// Distance between the kernel's elements.
+    #[serde(default = "one")]
+    pub dilation: usize,
+    /// Groups of channels.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a `b`.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+impl Conv1d {
+    /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
+    #[must_use]
+    pub fn new(outputs: usize, kernel: usize) -> Conv1d {
+        Conv1d { inputs: 0, outputs, kernel, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub fn inputs(self, inputs: usize) -> Conv1d {
+        Conv1d { inputs, ..self }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: usize) -> Conv1d {
+        Conv1d { stride, ..self }
+    }
+
+    /// Zeros at both ends.
+    #[must_use]
+    pub fn padding(self, padding: usize) -> Conv1d {
+        Conv1d { padding, ..self }
+    }
+
+    /// Distance between the kernel's elements.
+    #[must_use]
+    pub fn dilation(self, dilation: usize) -> Conv1d {
+        Conv1d { dilation, ..self }
+    }
+
+    /// Groups of channels.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> Conv1d {
+        Conv1d { groups, ..self }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> Conv1d {
+        Conv1d { bias, ..self }
+    }
+}
+
+/// `z[o, q·stride + t·dilation − padding] += Σ_c W[c, o, t] x[c, q]`, `W` of shape `[in, out/groups, kh, kw]`: the
+/// transpose of a [`Conv2d`]. The output is `(H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` high.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConvTranspose2d {
+    /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
+    #[serde(rename = "in")]
+    pub inputs: usize,
+    /// Channels of the output.
+    #[serde(rename = "out")]
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance, in the output, between neighbours of the input.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Rows and columns cut off each side of the output.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub padding: [usize; 2],
+    /// Rows and columns added below and right of the output; less than the larger of stride and dilation.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub output_padding: [usize; 2],
+    /// Distance between the kernel's elements.
+    #[serde(default = "ones", deserialize_with = "pair")]
+    pub dilation: [usize; 2],
+    /// Groups of channels.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether there is a bias.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+impl ConvTranspose2d {
+    /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
+    #[must_use]
+    pub fn new(outputs: usize, kernel: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d {
+            inputs: 0,
+            outputs,
+            kernel: kernel.into().0,
+            stride: ones(),
+            padding: zeros(),
+            output_padding: zeros(),
+            dilation: ones(),
+            groups: 1,
+            bias: true,
+        }
+    }
+
+    /// Channels of the input.
+    #[must_use]
+    pub fn inputs(self, inputs: usize) -> ConvTranspose2d {
+        ConvTranspose2d { inputs, ..self }
+    }
+
+    /// Distance, in the output, between neighbours of the input.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { stride: stride.into().0, ..self }
+    }
+
+    /// Rows and columns cut off each side of the output.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { padding: padding.into().0, ..self }
+    }
+
+    /// Rows and columns added below and right of the output.
+    #[must_use]
+    pub fn output_padding(self, output_padding: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { output_padding: output_padding.into().0, ..self }
+    }
+
+    /// Distance between the kernel's elements.
+    #[must_use]
+    pub fn dilation(self, dilation: impl Into<Pair>) -> ConvTranspose2d {
+        ConvTranspose2d { dilation: dilation.into().0, ..self }
+    }
+
+    /// Groups of channels.
+    #[must_use]
+    pub fn groups(self, groups: usize) -> ConvTranspose2d {
+        ConvTranspose2d { groups, ..self }
+    }
+
+    /// Whether there is a bias.
+    #[must_use]
+    pub fn bias(self, bias: bool) -> ConvTranspose2d {
+        ConvTranspose2d { bias, ..self }
+    }
+}
+
+/// A convolution of any kind in the terms of a window that slides over an image: over the input, or, of a transposed
+/// convolution, over the output.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Convolution {
+    pub window: Window,
+    pub inputs: usize,
+    pub outputs: usize,
+    pub groups: usize,
+    pub bias: bool,
+    pub transposed: bool,
+}
+
+/// The window that slides over a transposed convolution's output and stands once for each place of its input `image`.
+pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose2d) -> Result<Window> {
+    for (sizes, what) in [(c.kernel, "kernel"), (c.stride, "stride"), (c.dilation, "dilation")] {
+        if sizes.contains(&0) {
+            return Err(Error::ZeroSize { place: name.into(), what });
+        }
+    }
+    let mut size = [0; 2];
+    for axis in 0..2 {
+        if c.output_padding[axis] >= c.stride[axis].max(c.dilation[axis]) {
+            let (value, needed) = (c.output_padding[axis] as f64, "less than the stride or the dilation");
+            return Err(Error::Value { place: name.into(), name: "output_padding", value, needed });
+        }
+        let reach = c.dilation[axis].checked_mul(c.kernel[axis] - 1);
+        let full = (image[axis] - 1)
+            .checked_mul(c.stride[axis])
+            .zip(reach)
+            .and_then(|(a, b)| a.checked_add(b)?.checked_add(c.output_padding[axis] + 1))
+            .filter(|full| *full <= u32::MAX as usize);
+        let cut = c.padding[axis].saturating_mul(2);
+        let Some(rest) = full.and_then(|full| full.checked_sub(cut)).filter(|rest| *rest > 0) else {
+            let needed = format!("an output that is larger than its padding {:?}", c.padding);
+            return Err(Error::Shape { layer: name.into(), got: image.to_vec(), needed });
+        };
+        size[axis] = rest;
+    }
+    Ok(Window {
+        image: size,
+        kernel: c.kernel,
+        stride: c.stride,
+        dilation: c.dilation,
+        before: c.padding,
+        positions: image,
+    })
+}

@@ -1,0 +1,86 @@
+//! Pooling layers.
+
+use super::layer::yes;
+use super::pair::{Pair, pair, zeros};
+use serde::{Deserialize, Serialize};
+
+/// Max pooling.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MaxPool2d {
+    /// Height and width of the window.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance between positions.
+    #[serde(deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Rows and columns of −∞ around the image; at most half the kernel.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub padding: [usize; 2],
+}
+
+impl MaxPool2d {
+    /// Windows that touch, stride as large as the kernel, without padding.
+    #[must_use]
+    pub fn new(kernel: impl Into<Pair>) -> MaxPool2d {
+        let kernel = kernel.into().0;
+        MaxPool2d { kernel, stride: kernel, padding: zeros() }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> MaxPool2d {
+        MaxPool2d { stride: stride.into().0, ..self }
+    }
+
+    /// Rows and columns of −∞ around the image.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> MaxPool2d {
+        MaxPool2d { padding: padding.into().0, ..self }
+    }
+}
+
+/// Average pooling: a window of k elements gives their sum over k.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AvgPool2d {
+    /// Height and width of the window.
+    #[serde(deserialize_with = "pair")]
+    pub kernel: [usize; 2],
+    /// Distance between positions.
+    #[serde(deserialize_with = "pair")]
+    pub stride: [usize; 2],
+    /// Rows and columns of zeros around the image; at most half the kernel.
+    #[serde(default = "zeros", deserialize_with = "pair")]
+    pub padding: [usize; 2],
+    /// Whether padding counts among the k.
+    #[serde(default = "yes")]
+    pub count_include_pad: bool,
+}
+
+impl AvgPool2d {
+    /// Windows that touch, stride as large as the kernel, without padding.
+    #[must_use]
+    pub fn new(kernel: impl Into<Pair>) -> AvgPool2d {
+        let kernel = kernel.into().0;
+        AvgPool2d { kernel, stride: kernel, padding: zeros(), count_include_pad: true }
+    }
+
+    /// Distance between positions.
+    #[must_use]
+    pub fn stride(self, stride: impl Into<Pair>) -> AvgPool2d {
+        AvgPool2d { stride: stride.into().0, ..self }
+    }
+
+    /// Rows and columns of zeros around the image.
+    #[must_use]
+    pub fn padding(self, padding: impl Into<Pair>) -> AvgPool2d {
+        AvgPool2d { padding: padding.into().0, ..self }
+    }
+
+    /// Whether padding counts among the k.
+    #[must_use]
+    pub fn count_include_pad(self, count_include_pad: bool) -> AvgPool2d {
+        AvgPool2d { count_include_pad, ..self }
+    }
+}
