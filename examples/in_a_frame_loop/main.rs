@@ -2,7 +2,7 @@
 //! network learns a photograph, and every frame draws what it has learnt, straight from its output buffer.
 //!
 //! `cargo run --release --example in_a_frame_loop` renders offscreen and writes `strip.png`, its tiles as `step_N.png`, and
-//! `psnr.svg`; `-- --help` lists options.
+//! `psnr.svg`; with `-- --window` it shows the frames in a window instead; `-- --help` lists options.
 
 #[path = "../common/arguments.rs"]
 #[allow(dead_code)] // what other examples ask of a command line
@@ -13,6 +13,7 @@ mod options;
 mod pace;
 mod picture;
 mod screen;
+mod window;
 
 use chart::Curve;
 use hesscale::model::Rule;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             println!("{}", options::USAGE);
             Ok(())
         }
+        Ok(Command::Run(options)) if options.window => show(&options),
         Ok(Command::Run(options)) => run(&options),
     };
     match outcome {
@@ -91,6 +93,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// The first optimizer, in a window, until it is closed.
+fn show(options: &Options) -> Result<(), Box<dyn Error>> {
+    window::run(Picture::decode(PHOTO)?, methods()[0].1, options)
+}
+
 /// What came of a training.
 struct Film {
     curve: Vec<(u32, f64)>,
@@ -113,15 +120,16 @@ impl Film {
 /// The frame loop, until `steps` steps are done.
 fn film(screen: &Screen, photo: &Picture, learner: &mut Learner, steps: u32) -> Result<Film, Box<dyn Error>> {
     let shown = screen.shown(learner.colours());
+    let frame = screen.offscreen();
     let mut film = Film { curve: Vec::new(), pictures: Vec::new(), frames: Vec::new() };
     for stop in stops(steps) {
         loop {
             let start = Instant::now();
             let mut encoder = screen.device.create_command_encoder(&Default::default());
             let busy = learner.record(&mut encoder, stop)?;
-            screen.draw(&mut encoder, &shown);
+            screen.draw(&mut encoder, &shown, &frame);
             screen.queue.submit([encoder.finish()]);
-            // Where a window would present, and wait for the display.
+            // Where a window presents, and waits for the display.
             screen.device.poll(hesscale::wgpu::PollType::wait_indefinitely())?;
             if busy {
                 learner.took(start.elapsed());
@@ -131,7 +139,7 @@ fn film(screen: &Screen, photo: &Picture, learner: &mut Learner, steps: u32) -> 
                 break;
             }
         }
-        let picture = screen.screenshot()?;
+        let picture = screen.screenshot(&frame)?;
         film.curve.push((stop, picture.psnr(photo)));
         if stop == 0 || stop == steps || is_power_of_ten(stop) {
             film.pictures.push((stop, picture));

@@ -1,9 +1,10 @@
-//! The application's own rendering: its device, the photograph as a texture, and a frame that is drawn from a buffer.
+//! The application's own rendering: its device, the photograph as a texture, and frames that are drawn from a buffer.
 
 use crate::picture::Picture;
 use hesscale::wgpu;
 use std::error::Error;
 
+/// Of the photograph, and of frames that go to files.
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
 /// What an application has before it knows of this crate.
@@ -12,37 +13,58 @@ pub(crate) struct Screen {
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     pub(crate) photo: wgpu::TextureView,
-    frame: wgpu::Texture,
     pipeline: wgpu::RenderPipeline,
     size: wgpu::Buffer,
+    picture: [u32; 2],
 }
 
 impl Screen {
-    /// A device with default limits and no features; nothing in the crate needs more.
+    /// A device with default limits and no features, for nothing in the crate needs more; frames are offscreen.
     pub(crate) async fn new(photo: &Picture) -> Result<Screen, Box<dyn Error>> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance.request_adapter(&Default::default()).await?;
+        Screen::on(&adapter, photo, FORMAT).await
+    }
+
+    /// The same for frames of a `format`.
+    pub(crate) async fn on(
+        adapter: &wgpu::Adapter,
+        photo: &Picture,
+        format: wgpu::TextureFormat,
+    ) -> Result<Screen, Box<dyn Error>> {
         let (device, queue) = adapter.request_device(&Default::default()).await?;
         let usage = wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST;
-        let texture = device.create_texture(&texture("photograph", photo, usage));
+        let texture = device.create_texture(&texture("photograph", [photo.width, photo.height], usage));
         let layout = wgpu::TexelCopyBufferLayout {
             bytes_per_row: Some(4 * photo.width),
             ..wgpu::TexelCopyBufferLayout::default()
         };
         queue.write_texture(texture.as_image_copy(), &photo.rgba(), layout, texture.size());
-        let usage = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC;
-        let frame = device.create_texture(&self::texture("frame", photo, usage));
         let size = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("size"),
             size: 16,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let words = [photo.width, photo.height, 1, 0];
-        queue.write_buffer(&size, 0, &words.map(u32::to_le_bytes).concat());
-        let pipeline = pipeline(&device);
+        let pipeline = pipeline(&device, format);
+        let picture = [photo.width, photo.height];
         let photo = texture.create_view(&Default::default());
-        Ok(Screen { device, queue, photo, frame, pipeline, size })
+        let screen = Screen { device, queue, photo, pipeline, size, picture };
+        screen.fit(screen.picture);
+        Ok(screen)
+    }
+
+    /// A texture that a frame can be drawn onto and read from.
+    pub(crate) fn offscreen(&self) -> wgpu::Texture {
+        let usage = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC;
+        self.device.create_texture(&texture("frame", self.picture, usage))
+    }
+
+    /// Frames are of this size from now on: the picture is drawn as many times its own as fits.
+    pub(crate) fn fit(&self, frame: [u32; 2]) {
+        let zoom = (frame[0] / self.picture[0]).min(frame[1] / self.picture[1]).max(1);
+        let words = [self.picture[0], self.picture[1], zoom, 0];
+        self.queue.write_buffer(&self.size, 0, &words.map(u32::to_le_bytes).concat());
     }
 
     /// Binds a buffer of colours to be drawn.
@@ -54,9 +76,14 @@ impl Screen {
         })
     }
 
-    /// Draws what is bound onto the frame.
-    pub(crate) fn draw(&self, encoder: &mut wgpu::CommandEncoder, shown: &wgpu::BindGroup) {
-        let view = self.frame.create_view(&Default::default());
+    /// Draws what is bound onto a frame.
+    pub(crate) fn draw(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        shown: &wgpu::BindGroup,
+        frame: &wgpu::Texture,
+    ) {
+        let view = frame.create_view(&Default::default());
         let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
             label: Some("frame"),
             color_attachments: &[Some(wgpu::RenderPassColorAttachment {
@@ -72,9 +99,9 @@ impl Screen {
         pass.draw(0..3, 0..1);
     }
 
-    /// What the frame shows: for files and for figures, not for training.
-    pub(crate) fn screenshot(&self) -> Result<Picture, Box<dyn Error>> {
-        let (width, height) = (self.frame.width(), self.frame.height());
+    /// What an offscreen frame shows: for files and for figures, not for training.
+    pub(crate) fn screenshot(&self, frame: &wgpu::Texture) -> Result<Picture, Box<dyn Error>> {
+        let [width, height] = self.picture;
         let row = (4 * width).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
         let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("screenshot"),
@@ -88,7 +115,7 @@ impl Screen {
             ..wgpu::TexelCopyBufferLayout::default()
         };
         let to = wgpu::TexelCopyBufferInfo { buffer: &staging, layout };
-        encoder.copy_texture_to_buffer(self.frame.as_image_copy(), to, self.frame.size());
+        encoder.copy_texture_to_buffer(frame.as_image_copy(), to, frame.size());
         self.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Read, .., |_| ());
         self.device.poll(wgpu::PollType::wait_indefinitely())?;
@@ -99,10 +126,14 @@ impl Screen {
     }
 }
 
-fn texture<'a>(label: &'a str, photo: &Picture, usage: wgpu::TextureUsages) -> wgpu::TextureDescriptor<'a> {
+fn texture(
+    label: &str,
+    [width, height]: [u32; 2],
+    usage: wgpu::TextureUsages,
+) -> wgpu::TextureDescriptor<'_> {
     wgpu::TextureDescriptor {
         label: Some(label),
-        size: wgpu::Extent3d { width: photo.width, height: photo.height, depth_or_array_layers: 1 },
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
@@ -112,7 +143,7 @@ fn texture<'a>(label: &'a str, photo: &Picture, usage: wgpu::TextureUsages) -> w
     }
 }
 
-fn pipeline(device: &wgpu::Device) -> wgpu::RenderPipeline {
+fn pipeline(device: &wgpu::Device, format: wgpu::TextureFormat) -> wgpu::RenderPipeline {
     let module = device.create_shader_module(wgpu::include_wgsl!("draw.wgsl"));
     device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
         label: Some("draw"),
@@ -127,7 +158,7 @@ fn pipeline(device: &wgpu::Device) -> wgpu::RenderPipeline {
             module: &module,
             entry_point: Some("colour"),
             compilation_options: Default::default(),
-            targets: &[Some(FORMAT.into())],
+            targets: &[Some(format.into())],
         }),
         primitive: Default::default(),
         depth_stencil: None,
