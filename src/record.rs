@@ -113,7 +113,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Records a training step: all of [`Plan::record_gradient`] and [`Plan::record_update`] in one compute pass.
+    /// Records a training step: all of [`Plan::record_gradient`] and [`Plan::record_update`] in one compute pass. Where
+    /// [`crate::PlanOptions::fused_update`] was asked for, gradient and diagonal may not be stored.
     ///
     /// # Errors
     /// As those two.
@@ -128,7 +129,8 @@ impl Plan {
     ///
     /// Until the last piece the host leaves alone what the step reads and writes: this plan's input and targets, and the
     /// gradient, diagonal and moments of its state. So no other training plan of that state runs between. The parameters
-    /// change in one kernel, the last: what only reads them, as inference plans do, may run between any pieces.
+    /// change in one kernel, the last: what only reads them, as inference plans do, may run between any pieces. Not so with
+    /// [`crate::PlanOptions::fused_update`]: parameters change layer by layer then.
     ///
     /// Pieces that were begun with one plan are nothing for another. After the last piece nothing is recorded any more.
     ///
@@ -177,7 +179,10 @@ impl Plan {
             Work::Update(pass) => [NONE, NONE, NONE, update(self.backward(pass)?)?],
             Work::Step(pass) => {
                 let backward = self.backward(pass)?;
-                [&self.forward, &backward.loss, layers(backward, pass)?, update(backward)?]
+                match &backward.fused {
+                    Some(fused) if !pass.accumulate => [&self.forward, &backward.loss, fused, NONE],
+                    _ => [&self.forward, &backward.loss, layers(backward, pass)?, update(backward)?],
+                }
             }
         };
         Ok(parts.into_iter().flatten())

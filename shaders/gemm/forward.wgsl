@@ -11,8 +11,8 @@ fn a_base(p: u32) -> u32 {
     return 0u;
 }
 
-fn keep(split: u32, p: u32, m: u32, n: u32, sum: vec4<f32>) {
-    write_out(m * g.n + n, sum, g.n - n);
+fn keep(split: u32, m: u32, n: u32, sums: Sums) {
+    write_out(m * g.n + n, sums[0], g.n - n);
 }
 
 fn finish(m: u32, n: u32) {

@@ -49,6 +49,7 @@ struct Image {
 alias Rows = array<f32, TM>;
 alias Columns = array<vec4<f32>, V>;
 alias Tile = array<array<Columns, TM>, P>;
+alias Sums = array<vec4<f32>, KEPT>;
 
 // The number that B² multiplies, where there is one.
 const D: u32 = min(1u, P - 1u);
@@ -134,9 +135,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                 if ONCE && m0 + i >= g.m {
                     continue;
                 }
+                var sums = Sums();
                 for (var p = 0u; p < KEPT; p++) {
-                    keep(place.split, p, row_at(&place, m0, i), n, acc[p][i][j]);
+                    sums[p] = acc[p][i][j];
                 }
+                keep(place.split, row_at(&place, m0, i), n, sums);
             }
         }
     }

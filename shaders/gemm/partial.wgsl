@@ -19,8 +19,10 @@ fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }
 
-fn keep(split: u32, p: u32, m: u32, n: u32, sum: vec4<f32>) {
-    write_out((split * KEPT + p) * g.c_plane + m * g.n + n, sum, 4u);
+fn keep(split: u32, m: u32, n: u32, sums: Sums) {
+    for (var p = 0u; p < KEPT; p++) {
+        write_out((split * KEPT + p) * g.c_plane + m * g.n + n, sums[p], 4u);
+    }
 }
 
 fn finish(m: u32, n: u32) {}

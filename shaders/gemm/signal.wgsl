@@ -13,8 +13,10 @@ fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }
 
-fn keep(split: u32, p: u32, m: u32, n: u32, sum: vec4<f32>) {
-    write_out(p * g.c_plane + m * g.n + n, sum, g.n - n);
+fn keep(split: u32, m: u32, n: u32, sums: Sums) {
+    for (var p = 0u; p < P; p++) {
+        write_out(p * g.c_plane + m * g.n + n, sums[p], g.n - n);
+    }
 }
 
 fn finish(m: u32, n: u32) {

@@ -27,11 +27,11 @@ pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, 
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};
 pub(crate) use depthwise::{Depthwise, DepthwiseSignal, DepthwiseSizes};
 pub(crate) use elementwise::{Backward, Forward};
-pub(crate) use gemm::{Gemm, Use, planes};
+pub(crate) use gemm::{Gemm, Leave, Use, planes};
 pub(crate) use image::Image;
 pub(crate) use layout::{Direction, Layout};
 pub(crate) use loss::{LossKernel, Reduce};
-pub(crate) use optimizer::{Advance, Hyper, Update};
+pub(crate) use optimizer::{Advance, Hyper, Step, Update};
 pub(crate) use pad::{Pad, PadSignal};
 pub(crate) use partial::{Parameters, Partial};
 pub(crate) use pool::{Pool, PoolSignal, Pooling};

@@ -1,4 +1,4 @@
-//! The optimiser: one small kernel that counts the step, one that updates the whole model.
+//! The optimiser: one small kernel that counts the step, one that updates what the step's own kernels have not.
 
 use super::source::{self, Header};
 use super::{Binding, Binding::*};
@@ -54,50 +54,45 @@ enum Second {
     Rests,
 }
 
-/// One update of the whole model: `shaders/optimizer/optimizer.wgsl`.
+/// The step of a rule, as a plug of the kernels that take it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Update {
+pub(crate) struct Step {
     rule: Rule,
     second: Second,
-    vectors: u32,
 }
 
-impl Update {
-    /// `len` parameters, gaps of the flat layout included; `diagonal`: whether this step has one.
-    pub(crate) fn new(rule: &Rule, len: u32, diagonal: bool) -> Update {
+impl Step {
+    /// `diagonal`: whether there is one this time.
+    pub(crate) fn new(rule: &Rule, diagonal: bool) -> Step {
         let second = match rule {
             Rule::Sgd { .. } => Second::None,
             Rule::Adam { .. } => Second::Gradient,
             _ if diagonal => Second::Diagonal,
             _ => Second::Rests,
         };
-        Update { rule: *rule, second, vectors: len / 4 }
+        Step { rule: *rule, second }
     }
 
     pub(crate) fn reads_diagonal(&self) -> bool {
         self.second == Second::Diagonal
     }
 
-    pub(crate) fn label(&self) -> String {
+    pub(super) fn label(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
-        format!("optimizer {}{rests} {}", self.rule.name(), 4 * self.vectors)
+        format!("{}{rests}", self.rule.name())
     }
 
-    /// Sizes, hyper-parameters, θ, g, m; then v and the step's corrections; then the diagonal.
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Write, Read, Write];
-        if self.second != Second::None {
-            bindings.extend([Write, Read]);
+    /// From binding 3 on: θ, m, hyper-parameters; then v and the step's corrections. What all invocations read is uniform:
+    /// a compiler may load that once, whatever is stored between.
+    pub(super) fn bindings(&self) -> &'static [Binding] {
+        match self.second {
+            Second::None => &[Write, Write, Uniform],
+            _ => &[Write, Write, Uniform, Write, Uniform],
         }
-        if self.reads_diagonal() {
-            bindings.push(Read);
-        }
-        bindings
     }
 
-    pub(crate) fn source(&self) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+    /// The files that define `update`.
+    pub(super) fn files(&self, header: &mut Header) -> Vec<&'static str> {
         if let Rule::Sgd { nesterov, .. } = self.rule {
             header.flag("NESTEROV", nesterov);
         }
@@ -107,7 +102,38 @@ impl Update {
             Second::Diagonal => &["optimizer/adaptive", "optimizer/squared_diagonal"],
             Second::Rests => &["optimizer/adaptive", "optimizer/no_update"],
         };
-        source::compose(&header, &[&["optimizer/state", "optimizer/optimizer"], plugs].concat())
+        [&["optimizer/state", "optimizer/update"], plugs].concat()
+    }
+}
+
+/// One update of a run of parameters: `shaders/optimizer/optimizer.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Update {
+    step: Step,
+    vectors: u32,
+}
+
+impl Update {
+    /// `len` parameters, gaps of the flat layout included.
+    pub(crate) fn new(step: Step, len: u32) -> Update {
+        Update { step, vectors: len / 4 }
+    }
+
+    pub(crate) fn label(&self) -> String {
+        format!("optimizer {} {}", self.step.label(), 4 * self.vectors)
+    }
+
+    /// Sizes, g and d, and what the step needs.
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        [&[Uniform, Read, Read], self.step.bindings()].concat()
+    }
+
+    pub(crate) fn source(&self) -> String {
+        let mut header = Header::default();
+        header.number("LANES", LANES);
+        let mut files = self.step.files(&mut header);
+        files.push("optimizer/optimizer");
+        source::compose(&header, &files)
     }
 
     pub(crate) fn groups(&self) -> u32 {
@@ -127,9 +153,9 @@ pub(crate) struct Advance {
 }
 
 impl Advance {
-    /// The one that goes before `update`.
-    pub(crate) fn of(update: &Update) -> Advance {
-        Advance { second_moves: matches!(update.second, Second::Gradient | Second::Diagonal) }
+    /// The one that goes before updates by `step`.
+    pub(crate) fn of(step: &Step) -> Advance {
+        Advance { second_moves: matches!(step.second, Second::Gradient | Second::Diagonal) }
     }
 
     /// Hyper-parameters and counters.

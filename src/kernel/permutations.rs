@@ -2,8 +2,8 @@
 //! tiles and sizes decide.
 
 use super::{
-    Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, LossKernel, Pack, Reduce, Unpack,
-    Update, Use,
+    Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, Leave, LossKernel, Pack, Reduce, Step,
+    Unpack, Update, Use,
 };
 use crate::model::{
     Activation, ClassTargets, Conv2d, ConvTranspose2d, Convolution, Layer, Loss, Mode, Reduction, Rule,
@@ -49,6 +49,11 @@ pub(crate) fn rules() -> Vec<Rule> {
         Rule::AdaHesScale { beta1, beta2, eps },
         Rule::AdaHesScaleGn { beta1, beta2, eps },
     ]
+}
+
+/// Every step of theirs, with a diagonal and without.
+fn steps() -> impl Iterator<Item = Step> {
+    rules().into_iter().flat_map(|rule| [false, true].map(|diagonal| Step::new(&rule, diagonal)))
 }
 
 /// Convolutions in every way that changes the shader, but for the numbers of the window.
@@ -122,8 +127,11 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
             }
         }
         for (diagonal, bias) in flags.into_iter().flat_map(|diagonal| flags.map(|bias| (diagonal, bias))) {
-            for accumulate in flags {
-                gemm(Use::Parameters { diagonal, bias, accumulate }, n, 32, k);
+            for leave in [Leave::Replace, Leave::Accumulate] {
+                gemm(Use::Parameters { diagonal, bias, leave }, n, 32, k);
+            }
+            for step in steps().filter(|step| n == SIZES[0] && step.reads_diagonal() == diagonal) {
+                gemm(Use::Parameters { diagonal, bias, leave: Leave::Update(step) }, n, 32, k);
             }
         }
     }
@@ -156,10 +164,9 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
             kernels.push(Kernel::Backward(Backward { activation, mode, elements, plane_in, plane_out }));
         }
     }
-    for (rule, diagonal) in rules().into_iter().flat_map(|rule| flags.map(|diagonal| (rule, diagonal))) {
-        let update = Update::new(&rule, 4096, diagonal);
-        kernels.push(Kernel::Advance(Advance::of(&update)));
-        kernels.push(Kernel::Update(update));
+    for step in steps() {
+        kernels.push(Kernel::Advance(Advance::of(&step)));
+        kernels.push(Kernel::Update(Update::new(step, 4096)));
     }
     kernels.extend(super::image_permutations::all());
     kernels

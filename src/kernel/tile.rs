@@ -137,6 +137,9 @@ pub(crate) fn choose(
         .unwrap_or(Tile { rows: 4, vectors: 1, width, height })
 }
 
+/// For sums so short that memory is all that counts, on software.
+pub(crate) const SLIM: Tile = Tile { rows: 4, vectors: 1, width: 8, height: 1 };
+
 fn costs(class: DeviceClass) -> &'static Costs {
     match class {
         DeviceClass::Software => &SOFTWARE,

@@ -6,15 +6,17 @@ use super::forward::{Held, plane};
 use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
+use super::update;
 use crate::gpu::{Resource, Tensor};
 use crate::kernel::{
     self, AdvanceNoise, Backward, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
-    Gemm, GemmPlaces, Kernel, LossKernel, Norm, NormSignal, Packing, Pad, PadSignal, Parameters, Partial,
-    PoolSignal, Reduce, Sum, SumSignal, Unpack, Use,
+    Gemm, GemmPlaces, Kernel, Leave, LossKernel, Norm, NormSignal, Packing, Pad, PadSignal, Parameters,
+    Partial, PoolSignal, Reduce, Sum, SumSignal, Unpack, Use,
 };
 use crate::model::{Activation, Convolution, Loss, Mode, Model, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Signals that the user asked for, by the root of the value they stand at: always in rows.
 pub(super) struct Kept(BTreeMap<usize, wgpu::Buffer>);
@@ -119,16 +121,18 @@ struct Walk<'a, 'b> {
     held: &'a Held,
     kept: &'a Kept,
     mode: Mode,
-    accumulate: bool,
+    leave: Leave,
     schedule: Schedule,
+    /// Flat ranges of parameters that have been updated already.
+    updated: Vec<Range<usize>>,
     /// Signals that have arrived at each value, by its root: one from each of its readers.
     arrived: Vec<Vec<Signal>>,
     /// Whether anything needs the signal at a value, by its root.
     needed: Vec<bool>,
 }
 
-/// Loss, signals and parameters; results are added to what is there where `accumulate` says so. The first steps, as many
-/// as the second number says, are the loss's.
+/// Loss, signals and parameters, with what becomes of their gradient and diagonal. The first steps, as many as the second
+/// number says, are the loss's.
 pub(super) fn build(
     builder: &Builder<'_>,
     network: &Network,
@@ -136,7 +140,7 @@ pub(super) fn build(
     kept: &Kept,
     ends: &Ends,
     mode: Mode,
-    accumulate: bool,
+    leave: Leave,
 ) -> Result<(Schedule, usize)> {
     let mut walk = Walk {
         builder,
@@ -144,13 +148,17 @@ pub(super) fn build(
         held,
         kept,
         mode,
-        accumulate,
+        leave,
         schedule: Schedule::default(),
+        updated: Vec::new(),
         arrived: network.values.iter().map(|_| Vec::new()).collect(),
         needed: needed(builder, network, kept),
     };
     walk.loss(ends)?;
     let loss = walk.schedule.len();
+    if let Leave::Update(step) = leave {
+        update::advance(builder.state, &step, &mut walk.schedule);
+    }
     for op in network.ops.iter().rev() {
         if let Some(signal) = walk.signal_at(op.output)? {
             walk.op(op, &signal)?;
@@ -159,6 +167,9 @@ pub(super) fn build(
     walk.signal_at(0)?;
     if network.ops.iter().any(|op| matches!(op.kind, OpKind::Dropout(_))) {
         walk.schedule.push(AdvanceNoise.into(), vec![builder.state.noise_words().resource().into()]);
+    }
+    if let Leave::Update(step) = leave {
+        update::rest(builder.state, &step, walk.updated, &mut walk.schedule);
     }
     Ok((walk.schedule, loss))
 }
@@ -300,7 +311,6 @@ impl Walk<'_, '_> {
         match &op.kind {
             OpKind::Dense { inputs, outputs, bias } => {
                 let sizes = (*inputs as u32, *outputs as u32);
-                self.dense(op, signal, sizes, *bias)?;
                 let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
                 let weight = self.builder.parameter(op, Role::Weight).resource();
                 if goes_on {
@@ -308,6 +318,8 @@ impl Walk<'_, '_> {
                         Gemm::new(class, usage, batch, sizes.0, sizes.1)
                     })?;
                 }
+                // After the signal, for the weights may be updated here.
+                self.dense(op, signal, sizes, *bias);
             }
             OpKind::Convolution(convolution) => {
                 self.convolution(op, signal, convolution)?;
@@ -447,10 +459,11 @@ impl Walk<'_, '_> {
     /// Sums that are complete go where the parameters' gradient and diagonal lie.
     fn unpack(&mut self, op: &Op, unpack: Unpack, sums: Place) {
         let flat = Flat::of(self.builder, op);
-        let (accumulate, scale) = (self.accumulate, self.builder.options.scale);
+        let (accumulate, scale) = (self.leave == Leave::Accumulate, self.builder.options.scale);
         let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
-        let mut places = vec![sums, flat.gradient.into()];
-        places.extend(unpack.diagonal.then(|| flat.diagonal.into()));
+        let state = self.builder.state;
+        let mut places = vec![sums, flat.part(state.gradient())];
+        places.extend(unpack.diagonal.then(|| flat.part(state.diagonal())));
         self.schedule.push(Kernel::Unpack(unpack), places);
     }
 
@@ -471,37 +484,46 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Gradient and diagonal of a dense layer, weight and bias in one dispatch.
-    fn dense(&mut self, op: &Op, signal: &Signal, (inputs, outputs): (u32, u32), bias: bool) -> Result<()> {
+    /// Gradient and diagonal of a dense layer, weight and bias in one dispatch, or what the optimiser makes of them.
+    fn dense(&mut self, op: &Op, signal: &Signal, (inputs, outputs): (u32, u32), bias: bool) {
         let (builder, batch) = (self.builder, self.builder.batch as u32);
+        let (class, diagonal) = (builder.context.class(), self.mode.has_diagonal());
         let input = self.held.value(self.network, op.input());
         let flat = Flat::of(builder, op);
+        let places =
+            GemmPlaces { a_plane: signal.plane, c_plane: 0, bias: flat.bias, scale: builder.options.scale };
+        if let Leave::Update(step) = self.leave
+            && step.reads_diagonal() == diagonal
+            && batch <= MOST_SAMPLES
+            && Gemm::update_pays(class, inputs, batch)
+        {
+            let usage = Use::Parameters { diagonal, bias, leave: self.leave };
+            let gemm = Gemm::new(class, usage, outputs, inputs, batch);
+            let stepped = update::resources(builder.state, &flat.range).into_iter().map(Place::from);
+            let resources = [signal.place.clone(), input].into_iter().chain(stepped);
+            self.schedule.push(Kernel::Gemm(gemm, places), resources.collect());
+            self.updated.push(flat.range);
+            return;
+        }
         let mut start = 0;
         while start < batch {
-            let usage = Use::Parameters {
-                diagonal: self.mode.has_diagonal(),
-                bias,
-                accumulate: self.accumulate || start > 0,
+            let leave = match self.leave {
+                Leave::Replace | Leave::Update(_) if start == 0 => Leave::Replace,
+                _ => Leave::Accumulate,
             };
+            let usage = Use::Parameters { diagonal, bias, leave };
             let samples = (batch - start).min(MOST_SAMPLES);
-            let gemm = Gemm::new(builder.context.class(), usage, outputs, inputs, samples);
-            let places = GemmPlaces {
-                a_plane: signal.plane,
-                c_plane: 0,
-                bias: flat.bias,
-                scale: builder.options.scale,
-            };
+            let gemm = Gemm::new(class, usage, outputs, inputs, samples);
             let skip =
                 |place: &Place, width: u32| place.clone().skipping(4 * u64::from(start) * u64::from(width));
             let mut resources =
-                vec![skip(&signal.place, gemm.m), skip(&input, gemm.n), flat.gradient.clone().into()];
-            if self.mode.has_diagonal() {
-                resources.push(flat.diagonal.clone().into());
+                vec![skip(&signal.place, gemm.m), skip(&input, gemm.n), flat.part(builder.state.gradient())];
+            if diagonal {
+                resources.push(flat.part(builder.state.diagonal()));
             }
             self.schedule.push(Kernel::Gemm(gemm, places), resources);
             start += samples;
         }
-        Ok(())
     }
 
     /// Gradient and diagonal of a convolution: sums over parts of the batch, then their sum.
@@ -520,10 +542,9 @@ impl Walk<'_, '_> {
     }
 }
 
-/// The part of the flat gradient and diagonal that is one operation's, weight and bias together.
+/// The part of the flat layout that is one operation's, weight and bias together.
 struct Flat {
-    gradient: Resource,
-    diagonal: Resource,
+    range: Range<usize>,
     /// Where the bias begins, counted from the weight.
     bias: u32,
 }
@@ -533,9 +554,12 @@ impl Flat {
         let mine = || builder.model.parameters().iter().filter(|p| Some(p.node) == op.node);
         let first = mine().map(|p| p.offset).min().unwrap_or(0);
         let end = mine().map(|p| p.range().end).max().unwrap_or(first).next_multiple_of(64);
-        let whole = |flat: &Tensor| Tensor::new(flat.name(), flat.buffer(), first, &[end - first]).resource();
         let bias = mine().find(|p| p.role == Role::Bias).map_or(0, |p| p.offset - first) as u32;
-        Flat { gradient: whole(builder.state.gradient()), diagonal: whole(builder.state.diagonal()), bias }
+        Flat { range: first..end, bias }
+    }
+
+    fn part(&self, flat: &Tensor) -> Place {
+        update::part(flat, &self.range).into()
     }
 }
 

@@ -4,10 +4,10 @@ use super::forward::Held;
 use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
-use super::schedule::{Place, Schedule};
-use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state};
+use super::schedule::Schedule;
+use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state, update};
 use crate::gpu::{Context, Tensor};
-use crate::kernel::{Advance, Kernel, Update};
+use crate::kernel::{Leave, Step};
 use crate::model::{Mode, Model, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -145,17 +145,29 @@ impl Builder<'_> {
 
         let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
         let modes = [self.options.mode].into_iter().chain(lazy.then_some(Mode::None));
-        let ways = if self.options.accumulation { &[false, true][..] } else { &[false] };
         let (mut passes, mut updates, mut loss_steps) = (Vec::new(), Vec::new(), 0);
         for mode in modes {
-            for accumulate in ways {
-                let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, *accumulate)?;
+            let step = update::step(self, mode)?;
+            for leave in self.ways(step) {
+                let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, leave)?;
                 passes.push(schedule);
                 loss_steps = loss;
             }
-            updates.push(self.update(mode)?);
+            let mut schedule = Schedule::default();
+            if let Some(step) = step {
+                update::advance(self.state, &step, &mut schedule);
+                update::rest(self.state, &step, Vec::new(), &mut schedule);
+            }
+            updates.push(schedule);
         }
         Ok(Draft { targets, loss, kept, passes, loss_steps, updates })
+    }
+
+    /// What may become of the parameters' gradient and diagonal: always the same ways in the same order.
+    fn ways(&self, step: Option<Step>) -> impl Iterator<Item = Leave> {
+        let accumulate = self.options.accumulation.then_some(Leave::Accumulate);
+        let fused = step.filter(|_| self.options.fused_update).map(Leave::Update);
+        [Leave::Replace].into_iter().chain(accumulate).chain(fused)
     }
 
     fn realise(&self, network: &Network, draft: Draft) -> Result<Training> {
@@ -166,42 +178,14 @@ impl Builder<'_> {
             let mut loss = way();
             let replace = loss.split_off(loss_steps);
             let accumulate = self.options.accumulation.then(|| way().split_off(loss_steps));
-            Backward { loss, replace, accumulate, update }
+            let fused = self.options.fused_update && !update.is_empty();
+            let fused = fused.then(|| way().split_off(loss_steps));
+            Backward { loss, replace, accumulate, update, fused }
         });
         // The mode's own is always there.
         let curved = backwards.next().ok_or(Error::ZeroSize { place: "plan".into(), what: "modes" })?;
         let plain = backwards.next();
         let signals = kept.tensors(self, network);
         Ok(Training { targets, loss, signals, curved, plain })
-    }
-
-    /// The optimiser's kernels after a pass in `mode`. An optimiser that reads a diagonal keeps its second moment as it
-    /// is where there is none.
-    fn update(&self, mode: Mode) -> Result<Schedule> {
-        let mut schedule = Schedule::default();
-        let (Some(optimizer), Some(moments)) = (self.state.optimizer(), self.state.optimizer_state()) else {
-            return Ok(schedule);
-        };
-        if optimizer.rule.mode().has_diagonal() && !self.options.mode.has_diagonal() {
-            let what = format!("the diagonal that {} reads", optimizer.rule.name());
-            return Err(Error::NotPlanned { what, ask: "PlanOptions::mode, a mode with a diagonal" });
-        }
-        let update = Update::new(&optimizer.rule, self.state.parameters().len() as u32, mode.has_diagonal());
-        let hyper = moments.hyper.resource();
-        let counters = moments.counters.resource();
-        let mut resources =
-            vec![hyper.clone(), self.state.parameters().resource(), self.state.gradient().resource()];
-        resources.push(moments.first.resource());
-        if let Some(second) = &moments.second {
-            resources.extend([second.resource(), counters.clone()]);
-        }
-        if update.reads_diagonal() {
-            resources.push(self.state.diagonal().resource());
-        }
-        if moments.second.is_some() {
-            schedule.push(Kernel::Advance(Advance::of(&update)), vec![hyper.into(), counters.into()]);
-        }
-        schedule.push(Kernel::Update(update), resources.into_iter().map(Place::from).collect());
-        Ok(schedule)
     }
 }

@@ -9,6 +9,7 @@ mod network;
 mod options;
 mod schedule;
 mod state;
+mod update;
 
 pub use memory::Memory;
 pub use options::{At, PlanOptions};
@@ -56,6 +57,8 @@ pub(crate) struct Backward {
     pub accumulate: Option<Vec<Dispatch>>,
     /// The optimiser's update.
     pub update: Vec<Dispatch>,
+    /// The layers and the update, taken where parameters are summed; only where that was asked for and pays.
+    pub fused: Option<Vec<Dispatch>>,
 }
 
 impl Plan {
@@ -194,8 +197,12 @@ impl Plan {
     /// The kernels of one full step in the order they run, by name, with their floating-point operations.
     pub fn dispatches(&self) -> impl Iterator<Item = (&str, u64)> {
         let training = self.training.iter().flat_map(|t| {
-            let Backward { loss, replace, update, .. } = &t.curved;
-            loss.iter().chain(replace).chain(update)
+            let Backward { loss, replace, update, fused, .. } = &t.curved;
+            let layers: [&[Dispatch]; 2] = match fused {
+                Some(fused) => [fused, &[]],
+                None => [replace, update],
+            };
+            loss.iter().chain(layers.into_iter().flatten())
         });
         self.forward.iter().chain(training).map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
     }

@@ -23,6 +23,9 @@ pub struct PlanOptions {
     pub accumulation: bool,
     /// Whether steps without curvature can also be recorded (a plain backward pass, the optimiser's second moment resting).
     pub lazy_curvature: bool,
+    /// Whether a recorded step may update parameters where their gradient is summed, without storing gradient and diagonal:
+    /// those of the [`crate::State`] then hold what the last [`crate::Plan::record_gradient`] left, or nothing of meaning.
+    pub fused_update: bool,
     /// Multiplies gradient and diagonal of the parameters: 1/k where k micro-batches of a mean loss are accumulated.
     pub scale: f32,
     /// Signals to keep, to be read or bound after the pass.
@@ -43,6 +46,7 @@ impl PlanOptions {
             training: true,
             accumulation: false,
             lazy_curvature: false,
+            fused_update: false,
             scale: 1.0,
             signals: Vec::new(),
             input: None,
@@ -75,6 +79,14 @@ impl PlanOptions {
     #[must_use]
     pub fn lazy(mut self) -> PlanOptions {
         self.lazy_curvature = true;
+        self
+    }
+
+    /// Lets recorded steps update parameters where their gradient is summed. It saves the memory traffic of storing and
+    /// reading both, which is most of a step at small batches; the parameters come out the same.
+    #[must_use]
+    pub fn fused_update(mut self) -> PlanOptions {
+        self.fused_update = true;
         self
     }
 

@@ -76,8 +76,10 @@ impl State {
             None => None,
             Some(optimizer) => {
                 optimizer.validate()?;
-                let small =
-                    |name: &str, len: usize| Ok(Tensor::new(name, &context.storage(name, len)?, 0, &[len]));
+                let small = |name: &str, len: usize| {
+                    let buffer = context.storage_and(wgpu::BufferUsages::UNIFORM, name, len)?;
+                    Ok(Tensor::new(name, &buffer, 0, &[len]))
+                };
                 Some(Moments {
                     first: flat("first moment", None)?,
                     second: match optimizer.rule {

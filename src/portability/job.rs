@@ -23,6 +23,17 @@ pub(super) enum Kind {
     Inference,
     /// A step with curvature and one without.
     Steps(Optimizer),
+    /// The same, parameters updated where their gradient is summed.
+    FusedSteps(Optimizer),
+}
+
+impl Kind {
+    pub(super) fn optimizer(self) -> Option<Optimizer> {
+        match self {
+            Kind::Steps(optimizer) | Kind::FusedSteps(optimizer) => Some(optimizer),
+            _ => None,
+        }
+    }
 }
 
 /// A result, and where it is found.
@@ -118,6 +129,7 @@ impl Job {
             Kind::Inference => PlanOptions::inference(),
             Kind::Accumulated => PlanOptions::training(self.mode).accumulate(0.5),
             Kind::Steps(_) => PlanOptions::training(self.mode).lazy(),
+            Kind::FusedSteps(_) => PlanOptions::training(self.mode).lazy().fused_update(),
             Kind::Fused | Kind::Signals => PlanOptions::training(self.mode),
         };
         self.places().into_iter().fold(options, PlanOptions::signal)
@@ -136,7 +148,7 @@ impl Job {
         let run = |parameters: &[f64], mode| pass(&self.model, mode, parameters, &x, self.targets.view());
         let mut last = run(&parameters, self.mode)?;
         let mut results = Vec::new();
-        if let Kind::Steps(optimizer) = self.kind {
+        if let Some(optimizer) = self.kind.optimizer() {
             let mut state = OptimizerState::new(parameters.len());
             state.step(&optimizer, &mut parameters, &last.gradient, &last.diagonal)?;
             let plain = run(&parameters, Mode::None)?;
@@ -147,9 +159,11 @@ impl Job {
         }
         results.push((Slot::Logits, last.logits.clone()));
         results.push((Slot::Loss, vec![last.loss]));
-        results.extend(self.parts(Slot::Gradient, &last.gradient));
-        if self.mode.has_diagonal() {
-            results.extend(self.parts(Slot::Diagonal, &last.diagonal));
+        if !matches!(self.kind, Kind::FusedSteps(_)) {
+            results.extend(self.parts(Slot::Gradient, &last.gradient));
+            if self.mode.has_diagonal() {
+                results.extend(self.parts(Slot::Diagonal, &last.diagonal));
+            }
         }
         for at in self.places() {
             let signal = match at {
@@ -203,6 +217,7 @@ impl Job {
 fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
     let kind = match kind {
         Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
+        Kind::FusedSteps(optimizer) => format!("fused steps {}", optimizer.rule.name()),
         kind => format!("{kind:?}").to_lowercase(),
     };
     format!("{name}, {}, {kind}, {class:?}", mode.name())

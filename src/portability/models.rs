@@ -72,6 +72,14 @@ pub(super) fn jobs() -> Vec<Job> {
         let optimizer: Optimizer = rule.at(0.05).with_weight_decay(0.1);
         let model = || Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap();
         jobs.push(Job::new(rule.name(), model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
+        for bias in [true, false] {
+            let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+            let below = layer(Model::builder([8]), 12).act(TANH);
+            let model = layer(layer(below, 8).act(TANH), 6).loss(Loss::cross_entropy()).unwrap();
+            let name = format!("{}, bias {bias}", rule.name());
+            let mode = rule.mode();
+            jobs.push(Job::new(&name, model, 2, mode, Kind::FusedSteps(optimizer)));
+        }
     }
     jobs
 }

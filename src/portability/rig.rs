@@ -5,7 +5,7 @@ use super::job::{Job, Kind, Slot};
 use super::permutation::Permutation;
 use crate::Result;
 use crate::gpu::{Context, Dispatch, Tensor};
-use crate::plan::{Plan, State};
+use crate::plan::{Backward, Plan, State};
 
 pub(super) struct Rig {
     context: Context,
@@ -19,7 +19,7 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new(context: &Context, job: &Job) -> Result<Rig> {
-        let optimizer = if let Kind::Steps(optimizer) = job.kind { Some(optimizer) } else { None };
+        let optimizer = job.kind.optimizer();
         let state = State::new(context, &job.model, optimizer)?;
         state.write_parameters(&job.parameters)?;
         let plan = Plan::new(context, &job.model, &state, job.batch, job.options())?;
@@ -86,16 +86,23 @@ fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let mut steps = plan.forward.clone();
     let Some(training) = &plan.training else { return steps };
     let curved = &training.curved;
-    steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat());
+    let plain = training.plain.as_ref().unwrap_or(curved);
+    fn fused(backward: &Backward) -> &[Dispatch] {
+        backward.fused.as_deref().unwrap_or_default()
+    }
+    match kind {
+        Kind::FusedSteps(_) => steps.extend([&curved.loss[..], fused(curved)].concat()),
+        _ => steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat()),
+    }
     match kind {
         Kind::Accumulated => {
             let accumulate = curved.accumulate.as_deref().unwrap_or_default();
             steps.extend([&plan.forward[..], &curved.loss, accumulate].concat());
         }
         Kind::Steps(_) => {
-            let plain = training.plain.as_ref().unwrap_or(curved);
             steps.extend([&plan.forward[..], &plain.loss, &plain.replace, &plain.update].concat());
         }
+        Kind::FusedSteps(_) => steps.extend([&plan.forward[..], &plain.loss, fused(plain)].concat()),
         _ => {}
     }
     steps

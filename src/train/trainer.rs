@@ -278,7 +278,7 @@ impl Trainer {
                 if update { host.update(curvature) } else { Ok(()) }
             }
             Engine::Gpu(gpu) => {
-                let mut options = PlanOptions::training(self.mode);
+                let mut options = PlanOptions::training(self.mode).fused_update();
                 options.lazy_curvature = self.curvature_every > 1;
                 let plan = plan(&mut gpu.training, &gpu.context, &self.model, &gpu.state, batch, options)?;
                 plan.write_input(inputs)?;
