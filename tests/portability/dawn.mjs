@@ -69,7 +69,7 @@ class Stack {
       const { device } = this;
       const entries = bindings.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
       const layout = device.createBindGroupLayout({ entries });
-      const module = device.createShaderModule({ code: readFileSync(join(this.directory, "shaders", file), "utf8") });
+      const module = device.createShaderModule({ code: readFileSync(join(this.directory, "texts", file), "utf8") });
       const pipeline = device.createComputePipeline({
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: "main" },
