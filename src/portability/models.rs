@@ -42,11 +42,14 @@ pub(super) fn jobs() -> Vec<Job> {
         everywhere(&mut jobs, &format!("around images {name}"), 2, || around_images(activation));
         everywhere(&mut jobs, &format!("around rows {name}"), 2, || around_rows(activation));
     }
-    for (name, model) in convolutions().into_iter().chain(pools()) {
+    for (name, model) in convolutions() {
         everywhere(&mut jobs, name, 2, || model.clone());
         if !name.contains("large images") {
             accumulated(&mut jobs, name, 2, || model.clone());
         }
+    }
+    for (name, model) in pools() {
+        everywhere(&mut jobs, name, 2, || model.clone());
     }
     // Sums over thousands of positions, in which much cancels.
     jobs.iter_mut().filter(|job| job.name.contains("large images")).for_each(|job| job.bound = 5e-5);
