@@ -136,7 +136,8 @@ impl Place {
         let replay = [variables.clone(), vec![("HESSCALE_RESULTS", file.clone().into())]].concat();
         // What fails is in the file.
         succeeds(&mut self.test("portability::replay", replay));
-        let tests = [&["test", "--lib", "gpu::"][..], &["test", "--test", "gpu"]];
+        let tests =
+            [&["test", "--lib", "gpu::"][..], &["test", "--test", "gpu"], &["test", "--test", "shader_math"]];
         let passed = tests.into_iter().all(|args| succeeds(in_the_repository(args).envs(variables.clone())));
         // The verdict joins the stack's name, in the first line.
         let text = tools::read(&file)?;
