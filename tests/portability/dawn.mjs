@@ -10,6 +10,9 @@ import { create, globals } from "webgpu";
 
 Object.assign(globalThis, globals);
 
+/** Of the npm package, which Dawn's and Tint's go with. */
+const VERSION = JSON.parse(readFileSync("package.json", "utf8")).dependencies.webgpu;
+
 /** max|got − want| / max|want|, or the plain difference where all of `want` is zero. Infinite for NaN. */
 export function relativeMaxNorm(got, want) {
   if (got.length !== want.length) return Infinity;
@@ -40,7 +43,7 @@ class Stack {
 
   get name() {
     const { vendor, architecture, device, description } = this.adapter.info;
-    return ["Dawn", vendor, architecture, device, description].filter(Boolean).join(" ");
+    return ["Dawn", VERSION, vendor, architecture, device, description].filter(Boolean).join(" ");
   }
 
   /** Runs `work`; what Dawn has against it is thrown. */
@@ -184,7 +187,7 @@ async function main([directory, resultsFile, tintFile]) {
     const fault = await stack.faults(readFileSync(join(directory, "texts", name), "utf8"));
     tint.add([name.split(".")[0]], 0, fault && `${name}: ${fault}`);
   }
-  tint.write(tintFile, "Tint");
+  tint.write(tintFile, `${texts.length} texts; Tint ${VERSION}`);
   console.log(`Tint: ${texts.length} texts, ${tint.faults.length} permutations refused`);
 
   const fates = new Fates();
