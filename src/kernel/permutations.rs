@@ -1,5 +1,5 @@
 //! The shipped permutations as data: every shader text that a model can lead to, but for the numbers in its header that
-//! tiles and sizes decide.
+//! tiles and sizes decide, and with one activation for all around convolutions and pools. `portability/` leads to those too.
 
 use super::{
     Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, Leave, LossKernel, Pack, Reduce, Step,

@@ -4,24 +4,22 @@
 //! |---|---|
 //! | `permutations.tsv` | id, family, label of each |
 //! | `texts/<id>.<n>.wgsl` | its texts, with `.spv`, `.metal`, `.hlsl` and `.comp` (GLSL) beside |
-//! | `shaders/<n>.wgsl` | the texts that jobs run |
 //! | `jobs/<n>.json`, `jobs/<n>.bin` | buffers, dispatches, results; their numbers |
 
 use super::job::Job;
-use super::permutation::Permutation;
+use super::permutation::{Permutation, Permutations};
 use super::rig::Rig;
 use crate::kernel::Binding;
 use crate::kernel::tests::{translate, valid};
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::fs;
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
 pub(super) struct Export {
     directory: PathBuf,
-    /// File names of the texts written so far.
-    shaders: HashMap<String, String>,
+    /// What is listed, and what the jobs lead to.
+    permutations: Permutations,
     jobs: usize,
 }
 
@@ -44,19 +42,8 @@ impl Blob {
 
 impl Export {
     pub(super) fn new(directory: &Path) -> Result<Export> {
-        empty(&directory.join("shaders"))?;
         empty(&directory.join("jobs"))?;
-        Ok(Export { directory: directory.into(), shaders: HashMap::new(), jobs: 0 })
-    }
-
-    fn shader(&mut self, text: String) -> Result<String> {
-        if let Some(file) = self.shaders.get(&text) {
-            return Ok(file.clone());
-        }
-        let file = format!("{}.wgsl", self.shaders.len());
-        fs::write(self.directory.join("shaders").join(&file), &text)?;
-        self.shaders.insert(text, file.clone());
-        Ok(file)
+        Ok(Export { directory: directory.into(), permutations: Permutations::listed(), jobs: 0 })
     }
 
     /// A job that has not run yet.
@@ -72,7 +59,7 @@ impl Export {
         let mut dispatches = Vec::new();
         for step in &rig.steps {
             let (kernel, resources) = &step.made_of;
-            let text = kernel.source();
+            let (id, n) = self.permutations.add(kernel.source(), kernel);
             let resources: Vec<Value> =
                 resources.iter().map(|r| json!([index(&r.buffer), r.offset, r.size])).collect();
             let uniform = kernel.uniform(step.grid.0).map(|mut bytes| {
@@ -80,9 +67,9 @@ impl Export {
                 bytes
             });
             dispatches.push(json!({
-                "permutation": Permutation::id(&text),
+                "permutation": id,
                 "label": step.label,
-                "shader": self.shader(text)?,
+                "shader": format!("{id}.{n}.wgsl"),
                 "bindings": kernel.bindings().into_iter().map(name).collect::<Vec<_>>(),
                 "uniform": uniform,
                 "resources": resources,
@@ -119,29 +106,29 @@ impl Export {
         fs::write(file.with_extension("json"), text.to_string())?;
         fs::write(file.with_extension("bin"), blob.0)
     }
-}
 
-/// The list of permutations, their texts and translations.
-pub(super) fn permutations(directory: &Path, permutations: &[Permutation]) -> Result<()> {
-    let texts_directory = directory.join("texts");
-    empty(&texts_directory)?;
-    let mut list = String::new();
-    for Permutation { id, family, label, texts } in permutations {
-        list += &format!("{id}\t{family}\t{label}\n");
-        for (n, text) in texts.iter().enumerate() {
-            let write = |ending: &str, bytes: &[u8]| {
-                fs::write(texts_directory.join(format!("{id}.{n}.{ending}")), bytes)
-            };
-            let (module, info) = valid(text).map_err(std::io::Error::other)?;
-            let translations = translate(&module, &info).map_err(std::io::Error::other)?;
-            write("wgsl", text.as_bytes())?;
-            write("spv", bytemuck::cast_slice(&translations.spirv))?;
-            write("metal", translations.metal.as_bytes())?;
-            write("hlsl", translations.direct.as_bytes())?;
-            write("comp", translations.gl.as_bytes())?;
+    /// The list of permutations, their texts and translations.
+    pub(super) fn permutations(self) -> Result<()> {
+        let texts_directory = self.directory.join("texts");
+        empty(&texts_directory)?;
+        let mut list = String::new();
+        for Permutation { id, family, label, texts } in self.permutations.0.values() {
+            list += &format!("{id}\t{family}\t{label}\n");
+            for (n, text) in texts.iter().enumerate() {
+                let write = |ending: &str, bytes: &[u8]| {
+                    fs::write(texts_directory.join(format!("{id}.{n}.{ending}")), bytes)
+                };
+                let (module, info) = valid(text).map_err(std::io::Error::other)?;
+                let translations = translate(&module, &info).map_err(std::io::Error::other)?;
+                write("wgsl", text.as_bytes())?;
+                write("spv", bytemuck::cast_slice(&translations.spirv))?;
+                write("metal", translations.metal.as_bytes())?;
+                write("hlsl", translations.direct.as_bytes())?;
+                write("comp", translations.gl.as_bytes())?;
+            }
         }
+        fs::write(self.directory.join("permutations.tsv"), list)
     }
-    fs::write(directory.join("permutations.tsv"), list)
 }
 
 /// A directory with nothing in it.

@@ -13,7 +13,7 @@ mod rig;
 use crate::DeviceClass;
 use crate::gpu::{Context, ContextOptions, Request};
 use job::Job;
-use permutation::Permutation;
+use permutation::{Permutation, Permutations};
 use rig::Rig;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -86,28 +86,21 @@ fn adapter() {
     println!("{}", Contexts::new().of(DeviceClass::Software).describe());
 }
 
-/// Writes all permutations with their translations.
+/// Writes all jobs, which between them run every permutation, and all permutations with their translations.
 #[test]
 #[ignore = "writes files: `cargo xtask portability` runs it"]
-fn permutations() {
-    export::permutations(&directory(), &permutation::all()).unwrap();
-}
-
-/// Writes all jobs, which between them run every permutation.
-#[test]
-#[ignore = "writes files: `cargo xtask portability` runs it"]
-fn jobs() {
+fn export() {
     let (directory, contexts) = (directory(), Contexts::new());
     let mut export = export::Export::new(&directory).unwrap();
-    let mut run = std::collections::BTreeSet::new();
+    let mut missing = Permutations::listed().0;
     for job in Job::all() {
         let rig = Rig::new(contexts.of(job.class), &job).unwrap_or_else(|e| panic!("{}: {e}", job.name));
-        run.extend(rig.permutations());
+        rig.permutations().iter().for_each(|id| drop(missing.remove(id)));
         export.job(&job, &rig).unwrap();
     }
-    let missing: Vec<String> =
-        permutation::all().into_iter().filter(|p| !run.contains(&p.id)).map(|p| p.label).collect();
+    let missing: Vec<String> = missing.into_values().map(|p| p.label).collect();
     assert!(missing.is_empty(), "no job runs these {}: {missing:#?}", missing.len());
+    export.permutations().unwrap();
 }
 
 /// Runs all jobs here; the table goes to the file `HESSCALE_RESULTS`.
@@ -148,12 +141,20 @@ fn a_fault_marks_what_took_part() {
 
 #[test]
 fn permutations_differ_by_what_a_shader_does_and_not_by_its_sizes() {
-    let all = permutation::all();
-    let ids: std::collections::BTreeSet<&String> = all.iter().map(|p| &p.id).collect();
-    assert_eq!(ids.len(), all.len());
     let of = |text: &str| Permutation::id(text);
     assert_eq!(of("const TM: u32 = 4u;\nfn main() {}"), of("const TM: u32 = 8u;\nfn main() {}"));
     assert_ne!(of("const RANK: u32 = 1u;\nfn main() {}"), of("const RANK: u32 = 2u;\nfn main() {}"));
     assert_ne!(of("const KEEP: bool = true;\n"), of("const KEEP: bool = false;\n"));
     assert_ne!(of("const TM: u32 = 4u;\nfn main() {}"), of("const TM: u32 = 4u;\nfn other() {}"));
+}
+
+#[test]
+fn a_permutation_takes_up_each_text_once() {
+    let mut permutations = Permutations::listed();
+    let (id, known) = permutations.0.iter().next().map(|(id, p)| (id.clone(), p.texts.clone())).unwrap();
+    let kernel = crate::kernel::tests::texts().remove(&known[0]).unwrap();
+    let other = known[0].replacen("u32 = ", "u32 = 7", 1);
+    assert_eq!(permutations.add(known[0].clone(), &kernel), (id.clone(), 0));
+    assert_eq!(permutations.add(other.clone(), &kernel), (id.clone(), known.len()));
+    assert_eq!(permutations.0[&id].texts, [known, vec![other]].concat());
 }

@@ -42,11 +42,14 @@ pub(super) fn jobs() -> Vec<Job> {
         everywhere(&mut jobs, &format!("around images {name}"), 2, || around_images(activation));
         everywhere(&mut jobs, &format!("around rows {name}"), 2, || around_rows(activation));
     }
-    for (name, model) in convolutions().into_iter().chain(pools()) {
+    for (name, model) in convolutions() {
         everywhere(&mut jobs, name, 2, || model.clone());
         if !name.contains("large images") {
             accumulated(&mut jobs, name, 2, || model.clone());
         }
+    }
+    for (name, model) in pools() {
+        everywhere(&mut jobs, name, 2, || model.clone());
     }
     // Sums over thousands of positions, in which much cancels.
     jobs.iter_mut().filter(|job| job.name.contains("large images")).for_each(|job| job.bound = 5e-5);
@@ -207,18 +210,19 @@ fn pools() -> Vec<(&'static str, Model)> {
         classifier(shape, |m| m.residual_projected(bent, straight).layer(Layer::global_avg_pool()))
     }
     let adaptive = |output| Layer::AdaptiveAvgPool2d { output };
-    let max = |kernel: usize| MaxPool2d::new(kernel).stride(2).padding(1);
-    let mean = |kernel: usize| AvgPool2d::new(kernel).stride(2).padding(1);
-    let inside = |kernel| mean(kernel).count_include_pad(false);
-    let (small, wide, shared) = ([2, 9, 8], [1, 24, 24], [1, 38, 38]);
+    let max = |kernel: usize, stride: usize| MaxPool2d::new(kernel).stride(stride).padding(1);
+    let mean = |kernel: usize, stride: usize| AvgPool2d::new(kernel).stride(stride).padding(1);
+    let inside = |kernel, stride| mean(kernel, stride).count_include_pad(false);
+    // At stride 1 a place is in as many windows as a window has elements, so that both are shared.
+    let (small, wide, shared) = ([2, 9, 8], [1, 24, 24], [1, 34, 34]);
     vec![
-        ("max pool", twice(small, max(3))),
-        ("max pool, wide", twice(wide, max(20))),
-        ("max pool, shared", twice(shared, max(33))),
-        ("mean pool, padding counted", twice(small, mean(3))),
-        ("mean pool, shared, padding counted", twice(shared, mean(33))),
-        ("mean pool", twice(small, inside(3))),
-        ("mean pool, shared", twice(shared, inside(33))),
+        ("max pool", twice(small, max(3, 2))),
+        ("max pool, wide", twice(wide, max(20, 2))),
+        ("max pool, shared", twice(shared, max(33, 1))),
+        ("mean pool, padding counted", twice(small, mean(3, 2))),
+        ("mean pool, shared, padding counted", twice(shared, mean(33, 1))),
+        ("mean pool", twice(small, inside(3, 2))),
+        ("mean pool, shared", twice(shared, inside(33, 1))),
         ("adaptive pool", twice(small, adaptive([3, 3]))),
         ("adaptive pool, shared", twice([1, 34, 34], adaptive([1, 1]))),
         ("adaptive pool to more", twice([1, 1, 1], adaptive([34, 34]))),

@@ -40,20 +40,36 @@ fn without_size(line: &str) -> &str {
     sized().unwrap_or(line)
 }
 
-/// All that ship.
-pub(super) fn all() -> Vec<Permutation> {
-    let mut found: BTreeMap<String, Permutation> = BTreeMap::new();
-    for (text, kernel) in texts() {
+/// Permutations by id.
+#[derive(Debug)]
+pub(super) struct Permutations(pub BTreeMap<String, Permutation>);
+
+impl Permutations {
+    /// All that are listed as shipped.
+    pub(super) fn listed() -> Permutations {
+        let mut all = Permutations(BTreeMap::new());
+        for (text, kernel) in texts() {
+            all.add(text, &kernel);
+        }
+        all
+    }
+
+    /// Takes up a text: its permutation's id, and which of the permutation's texts it is.
+    pub(super) fn add(&mut self, text: String, kernel: &Kernel) -> (String, usize) {
         let id = Permutation::id(&text);
-        let permutation = found.entry(id.clone()).or_insert_with(|| Permutation {
-            id,
-            family: family(&kernel),
+        let permutation = self.0.entry(id.clone()).or_insert_with(|| Permutation {
+            id: id.clone(),
+            family: family(kernel),
             label: kernel.label(),
             texts: Vec::new(),
         });
-        permutation.texts.push(text);
+        let texts = &mut permutation.texts;
+        let n = texts.iter().position(|known| *known == text).unwrap_or(texts.len());
+        if n == texts.len() {
+            texts.push(text);
+        }
+        (id, n)
     }
-    found.into_values().collect()
 }
 
 fn family(kernel: &Kernel) -> &'static str {

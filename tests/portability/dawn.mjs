@@ -10,6 +10,9 @@ import { create, globals } from "webgpu";
 
 Object.assign(globalThis, globals);
 
+/** Of the npm package, which Dawn's and Tint's go with. */
+const VERSION = JSON.parse(readFileSync("package.json", "utf8")).dependencies.webgpu;
+
 /** max|got − want| / max|want|, or the plain difference where all of `want` is zero. Infinite for NaN. */
 export function relativeMaxNorm(got, want) {
   if (got.length !== want.length) return Infinity;
@@ -40,7 +43,7 @@ class Stack {
 
   get name() {
     const { vendor, architecture, device, description } = this.adapter.info;
-    return ["Dawn", vendor, architecture, device, description].filter(Boolean).join(" ");
+    return ["Dawn", VERSION, vendor, architecture, device, description].filter(Boolean).join(" ");
   }
 
   /** Runs `work`; what Dawn has against it is thrown. */
@@ -69,7 +72,7 @@ class Stack {
       const { device } = this;
       const entries = bindings.map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } }));
       const layout = device.createBindGroupLayout({ entries });
-      const module = device.createShaderModule({ code: readFileSync(join(this.directory, "shaders", file), "utf8") });
+      const module = device.createShaderModule({ code: readFileSync(join(this.directory, "texts", file), "utf8") });
       const pipeline = device.createComputePipeline({
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: "main" },
@@ -184,7 +187,7 @@ async function main([directory, resultsFile, tintFile]) {
     const fault = await stack.faults(readFileSync(join(directory, "texts", name), "utf8"));
     tint.add([name.split(".")[0]], 0, fault && `${name}: ${fault}`);
   }
-  tint.write(tintFile, "Tint");
+  tint.write(tintFile, `${texts.length} texts; Tint ${VERSION}`);
   console.log(`Tint: ${texts.length} texts, ${tint.faults.length} permutations refused`);
 
   const fates = new Fates();

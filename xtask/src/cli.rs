@@ -16,9 +16,10 @@ Commands:
                 run every kernel on every stack of this machine and print a table: vulkan, gl,
                 swiftshader, dawn, translations (all, unless some are named). What they need
                 is fetched into target/portability (on Debian and Ubuntu; Dawn wants Node.js)
+  wasm          compile the crate and the page of examples/web for browsers
   help          print this
 
-All first look for what they need. On Linux, where no Vulkan driver is found, they
+All but wasm first look for what they need. On Linux, where no Vulkan driver is found, they
 install one on Debian and Ubuntu if they may, and elsewhere print the command that does.
 ";
 
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Demo { args: Vec<OsString> },
     Test,
     Portability { stacks: Vec<String> },
+    Wasm,
 }
 
 /// Reads the arguments that follow `cargo xtask`. The error is a message for the user.
@@ -39,12 +41,18 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     match name.to_str() {
         Some("help" | "--help" | "-h") => Ok(Command::Help),
         Some("demo") => Ok(Command::Demo { args: without_separator(rest) }),
-        Some("test") => match rest.first() {
-            None => Ok(Command::Test),
-            Some(extra) => Err(format!("`test` takes no arguments, but got `{}`", extra.display())),
-        },
+        Some("test") => alone("test", &rest, Command::Test),
+        Some("wasm") => alone("wasm", &rest, Command::Wasm),
         Some("portability") => stacks(rest).map(|stacks| Command::Portability { stacks }),
         _ => Err(format!("unknown command `{}`", name.display())),
+    }
+}
+
+/// A command that takes no arguments.
+fn alone(name: &str, args: &[OsString], command: Command) -> Result<Command, String> {
+    match args.first() {
+        None => Ok(command),
+        Some(extra) => Err(format!("`{name}` takes no arguments, but got `{}`", extra.display())),
     }
 }
 
@@ -104,10 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn test_stands_alone() {
-        assert_eq!(parse(words(&["test"])), Ok(Command::Test));
-        let message = parse(words(&["test", "kernels"])).unwrap_err();
-        assert!(message.contains("`kernels`"), "{message}");
+    fn some_stand_alone() {
+        for (name, command) in [("test", Command::Test), ("wasm", Command::Wasm)] {
+            assert_eq!(parse(words(&[name])), Ok(command));
+            let message = parse(words(&[name, "kernels"])).unwrap_err();
+            assert!(message.contains(name) && message.contains("`kernels`"), "{message}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `cargo xtask test` and `cargo xtask portability`.
+//! The project's commands: `cargo xtask demo`, `test`, `portability` and `wasm`.
 //!
 //! There are no dependencies, so that this starts at once on a machine that has nothing but Rust. What xtask itself has
 //! to say goes to the standard error; the standard output belongs to the programs that it runs.
@@ -11,6 +11,7 @@ mod setup;
 mod stage;
 mod tools;
 mod vulkan;
+mod wasm;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Ok(Command::Demo { args }) => stage::demo(args),
         Ok(Command::Test) => stage::test(),
         Ok(Command::Portability { stacks }) => portability::portability(&stacks),
+        Ok(Command::Wasm) => wasm::wasm(),
         Err(message) => {
             eprint!("xtask: {message}\n\n{}", cli::USAGE);
             ExitCode::from(USAGE_ERROR)

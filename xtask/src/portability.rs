@@ -50,7 +50,7 @@ pub(crate) fn portability(wanted: &[String]) -> ExitCode {
 
 fn run(wanted: impl Fn(&str) -> bool) -> Result<bool, String> {
     let place = Place::new()?;
-    place.export("portability::permutations")?;
+    place.export()?;
     let permutations = matrix::permutations(&tools::read(&place.directory.join("permutations.tsv"))?)?;
     let mut columns = Vec::new();
     for stack in STACKS {
@@ -119,14 +119,12 @@ impl Place {
         command
     }
 
-    /// One of them that writes files.
-    fn export(&self, test: &str) -> Result<(), String> {
-        note(&format!("{test} ..."));
+    /// Permutations and jobs as files.
+    fn export(&self) -> Result<(), String> {
+        note("permutations and jobs ...");
         let variables = vec![("HESSCALE_PORTABILITY", self.directory.clone().into())];
-        if succeeds(&mut self.test(test, variables)) {
-            return Ok(());
-        }
-        Err(format!("{test} failed: see above"))
+        let written = succeeds(&mut self.test("portability::export", variables));
+        if written { Ok(()) } else { Err("they cannot be written: see above".into()) }
     }
 
     /// An adapter of wgpu's: all passes, then the tests of the GPU.
@@ -138,7 +136,8 @@ impl Place {
         let replay = [variables.clone(), vec![("HESSCALE_RESULTS", file.clone().into())]].concat();
         // What fails is in the file.
         succeeds(&mut self.test("portability::replay", replay));
-        let tests = [&["test", "--lib", "gpu::"][..], &["test", "--test", "gpu"]];
+        let tests =
+            [&["test", "--lib", "gpu::"][..], &["test", "--test", "gpu"], &["test", "--test", "shader_math"]];
         let passed = tests.into_iter().all(|args| succeeds(in_the_repository(args).envs(variables.clone())));
         // The verdict joins the stack's name, in the first line.
         let text = tools::read(&file)?;
@@ -150,7 +149,6 @@ impl Place {
     fn dawn(&self) -> Result<(), String> {
         let driver = self.tools.swiftshader()?;
         let script = self.tools.dawn(&repository().join("tests/portability"))?;
-        self.export("portability::jobs")?;
         let mut command = Command::new("node");
         command.arg("dawn.mjs").arg(&self.directory).current_dir(script);
         command.args(["dawn", "tint"].map(|name| self.results(name)));
