@@ -1,6 +1,6 @@
 //! Elementwise functions in one sweep each, forward and back. The formulas are the reference's.
 
-use super::math::{erfc, exp, exp_m1, sigmoid, softplus, tanh};
+use super::math::{erfc, exp, exponential, sigmoid, softplus, tanh};
 use crate::model::{Activation, Mode};
 use pulp::Arch;
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
@@ -141,9 +141,8 @@ fn piecewise(a: f32, positive: f32, negative: f32) -> [f32; 3] {
 /// `slope·a` above 0, `scale (e^a − 1)` at 0 and below.
 #[inline(always)]
 fn exponential_unit(a: f32, slope: f32, scale: f32) -> [f32; 3] {
-    let m = exp_m1(a.min(0.0));
-    let e = scale * (m + 1.0);
-    if a <= 0.0 { [scale * m, e, e] } else { [slope * a, slope, 0.0] }
+    let (e, m) = exponential(a.min(0.0));
+    if a <= 0.0 { [scale * m, scale * e, scale * e] } else { [slope * a, slope, 0.0] }
 }
 
 /// `a σ(w)`, w a function of `b` with derivatives `w1`, `w2`; `b` is `a`, or `a` clamped where σ is constant anyway.

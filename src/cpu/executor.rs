@@ -181,6 +181,22 @@ impl Executor {
         &self.threads
     }
 
+    /// Floating-point operations of the products of a pass over a whole batch, forward and back; forward alone for inference.
+    #[must_use]
+    pub fn flops(&self, mode: Mode) -> u64 {
+        let each = self.network.ops.iter().map(|op| {
+            let (product, vectors) = match &op.kind {
+                OpKind::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
+                OpKind::Local(local) if local.rows().is_some() => (local.work(), mode.rank()),
+                OpKind::Local(_) => return 0,
+            };
+            let signal = if self.network.values[op.inputs[0]].wanted { planes(mode) } else { 0 };
+            let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
+            product * (1 + if self.mode.is_some() { signal + parameters } else { 0 })
+        });
+        (self.batch * each.sum::<usize>()) as u64
+    }
+
     /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].
     ///
     /// # Errors

@@ -7,3 +7,4 @@ mod common;
 mod problem;
 
 mod golden;
+mod layers;
