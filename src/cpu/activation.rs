@@ -84,15 +84,21 @@ fn apply(function: Activation, sweep: impl Sweep) {
         ($f:expr) => {
             arch.dispatch(
                 #[inline(always)]
-                || sweep.with($f),
+                move || sweep.with($f),
             )
         };
     }
     match function {
         Activation::Identity => with!(|a| [a, 1.0, 0.0]),
         Activation::Relu => with!(|a| piecewise(a, 1.0, 0.0)),
-        Activation::LeakyRelu { alpha } => with!(|a| piecewise(a, 1.0, alpha as f32)),
-        Activation::Elu { alpha } => with!(|a| exponential_unit(a, 1.0, alpha as f32)),
+        Activation::LeakyRelu { alpha } => {
+            let alpha = alpha as f32;
+            with!(move |a| piecewise(a, 1.0, alpha))
+        }
+        Activation::Elu { alpha } => {
+            let alpha = alpha as f32;
+            with!(move |a| exponential_unit(a, 1.0, alpha))
+        }
         Activation::Selu => with!(|a| exponential_unit(a, SELU_LAMBDA, SELU_LAMBDA * SELU_ALPHA)),
         Activation::Sigmoid => with!(|a| {
             let (s, rest) = sigmoid(a);
@@ -142,7 +148,9 @@ fn piecewise(a: f32, positive: f32, negative: f32) -> [f32; 3] {
 #[inline(always)]
 fn exponential_unit(a: f32, slope: f32, scale: f32) -> [f32; 3] {
     let (e, m) = exponential(a.min(0.0));
-    if a <= 0.0 { [scale * m, scale * e, scale * e] } else { [slope * a, slope, 0.0] }
+    let below = a <= 0.0;
+    let pick = |negative: f32, positive: f32| if below { negative } else { positive };
+    [pick(scale * m, slope * a), pick(scale * e, slope), pick(scale * e, 0.0)]
 }
 
 /// `a σ(w)`, w a function of `b` with derivatives `w1`, `w2`; `b` is `a`, or `a` clamped where σ is constant anyway.

@@ -1,8 +1,12 @@
 //! Dense layers, on the whole batch.
 
 use super::Threads;
-use super::local::{add_squares, square};
+use super::local::{add_scaled, add_scaled_squares, add_squares, square};
 use super::product::{Matrix, Target, multiply_by};
+use std::ops::Range;
+
+/// Samples that are too few for squares of the weights to be worth writing.
+pub(super) const FEW: usize = 4;
 
 /// A dense layer with what its calls share.
 #[derive(Debug)]
@@ -36,6 +40,9 @@ impl Dense<'_> {
     pub(super) fn signal(&self, s: &[f32], planes: usize, to: &mut [f32], add: bool) {
         let rows = s.len() / self.outputs;
         let diagonal = if planes > 1 { rows / planes } else { 0 };
+        if (1..=FEW).contains(&diagonal) {
+            return self.signal_of_few(s, planes, to, add);
+        }
         let exact = rows - diagonal;
         let (s, h) = s.split_at(exact * self.outputs);
         let (to, to_h) = to.split_at_mut(exact * self.inputs);
@@ -47,6 +54,34 @@ impl Dense<'_> {
         if diagonal > 0 {
             product(h, self.squared, to_h, diagonal);
         }
+    }
+
+    /// The same of few samples, in one sweep over the weights, which are then what is waited for.
+    fn signal_of_few(&self, s: &[f32], planes: usize, to: &mut [f32], add: bool) {
+        let rows = s.len() / self.outputs;
+        let exact = rows - rows / planes;
+        if !add {
+            to.fill(0.0);
+        }
+        let ranges = self.threads.ranges(self.inputs, 2 * rows * self.inputs * self.outputs);
+        let mut parts: Vec<_> =
+            ranges.iter().map(|columns| (columns.clone(), Vec::with_capacity(rows))).collect();
+        for mut rest in to.chunks_exact_mut(self.inputs) {
+            for (columns, of_rows) in &mut parts {
+                let (mine, others) = rest.split_at_mut(columns.len());
+                of_rows.push(mine);
+                rest = others;
+            }
+        }
+        self.threads.each(parts, |(columns, mut to): (Range<usize>, Vec<&mut [f32]>)| {
+            for (output, weight) in self.weight.chunks_exact(self.inputs).enumerate() {
+                let weight = &weight[columns.clone()];
+                for (row, to) in to.iter_mut().enumerate() {
+                    let s = s[row * self.outputs + output];
+                    if row < exact { add_scaled(to, s, weight) } else { add_scaled_squares(to, s, weight) }
+                }
+            }
+        });
     }
 
     /// `sums ← sᵀ x` over the samples.

@@ -1,7 +1,7 @@
 //! Buffers, and the walk through the stages, forward and back.
 
 use super::Threads;
-use super::dense::{Dense, square_by, whole_diagonal};
+use super::dense::{Dense, FEW, square_by, whole_diagonal};
 use super::local::{Call, Passed, Sums, add_columns, add_to};
 use super::network::{Network, Op, OpKind, Stage};
 use super::views::Views;
@@ -327,7 +327,8 @@ impl Executor {
         self.last = (samples, mode);
         self.values[0][..inputs.len()].copy_from_slice(inputs);
         for (op, weights) in self.network.ops.iter().zip(&mut self.weights) {
-            let squared = mode.has_diagonal() && self.network.values[op.inputs[0]].wanted;
+            let few = samples <= FEW && matches!(op.kind, OpKind::Dense(_));
+            let squared = mode.has_diagonal() && self.network.values[op.inputs[0]].wanted && !few;
             weights.prepare(op, &self.model, parameters, squared, &self.threads);
         }
         for stage in 0..self.network.stages.len() {

@@ -127,6 +127,22 @@ pub(super) fn add_squares(to: &mut [f32], from: &[f32]) {
     );
 }
 
+/// `to ← to + scale · from`
+pub(super) fn add_scaled(to: &mut [f32], scale: f32, from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * from),
+    );
+}
+
+/// `to ← to + scale · from²`
+pub(super) fn add_scaled_squares(to: &mut [f32], scale: f32, from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * (from * from)),
+    );
+}
+
 /// `to ← from²`
 pub(super) fn square(to: &mut [f32], from: &[f32]) {
     pulp::Arch::new().dispatch(
