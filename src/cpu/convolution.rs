@@ -46,7 +46,9 @@ impl Convolve {
             groups: c.groups,
             transposed: c.transposed,
             pointwise: ones && window.before == [0, 0] && window.image == window.positions,
-            work: 2 * positions * window.taps() * c.inputs * c.outputs / c.groups,
+            work: [positions, window.taps(), c.inputs, c.outputs / c.groups]
+                .into_iter()
+                .fold(2, usize::saturating_mul),
         }
     }
 
@@ -73,8 +75,9 @@ impl Convolve {
         [self.places() * self.channels[0], self.positions() * self.channels[1]]
     }
 
-    fn block_rows(&self) -> usize {
-        (BLOCK / self.patch()).max(LEAST_ROWS)
+    /// Of `all`.
+    fn block_rows(&self, all: usize) -> usize {
+        (BLOCK / self.patch()).max(LEAST_ROWS).min(all)
     }
 
     /// The places in an image of the taps at one position, as runs: first element of the patch, first of the image, length.
@@ -138,10 +141,11 @@ impl Convolve {
     ) {
         let (positions, patch) = (self.positions(), self.patch());
         let all = image.len() / self.samples()[0] * positions;
-        let (block, rest) = scratch.split_at_mut(self.block_rows() * patch);
+        let block_rows = self.block_rows(all);
+        let (block, rest) = scratch.split_at_mut(block_rows * patch);
         let mut start = 0;
         while start < all {
-            let mut end = (start + self.block_rows()).min(all);
+            let mut end = (start + block_rows).min(all);
             if apart {
                 end = end.min((start / positions + 1) * positions);
             }
@@ -180,8 +184,9 @@ impl Convolve {
     fn to_image(&self, weight: &[f32], at: &[f32], image: &mut [f32], scratch: &mut [f32]) {
         let ([wide, channels], [_, each]) = (self.channels, self.group());
         let (patch, all) = (self.patch(), at.len() / channels);
-        for start in (0..all).step_by(self.block_rows()) {
-            let end = (start + self.block_rows()).min(all);
+        let block_rows = self.block_rows(all);
+        for start in (0..all).step_by(block_rows) {
+            let end = (start + block_rows).min(all);
             for group in 0..self.groups {
                 let q = Matrix::strided(&at[start * channels + group * each..], end - start, each, channels);
                 let kernels = self.kernels(weight, group);
@@ -277,7 +282,7 @@ impl Local for Convolve {
     }
 
     fn scratch(&self, samples: usize) -> usize {
-        let rows = self.block_rows();
+        let rows = self.block_rows(samples * self.positions());
         // Patches and their squares; the squares of a transposed one's input.
         rows * self.patch() * 2 + if self.transposed { samples * self.samples()[1] } else { 0 }
     }

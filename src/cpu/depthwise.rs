@@ -118,7 +118,7 @@ impl Local for Depthwise {
 
     fn work(&self) -> usize {
         // Its loops do a good deal less a second than a product.
-        8 * self.positions() * self.window.taps() * self.channels
+        (8 * self.positions() * self.channels).saturating_mul(self.window.taps())
     }
 }
 

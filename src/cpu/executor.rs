@@ -192,9 +192,9 @@ impl Executor {
             };
             let signal = if self.network.values[op.inputs[0]].wanted { planes(mode) } else { 0 };
             let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
-            product * (1 + if self.mode.is_some() { signal + parameters } else { 0 })
+            product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
         });
-        (self.batch * each.sum::<usize>()) as u64
+        each.fold(0, u64::saturating_add).saturating_mul(self.batch as u64)
     }
 
     /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].
@@ -399,7 +399,7 @@ impl Executor {
     fn run_forward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
         let Executor { network, values, weights, workers, threads, .. } = self;
         let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
-        let ranges = threads.ranges(samples, samples * work);
+        let ranges = threads.ranges(samples, samples.saturating_mul(*work));
         let (network, weights): (&Network, &[Weights]) = (network, weights);
         let buffers = values.iter_mut().map(|buffer| &mut buffer[..]).enumerate();
         let views = Views::cut(buffers.filter(|(_, b)| !b.is_empty()), &network.values, 1, samples, &ranges);
@@ -428,7 +428,7 @@ impl Executor {
         let planes = planes(mode);
         let Executor { network, values, signals, slots, weights, workers, threads, .. } = self;
         let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
-        let ranges = threads.ranges(samples, samples * work * (1 + planes));
+        let ranges = threads.ranges(samples, samples.saturating_mul(*work));
         let parts = ranges.len();
         let (network, weights): (&Network, &[Weights]) = (network, weights);
         let buffers = values.iter_mut().map(|buffer| &mut buffer[..]).enumerate();

@@ -248,7 +248,7 @@ impl Network {
         for op in &self.ops[ops.clone()] {
             numbers += self.values[op.output].size * (1 + self.planes);
             if let OpKind::Local(local) = &op.kind {
-                work += local.work();
+                work = local.work().saturating_add(work);
                 least = local.rows().map_or(least, |rows| least.max(LEAST_ROWS.div_ceil(rows)));
             }
         }

@@ -19,8 +19,9 @@ impl Rectangles {
     /// Where a window stands that is not dilated.
     fn new(window: &Window, channels: usize) -> Rectangles {
         let range = |axis: usize, q: usize| {
-            let places = (0..window.kernel[axis]).filter_map(|tap| window.covers(axis, q, tap));
-            places.clone().min().unwrap_or(0)..places.max().map_or(0, |last| last + 1)
+            let (start, before) = (q * window.stride[axis], window.before[axis]);
+            let end = (start + window.kernel[axis]).saturating_sub(before).min(window.image[axis]);
+            start.saturating_sub(before).min(end)..end
         };
         let along = |axis: usize| (0..window.positions[axis]).map(|q| range(axis, q)).collect();
         Rectangles { channels, image: window.image, covered: [along(0), along(1)] }
@@ -54,7 +55,7 @@ impl Rectangles {
     fn work(&self) -> usize {
         let [rows, columns] = &self.covered;
         let taps = |of: &Vec<Range<usize>>| of.iter().map(Range::len).sum::<usize>();
-        4 * taps(rows) * taps(columns) * self.channels
+        taps(rows).saturating_mul(taps(columns)).saturating_mul(4 * self.channels)
     }
 }
 

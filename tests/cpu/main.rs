@@ -8,3 +8,4 @@ mod problem;
 
 mod golden;
 mod layers;
+mod trainer;
