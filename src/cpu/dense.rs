@@ -16,8 +16,6 @@ pub(super) struct Dense<'a> {
     pub outputs: usize,
     /// `[outputs, inputs]`
     pub weight: &'a [f32],
-    /// Each squared; only where there is a diagonal and a signal to the input.
-    pub squared: &'a [f32],
     /// Empty for none.
     pub bias: &'a [f32],
 }
@@ -36,8 +34,8 @@ impl Dense<'_> {
     }
 
     /// `g, u ← g W, u W` in one product, and `h ← h (W∘W)`; planes `[g, u …, h]` or `g` alone, one after the other. Added to
-    /// what is there if `add`.
-    pub(super) fn signal(&self, s: &[f32], planes: usize, to: &mut [f32], add: bool) {
+    /// what is there if `add`. `squares` has room for the weight's.
+    pub(super) fn signal(&self, s: &[f32], planes: usize, to: &mut [f32], add: bool, squares: &mut [f32]) {
         let rows = s.len() / self.outputs;
         let diagonal = if planes > 1 { rows / planes } else { 0 };
         if (1..=FEW).contains(&diagonal) {
@@ -52,7 +50,10 @@ impl Dense<'_> {
         };
         product(s, self.weight, to, exact);
         if diagonal > 0 {
-            product(h, self.squared, to_h, diagonal);
+            // Squared here, and not for all layers at once, they are in cache still.
+            let squares = &mut squares[..self.weight.len()];
+            square_by(self.threads, squares, self.weight);
+            product(h, squares, to_h, diagonal);
         }
     }
 

@@ -83,8 +83,9 @@ pub struct Executor {
     slots: Vec<Option<usize>>,
     weights: Vec<Weights>,
     workers: Vec<Worker>,
-    /// Squares of a dense layer's input, its whole diagonal.
+    /// Of one dense layer at a time: squares of its input and of its weights, its whole diagonal.
     squares: Vec<f32>,
+    weight_squares: Vec<f32>,
     whole: Vec<f32>,
     gradient: Vec<f32>,
     diagonal: Vec<f32>,
@@ -92,7 +93,7 @@ pub struct Executor {
     last: (usize, Mode),
 }
 
-/// Of an operation: packed, squared.
+/// Of an operation on single samples: packed, squared.
 #[derive(Debug, Default)]
 struct Weights {
     packed: Vec<f32>,
@@ -139,15 +140,19 @@ impl Executor {
         let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
         let workers = (0..threads.count().min(batch)).map(worker).collect();
         let weights = network.ops.iter().map(|op| Weights::new(op, model, planes > 1)).collect();
-        let dense = |side: usize| {
-            let sizes = network.ops.iter().map(|op| match op.kind {
-                OpKind::Dense(sizes) => sizes[side],
-                OpKind::Local(_) => 0,
+        // Room for the largest of what each dense layer needs, given its inputs and outputs and whether it passes a signal on.
+        let largest = |there: bool, need: &dyn Fn([usize; 2], bool) -> usize| {
+            let needs = network.ops.iter().map(|op| match op.kind {
+                OpKind::Dense(sizes) if there => need(sizes, network.values[op.inputs[0]].wanted),
+                _ => 0,
             });
-            batch * sizes.max().unwrap_or(0)
+            vec![0.0; needs.max().unwrap_or(0)]
         };
-        let squares = vec![0.0; if planes > 1 { dense(0) } else { 0 }];
-        let whole = vec![0.0; if planes > 2 { dense(1) } else { 0 }];
+        let squares = largest(planes > 1, &|[inputs, _], _| batch * inputs);
+        let weight_squares = largest(planes > 1 && batch > FEW, &|[inputs, outputs], passes| {
+            if passes { inputs * outputs } else { 0 }
+        });
+        let whole = largest(planes > 2, &|[_, outputs], _| batch * outputs);
         let flat = |there: bool| vec![0.0; if there { model.flat_len() } else { 0 }];
         Ok(Executor {
             model: model.clone(),
@@ -161,6 +166,7 @@ impl Executor {
             weights,
             workers,
             squares,
+            weight_squares,
             whole,
             gradient: flat(planes > 0),
             diagonal: flat(planes > 1),
@@ -327,8 +333,7 @@ impl Executor {
         self.last = (samples, mode);
         self.values[0][..inputs.len()].copy_from_slice(inputs);
         for (op, weights) in self.network.ops.iter().zip(&mut self.weights) {
-            let few = samples <= FEW && matches!(op.kind, OpKind::Dense(_));
-            let squared = mode.has_diagonal() && self.network.values[op.inputs[0]].wanted && !few;
+            let squared = mode.has_diagonal() && self.network.values[op.inputs[0]].wanted;
             weights.prepare(op, &self.model, parameters, squared, &self.threads);
         }
         for stage in 0..self.network.stages.len() {
@@ -351,7 +356,7 @@ impl Executor {
     fn dense_forward(&mut self, index: usize, parameters: &[f32], samples: usize) {
         let op = &self.network.ops[index];
         let mut output = take(&mut self.values[op.output]);
-        if let Some(dense) = dense(op, &self.model, parameters, &self.weights[index], &self.threads) {
+        if let Some(dense) = dense(op, &self.model, parameters, &self.threads) {
             let input = &self.values[op.inputs[0]][..samples * dense.inputs];
             dense.forward(input, &mut output[..samples * dense.outputs]);
         }
@@ -359,9 +364,9 @@ impl Executor {
     }
 
     fn dense_backward(&mut self, index: usize, parameters: &[f32], samples: usize, planes: usize) {
-        let Executor { model, network, values, signals, slots, squares, whole, .. } = self;
+        let Executor { model, network, values, signals, slots, squares, weight_squares, whole, .. } = self;
         let op = &network.ops[index];
-        let Some(dense) = dense(op, model, parameters, &self.weights[index], &self.threads) else { return };
+        let Some(dense) = dense(op, model, parameters, &self.threads) else { return };
         let Some(slot) = slots[op.output] else { return };
         let (input, plane) = (op.inputs[0], samples * dense.outputs);
         let all = take(&mut signals[slot]);
@@ -391,7 +396,7 @@ impl Executor {
         }
         if let Some(to) = slots[input] {
             let to = &mut signals[to][..planes * x.len()];
-            dense.signal(s, planes, to, op.adds[0]);
+            dense.signal(s, planes, to, op.adds[0], weight_squares);
         }
         signals[slot] = all;
     }
@@ -508,48 +513,34 @@ fn blocks(range: Range<usize>, block: usize) -> impl Iterator<Item = Range<usize
 }
 
 /// The dense layer that `op` is.
-fn dense<'a>(
-    op: &Op,
-    model: &Model,
-    parameters: &'a [f32],
-    weights: &'a Weights,
-    threads: &'a Threads,
-) -> Option<Dense<'a>> {
+fn dense<'a>(op: &Op, model: &Model, parameters: &'a [f32], threads: &'a Threads) -> Option<Dense<'a>> {
     let OpKind::Dense([inputs, outputs]) = op.kind else { return None };
     let part = |role| model.parameter_of(op.node, role).map_or(&[][..], |p| &parameters[p.range()]);
     let (weight, bias) = (part(Role::Weight), part(Role::Bias));
-    Some(Dense { threads, inputs, outputs, weight, squared: &weights.squared, bias })
+    Some(Dense { threads, inputs, outputs, weight, bias })
 }
 
 impl Weights {
     fn new(op: &Op, model: &Model, curved: bool) -> Weights {
         let len = |role| model.parameter_of(op.node, role).map_or(0, Parameter::len);
         let weight = match &op.kind {
-            OpKind::Local(local) if local.weighted().is_none() => return Weights::default(),
-            _ => len(Role::Weight),
+            OpKind::Local(local) if local.weighted().is_some() => len(Role::Weight),
+            _ => return Weights::default(),
         };
-        let packed = if matches!(op.kind, OpKind::Dense(_)) { 0 } else { weight };
         let squared = if curved { weight } else { 0 };
-        Weights { packed: vec![0.0; packed], squared: vec![0.0; squared], bias: vec![0.0; len(Role::Bias)] }
+        Weights { packed: vec![0.0; weight], squared: vec![0.0; squared], bias: vec![0.0; len(Role::Bias)] }
     }
 
     /// From the parameters as they are now.
     fn prepare(&mut self, op: &Op, model: &Model, parameters: &[f32], squared: bool, threads: &Threads) {
         let part = |role| model.parameter_of(op.node, role).map(|p| &parameters[p.range()]);
-        match &op.kind {
-            OpKind::Dense(_) if squared => {
-                square_by(threads, &mut self.squared, part(Role::Weight).unwrap_or_default());
-            }
-            OpKind::Dense(_) => {}
-            OpKind::Local(local) => {
-                let Some((weighted, weight)) = local.weighted().zip(part(Role::Weight)) else { return };
-                weighted.pack(weight, &mut self.packed);
-                if squared {
-                    square_by(threads, &mut self.squared, &self.packed);
-                }
-                self.bias.copy_from_slice(part(Role::Bias).unwrap_or_default());
-            }
+        let OpKind::Local(local) = &op.kind else { return };
+        let Some((weighted, weight)) = local.weighted().zip(part(Role::Weight)) else { return };
+        weighted.pack(weight, &mut self.packed);
+        if squared {
+            square_by(threads, &mut self.squared, &self.packed);
         }
+        self.bias.copy_from_slice(part(Role::Bias).unwrap_or_default());
     }
 
     fn call(&self, mode: Mode, noise: Noise, first: usize) -> Call<'_> {

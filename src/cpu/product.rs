@@ -76,7 +76,6 @@ pub(super) fn multiply_by(threads: &Threads, c: Target<'_>, add: bool, a: Matrix
     let ranges = threads.ranges(if by_rows { c.rows } else { c.columns }, 2 * c.rows * c.columns * a.columns);
     let start = Start(c.data.as_mut_ptr());
     threads.each(ranges, |range| {
-        let start = start;
         let (first, len) = (range.start, range.len());
         let (offset, rows, columns, a, b) = if by_rows {
             let a = Matrix { data: &a.data[first * a.row_stride..], rows: len, ..a };
@@ -87,13 +86,23 @@ pub(super) fn multiply_by(threads: &Threads, c: Target<'_>, add: bool, a: Matrix
         };
         // SAFETY: `c` is borrowed mutably until all threads are done, it is as large as its sizes and stride say, and the
         // ranges are within it and have no element in common.
-        unsafe { raw(start.0.add(offset), rows, columns, c.row_stride, add, a, b) }
+        unsafe { raw(start.at(offset), rows, columns, c.row_stride, add, a, b) }
     });
 }
 
 /// Where a matrix starts that several threads write, each its own part.
 #[derive(Clone, Copy)]
 struct Start(*mut f32);
+
+impl Start {
+    /// # Safety
+    /// As [`pointer::add`].
+    unsafe fn at(&self, offset: usize) -> *mut f32 {
+        // SAFETY: by contract.
+        unsafe { self.0.add(offset) }
+    }
+}
+
 // SAFETY: a pointer is only an address; who writes through it says why that is sound.
 unsafe impl Send for Start {}
 // SAFETY: as above.
