@@ -4,6 +4,7 @@
 #[cfg(test)]
 extern crate self as hesscale;
 
+pub mod cpu;
 mod error;
 mod gpu;
 mod kernel;

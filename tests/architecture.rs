@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module with those it may use, besides itself. A name of the crate's root counts as the module it comes from.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("error", &[]),
     ("model", &["error"]),
     ("reference", &["model", "error"]),
+    ("cpu", &["reference", "model", "error"]),
     ("kernel", &["model", "error"]),
     ("gpu", &["kernel", "model", "error"]),
     ("plan", &["gpu", "kernel", "reference", "model", "error"]),
     ("record", &["plan", "gpu", "kernel", "reference", "model", "error"]),
     // Tests only.
     ("portability", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
-    ("train", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
+    ("train", &["record", "plan", "gpu", "kernel", "cpu", "reference", "model", "error"]),
 ];
 
 /// Where wgpu may be named.

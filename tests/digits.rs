@@ -42,7 +42,7 @@ fn parsed(line: &str) -> Options {
 fn command_lines() {
     let options = parsed("");
     assert_eq!((options.network.name, options.epochs, options.starts, options.json), ("mlp", 40, 3, false));
-    assert!(matches!(options.device, Device::Gpu(None)));
+    assert!(matches!(options.device, Device::Best));
     let options = parsed("--model cnn --json");
     assert_eq!((options.network.name, options.epochs, options.json), ("cnn", 15, true));
     let options = parsed("--model=cnn --epochs 2 --starts=1 --cpu");

@@ -248,7 +248,7 @@ fn command_lines() {
     );
     assert_eq!((options.schedule.batch, options.method.name), (256, "AdaHesScale"));
     assert_eq!((options.learning_rate, options.rate_is_given), (3e-4, false));
-    assert!(matches!(options.device, Device::Gpu(None)));
+    assert!(matches!(options.device, Device::Best));
 
     let options = parsed(
         "--synthetic --optimizer sgd --lr=0.5 --batch 7 --epochs=2 --steps 9 --seed 3 mnist-mlp --checkpoint f \
@@ -261,7 +261,7 @@ fn command_lines() {
         (options.learning_rate, options.rate_is_given, options.seed, options.resume),
         (0.5, true, 3, true)
     );
-    assert!(matches!(options.device, Device::Gpu(Some(name)) if name == "some"));
+    assert!(matches!(options.device, Device::Named(name) if name == "some"));
     assert!(matches!((options.method.at)(0.5), optimizer if optimizer.learning_rate == 0.5));
     assert_eq!(parsed("mnist-mlp --synthetic --optimizer sgd").learning_rate, 0.1);
     assert!(matches!(parse("--help"), Ok(Command::Help)));

@@ -1,8 +1,9 @@
 //! What curvature costs: the full step (forward, loss, backward with parameters; no optimiser) in each mode beside plain
-//! backprop on the same GPU.
+//! backprop on the same GPU, or with `--cpu` on the processor.
 //!
 //! `cargo bench --bench vs_backprop` prints a table and writes `vs_backprop.svg`; `-- --help` lists options.
 
+mod cpu;
 mod measure;
 mod options;
 mod picture;
@@ -46,11 +47,14 @@ fn say(text: &str) -> Result<(), Box<dyn Error>> {
 
 fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     let workloads = workload::chosen(options.only.as_deref())?;
+    if options.cpu {
+        return measure_cpu(options, &workloads);
+    }
     let features = Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
     let request = Request { adapter: options.adapter.clone(), features, ..Request::default() };
     let context = pollster::block_on(Context::request_with(&request))?;
     if !options.json {
-        say(&report::heading(&context))?;
+        say(&report::heading(&context.describe(), "disp."))?;
     }
     let mut all = Vec::new();
     for workload in &workloads {
@@ -65,4 +69,18 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     say(&format!("\n{}\npicture: {PICTURE}", report::NOTES))
+}
+
+/// The same on the processor.
+fn measure_cpu(options: &Options, workloads: &[workload::Workload]) -> Result<(), Box<dyn Error>> {
+    let threads = cpu::threads(options.threads)?;
+    if !options.json {
+        say(&report::heading("none: the processor", "thr."))?;
+    }
+    for workload in workloads {
+        for row in cpu::measure(&threads, workload, options.effort)? {
+            say(&if options.json { report::json(&row)? } else { report::line(&row) })?;
+        }
+    }
+    Ok(())
 }

@@ -22,14 +22,14 @@ impl Effort {
         Effort { least: repetitions, most: repetitions, about: Duration::ZERO }
     }
 
-    fn repetitions(self, one: Duration) -> usize {
+    pub(crate) fn repetitions(self, one: Duration) -> usize {
         let fitting = self.about.as_secs_f64() / one.as_secs_f64().max(1e-6);
         (fitting as usize).clamp(self.least, self.most)
     }
 }
 
 /// Untimed steps of each mode before the first timed one: they compile, allocate and fill caches.
-const WARM_UP: usize = 2;
+pub(crate) const WARM_UP: usize = 2;
 
 /// One line of the table.
 #[derive(Debug, Clone)]
@@ -45,6 +45,7 @@ pub(crate) struct Row {
     /// Floating-point operations of a step, and over those of a plain one.
     pub(crate) flops: u64,
     pub(crate) flop_ratio: f64,
+    /// On a GPU; on the processor, threads.
     pub(crate) dispatches: usize,
     pub(crate) adapter: String,
 }
@@ -128,7 +129,7 @@ fn step(context: &Context, plan: &Plan, clock: Option<&Timestamps>, times: &mut 
     Ok(())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let half = values.len() / 2;
     match values.len() {

@@ -14,6 +14,8 @@ Options:
   --reps N           exactly N repetitions
   --only SUBSTRING   only workloads with SUBSTRING in their name (`512x9`, `batch 32`)
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
+  --cpu              no GPU: the crate's executor for the processor, on one thread and on all, taking turns; no picture
+  --threads N        with --cpu: on N threads only
   --help             print this";
 
 /// A command line, understood.
@@ -29,13 +31,16 @@ pub(crate) struct Options {
     pub(crate) effort: Effort,
     pub(crate) only: Option<String>,
     pub(crate) adapter: Option<String>,
+    pub(crate) cpu: bool,
+    pub(crate) threads: Option<usize>,
 }
 
 /// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is for the user.
 ///
 /// `cargo bench` adds `--bench`. `cargo test` does not: without it and any option of ours there is nothing to do.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let mut options = Options { json: false, effort: Effort::FULL, only: None, adapter: None };
+    let mut options =
+        Options { json: false, effort: Effort::FULL, only: None, adapter: None, cpu: false, threads: None };
     let (mut known, mut unknown) = (false, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -44,16 +49,18 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             None => (argument.as_str(), None),
         };
         match name {
-            "--reps" | "--only" | "--adapter" => {
+            "--reps" | "--only" | "--adapter" | "--threads" => {
                 let value = attached.or_else(|| arguments.next()).ok_or(format!("{name} needs a value"))?;
                 match name {
                     "--reps" => options.effort = Effort::exactly(count(name, &value)?),
+                    "--threads" => options.threads = Some(count(name, &value)?),
                     "--only" => options.only = Some(value),
                     _ => options.adapter = Some(value),
                 }
             }
             "--bench" => {}
             "--json" => options.json = true,
+            "--cpu" => options.cpu = true,
             "--quick" => options.effort = Effort::QUICK,
             "--help" | "-h" => return Ok(Command::Help),
             _ => {

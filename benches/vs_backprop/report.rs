@@ -1,7 +1,6 @@
 //! The table, and the same as JSON.
 
 use crate::measure::Row;
-use hesscale::Context;
 use serde::Serialize;
 
 /// Under the table.
@@ -10,11 +9,11 @@ Times are medians of whole steps: forward, loss, backward with parameters; recor
 ratio: mode / plain, steps of the two taking turns; in the rows of mode none it is 1 but for noise.
 flops: the ratio of operation counts. 64-512x9-100: no biases, mean squared error; all others: softmax cross-entropy.";
 
-/// The table's head.
-pub(crate) fn heading(context: &Context) -> String {
+/// The table's head; `steps` says what the column before the GPU's times counts.
+pub(crate) fn heading(adapter: &str, steps: &str) -> String {
     format!(
         "adapter: {}\n{:20} {:>5} {:12} {:>9} {:>9} {:>6} {:>6} {:>8} {:>5} {:>9} {:>6}",
-        context.describe(),
+        adapter,
         "workload",
         "batch",
         "mode",
@@ -23,7 +22,7 @@ pub(crate) fn heading(context: &Context) -> String {
         "ratio",
         "flops",
         "GFLOP/s",
-        "disp.",
+        steps,
         "GPU ms",
         "ratio"
     )

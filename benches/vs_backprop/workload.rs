@@ -12,7 +12,21 @@ pub(crate) const MODES: [Mode; 5] =
 pub(crate) struct Workload {
     pub(crate) network: &'static str,
     pub(crate) batch: usize,
-    model: Model,
+    pub(crate) model: Model,
+}
+
+/// A batch, with one of the two kinds of targets.
+#[derive(Debug)]
+pub(crate) struct Data {
+    pub(crate) inputs: Vec<f32>,
+    classes: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Data {
+    pub(crate) fn targets(&self) -> Targets<'_> {
+        if self.values.is_empty() { Targets::Classes(&self.classes) } else { Targets::Values(&self.values) }
+    }
 }
 
 /// All workloads, or those with `only` in their name.
@@ -94,16 +108,23 @@ impl Workload {
     /// A plan with data in it.
     pub(crate) fn plan(&self, context: &Context, state: &State, mode: Mode) -> Result<Plan> {
         let plan = Plan::new(context, &self.model, state, self.batch, PlanOptions::training(mode))?;
+        let data = self.data();
+        plan.write_input(&data.inputs)?;
+        plan.write_targets(data.targets())?;
+        Ok(plan)
+    }
+
+    /// A batch, drawn from a fixed seed.
+    pub(crate) fn data(&self) -> Data {
         let mut random = fastrand::Rng::with_seed(1);
         let mut numbers = |count: usize| -> Vec<f32> { (0..count).map(|_| random.f32()).collect() };
-        plan.write_input(&numbers(self.batch * self.model.inputs()))?;
+        let inputs = numbers(self.batch * self.model.inputs());
         if self.model.loss().takes_classes() {
             let outputs = self.model.outputs() as u32;
-            let classes: Vec<u32> = (0..self.batch as u32).map(|sample| sample % outputs).collect();
-            plan.write_targets(Targets::Classes(&classes))?;
-        } else {
-            plan.write_targets(Targets::Values(&numbers(self.batch * self.model.outputs())))?;
+            let classes = (0..self.batch as u32).map(|sample| sample % outputs).collect();
+            return Data { inputs, classes, values: Vec::new() };
         }
-        Ok(plan)
+        let values = numbers(self.batch * self.model.outputs());
+        Data { inputs, classes: Vec::new(), values }
     }
 }

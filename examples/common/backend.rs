@@ -1,16 +1,16 @@
-//! What trains: a GPU, or the reference.
+//! What trains: a GPU, or the processor.
 
+use hesscale::cpu::Threads;
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Context, Model, Optimizer, Request, Result};
-
-const CPU_NOTICE: &str = "notice: training on the CPU reference in f32 (--cpu), in plain loops on one core; no GPU is \
-used, and the times say nothing about one";
+use hesscale::{Context, Error, Model, Optimizer, Request, Result};
 
 /// What the user asks for.
 #[derive(Debug)]
 pub(crate) enum Device {
-    /// An adapter by a part of its name, or wgpu's choice.
-    Gpu(Option<String>),
+    /// A GPU if there is one, else the processor; an adapter that `HESSCALE_ADAPTER` names counts as one.
+    Best,
+    /// An adapter by a part of its name, a software one too.
+    Named(String),
     Cpu,
 }
 
@@ -20,7 +20,8 @@ impl Device {
         match (cpu, adapter) {
             (true, Some(_)) => Err("--cpu and --adapter exclude each other".into()),
             (true, None) => Ok(Device::Cpu),
-            (false, adapter) => Ok(Device::Gpu(adapter)),
+            (false, Some(name)) => Ok(Device::Named(name)),
+            (false, None) => Ok(Device::Best),
         }
     }
 }
@@ -33,24 +34,27 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Says so where it is no GPU.
+    /// As [`Trainer::request`] decides, but once for many trainers. Says so where there turns out to be no GPU.
     pub(crate) fn new(device: &Device) -> Result<Backend> {
-        match device {
-            Device::Cpu => {
-                eprintln!("{CPU_NOTICE}");
+        let adapter = match device {
+            Device::Cpu => return Ok(Backend::Cpu),
+            Device::Named(name) => Some(name.clone()),
+            Device::Best => std::env::var("HESSCALE_ADAPTER").ok(),
+        };
+        let request = Request { adapter, ..Request::default() };
+        match pollster::block_on(Context::hardware(&request)) {
+            Err(Error::NoAdapter { reason }) if request.adapter.is_none() => {
+                eprintln!("notice: no GPU ({reason}); training on the processor");
                 Ok(Backend::Cpu)
             }
-            Device::Gpu(adapter) => {
-                let request = Request { adapter: adapter.clone(), ..Request::default() };
-                Ok(Backend::Gpu(pollster::block_on(Context::request_with(&request))?))
-            }
+            context => Ok(Backend::Gpu(context?)),
         }
     }
 
     pub(crate) fn name(&self) -> String {
         match self {
             Backend::Gpu(context) => context.describe(),
-            Backend::Cpu => "CPU reference, f32".into(),
+            Backend::Cpu => format!("none: the processor, {} threads", Threads::default().count()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! A network learns to read handwritten digits on the GPU: the same network from the same start, by SGD, Adam,
+//! A network learns to read handwritten digits, on the GPU if there is one: the same network from the same start, by SGD, Adam,
 //! AdaHesScale and AdaHesScaleGN.
 //!
 //! `cargo run --release --example digits` prints a table and writes `learning_curves.svg`; `-- --model cnn` trains a

@@ -64,6 +64,19 @@ impl Context {
         Context::request_with(&Request::default()).await
     }
 
+    /// As [`Context::request_with`], but a software adapter, which a processor's own code is faster than, counts only if it
+    /// is asked for by name.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] where there is no GPU; [`Error::Device`].
+    pub async fn hardware(request: &Request) -> Result<Context> {
+        let adapter = match &request.adapter {
+            None => best_gpu().await?,
+            Some(wanted) => named(wanted).await?,
+        };
+        Context::on(&adapter, request).await
+    }
+
     /// Makes a device as asked for. Limits are wgpu's defaults; only the sizes of buffers and bindings are raised to what
     /// the adapter has, so that large models fit.
     ///
@@ -74,6 +87,10 @@ impl Context {
             None => best().await?,
             Some(wanted) => named(wanted).await?,
         };
+        Context::on(&adapter, request).await
+    }
+
+    async fn on(adapter: &wgpu::Adapter, request: &Request) -> Result<Context> {
         let has = adapter.limits();
         let mut limits = wgpu::Limits::defaults().or_worse_values_from(&has);
         limits.max_buffer_size = has.max_buffer_size;
@@ -206,6 +223,20 @@ fn instance() -> wgpu::Instance {
 async fn best() -> Result<wgpu::Adapter> {
     let answer = instance().request_adapter(&wgpu::RequestAdapterOptions::default()).await;
     answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}") })
+}
+
+/// The same among GPUs.
+async fn best_gpu() -> Result<wgpu::Adapter> {
+    let is_gpu = |adapter: &wgpu::Adapter| adapter.get_info().device_type != wgpu::DeviceType::Cpu;
+    let best = best().await?;
+    if is_gpu(&best) {
+        return Ok(best);
+    }
+    let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
+    adapters.into_iter().find(is_gpu).ok_or_else(|| {
+        let reason = format!("{} is software", describe(&best.get_info()));
+        Error::NoAdapter { reason }
+    })
 }
 
 /// The first whose description has `wanted` in it.

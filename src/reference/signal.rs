@@ -46,7 +46,7 @@ impl<T: Real> Signal<T> {
     }
 
     /// The diagonal that the rules push on: without `u`'s share.
-    pub(super) fn diagonal(&self) -> &[T] {
+    pub(crate) fn diagonal(&self) -> &[T] {
         if self.u.is_empty() { &self.h } else { &self.rest }
     }
 }

@@ -1,7 +1,8 @@
-//! Training on the reference path, where no adapter exists.
+//! Training on the processor.
 
+use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, Targets};
-use crate::reference::{self, OptimizerState};
+use crate::reference::OptimizerState;
 use crate::{Error, Result};
 
 /// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.
@@ -9,51 +10,69 @@ use crate::{Error, Result};
 pub(super) struct Host {
     pub optimizer: Optimizer,
     pub parameters: Vec<f32>,
-    pub gradient: Vec<f32>,
-    pub diagonal: Vec<f32>,
     /// Of the last batch.
     pub loss: Option<f32>,
     pub memory: OptimizerState<f32>,
     /// Counts backward passes where there is dropout, as a GPU's does.
     pub noise: Noise,
+    pub threads: Threads,
+    /// For the largest batch so far.
+    training: Option<Executor>,
+    inference: Option<Executor>,
 }
 
 impl Host {
-    pub(super) fn new(model: &Model, optimizer: Optimizer, parameters: Vec<f32>, noise: Noise) -> Host {
-        let len = model.flat_len();
-        Host {
-            optimizer,
-            parameters,
-            gradient: vec![0.0; len],
-            diagonal: vec![0.0; len],
-            loss: None,
-            memory: OptimizerState::new(len),
-            noise,
-        }
+    pub(super) fn new(
+        model: &Model,
+        optimizer: Optimizer,
+        parameters: Vec<f32>,
+        noise: Noise,
+        threads: Threads,
+    ) -> Host {
+        let memory = OptimizerState::new(model.flat_len());
+        let (training, inference) = (None, None);
+        Host { optimizer, parameters, loss: None, memory, noise, threads, training, inference }
     }
 
+    /// Gradient and, where `curvature`, the diagonal of `own`, the trainer's mode. `batch` samples.
     pub(super) fn gradient(
         &mut self,
         model: &Model,
-        mode: Mode,
+        own: Mode,
+        curvature: bool,
+        batch: usize,
         inputs: &[f32],
         targets: Targets<'_>,
     ) -> Result<()> {
-        let pass = reference::pass_with_noise(model, mode, &self.parameters, inputs, targets, self.noise)?;
+        let options = ExecutorOptions::training(own).threads(self.threads.clone());
+        let executor = with_room(&mut self.training, model, batch, options)?;
+        let mode = if curvature { own } else { Mode::None };
+        let loss = executor.pass(mode, &self.parameters, inputs, targets, self.noise)?;
+        self.loss = Some(loss);
         if model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
-        }
-        self.loss = Some(pass.loss);
-        self.gradient = pass.gradient;
-        if mode.has_diagonal() {
-            self.diagonal = pass.diagonal;
         }
         Ok(())
     }
 
+    /// Gradient and diagonal of the last [`Host::gradient`].
+    pub(super) fn results(&self) -> (Vec<f32>, Vec<f32>) {
+        let executor = self.training.as_ref();
+        executor.map_or_else(Default::default, |e| (e.gradient().to_vec(), e.diagonal().to_vec()))
+    }
+
+    /// The optimiser's step by what the last [`Host::gradient`] left.
     pub(super) fn update(&mut self, curvature: bool) -> Result<()> {
-        let diagonal: &[f32] = if curvature { &self.diagonal } else { &[] };
-        self.memory.step(&self.optimizer, &mut self.parameters, &self.gradient, diagonal)
+        let Some(executor) = &self.training else { return Ok(()) };
+        let diagonal = if curvature { executor.diagonal() } else { &[] };
+        let (memory, parameters) = (&mut self.memory, &mut self.parameters);
+        cpu::update(&self.threads, &self.optimizer, memory, parameters, executor.gradient(), diagonal)
+    }
+
+    /// The outputs for `batch` samples.
+    pub(super) fn predict(&mut self, model: &Model, batch: usize, inputs: &[f32]) -> Result<&[f32]> {
+        let options = ExecutorOptions::inference().threads(self.threads.clone());
+        with_room(&mut self.inference, model, batch, options)?.predict(&self.parameters, inputs)
     }
 
     pub(super) fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
@@ -71,6 +90,20 @@ impl Host {
         self.parameters.copy_from_slice(flat);
         Ok(())
     }
+}
+
+/// The executor, if it has room for `batch` samples, else a new one in its place.
+fn with_room<'a>(
+    kept: &'a mut Option<Executor>,
+    model: &Model,
+    batch: usize,
+    options: ExecutorOptions,
+) -> Result<&'a mut Executor> {
+    let executor = match kept.take() {
+        Some(executor) if executor.batch() >= batch => executor,
+        _ => Executor::new(model, batch, options)?,
+    };
+    Ok(kept.insert(executor))
 }
 
 fn draws(kind: &Kind) -> bool {

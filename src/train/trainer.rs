@@ -3,7 +3,8 @@
 use super::Dataset;
 use super::checkpoint::{Checkpoint, Settings};
 use super::host::Host;
-use crate::gpu::{Context, Tensor};
+use crate::cpu::Threads;
+use crate::gpu::{Context, Request, Tensor};
 use crate::model::{Init, Mode, Model, Noise, Optimizer, Targets};
 use crate::plan::{Plan, PlanOptions, State};
 use crate::record::Pass;
@@ -23,11 +24,13 @@ pub struct TrainerOptions {
     pub init: Init,
     /// Decides the initial weights, and what dropout drops.
     pub seed: u64,
+    /// Threads of a trainer on the processor; by default as [`Threads::default`].
+    pub threads: Option<usize>,
 }
 
 impl Default for TrainerOptions {
     fn default() -> TrainerOptions {
-        TrainerOptions { mode: None, curvature_every: 1, init: Init::default(), seed: 0 }
+        TrainerOptions { mode: None, curvature_every: 1, init: Init::default(), seed: 0, threads: None }
     }
 }
 
@@ -55,20 +58,27 @@ impl TrainerOptions {
     pub fn seed(self, seed: u64) -> TrainerOptions {
         TrainerOptions { seed, ..self }
     }
+
+    /// Threads of a trainer on the processor.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> TrainerOptions {
+        TrainerOptions { threads: Some(threads), ..self }
+    }
 }
 
-/// Trains one model, on a GPU or, by the caller's choice, on the reference path in `f32`.
+/// Trains one model, on a GPU or on the processor ([`cpu`](crate::cpu)).
 ///
 /// What waits for the GPU blocks; in a browser nothing may, and such a call is [`Error::Device`]. The calls that end in
 /// `_async` are for there, and for hosts with an executor of their own.
 ///
 /// ```no_run
 /// # fn main() -> hesscale::Result<()> {
-/// use hesscale::{Activation, Context, Loss, Model, Optimizer, model::Targets, train::Trainer};
+/// use hesscale::{Activation, Loss, Model, Optimizer, model::Targets, train::Trainer};
 ///
 /// let model = Model::builder([2]).dense(16).act(Activation::Tanh).dense(2).loss(Loss::cross_entropy())?;
-/// let context = pollster::block_on(Context::request())?;
-/// let mut trainer = Trainer::new(&context, &model, Optimizer::ada_hesscale(1e-3), Default::default())?;
+/// let optimizer = Optimizer::ada_hesscale(1e-3);
+/// let mut trainer = pollster::block_on(Trainer::request(&model, optimizer, Default::default()))?;
+/// println!("training on {}", trainer.device());
 /// let (x, y) = ([0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], [0, 1, 1, 0]);
 /// for _ in 0..1000 {
 ///     trainer.step(&x, Targets::Classes(&y))?;
@@ -169,14 +179,44 @@ impl Trainer {
         Trainer::with(model, optimizer, &options, Engine::Gpu(Box::new(gpu)))
     }
 
-    /// A trainer on the reference path: right, in plain loops, on one core, for small networks where there is no adapter.
+    /// A trainer on what this machine has: a GPU ([`Context::hardware`]), or else the processor. An adapter that the
+    /// environment variable `HESSCALE_ADAPTER` names is used whatever it is, a software one too.
     ///
     /// # Errors
-    /// As [`Trainer::new`], but for what concerns a device.
+    /// As [`Trainer::new`]; [`Error::NoAdapter`] for a name that no adapter has.
+    pub async fn request(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
+        let adapter = std::env::var("HESSCALE_ADAPTER").ok();
+        Trainer::request_with(&Request { adapter, ..Request::default() }, model, optimizer, options).await
+    }
+
+    /// The same for a context as asked for: an adapter that has a name there is used whatever it is.
+    ///
+    /// # Errors
+    /// As [`Trainer::request`].
+    pub async fn request_with(
+        request: &Request,
+        model: &Model,
+        optimizer: Optimizer,
+        options: TrainerOptions,
+    ) -> Result<Trainer> {
+        match Context::hardware(request).await {
+            Ok(context) => Trainer::new(&context, model, optimizer, options),
+            Err(Error::NoAdapter { .. }) if request.adapter.is_none() => {
+                Trainer::on_cpu(model, optimizer, options)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A trainer on the processor. The same bits every time for one number of threads: see [`cpu`](crate::cpu).
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads.
     pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         optimizer.validate()?;
         let parameters = model.init(options.init, options.seed);
-        let host = Host::new(model, optimizer, parameters, noise(options.seed));
+        let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
+        let host = Host::new(model, optimizer, parameters, noise(options.seed), threads);
         Trainer::with(model, optimizer, &options, Engine::Host(Box::new(host)))
     }
 
@@ -205,6 +245,18 @@ impl Trainer {
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What it trains on: the GPU's adapter, or the processor and the number of threads.
+    #[must_use]
+    pub fn device(&self) -> String {
+        match &self.engine {
+            Engine::Gpu(gpu) => gpu.context.describe(),
+            Engine::Host(host) => match host.threads.count() {
+                1 => "CPU, 1 thread".into(),
+                count => format!("CPU, {count} threads"),
+            },
+        }
     }
 
     /// The optimiser, at its present learning rate.
@@ -256,7 +308,7 @@ impl Trainer {
     pub fn gradient(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
         self.pass(inputs, targets, true, false)?;
         let (mut gradient, mut diagonal) = match &self.engine {
-            Engine::Host(host) => (host.gradient.clone(), host.diagonal.clone()),
+            Engine::Host(host) => host.results(),
             Engine::Gpu(gpu) => {
                 let mut read = gpu.context.read_blocking(&[gpu.state.gradient(), gpu.state.diagonal()])?;
                 let diagonal = read.pop().unwrap_or_default();
@@ -273,8 +325,7 @@ impl Trainer {
         self.model.check_targets(batch, targets)?;
         match &mut self.engine {
             Engine::Host(host) => {
-                let mode = if curvature { self.mode } else { Mode::None };
-                host.gradient(&self.model, mode, inputs, targets)?;
+                host.gradient(&self.model, self.mode, curvature, batch, inputs, targets)?;
                 if update { host.update(curvature) } else { Ok(()) }
             }
             Engine::Gpu(gpu) => {
@@ -385,7 +436,7 @@ impl Trainer {
             Engine::Host(host) => {
                 let mut outputs = Vec::with_capacity(samples * self.model.outputs());
                 for chunk in inputs.chunks(batch * self.model.inputs()) {
-                    outputs.extend(reference::predict(&self.model, &host.parameters, chunk)?);
+                    outputs.extend_from_slice(host.predict(&self.model, batch, chunk)?);
                 }
                 Ok(outputs)
             }
@@ -482,7 +533,7 @@ impl Trainer {
     }
 
     /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
-    /// then, the learning rate and the seed included. It may come from a GPU or from the reference.
+    /// then, the learning rate and the seed included. It may come from a GPU or from the processor.
     ///
     /// # Errors
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update

@@ -9,7 +9,7 @@ pub(crate) const USAGE: &str = "\
 Usage: cargo xtask <command>
 
 Commands:
-  demo [args]   train a network on real handwritten digits, on the GPU
+  demo [args]   train a network on real handwritten digits, on the GPU if there is one
                 (cargo run --release --example digits -- [args])
   test          run every check: formatting, clippy, tests, documentation
   portability [stack ...]
@@ -74,20 +74,6 @@ fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
     args
 }
 
-/// The digits example's arguments on a machine without a Vulkan driver: `--cpu` is added, unless the user has already
-/// said where to run, or asks a question that needs no training.
-pub(crate) fn on_the_cpu(mut args: Vec<OsString>) -> Vec<OsString> {
-    let decided = args.iter().any(|arg| {
-        let arg = arg.to_string_lossy();
-        let flag = arg.split('=').next().unwrap_or_default();
-        matches!(flag, "--cpu" | "--adapter" | "--list" | "--help" | "-h")
-    });
-    if !decided {
-        args.push("--cpu".into());
-    }
-    args
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,16 +119,5 @@ mod tests {
     fn an_unknown_command_is_named() {
         let message = parse(words(&["bench"])).unwrap_err();
         assert_eq!(message, "unknown command `bench`");
-    }
-
-    #[test]
-    fn the_cpu_is_chosen_only_where_the_user_has_not_chosen() {
-        assert_eq!(on_the_cpu(vec![]), words(&["--cpu"]));
-        assert_eq!(on_the_cpu(words(&["--json"])), words(&["--json", "--cpu"]));
-        for line in
-            [&["--cpu"][..], &["--adapter", "x"], &["--adapter=x", "--json"], &["--list"], &["--help"]]
-        {
-            assert_eq!(on_the_cpu(words(line)), words(line));
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use crate::{cli, portability, setup};
+use crate::{portability, setup};
 
 /// One run of cargo.
 #[derive(Debug)]
@@ -71,17 +71,9 @@ pub(crate) fn test() -> ExitCode {
     }
 }
 
-/// `cargo xtask demo`. Where there is no driver and none can be had, the example runs on the CPU.
-pub(crate) fn demo(mut args: Vec<OsString>) -> ExitCode {
+/// `cargo xtask demo`. The example finds a GPU or does without.
+pub(crate) fn demo(args: Vec<OsString>) -> ExitCode {
     setup::linker();
-    if let Err(message) = setup::graphics() {
-        note(&message);
-        let on_the_cpu = cli::on_the_cpu(args.clone());
-        if on_the_cpu != args {
-            note("no GPU to run on, real or emulated: training runs on the CPU reference (--cpu)");
-        }
-        args = on_the_cpu;
-    }
     let status = in_the_repository(&["run", "--release", "--example", "digits", "--"]).args(args).status();
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,

@@ -1,0 +1,85 @@
+//! The same clockwork for the executor on the processor.
+
+use crate::measure::{Effort, Row, WARM_UP, median};
+use crate::workload::{Data, MODES, Workload};
+use hesscale::cpu::{Executor, ExecutorOptions, Threads};
+use hesscale::model::{Init, Noise};
+use hesscale::{Mode, Result};
+use std::time::{Duration, Instant};
+
+/// So many, or one and all.
+pub(crate) fn threads(count: Option<usize>) -> Result<Vec<Threads>> {
+    let all = Threads::default();
+    match count {
+        Some(count) => Ok(vec![Threads::new(count)?]),
+        None if all.count() > 1 => Ok(vec![Threads::new(1)?, all]),
+        None => Ok(vec![all]),
+    }
+}
+
+/// A mode's executor and a plain one, and what steps of them took, each next to one of the other.
+struct Contest {
+    mode: Mode,
+    executors: [Executor; 2],
+    times: [Vec<f64>; 2],
+}
+
+/// One row for each number of threads and mode.
+pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) -> Result<Vec<Row>> {
+    let (parameters, data) = (workload.model.init(Init::Glorot, 1), workload.data());
+    let mut contests = Vec::new();
+    for (threads, mode) in threads.iter().flat_map(|threads| MODES.map(|mode| (threads, mode))) {
+        let executor = |mode| {
+            let options = ExecutorOptions::training(mode).threads(threads.clone());
+            Executor::new(&workload.model, workload.batch, options)
+        };
+        let executors = [executor(MODES[0])?, executor(mode)?];
+        contests.push(Contest { mode, executors, times: Default::default() });
+    }
+    let round = |contests: &mut [Contest]| {
+        contests.iter_mut().try_for_each(|contest| contest.turn(&parameters, &data))
+    };
+    let mut one = Duration::MAX;
+    for _ in 0..WARM_UP {
+        let start = Instant::now();
+        round(&mut contests)?;
+        one = one.min(start.elapsed());
+    }
+    contests.iter_mut().for_each(|contest| contest.times = Default::default());
+    for _ in 0..effort.repetitions(one) {
+        round(&mut contests)?;
+    }
+    Ok(contests.into_iter().map(|contest| contest.row(workload)).collect())
+}
+
+impl Contest {
+    /// A plain step, then one of the mode's.
+    fn turn(&mut self, parameters: &[f32], data: &Data) -> Result<()> {
+        let modes = [MODES[0], self.mode];
+        for ((executor, mode), times) in self.executors.iter_mut().zip(modes).zip(&mut self.times) {
+            let start = Instant::now();
+            executor.pass(mode, parameters, &data.inputs, data.targets(), Noise::default())?;
+            times.push(1e3 * start.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    fn row(self, workload: &Workload) -> Row {
+        let [plain, own] = &self.executors;
+        let (flops, plain_flops) = (own.flops(self.mode), plain.flops(MODES[0]));
+        let threads = own.threads().count();
+        let [plain_ms, mode_ms] = self.times.map(median);
+        Row {
+            workload: workload.network,
+            batch: workload.batch,
+            mode: self.mode.name(),
+            plain_ms,
+            mode_ms,
+            gpu_ms: None,
+            flops,
+            flop_ratio: flops as f64 / plain_flops as f64,
+            dispatches: threads,
+            adapter: format!("processor, {threads} threads"),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Work in equal parts, one a thread.
+
+use crate::{Error, Result};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How many threads an [`Executor`](super::Executor) works with. Clones share their threads.
+#[derive(Debug, Clone)]
+pub struct Threads {
+    count: usize,
+    /// `None`: the caller's thread alone.
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+/// Floating-point operations below which a second thread costs more than it takes over.
+const LEAST_WORK: usize = 1 << 19;
+
+/// More do not help the networks this crate is for; a larger number can be asked for.
+const MOST_BY_DEFAULT: usize = 16;
+
+impl Default for Threads {
+    /// As many as this process may run at once, at most 16.
+    fn default() -> Threads {
+        let available = std::thread::available_parallelism().map_or(1, usize::from);
+        Threads::new(available.min(MOST_BY_DEFAULT)).unwrap_or(Threads { count: 1, pool: None })
+    }
+}
+
+impl Threads {
+    /// `count` threads; 1 is the caller's alone.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for none, [`Error::Device`] where the system does not give them.
+    pub fn new(count: usize) -> Result<Threads> {
+        let pool = match count {
+            0 => return Err(Error::ZeroSize { place: "threads".into(), what: "their number" }),
+            1 => None,
+            _ => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
+                Some(Arc::new(pool.map_err(|error| Error::Device(format!("{count} threads: {error}")))?))
+            }
+        };
+        Ok(Threads { count, pool })
+    }
+
+    /// Their number.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Runs `work` where [`Threads::each`] finds the others awake.
+    pub(super) fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// All of `parts`, each on a thread.
+    pub(super) fn each<T: Send>(&self, parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
+        match &self.pool {
+            Some(_) if parts.len() > 1 => parts.into_par_iter().with_max_len(1).for_each(work),
+            _ => parts.into_iter().for_each(work),
+        }
+    }
+
+    /// `0..items` in as many ranges as are worth a thread each, for `work` operations in all. They depend on nothing else.
+    pub(super) fn ranges(&self, items: usize, work: usize) -> Vec<Range<usize>> {
+        let parts = self.count.min(items).min(work.div_ceil(LEAST_WORK)).max(1);
+        (0..parts).map(|part| part * items / parts..(part + 1) * items / parts).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Threads;
+
+    #[test]
+    fn ranges_cover_all_once() {
+        let threads = Threads::new(3).unwrap();
+        for items in [1, 2, 3, 7, 128] {
+            let ranges = threads.ranges(items, usize::MAX);
+            assert_eq!(ranges.len(), items.min(3));
+            assert_eq!(ranges.into_iter().flatten().collect::<Vec<_>>(), (0..items).collect::<Vec<_>>());
+        }
+        assert_eq!(threads.ranges(128, 1000), vec![0..128]);
+    }
+}

@@ -1,0 +1,51 @@
+//! Every golden case in every mode, tensor by tensor, within 1e-5 relative max-norm, by one thread and by three.
+
+use crate::common::golden::{Case, directory, load};
+use crate::common::ledger::Ledger;
+use crate::common::to_f64;
+use hesscale::cpu::{Executor, ExecutorOptions, Threads};
+use hesscale::model::Noise;
+use hesscale::{Mode, Model};
+
+fn check(ledger: &mut Ledger, case: &Case, model: &Model, mode: Mode, options: ExecutorOptions) {
+    let mut executor = Executor::new(model, case.batch, options).unwrap();
+    let (targets, noise) = (case.targets.view(), Noise::default());
+    let loss = executor.pass(mode, &case.parameters, &case.x, targets, noise).unwrap();
+    ledger.check(case, "loss", &[loss.into()]);
+    ledger.check(case, "logits", &to_f64(executor.logits()));
+    ledger.check_flat(case, model, "grad", &to_f64(executor.gradient()));
+    if mode.has_diagonal() {
+        ledger.check_flat(case, model, mode.name(), &to_f64(executor.diagonal()));
+    }
+    let signals = (0..model.layers().len()).map(|layer| executor.signal(Some(layer)));
+    for (layer, signal) in signals.enumerate().filter(|_| case.tensors.contains_key("delta.0")) {
+        let Ok((g, d)) = signal else { continue };
+        ledger.check(case, &format!("delta.{layer}"), &to_f64(&g));
+        match mode {
+            Mode::HesScale => ledger.check(case, &format!("s.{layer}"), &to_f64(&d)),
+            Mode::HesScaleGn => ledger.check(case, &format!("s_gn.{layer}"), &to_f64(&d)),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn all_cases_in_every_mode() {
+    let mut ledger = Ledger::new(1e-5);
+    let cases = load(&directory()).unwrap();
+    assert_eq!(cases.len(), 18);
+    for case in cases.into_iter().map(Result::unwrap) {
+        let model = case.model.clone().unwrap();
+        for mode in Mode::ALL {
+            for threads in [1, 3] {
+                let options = ExecutorOptions::training(mode).threads(Threads::new(threads).unwrap());
+                check(&mut ledger, &case, &model, mode, options.clone());
+                check(&mut ledger, &case, &model, mode, options.signals());
+            }
+        }
+        let mut executor = Executor::new(&model, case.batch, ExecutorOptions::inference()).unwrap();
+        ledger.check(&case, "logits", &to_f64(executor.predict(&case.parameters, &case.x).unwrap()));
+    }
+    assert!(["delta", "s", "s_gn", "hesscale_r2"].iter().all(|kind| ledger.worst.contains_key(*kind)));
+    ledger.settle();
+}

@@ -1,0 +1,263 @@
+//! Every kind of layer between others, in every mode, beside the referee in f64; and what must not depend on how the work is
+//! cut.
+
+use crate::common::{compare, to_f64};
+use crate::problem::{Problem, losses};
+use hesscale::cpu::{Executor, ExecutorOptions, Threads};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Noise, Targets,
+};
+use hesscale::reference::{Pass, pass_with_noise};
+use hesscale::{Activation, Error, Layer, Loss, Mode, Model};
+
+use Activation::{Elu, Relu, Softplus, Tanh};
+
+const NOISE: Noise = Noise { seed: 7, step: 3 };
+
+/// A normalisation of `channels`, none like another.
+fn norm(channels: usize) -> BatchNorm {
+    let c = || (0..channels).map(|c| c as f32);
+    BatchNorm::new(c().map(|c| 0.1 * c - 0.2).collect(), c().map(|c| 0.5 + 0.25 * c).collect())
+}
+
+/// A random problem whose numbers are the same in f32.
+fn problem(model: Model, batch: usize) -> Problem {
+    let mut problem = Problem::new(model, batch, 5);
+    let round = |numbers: &mut Vec<f64>| numbers.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+    round(&mut problem.parameters);
+    round(&mut problem.input);
+    problem
+}
+
+fn to_f32(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|x| *x as f32).collect()
+}
+
+/// Relative max-norm of a tensor. Three times the golden vectors': with weights as large as these a signed diagonal cancels to
+/// a few per cent of its terms.
+const BOUND: f64 = 3e-5;
+
+/// What differs, if anything does.
+fn difference(problem: &Problem, executor: &Executor, loss: f32, want: &Pass<f64>) -> Result<(), String> {
+    compare("loss", &[loss.into()], &[want.loss], BOUND)?;
+    compare("logits", &to_f64(executor.logits()), &want.logits, BOUND)?;
+    for p in problem.model.parameters() {
+        let (name, range) = (p.name(), p.range());
+        let gradient = to_f64(&executor.gradient()[range.clone()]);
+        compare(&format!("gradient of {name}"), &gradient, &want.gradient[range.clone()], BOUND)?;
+        if !want.diagonal.is_empty() {
+            let diagonal = to_f64(&executor.diagonal()[range.clone()]);
+            compare(&format!("diagonal of {name}"), &diagonal, &want.diagonal[range], BOUND)?;
+        }
+    }
+    Ok(())
+}
+
+fn follows(name: &str, model: Model, batch: usize) {
+    let problem = problem(model, batch);
+    let (parameters, input) = (to_f32(&problem.parameters), to_f32(&problem.input));
+    let (model, targets) = (&problem.model, problem.targets.view());
+    for mode in Mode::ALL {
+        if mode.rank() > 0
+            && model.positions() > 1
+            && matches!(model.loss(), Loss::SoftmaxCrossEntropy { .. })
+        {
+            continue;
+        }
+        let want = pass_with_noise(model, mode, &problem.parameters, &problem.input, targets, NOISE).unwrap();
+        for threads in [1, 3] {
+            let options = ExecutorOptions::training(mode).threads(Threads::new(threads).unwrap());
+            for options in [options.clone(), options.signals()] {
+                // With room for more than comes.
+                let mut executor = Executor::new(model, batch + 2, options.clone()).unwrap();
+                let loss = executor.pass(mode, &parameters, &input, targets, NOISE).unwrap();
+                let outcome = difference(&problem, &executor, loss, &want).and_then(|()| {
+                    if !options.signals {
+                        return Ok(());
+                    }
+                    let signals = want.signals.iter().enumerate().map(|(layer, s)| (Some(layer), s));
+                    for (layer, signal) in signals.chain([(None, &want.input_signal)]) {
+                        let (g, d) = executor.signal(layer).unwrap();
+                        compare(&format!("g at {layer:?}"), &to_f64(&g), &signal.g, BOUND)?;
+                        compare(&format!("d at {layer:?}"), &to_f64(&d), &signal.h, BOUND)?;
+                    }
+                    Ok(())
+                });
+                outcome.unwrap_or_else(|fault| panic!("{name}, {mode:?}, {threads} threads: {fault}"));
+                // Plain backprop by the same executor. HesScale-R keeps samples apart, so that it sums in another order.
+                let gradient = executor.gradient().to_vec();
+                executor.pass(Mode::None, &parameters, &input, targets, NOISE).unwrap();
+                let bound = if mode.rank() == 0 { 0.0 } else { BOUND };
+                let plain = to_f64(executor.gradient());
+                compare(&format!("{name}, {mode:?}: plain"), &plain, &to_f64(&gradient), bound).unwrap();
+            }
+        }
+    }
+    let mut executor = Executor::new(model, batch + 2, ExecutorOptions::inference()).unwrap();
+    let want = hesscale::reference::predict(model, &problem.parameters, &problem.input).unwrap();
+    let got = to_f64(executor.predict(&parameters, &input).unwrap());
+    compare(&format!("{name}: outputs"), &got, &want, BOUND).unwrap();
+}
+
+/// An image of `channels` × 6 × 7 behind a convolution and an activation.
+fn image(channels: usize) -> Builder {
+    Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
+}
+
+fn classified(builder: Builder) -> Model {
+    builder.act(Softplus).flatten().dense(4).loss(losses(4).swap_remove(1)).unwrap()
+}
+
+/// Every kind of layer in one network, with four logits.
+fn mixed(loss: Loss) -> Model {
+    let builder = Model::builder([3, 8, 9]).conv2d(5, 3).act(Tanh).layer(MaxPool2d::new(2)).layer(norm(5));
+    let builder = builder.layer(Conv2d::new(5, 3).groups(5).padding(1)).act(Relu);
+    let builder = builder.residual(|b| b.layer(Conv2d::new(5, 3).same()).act(Tanh).dropout(0.25));
+    let builder = builder.layer(ConvTranspose2d::new(6, 2).stride(2)).act(Softplus).layer(AvgPool2d::new(2));
+    builder.flatten().dense(6).act(Tanh).dense(4).loss(loss).unwrap()
+}
+
+#[test]
+fn convolutions() {
+    let of = |layer: Conv2d| image(6).layer(layer);
+    for (name, builder) in [
+        ("stride 2", of(Conv2d::new(7, 3).stride(2).padding(1))),
+        ("1x1 without bias", of(Conv2d::new(8, 1).bias(false))),
+        ("1x1 in groups", of(Conv2d::new(8, 1).groups(2))),
+        ("nothing square", of(Conv2d::new(3, [2, 3]).dilation([2, 1]).padding([1, 0]))),
+        ("dilated along rows", of(Conv2d::new(3, 2).dilation([1, 2]).padding([0, 1]))),
+        ("even window, same", of(Conv2d::new(4, [2, 4]).same())),
+        ("wider than the image", of(Conv2d::new(4, [3, 9]).padding([1, 4]))),
+        ("stride larger than the window", of(Conv2d::new(4, [2, 1]).stride([3, 2]))),
+        ("to a single position", of(Conv2d::new(5, [6, 7]))),
+        ("two groups", of(Conv2d::new(4, 2).groups(2).stride(2))),
+        ("groups of 1 to 2", of(Conv2d::new(12, 3).groups(6).padding(1))),
+        ("depthwise", of(Conv2d::new(6, 3).groups(6).padding(1).stride(2))),
+        ("transposed", image(6).layer(ConvTranspose2d::new(5, 3).stride(2).padding(1).output_padding(1))),
+        ("transposed, groups", image(6).layer(ConvTranspose2d::new(4, 2).groups(2).dilation(2).bias(false))),
+        ("transposed, depthwise", image(6).layer(ConvTranspose2d::new(6, 2).groups(6))),
+        ("sequences", Model::builder([3, 20]).layer(Conv1d::new(4, 3).stride(2).padding(1)).act(Tanh)),
+    ] {
+        follows(name, classified(builder), 5);
+    }
+}
+
+#[test]
+fn all_other_layers() {
+    for (name, builder) in [
+        ("overlapping maxima", image(5).layer(MaxPool2d::new(3).stride(2).padding(1))),
+        ("means", image(5).layer(AvgPool2d::new([2, 3]).stride(2).padding(1))),
+        ("means of what is there", image(5).layer(AvgPool2d::new(3).padding(1).count_include_pad(false))),
+        ("adaptive means", image(5).layer(Layer::AdaptiveAvgPool2d { output: [4, 2] })),
+        ("global means", image(5).layer(Layer::global_avg_pool())),
+        ("padding", image(5).layer(Layer::ZeroPad2d { padding: [1, 0, 2, 3] }).conv2d(3, 3)),
+        ("normalisation", image(5).layer(norm(5))),
+        ("dropout", image(5).dropout(0.5)),
+        ("identity", image(5).layer(Layer::Identity)),
+        ("x + x", image(3).layer(Layer::Residual { body: vec![], projection: vec![] })),
+        ("one channel", Model::builder([1, 4, 4]).act(Tanh).conv2d(1, 3).act(Tanh)),
+        ("normalised rows", Model::builder([6]).dense(5).layer(norm(5)).dropout(0.3)),
+        (
+            "dense in a block",
+            Model::builder([6]).residual(|b| b.dense(6).act(Tanh).dense(6)).act(Elu { alpha: 1.0 }),
+        ),
+    ] {
+        follows(name, classified(builder), 5);
+    }
+    let nested =
+        image(4).residual(|b| b.layer(Conv2d::new(4, 3).same()).residual(|b| b.conv2d(4, 1).act(Relu)));
+    follows("blocks in a block", classified(nested.residual(|b| b.layer(norm(4)).act(Tanh))), 5);
+}
+
+#[test]
+fn all_losses_behind_all_layers() {
+    for (i, loss) in losses(4).into_iter().enumerate() {
+        follows(&format!("loss {i}"), mixed(loss), 6);
+    }
+    let segmentation = Model::builder([2, 5, 4]).conv2d(3, 3).act(Tanh).conv2d(4, 1);
+    follows("positions", segmentation.loss(Loss::cross_entropy()).unwrap(), 3);
+    let nothing = Model::builder([4]).act(Tanh).loss(Loss::mse()).unwrap();
+    follows("no parameters", nothing, 3);
+}
+
+#[test]
+fn all_activations() {
+    for activation in Activation::ALL {
+        let model = Model::builder([5]).dense(9).act(activation).dense(7).act(activation).dense(4);
+        follows(activation.name(), model.loss(Loss::cross_entropy()).unwrap(), 9);
+    }
+}
+
+/// Work that is worth several threads: the same bits each time, and close to one thread's.
+#[test]
+fn the_same_bits_each_time() {
+    let body = Model::builder([3, 20, 20]).conv2d(16, 3).act(Tanh).layer(MaxPool2d::new(2)).conv2d(24, 3);
+    let model = body.act(Tanh).flatten().dense(300).act(Tanh).dropout(0.1).dense(10);
+    let problem = problem(model.loss(Loss::cross_entropy()).unwrap(), 40);
+    let (parameters, input) = (to_f32(&problem.parameters), to_f32(&problem.input));
+    for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+        let want = problem.model.clone();
+        let want =
+            pass_with_noise(&want, mode, &problem.parameters, &problem.input, problem.targets.view(), NOISE);
+        let want = want.unwrap();
+        for threads in [1, 2, 3] {
+            let run = || {
+                let options = ExecutorOptions::training(mode).threads(Threads::new(threads).unwrap());
+                let mut executor = Executor::new(&problem.model, 40, options).unwrap();
+                let mut pass =
+                    || executor.pass(mode, &parameters, &input, problem.targets.view(), NOISE).unwrap();
+                assert_eq!(pass().to_bits(), pass().to_bits());
+                let loss = pass();
+                (executor, loss)
+            };
+            let ((first, loss), (second, _)) = (run(), run());
+            assert_eq!((first.gradient(), first.diagonal()), (second.gradient(), second.diagonal()));
+            difference(&problem, &first, loss, &want).unwrap();
+        }
+    }
+}
+
+/// The comparison sees one wrong number.
+#[test]
+fn a_planted_error_is_found() {
+    let problem = problem(mixed(Loss::mse()), 3);
+    let (parameters, input) = (to_f32(&problem.parameters), to_f32(&problem.input));
+    let (mode, targets) = (Mode::HesScale, problem.targets.view());
+    let mut executor = Executor::new(&problem.model, 3, ExecutorOptions::training(mode)).unwrap();
+    let loss = executor.pass(mode, &parameters, &input, targets, NOISE).unwrap();
+    let want = pass_with_noise(&problem.model, mode, &problem.parameters, &problem.input, targets, NOISE);
+    let mut want = want.unwrap();
+    difference(&problem, &executor, loss, &want).unwrap();
+    let last = problem.model.parameters().last().unwrap().offset;
+    want.diagonal[last] *= 1.001;
+    difference(&problem, &executor, loss, &want).unwrap_err();
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let model = Model::builder([2]).dense(3).loss(Loss::cross_entropy()).unwrap();
+    let length = |tensor: &str, got, needed| Error::Length { tensor: tensor.into(), got, needed };
+    let zero = Error::ZeroSize { place: "batch".into(), what: "the number of samples" };
+    let mode = Mode::HesScale;
+    assert_eq!(Executor::new(&model, 0, ExecutorOptions::training(mode)).unwrap_err(), zero);
+    assert!(matches!(Threads::new(0), Err(Error::ZeroSize { .. })));
+    let mut executor = Executor::new(&model, 2, ExecutorOptions::training(mode)).unwrap();
+    let parameters = vec![0.5; model.flat_len()];
+    let mut pass = |mode, parameters: &[f32], x: &[f32], y: &[u32]| {
+        executor.pass(mode, parameters, x, Targets::Classes(y), NOISE).unwrap_err()
+    };
+    assert_eq!(pass(mode, &parameters[1..], &[0.0; 4], &[0, 1]), length("parameters", 127, 128));
+    assert_eq!(pass(mode, &parameters, &[], &[]), zero);
+    assert_eq!(pass(mode, &parameters, &[0.0; 3], &[0]), length("input", 3, 4));
+    assert_eq!(pass(mode, &parameters, &[0.0; 6], &[0, 1, 2]), length("input", 6, 4));
+    assert_eq!(pass(mode, &parameters, &[0.0; 4], &[0]), length("targets", 1, 2));
+    assert!(matches!(pass(Mode::Bl89, &parameters, &[0.0; 4], &[0, 1]), Error::NotPlanned { .. }));
+    assert!(matches!(executor.predict(&parameters, &[0.0; 4]), Err(Error::NotPlanned { .. })));
+    assert!(matches!(executor.signal(None), Err(Error::NotPlanned { .. })));
+    let options = ExecutorOptions::training(mode).signals();
+    let executor = Executor::new(&model, 2, options).unwrap();
+    assert!(matches!(executor.signal(Some(1)), Err(Error::Unknown { .. })));
+    let segmentation = Model::builder([2, 5, 4]).conv2d(3, 3).loss(Loss::cross_entropy()).unwrap();
+    let refused = Executor::new(&segmentation, 2, ExecutorOptions::training(Mode::HesScaleR1));
+    assert!(matches!(refused, Err(Error::Unsupported { .. })));
+}

@@ -1,0 +1,11 @@
+//! The executor of the processor against the referee and the golden vectors.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[allow(dead_code)] // what only the reference's own tests use
+#[path = "../reference/problem.rs"]
+mod problem;
+
+mod golden;
+mod layers;
+mod trainer;
