@@ -301,21 +301,21 @@ impl Walk<'_, '_> {
             OpKind::Dense { inputs, outputs, bias } => {
                 let sizes = (*inputs as u32, *outputs as u32);
                 self.dense(op, signal, sizes, *bias)?;
-                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (tuning, batch) = (self.builder.context.tuning(), self.builder.batch as u32);
                 let weight = self.builder.parameter(op, Role::Weight).resource();
                 if goes_on {
                     self.product(op, signal, weight, |usage| {
-                        Gemm::new(class, usage, batch, sizes.0, sizes.1)
+                        Gemm::new(tuning, usage, batch, sizes.0, sizes.1)
                     })?;
                 }
             }
             OpKind::Convolution(convolution) => {
                 self.convolution(op, signal, convolution)?;
-                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (tuning, batch) = (self.builder.context.tuning(), self.builder.batch as u32);
                 let index = self.network.writer(op.output);
                 let weight = index.and_then(|index| self.held.weights[index].clone());
                 if let (true, Some(weight)) = (goes_on, weight) {
-                    self.product(op, signal, weight, |usage| convolution.signal(class, batch, usage))?;
+                    self.product(op, signal, weight, |usage| convolution.signal(tuning, batch, usage))?;
                 }
             }
             OpKind::Depthwise(convolution) => {
@@ -484,7 +484,7 @@ impl Walk<'_, '_> {
                 accumulate: self.accumulate || start > 0,
             };
             let samples = (batch - start).min(MOST_SAMPLES);
-            let gemm = Gemm::new(builder.context.class(), usage, outputs, inputs, samples);
+            let gemm = Gemm::new(builder.context.tuning(), usage, outputs, inputs, samples);
             let places = GemmPlaces {
                 a_plane: signal.plane,
                 c_plane: 0,
@@ -506,7 +506,8 @@ impl Walk<'_, '_> {
 
     /// Gradient and diagonal of a convolution: sums over parts of the batch, then their sum.
     fn convolution(&mut self, op: &Op, signal: &Signal, convolution: &Convolution) -> Result<()> {
-        let partial = convolution.partial(self.builder.context.class(), self.builder.batch as u32, self.mode);
+        let partial =
+            convolution.partial(self.builder.context.tuning(), self.builder.batch as u32, self.mode);
         let packing = convolution.packing();
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = &self.network.values[op.output].name;
