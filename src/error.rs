@@ -88,6 +88,9 @@ pub enum Error {
     /// The model as JSON could not be read.
     #[error("model JSON: {0}")]
     Json(String),
+    /// A table of tiles that could not be read, or an entry of it that no shader can be made of.
+    #[error("tile table: {0}")]
+    TileTable(String),
     /// A file that is missing, damaged, or another than it should be.
     #[error("{}: {problem}; {help}", path.display())]
     File {

@@ -18,7 +18,7 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
-pub use kernel::DeviceClass;
+pub use kernel::{DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Plan, PlanOptions, State, StateBuffers};
 pub use record::{Pass, Piece, Pieces};

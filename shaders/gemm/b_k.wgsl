@@ -1,14 +1,7 @@
-// B[k, n] stored as [n][segment][k], k contiguous: the weights [out, taps, in] in the forward pass. KS is 4.
-fn load_b(place: ptr<function, Place>, segment: u32, k: u32, n0: u32) -> array<Columns, KS> {
-    var b: array<Columns, KS>;
-    for (var j = 0u; j < V; j++) {
-        for (var c = 0u; c < 4u; c++) {
-            let column = min(n0 + j * WX * 4u + c, g.n - 1u);
-            let four = b4((column * TAPS + segment) * g.k + k);
-            for (var s = 0u; s < KS; s++) {
-                b[s][j][c] = four[s];
-            }
-        }
-    }
-    return b;
+// B[k, n] stored as [n][segment][k], k contiguous: the weights [out, taps, in] in the forward pass.
+const B_ALONG_K: bool = true;
+
+fn b_four(place: ptr<function, Place>, segment: u32, k: u32, j: u32, n: u32) -> vec4<f32> {
+    let column = min(n, g.n - 1u);
+    return b4((column * TAPS + segment) * g.k + k);
 }

@@ -7,12 +7,13 @@
 //
 // Tile: an invocation owns TM rows and V vec4 columns, a workgroup WY × WX of those side by side; columns of one
 // invocation stand WX vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense
-// layer; a kernel's taps or a batch's samples for a convolution) and, within each, over k in steps of KS, in order whatever
-// the tile: the gradient has the same bits in every mode.
+// layer; a kernel's taps or a batch's samples for a convolution) and, within each, over k, in order whatever the tile and the
+// family: the gradient has the same bits in every mode.
 //
-// Plugs: arrive, enter and row_at (walk_dense | walk_taps | walk_samples), load_a (a_k | a_m | a_image) over a4 (a_vec4 |
-// a_scalar), load_b (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar), keep, finish and side (forward | signal | parameters |
-// partial) over write_out (out_vec4 | out_scalar).
+// Plugs: sum_up, the family (registers | workgroup); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense |
+// walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar);
+// b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar); keep, finish and side (forward | signal |
+// parameters | partial) over write_out (out_vec4 | out_scalar).
 // Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
 
 struct Gemm {
@@ -45,6 +46,15 @@ struct Image {
 }
 
 @group(0) @binding(0) var<uniform> g: Gemm;
+
+// What of the sum a workgroup makes: segments, and k of each. All its invocations agree on it, so barriers may depend on it.
+struct Span {
+    split: u32,
+    first: u32,
+    last: u32,
+    begin: u32,
+    end: u32,
+}
 
 alias Rows = array<f32, TM>;
 alias Columns = array<vec4<f32>, V>;
@@ -79,50 +89,8 @@ fn close_sample(acc: ptr<function, Tile>) {
     }
 }
 
-@compute @workgroup_size(WX, WY)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let index = group.y * g.grid_x + group.x;
-    if index >= g.tiles * g.splits {
-        side(index - g.tiles * g.splits, lane);
-        return;
-    }
-    let tile = index % g.tiles;
-    let m0 = (tile / g.tiles_n * WY + lane.y) * TM;
-    let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
-    var acc: Tile;
-    var total: Tile; // of the runs that are done, where the sum is LONG
-    var place: Place;
-    arrive(&place, index / g.tiles, tile, m0, n0);
-    for (var segment = place.first; segment < place.last; segment++) {
-        if !enter(&place, segment) {
-            continue;
-        }
-        for (var k = place.begin; k < place.end; k += KS) {
-            var b = load_b(&place, segment, k, n0);
-            for (var p = 0u; p < P; p++) {
-                var a = load_a(&place, p, segment, k, m0);
-                for (var i = 0u; i < TM; i++) {
-                    for (var j = 0u; j < V; j++) {
-                        for (var s = 0u; s < KS; s++) {
-                            let through = select(b[s][j], b[s][j] * b[s][j], p == 1u);
-                            acc[p][i][j] = fma(vec4<f32>(a[s][i]), through, acc[p][i][j]);
-                        }
-                    }
-                }
-            }
-            // Counted from the sum's begin, whatever a tile passes over.
-            if LONG && (segment * (g.k / KS) + k / KS + 1u) % RUN == 0u {
-                close_run(&acc, &total);
-            }
-        }
-        if JOINT {
-            close_sample(&acc);
-        }
-    }
-    if LONG {
-        close_run(&acc, &total);
-        acc = total;
-    }
+// Stores the sums and finishes what is fused.
+fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: u32, n0: u32) {
     if m0 >= g.m {
         return;
     }
@@ -137,9 +105,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                 }
                 var sums = Sums();
                 for (var p = 0u; p < KEPT; p++) {
-                    sums[p] = acc[p][i][j];
+                    sums[p] = (*acc)[p][i][j];
                 }
-                keep(place.split, row_at(&place, m0, i), n, sums);
+                keep(split, row_at(place, m0, i), n, sums);
             }
         }
     }
@@ -149,7 +117,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     for (var e = 0u; e < rows * V; e++) {
         let n = n0 + e % V * WX * 4u;
         if n < g.n {
-            finish(row_at(&place, m0, e / V), n);
+            finish(row_at(place, m0, e / V), n);
         }
     }
+}
+
+@compute @workgroup_size(WX, WY)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let index = group.y * g.grid_x + group.x;
+    if index >= g.tiles * g.splits {
+        side(index - g.tiles * g.splits, lane);
+        return;
+    }
+    let tile = index % g.tiles;
+    let span = span_of(index / g.tiles, tile);
+    let m0 = (tile / g.tiles_n * WY + lane.y) * TM;
+    let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
+    var acc: Tile;
+    var place: Place;
+    sum_up(span, tile, lane.xy, m0, n0, &place, &acc);
+    leave(&place, &acc, span.split, m0, n0);
 }

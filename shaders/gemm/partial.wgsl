@@ -31,13 +31,12 @@ fn side(group: u32, lane: vec3<u32>) {
     let groups = (g.m + 4u * WX * WY - 1u) / (4u * WX * WY);
     let m = ((group % groups * WY + lane.y) * WX + lane.x) * 4u;
     if BIAS && m < g.m {
-        var place: Place;
-        samples_of(&place, group / groups);
+        let span = samples_of(group / groups);
         var sums: array<vec4<f32>, P>;
-        for (var sample = place.first; sample < place.last; sample++) {
-            for (var start = place.begin; start < place.end; start += BIAS_RUN) {
+        for (var sample = span.first; sample < span.last; sample++) {
+            for (var start = span.begin; start < span.end; start += BIAS_RUN) {
                 var run = array<vec4<f32>, P>();
-                for (var k = start; k < min(start + BIAS_RUN, place.end); k++) {
+                for (var k = start; k < min(start + BIAS_RUN, span.end); k++) {
                     for (var p = 0u; p < P; p++) {
                         run[p] += a4(a_base(p) + (sample * g.k + k) * g.m + m);
                     }
@@ -54,7 +53,7 @@ fn side(group: u32, lane: vec3<u32>) {
             }
         }
         for (var p = 0u; p < KEPT; p++) {
-            write_out((place.split * KEPT + p) * g.c_plane + g.bias + m, sums[p], 4u);
+            write_out((span.split * KEPT + p) * g.c_plane + g.bias + m, sums[p], 4u);
         }
     }
 }

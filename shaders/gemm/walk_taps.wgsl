@@ -1,65 +1,26 @@
 // The walk along a convolution's sum: a row m is a position of the result, a segment is a tap of the kernel, k runs over the
 // channels that the tap sees there; with groups, over those that a column of the tile belongs to.
 struct Place {
-    split: u32,
-    first: u32,
-    last: u32,
-    begin: u32,
-    end: u32,
-    row: array<u32, TM>, // of the result, where it lies
-    sample: array<u32, TM>,
-    position: array<vec2<u32>, TM>,
+    row: array<u32, HELD>, // of the result, where it lies
+    sample: array<u32, HELD>,
+    position: array<vec2<u32>, HELD>,
     // What the tap sees from each row: where its channels begin, or nothing.
-    seen: array<u32, TM>,
-    inside: array<bool, TM>,
+    seen: array<u32, HELD>,
+    inside: array<bool, HELD>,
 }
 
-fn arrive(place: ptr<function, Place>, split: u32, tile: u32, m0: u32, n0: u32) {
-    (*place).split = 0u;
-    (*place).first = 0u;
-    (*place).last = TAPS;
-    (*place).begin = 0u;
-    (*place).end = g.k;
+fn span_of(split: u32, tile: u32) -> Span {
+    var span = Span(0u, 0u, TAPS, 0u, g.k);
     if GROUPED {
         let column = tile % g.tiles_n * (WX * V * 4u);
         let last = min((column + WX * V * 4u - 1u) / g.image.group_n, g.image.groups - 1u);
-        (*place).begin = min(column / g.image.group_n, last) * g.image.group_k / 4u * 4u;
-        (*place).end = min(((last + 1u) * g.image.group_k + 3u) / 4u * 4u, g.k);
+        span.begin = min(column / g.image.group_n, last) * g.image.group_k / 4u * 4u;
+        span.end = min(((last + 1u) * g.image.group_k + 3u) / 4u * 4u, g.k);
     }
-    // Divide once, count from there; rows past the end repeat the last one.
-    let size = g.image.rows;
-    let m = min(m0, g.m - 1u);
-    var sample = m / (size.x * size.y);
-    var phase = vec2<u32>(0u);
-    var left = m % (size.x * size.y);
-    for (var count = in_phase(phase); left >= count.x * count.y; count = in_phase(phase)) {
-        left -= count.x * count.y;
-        phase = next_phase(phase);
-    }
-    let columns = in_phase(phase).y;
-    var position = phase + vec2<u32>(left / columns, left % columns) * STEP;
-    for (var i = 0u; i < TM; i++) {
-        (*place).row[i] = (sample * size.x + position.x) * size.y + position.y;
-        (*place).sample[i] = sample;
-        (*place).position[i] = position;
-        if m0 + i + 1u < g.m {
-            position.y += STEP.y;
-            if position.y >= size.y {
-                position = vec2<u32>(position.x + STEP.x, phase.y);
-            }
-            if position.x >= size.x {
-                phase = next_phase(phase);
-                if phase.x == min(STEP.x, size.x) {
-                    phase = vec2<u32>(0u);
-                    sample += 1u;
-                }
-                position = phase;
-            }
-        }
-    }
+    return span;
 }
 
-// Looking back at a window's positions, a tap sees something only from every STEP-th row and column. So an image is taken
+// Looking back at a window's positions, a tap sees something only from every STEP-th row and column. So all samples are taken
 // phase by phase: what one tap sees nothing from stands together, and is passed over together.
 const STEP: vec2<u32> = select(vec2<u32>(1u), STRIDE, BACK);
 
@@ -75,13 +36,74 @@ fn next_phase(phase: vec2<u32>) -> vec2<u32> {
     return vec2<u32>(phase.x + 1u, 0u);
 }
 
+// Row m of the product: its phase, how many rows and columns that has, and which it is of those of all samples.
+struct Spot {
+    phase: vec2<u32>,
+    count: vec2<u32>,
+    index: u32,
+}
+
+fn spot_of(m: u32) -> Spot {
+    var spot = Spot(vec2<u32>(0u), in_phase(vec2<u32>(0u)), m);
+    while spot.index >= spot.count.x * spot.count.y * g.image.samples {
+        spot.index -= spot.count.x * spot.count.y * g.image.samples;
+        spot.phase = next_phase(spot.phase);
+        spot.count = in_phase(spot.phase);
+    }
+    return spot;
+}
+
+fn arrive(place: ptr<function, Place>, m0: u32, n0: u32, rows: u32) {
+    // Divide once, count from there; rows past the end repeat the last one.
+    let size = g.image.rows;
+    let spot = spot_of(min(m0, g.m - 1u));
+    let area = spot.count.x * spot.count.y;
+    let at = spot.index % area;
+    var phase = spot.phase;
+    var sample = spot.index / area;
+    var position = phase + vec2<u32>(at / spot.count.y, at % spot.count.y) * STEP;
+    for (var i = 0u; i < rows; i++) {
+        (*place).row[i] = (sample * size.x + position.x) * size.y + position.y;
+        (*place).sample[i] = sample;
+        (*place).position[i] = position;
+        if m0 + i + 1u < g.m {
+            position.y += STEP.y;
+            if position.y >= size.y {
+                position = vec2<u32>(position.x + STEP.x, phase.y);
+            }
+            if position.x >= size.x {
+                sample += 1u;
+                if sample == g.image.samples {
+                    sample = 0u;
+                    phase = next_phase(phase);
+                }
+                position = phase;
+            }
+        }
+    }
+}
+
 fn row_at(place: ptr<function, Place>, m0: u32, i: u32) -> u32 {
     return (*place).row[i];
 }
 
-fn enter(place: ptr<function, Place>, tap: u32) -> bool {
+// Whether a tap sees nothing from any row of a tile: all in one phase, and that the wrong one.
+fn passes(tile: u32, tap: u32) -> bool {
+    if !BACK {
+        return false;
+    }
+    let first = tile / g.tiles_n * (WY * TM);
+    let rows = min(WY * TM, g.m - first);
+    let spot = spot_of(first);
+    // Congruent to where the tap looks from the phase, and not negative.
+    let way = spot.phase + BEFORE + vec2<u32>(tap / KW, tap % KW) * DILATION * (STRIDE - 1u);
+    let whole = spot.index + rows <= spot.count.x * spot.count.y * g.image.samples;
+    return whole && any(way % STRIDE != vec2<u32>(0u));
+}
+
+fn enter(place: ptr<function, Place>, tap: u32, rows: u32) -> bool {
     var any_inside = false;
-    for (var i = 0u; i < TM; i++) {
+    for (var i = 0u; i < rows; i++) {
         let seen = seen_from((*place).position[i], tap);
         let area = g.image.source.x * g.image.source.y;
         let row = (*place).sample[i] * area + seen.at.x * g.image.source.y + seen.at.y;
@@ -91,3 +113,7 @@ fn enter(place: ptr<function, Place>, tap: u32) -> bool {
     }
     return any_inside;
 }
+
+fn locate(place: ptr<function, Place>, k: u32) {}
+
+fn next_k(place: ptr<function, Place>) {}

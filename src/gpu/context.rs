@@ -1,7 +1,7 @@
 //! A device and its queue, ours or the host's, and what the crate keeps beside them.
 
 use super::pipeline::Pipelines;
-use crate::kernel::DeviceClass;
+use crate::kernel::{Allowed, DeviceClass, TileTable, Tuning};
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use futures::FutureExt as _;
@@ -15,6 +15,8 @@ pub struct ContextOptions {
     pub checked: bool,
     /// Tile shapes for this class of device, instead of the one the adapter reports.
     pub class: Option<DeviceClass>,
+    /// Tiles measured on this device or its like, which go before the shipped choice: see [`TileTable`].
+    pub tiles: Option<TileTable>,
     /// The host's cache, of the same device, which pipelines are made through. wgpu and the crate keep pipelines as long
     /// as the context lives in any case; this is for the next run: see [`wgpu::PipelineCache::get_data`].
     pub pipeline_cache: Option<wgpu::PipelineCache>,
@@ -164,6 +166,20 @@ impl Context {
             wgpu::DeviceType::IntegratedGpu => DeviceClass::Integrated,
             _ => DeviceClass::Discrete,
         })
+    }
+
+    /// What decides about a product's tile.
+    pub(crate) fn tuning(&self) -> Tuning<'_> {
+        let limits = &self.inner.limits;
+        let allowed = Allowed {
+            storage: limits.max_compute_workgroup_storage_size,
+            invocations: [
+                limits.max_compute_invocations_per_workgroup,
+                limits.max_compute_workgroup_size_x,
+                limits.max_compute_workgroup_size_y,
+            ],
+        };
+        Tuning { class: self.class(), table: self.inner.options.tiles.as_ref(), allowed }
     }
 
     /// Whether run-time checks are on: see [`ContextOptions::checked`].

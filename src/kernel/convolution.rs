@@ -5,7 +5,7 @@
 
 use super::gemm::{Gemm, LONG_SUM, Use};
 use super::source::{self, Header};
-use super::tile::{self, DeviceClass};
+use super::tile::Tuning;
 use crate::model::{Convolution, Mode, Window};
 
 /// Channels as they lie in an image.
@@ -49,13 +49,13 @@ impl Split {
 
     /// Enough parts to keep the machine busy with `tiles` workgroups each, none longer than [`LONG_SUM`]. That also keeps
     /// each far from a driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently.
-    pub(super) fn new(class: DeviceClass, tiles: u32, samples: u32, positions: u32) -> Split {
+    pub(super) fn new(tuning: Tuning<'_>, tiles: u32, samples: u32, positions: u32) -> Split {
         if positions > LONG_SUM {
             let parts = positions.div_ceil(LONG_SUM);
             let part = positions.div_ceil(parts);
             return Split { splits: samples * parts, per_split: 1, parts, part };
         }
-        let wanted = tile::busy(class).div_ceil(tiles.max(1));
+        let wanted = tuning.busy().div_ceil(tiles.max(1));
         let least = SHORT_SUM.div_ceil(positions);
         let per_split = samples.div_ceil(wanted).max(least).min(LONG_SUM / positions).max(1);
         Split { splits: samples.div_ceil(per_split), per_split, parts: 1, part: positions }
@@ -154,30 +154,31 @@ impl Convolution {
     }
 
     /// `z = act(x * W + b)`; see [`Use::Forward`].
-    pub(crate) fn forward(&self, class: DeviceClass, batch: u32, usage: Use) -> Gemm {
+    pub(crate) fn forward<'a>(&self, tuning: impl Into<Tuning<'a>>, batch: u32, usage: Use) -> Gemm {
         let (inputs, outputs, group_in, group_out) = self.channels();
         let image = self.image(batch, self.transposed, [1, group_out, group_in]);
-        Gemm::over(class, usage, [batch * area(self.output_size()), outputs, inputs], image.taps(), image)
+        Gemm::over(tuning.into(), usage, [batch * area(self.output_size()), outputs, inputs], image)
     }
 
     /// The signal at the input; see [`Use::Signal`].
-    pub(crate) fn signal(&self, class: DeviceClass, batch: u32, usage: Use) -> Gemm {
+    pub(crate) fn signal<'a>(&self, tuning: impl Into<Tuning<'a>>, batch: u32, usage: Use) -> Gemm {
         let (inputs, outputs, group_in, group_out) = self.channels();
         let image = self.image(batch, !self.transposed, [1, group_in, group_out]);
-        Gemm::over(class, usage, [batch * area(self.input_size()), inputs, outputs], image.taps(), image)
+        Gemm::over(tuning.into(), usage, [batch * area(self.input_size()), inputs, outputs], image)
     }
 
     /// Partial sums for the parameters; see [`Use::Partial`].
-    pub(crate) fn partial(&self, class: DeviceClass, batch: u32, mode: Mode) -> Gemm {
+    pub(crate) fn partial<'a>(&self, tuning: impl Into<Tuning<'a>>, batch: u32, mode: Mode) -> Gemm {
+        let tuning = tuning.into();
         let (inputs, outputs, group_in, group_out) = self.channels();
         let mut image = self.image(batch, self.transposed, [group_out, group_in, 1]);
         let positions = area(self.output_size());
         let sizes = [outputs, image.taps() * inputs, positions];
-        // Cut in every mode as plain backprop is, so that the gradient has the same bits.
+        // Cut in every mode as plain backprop is, and whatever was measured, so that the gradient has the same bits.
         let usage = |mode| Use::Partial { mode, bias: self.bias };
-        let plain = Gemm::over(class, usage(Mode::None), sizes, batch, image);
-        image.split = Split::new(class, plain.tiles(), batch, positions);
-        Gemm::over(class, usage(mode), sizes, batch, image)
+        let plain = Gemm::over(tuning.shipped(), usage(Mode::None), sizes, image);
+        image.split = Split::new(tuning, plain.tiles(), batch, positions);
+        Gemm::over(tuning, usage(mode), sizes, image)
     }
 
     /// Where the weight's elements lie in the packed weight `[out, taps, in]`, channels padded.

@@ -3,7 +3,7 @@
 use super::convolution::{Image, Split};
 use super::optimizer::Step;
 use super::source::{self, Header};
-use super::tile::{self, DeviceClass, Tile};
+use super::tile::{DeviceClass, Family, Sizes, Tile, TileUse, Tuning};
 use super::{Binding, Binding::*};
 use crate::model::{Activation, Mode};
 
@@ -131,30 +131,68 @@ const IMAGE_RUN: (u32, u32) = (16, 64);
 const DENSE_RUN: (u32, u32) = (1024, 16_384);
 
 impl Gemm {
-    pub(crate) fn new(class: DeviceClass, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
-        let contiguous = match usage {
-            Use::Parameters { .. } | Use::Partial { .. } => [m, n],
-            Use::Forward { .. } | Use::Signal { .. } => [k, n],
-        };
-        let vectors = contiguous.into_iter().all(|size| Access::of(size) == Access::Vector);
-        let tile = match usage {
-            Use::Parameters { leave: Leave::Update(_), .. } if class == DeviceClass::Software => tile::SLIM,
-            _ => tile::choose(class, Gemm::numbers(usage), Gemm::step(usage), vectors, [m, n, k]),
-        };
-        Gemm { usage, m, n, k, tile, image: None }
+    pub(crate) fn new<'a>(tuning: impl Into<Tuning<'a>>, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
+        Gemm::untiled(usage, [m, n, k], None).tiled_by(tuning.into())
     }
 
-    /// A product over an image: k is of one segment, `segments` of which make the sum.
-    pub(super) fn over(
-        class: DeviceClass,
-        usage: Use,
-        [m, n, k]: [u32; 3],
-        segments: u32,
-        image: Image,
-    ) -> Gemm {
-        let sum = k.saturating_mul(segments);
-        let tile = tile::choose(class, Gemm::numbers(usage), Gemm::step(usage), true, [m, n, sum]);
-        Gemm { usage, m, n, k, tile, image: Some(image) }
+    /// A product over an image: k is of one segment.
+    pub(super) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: Image) -> Gemm {
+        Gemm::untiled(usage, sizes, Some(image)).tiled_by(tuning)
+    }
+
+    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<Image>) -> Gemm {
+        Gemm { usage, m, n, k, tile: Tile::SLIM, image }
+    }
+
+    fn tiled_by(self, tuning: Tuning<'_>) -> Gemm {
+        let updates = matches!(self.usage, Use::Parameters { leave: Leave::Update(_), .. });
+        let slim = updates && tuning.class == DeviceClass::Software;
+        self.with_tile(if slim { Tile::SLIM } else { tuning.choose(&self.sizes()) })
+    }
+
+    pub(crate) fn with_tile(self, tile: Tile) -> Gemm {
+        Gemm { tile, ..self }
+    }
+
+    /// What the choice of a tile depends on.
+    pub(crate) fn sizes(&self) -> Sizes {
+        let contiguous = match self.usage {
+            Use::Parameters { .. } | Use::Partial { .. } => [self.m, self.n],
+            Use::Forward { .. } | Use::Signal { .. } => [self.k, self.n],
+        };
+        let vectors = contiguous.into_iter().all(|size| Access::of(size) == Access::Vector);
+        let partial = matches!(self.usage, Use::Partial { .. });
+        let segments = match &self.image {
+            Some(image) if partial => image.samples,
+            Some(image) => image.taps(),
+            None => 1,
+        };
+        let kind = match (self.usage, self.image.is_some()) {
+            (Use::Forward { .. }, false) => TileUse::Forward,
+            (Use::Forward { .. }, true) => TileUse::ConvolutionForward,
+            (Use::Signal { .. }, false) => TileUse::Signal,
+            (Use::Signal { .. }, true) => TileUse::ConvolutionSignal,
+            (Use::Parameters { .. }, _) => TileUse::Parameters,
+            (Use::Partial { .. }, _) => TileUse::ConvolutionParameters,
+        };
+        // What a partial sum or a dense layer's parameters sum over is split elsewhere.
+        let (_, longest) = self.run();
+        Sizes {
+            kind,
+            numbers: Gemm::numbers(self.usage),
+            m: self.m,
+            n: self.n,
+            k: self.k,
+            segments,
+            step: Gemm::step(self.usage),
+            vectors,
+            long: !partial && self.k.saturating_mul(segments) > longest,
+        }
+    }
+
+    /// Steps of a run, and terms of the longest sum that is made in one go.
+    fn run(&self) -> (u32, u32) {
+        if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN }
     }
 
     /// Whether the optimiser's step is better taken where parameters are summed over `samples` than in a kernel of its own:
@@ -199,7 +237,6 @@ impl Gemm {
     }
 
     pub(crate) fn label(&self) -> String {
-        let Tile { rows, vectors, .. } = self.tile;
         let what = match self.usage {
             Use::Forward { activation, .. } => format!("forward+{}", activation.name()),
             Use::Signal { mode, below } => format!("signal {}+{}", mode.name(), below.name()),
@@ -209,7 +246,7 @@ impl Gemm {
             Use::Partial { mode, .. } => format!("partial {}", mode.name()),
         };
         let image = self.image.map_or(String::new(), |image| image.label());
-        format!("gemm {what}{image} {}x{}x{} tile {rows}x{}", self.m, self.n, self.k, 4 * vectors)
+        format!("gemm {what}{image} {}x{}x{} tile {}", self.m, self.n, self.k, self.tile.label())
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {
@@ -227,21 +264,29 @@ impl Gemm {
     }
 
     pub(crate) fn source(&self) -> String {
-        let Tile { rows, vectors, width, height } = self.tile;
+        let Tile { family, rows, vectors, width, height } = self.tile;
         let mut header = Header::default();
         header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
-        header.number("P", Gemm::numbers(self.usage)).number("KS", Gemm::step(self.usage));
+        header.number("P", Gemm::numbers(self.usage));
         let taps = self.image.map_or(1, |image| image.taps());
         let partial = matches!(self.usage, Use::Partial { .. });
         header.number("KEPT", self.kept()).number("TAPS", taps);
-        // What a partial sum or a dense layer's parameters sum over is split elsewhere.
-        let (run, longest) = if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN };
-        header.flag("LONG", !partial && self.k.saturating_mul(taps) > longest).number("RUN", run);
+        header.flag("LONG", self.sizes().long).number("RUN", self.run().0);
         header.flag("JOINT", partial && self.kept() < Gemm::numbers(self.usage));
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm"];
         if !matches!(self.usage, Use::Parameters { leave: Leave::Update(_), .. }) {
             files.push(out.pick("gemm/out_vec4", "gemm/out_scalar"));
+        }
+        match family {
+            Family::Registers => {
+                header.number("HELD", rows).number("KS", Gemm::step(self.usage));
+                files.push("gemm/registers");
+            }
+            Family::Workgroup { steps, buffers } => {
+                header.number("HELD", rows.max(4)).number("STEPS", steps).number("BUFFERS", buffers);
+                files.push("gemm/workgroup");
+            }
         }
         let a = match (&self.image, partial) {
             (None, _) => {
@@ -308,7 +353,7 @@ impl Gemm {
     pub(crate) fn groups(&self) -> u32 {
         let side = match self.usage {
             Use::Parameters { bias: true, .. } | Use::Partial { bias: true, .. } => {
-                self.m.div_ceil(4 * self.tile.width * self.tile.height)
+                self.m.div_ceil(4 * self.tile.lanes())
             }
             _ => 0,
         };

@@ -19,6 +19,7 @@ mod pool;
 mod signal;
 mod source;
 mod sum;
+mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tile;
@@ -37,7 +38,9 @@ pub(crate) use partial::{Parameters, Partial};
 pub(crate) use pool::{Pool, PoolSignal, Pooling};
 pub(crate) use signal::Flow;
 pub(crate) use sum::{Sum, SumSignal};
-pub use tile::DeviceClass;
+pub use table::{TileEntry, TileTable};
+pub(crate) use tile::{Allowed, Tuning};
+pub use tile::{DeviceClass, Family, Tile, TileUse};
 
 /// What stands at a binding, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,8 +2,8 @@
 //! tiles and sizes decide, and with one activation for all around convolutions and pools. `portability/` leads to those too.
 
 use super::{
-    Advance, Backward, DeviceClass, Forward, Gemm, GemmPlaces, Kernel, Leave, LossKernel, Pack, Reduce, Step,
-    Unpack, Update, Use,
+    Advance, Backward, DeviceClass, Family, Forward, Gemm, GemmPlaces, Kernel, Leave, LossKernel, Pack,
+    Reduce, Step, Tile, Unpack, Update, Use,
 };
 use crate::model::{
     Activation, ClassTargets, Conv2d, ConvTranspose2d, Convolution, Layer, Loss, Mode, Reduction, Rule,
@@ -111,6 +111,14 @@ pub(super) fn keeps(activation: Activation) -> bool {
     !matches!(activation, Activation::Identity | Activation::Relu)
 }
 
+/// A product of the sizes here through workgroup memory, as large ones are made on GPUs.
+fn staged(kernel: Kernel) -> Option<Kernel> {
+    let family = Family::Workgroup { steps: 8, buffers: 2 };
+    let tile = Tile { family, rows: 4, vectors: 1, width: 8, height: 8 };
+    let Kernel::Gemm(gemm, places) = kernel else { return None };
+    Some(Kernel::Gemm(gemm.with_tile(tile), places))
+}
+
 /// All of them, for one class of device.
 pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut kernels = Vec::new();
@@ -141,6 +149,9 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
         gemm(Use::Signal { mode, below: Activation::Tanh }, 64, long, 32);
     }
     kernels.extend(convolutions(class));
+    if class == DeviceClass::Discrete {
+        kernels.extend(kernels.clone().into_iter().filter_map(staged));
+    }
     for loss in losses() {
         for mode in Mode::ALL {
             for outputs in [64, 1000] {

@@ -29,6 +29,8 @@ files![
     "act/sin",
     "act/exp",
     "gemm/gemm",
+    "gemm/registers",
+    "gemm/workgroup",
     "gemm/walk_dense",
     "gemm/walk_taps",
     "gemm/walk_samples",

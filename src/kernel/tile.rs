@@ -1,5 +1,8 @@
 //! Tile shapes as data: which shapes a class of device may use, and how one is chosen for a product.
 
+use super::table::TileTable;
+use serde::{Deserialize, Serialize};
+
 /// What kind of machine runs the shaders. Decides tile shapes, nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -12,31 +15,169 @@ pub enum DeviceClass {
     Discrete,
 }
 
+/// How a workgroup makes its share of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// Every invocation by itself, from storage: `shaders/gemm/registers.wgsl`.
+    Registers,
+    /// Together, through workgroup memory: `shaders/gemm/workgroup.wgsl`.
+    Workgroup {
+        /// Steps along k that are staged at a time: a multiple of 4.
+        steps: u32,
+        /// 2: one stage is filled while the other is read. 1: for half the memory, a barrier more.
+        buffers: u32,
+    },
+}
+
 /// The shape of one workgroup's share of a product; see `shaders/gemm/gemm.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Tile {
-    /// Rows an invocation owns (`TM`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tile {
+    /// What it is made by.
+    pub family: Family,
+    /// Rows an invocation owns.
     pub rows: u32,
-    /// vec4 columns an invocation owns (`V`).
+    /// vec4 columns an invocation owns.
     pub vectors: u32,
-    /// Invocations along the columns (`WX`).
+    /// Invocations along the columns.
     pub width: u32,
-    /// Invocations along the rows (`WY`).
+    /// Invocations along the rows.
     pub height: u32,
 }
 
 impl Tile {
+    /// For sums so short that memory is all that counts, on software.
+    pub(crate) const SLIM: Tile =
+        Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 1 };
+
     /// Tiles along n, and in all, of an m × n product.
     pub(crate) fn grid(self, m: u32, n: u32) -> (u32, u32) {
         let along_n = n.div_ceil(4 * self.vectors * self.width);
         (along_n, along_n * m.div_ceil(self.rows * self.height))
     }
+
+    /// Invocations of a workgroup.
+    pub(crate) fn lanes(self) -> u32 {
+        self.width * self.height
+    }
+
+    /// vec4s of A, of one number, and of B that a workgroup needs for one step along k.
+    fn sides(self) -> (u32, u32) {
+        (self.height * self.rows / 4, self.width * self.vectors)
+    }
+
+    /// Accumulators of an invocation, of one number.
+    fn sums(self) -> u32 {
+        4 * self.rows * self.vectors
+    }
+
+    /// Bytes of workgroup memory for `numbers` per element of A.
+    fn storage(self, numbers: u32) -> u32 {
+        let (a, b) = self.sides();
+        match self.family {
+            Family::Registers => 0,
+            Family::Workgroup { steps, buffers } => 16 * buffers * steps * (numbers * a + b),
+        }
+    }
+
+    pub(crate) fn label(self) -> String {
+        let Tile { rows, vectors, width, height, .. } = self;
+        let shape = format!("{rows}x{}", 4 * vectors);
+        match self.family {
+            Family::Registers => shape,
+            Family::Workgroup { steps, buffers } => {
+                format!("{shape} of {}x{} in {buffers}x{steps}", rows * height, 4 * vectors * width)
+            }
+        }
+    }
+}
+
+/// A product as the choice of its tile sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sizes {
+    pub kind: TileUse,
+    /// Numbers per element of A and of the result.
+    pub numbers: u32,
+    pub m: u32,
+    pub n: u32,
+    /// Terms of a segment.
+    pub k: u32,
+    pub segments: u32,
+    /// Advance along k of the register family; with an advance of 1, rows are read in fours.
+    pub step: u32,
+    /// Whether all is read in vec4s.
+    pub vectors: bool,
+    /// Whether the sum is made in runs.
+    pub long: bool,
+}
+
+impl Sizes {
+    /// Terms of the whole sum.
+    pub(crate) fn terms(&self) -> u32 {
+        self.k.saturating_mul(self.segments)
+    }
+}
+
+/// What a product is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TileUse {
+    /// A dense layer's forward pass: m is the batch, n the outputs, k the inputs.
+    Forward,
+    /// A signal through a dense layer: m is the batch, n the inputs, k the outputs.
+    Signal,
+    /// A dense layer's gradient and diagonal: m are the outputs, n the inputs, k the batch.
+    Parameters,
+    /// A convolution's forward pass: m are positions, n channels, k taps and channels.
+    ConvolutionForward,
+    /// A signal through a convolution.
+    ConvolutionSignal,
+    /// A convolution's gradient and diagonal: m are channels, n taps and channels, k positions of all samples.
+    ConvolutionParameters,
+}
+
+/// What decides about tiles: a class of device, what it allows, and a table where one was measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning<'a> {
+    pub class: DeviceClass,
+    pub table: Option<&'a TileTable>,
+    pub allowed: Allowed,
+}
+
+/// Limits of a device that bound tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    /// Bytes of workgroup memory.
+    pub storage: u32,
+    /// Invocations of a workgroup: in all, along x, along y.
+    pub invocations: [u32; 3],
+}
+
+impl Default for Allowed {
+    /// Those of wgpu's default limits.
+    fn default() -> Allowed {
+        Allowed { storage: 16_384, invocations: [256; 3] }
+    }
+}
+
+impl From<DeviceClass> for Tuning<'static> {
+    fn from(class: DeviceClass) -> Tuning<'static> {
+        Tuning { class, table: None, allowed: Allowed::default() }
+    }
 }
 
 /// What a class of device can do, in units of one multiply-add of one invocation.
 struct Costs {
-    /// One vec4 load.
+    /// One vec4 load from storage, by invocations of which some load the same.
     load: f64,
+    /// One vec4 load from storage that no other invocation of the workgroup makes.
+    fetch: f64,
+    /// One vec4 into workgroup memory or from there.
+    staged: f64,
+    /// One barrier.
+    barrier: f64,
     /// One vec4 store.
     store: f64,
     /// Stores cost twice as much where an invocation writes more rows than this.
@@ -45,13 +186,28 @@ struct Costs {
     trip: f64,
     /// Fewer workgroups than this leave the machine partly idle.
     busy: u32,
-    /// Accumulators an invocation can hold; a quarter where elements are read one by one, for the code is longer then.
+    /// Accumulators an invocation can hold.
     registers: u32,
-    /// Invocations along columns and rows, on offer.
+    /// The same where elements are read one by one, for the code is longer then.
+    scalar_registers: u32,
+    /// Accumulators beyond which a GPU keeps so few invocations at once that all takes a quarter longer.
+    crowded: u32,
+    /// Whether the sums of runs that are done take as many again.
+    totals: bool,
+    tiles: &'static [Tiles],
+}
+
+/// Tiles on offer: every shape with every workgroup.
+struct Tiles {
+    /// Steps of a stage; 0 for the register family.
+    steps: &'static [u32],
+    /// Invocations along columns and rows.
     workgroups: &'static [(u32, u32)],
-    /// Rows and vec4 columns on offer.
+    /// Rows and vec4 columns of an invocation.
     shapes: &'static [(u32, u32)],
 }
+
+const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 3), (4, 4)];
 
 /// Measured on llvmpipe (Mesa 22.3, AVX2) with products of 128 to 1024: a load takes 12 multiply-adds, a store 100, and
 /// twice that where more than 16 rows are written side by side, for at widths that are powers of two they meet in the same
@@ -59,96 +215,234 @@ struct Costs {
 /// compile is: 256 accumulators take 0.6 s, 512 take 1.5 s and make two-number products a sixth faster.
 const SOFTWARE: Costs = Costs {
     load: 12.0,
+    fetch: 12.0,
+    staged: 12.0,
+    barrier: 2000.0,
     store: 100.0,
     streams: 16,
     trip: 8.0,
     busy: 4,
     registers: 512,
-    workgroups: &[(8, 1)],
-    shapes: &[
-        (1, 1),
-        (1, 2),
-        (1, 4),
-        (2, 2),
-        (4, 1),
-        (4, 2),
-        (4, 3),
-        (4, 4),
-        (8, 1),
-        (8, 2),
-        (8, 3),
-        (8, 4),
-        (16, 1),
-        (16, 2),
-        (16, 3),
-        (16, 4),
+    scalar_registers: 128,
+    crowded: u32::MAX,
+    totals: false,
+    tiles: &[
+        Tiles { steps: &[0], workgroups: &[(8, 1)], shapes: SMALL },
+        Tiles {
+            steps: &[0],
+            workgroups: &[(8, 1)],
+            shapes: &[(8, 1), (8, 2), (8, 3), (8, 4), (16, 1), (16, 2), (16, 3), (16, 4)],
+        },
     ],
 };
 
-/// Not measured yet: 64 invocations, tiles that fit the registers.
+/// Not measured yet; counted. The workgroup family makes what is large: of 8×8 sums an invocation needs 4 vec4s from
+/// workgroup memory for 64 multiply-adds. The register family makes what is small or narrow.
 const INTEGRATED: Costs = Costs {
-    load: 4.0,
-    store: 4.0,
+    load: 16.0,
+    fetch: 32.0,
+    staged: 4.0,
+    barrier: 50.0,
+    store: 16.0,
     streams: u32::MAX,
-    trip: 2.0,
+    trip: 8.0,
     busy: 64,
-    registers: 64,
-    workgroups: &[(8, 8)],
-    shapes: &[(1, 1), (4, 1), (4, 2), (8, 1), (8, 2)],
+    registers: 128,
+    scalar_registers: 64,
+    crowded: 96,
+    totals: true,
+    tiles: &[
+        Tiles {
+            steps: &[0],
+            workgroups: &[(64, 1), (16, 4), (8, 8)],
+            shapes: &[(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)],
+        },
+        Tiles {
+            steps: &[4, 8, 16],
+            workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
+            shapes: &[(4, 1), (4, 2), (8, 1), (8, 2)],
+        },
+    ],
 };
 
 /// Not measured yet: as [`INTEGRATED`], with more workgroups to keep busy.
-const DISCRETE: Costs = Costs { busy: 256, workgroups: &[(16, 8)], ..INTEGRATED };
+const DISCRETE: Costs = Costs { busy: 256, ..INTEGRATED };
 
-/// The shape with the least estimated work for `a[m, k] · b[k, n]` with `numbers` per element of `a` and of the result.
-/// `step` is the advance along k; with a step of 1, rows are read in fours. `vectors`: whether all is read in vec4s.
-pub(crate) fn choose(
-    class: DeviceClass,
-    numbers: u32,
-    step: u32,
-    vectors: bool,
-    [m, n, k]: [u32; 3],
-) -> Tile {
-    let costs = costs(class);
-    let registers = match (vectors, numbers) {
-        (false, _) => costs.registers / 4,
-        // Sums over positions with u, squared at each sample's end: at the full number a compiler gives up.
-        (true, 3..) if step == 1 => costs.registers / 4 * 3,
-        (true, _) => costs.registers,
-    };
-    let estimate = |tile: &Tile| {
-        let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(numbers));
-        let tiles = f64::from(tile.grid(m, n).1.max(costs.busy));
-        let loads = rows * p * if step == 1 { 0.25 } else { 1.0 / f64::from(step) } + vectors;
-        let one = costs.trip / f64::from(step) + costs.load * loads + 4.0 * rows * vectors * p;
-        let store = if tile.rows * numbers > costs.streams { 2.0 * costs.store } else { costs.store };
-        tiles * (f64::from(k) * one + store * rows * vectors * p)
-    };
-    let (width, height) = costs.workgroups[0];
-    let shapes = costs
-        .shapes
-        .iter()
-        .filter(|(rows, vectors)| (step > 1 || rows % 4 == 0) && rows * vectors * 4 * numbers <= registers);
-    shapes
-        .flat_map(|&(rows, vectors)| {
-            costs.workgroups.iter().map(move |&(width, height)| Tile { rows, vectors, width, height })
-        })
-        .min_by(|a, b| estimate(a).total_cmp(&estimate(b)))
-        .unwrap_or(Tile { rows: 4, vectors: 1, width, height })
-}
+impl Costs {
+    fn of(class: DeviceClass) -> &'static Costs {
+        match class {
+            DeviceClass::Software => &SOFTWARE,
+            DeviceClass::Integrated => &INTEGRATED,
+            DeviceClass::Discrete => &DISCRETE,
+        }
+    }
 
-/// For sums so short that memory is all that counts, on software.
-pub(crate) const SLIM: Tile = Tile { rows: 4, vectors: 1, width: 8, height: 1 };
+    fn registers(&self, sizes: &Sizes) -> u32 {
+        match (sizes.vectors, sizes.numbers) {
+            (false, _) => self.scalar_registers,
+            // Sums over positions with u, squared at each sample's end: at the full number a compiler gives up.
+            (true, 3..) if sizes.step == 1 && !self.totals => self.registers / 4 * 3,
+            (true, _) => self.registers,
+        }
+    }
 
-fn costs(class: DeviceClass) -> &'static Costs {
-    match class {
-        DeviceClass::Software => &SOFTWARE,
-        DeviceClass::Integrated => &INTEGRATED,
-        DeviceClass::Discrete => &DISCRETE,
+    /// Accumulators of an invocation for each sum that it makes.
+    fn held(&self, sizes: &Sizes) -> u32 {
+        if self.totals && sizes.long { 2 * sizes.numbers } else { sizes.numbers }
+    }
+
+    /// Multiply-adds that take as long as the product does in this tile.
+    fn estimate(&self, tile: Tile, sizes: &Sizes) -> f64 {
+        let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(sizes.numbers));
+        let groups = f64::from(tile.grid(sizes.m, sizes.n).1.max(self.busy));
+        let products = f64::from(tile.sums()) * p;
+        let (steps, one) = match tile.family {
+            Family::Registers => {
+                let step = f64::from(sizes.step);
+                let loads = rows * p * if sizes.step == 1 { 0.25 } else { 1.0 / step } + vectors;
+                (f64::from(sizes.terms()), self.trip / step + self.load * loads + products)
+            }
+            Family::Workgroup { steps, buffers } => {
+                let (a, b) = tile.sides();
+                let fetched = f64::from(sizes.numbers * a + b) / f64::from(tile.lanes());
+                let moved = (self.fetch + self.staged) * fetched + self.staged * (p * rows / 4.0 + vectors);
+                // With one buffer all wait while it is filled.
+                let waits = if buffers == 1 { 3.0 } else { 1.0 };
+                let stage = self.trip + self.barrier * waits;
+                let stages = f64::from(sizes.k.div_ceil(steps)) * f64::from(sizes.segments);
+                (stages * f64::from(steps), stage / f64::from(steps) + moved + products)
+            }
+        };
+        let store = if tile.rows * sizes.numbers > self.streams { 2.0 * self.store } else { self.store };
+        let crowd = if tile.sums() * self.held(sizes) > self.crowded { 1.25 } else { 1.0 };
+        crowd * groups * f64::from(tile.lanes()) * (steps * one + store * rows * vectors * p)
     }
 }
 
-/// Fewer workgroups than this leave the machine partly idle.
-pub(crate) fn busy(class: DeviceClass) -> u32 {
-    costs(class).busy
+impl Tiles {
+    fn all(&self) -> impl Iterator<Item = Tile> {
+        let with = |steps, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
+            let families = match steps {
+                0 => [Some(Family::Registers), None],
+                steps => [2, 1].map(|buffers| Some(Family::Workgroup { steps, buffers })),
+            };
+            let tile = move |family| Tile { family, rows, vectors, width, height };
+            families.into_iter().flatten().map(tile)
+        };
+        self.shapes.iter().flat_map(move |shape| {
+            self.workgroups
+                .iter()
+                .flat_map(move |group| self.steps.iter().flat_map(move |steps| with(*steps, *group, *shape)))
+        })
+    }
+}
+
+impl Tuning<'_> {
+    /// The table's tile for a product, else the one with the least estimated work.
+    pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
+        let measured = self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)));
+        measured.unwrap_or_else(|| self.guess(sizes))
+    }
+
+    fn guess(&self, sizes: &Sizes) -> Tile {
+        let costs = Costs::of(self.class);
+        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
+        let best = self.legal(sizes).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
+        best.unwrap_or(Tile::SLIM)
+    }
+
+    /// Every tile that the class has on offer and the device can make.
+    pub(crate) fn legal(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        let costs = Costs::of(self.class);
+        let held = costs.held(sizes);
+        let most = costs.registers(sizes);
+        let tiles = costs.tiles.iter().flat_map(Tiles::all);
+        tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, sizes))
+    }
+
+    /// Whether the device and the shaders can make a tile.
+    pub(crate) fn can(&self, tile: Tile, sizes: &Sizes) -> bool {
+        let [most, most_x, most_y] = self.allowed.invocations;
+        let (a, b) = tile.sides();
+        let family = match tile.family {
+            Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
+            // Whole rows of invocations stage whole rows of blocks.
+            Family::Workgroup { .. } => {
+                tile.rows.is_multiple_of(4)
+                    && tile.lanes().is_multiple_of(a)
+                    && tile.lanes().is_multiple_of(b)
+            }
+        };
+        family
+            && tile.storage(sizes.numbers) <= self.allowed.storage
+            && tile.lanes() <= most
+            && tile.width <= most_x
+            && tile.height <= most_y
+    }
+
+    /// Fewer workgroups than this leave the machine partly idle.
+    pub(crate) fn busy(&self) -> u32 {
+        Costs::of(self.class).busy
+    }
+
+    /// The same without a table.
+    pub(crate) fn shipped(&self) -> Tuning<'static> {
+        Tuning { class: self.class, table: None, allowed: self.allowed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+
+    fn sizes(numbers: u32, [m, n, k]: [u32; 3]) -> Sizes {
+        let kind = TileUse::Signal;
+        Sizes { kind, numbers, m, n, k, segments: 1, step: 4, vectors: true, long: false }
+    }
+
+    #[test]
+    fn legal_tiles_keep_to_what_the_device_allows() {
+        for (class, numbers, long) in CLASSES
+            .into_iter()
+            .flat_map(|class| (1..=4).flat_map(move |p| [false, true].map(move |long| (class, p, long))))
+        {
+            let sizes = Sizes { long, ..sizes(numbers, [512; 3]) };
+            for storage in [16_384, 16_352, 4096, 0] {
+                let allowed = Allowed { storage, invocations: [128, 128, 8] };
+                let tuning = Tuning { allowed, ..class.into() };
+                let mut found = 0;
+                for tile in tuning.legal(&sizes) {
+                    assert!(tile.storage(numbers) <= storage && tile.lanes() <= 128 && tile.height <= 8);
+                    let registers = 4 * tile.rows * tile.vectors * numbers * (1 + u32::from(long));
+                    assert!(class == DeviceClass::Software || registers <= 128, "{}", tile.label());
+                    found += 1;
+                }
+                assert!(found > 0, "{class:?} {numbers} {storage}");
+            }
+        }
+    }
+
+    /// Bytes of workgroup memory as they stand in the shader.
+    #[test]
+    fn storage_is_what_the_shader_declares() {
+        let family = Family::Workgroup { steps: 8, buffers: 2 };
+        let tile = Tile { family, rows: 8, vectors: 2, width: 8, height: 16 };
+        // 128 rows of A for each number, 64 columns of B, 8 steps, twice.
+        assert_eq!(tile.storage(1), 4 * (128 + 64) * 8 * 2);
+        assert_eq!(tile.storage(3), 4 * (3 * 128 + 64) * 8 * 2);
+    }
+
+    #[test]
+    fn gpus_stage_what_is_large_and_software_nothing() {
+        for (class, numbers) in CLASSES.into_iter().flat_map(|class| (1..=4).map(move |p| (class, p))) {
+            let staged = |size| {
+                let tile = Tuning::from(class).choose(&sizes(numbers, size));
+                matches!(tile.family, Family::Workgroup { .. })
+            };
+            assert_eq!(staged([2048; 3]), class != DeviceClass::Software, "{class:?} {numbers}");
+            assert!(!staged([1, 512, 784]), "{class:?} {numbers}");
+        }
+    }
 }

@@ -311,11 +311,11 @@ impl Walk<'_, '_> {
         match &op.kind {
             OpKind::Dense { inputs, outputs, bias } => {
                 let sizes = (*inputs as u32, *outputs as u32);
-                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (tuning, batch) = (self.builder.context.tuning(), self.builder.batch as u32);
                 let weight = self.builder.parameter(op, Role::Weight).resource();
                 if goes_on {
                     self.product(op, signal, weight, |usage| {
-                        Gemm::new(class, usage, batch, sizes.0, sizes.1)
+                        Gemm::new(tuning, usage, batch, sizes.0, sizes.1)
                     })?;
                 }
                 // After the signal, for the weights may be updated here.
@@ -323,11 +323,11 @@ impl Walk<'_, '_> {
             }
             OpKind::Convolution(convolution) => {
                 self.convolution(op, signal, convolution)?;
-                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (tuning, batch) = (self.builder.context.tuning(), self.builder.batch as u32);
                 let index = self.network.writer(op.output);
                 let weight = index.and_then(|index| self.held.weights[index].clone());
                 if let (true, Some(weight)) = (goes_on, weight) {
-                    self.product(op, signal, weight, |usage| convolution.signal(class, batch, usage))?;
+                    self.product(op, signal, weight, |usage| convolution.signal(tuning, batch, usage))?;
                 }
             }
             OpKind::Depthwise(convolution) => {
@@ -487,7 +487,7 @@ impl Walk<'_, '_> {
     /// Gradient and diagonal of a dense layer, weight and bias in one dispatch, or what the optimiser makes of them.
     fn dense(&mut self, op: &Op, signal: &Signal, (inputs, outputs): (u32, u32), bias: bool) {
         let (builder, batch) = (self.builder, self.builder.batch as u32);
-        let (class, diagonal) = (builder.context.class(), self.mode.has_diagonal());
+        let (tuning, diagonal) = (builder.context.tuning(), self.mode.has_diagonal());
         let input = self.held.value(self.network, op.input());
         let flat = Flat::of(builder, op);
         let places =
@@ -495,10 +495,10 @@ impl Walk<'_, '_> {
         if let Leave::Update(step) = self.leave
             && step.reads_diagonal() == diagonal
             && batch <= MOST_SAMPLES
-            && Gemm::update_pays(class, inputs, batch)
+            && Gemm::update_pays(tuning.class, inputs, batch)
         {
             let usage = Use::Parameters { diagonal, bias, leave: self.leave };
-            let gemm = Gemm::new(class, usage, outputs, inputs, batch);
+            let gemm = Gemm::new(tuning, usage, outputs, inputs, batch);
             let stepped = update::resources(builder.state, &flat.range).into_iter().map(Place::from);
             let resources = [signal.place.clone(), input].into_iter().chain(stepped);
             self.schedule.push(Kernel::Gemm(gemm, places), resources.collect());
@@ -513,7 +513,7 @@ impl Walk<'_, '_> {
             };
             let usage = Use::Parameters { diagonal, bias, leave };
             let samples = (batch - start).min(MOST_SAMPLES);
-            let gemm = Gemm::new(class, usage, outputs, inputs, samples);
+            let gemm = Gemm::new(tuning, usage, outputs, inputs, samples);
             let skip =
                 |place: &Place, width: u32| place.clone().skipping(4 * u64::from(start) * u64::from(width));
             let mut resources =
@@ -528,7 +528,8 @@ impl Walk<'_, '_> {
 
     /// Gradient and diagonal of a convolution: sums over parts of the batch, then their sum.
     fn convolution(&mut self, op: &Op, signal: &Signal, convolution: &Convolution) -> Result<()> {
-        let partial = convolution.partial(self.builder.context.class(), self.builder.batch as u32, self.mode);
+        let partial =
+            convolution.partial(self.builder.context.tuning(), self.builder.batch as u32, self.mode);
         let packing = convolution.packing();
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = &self.network.values[op.output].name;

@@ -84,14 +84,14 @@ impl Walk<'_, '_> {
         let op = &self.network.ops[index];
         match &op.kind {
             OpKind::Dense { inputs, outputs, bias } => {
-                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (tuning, batch) = (self.builder.context.tuning(), self.builder.batch as u32);
                 let (bias, n, k) = (*bias, *outputs as u32, *inputs as u32);
-                self.product(index, |usage| Gemm::new(class, usage, batch, n, k), bias)
+                self.product(index, |usage| Gemm::new(tuning, usage, batch, n, k), bias)
             }
             OpKind::Convolution(convolution) => {
-                let (class, batch) = (self.builder.context.class(), self.builder.batch as u32);
+                let (tuning, batch) = (self.builder.context.tuning(), self.builder.batch as u32);
                 self.pack(index)?;
-                self.product(index, |usage| convolution.forward(class, batch, usage), convolution.bias)
+                self.product(index, |usage| convolution.forward(tuning, batch, usage), convolution.bias)
             }
             OpKind::Act(activation) => {
                 let elements = self.elements(op.output)? as u32;

@@ -114,6 +114,12 @@ impl Job {
         }
     }
 
+    /// The same with the tiles of a GPU.
+    pub(super) fn on_gpus(name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
+        let class = DeviceClass::Discrete;
+        Job { class, name: named(name, mode, class, kind), ..Job::new(name, model, batch, mode, kind) }
+    }
+
     /// Everywhere a signal can be looked at.
     fn places(&self) -> Vec<At> {
         match self.kind {

@@ -30,7 +30,9 @@ struct Contexts(Vec<(DeviceClass, Context)>);
 impl Contexts {
     fn new() -> Contexts {
         let context = |class| {
-            let options = ContextOptions { class: Some(class), ..ContextOptions::default() };
+            // GPUs' own tiles are for products that are too large here: all go through workgroup memory.
+            let tiles = (class == DeviceClass::Discrete).then(|| common::tiles::staged(8, 2));
+            let options = ContextOptions { class: Some(class), tiles, ..ContextOptions::default() };
             let adapter = std::env::var("HESSCALE_ADAPTER").ok();
             let request = Request { adapter, options, ..Request::default() };
             (class, pollster::block_on(Context::request_with(&request)).expect("an adapter"))

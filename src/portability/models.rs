@@ -10,6 +10,9 @@ const TANH: Activation = Activation::Tanh;
 /// The modes that differ behind the loss.
 const MODES: [Mode; 5] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2];
 
+/// A product is made in one of two ways.
+const FAMILIES: [fn(&str, Model, usize, Mode, Kind) -> Job; 2] = [Job::new, Job::on_gpus];
+
 pub(super) fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
     // One whose derivative its output does not tell.
@@ -89,20 +92,26 @@ pub(super) fn jobs() -> Vec<Job> {
 
 /// In every mode, all fused; at inference.
 fn everywhere(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    jobs.extend(MODES[1..].iter().map(|mode| Job::new(name, model(), batch, *mode, Kind::Fused)));
+    for new in FAMILIES {
+        jobs.extend(MODES[1..].iter().map(|mode| new(name, model(), batch, *mode, Kind::Fused)));
+    }
     plainly(jobs, name, batch, model);
 }
 
 /// Plain backprop; at inference.
 fn plainly(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    for kind in [Kind::Fused, Kind::Inference] {
-        jobs.push(Job::new(name, model(), batch, Mode::None, kind));
+    for new in FAMILIES {
+        for kind in [Kind::Fused, Kind::Inference] {
+            jobs.push(new(name, model(), batch, Mode::None, kind));
+        }
     }
 }
 
 /// Two passes that add up.
 fn accumulated(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    jobs.extend(MODES.map(|mode| Job::new(name, model(), batch, mode, Kind::Accumulated)));
+    for new in FAMILIES {
+        jobs.extend(MODES.map(|mode| new(name, model(), batch, mode, Kind::Accumulated)));
+    }
 }
 
 /// Widths that are and are not multiples of four, in every order.

@@ -8,13 +8,13 @@ use hesscale::{Context, Mode, Model, PlanOptions};
 
 const BOUND: f64 = 1e-5;
 
-fn cases() -> Vec<(Case, Model)> {
+pub(crate) fn cases() -> Vec<(Case, Model)> {
     let read = load(&directory()).unwrap().into_iter().map(|case| case.unwrap());
     read.filter_map(|case| case.model.clone().ok().map(|model| (case, model))).collect()
 }
 
 /// Everything the file has of what one mode computes.
-fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: &Model, mode: Mode) {
+pub(crate) fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: &Model, mode: Mode) {
     let outcome =
         run_with_signals(context, model, mode, &case.parameters, &case.x, case.targets.view()).unwrap();
     ledger.check(case, "loss", &[outcome.loss.into()]);

@@ -5,13 +5,23 @@ use crate::common::{compare, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Targets};
 use hesscale::reference;
-use hesscale::{At, Context, ContextOptions, Mode, Model, Pass, Plan, PlanOptions, Request, Result, State};
+use hesscale::{
+    At, Context, ContextOptions, DeviceClass, Mode, Model, Pass, Plan, PlanOptions, Request, Result, State,
+};
 use std::sync::OnceLock;
 
-/// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name.
+/// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name. `HESSCALE_CLASS` names a class of device whose
+/// tiles are used, whatever the adapter is.
 pub(crate) fn request(checked: bool) -> Request {
     let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-    Request { adapter, options: ContextOptions { checked, ..Default::default() }, ..Request::default() }
+    let class = std::env::var("HESSCALE_CLASS").ok().map(|class| match class.as_str() {
+        "software" => DeviceClass::Software,
+        "integrated" => DeviceClass::Integrated,
+        "discrete" => DeviceClass::Discrete,
+        other => panic!("HESSCALE_CLASS is `{other}`; it may be software, integrated or discrete"),
+    });
+    let options = ContextOptions { checked, class, ..Default::default() };
+    Request { adapter, options, ..Request::default() }
 }
 
 /// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.

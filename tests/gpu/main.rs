@@ -10,6 +10,7 @@ mod areas;
 mod bits;
 mod embedding;
 mod errors;
+mod families;
 mod fused_update;
 mod fusion;
 mod golden;

@@ -118,7 +118,7 @@ const SIZES: [[usize; 3]; 24] = [
     [16, 16, 128],
 ];
 
-fn edges(context: &Context, sizes: &[[usize; 3]]) {
+pub(crate) fn edges(context: &Context, sizes: &[[usize; 3]]) {
     let mut worst = 0.0_f64;
     for (i, &[batch, inputs, outputs]) in sizes.iter().enumerate() {
         let sample = Sample::new(layer(inputs, outputs), batch, i as u64);

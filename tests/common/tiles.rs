@@ -1,0 +1,28 @@
+//! Tables that put every product through workgroup memory, whatever the adapter would like.
+
+use hesscale::{Family, Tile, TileEntry, TileTable, TileUse};
+
+const USES: [TileUse; 6] = [
+    TileUse::Forward,
+    TileUse::Signal,
+    TileUse::Parameters,
+    TileUse::ConvolutionForward,
+    TileUse::ConvolutionSignal,
+    TileUse::ConvolutionParameters,
+];
+
+/// Small enough for llvmpipe, and with everything that shaders distinguish: rows of one vec4 and of two, several rounds of
+/// blocks, invocations that fetch nothing, one buffer and two.
+fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
+    let (rows, vectors) = if numbers == 1 { (8, 2) } else { (4, 1) };
+    let (width, height) = if steps == 4 { (4, 8) } else { (8, 2) };
+    Tile { family: Family::Workgroup { steps, buffers }, rows, vectors, width, height }
+}
+
+/// All products by the workgroup family.
+pub(crate) fn staged(steps: u32, buffers: u32) -> TileTable {
+    let entry =
+        |usage, numbers| TileEntry { usage, numbers, size: None, tile: tile(numbers, steps, buffers) };
+    let entries = USES.into_iter().flat_map(|usage| (1..=4).map(move |numbers| entry(usage, numbers)));
+    TileTable { adapter: "any".into(), entries: entries.collect() }
+}

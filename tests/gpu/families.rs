@@ -1,0 +1,65 @@
+//! Every product through workgroup memory, as GPUs make it, on whatever adapter there is.
+
+use crate::common::{ledger::Ledger, tiles};
+use crate::golden::{cases, check};
+use crate::harness::{Sample, bits, context, host_device};
+use crate::layers::mixed;
+use crate::problem::losses;
+use crate::sizes::edges;
+use hesscale::model::{Conv2d, ConvTranspose2d};
+use hesscale::{Activation, Context, ContextOptions, Loss, Mode, Model, PlanOptions, wgpu};
+
+/// All products by the workgroup family.
+fn staged(steps: u32, buffers: u32) -> Context {
+    let tiles = Some(tiles::staged(steps, buffers));
+    let (device, queue) = host_device(wgpu::Limits::defaults());
+    Context::from_device(&device, &queue, ContextOptions { tiles, ..Default::default() })
+}
+
+#[test]
+fn sums_at_the_edges_of_tiles() {
+    edges(&staged(8, 2), &[[1, 1, 1], [15, 16, 17], [33, 65, 63], [64, 32, 128], [17, 33, 32]]);
+    edges(&staged(16, 1), &[[5, 8, 7], [16, 64, 31]]);
+    edges(&staged(4, 2), &[[9, 7, 16], [32, 20, 36]]);
+}
+
+#[test]
+fn golden_cases() {
+    let mut ledger = Ledger::new(1e-5);
+    let context = staged(8, 2);
+    for (i, (case, model)) in cases().iter().enumerate() {
+        // A mode each, for each shader takes a software adapter a second to compile.
+        let modes = [Mode::HesScale, Mode::HesScaleR2, Mode::None];
+        check(&mut ledger, &context, case, model, modes[i % 3]);
+    }
+    ledger.settle();
+}
+
+/// Both families add in the same order.
+#[test]
+fn the_bits_of_the_register_family() {
+    let dense = Model::builder([13]).dense(24).act(Activation::Tanh).dense_no_bias(17).act(Activation::Gelu);
+    let dense = dense.dense(4).loss(losses(4).swap_remove(1)).unwrap();
+    let strided = Conv2d::new(12, 3).stride(2).padding(1).groups(2);
+    let wide = Model::builder([20, 9, 7]).layer(strided).act(Activation::Tanh);
+    let wide = wide.layer(ConvTranspose2d::new(8, 3).stride([3, 2])).flatten().dense(3);
+    let models = [dense, mixed(losses(4).swap_remove(5)), wide.loss(Loss::mse()).unwrap()];
+    let contexts = [staged(4, 2), staged(16, 1)];
+    for (i, model) in models.into_iter().enumerate() {
+        let sample = Sample::new(model, 11, i as u64);
+        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+            let own = sample.on(&context(), PlanOptions::training(mode));
+            for context in &contexts {
+                let staged = sample.on(context, PlanOptions::training(mode));
+                for (name, own, staged) in [
+                    ("logits", &own.logits, &staged.logits),
+                    ("gradient", &own.gradient, &staged.gradient),
+                    ("diagonal", &own.diagonal, &staged.diagonal),
+                ] {
+                    let differ = bits(own).iter().zip(bits(staged)).filter(|(a, b)| **a != *b).count();
+                    assert_eq!(differ, 0, "{name} of model {i}, {mode:?}");
+                }
+            }
+        }
+    }
+}
