@@ -214,7 +214,9 @@ impl Executor {
         }
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
-        threads.enter(|| self.forward(parameters, inputs, samples, Mode::None, Noise::default()));
+        threads.enter(self.flops(Mode::None), || {
+            self.forward(parameters, inputs, samples, Mode::None, Noise::default())
+        });
         Ok(self.logits())
     }
 
@@ -238,7 +240,7 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
         let threads = self.threads.clone();
-        threads.enter(|| {
+        threads.enter(self.flops(mode), || {
             self.forward(parameters, inputs, samples, mode, noise);
             let (loss, start) = reference::loss_and_signal(&self.model, mode, self.logits(), targets)?;
             let logits = self.network.logits;
