@@ -2,6 +2,7 @@
 
 use crate::measure::{Effort, Row, WARM_UP, median};
 use crate::workload::{Data, MODES, Workload};
+use cpu_time::ProcessTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{Init, Noise};
 use hesscale::{Mode, Result};
@@ -17,11 +18,18 @@ pub(crate) fn threads(count: Option<usize>) -> Result<Vec<Threads>> {
     }
 }
 
+/// Milliseconds of steps, by the clock and of the processor: of all threads, and whatever else the machine was doing.
+#[derive(Default)]
+struct Times {
+    wall: Vec<f64>,
+    processor: Vec<f64>,
+}
+
 /// A mode's executor and a plain one, and what steps of them took, each next to one of the other.
 struct Contest {
     mode: Mode,
     executors: [Executor; 2],
-    times: [Vec<f64>; 2],
+    times: [Times; 2],
 }
 
 /// One row for each number of threads and mode.
@@ -57,9 +65,10 @@ impl Contest {
     fn turn(&mut self, parameters: &[f32], data: &Data) -> Result<()> {
         let modes = [MODES[0], self.mode];
         for ((executor, mode), times) in self.executors.iter_mut().zip(modes).zip(&mut self.times) {
-            let start = Instant::now();
+            let (start, processor) = (Instant::now(), ProcessTime::now());
             executor.pass(mode, parameters, &data.inputs, data.targets(), Noise::default())?;
-            times.push(1e3 * start.elapsed().as_secs_f64());
+            times.processor.push(1e3 * processor.elapsed().as_secs_f64());
+            times.wall.push(1e3 * start.elapsed().as_secs_f64());
         }
         Ok(())
     }
@@ -68,14 +77,14 @@ impl Contest {
         let [plain, own] = &self.executors;
         let (flops, plain_flops) = (own.flops(self.mode), plain.flops(MODES[0]));
         let threads = own.threads().count();
-        let [plain_ms, mode_ms] = self.times.map(median);
+        let [plain_times, mode_times] = self.times;
         Row {
             workload: workload.network,
             batch: workload.batch,
             mode: self.mode.name(),
-            plain_ms,
-            mode_ms,
-            gpu_ms: None,
+            plain_ms: median(plain_times.wall),
+            mode_ms: median(mode_times.wall),
+            device_ms: Some((median(plain_times.processor), median(mode_times.processor))),
             flops,
             flop_ratio: flops as f64 / plain_flops as f64,
             dispatches: threads,

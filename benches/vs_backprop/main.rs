@@ -54,7 +54,7 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     let request = Request { adapter: options.adapter.clone(), features, ..Request::default() };
     let context = pollster::block_on(Context::request_with(&request))?;
     if !options.json {
-        say(&report::heading(&context.describe(), "disp."))?;
+        say(&report::heading(&context.describe(), ["disp.", "GPU ms"]))?;
     }
     let mut all = Vec::new();
     for workload in &workloads {
@@ -75,7 +75,7 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
 fn measure_cpu(options: &Options, workloads: &[workload::Workload]) -> Result<(), Box<dyn Error>> {
     let threads = cpu::threads(options.threads)?;
     if !options.json {
-        say(&report::heading("none: the processor", "thr."))?;
+        say(&report::heading("none: the processor", ["thr.", "CPU ms"]))?;
     }
     for workload in workloads {
         for row in cpu::measure(&threads, workload, options.effort)? {

@@ -40,8 +40,8 @@ pub(crate) struct Row {
     /// Medians in milliseconds: of the plain steps next to this mode's, and of this mode's.
     pub(crate) plain_ms: f64,
     pub(crate) mode_ms: f64,
-    /// The same by the GPU's own clock, where it has one.
-    pub(crate) gpu_ms: Option<(f64, f64)>,
+    /// The same by the device's own clock, where it has one: a GPU's time stamps, or the processor's time.
+    pub(crate) device_ms: Option<(f64, f64)>,
     /// Floating-point operations of a step, and over those of a plain one.
     pub(crate) flops: u64,
     pub(crate) flop_ratio: f64,
@@ -100,7 +100,7 @@ pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) ->
         mode: plan.mode().name(),
         plain_ms: median(plain_times.wall),
         mode_ms: median(plan_times.wall),
-        gpu_ms: clock.is_some().then(|| (median(plain_times.gpu), median(plan_times.gpu))),
+        device_ms: clock.is_some().then(|| (median(plain_times.gpu), median(plan_times.gpu))),
         flops: flops(plan),
         flop_ratio: flops(plan) as f64 / flops(&plain) as f64,
         dispatches: plan.dispatches().count(),

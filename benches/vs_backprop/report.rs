@@ -9,8 +9,8 @@ Times are medians of whole steps: forward, loss, backward with parameters; recor
 ratio: mode / plain, steps of the two taking turns; in the rows of mode none it is 1 but for noise.
 flops: the ratio of operation counts. 64-512x9-100: no biases, mean squared error; all others: softmax cross-entropy.";
 
-/// The table's head; `steps` says what the column before the GPU's times counts.
-pub(crate) fn heading(adapter: &str, steps: &str) -> String {
+/// The table's head; `steps` says what the column before the device's own times counts, `clock` what those are.
+pub(crate) fn heading(adapter: &str, [steps, clock]: [&str; 2]) -> String {
     format!(
         "adapter: {}\n{:20} {:>5} {:12} {:>9} {:>9} {:>6} {:>6} {:>8} {:>5} {:>9} {:>6}",
         adapter,
@@ -23,14 +23,14 @@ pub(crate) fn heading(adapter: &str, steps: &str) -> String {
         "flops",
         "GFLOP/s",
         steps,
-        "GPU ms",
+        clock,
         "ratio"
     )
 }
 
 /// One row.
 pub(crate) fn line(row: &Row) -> String {
-    let gpu = row.gpu_ms.map(|(plain, mode)| format!(" {mode:>9.3} {:>6.2}", mode / plain));
+    let gpu = row.device_ms.map(|(plain, mode)| format!(" {mode:>9.3} {:>6.2}", mode / plain));
     format!(
         "{:20} {:>5} {:12} {:>9.3} {:>9.3} {:>6.2} {:>6.2} {:>8.2} {:>5}{}",
         row.workload,

@@ -2,10 +2,12 @@
 
 use super::Threads;
 use super::dense::{Dense, FEW, square_by, whole_diagonal};
-use super::local::{Call, Passed, Sums, add_columns, add_to};
+use super::local::{Passed, Sums, add_columns, add_to};
 use super::network::{Network, Op, OpKind, Stage};
 use super::views::Views;
-use crate::model::{Mode, Model, Noise, Parameter, Role, Targets};
+use super::weights::Weights;
+use super::worker::{Worker, place};
+use crate::model::{Mode, Model, Noise, Role, Targets};
 use crate::{Error, Result, reference};
 use std::mem::take;
 use std::ops::Range;
@@ -91,26 +93,6 @@ pub struct Executor {
     diagonal: Vec<f32>,
     /// Samples of the last pass, and its mode.
     last: (usize, Mode),
-}
-
-/// Of an operation on single samples: packed, squared.
-#[derive(Debug, Default)]
-struct Weights {
-    packed: Vec<f32>,
-    squared: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-/// What a thread has for itself.
-#[derive(Debug)]
-struct Worker {
-    /// What lives within a block: of each value the signal, in planes, or without a backward pass the value itself.
-    brief: Vec<Vec<f32>>,
-    /// Of each operation with parameters.
-    sums: Vec<Sums>,
-    scratch: Vec<f32>,
-    /// A further branch's signal before it is added.
-    branch: Vec<f32>,
 }
 
 /// Numbers that a mode's signal has: g, the vectors u, h.
@@ -214,7 +196,9 @@ impl Executor {
         }
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
-        threads.enter(|| self.forward(parameters, inputs, samples, Mode::None, Noise::default()));
+        threads.enter(self.flops(Mode::None), || {
+            self.forward(parameters, inputs, samples, Mode::None, Noise::default())
+        });
         Ok(self.logits())
     }
 
@@ -238,7 +222,7 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
         let threads = self.threads.clone();
-        threads.enter(|| {
+        threads.enter(self.flops(mode), || {
             self.forward(parameters, inputs, samples, mode, noise);
             let (loss, start) = reference::loss_and_signal(&self.model, mode, self.logits(), targets)?;
             let logits = self.network.logits;
@@ -518,97 +502,4 @@ fn dense<'a>(op: &Op, model: &Model, parameters: &'a [f32], threads: &'a Threads
     let part = |role| model.parameter_of(op.node, role).map_or(&[][..], |p| &parameters[p.range()]);
     let (weight, bias) = (part(Role::Weight), part(Role::Bias));
     Some(Dense { threads, inputs, outputs, weight, bias })
-}
-
-impl Weights {
-    fn new(op: &Op, model: &Model, curved: bool) -> Weights {
-        let len = |role| model.parameter_of(op.node, role).map_or(0, Parameter::len);
-        let weight = match &op.kind {
-            OpKind::Local(local) if local.weighted().is_some() => len(Role::Weight),
-            _ => return Weights::default(),
-        };
-        let squared = if curved { weight } else { 0 };
-        Weights { packed: vec![0.0; weight], squared: vec![0.0; squared], bias: vec![0.0; len(Role::Bias)] }
-    }
-
-    /// From the parameters as they are now.
-    fn prepare(&mut self, op: &Op, model: &Model, parameters: &[f32], squared: bool, threads: &Threads) {
-        let part = |role| model.parameter_of(op.node, role).map(|p| &parameters[p.range()]);
-        let OpKind::Local(local) = &op.kind else { return };
-        let Some((weighted, weight)) = local.weighted().zip(part(Role::Weight)) else { return };
-        weighted.pack(weight, &mut self.packed);
-        if squared {
-            square_by(threads, &mut self.squared, &self.packed);
-        }
-        self.bias.copy_from_slice(part(Role::Bias).unwrap_or_default());
-    }
-
-    fn call(&self, mode: Mode, noise: Noise, first: usize) -> Call<'_> {
-        Call { mode, weight: &self.packed, squared: &self.squared, bias: &self.bias, noise, first }
-    }
-}
-
-impl Worker {
-    fn new(network: &Network, mode: Mode, batch: usize) -> Worker {
-        let (ops, values, planes) = (&network.ops, &network.values, network.planes);
-        let mut worker = Worker {
-            brief: values.iter().map(|_| Vec::new()).collect(),
-            sums: ops.iter().map(|_| Sums::default()).collect(),
-            scratch: Vec::new(),
-            branch: Vec::new(),
-        };
-        let grow = |buffer: &mut Vec<f32>, len: usize| buffer.resize(buffer.len().max(len), 0.0);
-        for stage in &network.stages {
-            let Stage::Run { ops: run, block, .. } = stage else { continue };
-            let block = (*block).min(batch);
-            for index in run.clone() {
-                let op = &ops[index];
-                let OpKind::Local(local) = &op.kind else { continue };
-                grow(&mut worker.scratch, local.scratch(block));
-                if values[op.output].brief && (planes == 0 || values[op.output].wanted) {
-                    worker.brief[op.output] = vec![0.0; planes.max(1) * block * values[op.output].size];
-                }
-                for (input, adds) in op.inputs.iter().zip(&op.adds) {
-                    grow(&mut worker.branch, if *adds { planes * block * values[*input].size } else { 0 });
-                }
-                if let (Some(weighted), true) = (local.weighted(), planes > 0) {
-                    worker.sums[index] = Sums::new(weighted.sizes(), mode);
-                }
-            }
-        }
-        worker
-    }
-}
-
-/// Of each value, the buffer that its signal has, and of each buffer the numbers of a sample. A buffer serves again when the
-/// operation behind whose output it stands is done, unless signals are kept.
-fn place(network: &Network, keep: bool) -> (Vec<Option<usize>>, Vec<usize>) {
-    let (mut sizes, mut free): (Vec<usize>, Vec<usize>) = Default::default();
-    let mut slots = vec![None; network.values.len()];
-    let mut give = |value: usize, slots: &mut Vec<Option<usize>>, free: &mut Vec<usize>| {
-        let v = &network.values[value];
-        if !v.wanted || v.brief || slots[value].is_some() {
-            return;
-        }
-        let fitting = (0..free.len()).min_by_key(|i| sizes[free[*i]].abs_diff(v.size));
-        let slot = fitting.map_or_else(
-            || {
-                sizes.push(0);
-                sizes.len() - 1
-            },
-            |i| free.swap_remove(i),
-        );
-        sizes[slot] = sizes[slot].max(v.size);
-        slots[value] = Some(slot);
-    };
-    give(network.logits, &mut slots, &mut free);
-    for stage in network.stages.iter().rev() {
-        for op in network.ops[stage.ops()].iter().rev() {
-            op.inputs.iter().for_each(|input| give(*input, &mut slots, &mut free));
-        }
-        if !keep {
-            free.extend(network.ops[stage.ops()].iter().filter_map(|op| slots[op.output]));
-        }
-    }
-    (slots, sizes)
 }

@@ -152,7 +152,7 @@ pub(super) fn square(to: &mut [f32], from: &[f32]) {
 }
 
 /// Rows that are summed before the next are begun: shorter chains round less.
-const RUN: usize = 128;
+const RUN: usize = 32;
 
 /// Adds the sum of all rows of `s`, `[rows, columns]`.
 pub(super) fn add_columns(to: &mut [f32], s: &[f32]) {

@@ -20,6 +20,8 @@ mod simple;
 mod threads;
 mod update;
 mod views;
+mod weights;
+mod worker;
 
 pub use executor::{Executor, ExecutorOptions};
 pub use threads::Threads;

@@ -11,10 +11,11 @@ pub struct Threads {
     count: usize,
     /// `None`: the caller's thread alone.
     pool: Option<Arc<rayon::ThreadPool>>,
+    least_work: usize,
 }
 
-/// Floating-point operations below which a second thread costs more than it takes over.
-const LEAST_WORK: usize = 1 << 19;
+/// Operations, some 40 µs of them.
+const LEAST_WORK: usize = 1 << 22;
 
 /// More do not help the networks this crate is for; a larger number can be asked for.
 const MOST_BY_DEFAULT: usize = 16;
@@ -23,11 +24,13 @@ impl Default for Threads {
     /// As many as this process may run at once, at most 16.
     fn default() -> Threads {
         let available = std::thread::available_parallelism().map_or(1, usize::from);
-        Threads::new(available.min(MOST_BY_DEFAULT)).unwrap_or(Threads { count: 1, pool: None })
+        Threads::new(available.min(MOST_BY_DEFAULT)).unwrap_or(Threads::ALONE)
     }
 }
 
 impl Threads {
+    const ALONE: Threads = Threads { count: 1, pool: None, least_work: LEAST_WORK };
+
     /// `count` threads; 1 is the caller's alone.
     ///
     /// # Errors
@@ -41,7 +44,14 @@ impl Threads {
                 Some(Arc::new(pool.map_err(|error| Error::Device(format!("{count} threads: {error}")))?))
             }
         };
-        Ok(Threads { count, pool })
+        Ok(Threads { count, pool, ..Threads::ALONE })
+    }
+
+    /// With another number of floating-point operations below which one more thread is thought to cost more than it takes over
+    /// (2²²).
+    #[must_use]
+    pub fn least_work(self, operations: usize) -> Threads {
+        Threads { least_work: operations.max(1), ..self }
     }
 
     /// Their number.
@@ -50,25 +60,27 @@ impl Threads {
         self.count
     }
 
-    /// Runs `work` where [`Threads::each`] finds the others awake.
-    pub(super) fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+    /// Runs `with`, `work` operations: among the others, so that [`Threads::each`] need not wait for them, if it will call them.
+    pub(super) fn enter<R: Send>(&self, work: u64, with: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
-            Some(pool) => pool.install(work),
-            None => work(),
+            Some(pool) if work > self.least_work as u64 => pool.install(with),
+            _ => with(),
         }
     }
 
     /// All of `parts`, each on a thread.
     pub(super) fn each<T: Send>(&self, parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
         match &self.pool {
-            Some(_) if parts.len() > 1 => parts.into_par_iter().with_max_len(1).for_each(work),
+            Some(pool) if parts.len() > 1 => {
+                pool.install(|| parts.into_par_iter().with_max_len(1).for_each(work));
+            }
             _ => parts.into_iter().for_each(work),
         }
     }
 
     /// `0..items` in as many ranges as are worth a thread each, for `work` operations in all. They depend on nothing else.
     pub(super) fn ranges(&self, items: usize, work: usize) -> Vec<Range<usize>> {
-        let parts = self.count.min(items).min(work.div_ceil(LEAST_WORK)).max(1);
+        let parts = self.count.min(items).min(work.div_ceil(self.least_work)).max(1);
         (0..parts).map(|part| part * items / parts..(part + 1) * items / parts).collect()
     }
 }

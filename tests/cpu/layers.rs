@@ -66,7 +66,8 @@ fn follows(name: &str, model: Model, batch: usize) {
         }
         let want = pass_with_noise(model, mode, &problem.parameters, &problem.input, targets, NOISE).unwrap();
         for threads in [1, 3] {
-            let options = ExecutorOptions::training(mode).threads(Threads::new(threads).unwrap());
+            let threads_of_any_use = Threads::new(threads).unwrap().least_work(1);
+            let options = ExecutorOptions::training(mode).threads(threads_of_any_use);
             for options in [options.clone(), options.signals()] {
                 // With room for more than comes.
                 let mut executor = Executor::new(model, batch + 2, options.clone()).unwrap();
