@@ -16,6 +16,8 @@ Commands:
                 run every kernel on every stack of this machine and print a table: vulkan, gl,
                 swiftshader, dawn, translations (all, unless some are named). What they need
                 is fetched into target/portability (on Debian and Ubuntu; Dawn wants Node.js)
+  tune [args]   time every tile that this machine's GPU can make on products of common sizes, and write
+                the fastest to a file (cargo run --release --example tune -- [args])
   help          print this
 
 All first look for what they need. On Linux, where no Vulkan driver is found, they
@@ -29,6 +31,7 @@ pub(crate) enum Command {
     Demo { args: Vec<OsString> },
     Test,
     Portability { stacks: Vec<String> },
+    Tune { args: Vec<OsString> },
 }
 
 /// Reads the arguments that follow `cargo xtask`. The error is a message for the user.
@@ -39,6 +42,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     match name.to_str() {
         Some("help" | "--help" | "-h") => Ok(Command::Help),
         Some("demo") => Ok(Command::Demo { args: without_separator(rest) }),
+        Some("tune") => Ok(Command::Tune { args: without_separator(rest) }),
         Some("test") => match rest.first() {
             None => Ok(Command::Test),
             Some(extra) => Err(format!("`test` takes no arguments, but got `{}`", extra.display())),
@@ -101,6 +105,12 @@ mod tests {
         assert_eq!(parse(words(&["demo", "--adapter", "llvmpipe"])), expected);
         assert_eq!(parse(words(&["demo", "--", "--adapter", "llvmpipe"])), expected);
         assert_eq!(parse(words(&["demo"])), Ok(Command::Demo { args: vec![] }));
+    }
+
+    #[test]
+    fn tune_passes_its_arguments_through() {
+        let expected = Ok(Command::Tune { args: words(&["--quick"]) });
+        assert_eq!(parse(words(&["tune", "--", "--quick"])), expected);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `cargo xtask test` and `cargo xtask portability`.
+//! The project's commands: `cargo xtask demo`, `test`, `portability` and `tune`.
 //!
 //! There are no dependencies, so that this starts at once on a machine that has nothing but Rust. What xtask itself has
 //! to say goes to the standard error; the standard output belongs to the programs that it runs.
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Demo { args }) => stage::demo(args),
+        Ok(Command::Tune { args }) => stage::tune(args),
         Ok(Command::Test) => stage::test(),
         Ok(Command::Portability { stacks }) => portability::portability(&stacks),
         Err(message) => {
