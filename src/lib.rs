@@ -20,6 +20,6 @@ pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use kernel::{DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
-pub use plan::{At, Memory, Plan, PlanOptions, State, StateBuffers};
+pub use plan::{At, Memory, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
 pub use record::{Pass, Piece, Pieces};
 pub use wgpu;

@@ -39,8 +39,7 @@ pub(crate) struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     pub(crate) grid: (u32, u32),
-    /// For tests that run it elsewhere.
-    #[cfg(test)]
+    /// To make it again with another tile, and for tests that run it elsewhere.
     pub made_of: (Kernel, Vec<Resource>),
 }
 
@@ -208,7 +207,6 @@ impl Context {
             pipeline,
             bind_group,
             grid,
-            #[cfg(test)]
             made_of: (kernel.clone(), resources.to_vec()),
         })
     }

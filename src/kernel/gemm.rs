@@ -154,6 +154,10 @@ impl Gemm {
         Gemm { tile, ..self }
     }
 
+    pub(crate) fn tile(&self) -> Tile {
+        self.tile
+    }
+
     /// What the choice of a tile depends on.
     pub(crate) fn sizes(&self) -> Sizes {
         let contiguous = match self.usage {
@@ -246,7 +250,7 @@ impl Gemm {
             Use::Partial { mode, .. } => format!("partial {}", mode.name()),
         };
         let image = self.image.map_or(String::new(), |image| image.label());
-        format!("gemm {what}{image} {}x{}x{} tile {}", self.m, self.n, self.k, self.tile.label())
+        format!("gemm {what}{image} {}x{}x{} tile {}", self.m, self.n, self.k, self.tile)
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {

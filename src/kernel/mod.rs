@@ -39,7 +39,7 @@ pub(crate) use pool::{Pool, PoolSignal, Pooling};
 pub(crate) use signal::Flow;
 pub(crate) use sum::{Sum, SumSignal};
 pub use table::{TileEntry, TileTable};
-pub(crate) use tile::{Allowed, Tuning};
+pub(crate) use tile::{Allowed, Sizes, Tuning};
 pub use tile::{DeviceClass, Family, Tile, TileUse};
 
 /// What stands at a binding, in order.
@@ -75,6 +75,22 @@ pub(crate) struct GemmPlaces {
 }
 
 impl Kernel {
+    /// What the choice of a tile depends on, of a product.
+    pub(crate) fn product(&self) -> Option<(&Gemm, Sizes)> {
+        match self {
+            Kernel::Gemm(gemm, _) => Some((gemm, gemm.sizes())),
+            _ => None,
+        }
+    }
+
+    /// The same product in another tile; whatever else it is stays as it is.
+    pub(crate) fn with_tile(self, tile: Tile) -> Kernel {
+        match self {
+            Kernel::Gemm(gemm, places) => Kernel::Gemm(gemm.with_tile(tile), places),
+            other => other,
+        }
+    }
+
     /// A name for tables, profilers and error messages.
     pub(crate) fn label(&self) -> String {
         match self {

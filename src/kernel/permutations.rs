@@ -115,8 +115,7 @@ pub(super) fn keeps(activation: Activation) -> bool {
 fn staged(kernel: Kernel) -> Option<Kernel> {
     let family = Family::Workgroup { steps: 8, buffers: 2 };
     let tile = Tile { family, rows: 4, vectors: 1, width: 8, height: 8 };
-    let Kernel::Gemm(gemm, places) = kernel else { return None };
-    Some(Kernel::Gemm(gemm.with_tile(tile), places))
+    kernel.product().is_some().then(|| kernel.with_tile(tile))
 }
 
 /// All of them, for one class of device.

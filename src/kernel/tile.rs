@@ -80,15 +80,16 @@ impl Tile {
             Family::Workgroup { steps, buffers } => 16 * buffers * steps * (numbers * a + b),
         }
     }
+}
 
-    pub(crate) fn label(self) -> String {
+/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k.
+impl std::fmt::Display for Tile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Tile { rows, vectors, width, height, .. } = self;
-        let shape = format!("{rows}x{}", 4 * vectors);
+        write!(f, "{rows}x{} of {}x{}", 4 * vectors, rows * height, 4 * vectors * width)?;
         match self.family {
-            Family::Registers => shape,
-            Family::Workgroup { steps, buffers } => {
-                format!("{shape} of {}x{} in {buffers}x{steps}", rows * height, 4 * vectors * width)
-            }
+            Family::Registers => Ok(()),
+            Family::Workgroup { steps, buffers } => write!(f, " in {buffers}x{steps}"),
         }
     }
 }
@@ -136,6 +137,21 @@ pub enum TileUse {
     ConvolutionSignal,
     /// A convolution's gradient and diagonal: m are channels, n taps and channels, k positions of all samples.
     ConvolutionParameters,
+}
+
+impl TileUse {
+    /// As it stands in a table.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            TileUse::Forward => "forward",
+            TileUse::Signal => "signal",
+            TileUse::Parameters => "parameters",
+            TileUse::ConvolutionForward => "convolution_forward",
+            TileUse::ConvolutionSignal => "convolution_signal",
+            TileUse::ConvolutionParameters => "convolution_parameters",
+        }
+    }
 }
 
 /// What decides about tiles: a class of device, what it allows, and a table where one was measured.
@@ -416,7 +432,7 @@ mod tests {
                 for tile in tuning.legal(&sizes) {
                     assert!(tile.storage(numbers) <= storage && tile.lanes() <= 128 && tile.height <= 8);
                     let registers = 4 * tile.rows * tile.vectors * numbers * (1 + u32::from(long));
-                    assert!(class == DeviceClass::Software || registers <= 128, "{}", tile.label());
+                    assert!(class == DeviceClass::Software || registers <= 128, "{}", tile);
                     found += 1;
                 }
                 assert!(found > 0, "{class:?} {numbers} {storage}");

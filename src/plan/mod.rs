@@ -9,11 +9,13 @@ mod network;
 mod options;
 mod schedule;
 mod state;
+mod tune;
 mod update;
 
 pub use memory::Memory;
 pub use options::{At, PlanOptions};
 pub use state::{State, StateBuffers};
+pub use tune::{ProductTime, Tiles};
 
 use crate::gpu::{Context, Dispatch, Tensor};
 use crate::model::{Model, Targets};

@@ -10,8 +10,10 @@ const TANH: Activation = Activation::Tanh;
 /// The modes that differ behind the loss.
 const MODES: [Mode; 5] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2];
 
+type New = fn(&str, Model, usize, Mode, Kind) -> Job;
+
 /// A product is made in one of two ways.
-const FAMILIES: [fn(&str, Model, usize, Mode, Kind) -> Job; 2] = [Job::new, Job::on_gpus];
+const FAMILIES: [New; 2] = [Job::new, Job::on_gpus];
 
 pub(super) fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();

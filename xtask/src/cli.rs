@@ -16,6 +16,8 @@ Commands:
                 run every kernel on every stack of this machine and print a table: vulkan, gl,
                 swiftshader, dawn, translations (all, unless some are named). What they need
                 is fetched into target/portability (on Debian and Ubuntu; Dawn wants Node.js)
+  tune [args]   time every tile that this machine's GPU can make on products of common sizes, and write
+                the fastest to a file (cargo run --release --example tune -- [args])
   wasm          compile the crate and the page of examples/web for browsers
   help          print this
 
@@ -30,6 +32,7 @@ pub(crate) enum Command {
     Demo { args: Vec<OsString> },
     Test,
     Portability { stacks: Vec<String> },
+    Tune { args: Vec<OsString> },
     Wasm,
 }
 
@@ -41,6 +44,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     match name.to_str() {
         Some("help" | "--help" | "-h") => Ok(Command::Help),
         Some("demo") => Ok(Command::Demo { args: without_separator(rest) }),
+        Some("tune") => Ok(Command::Tune { args: without_separator(rest) }),
         Some("test") => alone("test", &rest, Command::Test),
         Some("wasm") => alone("wasm", &rest, Command::Wasm),
         Some("portability") => stacks(rest).map(|stacks| Command::Portability { stacks }),
@@ -95,6 +99,12 @@ mod tests {
         assert_eq!(parse(words(&["demo", "--adapter", "llvmpipe"])), expected);
         assert_eq!(parse(words(&["demo", "--", "--adapter", "llvmpipe"])), expected);
         assert_eq!(parse(words(&["demo"])), Ok(Command::Demo { args: vec![] }));
+    }
+
+    #[test]
+    fn tune_passes_its_arguments_through() {
+        let expected = Ok(Command::Tune { args: words(&["--quick"]) });
+        assert_eq!(parse(words(&["tune", "--", "--quick"])), expected);
     }
 
     #[test]

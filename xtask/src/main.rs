@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask demo`, `test`, `portability` and `wasm`.
+//! The project's commands: `cargo xtask demo`, `test`, `portability`, `tune` and `wasm`.
 //!
 //! There are no dependencies, so that this starts at once on a machine that has nothing but Rust. What xtask itself has
 //! to say goes to the standard error; the standard output belongs to the programs that it runs.
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Command::Demo { args }) => stage::demo(args),
+        Ok(Command::Tune { args }) => stage::tune(args),
         Ok(Command::Test) => stage::test(),
         Ok(Command::Portability { stacks }) => portability::portability(&stacks),
         Ok(Command::Wasm) => wasm::wasm(),

@@ -74,10 +74,23 @@ pub(crate) fn test() -> ExitCode {
 /// `cargo xtask demo`. The example finds a GPU or does without.
 pub(crate) fn demo(args: Vec<OsString>) -> ExitCode {
     setup::linker();
-    let status = in_the_repository(&["run", "--release", "--example", "digits", "--"]).args(args).status();
-    match status {
+    example("digits", &args)
+}
+
+/// `cargo xtask tune`.
+pub(crate) fn tune(args: Vec<OsString>) -> ExitCode {
+    setup::linker();
+    if let Err(message) = setup::graphics() {
+        note(&message);
+        return ExitCode::FAILURE;
+    }
+    example("tune", &args)
+}
+
+/// Runs an example. It says itself what is wrong; its exit status is passed on.
+fn example(name: &str, args: &[OsString]) -> ExitCode {
+    match in_the_repository(&["run", "--release", "--example", name, "--"]).args(args).status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
-        // The example has said what is wrong; its exit status is passed on.
         Ok(status) => {
             status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
         }

@@ -1,0 +1,189 @@
+//! What a GPU does with this crate, beside what it can do: peak arithmetic and bandwidth, large products, small networks'
+//! steps, and the optimiser. Needs nothing but a Vulkan, Metal or DX12 driver, so it can be built elsewhere and carried.
+//!
+//! `cargo run --release --example gpu_report` prints a table; `--small` takes sizes that a software adapter copes with.
+//! `benches/discrete.sh` runs it with all that goes before and behind.
+
+mod device;
+
+use device::{Probe, median};
+use hesscale::model::{Init, Targets};
+use hesscale::{
+    Activation, At, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, State,
+    TileTable, TileUse, Tiles,
+};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const USAGE: &str = "\
+Usage: gpu_report [options]
+
+Options:
+  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
+  --tiles FILE     a table that `cargo xtask tune` wrote
+  --small          sizes for a software adapter
+  --help           print this";
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+#[derive(Default)]
+struct Options {
+    adapter: Option<String>,
+    tiles: Option<String>,
+    small: bool,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => {
+            eprintln!("{message}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match report(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--adapter" => options.adapter = Some(value()?),
+            "--tiles" => options.tiles = Some(value()?),
+            "--small" => options.small = true,
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("unknown option `{argument}`")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn report(options: &Options) -> Outcome<()> {
+    let mut request = Request { adapter: options.adapter.clone(), ..Request::default() };
+    if let Some(file) = &options.tiles {
+        request.options.tiles = Some(TileTable::from_json(&std::fs::read_to_string(file)?)?);
+    }
+    let context = pollster::block_on(Context::request_with(&request))?;
+    println!("adapter: {} as {:?}\n", context.describe(), context.class());
+    println!("| what | measured | bar | goal |\n|---|---|---|---|");
+    let probe = Probe::new(&context);
+    let peak = probe.multiply_adds(options.small)?;
+    println!("| multiply-adds alone, GFLOP/s | {peak:.0} | | |");
+    let megabytes: u64 = if options.small { 64 } else { 512 };
+    let bandwidth = probe.copies(megabytes << 20)?;
+    println!("| copy of {megabytes} MB, read and written, GB/s | {bandwidth:.1} | | |");
+    let sizes: &[usize] = if options.small { &[256, 512] } else { &[2048, 4096] };
+    for size in sizes {
+        products(&context, *size, peak)?;
+    }
+    let batches: &[usize] = if options.small { &[1, 32] } else { &[1, 8, 32, 128, 256] };
+    for batch in batches {
+        small_steps(&context, *batch)?;
+    }
+    let width = if options.small { 512 } else { 2048 };
+    for optimizer in [Optimizer::sgd(1e-3), Optimizer::adam(1e-3), Optimizer::ada_hesscale(1e-3)] {
+        update(&context, &probe, width, optimizer)?;
+    }
+    Ok(())
+}
+
+/// Square products: the forward pass, and a signal of two numbers beside one of one.
+fn products(context: &Context, size: usize, peak: f64) -> Outcome<()> {
+    // An activation in front, so that the signal goes on to it.
+    let body = Model::builder([size]).act(Activation::Identity).dense_no_bias(size);
+    let model = body.loss(Loss::mse())?;
+    let about = Duration::from_millis(300);
+    let mut signals = Vec::new();
+    for mode in [Mode::None, Mode::HesScale] {
+        let state = State::new(context, &model, None)?;
+        let plan = Plan::new(context, &model, &state, size, PlanOptions::training(mode).signal(At::Input))?;
+        for product in plan.time_products(Tiles::Planned, about)? {
+            if mode == Mode::HesScale && product.usage == TileUse::Forward {
+                continue; // the same as without curvature
+            }
+            let (seconds, name) = (product.time.as_secs_f64(), product.usage.name());
+            let rate = product.flops as f64 / seconds / 1e9;
+            let part = 100.0 * rate / peak;
+            let goal = if product.usage == TileUse::Forward { "60 % of the multiply-adds" } else { "" };
+            println!(
+                "| {size}³ {name}, numbers: {}, tile {}, GFLOP/s | {rate:.0} ({part:.0} %) | cuBLAS f32 | {goal} |",
+                product.numbers, product.tile
+            );
+            if product.usage == TileUse::Signal {
+                signals.push(seconds);
+            }
+        }
+    }
+    if let [plain, dual] = signals[..] {
+        println!("| {size}³ signal, two numbers over one | {:.2} | 2.00 | below 2.00 |", dual / plain);
+    }
+    Ok(())
+}
+
+/// Whole training steps of a small network, by the clock on the wall: recorded, submitted and waited for one by one.
+fn small_steps(context: &Context, batch: usize) -> Outcome<()> {
+    let body = Model::builder([64]).dense(64).act(Activation::Tanh).dense(64).act(Activation::Tanh);
+    let model = body.dense(10).loss(Loss::cross_entropy())?;
+    let mut times = Vec::new();
+    for optimizer in [Optimizer::adam(1e-3), Optimizer::ada_hesscale(1e-3)] {
+        let state = State::new(context, &model, Some(optimizer))?;
+        state.write_parameters(&model.init(Init::Glorot, 1))?;
+        let plan = Plan::new(context, &model, &state, batch, PlanOptions::training(optimizer.rule.mode()))?;
+        plan.write_input(&vec![0.5; batch * 64])?;
+        plan.write_targets(Targets::Classes(&vec![3; batch]))?;
+        times.push(median(200, || {
+            let mut encoder = context.device().create_command_encoder(&Default::default());
+            plan.record_step(&mut encoder, Pass::FULL)?;
+            context.queue().submit([encoder.finish()]);
+            Ok(context.wait()?)
+        })?);
+    }
+    let [adam, ada] = times[..] else { return Ok(()) };
+    println!(
+        "| step of 64-64-64-10 at batch {batch}, AdaHesScale, µs (over Adam) | {:.0} ({:.2}) | PyTorch eager | |",
+        1e6 * ada,
+        ada / adam
+    );
+    Ok(())
+}
+
+/// The optimiser's update over a copy of as many bytes as it must read and write.
+fn update(context: &Context, probe: &Probe<'_>, width: usize, optimizer: Optimizer) -> Outcome<()> {
+    let model = Model::builder([width]).dense(width).loss(Loss::mse())?;
+    let state = State::new(context, &model, Some(optimizer))?;
+    let plan = Plan::new(context, &model, &state, 1, PlanOptions::training(optimizer.rule.mode()))?;
+    let seconds = median(50, || {
+        let mut encoder = context.device().create_command_encoder(&Default::default());
+        for _ in 0..10 {
+            plan.record_update(&mut encoder, Pass::FULL)?;
+        }
+        context.queue().submit([encoder.finish()]);
+        Ok(context.wait()?)
+    })? / 10.0;
+    // Words moved for a parameter: it and the gradient; with moments those; with curvature the diagonal.
+    let words: u64 = match optimizer.rule.name() {
+        "sgd" => 3,
+        "adam" => 7,
+        _ => 8,
+    };
+    let bytes = 4 * words * model.flat_len() as u64;
+    let copy = bytes as f64 / 1e9 / probe.copies(bytes.div_ceil(8) * 4)?;
+    println!(
+        "| {} update of {} parameters over a copy of its {words} words each | {:.2} | | 1.2 |",
+        optimizer.rule.name(),
+        model.parameter_count(),
+        seconds / copy
+    );
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! Times every tile that this device can make on products of common sizes, and writes the fastest as a table for
+//! `ContextOptions::tiles`.
+//!
+//! `cargo xtask tune` runs it; `-- --help` lists options.
+
+use hesscale::model::{Builder, MaxPool2d};
+use hesscale::{
+    Activation, At, Context, Loss, Mode, Model, Plan, PlanOptions, ProductTime, Request, State, TileTable,
+    Tiles,
+};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const USAGE: &str = "\
+Usage: cargo xtask tune [options]
+
+Times the products of dense and convolutional layers in every tile the device can make, prints a line
+for each and writes the fastest to a file, which ContextOptions::tiles takes.
+
+Options:
+  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
+  --out FILE       where the table goes (default: tiles.json)
+  --quick          one small network only
+  --ms N           milliseconds for each tile of each product (default: 50)
+  --help           print this";
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+struct Options {
+    adapter: Option<String>,
+    out: String,
+    quick: bool,
+    about: Duration,
+}
+
+fn main() -> ExitCode {
+    let options = match parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(message) => {
+            eprintln!("{message}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match tune(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Nothing where help is wanted. The error is for the user.
+fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+    let about = Duration::from_millis(50);
+    let mut options = Options { adapter: None, out: "tiles.json".into(), quick: false, about };
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+        match argument.as_str() {
+            "--adapter" => options.adapter = Some(value()?),
+            "--out" => options.out = value()?,
+            "--ms" => {
+                let number = value()?;
+                let milliseconds =
+                    number.parse().map_err(|_| format!("--ms takes a number, not `{number}`"))?;
+                options.about = Duration::from_millis(milliseconds);
+            }
+            "--quick" => options.quick = true,
+            "--help" | "-h" => return Ok(None),
+            _ => return Err(format!("unknown option `{argument}`")),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn tune(options: &Options) -> Outcome<()> {
+    let request = Request { adapter: options.adapter.clone(), ..Request::default() };
+    let context = pollster::block_on(Context::request_with(&request))?;
+    println!(
+        "adapter: {}\n\n| product | m, n, k | planned | GFLOP/s | fastest | GFLOP/s |",
+        context.describe()
+    );
+    println!("|---|---|---|---|---|---|");
+    let mut table = TileTable { adapter: context.describe(), entries: Vec::new() };
+    for (model, batch) in networks(options.quick)? {
+        for mode in [Mode::HesScale, Mode::None, Mode::HesScaleR1, Mode::HesScaleR2] {
+            let state = State::new(&context, &model, None)?;
+            let options_of = PlanOptions::training(mode).signal(At::Input);
+            let plan = Plan::new(&context, &model, &state, batch, options_of)?;
+            let times = plan.time_products(Tiles::All, options.about)?;
+            let same = |a: &ProductTime, b: &ProductTime| {
+                (a.usage, a.numbers, a.size) == (b.usage, b.numbers, b.size)
+            };
+            for product in times.chunk_by(same) {
+                let known = |t: &ProductTime| {
+                    let entry = t.entry();
+                    table
+                        .entries
+                        .iter()
+                        .any(|e| (e.usage, e.numbers, e.size) == (entry.usage, entry.numbers, entry.size))
+                };
+                let (Some(best), Some(planned)) =
+                    (product.iter().min_by_key(|t| t.time), product.iter().find(|t| t.planned))
+                else {
+                    continue;
+                };
+                if known(best) {
+                    continue;
+                }
+                // A change wants more of a reason than noise.
+                let best =
+                    if 1.03 * best.time.as_secs_f64() < planned.time.as_secs_f64() { best } else { planned };
+                println!("{}", line(planned, best));
+                table.entries.push(best.entry());
+            }
+        }
+    }
+    std::fs::write(&options.out, table.to_json())?;
+    println!("\n{} products: {}", table.entries.len(), options.out);
+    Ok(())
+}
+
+fn line(planned: &ProductTime, best: &ProductTime) -> String {
+    let rate = |t: &ProductTime| t.flops as f64 / t.time.as_secs_f64() / 1e9;
+    let [m, n, k] = planned.size;
+    let (name, numbers) = (planned.usage.name(), planned.numbers);
+    let (own, other) = (planned.tile, best.tile);
+    format!(
+        "| {name} of {numbers} | {m}, {n}, {k} | {own} | {:.1} | {other} | {:.1} |",
+        rate(planned),
+        rate(best)
+    )
+}
+
+/// Networks whose products are like those of most others, with their batches.
+fn networks(quick: bool) -> Outcome<Vec<(Model, usize)>> {
+    let dense = |inputs: usize, outputs: usize| {
+        let body = Model::builder([inputs]).act(Activation::Tanh).dense(outputs).act(Activation::Tanh);
+        body.loss(Loss::mse())
+    };
+    if quick {
+        return Ok(vec![(dense(512, 512)?, 128)]);
+    }
+    let mut networks = Vec::new();
+    for (inputs, outputs) in [(128, 128), (512, 512), (1024, 1024)] {
+        for batch in [1, 8, 32, 128, 512] {
+            networks.push((dense(inputs, outputs)?, batch));
+        }
+    }
+    networks.push((dense(2048, 2048)?, 2048));
+    let elu = Activation::Elu { alpha: 1.0 };
+    let stage = |builder: Builder, outputs, kernel| {
+        builder.conv2d(outputs, kernel).act(elu).layer(MaxPool2d::new(3).stride(2))
+    };
+    let convolutions = || stage(stage(stage(Model::builder([3, 32, 32]), 64, 5), 96, 3), 128, 3).flatten();
+    for batch in [32, 128] {
+        networks.push((convolutions().dense(10).loss(Loss::cross_entropy())?, batch));
+    }
+    Ok(networks)
+}
