@@ -22,6 +22,7 @@ mod sum;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tile;
+mod whole;
 
 pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};
@@ -38,6 +39,7 @@ pub(crate) use pool::{Pool, PoolSignal, Pooling};
 pub(crate) use signal::Flow;
 pub(crate) use sum::{Sum, SumSignal};
 pub use tile::DeviceClass;
+pub(crate) use whole::{Back, Gather, Job, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel};
 
 /// What stands at a binding, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,6 +62,8 @@ pub(crate) enum Kernel {
     Advance(Advance),
     Update(Update),
     Image(Image),
+    Whole(WholeKernel),
+    Gather(Gather),
 }
 
 /// Where a product finds its planes and its bias, in elements, and what its result is multiplied by.
@@ -85,6 +89,8 @@ impl Kernel {
             Kernel::Advance(_) => "optimizer advance".into(),
             Kernel::Update(k) => k.label(),
             Kernel::Image(k) => k.key().label(),
+            Kernel::Whole(k) => k.label(),
+            Kernel::Gather(k) => k.label(),
         }
     }
 
@@ -101,6 +107,8 @@ impl Kernel {
             Kernel::Advance(k) => k.source(),
             Kernel::Update(k) => k.source(),
             Kernel::Image(k) => k.key().source(),
+            Kernel::Whole(k) => k.source(),
+            Kernel::Gather(k) => k.source(),
         }
     }
 
@@ -119,6 +127,8 @@ impl Kernel {
             Kernel::Advance(k) => k.bindings(),
             Kernel::Update(k) => k.bindings(),
             Kernel::Image(k) => k.key().bindings(),
+            Kernel::Whole(k) => k.bindings(),
+            Kernel::Gather(k) => k.bindings(),
         }
     }
 
@@ -134,6 +144,8 @@ impl Kernel {
             Kernel::Backward(k) => k.groups(),
             Kernel::Update(k) => k.groups(),
             Kernel::Image(k) => k.key().groups(),
+            Kernel::Whole(k) => k.groups(),
+            Kernel::Gather(k) => k.groups(),
         }
     }
 
@@ -149,6 +161,8 @@ impl Kernel {
             Kernel::Backward(k) => bytes(&k.uniform(grid_x)),
             Kernel::Advance(_) => return None,
             Kernel::Update(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Whole(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Gather(k) => bytes(&k.uniform(grid_x)),
             Kernel::Image(k) => {
                 let words = k.key().uniform(grid_x);
                 return (!words.is_empty()).then(|| bytemuck::cast_slice(&words).to_vec());
@@ -160,6 +174,7 @@ impl Kernel {
     pub(crate) fn flops(&self) -> u64 {
         match self {
             Kernel::Gemm(k, _) => k.flops(),
+            Kernel::Whole(k) => k.flops(),
             _ => 0,
         }
     }

@@ -26,6 +26,9 @@ impl Hyper {
     /// In elements.
     pub(crate) const LEN: usize = size_of::<Hyper>() / 4;
 
+    /// Where the first moment starts in the optimiser's buffer.
+    pub(crate) const FIRST: usize = 64;
+
     pub(crate) fn new(optimizer: &Optimizer) -> Hyper {
         let (beta1, beta2, eps) = match optimizer.rule {
             Rule::Sgd { momentum, .. } => (momentum, 0.0, 0.0),
@@ -78,17 +81,18 @@ impl Update {
         self.second == Second::Diagonal
     }
 
+    pub(super) fn rule_name(&self) -> &'static str {
+        self.rule.name()
+    }
+
     pub(crate) fn label(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
         format!("optimizer {}{rests} {}", self.rule.name(), 4 * self.vectors)
     }
 
-    /// Sizes, hyper-parameters, θ, g, m; then v and the step's corrections; then the diagonal.
+    /// Sizes; hyper-parameters, counters and moments; θ; g; then the diagonal.
     pub(crate) fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Write, Read, Write];
-        if self.second != Second::None {
-            bindings.extend([Write, Read]);
-        }
+        let mut bindings = vec![Uniform, Write, Write, Read];
         if self.reads_diagonal() {
             bindings.push(Read);
         }
@@ -97,17 +101,30 @@ impl Update {
 
     pub(crate) fn source(&self) -> String {
         let mut header = Header::default();
-        header.number("LANES", LANES);
+        header.number("LANES", LANES).number("MEMORY", 1);
+        let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
+        let mut files = vec!["optimizer/optimizer", diagonal];
+        files.extend(self.rule(&mut header));
+        source::compose(&header, &files)
+    }
+
+    /// The rule's constants into the header; its files out.
+    pub(super) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
         if let Rule::Sgd { nesterov, .. } = self.rule {
             header.flag("NESTEROV", nesterov);
         }
         let plugs: &[&str] = match self.second {
             Second::None => &["optimizer/sgd"],
-            Second::Gradient => &["optimizer/adaptive", "optimizer/squared_gradient"],
-            Second::Diagonal => &["optimizer/adaptive", "optimizer/squared_diagonal"],
-            Second::Rests => &["optimizer/adaptive", "optimizer/no_update"],
+            Second::Gradient => &["optimizer/adaptive", "optimizer/second", "optimizer/squared_gradient"],
+            Second::Diagonal => &["optimizer/adaptive", "optimizer/second", "optimizer/squared_diagonal"],
+            Second::Rests => &["optimizer/adaptive", "optimizer/second", "optimizer/no_update"],
         };
-        source::compose(&header, &[&["optimizer/state", "optimizer/optimizer"], plugs].concat())
+        [&["optimizer/state", "optimizer/rule"], plugs].concat()
+    }
+
+    /// Whether steps are counted: the moments' bias is corrected.
+    pub(crate) fn counts(&self) -> bool {
+        self.second != Second::None
     }
 
     pub(crate) fn groups(&self) -> u32 {
@@ -134,12 +151,19 @@ impl Advance {
 
     /// Hyper-parameters and counters.
     pub(crate) fn bindings(&self) -> Vec<Binding> {
-        vec![Read, Write]
+        vec![Write]
+    }
+
+    /// The files that count a step, and their constants.
+    pub(super) fn files(&self, header: &mut Header) -> [&'static str; 2] {
+        header.flag("UPDATE_V", self.second_moves);
+        ["lib/math", "optimizer/count"]
     }
 
     pub(crate) fn source(&self) -> String {
         let mut header = Header::default();
-        header.flag("UPDATE_V", self.second_moves);
-        source::compose(&header, &["lib/math", "optimizer/state", "optimizer/advance"])
+        header.number("MEMORY", 0);
+        let files = self.files(&mut header);
+        source::compose(&header, &[&["optimizer/state", "optimizer/advance"], &files[..]].concat())
     }
 }

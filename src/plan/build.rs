@@ -5,8 +5,8 @@ use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
 use super::schedule::{Place, Schedule};
-use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state};
-use crate::gpu::{Context, Tensor};
+use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state, whole};
+use crate::gpu::{Context, Dispatch, Tensor};
 use crate::kernel::{Advance, Kernel, Update};
 use crate::model::{Mode, Model, Role};
 use crate::{Error, Result};
@@ -51,31 +51,18 @@ pub(super) fn plan(
     }
     let network = Network::new(model, options.training)?;
     limits::check(&network, batch)?;
-    let (schedule, held, logits) = forward::build(&builder, &network, &input)?;
-    let draft = match options.training {
-        true => Some(builder.draft(&network, &held, &logits)?),
-        false => None,
+    let (forward, training, logits) = match whole::chosen(&builder, &network)? {
+        Some(net) => whole::build(&builder, &net, &input, progress)?,
+        None => builder.by_layers(&network, &input, progress)?,
     };
-    // All shaders are compiled before anything needs one, so that it is known how many there are.
-    let drafted = draft.iter().flat_map(|draft| draft.passes.iter().chain(&draft.updates));
-    let kernels = [&schedule].into_iter().chain(drafted).flat_map(Schedule::kernels);
-    context.compile(kernels, progress)?;
-    let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);
-    let training = draft.map(|draft| builder.realise(&network, draft)).transpose()?;
     let mut memory = builder.memory.into_inner();
     memory.add(Kind::Parameter, state.bytes());
-    Ok(Plan {
-        context: context.clone(),
-        model: model.clone(),
-        batch,
-        forward,
-        training,
-        input,
-        logits,
-        memory,
-        options,
-    })
+    let (context, model) = (context.clone(), model.clone());
+    Ok(Plan { context, model, batch, forward, training, input, logits, memory, options })
 }
+
+/// Forward pass, training, logits.
+pub(super) type Parts = (Vec<Dispatch>, Option<Training>, Tensor);
 
 /// The training part of a plan before it has dispatches.
 struct Draft {
@@ -91,6 +78,27 @@ struct Draft {
 }
 
 impl Builder<'_> {
+    /// A kernel for each layer and direction.
+    fn by_layers(
+        &self,
+        network: &Network,
+        input: &Tensor,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Parts> {
+        let (schedule, held, logits) = forward::build(self, network, input)?;
+        let draft = match self.options.training {
+            true => Some(self.draft(network, &held, &logits)?),
+            false => None,
+        };
+        // All shaders are compiled before anything needs one, so that it is known how many there are.
+        let drafted = draft.iter().flat_map(|draft| draft.passes.iter().chain(&draft.updates));
+        let kernels = [&schedule].into_iter().chain(drafted).flat_map(Schedule::kernels);
+        self.context.compile(kernels, progress)?;
+        let forward = schedule::realise(self, &[schedule])?.swap_remove(0);
+        let training = draft.map(|draft| self.realise(network, draft)).transpose()?;
+        Ok((forward, training, logits))
+    }
+
     /// A tensor `[batch, shape]` in a buffer of the host's, or in one of our own.
     fn host_tensor(
         &self,
@@ -135,19 +143,26 @@ impl Builder<'_> {
         Ok(elements)
     }
 
-    fn draft(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Draft> {
+    pub(super) fn targets(&self) -> Result<Tensor> {
         let target_len = self.model.target_len();
-        let targets =
-            self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
+        self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])
+    }
+
+    /// The modes of the backward passes: the plan's, and none beside it where the curvature is lazy.
+    pub(super) fn modes(&self) -> impl Iterator<Item = Mode> {
+        let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
+        [self.options.mode].into_iter().chain(lazy.then_some(Mode::None))
+    }
+
+    fn draft(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Draft> {
+        let targets = self.targets()?;
         let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
         let ends = backward::Ends::new(self, logits, &targets, &loss)?;
         let kept = backward::Kept::new(self, network)?;
 
-        let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
-        let modes = [self.options.mode].into_iter().chain(lazy.then_some(Mode::None));
         let ways = if self.options.accumulation { &[false, true][..] } else { &[false] };
         let (mut passes, mut updates, mut loss_steps) = (Vec::new(), Vec::new(), 0);
-        for mode in modes {
+        for mode in self.modes() {
             for accumulate in ways {
                 let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, *accumulate)?;
                 passes.push(schedule);
@@ -166,7 +181,7 @@ impl Builder<'_> {
             let mut loss = way();
             let replace = loss.split_off(loss_steps);
             let accumulate = self.options.accumulation.then(|| way().split_off(loss_steps));
-            Backward { loss, replace, accumulate, update }
+            Backward { loss, replace, accumulate, update, steps: None }
         });
         // The mode's own is always there.
         let curved = backwards.next().ok_or(Error::ZeroSize { place: "plan".into(), what: "modes" })?;
@@ -175,31 +190,31 @@ impl Builder<'_> {
         Ok(Training { targets, loss, signals, curved, plain })
     }
 
-    /// The optimiser's kernels after a pass in `mode`. An optimiser that reads a diagonal keeps its second moment as it
-    /// is where there is none.
-    fn update(&self, mode: Mode) -> Result<Schedule> {
-        let mut schedule = Schedule::default();
-        let (Some(optimizer), Some(moments)) = (self.state.optimizer(), self.state.optimizer_state()) else {
-            return Ok(schedule);
-        };
+    /// The optimiser's update after a pass in `mode`, where there is an optimiser.
+    pub(super) fn update_key(&self, mode: Mode) -> Result<Option<Update>> {
+        let Some(optimizer) = self.state.optimizer() else { return Ok(None) };
         if optimizer.rule.mode().has_diagonal() && !self.options.mode.has_diagonal() {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
             return Err(Error::NotPlanned { what, ask: "PlanOptions::mode, a mode with a diagonal" });
         }
-        let update = Update::new(&optimizer.rule, self.state.parameters().len() as u32, mode.has_diagonal());
-        let hyper = moments.hyper.resource();
-        let counters = moments.counters.resource();
+        let len = self.state.parameters().len() as u32;
+        Ok(Some(Update::new(&optimizer.rule, len, mode.has_diagonal())))
+    }
+
+    /// The optimiser's kernels after a pass in `mode`. An optimiser that reads a diagonal keeps its second moment as it
+    /// is where there is none.
+    pub(super) fn update(&self, mode: Mode) -> Result<Schedule> {
+        let mut schedule = Schedule::default();
+        let (Some(update), Some(moments)) = (self.update_key(mode)?, self.state.optimizer_state()) else {
+            return Ok(schedule);
+        };
         let mut resources =
-            vec![hyper.clone(), self.state.parameters().resource(), self.state.gradient().resource()];
-        resources.push(moments.first.resource());
-        if let Some(second) = &moments.second {
-            resources.extend([second.resource(), counters.clone()]);
-        }
+            [&moments.memory, self.state.parameters(), self.state.gradient()].map(Tensor::resource).to_vec();
         if update.reads_diagonal() {
             resources.push(self.state.diagonal().resource());
         }
-        if moments.second.is_some() {
-            schedule.push(Kernel::Advance(Advance::of(&update)), vec![hyper.into(), counters.into()]);
+        if update.counts() {
+            schedule.push(Kernel::Advance(Advance::of(&update)), vec![moments.memory.resource().into()]);
         }
         schedule.push(Kernel::Update(update), resources.into_iter().map(Place::from).collect());
         Ok(schedule)

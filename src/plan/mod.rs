@@ -9,6 +9,7 @@ mod network;
 mod options;
 mod schedule;
 mod state;
+mod whole;
 
 pub use memory::Memory;
 pub use options::{At, PlanOptions};
@@ -56,6 +57,15 @@ pub(crate) struct Backward {
     pub accumulate: Option<Vec<Dispatch>>,
     /// The optimiser's update.
     pub update: Vec<Dispatch>,
+    /// Where the network is taken as a whole: `replace` and `accumulate` then begin with the input, and these are whole steps.
+    pub steps: Option<Steps>,
+}
+
+/// Whole steps, the optimiser's update in them; as the backward pass, replacing and accumulating.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    pub replace: Vec<Dispatch>,
+    pub accumulate: Vec<Dispatch>,
 }
 
 impl Plan {
@@ -193,10 +203,6 @@ impl Plan {
 
     /// The kernels of one full step in the order they run, by name, with their floating-point operations.
     pub fn dispatches(&self) -> impl Iterator<Item = (&str, u64)> {
-        let training = self.training.iter().flat_map(|t| {
-            let Backward { loss, replace, update, .. } = &t.curved;
-            loss.iter().chain(replace).chain(update)
-        });
-        self.forward.iter().chain(training).map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
+        self.full_step().into_iter().flatten().map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
     }
 }

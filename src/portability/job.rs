@@ -23,6 +23,10 @@ pub(super) enum Kind {
     Inference,
     /// A step with curvature and one without.
     Steps(Optimizer),
+    /// The same three with the network taken as a whole.
+    Whole,
+    WholeAccumulated,
+    WholeSteps(Optimizer),
 }
 
 /// A result, and where it is found.
@@ -116,10 +120,12 @@ impl Job {
     pub(super) fn options(&self) -> PlanOptions {
         let options = match self.kind {
             Kind::Inference => PlanOptions::inference(),
-            Kind::Accumulated => PlanOptions::training(self.mode).accumulate(0.5),
-            Kind::Steps(_) => PlanOptions::training(self.mode).lazy(),
-            Kind::Fused | Kind::Signals => PlanOptions::training(self.mode),
+            Kind::Accumulated | Kind::WholeAccumulated => PlanOptions::training(self.mode).accumulate(0.5),
+            Kind::Steps(_) | Kind::WholeSteps(_) => PlanOptions::training(self.mode).lazy(),
+            Kind::Fused | Kind::Signals | Kind::Whole => PlanOptions::training(self.mode),
         };
+        let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
+        let options = options.whole_network(whole);
         self.places().into_iter().fold(options, PlanOptions::signal)
     }
 
@@ -136,7 +142,7 @@ impl Job {
         let run = |parameters: &[f64], mode| pass(&self.model, mode, parameters, &x, self.targets.view());
         let mut last = run(&parameters, self.mode)?;
         let mut results = Vec::new();
-        if let Kind::Steps(optimizer) = self.kind {
+        if let Kind::Steps(optimizer) | Kind::WholeSteps(optimizer) = self.kind {
             let mut state = OptimizerState::new(parameters.len());
             state.step(&optimizer, &mut parameters, &last.gradient, &last.diagonal)?;
             let plain = run(&parameters, Mode::None)?;
@@ -203,6 +209,7 @@ impl Job {
 fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
     let kind = match kind {
         Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
+        Kind::WholeSteps(optimizer) => format!("whole steps {}", optimizer.rule.name()),
         kind => format!("{kind:?}").to_lowercase(),
     };
     format!("{name}, {}, {kind}, {class:?}", mode.name())

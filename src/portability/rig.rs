@@ -6,6 +6,7 @@ use super::permutation::Permutation;
 use crate::Result;
 use crate::gpu::{Context, Dispatch, Tensor};
 use crate::plan::{Plan, State};
+use crate::record::{Pass, Work};
 
 pub(super) struct Rig {
     context: Context,
@@ -19,7 +20,10 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new(context: &Context, job: &Job) -> Result<Rig> {
-        let optimizer = if let Kind::Steps(optimizer) = job.kind { Some(optimizer) } else { None };
+        let optimizer = match job.kind {
+            Kind::Steps(optimizer) | Kind::WholeSteps(optimizer) => Some(optimizer),
+            _ => None,
+        };
         let state = State::new(context, &job.model, optimizer)?;
         state.write_parameters(&job.parameters)?;
         let plan = Plan::new(context, &job.model, &state, job.batch, job.options())?;
@@ -83,20 +87,15 @@ impl Rig {
 }
 
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
-    let mut steps = plan.forward.clone();
-    let Some(training) = &plan.training else { return steps };
-    let curved = &training.curved;
-    steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat());
-    match kind {
-        Kind::Accumulated => {
-            let accumulate = curved.accumulate.as_deref().unwrap_or_default();
-            steps.extend([&plan.forward[..], &curved.loss, accumulate].concat());
+    let works = match kind {
+        Kind::Inference => vec![Work::Forward],
+        Kind::Signals | Kind::Fused | Kind::Whole => vec![Work::Gradient(Pass::FULL)],
+        Kind::Accumulated | Kind::WholeAccumulated => {
+            vec![Work::Gradient(Pass::FULL), Work::Gradient(Pass::FULL.accumulating())]
         }
-        Kind::Steps(_) => {
-            let plain = training.plain.as_ref().unwrap_or(curved);
-            steps.extend([&plan.forward[..], &plain.loss, &plain.replace, &plain.update].concat());
+        Kind::Steps(_) | Kind::WholeSteps(_) => {
+            vec![Work::Step(Pass::FULL), Work::Step(Pass::FULL.without_curvature())]
         }
-        _ => {}
-    }
-    steps
+    };
+    works.into_iter().flat_map(|work| plan.kernels(work).expect("planned")).cloned().collect()
 }

@@ -21,3 +21,4 @@ mod noise;
 mod optimizers;
 mod properties;
 mod sizes;
+mod whole;
