@@ -23,6 +23,8 @@ mod sum;
 pub(crate) mod tests;
 mod tile;
 mod whole;
+#[cfg(test)]
+mod whole_permutations;
 
 pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};

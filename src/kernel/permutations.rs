@@ -162,5 +162,6 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
         kernels.push(Kernel::Update(update));
     }
     kernels.extend(super::image_permutations::all());
+    kernels.extend(super::whole_permutations::all(class));
     kernels
 }

@@ -89,7 +89,8 @@ impl Rig {
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let works = match kind {
         Kind::Inference => vec![Work::Forward],
-        Kind::Signals | Kind::Fused | Kind::Whole => vec![Work::Gradient(Pass::FULL)],
+        Kind::Signals | Kind::Fused => vec![Work::Gradient(Pass::FULL)],
+        Kind::Whole => vec![Work::Forward, Work::Gradient(Pass::FULL)],
         Kind::Accumulated | Kind::WholeAccumulated => {
             vec![Work::Gradient(Pass::FULL), Work::Gradient(Pass::FULL.accumulating())]
         }
