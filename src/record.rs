@@ -41,7 +41,7 @@ impl Default for Pass {
 
 /// What is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
+pub(crate) enum Work {
     Forward,
     Gradient(Pass),
     Update(Pass),
@@ -167,21 +167,31 @@ impl Plan {
         Ok(self.kernels(pieces.work)?.map(Dispatch::cost).sum())
     }
 
+    /// The kernels of one full step, the optimiser's with it where there is one; of inference those of the forward pass.
+    pub(crate) fn full_step(&self) -> Option<impl Iterator<Item = &Dispatch> + Clone> {
+        let works = [Work::Step(Pass::FULL), Work::Gradient(Pass::FULL), Work::Forward];
+        works.into_iter().find_map(|work| self.kernels(work).ok())
+    }
+
     /// The kernels of `work`, in order.
-    fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
+    pub(crate) fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
         const NONE: &[Dispatch] = &[];
         let parts = match work {
             Work::Forward => [self.forward.as_slice(), NONE, NONE, NONE],
             Work::Gradient(pass) => {
                 let backward = self.backward(pass)?;
-                [&self.forward, &backward.loss, layers(backward, pass)?, NONE]
+                let forward = if backward.steps.is_some() { NONE } else { &self.forward };
+                [forward, &backward.loss, layers(backward, pass)?, NONE]
             }
             Work::Update(pass) => [NONE, NONE, NONE, update(self.backward(pass)?)?],
             Work::Step(pass) => {
                 let backward = self.backward(pass)?;
-                match &backward.fused {
-                    Some(fused) if !pass.accumulate => [&self.forward, &backward.loss, fused, NONE],
-                    _ => [&self.forward, &backward.loss, layers(backward, pass)?, update(backward)?],
+                let (layers, update) = (layers(backward, pass)?, update(backward)?);
+                match (&backward.steps, &backward.fused) {
+                    (Some(steps), _) if pass.accumulate => [NONE, NONE, NONE, &steps.accumulate],
+                    (Some(steps), _) => [NONE, NONE, NONE, &steps.replace],
+                    (None, Some(fused)) if !pass.accumulate => [&self.forward, &backward.loss, fused, NONE],
+                    _ => [&self.forward, &backward.loss, layers, update],
                 }
             }
         };

@@ -1,5 +1,10 @@
 // Gradient and diagonal, scaled by g.scale, are used at once by the optimiser's step, and never stored.
 
+// Moments lie in `memory`, the second c_plane behind the first; the layer's parameters begin `first` vec4s into them.
+// Plug: updated (optimizer/rule).
+
+@group(0) @binding(3) var<storage, read_write> parameters: array<vec4<f32>>;
+
 // A row must not be updated twice.
 const ONCE: bool = RAGGED;
 
@@ -8,5 +13,7 @@ fn store(index: u32, sums: Sums, valid: u32) {
     let mine = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(valid);
     let nothing = vec4<f32>(0.0);
     let gradient = select(nothing, g.scale * sums[0], mine);
-    update(index / 4u, gradient, select(nothing, g.scale * sums[D], mine));
+    let diagonal = select(nothing, g.scale * sums[D], mine);
+    let i = index / 4u;
+    parameters[i] = updated(Fours(g.first + i, g.c_plane / 4u, gradient, diagonal), parameters[i]);
 }

@@ -9,15 +9,11 @@
 //     e = e^(z_S - z_T)      p_T = 1 / (1 + e F)      r = 1 - p_T = e F p_T      p_i = r q_i
 //
 // HesScale-R takes vectors u out of c m (diag p - p pᵀ): see `Leading`.
-// Grid: a workgroup takes ROWS rows, LANES invocations each. Classes stand `positions` apart. Planes of the signal: 0 g; 1 d = h + Σ u²; with
-// RANK > 0: 2 h, 3 … u. Plug: class_weight and WEIGHTED.
+// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: class_weight and WEIGHTED; where rows lie.
 
-@compute @workgroup_size(LANES * ROWS)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
-    let lane = lane_of(index);
-    let row = (group.y * p.grid_x + group.x) * ROWS + lane.y;
-    let n = min(row, p.rows - 1u); // rows past the end compute the last one again, and write nothing
-    let at = (n / p.positions * p.outputs) * p.positions + n % p.positions;
+// Row n by the LANES that share it; its signal is written where `real` says so.
+fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
+    let at = row_at(n);
     let s = softmax(at, lane);
     let goal = goal_of(n, at, lane);
     var leading: Leading;
@@ -31,33 +27,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var start = lane.x; start < p.outputs; start += RUN) {
         var run = 0.0;
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
-            let i = at + c * p.positions;
-            let z = logits[i];
-            let y = effective(goal, i, c);
+            let z = logit(at, c);
+            let y = effective(goal, element(at, c), c);
             let prob = probability(s, c, z);
             run += y * (s.log_sum + (s.top.value.x - z));
-            if row < p.rows {
+            if real {
                 // m p - y, so arranged that a confident right answer does not cancel.
-                signal[i] = p.factor * (prob.x * (goal.mass - y) - y * prob.y);
+                put(0u, at, c, p.factor * (prob.x * (goal.mass - y) - y * prob.y));
                 if HAS_DIAGONAL {
-                    signal[p.plane_stride + i] = select(scale, p.factor * y, BL89) * prob.x * prob.y;
+                    put(1u, at, c, select(scale, p.factor * y, BL89) * prob.x * prob.y);
                 }
                 if RANK > 0u {
                     let parts = split(s, leading, c, z);
-                    signal[2u * p.plane_stride + i] = scale * parts.x;
-                    signal[3u * p.plane_stride + i] = root * parts.y;
+                    put(2u, at, c, scale * parts.x);
+                    put(3u, at, c, root * parts.y);
                     if RANK > 1u {
-                        signal[4u * p.plane_stride + i] = root * parts.z;
+                        put(4u, at, c, root * parts.z);
                     }
                 }
             }
         }
         value += run;
     }
-    value = row_sum(vec4<f32>(value), lane).x;
-    if lane.x == 0u && row < p.rows {
-        values[row] = p.factor * value;
-    }
+    return p.factor * row_sum(vec4<f32>(value), lane).x;
 }
 
 // ---- The softmax ----
@@ -74,7 +66,7 @@ struct Softmax {
 fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
     var top = top_above(-3e38);
     for (var c = lane.x; c < p.outputs; c += LANES) {
-        top = top_with(top, logits[at + c * p.positions], c);
+        top = top_with(top, logit(at, c), c);
     }
     top = row_top(top, lane);
 
@@ -83,7 +75,7 @@ fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
             if c != top.index.x && c != top.index.y {
-                let f = hs_exp(logits[at + c * p.positions] - top.value.y);
+                let f = hs_exp(logit(at, c) - top.value.y);
                 run += vec4<f32>(f, f * f, f * f * f, 0.0);
             }
         }
@@ -123,7 +115,7 @@ struct Goal {
 fn goal_of(n: u32, at: u32, lane: vec3<u32>) -> Goal {
     var goal: Goal;
     if !SOFT_TARGETS {
-        goal.class_index = targets[n];
+        goal.class_index = target_bits(n);
         if p.has_ignore != 0u && goal.class_index == p.ignore {
             goal.class_index = NO_INDEX;
         }
@@ -135,7 +127,7 @@ fn goal_of(n: u32, at: u32, lane: vec3<u32>) -> Goal {
         for (var start = lane.x; start < p.outputs; start += RUN) {
             var run = vec4<f32>(0.0);
             for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
-                let t = target_at(goal, at + c * p.positions, c);
+                let t = target_at(goal, element(at, c), c);
                 let w = class_weight(c);
                 run += vec4<f32>(t, w * t, w, 0.0);
             }
@@ -151,7 +143,7 @@ fn goal_of(n: u32, at: u32, lane: vec3<u32>) -> Goal {
 // t: the one-hot class, or the given distribution.
 fn target_at(goal: Goal, i: u32, c: u32) -> f32 {
     if SOFT_TARGETS {
-        return bitcast<f32>(targets[i]);
+        return bitcast<f32>(target_bits(i));
     }
     return f32(c == goal.class_index);
 }
@@ -218,7 +210,7 @@ fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
             if c != s.top.index.x && c != s.top.index.y {
-                let q = among_others(s, logits[at + c * p.positions]);
+                let q = among_others(s, logit(at, c));
                 let b = second_b(s, l, q);
                 run += q * b * vec4<f32>(1.0, tilt(l, q), b, 0.0);
             }

@@ -1,6 +1,7 @@
 // q = d², d the Hessian diagonal: AdaHesScale
-fn second_moment(i: u32, g: vec4<f32>, d: vec4<f32>) -> vec4<f32> {
-    let v = hyper.beta2 * second[i] + (1.0 - hyper.beta2) * d * d;
-    second[i] = v;
+fn moved_moment(four: Fours, hyper: Hyper) -> vec4<f32> {
+    let old = second_moment(four.i, four.vectors);
+    let v = hyper.beta2 * old + (1.0 - hyper.beta2) * four.d * four.d;
+    set_second_moment(four.i, four.vectors, v);
     return v;
 }

@@ -1,10 +1,10 @@
 //! The tiled product in its three uses.
 
 use super::convolution::{Image, Split};
-use super::optimizer::Step;
+use super::optimizer::Update;
 use super::source::{self, Header};
 use super::tile::{DeviceClass, Family, Sizes, Tile, TileUse, Tuning};
-use super::{Binding, Binding::*};
+use super::{Binding, Binding::*, GemmPlaces};
 use crate::model::{Activation, Mode};
 
 /// Where the four elements of a vector lie.
@@ -74,7 +74,7 @@ pub(crate) enum Leave {
     /// They are added to what is there.
     Accumulate,
     /// The optimiser's step is taken, and they are not kept.
-    Update(Step),
+    Update(Update),
 }
 
 /// One product: its use and sizes decide the permutation, the grid and the uniform.
@@ -104,7 +104,7 @@ pub(crate) struct GemmUniform {
     c_plane: u32,
     bias: u32,
     scale: f32,
-    unused: u32,
+    first: u32,
     image: super::convolution::ImageUniform,
 }
 
@@ -244,7 +244,7 @@ impl Gemm {
         let what = match self.usage {
             Use::Forward { activation, .. } => format!("forward+{}", activation.name()),
             Use::Signal { mode, below } => format!("signal {}+{}", mode.name(), below.name()),
-            Use::Parameters { leave: Leave::Update(step), .. } => format!("parameters {}", step.label()),
+            Use::Parameters { leave: Leave::Update(update), .. } => format!("parameters {}", update.name()),
             Use::Parameters { diagonal: true, .. } => "parameters gradient+diagonal".into(),
             Use::Parameters { .. } => "parameters gradient".into(),
             Use::Partial { mode, .. } => format!("partial {}", mode.name()),
@@ -259,9 +259,7 @@ impl Gemm {
             Use::Signal { below, .. } if below != Activation::Identity => {
                 vec![Uniform, Read, Read, Write, Read]
             }
-            Use::Parameters { leave: Leave::Update(step), .. } => {
-                [&[Uniform, Read, Read], step.bindings()].concat()
-            }
+            Use::Parameters { leave: Leave::Update(_), .. } => vec![Uniform, Read, Read, Write, Write],
             Use::Parameters { diagonal: true, .. } => vec![Uniform, Read, Read, Write, Write],
             _ => vec![Uniform, Read, Read, Write],
         }
@@ -333,9 +331,10 @@ impl Gemm {
                 files.extend(["gemm/parameters", "gemm/a_m", "gemm/b_n"]);
                 files.push(Access::of(self.m).pick("gemm/a_vec4", "gemm/a_scalar"));
                 files.push(out.pick("gemm/b_vec4", "gemm/b_scalar"));
-                if let Leave::Update(step) = leave {
+                if let Leave::Update(update) = leave {
+                    header.number("MEMORY", 4);
                     files.push("gemm/update");
-                    files.extend(step.files(&mut header));
+                    files.extend(update.rule(&mut header));
                 } else {
                     header.flag("ACCUMULATE", leave == Leave::Accumulate);
                     files.push("gemm/leave");
@@ -364,21 +363,14 @@ impl Gemm {
         (self.tiles() + side) * self.split().splits
     }
 
-    /// The uniform. Planes and the bias' place are in elements; `scale` multiplies what is stored.
-    pub(crate) fn uniform(
-        &self,
-        grid_x: u32,
-        a_plane: u32,
-        c_plane: u32,
-        bias: u32,
-        scale: f32,
-    ) -> GemmUniform {
+    /// The uniform.
+    pub(crate) fn uniform(&self, grid_x: u32, places: &GemmPlaces) -> GemmUniform {
         let (tiles_n, tiles) = self.tile.grid(self.m, self.n);
         let (splits, image) =
             (self.split().splits, self.image.map(|image| image.uniform()).unwrap_or_default());
         let Gemm { m, n, k, .. } = *self;
-        let unused = 0;
-        GemmUniform { m, n, k, tiles_n, tiles, splits, grid_x, a_plane, c_plane, bias, scale, unused, image }
+        let GemmPlaces { a_plane, c_plane, bias, scale, first } = *places;
+        GemmUniform { m, n, k, tiles_n, tiles, splits, grid_x, a_plane, c_plane, bias, scale, first, image }
     }
 
     /// Multiply-adds, counted twice as is usual.

@@ -26,10 +26,10 @@ pub(crate) struct LossUniform {
     outputs: u32,
     grid_x: u32,
     plane_stride: u32,
-    factor: f32,
-    smoothing: f32,
-    ignore: u32,
-    has_ignore: u32,
+    pub(super) factor: f32,
+    pub(super) smoothing: f32,
+    pub(super) ignore: u32,
+    pub(super) has_ignore: u32,
     positions: u32,
 }
 
@@ -77,9 +77,16 @@ impl LossKernel {
 
     pub(crate) fn source(&self) -> String {
         let mut header = Header::default();
-        header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
         header.number("LANES", self.lanes).number("ROWS", self.rows);
-        let mut files = vec!["loss/params", "lib/math", "lib/rows"];
+        let mut files = vec!["loss/kernel", "lib/rows", "lib/row_tops"];
+        files.extend(self.rule(&mut header));
+        source::compose(&header, &files)
+    }
+
+    /// The loss's constants into the header; its files out, all but those that say where rows lie and who shares one.
+    pub(super) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
+        header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
+        let mut files = vec!["loss/params", "lib/math", "lib/largest"];
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
                 header
@@ -98,7 +105,7 @@ impl LossKernel {
                 files.extend(["loss/elementwise", plug]);
             }
         }
-        source::compose(&header, &files)
+        files
     }
 
     pub(crate) fn groups(&self) -> u32 {

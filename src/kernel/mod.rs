@@ -23,6 +23,9 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tile;
+mod whole;
+#[cfg(test)]
+mod whole_permutations;
 
 pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};
@@ -32,7 +35,7 @@ pub(crate) use gemm::{Gemm, Leave, Use, planes};
 pub(crate) use image::Image;
 pub(crate) use layout::{Direction, Layout};
 pub(crate) use loss::{LossKernel, Reduce};
-pub(crate) use optimizer::{Advance, Hyper, Step, Update};
+pub(crate) use optimizer::{Advance, Hyper, Update};
 pub(crate) use pad::{Pad, PadSignal};
 pub(crate) use partial::{Parameters, Partial};
 pub(crate) use pool::{Pool, PoolSignal, Pooling};
@@ -41,6 +44,7 @@ pub(crate) use sum::{Sum, SumSignal};
 pub use table::{TileEntry, TileTable};
 pub(crate) use tile::{Allowed, Sizes, Tuning};
 pub use tile::{DeviceClass, Family, Tile, TileUse};
+pub(crate) use whole::{Back, Gather, Job, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel};
 
 /// What stands at a binding, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +67,8 @@ pub(crate) enum Kernel {
     Advance(Advance),
     Update(Update),
     Image(Image),
+    Whole(WholeKernel),
+    Gather(Gather),
 }
 
 /// Where a product finds its planes and its bias, in elements, and what its result is multiplied by.
@@ -72,6 +78,13 @@ pub(crate) struct GemmPlaces {
     pub c_plane: u32,
     pub bias: u32,
     pub scale: f32,
+    /// Where the moments of parameters that are updated begin, in vec4s.
+    pub first: u32,
+}
+
+impl GemmPlaces {
+    /// One plane, no bias, scale 1.
+    pub(crate) const ALONE: GemmPlaces = GemmPlaces { a_plane: 0, c_plane: 0, bias: 0, scale: 1.0, first: 0 };
 }
 
 impl Kernel {
@@ -104,6 +117,8 @@ impl Kernel {
             Kernel::Advance(_) => "optimizer advance".into(),
             Kernel::Update(k) => k.label(),
             Kernel::Image(k) => k.key().label(),
+            Kernel::Whole(k) => k.label(),
+            Kernel::Gather(k) => k.label(),
         }
     }
 
@@ -120,6 +135,8 @@ impl Kernel {
             Kernel::Advance(k) => k.source(),
             Kernel::Update(k) => k.source(),
             Kernel::Image(k) => k.key().source(),
+            Kernel::Whole(k) => k.source(),
+            Kernel::Gather(k) => k.source(),
         }
     }
 
@@ -138,6 +155,8 @@ impl Kernel {
             Kernel::Advance(k) => k.bindings(),
             Kernel::Update(k) => k.bindings(),
             Kernel::Image(k) => k.key().bindings(),
+            Kernel::Whole(k) => k.bindings(),
+            Kernel::Gather(k) => k.bindings(),
         }
     }
 
@@ -153,13 +172,15 @@ impl Kernel {
             Kernel::Backward(k) => k.groups(),
             Kernel::Update(k) => k.groups(),
             Kernel::Image(k) => k.key().groups(),
+            Kernel::Whole(k) => k.groups(),
+            Kernel::Gather(k) => k.groups(),
         }
     }
 
     /// The bytes of the uniform at binding 0, where there is one, for a grid folded into rows of `grid_x` workgroups.
     pub(crate) fn uniform(&self, grid_x: u32) -> Option<Vec<u8>> {
         Some(match self {
-            Kernel::Gemm(k, p) => bytes(&k.uniform(grid_x, p.a_plane, p.c_plane, p.bias, p.scale)),
+            Kernel::Gemm(k, p) => bytes(&k.uniform(grid_x, p)),
             Kernel::Pack(k) => bytes(&k.uniform(grid_x)),
             Kernel::Unpack(k) => bytes(&k.uniform(grid_x)),
             Kernel::Loss(k) => bytes(&k.uniform(grid_x)),
@@ -168,6 +189,8 @@ impl Kernel {
             Kernel::Backward(k) => bytes(&k.uniform(grid_x)),
             Kernel::Advance(_) => return None,
             Kernel::Update(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Whole(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Gather(k) => bytes(&k.uniform(grid_x)),
             Kernel::Image(k) => {
                 let words = k.key().uniform(grid_x);
                 return (!words.is_empty()).then(|| bytemuck::cast_slice(&words).to_vec());
@@ -179,6 +202,7 @@ impl Kernel {
     pub(crate) fn flops(&self) -> u64 {
         match self {
             Kernel::Gemm(k, _) => k.flops(),
+            Kernel::Whole(k) => k.flops(),
             _ => 0,
         }
     }

@@ -1,8 +1,9 @@
-//! The optimiser: one small kernel that counts the step, one that updates what the step's own kernels have not.
+//! The optimiser: one small kernel that counts the step, one that updates the whole model.
 
 use super::source::{self, Header};
 use super::{Binding, Binding::*};
 use crate::model::{Optimizer, Rule};
+use std::ops::Range;
 
 /// Invocations of a workgroup; each updates four parameters.
 const LANES: u32 = 64;
@@ -25,6 +26,9 @@ pub(crate) struct Hyper {
 impl Hyper {
     /// In elements.
     pub(crate) const LEN: usize = size_of::<Hyper>() / 4;
+
+    /// Where the first moment starts in the optimiser's buffer.
+    pub(crate) const FIRST: usize = 64;
 
     pub(crate) fn new(optimizer: &Optimizer) -> Hyper {
         let (beta1, beta2, eps) = match optimizer.rule {
@@ -54,94 +58,96 @@ enum Second {
     Rests,
 }
 
-/// The step of a rule, as a plug of the kernels that take it.
+/// An update of the whole model or of a run of its parameters: `shaders/optimizer/optimizer.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Step {
+pub(crate) struct Update {
     rule: Rule,
     second: Second,
+    /// Of the whole model.
+    vectors: u32,
+    /// The run: where it begins, and how long it is.
+    first: u32,
+    run: u32,
 }
 
-impl Step {
-    /// `diagonal`: whether there is one this time.
-    pub(crate) fn new(rule: &Rule, diagonal: bool) -> Step {
+impl Update {
+    /// `len` parameters, gaps of the flat layout included; `diagonal`: whether this step has one.
+    pub(crate) fn new(rule: &Rule, len: u32, diagonal: bool) -> Update {
         let second = match rule {
             Rule::Sgd { .. } => Second::None,
             Rule::Adam { .. } => Second::Gradient,
             _ if diagonal => Second::Diagonal,
             _ => Second::Rests,
         };
-        Step { rule: *rule, second }
+        let vectors = len / 4;
+        Update { rule: *rule, second, vectors, first: 0, run: vectors }
+    }
+
+    /// The same of a part of the flat layout only.
+    pub(crate) fn of(self, part: &Range<usize>) -> Update {
+        Update { first: part.start as u32 / 4, run: part.len() as u32 / 4, ..self }
     }
 
     pub(crate) fn reads_diagonal(&self) -> bool {
         self.second == Second::Diagonal
     }
 
-    pub(super) fn label(&self) -> String {
+    pub(super) fn rule_name(&self) -> &'static str {
+        self.rule.name()
+    }
+
+    pub(crate) fn label(&self) -> String {
+        format!("optimizer {} {}", self.name(), 4 * self.run)
+    }
+
+    pub(super) fn name(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
         format!("{}{rests}", self.rule.name())
     }
 
-    /// From binding 3 on: θ, m, hyper-parameters; then v and the step's corrections. What all invocations read is uniform:
-    /// a compiler may load that once, whatever is stored between.
-    pub(super) fn bindings(&self) -> &'static [Binding] {
-        match self.second {
-            Second::None => &[Write, Write, Uniform],
-            _ => &[Write, Write, Uniform, Write, Uniform],
+    /// Sizes; hyper-parameters, counters and moments; θ; g; then the diagonal.
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Write, Write, Read];
+        if self.reads_diagonal() {
+            bindings.push(Read);
         }
+        bindings
     }
 
-    /// The files that define `update`.
-    pub(super) fn files(&self, header: &mut Header) -> Vec<&'static str> {
+    pub(crate) fn source(&self) -> String {
+        let mut header = Header::default();
+        header.number("LANES", LANES).number("MEMORY", 1);
+        let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
+        let mut files = vec!["optimizer/optimizer", diagonal];
+        files.extend(self.rule(&mut header));
+        source::compose(&header, &files)
+    }
+
+    /// The rule's constants into the header; its files out.
+    pub(super) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
         if let Rule::Sgd { nesterov, .. } = self.rule {
             header.flag("NESTEROV", nesterov);
         }
         let plugs: &[&str] = match self.second {
             Second::None => &["optimizer/sgd"],
-            Second::Gradient => &["optimizer/adaptive", "optimizer/squared_gradient"],
-            Second::Diagonal => &["optimizer/adaptive", "optimizer/squared_diagonal"],
-            Second::Rests => &["optimizer/adaptive", "optimizer/no_update"],
+            Second::Gradient => &["optimizer/adaptive", "optimizer/second", "optimizer/squared_gradient"],
+            Second::Diagonal => &["optimizer/adaptive", "optimizer/second", "optimizer/squared_diagonal"],
+            Second::Rests => &["optimizer/adaptive", "optimizer/second", "optimizer/no_update"],
         };
-        [&["optimizer/state", "optimizer/update"], plugs].concat()
-    }
-}
-
-/// One update of a run of parameters: `shaders/optimizer/optimizer.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Update {
-    step: Step,
-    vectors: u32,
-}
-
-impl Update {
-    /// `len` parameters, gaps of the flat layout included.
-    pub(crate) fn new(step: Step, len: u32) -> Update {
-        Update { step, vectors: len / 4 }
+        [&["optimizer/state", "optimizer/rule"], plugs].concat()
     }
 
-    pub(crate) fn label(&self) -> String {
-        format!("optimizer {} {}", self.step.label(), 4 * self.vectors)
-    }
-
-    /// Sizes, g and d, and what the step needs.
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        [&[Uniform, Read, Read], self.step.bindings()].concat()
-    }
-
-    pub(crate) fn source(&self) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        let mut files = self.step.files(&mut header);
-        files.push("optimizer/optimizer");
-        source::compose(&header, &files)
+    /// Whether steps are counted: the moments' bias is corrected.
+    pub(crate) fn counts(&self) -> bool {
+        self.second != Second::None
     }
 
     pub(crate) fn groups(&self) -> u32 {
-        self.vectors.div_ceil(LANES)
+        self.run.div_ceil(LANES)
     }
 
     pub(crate) fn uniform(&self, grid_x: u32) -> [u32; 4] {
-        [self.vectors, grid_x, 0, 0]
+        [self.vectors, grid_x, self.first, self.run]
     }
 }
 
@@ -153,19 +159,26 @@ pub(crate) struct Advance {
 }
 
 impl Advance {
-    /// The one that goes before updates by `step`.
-    pub(crate) fn of(step: &Step) -> Advance {
-        Advance { second_moves: matches!(step.second, Second::Gradient | Second::Diagonal) }
+    /// The one that goes before `update`.
+    pub(crate) fn of(update: &Update) -> Advance {
+        Advance { second_moves: matches!(update.second, Second::Gradient | Second::Diagonal) }
     }
 
     /// Hyper-parameters and counters.
     pub(crate) fn bindings(&self) -> Vec<Binding> {
-        vec![Read, Write]
+        vec![Write]
+    }
+
+    /// The files that count a step, and their constants.
+    pub(super) fn files(&self, header: &mut Header) -> [&'static str; 2] {
+        header.flag("UPDATE_V", self.second_moves);
+        ["lib/math", "optimizer/count"]
     }
 
     pub(crate) fn source(&self) -> String {
         let mut header = Header::default();
-        header.flag("UPDATE_V", self.second_moves);
-        source::compose(&header, &["lib/math", "optimizer/state", "optimizer/advance"])
+        header.number("MEMORY", 0);
+        let files = self.files(&mut header);
+        source::compose(&header, &[&["optimizer/state", "optimizer/advance"], &files[..]].concat())
     }
 }

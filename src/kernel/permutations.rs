@@ -3,7 +3,7 @@
 
 use super::{
     Advance, Backward, DeviceClass, Family, Forward, Gemm, GemmPlaces, Kernel, Leave, LossKernel, Pack,
-    Reduce, Step, Tile, Unpack, Update, Use,
+    Reduce, Tile, Unpack, Update, Use,
 };
 use crate::model::{
     Activation, ClassTargets, Conv2d, ConvTranspose2d, Convolution, Layer, Loss, Mode, Reduction, Rule,
@@ -13,7 +13,7 @@ use crate::model::{
 /// Sizes that lead to vec4s, and to single elements.
 const SIZES: [u32; 2] = [64, 33];
 
-const PLACES: GemmPlaces = GemmPlaces { a_plane: 4096, c_plane: 4096, bias: 4096, scale: 1.0 };
+const PLACES: GemmPlaces = GemmPlaces { a_plane: 4096, c_plane: 4096, bias: 4096, ..GemmPlaces::ALONE };
 
 /// Every loss, in every way it changes the shader.
 pub(crate) fn losses() -> Vec<Loss> {
@@ -51,9 +51,9 @@ pub(crate) fn rules() -> Vec<Rule> {
     ]
 }
 
-/// Every step of theirs, with a diagonal and without.
-fn steps() -> impl Iterator<Item = Step> {
-    rules().into_iter().flat_map(|rule| [false, true].map(|diagonal| Step::new(&rule, diagonal)))
+/// Every update of theirs, with a diagonal and without.
+fn updates() -> impl Iterator<Item = Update> {
+    rules().into_iter().flat_map(|rule| [false, true].map(|diagonal| Update::new(&rule, 4096, diagonal)))
 }
 
 /// Convolutions in every way that changes the shader, but for the numbers of the window.
@@ -137,8 +137,8 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
             for leave in [Leave::Replace, Leave::Accumulate] {
                 gemm(Use::Parameters { diagonal, bias, leave }, n, 32, k);
             }
-            for step in steps().filter(|step| n == SIZES[0] && step.reads_diagonal() == diagonal) {
-                gemm(Use::Parameters { diagonal, bias, leave: Leave::Update(step) }, n, 32, k);
+            for update in updates().filter(|update| n == SIZES[0] && update.reads_diagonal() == diagonal) {
+                gemm(Use::Parameters { diagonal, bias, leave: Leave::Update(update) }, n, 32, k);
             }
         }
     }
@@ -174,10 +174,11 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
             kernels.push(Kernel::Backward(Backward { activation, mode, elements, plane_in, plane_out }));
         }
     }
-    for step in steps() {
-        kernels.push(Kernel::Advance(Advance::of(&step)));
-        kernels.push(Kernel::Update(Update::new(step, 4096)));
+    for update in updates() {
+        kernels.push(Kernel::Advance(Advance::of(&update)));
+        kernels.push(Kernel::Update(update));
     }
     kernels.extend(super::image_permutations::all());
+    kernels.extend(super::whole_permutations::all(class));
     kernels
 }

@@ -102,4 +102,14 @@ impl Activation {
             _ => None,
         }
     }
+
+    /// Whether its derivatives follow from its output as well as from its input: both have the same sign, and that is all
+    /// they ask for.
+    pub(crate) fn is_told_by_output(self) -> bool {
+        match self {
+            Activation::Identity | Activation::Relu => true,
+            Activation::LeakyRelu { alpha } => alpha > 0.0,
+            _ => false,
+        }
+    }
 }

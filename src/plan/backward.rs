@@ -477,7 +477,7 @@ impl Walk<'_, '_> {
     ) -> Result<()> {
         let (to, below, under) = self.below(op.input())?;
         let gemm = gemm(Use::Signal { mode: self.mode, below });
-        let places = GemmPlaces { a_plane: signal.plane, c_plane: to.plane, bias: 0, scale: 1.0 };
+        let places = GemmPlaces { a_plane: signal.plane, c_plane: to.plane, ..GemmPlaces::ALONE };
         let mut resources = vec![signal.place.clone(), weight.into(), to.place];
         resources.extend(under.filter(|_| below != Activation::Identity));
         self.schedule.push(Kernel::Gemm(gemm, places), resources);
@@ -490,17 +490,27 @@ impl Walk<'_, '_> {
         let (tuning, diagonal) = (builder.context.tuning(), self.mode.has_diagonal());
         let input = self.held.value(self.network, op.input());
         let flat = Flat::of(builder, op);
-        let places =
-            GemmPlaces { a_plane: signal.plane, c_plane: 0, bias: flat.bias, scale: builder.options.scale };
-        if let Leave::Update(step) = self.leave
-            && step.reads_diagonal() == diagonal
+        let places = GemmPlaces {
+            a_plane: signal.plane,
+            bias: flat.bias,
+            scale: builder.options.scale,
+            ..GemmPlaces::ALONE
+        };
+        if let Leave::Update(update) = self.leave
+            && update.reads_diagonal() == diagonal
             && batch <= MOST_SAMPLES
             && Gemm::update_pays(tuning.class, inputs, batch)
         {
             let usage = Use::Parameters { diagonal, bias, leave: self.leave };
             let gemm = Gemm::new(tuning, usage, outputs, inputs, batch);
-            let stepped = update::resources(builder.state, &flat.range).into_iter().map(Place::from);
-            let resources = [signal.place.clone(), input].into_iter().chain(stepped);
+            let places = GemmPlaces {
+                c_plane: builder.state.parameters().len() as u32,
+                first: flat.range.start as u32 / 4,
+                ..places
+            };
+            let parameters = flat.part(builder.state.parameters());
+            let memory = update::memory(builder.state).map(Place::from);
+            let resources = [signal.place.clone(), input, parameters].into_iter().chain(memory);
             self.schedule.push(Kernel::Gemm(gemm, places), resources.collect());
             self.updated.push(flat.range);
             return;
@@ -534,8 +544,12 @@ impl Walk<'_, '_> {
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = &self.network.values[op.output].name;
         let sums = self.schedule.passing(format!("sums of {name}"), elements);
-        let places =
-            GemmPlaces { a_plane: signal.plane, c_plane: packing.len, bias: packing.bias, scale: 1.0 };
+        let places = GemmPlaces {
+            a_plane: signal.plane,
+            c_plane: packing.len,
+            bias: packing.bias,
+            ..GemmPlaces::ALONE
+        };
         let input = self.held.value(self.network, op.input());
         self.schedule.push(Kernel::Gemm(partial, places), vec![signal.place.clone(), input, sums.clone()]);
         self.unpack(op, Unpack::after(&partial, packing), sums);
@@ -560,7 +574,8 @@ impl Flat {
     }
 
     fn part(&self, flat: &Tensor) -> Place {
-        update::part(flat, &self.range).into()
+        let Range { start, end } = self.range;
+        Tensor::new(flat.name(), flat.buffer(), start, &[end - start]).resource().into()
     }
 }
 

@@ -5,9 +5,11 @@ use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
 use super::schedule::Schedule;
-use super::{Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state, update};
-use crate::gpu::{Context, Tensor};
-use crate::kernel::{Leave, Step};
+use super::{
+    Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state, update, whole,
+};
+use crate::gpu::{Context, Dispatch, Tensor};
+use crate::kernel::{Leave, Update};
 use crate::model::{Mode, Model, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -51,31 +53,18 @@ pub(super) fn plan(
     }
     let network = Network::new(model, options.training)?;
     limits::check(&network, batch)?;
-    let (schedule, held, logits) = forward::build(&builder, &network, &input)?;
-    let draft = match options.training {
-        true => Some(builder.draft(&network, &held, &logits)?),
-        false => None,
+    let (forward, training, logits) = match whole::chosen(&builder, &network)? {
+        Some(net) => whole::build(&builder, &net, &input, progress)?,
+        None => builder.by_layers(&network, &input, progress)?,
     };
-    // All shaders are compiled before anything needs one, so that it is known how many there are.
-    let drafted = draft.iter().flat_map(|draft| draft.passes.iter().chain(&draft.updates));
-    let kernels = [&schedule].into_iter().chain(drafted).flat_map(Schedule::kernels);
-    context.compile(kernels, progress)?;
-    let forward = schedule::realise(&builder, &[schedule])?.swap_remove(0);
-    let training = draft.map(|draft| builder.realise(&network, draft)).transpose()?;
     let mut memory = builder.memory.into_inner();
     memory.add(Kind::Parameter, state.bytes());
-    Ok(Plan {
-        context: context.clone(),
-        model: model.clone(),
-        batch,
-        forward,
-        training,
-        input,
-        logits,
-        memory,
-        options,
-    })
+    let (context, model) = (context.clone(), model.clone());
+    Ok(Plan { context, model, batch, forward, training, input, logits, memory, options })
 }
+
+/// Forward pass, training, logits.
+pub(super) type Parts = (Vec<Dispatch>, Option<Training>, Tensor);
 
 /// The training part of a plan before it has dispatches.
 struct Draft {
@@ -91,6 +80,27 @@ struct Draft {
 }
 
 impl Builder<'_> {
+    /// A kernel for each layer and direction.
+    fn by_layers(
+        &self,
+        network: &Network,
+        input: &Tensor,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Parts> {
+        let (schedule, held, logits) = forward::build(self, network, input)?;
+        let draft = match self.options.training {
+            true => Some(self.draft(network, &held, &logits)?),
+            false => None,
+        };
+        // All shaders are compiled before anything needs one, so that it is known how many there are.
+        let drafted = draft.iter().flat_map(|draft| draft.passes.iter().chain(&draft.updates));
+        let kernels = [&schedule].into_iter().chain(drafted).flat_map(Schedule::kernels);
+        self.context.compile(kernels, progress)?;
+        let forward = schedule::realise(self, &[schedule])?.swap_remove(0);
+        let training = draft.map(|draft| self.realise(network, draft)).transpose()?;
+        Ok((forward, training, logits))
+    }
+
     /// A tensor `[batch, shape]` in a buffer of the host's, or in one of our own.
     fn host_tensor(
         &self,
@@ -135,36 +145,38 @@ impl Builder<'_> {
         Ok(elements)
     }
 
-    fn draft(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Draft> {
+    pub(super) fn targets(&self) -> Result<Tensor> {
         let target_len = self.model.target_len();
-        let targets =
-            self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])?;
+        self.host_tensor("targets", self.options.targets.as_ref(), target_len, &[target_len])
+    }
+
+    /// The modes of the backward passes: the plan's, and none beside it where the curvature is lazy.
+    pub(super) fn modes(&self) -> impl Iterator<Item = Mode> {
+        let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
+        [self.options.mode].into_iter().chain(lazy.then_some(Mode::None))
+    }
+
+    fn draft(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Draft> {
+        let targets = self.targets()?;
         let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
         let ends = backward::Ends::new(self, logits, &targets, &loss)?;
         let kept = backward::Kept::new(self, network)?;
 
-        let lazy = self.options.lazy_curvature && self.options.mode.has_diagonal();
-        let modes = [self.options.mode].into_iter().chain(lazy.then_some(Mode::None));
         let (mut passes, mut updates, mut loss_steps) = (Vec::new(), Vec::new(), 0);
-        for mode in modes {
-            let step = update::step(self, mode)?;
+        for mode in self.modes() {
+            let step = update::key(self, mode)?;
             for leave in self.ways(step) {
                 let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, leave)?;
                 passes.push(schedule);
                 loss_steps = loss;
             }
-            let mut schedule = Schedule::default();
-            if let Some(step) = step {
-                update::advance(self.state, &step, &mut schedule);
-                update::rest(self.state, &step, Vec::new(), &mut schedule);
-            }
-            updates.push(schedule);
+            updates.push(update::alone(self, mode)?);
         }
         Ok(Draft { targets, loss, kept, passes, loss_steps, updates })
     }
 
     /// What may become of the parameters' gradient and diagonal: always the same ways in the same order.
-    fn ways(&self, step: Option<Step>) -> impl Iterator<Item = Leave> {
+    fn ways(&self, step: Option<Update>) -> impl Iterator<Item = Leave> {
         let accumulate = self.options.accumulation.then_some(Leave::Accumulate);
         let fused = step.filter(|_| self.options.fused_update).map(Leave::Update);
         [Leave::Replace].into_iter().chain(accumulate).chain(fused)
@@ -180,7 +192,7 @@ impl Builder<'_> {
             let accumulate = self.options.accumulation.then(|| way().split_off(loss_steps));
             let fused = self.options.fused_update && !update.is_empty();
             let fused = fused.then(|| way().split_off(loss_steps));
-            Backward { loss, replace, accumulate, update, fused }
+            Backward { loss, replace, accumulate, update, fused, steps: None }
         });
         // The mode's own is always there.
         let curved = backwards.next().ok_or(Error::ZeroSize { place: "plan".into(), what: "modes" })?;

@@ -28,16 +28,6 @@ impl Held {
     }
 }
 
-/// The activation's input can stand for its output here, and the other way round: both have the same sign, and that is
-/// all its derivatives ask for.
-fn derivatives_from_output(activation: Activation) -> bool {
-    match activation {
-        Activation::Identity | Activation::Relu => true,
-        Activation::LeakyRelu { alpha } => alpha > 0.0,
-        _ => false,
-    }
-}
-
 /// Distance between planes of `elements` each: whole 256 bytes, so that each can be bound by itself.
 pub(super) fn plane(elements: usize) -> usize {
     elements.next_multiple_of(64)
@@ -232,7 +222,7 @@ impl Walk<'_, '_> {
     /// A dense layer or a convolution, and the activation that alone reads its output.
     fn product(&mut self, index: usize, gemm: impl FnOnce(Use) -> Gemm, bias: bool) -> Result<()> {
         let kernel = |activation, keep, c_plane| {
-            let places = GemmPlaces { a_plane: 0, c_plane, bias: 0, scale: 1.0 };
+            let places = GemmPlaces { c_plane, ..GemmPlaces::ALONE };
             Kernel::Gemm(gemm(Use::Forward { activation, bias, keep }), places)
         };
         self.linear(index, kernel, bias)
@@ -255,7 +245,7 @@ impl Walk<'_, '_> {
             Some(OpKind::Act(activation)) => *activation,
             _ => Activation::Identity,
         };
-        let keep = self.builder.options.training && !derivatives_from_output(activation);
+        let keep = self.builder.options.training && !activation.is_told_by_output();
         let last = behind.map_or(op.output, |next| self.network.ops[next].output);
         let elements = self.elements(op.output)?;
         let z = self.hold(last, op.output, 1 + usize::from(keep))?;

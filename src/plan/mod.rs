@@ -11,6 +11,7 @@ mod schedule;
 mod state;
 mod tune;
 mod update;
+mod whole;
 
 pub use memory::Memory;
 pub use options::{At, PlanOptions};
@@ -59,8 +60,17 @@ pub(crate) struct Backward {
     pub accumulate: Option<Vec<Dispatch>>,
     /// The optimiser's update.
     pub update: Vec<Dispatch>,
-    /// The layers and the update, taken where parameters are summed; only where that was asked for and pays.
+    /// The layers and the update, taken where parameters are summed; only where that was asked for.
     pub fused: Option<Vec<Dispatch>>,
+    /// Where the network is taken as a whole: `replace` and `accumulate` then begin with the input, and these are whole steps.
+    pub steps: Option<Steps>,
+}
+
+/// Whole steps, the optimiser's update in them; as the backward pass, replacing and accumulating.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    pub replace: Vec<Dispatch>,
+    pub accumulate: Vec<Dispatch>,
 }
 
 impl Plan {
@@ -198,14 +208,6 @@ impl Plan {
 
     /// The kernels of one full step in the order they run, by name, with their floating-point operations.
     pub fn dispatches(&self) -> impl Iterator<Item = (&str, u64)> {
-        let training = self.training.iter().flat_map(|t| {
-            let Backward { loss, replace, update, fused, .. } = &t.curved;
-            let layers: [&[Dispatch]; 2] = match fused {
-                Some(fused) => [fused, &[]],
-                None => [replace, update],
-            };
-            loss.iter().chain(layers.into_iter().flatten())
-        });
-        self.forward.iter().chain(training).map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
+        self.full_step().into_iter().flatten().map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
     }
 }

@@ -30,6 +30,9 @@ pub struct PlanOptions {
     pub scale: f32,
     /// Signals to keep, to be read or bound after the pass.
     pub signals: Vec<At>,
+    /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
+    /// it applies, and pays on this class of device. `Some(true)`: or else [`Plan::new`](crate::Plan::new) says why not.
+    pub whole_network: Option<bool>,
     /// The host's buffer for the input: `batch × inputs` numbers (`f32`), usage STORAGE.
     pub input: Option<wgpu::Buffer>,
     /// The host's buffer for the targets: `batch` class indices (`u32`) or `batch × K` numbers, usage STORAGE. A class
@@ -49,6 +52,7 @@ impl PlanOptions {
             fused_update: false,
             scale: 1.0,
             signals: Vec::new(),
+            whole_network: None,
             input: None,
             targets: None,
         }
@@ -87,6 +91,13 @@ impl PlanOptions {
     #[must_use]
     pub fn fused_update(mut self) -> PlanOptions {
         self.fused_update = true;
+        self
+    }
+
+    /// Takes the network as a whole, or layer by layer: see [`PlanOptions::whole_network`].
+    #[must_use]
+    pub fn whole_network(mut self, whole: bool) -> PlanOptions {
+        self.whole_network = Some(whole);
         self
     }
 

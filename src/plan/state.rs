@@ -21,15 +21,34 @@ pub struct State {
     noise: Tensor,
 }
 
-/// The optimiser's part.
+/// The optimiser's part, in one buffer, so that a kernel binds it as one: see `shaders/optimizer/state.wgsl`.
 #[derive(Debug, Clone)]
 pub(crate) struct Moments {
+    /// All of it.
+    pub memory: Tensor,
     pub first: Tensor,
     pub second: Option<Tensor>,
     /// Hyper-parameters, which the host may rewrite between submissions.
     pub hyper: Tensor,
     /// Step counts and bias corrections, which the GPU keeps.
     pub counters: Tensor,
+}
+
+impl Moments {
+    /// For `len` parameters, gaps included.
+    fn new(context: &Context, rule: &Rule, len: usize) -> Result<Moments> {
+        let second = !matches!(rule, Rule::Sgd { .. });
+        let words = Hyper::FIRST + len * (1 + usize::from(second));
+        let buffer = context.storage("optimizer", words)?;
+        let part = |name: &str, at, len| Tensor::new(name, &buffer, at, &[len]);
+        Ok(Moments {
+            memory: part("optimizer", 0, words),
+            first: part("first moment", Hyper::FIRST, len),
+            second: second.then(|| part("second moment", Hyper::FIRST + len, len)),
+            hyper: part("hyper-parameters", 0, Hyper::LEN),
+            counters: part("step counters", Hyper::LEN, 4),
+        })
+    }
 }
 
 /// Raw buffers of the host's, each for `model.flat_len()` numbers; what is `None` is made. Usage STORAGE, and COPY_SRC and
@@ -76,19 +95,7 @@ impl State {
             None => None,
             Some(optimizer) => {
                 optimizer.validate()?;
-                let small = |name: &str, len: usize| {
-                    let buffer = context.storage_and(wgpu::BufferUsages::UNIFORM, name, len)?;
-                    Ok(Tensor::new(name, &buffer, 0, &[len]))
-                };
-                Some(Moments {
-                    first: flat("first moment", None)?,
-                    second: match optimizer.rule {
-                        Rule::Sgd { .. } => None,
-                        _ => Some(flat("second moment", None)?),
-                    },
-                    hyper: small("hyper-parameters", Hyper::LEN)?,
-                    counters: small("step counters", 4)?,
-                })
+                Some(Moments::new(context, &optimizer.rule, len)?)
             }
         };
         let state = State {

@@ -143,8 +143,8 @@ mod tests {
             products,
             [
                 (TileUse::Forward, 1, [4, 12, 8]),
-                (TileUse::Parameters, 1, [12, 8, 4]),
-                (TileUse::Signal, 1, [4, 8, 12])
+                (TileUse::Signal, 1, [4, 8, 12]),
+                (TileUse::Parameters, 1, [12, 8, 4])
             ]
         );
         assert!(times.len() > 20 && times.iter().all(|t| t.time > Duration::ZERO && t.flops > 0));

@@ -25,12 +25,18 @@ pub(super) enum Kind {
     Steps(Optimizer),
     /// The same, parameters updated where their gradient is summed.
     FusedSteps(Optimizer),
+    /// The same three with the network taken as a whole.
+    Whole,
+    WholeAccumulated,
+    WholeSteps(Optimizer),
 }
 
 impl Kind {
     pub(super) fn optimizer(self) -> Option<Optimizer> {
         match self {
-            Kind::Steps(optimizer) | Kind::FusedSteps(optimizer) => Some(optimizer),
+            Kind::Steps(optimizer) | Kind::FusedSteps(optimizer) | Kind::WholeSteps(optimizer) => {
+                Some(optimizer)
+            }
             _ => None,
         }
     }
@@ -133,11 +139,13 @@ impl Job {
     pub(super) fn options(&self) -> PlanOptions {
         let options = match self.kind {
             Kind::Inference => PlanOptions::inference(),
-            Kind::Accumulated => PlanOptions::training(self.mode).accumulate(0.5),
-            Kind::Steps(_) => PlanOptions::training(self.mode).lazy(),
+            Kind::Accumulated | Kind::WholeAccumulated => PlanOptions::training(self.mode).accumulate(0.5),
+            Kind::Steps(_) | Kind::WholeSteps(_) => PlanOptions::training(self.mode).lazy(),
             Kind::FusedSteps(_) => PlanOptions::training(self.mode).lazy().fused_update(),
-            Kind::Fused | Kind::Signals => PlanOptions::training(self.mode),
+            Kind::Fused | Kind::Signals | Kind::Whole => PlanOptions::training(self.mode),
         };
+        let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
+        let options = options.whole_network(whole);
         self.places().into_iter().fold(options, PlanOptions::signal)
     }
 
@@ -224,6 +232,7 @@ fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
     let kind = match kind {
         Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
         Kind::FusedSteps(optimizer) => format!("fused steps {}", optimizer.rule.name()),
+        Kind::WholeSteps(optimizer) => format!("whole steps {}", optimizer.rule.name()),
         kind => format!("{kind:?}").to_lowercase(),
     };
     format!("{name}, {}, {kind}, {class:?}", mode.name())

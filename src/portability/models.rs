@@ -88,8 +88,35 @@ pub(super) fn jobs() -> Vec<Job> {
             let mode = rule.mode();
             jobs.push(Job::new(&name, model, 2, mode, Kind::FusedSteps(optimizer)));
         }
+        for batch in WHOLE_BATCHES {
+            jobs.push(Job::new(rule.name(), model(), batch, Mode::HesScale, Kind::WholeSteps(optimizer)));
+        }
     }
+    whole_networks(&mut jobs);
     jobs
+}
+
+/// Batches of whole networks: for one workgroup, and for several.
+const WHOLE_BATCHES: [usize; 2] = [7, 100];
+
+/// As `kernel/whole_permutations.rs` lists them.
+fn whole_networks(jobs: &mut Vec<Job>) {
+    let mlp = |activation| Model::builder([5]).dense(9).act(activation).dense(4).loss(Loss::mse()).unwrap();
+    let folding = Activation::LeakyRelu { alpha: -0.5 };
+    for activation in Activation::ALL.into_iter().filter(|act| *act != Activation::Identity).chain([folding])
+    {
+        let name = format!("whole {activation:?}");
+        jobs.extend(MODES.map(|mode| Job::new(&name, mlp(activation), 7, mode, Kind::Whole)));
+    }
+    for batch in WHOLE_BATCHES {
+        let job = |mode| Job::new("whole tanh", mlp(TANH), batch, mode, Kind::WholeAccumulated);
+        jobs.extend(MODES.map(job));
+    }
+    for (i, loss) in losses().into_iter().enumerate() {
+        let model = || Model::builder([5]).dense(64).loss(with_weights(loss.clone(), 64)).unwrap();
+        let job = |mode| Job::new(&format!("whole loss {i}"), model(), 5, mode, Kind::Whole);
+        jobs.extend(Mode::ALL.map(job));
+    }
 }
 
 /// In every mode, all fused; at inference.

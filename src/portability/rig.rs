@@ -5,7 +5,8 @@ use super::job::{Job, Kind, Slot};
 use super::permutation::Permutation;
 use crate::Result;
 use crate::gpu::{Context, Dispatch, Tensor};
-use crate::plan::{Backward, Plan, State};
+use crate::plan::{Plan, State};
+use crate::record::{Pass, Work};
 
 pub(super) struct Rig {
     context: Context,
@@ -83,27 +84,16 @@ impl Rig {
 }
 
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
-    let mut steps = plan.forward.clone();
-    let Some(training) = &plan.training else { return steps };
-    let curved = &training.curved;
-    let plain = training.plain.as_ref().unwrap_or(curved);
-    fn fused(backward: &Backward) -> &[Dispatch] {
-        backward.fused.as_deref().unwrap_or_default()
-    }
-    match kind {
-        Kind::FusedSteps(_) => steps.extend([&curved.loss[..], fused(curved)].concat()),
-        _ => steps.extend([&curved.loss[..], &curved.replace, &curved.update].concat()),
-    }
-    match kind {
-        Kind::Accumulated => {
-            let accumulate = curved.accumulate.as_deref().unwrap_or_default();
-            steps.extend([&plan.forward[..], &curved.loss, accumulate].concat());
+    let works = match kind {
+        Kind::Inference => vec![Work::Forward],
+        Kind::Signals | Kind::Fused => vec![Work::Gradient(Pass::FULL)],
+        Kind::Whole => vec![Work::Forward, Work::Gradient(Pass::FULL)],
+        Kind::Accumulated | Kind::WholeAccumulated => {
+            vec![Work::Gradient(Pass::FULL), Work::Gradient(Pass::FULL.accumulating())]
         }
-        Kind::Steps(_) => {
-            steps.extend([&plan.forward[..], &plain.loss, &plain.replace, &plain.update].concat());
+        Kind::Steps(_) | Kind::FusedSteps(_) | Kind::WholeSteps(_) => {
+            vec![Work::Step(Pass::FULL), Work::Step(Pass::FULL.without_curvature())]
         }
-        Kind::FusedSteps(_) => steps.extend([&plan.forward[..], &plain.loss, fused(plain)].concat()),
-        _ => {}
-    }
-    steps
+    };
+    works.into_iter().flat_map(|work| plan.kernels(work).expect("planned")).cloned().collect()
 }

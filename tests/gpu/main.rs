@@ -23,3 +23,4 @@ mod noise;
 mod optimizers;
 mod properties;
 mod sizes;
+mod whole;

@@ -1,0 +1,11 @@
+// Rows that no invocations share: what `rows.wgsl` has, for one lane and without a barrier.
+
+const RUN: u32 = 64u;
+
+fn row_sum(lane_sum: vec4<f32>, lane: vec3<u32>) -> vec4<f32> {
+    return lane_sum;
+}
+
+fn row_top(lane_top: Top, lane: vec3<u32>) -> Top {
+    return lane_top;
+}

@@ -1,0 +1,15 @@
+// Counts a step, and what corrects the moments' bias then:  m_scale = 1 / (1 - β₁ᵗ),  v_scale = 1 / (1 - β₂ˢ),
+// s counting only the steps on which v moves. On the GPU, so that any number of recorded steps may be submitted together.
+// 1 - βᵗ = -expm1(t ln β) keeps its digits when β is near 1. For one invocation.
+fn count_step() {
+    let hyper = read_hyper();
+    let before = read_counters();
+    let t = before.t + 1u;
+    let s = before.s + select(0u, 1u, UPDATE_V);
+    // 0 until there has been curvature: the parameters rest then.
+    var v_scale = 0.0;
+    if s > 0u {
+        v_scale = -1.0 / hs_expm1(f32(s) * hyper.ln_beta2);
+    }
+    write_counters(Counters(t, s, -1.0 / hs_expm1(f32(t) * hyper.ln_beta1), v_scale));
+}

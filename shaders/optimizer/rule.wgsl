@@ -1,0 +1,18 @@
+// A step of the optimiser on four parameters θ, i which of the model's `vectors` fours:
+//
+//     θ ← θ - η λ θ  (decoupled weight decay),  then  θ ← θ - η step(g)
+//
+// Plug: step (sgd | adaptive).
+
+struct Fours {
+    i: u32,
+    vectors: u32,
+    g: vec4<f32>, // gradient
+    d: vec4<f32>, // diagonal, where the rule reads it
+}
+
+fn updated(four: Fours, theta: vec4<f32>) -> vec4<f32> {
+    let hyper = read_hyper();
+    let decayed = theta * (1.0 - hyper.learning_rate * hyper.weight_decay);
+    return decayed - hyper.learning_rate * step_of(four, hyper);
+}

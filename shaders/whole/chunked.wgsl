@@ -1,0 +1,17 @@
+// The batch is cut into chunks: each leaves its sums and its loss, and another kernel adds them up. Plug: count_once.
+
+fn begin(chunk: u32, lane: u32) {
+    if chunk == 0u && lane == 0u {
+        count_once();
+    }
+}
+
+fn leave(plane: u32, chunk: u32, ends: bool, i: u32, sum: f32) {
+    results[sum_at(plane, chunk, i)] = sum;
+}
+
+fn finish(chunk: u32, lane: u32) {
+    if lane == 0u {
+        results[g.losses + chunk] = loss;
+    }
+}

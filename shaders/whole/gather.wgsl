@@ -1,0 +1,49 @@
+// What the chunks left becomes gradient and diagonal, four parameters an invocation:
+//
+//     gradient = scale Σ_chunks sums + (what was there)      diagonal alike      loss = Σ_chunks losses
+//
+// and right behind it the optimiser, where that is wanted. Plugs: diagonal and update in fours.
+// Grid: g.vectors / LANES workgroups, folded into rows of g.grid_x.
+
+struct Gather {
+    vectors: u32,
+    grid_x: u32,
+    chunks: u32,
+    losses: u32, // in the results: a chunk's loss each,
+    sums: u32, // and in vec4s the chunks' sums
+    scale: f32,
+    unused0: u32,
+    unused1: u32,
+}
+
+@group(0) @binding(0) var<uniform> g: Gather;
+@group(0) @binding(1) var<storage, read_write> results: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> gradient: array<vec4<f32>>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    let i = (group.y * g.grid_x + group.x) * LANES + lane;
+    if i == 0u {
+        var loss = 0.0;
+        for (var chunk = 0u; chunk < g.chunks; chunk++) {
+            loss += results[(g.losses + chunk) / 4u][(g.losses + chunk) % 4u];
+        }
+        results[0].x = loss;
+    }
+    if i < g.vectors {
+        var value = g.scale * sum_of(0u, i);
+        if ACCUMULATE {
+            value += gradient[i];
+        }
+        gradient[i] = value;
+        update(i, value, gather_diagonal(i));
+    }
+}
+
+fn sum_of(plane: u32, i: u32) -> vec4<f32> {
+    var sum = vec4<f32>(0.0);
+    for (var chunk = 0u; chunk < g.chunks; chunk++) {
+        sum += results[g.sums + (chunk * PLANES + plane) * g.vectors + i];
+    }
+    return sum;
+}

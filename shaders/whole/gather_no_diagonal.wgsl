@@ -1,0 +1,4 @@
+// There is no diagonal.
+fn gather_diagonal(i: u32) -> vec4<f32> {
+    return vec4<f32>(0.0);
+}

@@ -1,0 +1,2 @@
+// No step is counted.
+fn count_once() {}

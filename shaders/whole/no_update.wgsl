@@ -1,0 +1,2 @@
+// The parameters rest.
+fn update(lane: u32) {}

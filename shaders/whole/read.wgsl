@@ -1,0 +1,2 @@
+// The parameters stay as they are.
+@group(0) @binding(1) var<storage, read> parameters: array<vec4<f32>>;

@@ -1,0 +1,6 @@
+// One weight per class, beside the sizes.
+const WEIGHTED: bool = true;
+
+fn class_weight(c: u32) -> f32 {
+    return g.class_weights[c / 4u][c % 4u];
+}

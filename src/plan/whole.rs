@@ -1,0 +1,231 @@
+//! Small networks of dense layers as a whole: whether one is, and its few kernels.
+
+use super::build::{Builder, Parts};
+use super::memory::Kind;
+use super::network::{Network, Op, OpKind};
+use super::schedule::{self, Place, Schedule};
+use super::update;
+use super::{Backward, Steps, Training};
+use crate::gpu::{Resource, Tensor};
+use crate::kernel::{
+    Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel,
+};
+use crate::model::{Activation, Role};
+use crate::{Error, Result};
+
+/// The network, if it is to be taken as a whole.
+///
+/// # Errors
+/// Why it cannot be, where that was asked for.
+pub(super) fn chosen(builder: &Builder<'_>, network: &Network) -> Result<Option<Whole>> {
+    let asked = builder.options.whole_network;
+    if asked == Some(false) {
+        return Ok(None);
+    }
+    match (possible(builder, network), asked) {
+        (Err(why), Some(true)) => Err(why),
+        (Err(_), _) => Ok(None),
+        (Ok(whole), None) if !pays(&whole) => Ok(None),
+        (Ok(whole), _) => Ok(Some(whole)),
+    }
+}
+
+/// On a software adapter what a dispatch costs is paid off at few samples only: measured in docs/performance.md. On a GPU
+/// not measured yet: small batches, where launches are most of the time.
+fn pays(whole: &Whole) -> bool {
+    match whole.class {
+        DeviceClass::Software => false,
+        _ => whole.batch <= 256,
+    }
+}
+
+fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
+    let refused = |layer: &str, kind: &str| {
+        Err(Error::Unsupported { layer: layer.into(), kind: format!("{kind} in a whole network's kernel") })
+    };
+    if !builder.options.signals.is_empty() {
+        let what = "signals of a network that is taken as a whole".into();
+        return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
+    }
+    let (mut layers, mut activation): (Vec<Layer>, _) = (Vec::new(), Activation::Identity);
+    let mut end = 0;
+    for op in &network.ops {
+        let name = &network.values[op.output].name;
+        if op.inputs.iter().any(|input| network.root(*input) != end) || network.readers(end) != 1 {
+            return refused(name, "a branch");
+        }
+        match (&op.kind, layers.last_mut()) {
+            (OpKind::Dense { inputs, outputs, bias }, _) => {
+                let place = |role| place(builder, op, role);
+                layers.push(Layer {
+                    inputs: *inputs as u32,
+                    outputs: *outputs as u32,
+                    weight: place(Role::Weight).unwrap_or(0),
+                    bias: place(Role::Bias).filter(|_| *bias),
+                    activated: false,
+                });
+            }
+            (OpKind::Act(act), Some(layer)) if !layer.activated => {
+                if activation != Activation::Identity && *act != activation {
+                    return refused(name, "a second kind of activation");
+                }
+                (activation, layer.activated) = (*act, true);
+            }
+            (OpKind::Act(_), _) => return refused(name, "an activation that follows no dense layer"),
+            _ => return refused(name, "a layer that is not dense"),
+        }
+        end = op.output;
+    }
+    let limit = |limit, needed: u64, available: u64| {
+        Err(Error::Limit { place: "whole network".into(), limit, needed, available })
+    };
+    let model = builder.model;
+    if layers.is_empty() || model.positions() > 1 || network.root(network.logits) != end {
+        return refused("network", "no dense layer");
+    }
+    if layers.len() > MOST_LAYERS {
+        return limit("layers", layers.len() as u64, MOST_LAYERS as u64);
+    }
+    let class_weights = model.loss().class_weights().map_or(0, <[f32]>::len);
+    if class_weights > MOST_CLASSES {
+        return limit("class weights", class_weights as u64, MOST_CLASSES as u64);
+    }
+    let whole = Whole {
+        class: builder.context.class(),
+        layers,
+        activation,
+        loss: model.loss().clone(),
+        batch: builder.batch as u32,
+        flat: builder.state.parameters().len() as u32,
+    };
+    let modes = builder.modes().map(Some).filter(|_| builder.options.training).chain([None]);
+    for (needed, available) in modes.map(|mode| whole.memory(mode)) {
+        if needed > available {
+            return limit("max_compute_workgroup_storage_size", needed, available);
+        }
+    }
+    let diagonal = builder.options.training && builder.options.mode.has_diagonal();
+    let (results, most) = (4 * whole.results(diagonal).len, 64 << 20);
+    if results > most {
+        return limit("bytes of partial sums", results, most);
+    }
+    if !whole.loops_end() {
+        return limit("trips of an invocation's loops", u64::from(whole.batch), u64::from(whole.chunk()));
+    }
+    Ok(whole)
+}
+
+fn place(builder: &Builder<'_>, op: &Op, role: Role) -> Option<u32> {
+    let parameter = op.node.and_then(|node| builder.model.parameter_of(node, role));
+    parameter.map(|parameter| parameter.offset as u32)
+}
+
+/// What the kernels bind.
+struct Ends<'a> {
+    builder: &'a Builder<'a>,
+    net: &'a Whole,
+    input: &'a Tensor,
+    targets: Option<Tensor>,
+    results: Tensor,
+}
+
+pub(super) fn build(
+    builder: &Builder<'_>,
+    net: &Whole,
+    input: &Tensor,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Parts> {
+    let training = builder.options.training;
+    let places = net.results(training && builder.options.mode.has_diagonal());
+    let len = places.len as usize;
+    let buffer = builder.storage(Kind::Activation, "results", len)?;
+    let logits = builder.with_batch(builder.model.output_shape());
+    let logits = Tensor::new("logits", &buffer, places.logits as usize, &logits);
+    let targets = if training { Some(builder.targets()?) } else { None };
+    let results = Tensor::new("results", &buffer, 0, &[len]);
+    let ends = Ends { builder, net, input, targets, results };
+
+    let mut forward = Schedule::default();
+    ends.walk(&mut forward, Job::Forward);
+    let mut schedules = vec![forward];
+    for mode in builder.modes().filter(|_| training) {
+        schedules.extend(ends.passes(mode)?);
+    }
+    builder.context.compile(schedules.iter().flat_map(Schedule::kernels), progress)?;
+    let mut made = schedule::realise(builder, &schedules)?.into_iter();
+    let mut next = || made.next().unwrap_or_default();
+    let forward = next();
+    let mut backward = || {
+        let (update, replace, step, accumulate, both) = (next(), next(), next(), next(), next());
+        let accumulate = builder.options.accumulation.then_some(accumulate);
+        let steps = Some(Steps { replace: step, accumulate: both });
+        Backward { loss: Vec::new(), replace, accumulate, update, fused: None, steps }
+    };
+    let training = ends.targets.map(|targets| {
+        let curved = backward();
+        let plain = (builder.modes().count() > 1).then(&mut backward);
+        let loss = Tensor::new("loss", &buffer, 0, &[1]);
+        Training { targets, loss, signals: Vec::new(), curved, plain }
+    });
+    Ok((forward, training, logits))
+}
+
+impl Ends<'_> {
+    /// The update by itself; the pass and the step, replacing; the same accumulating. Empty where not asked for.
+    fn passes(&self, mode: crate::Mode) -> Result<[Schedule; 5]> {
+        let scale = self.builder.options.scale;
+        let update = update::key(self.builder, mode)?;
+        let pass = |wanted: bool, accumulate, update| {
+            let mut schedule = Schedule::default();
+            if wanted {
+                self.pass(&mut schedule, Back { mode, scale, accumulate, update });
+            }
+            schedule
+        };
+        let (steps, adds) = (update.is_some(), self.builder.options.accumulation);
+        Ok([
+            update::alone(self.builder, mode)?,
+            pass(true, false, None),
+            pass(steps, false, update),
+            pass(adds, true, None),
+            pass(steps && adds, true, update),
+        ])
+    }
+
+    fn pass(&self, schedule: &mut Schedule, back: Back) {
+        self.walk(schedule, Job::Back(back));
+        if self.net.chunks() > 1 {
+            let state = self.builder.state;
+            let mut places = vec![self.results.resource(), state.gradient().resource()];
+            if back.update.is_some() {
+                places.push(state.parameters().resource());
+                places.extend(self.memory());
+            }
+            places.extend(back.mode.has_diagonal().then(|| state.diagonal().resource()));
+            let gather = Gather { net: self.net.clone(), back };
+            schedule.push(Kernel::Gather(gather), places.into_iter().map(Place::from).collect());
+        }
+    }
+
+    fn walk(&self, schedule: &mut Schedule, job: Job) {
+        let state = self.builder.state;
+        let mut places: Vec<Resource> =
+            [state.parameters(), self.input, &self.results].map(Tensor::resource).into();
+        if let Job::Back(back) = job {
+            places.extend(self.targets.as_ref().map(Tensor::resource));
+            if self.net.chunks() > 1 {
+                places.extend(self.memory().filter(|_| back.counts()));
+            } else {
+                places.push(state.gradient().resource());
+                places.extend(self.memory().filter(|_| back.update.is_some()));
+                places.extend(back.mode.has_diagonal().then(|| state.diagonal().resource()));
+            }
+        }
+        let kernel = WholeKernel { net: self.net.clone(), job };
+        schedule.push(Kernel::Whole(kernel), places.into_iter().map(Place::from).collect());
+    }
+
+    fn memory(&self) -> Option<Resource> {
+        self.builder.state.optimizer_state().map(|moments| moments.memory.resource())
+    }
+}
