@@ -11,6 +11,7 @@ pub mod model;
 mod plan;
 #[cfg(test)]
 mod portability;
+mod profile;
 mod record;
 pub mod reference;
 pub mod train;
@@ -20,5 +21,6 @@ pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use kernel::DeviceClass;
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Plan, PlanOptions, State, StateBuffers};
+pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Pass, Piece, Pieces};
 pub use wgpu;

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::measure::Effort;
+use std::path::PathBuf;
 
 /// What `--help` prints, and a start by `cargo test`.
 pub(crate) const USAGE: &str = "\
@@ -14,6 +15,7 @@ Options:
   --reps N           exactly N repetitions
   --only SUBSTRING   only workloads with SUBSTRING in their name (`512x9`, `batch 32`)
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
+  --trace FILE       also the first workload's HesScale pass by kernel: a table, and FILE for chrome://tracing or Perfetto
   --help             print this";
 
 /// A command line, understood.
@@ -29,13 +31,14 @@ pub(crate) struct Options {
     pub(crate) effort: Effort,
     pub(crate) only: Option<String>,
     pub(crate) adapter: Option<String>,
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is for the user.
 ///
 /// `cargo bench` adds `--bench`. `cargo test` does not: without it and any option of ours there is nothing to do.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let mut options = Options { json: false, effort: Effort::FULL, only: None, adapter: None };
+    let mut options = Options { json: false, effort: Effort::FULL, only: None, adapter: None, trace: None };
     let (mut known, mut unknown) = (false, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -44,11 +47,12 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             None => (argument.as_str(), None),
         };
         match name {
-            "--reps" | "--only" | "--adapter" => {
+            "--reps" | "--only" | "--adapter" | "--trace" => {
                 let value = attached.or_else(|| arguments.next()).ok_or(format!("{name} needs a value"))?;
                 match name {
                     "--reps" => options.effort = Effort::exactly(count(name, &value)?),
                     "--only" => options.only = Some(value),
+                    "--trace" => options.trace = Some(value.into()),
                     _ => options.adapter = Some(value),
                 }
             }

@@ -19,5 +19,6 @@ mod layers;
 mod memory;
 mod noise;
 mod optimizers;
+mod profile;
 mod properties;
 mod sizes;
