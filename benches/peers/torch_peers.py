@@ -1,4 +1,5 @@
-"""Curvature in PyTorch beside PyTorch's own forward and backward pass: one CPU thread, interleaved medians.
+"""Curvature in PyTorch beside PyTorch's own forward and backward pass: one CPU thread, medians of ratios of
+steps that take turns.
 
     python torch_peers.py [--quick] [--only SUBSTRING]
 
@@ -122,11 +123,12 @@ def seconds(step):
 
 
 def measure(step, base, about):
-    """Medians of steps that take turns, base first."""
+    """Medians of steps that take turns, base first: milliseconds of both, and ratios of each to the base step before it."""
     for _ in range(2):
         one = seconds(base) + seconds(step)
     pairs = [(seconds(base), seconds(step)) for _ in range(max(5, min(101, int(about / one))))]
-    return [1e3 * statistics.median(times) for times in zip(*pairs)]
+    base_ms, own_ms = (1e3 * statistics.median(times) for times in zip(*pairs))
+    return base_ms, own_ms, statistics.median(own / base for base, own in pairs)
 
 
 def main():
@@ -154,8 +156,8 @@ def main():
                 own = lambda step=step: step(extended, extended_loss, x, classes)
                 programs.append((f"BackPACK {extension.__name__}", own))
         for program, step in programs:
-            base, own = measure(step, lambda: plain(model, loss, x, classes), 0.5 if options.quick else 5)
-            print(f"| {name} | {batch} | {program} | {base:.2f} | {own:.2f} | {own / base:.2f} |", flush=True)
+            base, own, ratio = measure(step, lambda: plain(model, loss, x, classes), 0.5 if options.quick else 5)
+            print(f"| {name} | {batch} | {program} | {base:.2f} | {own:.2f} | {ratio:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
