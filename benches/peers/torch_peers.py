@@ -1,10 +1,9 @@
 """Curvature in PyTorch beside PyTorch's own forward and backward pass: one CPU thread, medians of ratios of
 steps that take turns.
 
-    python torch_peers.py [--quick] [--only SUBSTRING]
+    python torch_peers.py [--quick] [--exact] [--only SUBSTRING]
 
-Needs torch; BackPACK's columns (DiagGGNMC, DiagHessian) appear where `backpack` can be imported, for the networks it
-extends. "by hand" is HesScale written with torch's own functions, forward and backward in one go: the networks' g and h by
+Needs torch; BackPACK's columns (DiagGGNMC, DiagHessian) appear where `backpack` can be imported. "by hand" is HesScale written with torch's own functions, forward and backward in one go: the networks' g and h by
 the rules of HesScale, no hooks and no graph. It is checked against autograd's gradient before it is timed.
 """
 
@@ -135,7 +134,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions: rougher figures")
     parser.add_argument("--only", default="", help="only rows with this in their name")
-    parser.add_argument("--exact", action="store_true", help="also BackPACK's DiagHessian: seconds a step, and no ELU")
+    parser.add_argument("--exact", action="store_true", help="also BackPACK's DiagHessian: seconds a step")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
