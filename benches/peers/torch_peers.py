@@ -3,8 +3,9 @@ steps that take turns.
 
     python torch_peers.py [--quick] [--exact] [--only SUBSTRING]
 
-Needs torch; BackPACK's columns (DiagGGNMC, DiagHessian) appear where `backpack` can be imported. "by hand" is HesScale written with torch's own functions, forward and backward in one go: the networks' g and h by
-the rules of HesScale, no hooks and no graph. It is checked against autograd's gradient before it is timed.
+Needs torch; BackPACK's columns (DiagGGNMC, DiagHessian) appear where `backpack` can be imported. "by hand" is HesScale
+written with torch's own functions, forward and backward in one go: the networks' g and h by the rules of HesScale, no
+hooks and no graph. Its gradient is checked against autograd's before it is timed; its diagonal is not.
 """
 
 import argparse
