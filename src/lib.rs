@@ -12,6 +12,7 @@ pub mod model;
 mod plan;
 #[cfg(test)]
 mod portability;
+mod profile;
 mod record;
 pub mod reference;
 pub mod train;
@@ -21,5 +22,6 @@ pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use kernel::{DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
+pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Pass, Piece, Pieces};
 pub use wgpu;

@@ -164,7 +164,12 @@ impl Plan {
     /// # Errors
     /// [`Error::NotPlanned`], as when it is recorded.
     pub fn cost(&self, pieces: Pieces) -> Result<u64> {
-        Ok(self.kernels(pieces.work)?.map(Dispatch::cost).sum())
+        Ok(self.kernels_of(pieces)?.map(Dispatch::cost).sum())
+    }
+
+    /// The kernels of all of `pieces`' work, whatever of it has been recorded.
+    pub(crate) fn kernels_of(&self, pieces: Pieces) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
+        self.kernels(pieces.work)
     }
 
     /// The kernels of one full step, the optimiser's with it where there is one; of inference those of the forward pass.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module with those it may use, besides itself. A name of the crate's root counts as the module it comes from.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("error", &[]),
     ("model", &["error"]),
     ("reference", &["model", "error"]),
@@ -13,13 +13,14 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("gpu", &["kernel", "model", "error"]),
     ("plan", &["gpu", "kernel", "reference", "model", "error"]),
     ("record", &["plan", "gpu", "kernel", "reference", "model", "error"]),
+    ("profile", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
     // Tests only.
     ("portability", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
     ("train", &["record", "plan", "gpu", "kernel", "cpu", "reference", "model", "error"]),
 ];
 
 /// Where wgpu may be named.
-const WGPU: [&str; 6] = ["gpu", "plan", "record", "train", "portability", "lib"];
+const WGPU: [&str; 7] = ["gpu", "plan", "record", "profile", "train", "portability", "lib"];
 
 struct File {
     /// Its first part below `src/`: `gpu` for `gpu/buffer.rs`, `lib` for `lib.rs`.

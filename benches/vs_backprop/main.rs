@@ -12,12 +12,13 @@ mod timestamps;
 mod workload;
 
 use hesscale::wgpu::Features;
-use hesscale::{Context, Request};
+use hesscale::{Context, Mode, Pass, Pieces, Request, Roofline};
 use options::{Command, Options};
 use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use workload::Workload;
 
 const PICTURE: &str = "vs_backprop.svg";
 
@@ -64,6 +65,9 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
         }
         all.extend(rows);
     }
+    if let Some(path) = &options.trace {
+        trace(&context, &workloads[0], path, options.json)?;
+    }
     picture::draw(Path::new(PICTURE), &all).map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
     if options.json {
         return Ok(());
@@ -83,4 +87,17 @@ fn measure_cpu(options: &Options, workloads: &[workload::Workload]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// How often each kernel is timed.
+const TIMED: usize = 11;
+
+/// A workload's HesScale pass, kernel by kernel.
+fn trace(context: &Context, workload: &Workload, path: &Path, quiet: bool) -> Result<(), Box<dyn Error>> {
+    let state = workload.state(context)?;
+    let plan = workload.plan(context, &state, Mode::HesScale)?;
+    let profile = plan.profile(Pieces::gradient(Pass::FULL), TIMED)?.under(Roofline::measure(context)?);
+    std::fs::write(path, profile.chrome_trace())
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    if quiet { Ok(()) } else { say(&format!("\n{}, hesscale, kernel by kernel\n{profile}", workload.name())) }
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::measure::Effort;
+use std::path::PathBuf;
 
 /// What `--help` prints, and a start by `cargo test`.
 pub(crate) const USAGE: &str = "\
@@ -16,6 +17,7 @@ Options:
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
   --cpu              no GPU: the crate's executor for the processor, on one thread and on all, taking turns; no picture
   --threads N        with --cpu: on N threads only
+  --trace FILE       also the first workload's HesScale pass by kernel: a table, and FILE for chrome://tracing or Perfetto
   --help             print this";
 
 /// A command line, understood.
@@ -33,14 +35,22 @@ pub(crate) struct Options {
     pub(crate) adapter: Option<String>,
     pub(crate) cpu: bool,
     pub(crate) threads: Option<usize>,
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is for the user.
 ///
 /// `cargo bench` adds `--bench`. `cargo test` does not: without it and any option of ours there is nothing to do.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
-    let mut options =
-        Options { json: false, effort: Effort::FULL, only: None, adapter: None, cpu: false, threads: None };
+    let mut options = Options {
+        json: false,
+        effort: Effort::FULL,
+        only: None,
+        adapter: None,
+        cpu: false,
+        threads: None,
+        trace: None,
+    };
     let (mut known, mut unknown) = (false, None);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
@@ -49,12 +59,13 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             None => (argument.as_str(), None),
         };
         match name {
-            "--reps" | "--only" | "--adapter" | "--threads" => {
+            "--reps" | "--only" | "--adapter" | "--threads" | "--trace" => {
                 let value = attached.or_else(|| arguments.next()).ok_or(format!("{name} needs a value"))?;
                 match name {
                     "--reps" => options.effort = Effort::exactly(count(name, &value)?),
                     "--threads" => options.threads = Some(count(name, &value)?),
                     "--only" => options.only = Some(value),
+                    "--trace" => options.trace = Some(value.into()),
                     _ => options.adapter = Some(value),
                 }
             }

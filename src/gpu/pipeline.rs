@@ -35,7 +35,7 @@ pub(crate) struct Dispatch {
     pub label: String,
     pub flops: u64,
     /// Bytes of what is bound.
-    bytes: u64,
+    pub bytes: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     pub(crate) grid: (u32, u32),

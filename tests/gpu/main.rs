@@ -21,6 +21,7 @@ mod layers;
 mod memory;
 mod noise;
 mod optimizers;
+mod profile;
 mod properties;
 mod sizes;
 mod whole;

@@ -1,0 +1,78 @@
+//! The GPU's clock: a compute pass each, from its begin to its end.
+
+use crate::{Context, Error, Result};
+
+/// Marks for so many compute passes.
+pub(super) struct Clock {
+    marks: wgpu::QuerySet,
+    passes: u32,
+    resolved: wgpu::Buffer,
+    staging: wgpu::Buffer,
+    /// Microseconds a tick.
+    period: f64,
+}
+
+impl Clock {
+    pub(super) fn new(context: &Context, passes: usize) -> Result<Clock> {
+        let device = context.device();
+        if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            let ask = "a device with Features::TIMESTAMP_QUERY (Request::features)";
+            return Err(Error::NotPlanned { what: "a profile".into(), ask });
+        }
+        let (needed, available) = (2 * passes as u64, u64::from(wgpu::QUERY_SET_MAX_QUERIES));
+        if needed > available {
+            let limit = "QUERY_SET_MAX_QUERIES";
+            return Err(Error::Limit { place: "a profile".into(), limit, needed, available });
+        }
+        let size = 8 * needed;
+        let (marks, resolved, staging) = context.guarded(|| {
+            let descriptor = wgpu::QuerySetDescriptor {
+                label: None,
+                ty: wgpu::QueryType::Timestamp,
+                count: needed as u32,
+            };
+            let buffer = |usage| {
+                let descriptor =
+                    wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+                device.create_buffer(&descriptor)
+            };
+            let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
+            let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+            (device.create_query_set(&descriptor), resolved, staging)
+        })?;
+        let period = f64::from(context.queue().get_timestamp_period()) / 1e3;
+        Ok(Clock { marks, passes: passes as u32, resolved, staging, period })
+    }
+
+    /// Lets `record` fill each pass in turn, submits all of them, and waits. Microseconds of each.
+    pub(super) fn time(
+        &self,
+        context: &Context,
+        mut record: impl FnMut(usize, &mut wgpu::ComputePass<'_>),
+    ) -> Result<Vec<f64>> {
+        context.guarded(|| {
+            let mut encoder = context.device().create_command_encoder(&Default::default());
+            for pass in 0..self.passes {
+                let timestamp_writes = Some(wgpu::ComputePassTimestampWrites {
+                    query_set: &self.marks,
+                    beginning_of_pass_write_index: Some(2 * pass),
+                    end_of_pass_write_index: Some(2 * pass + 1),
+                });
+                let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+                record(pass as usize, &mut encoder.begin_compute_pass(&descriptor));
+            }
+            encoder.resolve_query_set(&self.marks, 0..2 * self.passes, &self.resolved, 0);
+            encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, self.staging.size());
+            context.queue().submit([encoder.finish()]);
+            // Whether it worked shows when the range is asked for.
+            self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
+        })?;
+        context.wait()?;
+        let view = self.staging.get_mapped_range(..).map_err(|error| Error::Device(error.to_string()))?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view);
+        drop(view);
+        self.staging.unmap();
+        let (pairs, _) = ticks.as_chunks::<2>();
+        Ok(pairs.iter().map(|[begin, end]| end.saturating_sub(*begin) as f64 * self.period).collect())
+    }
+}
