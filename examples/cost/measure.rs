@@ -61,7 +61,7 @@ fn side_by_side(context: &Context, model: &Model, optimizer: Optimizer, seconds:
 fn plan(context: &Context, model: &Model, optimizer: Optimizer) -> Result<Plan> {
     let state = State::new(context, model, Some(optimizer))?;
     state.write_parameters(&model.init(Init::Glorot, 1))?;
-    let plan = Plan::new(context, model, &state, 1, PlanOptions::training(optimizer.rule.mode()))?;
+    let plan = Plan::new(context, model, &state, 1, PlanOptions::training(optimizer.rule.mode()).fused_update())?;
     let mut random = fastrand::Rng::with_seed(1);
     let mut numbers = |count: usize| -> Vec<f32> { (0..count).map(|_| random.f32()).collect() };
     plan.write_input(&numbers(model.inputs()))?;
