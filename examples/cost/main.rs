@@ -36,12 +36,12 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let backend = Backend::new(&options.device)?;
-    say(&report::heading(&backend.name()))?;
+    say(&report::heading(&device(&backend, options.threads)))?;
     let mut series: Vec<Vec<Row>> = Vec::new();
     for &axis in &options.axes {
         let mut rows = Vec::new();
         for network in network::along(axis, options.most)? {
-            match measure::measure(&backend, &network, options.effort) {
+            match measure::measure(&backend, &network, options.effort, options.threads) {
                 Ok(row) => {
                     say(&report::line(&row))?;
                     rows.push(row);
@@ -60,4 +60,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     say(&report::growth(&series))?;
     picture::draw(Path::new(PICTURE), &series).map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
     say(&format!("picture: {PICTURE}"))
+}
+
+fn device(backend: &Backend, threads: Option<usize>) -> String {
+    match (backend, threads) {
+        (Backend::Cpu, Some(threads)) => format!("none: the processor, {threads} threads"),
+        _ => backend.name(),
+    }
 }

@@ -31,20 +31,16 @@ impl Effort {
     }
 }
 
-/// Timed steps of a turn. One more before them is not timed: it brings back what the other's turn drove from the caches.
+/// Timed steps of a turn, of which the fastest counts: on a busy machine others are interrupted. One more before them is not
+/// timed: it brings back what the other's turn drove from the caches.
 const TIMED: usize = 4;
 
-/// Medians of a contender's steps, and of SGD's next to them, in milliseconds.
+/// Medians over turns: of a contender's milliseconds, of SGD's, and of their ratio in each turn.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pair {
     pub(crate) own: f64,
     pub(crate) sgd: f64,
-}
-
-impl Pair {
-    pub(crate) fn ratio(self) -> f64 {
-        self.own / self.sgd
-    }
+    pub(crate) ratio: f64,
 }
 
 /// One line of the table.
@@ -63,53 +59,54 @@ impl Row {
     }
 }
 
-/// All contenders, one at a time, so that memory holds two trainers.
-pub(crate) fn measure(backend: &Backend, network: &Network, effort: Effort) -> Result<Row> {
-    let mut pairs = [Pair { own: f64::NAN, sgd: f64::NAN }; CONTENDERS];
+/// All contenders, one at a time, so that memory holds two trainers. `threads`: of the processor, where it computes.
+pub(crate) fn measure(
+    backend: &Backend,
+    network: &Network,
+    effort: Effort,
+    threads: Option<usize>,
+) -> Result<Row> {
+    let mut pairs = [Pair { own: f64::NAN, sgd: f64::NAN, ratio: f64::NAN }; CONTENDERS];
     for (pair, contender) in pairs.iter_mut().zip(contender::all()) {
-        *pair = contest(backend, network, contender, effort)?;
+        let trainer = |contender: Contender| {
+            let mut options = TrainerOptions::default().mode(contender.mode);
+            options.threads = threads;
+            backend.trainer(&network.model, contender.optimizer, options)
+        };
+        *pair = contest([trainer(contender::sgd())?, trainer(contender)?], effort)?;
     }
     let (axis, size, parameters) = (network.axis, network.size(), network.model.parameter_count());
     Ok(Row { axis, size, network: network.name(), parameters, pairs })
 }
 
-fn contest(backend: &Backend, network: &Network, contender: Contender, effort: Effort) -> Result<Pair> {
-    let trainer = |contender: Contender| {
-        let options = TrainerOptions::default().mode(contender.mode);
-        backend.trainer(&network.model, contender.optimizer, options)
-    };
-    let mut trainers = [trainer(contender::sgd())?, trainer(contender)?];
-    let mut times = [Vec::new(), Vec::new()];
-    let mut turn = |times: &mut [Vec<f64>; 2]| -> Result<()> {
-        trainers.iter_mut().zip(times).try_for_each(|(trainer, times)| steps(trainer, times))
-    };
+/// SGD against a contender.
+fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Pair> {
+    let mut turn = || -> Result<[f64; 2]> { Ok([steps(&mut sgd)?, steps(&mut own)?]) };
     // Compiles, allocates, fills caches.
-    turn(&mut times)?;
+    turn()?;
     let start = Instant::now();
-    turn(&mut times)?;
+    turn()?;
     let turns = effort.turns(start.elapsed());
-    times = Default::default();
-    for _ in 0..turns {
-        turn(&mut times)?;
-    }
-    let [sgd, own] = times.map(median);
-    Ok(Pair { own, sgd })
+    let times = (0..turns).map(|_| turn()).collect::<Result<Vec<_>>>()?;
+    let median_of = |of: fn(&[f64; 2]) -> f64| median(times.iter().map(of).collect());
+    Ok(Pair { own: median_of(|t| t[1]), sgd: median_of(|t| t[0]), ratio: median_of(|t| t[1] / t[0]) })
 }
 
-/// One step that is not timed, then [`TIMED`] that are: written, recorded, submitted and waited for, each by itself.
-fn steps(trainer: &mut Trainer, times: &mut Vec<f64>) -> Result<()> {
+/// Milliseconds of a step: written, recorded, submitted and waited for by itself.
+fn steps(trainer: &mut Trainer) -> Result<f64> {
     let mut random = fastrand::Rng::with_seed(1);
     let mut numbers = |count| -> Vec<f32> { (0..count).map(|_| random.f32()).collect() };
     let (inputs, targets) = (numbers(trainer.model().inputs()), numbers(trainer.model().outputs()));
+    let mut fastest = f64::INFINITY;
     for step in 0..=TIMED {
         let start = Instant::now();
         trainer.step(&inputs, Targets::Values(&targets))?;
         trainer.wait()?;
         if step > 0 {
-            times.push(1e3 * start.elapsed().as_secs_f64());
+            fastest = fastest.min(1e3 * start.elapsed().as_secs_f64());
         }
     }
-    Ok(())
+    Ok(fastest)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

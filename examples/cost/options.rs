@@ -15,6 +15,7 @@ L = 1 to 128) and in width (256 to 8192); prints a table and writes cost.svg.
 Options:
   --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the processor)
   --cpu            no GPU: the processor, on all threads
+  --threads N      of the processor
   --list           list the adapters and stop
   --only AXIS      depth or width
   --most N         only networks of at most N million parameters
@@ -38,18 +39,21 @@ pub(crate) struct Options {
     /// Parameters.
     pub(crate) most: usize,
     pub(crate) effort: Effort,
+    pub(crate) threads: Option<usize>,
 }
 
 /// Reads the arguments; the error is for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut adapter, mut cpu, mut list, mut quick) = (None, false, false, false);
     let (mut axes, mut most, mut turns) = (AXES.to_vec(), None, None);
+    let mut threads = None;
     while let Some(name) = arguments.next()? {
         match name.as_str() {
             "--adapter" => adapter = Some(arguments.value()?),
             "--only" => axes = vec![*named("axis", &arguments.value()?, &AXES, |axis| axis.name())?],
             "--most" => most = Some(arguments.count()? as usize),
             "--reps" => turns = Some(arguments.count()? as usize),
+            "--threads" => threads = Some(arguments.count()? as usize),
             "--cpu" => cpu = true,
             "--list" => list = true,
             "--quick" => quick = true,
@@ -61,6 +65,6 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let effort = if quick { Effort::QUICK } else { Effort::FULL };
     let effort = turns.map_or(effort, Effort::exactly);
     let device = Device::new(cpu, adapter)?;
-    let measure = Options { device, axes, most: millions.saturating_mul(1_000_000), effort };
+    let measure = Options { device, axes, most: millions.saturating_mul(1_000_000), effort, threads };
     Ok(if list { Command::List } else { Command::Measure(measure) })
 }

@@ -73,7 +73,7 @@ fn size_of(rows: &[Row]) -> &'static str {
 /// Ratios, from 0 on.
 fn draw_ratios(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     let curve =
-        |i: usize| rows.iter().map(|row| (row.size as f64, row.pairs[i].ratio())).collect::<Vec<Point>>();
+        |i: usize| rows.iter().map(|row| (row.size as f64, row.pairs[i].ratio)).collect::<Vec<Point>>();
     let curves: Vec<_> = (0..CONTENDERS).map(curve).collect();
     let shown = rows[0].axis == Axis::Depth;
     let paper = PAPER.iter().filter(|(depth, _)| shown && rows.iter().any(|row| row.size == *depth));

@@ -15,9 +15,9 @@ pub(crate) const PAPERS_PLACES: [usize; 3] = [0, 3, 4];
 
 /// Under the table.
 pub(crate) const NOTES: &str = "
-One sample, tanh, no biases, mean squared error. Medians of whole training steps (input and targets in, pass, update,
-waited for) over SGD's, steps of the two taking turns. +SGD: the diagonal is computed and written, and the update is
-plain SGD's. The paper's HesScaleGN and HesScale stand below AdaHesScaleGN and AdaHesScale.";
+One sample, tanh, no biases, mean squared error. Whole training steps (input and targets in, pass, update, waited for)
+over SGD's, the two taking turns: medians over turns, of which the fastest of four steps counts. +SGD: the diagonal is
+computed and written, and the update is plain SGD's. The paper's HesScaleGN and HesScale stand below AdaHesScaleGN and AdaHesScale.";
 
 /// The table's head.
 pub(crate) fn heading(device: &str) -> String {
@@ -27,7 +27,7 @@ pub(crate) fn heading(device: &str) -> String {
 
 /// One row, and where the paper has it, the paper's.
 pub(crate) fn line(row: &Row) -> String {
-    let ratios: String = row.pairs.iter().map(|pair| format!(" {:>14.2}", pair.ratio())).collect();
+    let ratios: String = row.pairs.iter().map(|pair| format!(" {:>14.2}", pair.ratio)).collect();
     let mut text = format!("{:14} {:>11} {:>9.3}{ratios}", row.network, row.parameters, row.sgd());
     let paper = PAPER.iter().find(|(depth, _)| row.axis == Axis::Depth && *depth == row.size);
     if let Some((_, paper)) = paper {
