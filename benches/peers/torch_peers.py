@@ -5,7 +5,7 @@ BackPACK's DiagGGNMC and DiagHessian where it is installed. Steps take turns; ra
 
 HesScale by hand keeps, beside the gradient g of each layer's outputs, the estimate h of their second derivatives:
 
-    loss      h = (p - p²) / N                                 exact diagonal for softmax cross-entropy, mean over N
+    loss      h = (p - p²) / N                                exact diagonal for softmax cross-entropy, mean over N
     f         h ← h f'(a)² + g f''(a)
     dense     of the weight: hᵀ x²,  of the bias: Σ h,         below: h W²
     conv      the same products, with squared inputs and squared kernels

@@ -87,7 +87,7 @@ fn draw_ratios(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .margin_right(20)
-        .x_label_area_size(38)
+        .x_label_area_size(44)
         .y_label_area_size(58)
         .build_cartesian_2d((ends(rows, |row| row.size as f64)).log_scale().base(2.0), 0.0..top)?;
     chart
@@ -120,7 +120,7 @@ fn draw_times(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     let mut chart = ChartBuilder::on(area)
         .margin(12)
         .margin_right(20)
-        .x_label_area_size(38)
+        .x_label_area_size(44)
         .y_label_area_size(58)
         .build_cartesian_2d(
             ends(rows, |row| row.parameters as f64).log_scale(),
@@ -132,6 +132,7 @@ fn draw_times(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {
         .bold_line_style(GRID)
         .axis_style(INK)
         .label_style(("sans-serif", 13).into_font().color(&INK))
+        .x_labels(4)
         .x_desc("parameters")
         .y_desc("milliseconds")
         .x_label_formatter(&|x| if *x >= 1e6 { format!("{}M", x / 1e6) } else { format!("{}k", x / 1e3) })
