@@ -58,8 +58,12 @@ impl Backend {
         }
     }
 
-    pub(crate) fn trainer(&self, model: &Model, optimizer: Optimizer, seed: u64) -> Result<Trainer> {
-        let options = TrainerOptions::default().seed(seed);
+    pub(crate) fn trainer(
+        &self,
+        model: &Model,
+        optimizer: Optimizer,
+        options: TrainerOptions,
+    ) -> Result<Trainer> {
         match self {
             Backend::Gpu(context) => Trainer::new(context, model, optimizer, options),
             Backend::Cpu => Trainer::on_cpu(model, optimizer, options),

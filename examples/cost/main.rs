@@ -1,19 +1,23 @@
-//! What curvature costs as networks grow: the cost experiments of the HesScale paper, whole training steps over SGD's.
+//! What a whole training step costs beside plain SGD's: the cost experiment of the HesScale paper, on the GPU if there is one
+//! and else on the processor.
 //!
-//! `cargo run --release --example cost` prints tables and writes `cost.svg`; `-- --help` lists options.
+//! `cargo run --release --example cost` prints a table and writes `cost.svg`; `-- --quick` stops at small networks,
+//! `-- --help` lists options.
 
-#[allow(dead_code)] // what only examples that train use
 #[path = "../common/mod.rs"]
 mod common;
+mod contender;
+mod line;
 mod measure;
+mod network;
 mod options;
 mod picture;
 mod report;
-mod setting;
 
 use common::arguments::Arguments;
+use common::backend::Backend;
 use common::{exit, list, misused, say};
-use hesscale::{Context, Request};
+use measure::Row;
 use options::{Command, Options};
 use std::error::Error;
 use std::path::Path;
@@ -31,28 +35,36 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
-    let request = Request { adapter: options.adapter.clone(), ..Request::default() };
-    let context = pollster::block_on(Context::request_with(&request))?;
-    say(&format!("adapter: {}", context.describe()))?;
-    let mut all = Vec::new();
-    for experiment in setting::EXPERIMENTS {
-        say(&report::heading(&experiment))?;
+    let backend = Backend::new(&options.device)?;
+    say(&report::heading(&device(&backend, options.threads)))?;
+    let mut series: Vec<Vec<Row>> = Vec::new();
+    for &axis in &options.axes {
         let mut rows = Vec::new();
-        for size in experiment.sizes.iter().copied().filter(|size| *size <= (options.most)(&experiment)) {
-            match measure::row(&context, &experiment, size, options.seconds) {
+        for network in network::along(axis, options.most)? {
+            match measure::measure(&backend, &network, options.effort, options.threads) {
                 Ok(row) => {
                     say(&report::line(&row))?;
                     rows.push(row);
                 }
-                Err(limit @ hesscale::Error::Limit { .. }) => say(&format!("{size}: does not fit: {limit}"))?,
+                // A device that a large network does not fit; the smaller ones are worth a table.
+                Err(error) if !rows.is_empty() => {
+                    eprintln!("notice: nothing larger than this: {}: {error}", network.name());
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        say(&report::growth(&rows))?;
-        all.push((experiment, rows));
+        series.push(rows);
     }
-    say(&format!("\n{}", report::NOTES))?;
-    picture::draw(Path::new(PICTURE), &context.describe(), &all)
-        .map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
+    say(report::NOTES)?;
+    say(&report::growth(&series))?;
+    picture::draw(Path::new(PICTURE), &series).map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
     say(&format!("picture: {PICTURE}"))
+}
+
+fn device(backend: &Backend, threads: Option<usize>) -> String {
+    match (backend, threads) {
+        (Backend::Cpu, Some(threads)) => format!("none: the processor, {threads} threads"),
+        _ => backend.name(),
+    }
 }

@@ -1,86 +1,115 @@
-//! Steps of SGD and of a contender that take turns.
+//! The clockwork: each contender's steps next to SGD's, again and again.
 
-use crate::setting::{CONTENDERS, Experiment};
-use hesscale::model::{Init, Targets};
-use hesscale::{Context, Model, Optimizer, Pass, Plan, PlanOptions, Result, State};
-use std::time::Instant;
+use crate::common::backend::Backend;
+use crate::contender::{self, CONTENDERS, Contender};
+use crate::network::{Axis, Network};
+use hesscale::Result;
+use hesscale::model::Targets;
+use hesscale::train::{Trainer, TrainerOptions};
+use std::time::{Duration, Instant};
 
-/// Steps before the first timed one: they compile, allocate and fill caches.
-const WARM_UP: usize = 2;
-const LEAST: usize = 7;
-const MOST: usize = 201;
-/// No step goes far: what is measured is time.
-const RATE: f32 = 1e-6;
-
-/// A network's figures.
-#[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) size: usize,
-    pub(crate) parameters: usize,
-    /// Of each contender.
-    pub(crate) times: [Times; CONTENDERS.len()],
+/// How often.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effort {
+    least: usize,
+    most: usize,
+    /// Between these two, the turns of one contender take about this long.
+    about: Duration,
 }
 
-/// Medians of steps that took turns.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Times {
-    /// Milliseconds of SGD's.
-    pub(crate) sgd: f64,
-    /// Milliseconds of the contender's.
+impl Effort {
+    pub(crate) const FULL: Effort = Effort { least: 5, most: 200, about: Duration::from_secs(3) };
+    pub(crate) const QUICK: Effort = Effort { least: 5, most: 50, about: Duration::from_millis(500) };
+
+    pub(crate) fn exactly(turns: usize) -> Effort {
+        Effort { least: turns, most: turns, about: Duration::ZERO }
+    }
+
+    fn turns(self, one: Duration) -> usize {
+        let fitting = self.about.as_secs_f64() / one.as_secs_f64().max(1e-6);
+        (fitting as usize).clamp(self.least, self.most)
+    }
+}
+
+/// Timed steps of a turn, of which the fastest counts: on a busy machine others are interrupted. One more before them is not
+/// timed: it brings back what the other's turn drove from the caches.
+const TIMED: usize = 4;
+
+/// Medians over turns: of a contender's milliseconds, of SGD's, and of their ratio in each turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pair {
     pub(crate) own: f64,
-    /// Of a contender's step over the SGD step just before it: what disturbs for long disturbs both.
+    pub(crate) sgd: f64,
     pub(crate) ratio: f64,
 }
 
-pub(crate) fn row(context: &Context, experiment: &Experiment, size: usize, seconds: f64) -> Result<Row> {
-    let model = (experiment.model)(size)?;
-    let mut times = [Times::default(); CONTENDERS.len()];
-    for (times, contender) in times.iter_mut().zip(&CONTENDERS) {
-        let share = seconds / CONTENDERS.len() as f64;
-        *times = side_by_side(context, &model, (contender.optimizer)(RATE), share)?;
-    }
-    Ok(Row { size, parameters: model.flat_len(), times })
+/// One line of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) axis: Axis,
+    pub(crate) size: usize,
+    pub(crate) network: String,
+    pub(crate) parameters: usize,
+    pub(crate) pairs: [Pair; CONTENDERS],
 }
 
-fn side_by_side(context: &Context, model: &Model, optimizer: Optimizer, seconds: f64) -> Result<Times> {
-    let (sgd, own) = (plan(context, model, Optimizer::sgd(RATE))?, plan(context, model, optimizer)?);
-    let mut pair = 0.0;
-    for _ in 0..WARM_UP {
-        pair = step(context, &sgd)? + step(context, &own)?;
+impl Row {
+    pub(crate) fn sgd(&self) -> f64 {
+        median(self.pairs.map(|pair| pair.sgd).to_vec())
     }
-    let repetitions = (1e3 * seconds / pair) as usize;
-    let (mut sgd_times, mut own_times) = (Vec::new(), Vec::new());
-    for _ in 0..repetitions.clamp(LEAST, MOST) {
-        sgd_times.push(step(context, &sgd)?);
-        own_times.push(step(context, &own)?);
-    }
-    let ratios = own_times.iter().zip(&sgd_times).map(|(own, sgd)| own / sgd).collect();
-    Ok(Times { sgd: median(sgd_times), own: median(own_times), ratio: median(ratios) })
 }
 
-fn plan(context: &Context, model: &Model, optimizer: Optimizer) -> Result<Plan> {
-    let state = State::new(context, model, Some(optimizer))?;
-    state.write_parameters(&model.init(Init::Glorot, 1))?;
-    let plan = Plan::new(context, model, &state, 1, PlanOptions::training(optimizer.rule.mode()).fused_update())?;
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut numbers = |count: usize| -> Vec<f32> { (0..count).map(|_| random.f32()).collect() };
-    plan.write_input(&numbers(model.inputs()))?;
-    plan.write_targets(Targets::Values(&numbers(model.outputs())))?;
-    Ok(plan)
+/// All contenders, one at a time, so that memory holds two trainers. `threads`: of the processor, where it computes.
+pub(crate) fn measure(
+    backend: &Backend,
+    network: &Network,
+    effort: Effort,
+    threads: Option<usize>,
+) -> Result<Row> {
+    let mut pairs = [Pair { own: f64::NAN, sgd: f64::NAN, ratio: f64::NAN }; CONTENDERS];
+    for (pair, contender) in pairs.iter_mut().zip(contender::all()) {
+        let trainer = |contender: Contender| {
+            let mut options = TrainerOptions::default().mode(contender.mode);
+            options.threads = threads;
+            backend.trainer(&network.model, contender.optimizer, options)
+        };
+        *pair = contest([trainer(contender::sgd())?, trainer(contender)?], effort)?;
+    }
+    let (axis, size, parameters) = (network.axis, network.size(), network.model.parameter_count());
+    Ok(Row { axis, size, network: network.name(), parameters, pairs })
 }
 
-/// Milliseconds to record, submit and wait for a training step.
-fn step(context: &Context, plan: &Plan) -> Result<f64> {
+/// SGD against a contender.
+fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Pair> {
+    let mut turn = || -> Result<[f64; 2]> { Ok([steps(&mut sgd)?, steps(&mut own)?]) };
+    // Compiles, allocates, fills caches.
+    turn()?;
     let start = Instant::now();
-    let mut encoder = context.device().create_command_encoder(&Default::default());
-    plan.record_step(&mut encoder, Pass::FULL)?;
-    context.queue().submit([encoder.finish()]);
-    context.wait()?;
-    Ok(1e3 * start.elapsed().as_secs_f64())
+    turn()?;
+    let turns = effort.turns(start.elapsed());
+    let times = (0..turns).map(|_| turn()).collect::<Result<Vec<_>>>()?;
+    let median_of = |of: fn(&[f64; 2]) -> f64| median(times.iter().map(of).collect());
+    Ok(Pair { own: median_of(|t| t[1]), sgd: median_of(|t| t[0]), ratio: median_of(|t| t[1] / t[0]) })
 }
 
-/// The middle one, the later of two.
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_unstable_by(f64::total_cmp);
-    times[times.len() / 2]
+/// Milliseconds of a step: written, recorded, submitted and waited for by itself.
+fn steps(trainer: &mut Trainer) -> Result<f64> {
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut numbers = |count| -> Vec<f32> { (0..count).map(|_| random.f32()).collect() };
+    let (inputs, targets) = (numbers(trainer.model().inputs()), numbers(trainer.model().outputs()));
+    let mut fastest = f64::INFINITY;
+    for step in 0..=TIMED {
+        let start = Instant::now();
+        trainer.step(&inputs, Targets::Values(&targets))?;
+        trainer.wait()?;
+        if step > 0 {
+            fastest = fastest.min(1e3 * start.elapsed().as_secs_f64());
+        }
+    }
+    Ok(fastest)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

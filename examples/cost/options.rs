@@ -1,19 +1,26 @@
 //! The command line.
 
-use crate::common::arguments::Arguments;
-use crate::setting::Experiment;
+use crate::common::arguments::{Arguments, named};
+use crate::common::backend::Device;
+use crate::measure::Effort;
+use crate::network::{AXES, Axis};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 Usage: cost [options]
 
-Times training steps at batch 1 over SGD's while networks get deeper and wider; prints tables and
-writes cost.svg.
+Times a whole training step at batch 1 over plain SGD's, while networks grow in depth (64-512x(L+1)-100,
+L = 1 to 128) and in width (256 to 8192); prints a table and writes cost.svg.
 
 Options:
-  --quick          the smaller half of the networks, fewer repetitions: rougher figures
-  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
+  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the processor)
+  --cpu            no GPU: the processor, on all threads
+  --threads N      of the processor
   --list           list the adapters and stop
+  --only AXIS      depth or width
+  --most N         only networks of at most N million parameters
+  --reps N         exactly N turns of five steps
+  --quick          fewer turns, at most 4 million parameters: rougher figures
   --help           print this";
 
 /// A command line, understood.
@@ -24,31 +31,40 @@ pub(crate) enum Command {
     Measure(Options),
 }
 
-/// How to measure.
+/// What to measure, and how.
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) adapter: Option<String>,
-    /// About so long for each network.
-    pub(crate) seconds: f64,
-    /// The largest size of an experiment.
-    pub(crate) most: fn(&Experiment) -> usize,
+    pub(crate) device: Device,
+    pub(crate) axes: Vec<Axis>,
+    /// Parameters.
+    pub(crate) most: usize,
+    pub(crate) effort: Effort,
+    pub(crate) threads: Option<usize>,
 }
 
 /// Reads the arguments; the error is for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
-    let mut options = Options { adapter: None, seconds: 5.0, most: |_| usize::MAX };
-    let mut list = false;
+    let (mut adapter, mut cpu, mut list, mut quick) = (None, false, false, false);
+    let (mut axes, mut most, mut turns) = (AXES.to_vec(), None, None);
+    let mut threads = None;
     while let Some(name) = arguments.next()? {
         match name.as_str() {
-            "--adapter" => options.adapter = Some(arguments.value()?),
-            "--quick" => {
-                options.seconds = 1.0;
-                options.most = |experiment| experiment.sizes[experiment.sizes.len() / 2];
-            }
+            "--adapter" => adapter = Some(arguments.value()?),
+            "--only" => axes = vec![*named("axis", &arguments.value()?, &AXES, |axis| axis.name())?],
+            "--most" => most = Some(arguments.count()? as usize),
+            "--reps" => turns = Some(arguments.count()? as usize),
+            "--threads" => threads = Some(arguments.count()? as usize),
+            "--cpu" => cpu = true,
             "--list" => list = true,
+            "--quick" => quick = true,
             "--help" | "-h" => return Ok(Command::Help),
             _ => return Err(format!("unknown option `{name}`")),
         }
     }
-    Ok(if list { Command::List } else { Command::Measure(options) })
+    let millions = most.unwrap_or(if quick { 4 } else { 100 });
+    let effort = if quick { Effort::QUICK } else { Effort::FULL };
+    let effort = turns.map_or(effort, Effort::exactly);
+    let device = Device::new(cpu, adapter)?;
+    let measure = Options { device, axes, most: millions.saturating_mul(1_000_000), effort, threads };
+    Ok(if list { Command::List } else { Command::Measure(measure) })
 }

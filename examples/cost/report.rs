@@ -1,70 +1,64 @@
-//! The tables.
+//! The table, the paper's figures beside it, and how the times grow.
 
+use crate::contender::{self, CONTENDERS};
+use crate::line;
 use crate::measure::Row;
-use crate::setting::{CONTENDERS, Experiment};
+use crate::network::Axis;
+use std::fmt::Write as _;
 
-/// Below the tables.
-pub(crate) const NOTES: &str = "\
-Times are medians of whole training steps at batch 1: forward, loss, backward, update; recording, submitting and waiting
-included. A ratio is the median of those of a contender's step to the SGD step just before it; SGD has no momentum. HesScaleGN and
-HesScale are AdaHesScaleGN and AdaHesScale. paper: its published ratios for Adam, HesScaleGN, HesScale, of PyTorch programs.";
+/// The paper's own ratios, from the data its code comes with: L, then Adam, HesScaleGN and HesScale over SGD.
+pub(crate) const PAPER: [(usize, [f64; 3]); 3] =
+    [(1, [2.7, 3.5, 5.9]), (8, [2.5, 3.2, 5.6]), (128, [2.5, 3.2, 5.4])];
 
-pub(crate) fn heading(experiment: &Experiment) -> String {
-    let published = experiment
-        .published
-        .iter()
-        .map(|(size, [adam, gn, own])| format!("{} = {size}: {adam}, {gn}, {own}", experiment.grows));
-    let published = published.collect::<Vec<_>>().join("; ");
-    let paper = if published.is_empty() { String::new() } else { format!("paper: {published}\n") };
-    let names = CONTENDERS.map(|contender| format!(" {} ms | over SGD |", contender.name)).concat();
-    let rule = "---|".repeat(3 + 2 * CONTENDERS.len());
-    format!("\n{}\n{paper}\n| {} | parameters | SGD ms |{names}\n|{rule}", experiment.name, experiment.grows)
+/// Which contenders the paper's three stand beside: whole steps, with an optimiser that adapts.
+pub(crate) const PAPERS_PLACES: [usize; 3] = [0, 3, 4];
+
+/// Under the table.
+pub(crate) const NOTES: &str = "
+One sample, tanh, no biases, mean squared error. Whole training steps (input and targets in, pass, update, waited for)
+over SGD's, the two taking turns: medians over turns, of which the fastest of four steps counts. +SGD: the diagonal is
+computed and written, and the update is plain SGD's. The paper's HesScaleGN and HesScale stand below AdaHesScaleGN and AdaHesScale.";
+
+/// The table's head.
+pub(crate) fn heading(device: &str) -> String {
+    let names: String = contender::all().iter().map(|contender| format!(" {:>14}", contender.name)).collect();
+    format!("device: {device}\n{:14} {:>11} {:>9}{names}", "network", "parameters", "SGD ms")
 }
 
+/// One row, and where the paper has it, the paper's.
 pub(crate) fn line(row: &Row) -> String {
-    let figures = row.times.iter().map(|times| format!(" {:.2} | {:.2} |", times.own, times.ratio));
-    let figures = figures.collect::<String>();
-    format!("| {} | {} | {:.2} |{figures}", row.size, row.parameters, row.times[0].sgd)
-}
-
-/// How well time = fixed + slope × parameters tells each contender's times.
-pub(crate) fn growth(rows: &[Row]) -> String {
-    let sgd = ("SGD", rows.iter().map(|row| row.times[0].sgd).collect());
-    let own = CONTENDERS.iter().enumerate().map(|(index, contender)| {
-        (contender.name, rows.iter().map(|row| row.times[index].own).collect::<Vec<_>>())
-    });
-    let parameters: Vec<f64> = rows.iter().map(|row| row.parameters as f64).collect();
-    let line = |(name, times): (&str, Vec<f64>)| {
-        let Some(Line { fixed, slope, explained }) = Line::through(&parameters, &times) else {
-            return format!("{name}: too few networks for a line");
-        };
-        let (fixed, slope) = (1e3 * fixed, 1e6 * slope);
-        format!("{name}: {fixed:.0} µs + {slope:.3} ns a parameter, R² {explained:.4}")
-    };
-    std::iter::once(sgd).chain(own).map(line).collect::<Vec<_>>().join("\n")
-}
-
-struct Line {
-    fixed: f64,
-    slope: f64,
-    /// R²: the part of the variance that the line explains.
-    explained: f64,
-}
-
-impl Line {
-    /// Least squares; `None` for fewer than three points, which say nothing of a line.
-    fn through(x: &[f64], y: &[f64]) -> Option<Line> {
-        if x.len() < 3 {
-            return None;
-        }
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let (mean_x, mean_y) = (mean(x), mean(y));
-        let product = |a: &[f64], mean_a: f64, b: &[f64], mean_b: f64| -> f64 {
-            a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum()
-        };
-        let (xx, xy, yy) =
-            (product(x, mean_x, x, mean_x), product(x, mean_x, y, mean_y), product(y, mean_y, y, mean_y));
-        let slope = xy / xx;
-        Some(Line { fixed: mean_y - slope * mean_x, slope, explained: xy * xy / (xx * yy) })
+    let ratios: String = row.pairs.iter().map(|pair| format!(" {:>14.2}", pair.ratio)).collect();
+    let mut text = format!("{:14} {:>11} {:>9.3}{ratios}", row.network, row.parameters, row.sgd());
+    let paper = PAPER.iter().find(|(depth, _)| row.axis == Axis::Depth && *depth == row.size);
+    if let Some((_, paper)) = paper {
+        let mut cells = [const { String::new() }; CONTENDERS];
+        PAPERS_PLACES.iter().zip(paper).for_each(|(place, ratio)| cells[*place] = format!("{ratio:.1}"));
+        let cells: String = cells.iter().map(|cell| format!(" {cell:>14}")).collect();
+        let _ = write!(text, "\n{:36}{cells}", "  the paper");
     }
+    text
+}
+
+/// Whether times grow linearly with the number of parameters: a line through each series.
+pub(crate) fn growth(series: &[Vec<Row>]) -> String {
+    let mut text = format!(
+        "\n{:6} {:16} {:>9} {:>8} {:>24}",
+        "", "time = a + b p", "b, ns", "R²", "ns/p, least to most p"
+    );
+    for rows in series {
+        let Some((first, last)) = rows.first().zip(rows.last()) else { continue };
+        let mut push = |name: &str, time: &dyn Fn(&Row) -> f64| {
+            let points: Vec<_> = rows.iter().map(|row| (row.parameters as f64, 1e6 * time(row))).collect();
+            let Some(line) = line::through(&points) else { return };
+            let each = |row: &Row| 1e6 * time(row) / row.parameters as f64;
+            let (axis, slope, explained) = (first.axis.name(), line.slope, line.explained);
+            let ends = format!("{:.3} to {:.3}", each(first), each(last));
+            let _ = write!(text, "\n{axis:6} {name:16} {slope:>9.3} {explained:>8.4} {ends:>24}");
+        };
+        push("SGD", &Row::sgd);
+        for (index, contender) in contender::all().iter().enumerate() {
+            push(contender.name, &|row| row.pairs[index].own);
+        }
+    }
+    text
 }

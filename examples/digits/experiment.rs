@@ -3,7 +3,7 @@
 use crate::common::backend::Backend;
 use crate::common::method::METHODS;
 use crate::network::Network;
-use hesscale::train::{Dataset, Labels, Trainer};
+use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::{Model, Optimizer, Result};
 use std::time::{Duration, Instant};
 
@@ -99,7 +99,8 @@ impl Experiment {
         for start in 0..starts {
             let mut trainers = Vec::new();
             for outcome in &mut outcomes {
-                let mut trainer = self.backend.trainer(&self.model, outcome.optimizer, start)?;
+                let options = TrainerOptions::default().seed(start);
+                let mut trainer = self.backend.trainer(&self.model, outcome.optimizer, options)?;
                 self.prepare(&mut trainer)?;
                 outcome.curves.push(vec![self.evaluate(&mut trainer)?]);
                 trainers.push(trainer);

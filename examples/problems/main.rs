@@ -19,6 +19,7 @@ use common::backend::Backend;
 use common::{exit, list, misused, say};
 use hesscale::Optimizer;
 use hesscale::model::Rule;
+use hesscale::train::TrainerOptions;
 use options::{Command, Options};
 use progress::Progress;
 use std::error::Error;
@@ -46,7 +47,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let model = (problem.network)()?;
     let backend = Backend::new(&options.device)?;
     let optimizer = damped((options.method.at)(options.learning_rate), options.eps);
-    let mut trainer = backend.trainer(&model, optimizer, options.seed.into())?;
+    let mut trainer =
+        backend.trainer(&model, optimizer, TrainerOptions::default().seed(options.seed.into()))?;
     match &schedule.checkpoint {
         Some(path) if options.resume => resume::go_on(&mut trainer, path, options)?,
         _ => resume::note(&mut trainer, options),

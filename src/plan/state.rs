@@ -225,7 +225,9 @@ impl State {
     /// One parameter's part of a flat tensor of this state: `state.part(state.gradient(), &model.parameters()[0])`.
     #[must_use]
     pub fn part(&self, flat: &Tensor, parameter: &Parameter) -> Tensor {
-        Tensor::new(parameter.name(), flat.buffer(), parameter.offset, &parameter.shape)
+        // A moment does not begin where its buffer does.
+        let begin = (flat.bytes().start / 4) as usize;
+        Tensor::new(parameter.name(), flat.buffer(), begin + parameter.offset, &parameter.shape)
     }
 
     /// Writes all parameters, flat (`model.flat_len()` numbers); they arrive before the commands of the next submission.

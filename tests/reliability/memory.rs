@@ -13,7 +13,7 @@ const HEADROOM: u64 = 128 << 20;
 type Stage = fn(&Context, &State, &[f32]) -> Result<()>;
 
 const STAGES: [(&str, Stage); 4] = [
-    ("state", |context, _, _| State::new(context, &large(), Some(Optimizer::adam(0.1))).map(drop)),
+    ("state", |context, _, _| State::new(context, &large(), Some(Optimizer::sgd(0.1))).map(drop)),
     ("plan", |context, state, _| {
         // 17 MiB for each value or signal.
         let batch = 1 << 19;

@@ -1,0 +1,68 @@
+//! This crate's steps.
+
+use crate::workload::{Data, Workload};
+use hesscale::cpu::{Executor, ExecutorOptions, Threads};
+use hesscale::model::{Init, Noise};
+use hesscale::wgpu::Adapter;
+use hesscale::{Context, Mode, Pass, Plan, Request, State};
+use std::error::Error;
+
+pub(crate) enum Ours {
+    Gpu(Context),
+    Cpu,
+}
+
+/// A pass that can be made again and again.
+pub(crate) enum Step {
+    Gpu { context: Context, plan: Plan, _state: State },
+    Cpu { executor: Box<Executor>, mode: Mode, parameters: Vec<f32>, data: Data },
+}
+
+impl Ours {
+    /// On a device of its own of this adapter.
+    pub(crate) fn gpu(adapter: &Adapter) -> Result<Ours, Box<dyn Error>> {
+        let request = Request { adapter: Some(adapter.get_info().name), ..Request::default() };
+        Ok(Ours::Gpu(pollster::block_on(Context::request_with(&request))?))
+    }
+
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Ours::Gpu(context) => context.describe(),
+            Ours::Cpu => format!("the processor, {} threads", Threads::default().count()),
+        }
+    }
+
+    pub(crate) fn step(&self, workload: &Workload, mode: Mode) -> Result<Step, Box<dyn Error>> {
+        match self {
+            Ours::Gpu(context) => {
+                let state = workload.state(context)?;
+                let plan = workload.plan(context, &state, mode)?;
+                Ok(Step::Gpu { context: context.clone(), plan, _state: state })
+            }
+            Ours::Cpu => {
+                let executor =
+                    Executor::new(&workload.model, workload.batch, ExecutorOptions::training(mode))?;
+                let (parameters, data) = (workload.model.init(Init::Glorot, 1), workload.data());
+                Ok(Step::Cpu { executor: Box::new(executor), mode, parameters, data })
+            }
+        }
+    }
+}
+
+impl Step {
+    /// Forward, loss and backward, waited for.
+    pub(crate) fn run(&mut self) -> Result<(), Box<dyn Error>> {
+        match self {
+            Step::Gpu { context, plan, .. } => {
+                let mut encoder = context.device().create_command_encoder(&Default::default());
+                plan.record_gradient(&mut encoder, Pass::FULL)?;
+                context.queue().submit([encoder.finish()]);
+                context.wait()?;
+            }
+            Step::Cpu { executor, mode, parameters, data } => {
+                executor.pass(*mode, parameters, &data.inputs, data.targets(), Noise::default())?;
+            }
+        }
+        Ok(())
+    }
+}
