@@ -2,7 +2,7 @@
 
 use super::network::{Network, OpKind, Value};
 use crate::gpu::Context;
-use crate::kernel::{DepthwiseSizes, DeviceClass, Parameters, Partial, padded, planes};
+use crate::kernel::{DepthwiseSizes, DeviceClass, Hyper, Parameters, Partial, padded, planes};
 use crate::model::{Mode, Model};
 use crate::{Error, Result};
 
@@ -27,11 +27,11 @@ impl Context {
     }
 }
 
-/// Bytes of the largest buffer that any plan binds: the parameters; or the widest signal, which is larger than any
+/// Bytes of the largest buffer that any plan binds: an optimiser's two moments; or the widest signal, which is larger than any
 /// activation, input or target; or a convolution's sums, which are larger than its weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
-    let mut elements = model.flat_len().max(64) as u64;
-    // A model that no plan can be made of needs no more than its parameters.
+    let mut elements = (Hyper::FIRST + 2 * model.flat_len().max(64)) as u64;
+    // A model that no plan can be made of needs no more than its state.
     if let Ok(network) = Network::new(model, true) {
         let most_planes = u64::from(Mode::ALL.into_iter().map(planes).max().unwrap_or(1));
         // More than any device has, and no overflow.
@@ -99,7 +99,7 @@ fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
 mod tests {
     use super::*;
     use crate::model::{AvgPool2d, BatchNorm, Conv2d, MaxPool2d};
-    use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Plan, PlanOptions, State};
+    use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State};
 
     #[test]
     fn limits_are_the_defaults_until_the_model_needs_more() {
@@ -110,7 +110,9 @@ mod tests {
         assert_eq!(Context::required_limits(&wide, 65_536).max_storage_buffer_binding_size, needed);
         assert_eq!(Context::required_limits(&wide, 65_536).max_buffer_size, needed);
         let large = Model::builder([10_000]).dense_no_bias(5_000).loss(Loss::mse()).expect("valid");
-        assert_eq!(Context::required_limits(&large, 1).max_storage_buffer_binding_size, 4 * 50_000_000);
+        // Two moments, and the numbers before them.
+        let needed = 4 * (64 + 2 * 50_000_000);
+        assert_eq!(Context::required_limits(&large, 1).max_storage_buffer_binding_size, needed);
         // One channel lies as four.
         let image = Model::builder([1, 1000, 1000]).conv2d(1, 1).loss(Loss::mse()).expect("valid");
         assert_eq!(
@@ -143,7 +145,7 @@ mod tests {
 
     /// A plan with everything that can be asked for.
     fn plan(context: &Context, model: &Model, batch: usize, mode: Mode) -> crate::Result<()> {
-        let state = State::new(context, model, None)?;
+        let state = State::new(context, model, Some(Optimizer::ada_hesscale(0.1)))?;
         let places = (0..model.layers().len()).map(At::Layer).chain([At::Input]);
         let options = places.fold(PlanOptions::training(mode).accumulate(1.0).lazy(), PlanOptions::signal);
         Plan::new(context, model, &state, batch, options).map(|_| ())
