@@ -51,7 +51,7 @@ impl Plan {
     /// other, submitted and waited for. What the plan's buffers hold afterwards means nothing; the parameters stay.
     ///
     /// # Errors
-    /// [`Error::Device`] for what the driver refuses.
+    /// [`crate::Error::Device`] for what the driver refuses.
     pub fn time_products(&self, tiles: Tiles, about: Duration) -> Result<Vec<ProductTime>> {
         let mut times: Vec<ProductTime> = Vec::new();
         for dispatch in self.forward.iter().chain(self.training.iter().flat_map(|t| &t.curved.replace)) {
