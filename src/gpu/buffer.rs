@@ -82,16 +82,6 @@ impl Context {
     /// A buffer for `elements` numbers, zeros at first, that shaders write and the host copies from and to. It is
     /// rounded up to 256 bytes.
     pub(crate) fn storage(&self, name: &str, elements: usize) -> Result<wgpu::Buffer> {
-        self.storage_and(wgpu::BufferUsages::empty(), name, elements)
-    }
-
-    /// The same for something else too.
-    pub(crate) fn storage_and(
-        &self,
-        usage: wgpu::BufferUsages,
-        name: &str,
-        elements: usize,
-    ) -> Result<wgpu::Buffer> {
         let size = (4 * elements as u64).next_multiple_of(256);
         self.check_binding(name, size)?;
         let available = self.inner.limits.max_buffer_size;
@@ -107,8 +97,7 @@ impl Context {
             self.inner.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(name),
                 size,
-                usage: usage
-                    | wgpu::BufferUsages::STORAGE
+                usage: wgpu::BufferUsages::STORAGE
                     | wgpu::BufferUsages::COPY_SRC
                     | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,

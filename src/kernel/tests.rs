@@ -149,11 +149,7 @@ fn uniforms_are_as_large_as_the_shaders_say() {
         let (module, _) = valid(&kernel.source()).expect("valid: tested above");
         let mut layouter = naga::proc::Layouter::default();
         layouter.update(module.to_ctx()).expect("sizes are known");
-        // The kernel's own stands first; what else is uniform is the optimiser's.
-        let own = |v: &naga::GlobalVariable| {
-            v.space == naga::AddressSpace::Uniform && v.binding.is_some_and(|b| b.binding == 0)
-        };
-        let uniform = module.global_variables.iter().find(|(_, v)| own(v));
+        let uniform = module.global_variables.iter().find(|(_, v)| v.space == naga::AddressSpace::Uniform);
         let declared = uniform.map(|(_, v)| layouter[v.ty].size.next_multiple_of(16) as usize);
         let given = kernel.uniform(1).map(|bytes| bytes.len().next_multiple_of(16));
         assert_eq!(declared, given, "{}", kernel.label());

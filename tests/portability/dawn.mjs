@@ -93,8 +93,8 @@ class Stack {
       return buffer;
     };
     const part = (place) => place && blob.subarray(place[0], place[0] + place[1]);
-    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-    const storage = STORAGE | UNIFORM | COPY_SRC | COPY_DST;
+    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const { UNIFORM, COPY_DST, MAP_READ } = GPUBufferUsage;
     try {
       const buffers = job.buffers.map(({ size, data }) => buffer(size, storage, part(data)));
       const encoder = device.createCommandEncoder();
