@@ -91,6 +91,9 @@ fn plans(instance: &wgpu::Instance) {
             context.queue().submit([]);
             context.wait().unwrap();
         }
+        // Staging memory of the last submission is let go by the next.
+        context.queue().submit([]);
+        context.wait().unwrap();
         Held::now(instance, Some(&context))
     };
     let before = run(50);
