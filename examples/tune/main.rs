@@ -21,6 +21,7 @@ Options:
   --adapter NAME   the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
   --out FILE       where the table goes (default: tiles.json)
   --quick          one small network only
+  --only SUBSTRING only networks with SUBSTRING in their name (`dense 512`, `batch 32`, `3C3D`)
   --ms N           milliseconds for each tile of each product (default: 50)
   --help           print this";
 
@@ -30,6 +31,7 @@ struct Options {
     adapter: Option<String>,
     out: String,
     quick: bool,
+    only: Option<String>,
     about: Duration,
 }
 
@@ -57,7 +59,7 @@ fn main() -> ExitCode {
 /// Nothing where help is wanted. The error is for the user.
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let about = Duration::from_millis(50);
-    let mut options = Options { adapter: None, out: "tiles.json".into(), quick: false, about };
+    let mut options = Options { adapter: None, out: "tiles.json".into(), quick: false, only: None, about };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
@@ -70,6 +72,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
                 options.about = Duration::from_millis(milliseconds);
             }
             "--quick" => options.quick = true,
+            "--only" => options.only = Some(value()?),
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("unknown option `{argument}`")),
         }
@@ -86,7 +89,10 @@ fn tune(options: &Options) -> Outcome<()> {
     );
     println!("|---|---|---|---|---|---|");
     let mut table = TileTable { adapter: context.describe(), entries: Vec::new() };
-    for (model, batch) in networks(options.quick)? {
+    for (name, model, batch) in networks(options.quick)? {
+        if options.only.as_ref().is_some_and(|only| !name.contains(only)) {
+            continue;
+        }
         for mode in [Mode::HesScale, Mode::None, Mode::HesScaleR1, Mode::HesScaleR2] {
             let state = State::new(&context, &model, None)?;
             let options_of = PlanOptions::training(mode).signal(At::Input);
@@ -118,8 +124,9 @@ fn tune(options: &Options) -> Outcome<()> {
                 table.entries.push(best.entry());
             }
         }
+        // Whoever stops it keeps what was measured.
+        std::fs::write(&options.out, table.to_json())?;
     }
-    std::fs::write(&options.out, table.to_json())?;
     println!("\n{} products: {}", table.entries.len(), options.out);
     Ok(())
 }
@@ -136,29 +143,33 @@ fn line(planned: &ProductTime, best: &ProductTime) -> String {
     )
 }
 
-/// Networks whose products are like those of most others, with their batches.
-fn networks(quick: bool) -> Outcome<Vec<(Model, usize)>> {
-    let dense = |inputs: usize, outputs: usize| {
-        let body = Model::builder([inputs]).act(Activation::Tanh).dense(outputs).act(Activation::Tanh);
+/// Networks whose products are like those of most others, with names and batches.
+fn networks(quick: bool) -> Outcome<Vec<(String, Model, usize)>> {
+    let dense = |width: usize| {
+        let body = Model::builder([width]).act(Activation::Tanh).dense(width).act(Activation::Tanh);
         body.loss(Loss::mse())
     };
+    let named = |width: usize, batch: usize| -> Outcome<_> {
+        Ok((format!("dense {width}, batch {batch}"), dense(width)?, batch))
+    };
     if quick {
-        return Ok(vec![(dense(512, 512)?, 128)]);
+        return Ok(vec![named(512, 128)?]);
     }
     let mut networks = Vec::new();
-    for (inputs, outputs) in [(128, 128), (512, 512), (1024, 1024)] {
+    for width in [128, 512, 1024] {
         for batch in [1, 8, 32, 128, 512] {
-            networks.push((dense(inputs, outputs)?, batch));
+            networks.push(named(width, batch)?);
         }
     }
-    networks.push((dense(2048, 2048)?, 2048));
+    networks.push(named(2048, 2048)?);
     let elu = Activation::Elu { alpha: 1.0 };
     let stage = |builder: Builder, outputs, kernel| {
         builder.conv2d(outputs, kernel).act(elu).layer(MaxPool2d::new(3).stride(2))
     };
     let convolutions = || stage(stage(stage(Model::builder([3, 32, 32]), 64, 5), 96, 3), 128, 3).flatten();
     for batch in [32, 128] {
-        networks.push((convolutions().dense(10).loss(Loss::cross_entropy())?, batch));
+        let model = convolutions().dense(10).loss(Loss::cross_entropy())?;
+        networks.push((format!("3C3D, batch {batch}"), model, batch));
     }
     Ok(networks)
 }

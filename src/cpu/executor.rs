@@ -185,6 +185,18 @@ impl Executor {
         each.fold(0, u64::saturating_add).saturating_mul(self.batch as u64)
     }
 
+    /// Operations of the largest piece of work that threads may share out, on `samples`.
+    fn largest(&self, samples: usize, mode: Mode) -> usize {
+        let each = self.network.stages.iter().map(|stage| match stage {
+            Stage::Dense(op) => match self.network.ops[*op].kind {
+                OpKind::Dense([inputs, outputs]) => 2 * inputs * outputs * planes(mode),
+                OpKind::Local(_) => 0,
+            },
+            Stage::Run { work, .. } => *work,
+        });
+        each.max().unwrap_or(0).saturating_mul(samples)
+    }
+
     /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].
     ///
     /// # Errors
@@ -196,7 +208,7 @@ impl Executor {
         }
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
-        threads.enter(self.flops(Mode::None), || {
+        threads.enter(self.largest(samples, Mode::None), || {
             self.forward(parameters, inputs, samples, Mode::None, Noise::default())
         });
         Ok(self.logits())
@@ -222,7 +234,7 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
         let threads = self.threads.clone();
-        threads.enter(self.flops(mode), || {
+        threads.enter(self.largest(samples, mode), || {
             self.forward(parameters, inputs, samples, mode, noise);
             let (loss, start) = reference::loss_and_signal(&self.model, mode, self.logits(), targets)?;
             let logits = self.network.logits;

@@ -60,10 +60,11 @@ impl Threads {
         self.count
     }
 
-    /// Runs `with`, `work` operations: among the others, so that [`Threads::each`] need not wait for them, if it will call them.
-    pub(super) fn enter<R: Send>(&self, work: u64, with: impl FnOnce() -> R + Send) -> R {
+    /// Runs `with`: among the others, so that [`Threads::each`] need not wait for them, if it will call them for its largest
+    /// piece of work; else here, where the weights are in cache.
+    pub(super) fn enter<R: Send>(&self, largest: usize, with: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
-            Some(pool) if work > self.least_work as u64 => pool.install(with),
+            Some(pool) if largest > self.least_work => pool.install(with),
             _ => with(),
         }
     }
