@@ -7,6 +7,8 @@
 
 const ONCE: bool = false;
 
+fn prepare() {}
+
 fn a_base(p: u32) -> u32 {
     return 0u;
 }

@@ -125,6 +125,7 @@ fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: 
 
 @compute @workgroup_size(WX, WY)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    prepare();
     let index = group.y * g.grid_x + group.x;
     if index >= g.tiles * g.splits {
         side(index - g.tiles * g.splits, lane);

@@ -3,6 +3,8 @@
 // A row must not be added twice.
 const ONCE: bool = RAGGED && ACCUMULATE;
 
+fn prepare() {}
+
 // The first `valid` of four parameters from `index` on.
 fn store(index: u32, sums: Sums, valid: u32) {
     var gradient = g.scale * sums[0];

@@ -15,6 +15,8 @@ const ONCE: bool = false;
 const BIAS_RUN: u32 = 32u;
 
 // Numbers are g | g, h | g, h, u …; planes of the signal are g, d, and with u also h, u ….
+fn prepare() {}
+
 fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }

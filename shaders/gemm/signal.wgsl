@@ -9,6 +9,8 @@
 
 const ONCE: bool = false;
 
+fn prepare() {}
+
 fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }

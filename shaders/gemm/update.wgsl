@@ -8,6 +8,10 @@
 // A row must not be updated twice.
 const ONCE: bool = RAGGED;
 
+fn prepare() {
+    take_hyper();
+}
+
 // The first `valid` of four parameters from `index` on; what stands behind them belongs to nobody, and stays 0.
 fn store(index: u32, sums: Sums, valid: u32) {
     let mine = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(valid);

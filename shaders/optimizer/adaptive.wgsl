@@ -1,11 +1,10 @@
 // m ← β₁ m + (1-β₁) g;  v ← β₂ v + (1-β₂) q;  step = m̂ / (√v̂ + ε), m̂ and v̂ corrected for their bias
 // Plug: moved_moment (squared_gradient | squared_diagonal | no_update).
 
-fn step_of(four: Fours, hyper: Hyper) -> vec4<f32> {
-    let counters = read_counters();
+fn step_of(four: Fours) -> vec4<f32> {
     let m = hyper.beta1 * first_moment(four.i) + (1.0 - hyper.beta1) * four.g;
     set_first_moment(four.i, m);
-    let v = moved_moment(four, hyper);
+    let v = moved_moment(four);
     let taken = counters.m_scale * m / (sqrt(counters.v_scale * v) + hyper.eps);
     return taken * select(0.0, 1.0, counters.v_scale > 0.0);
 }

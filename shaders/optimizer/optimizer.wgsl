@@ -16,6 +16,7 @@ struct UpdateParams {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let at = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if at < p.run {
+        take_hyper();
         let i = p.first + at;
         parameters[i] = updated(Fours(i, p.vectors, gradient[i], diagonal_at(i)), parameters[i]);
     }

@@ -11,8 +11,16 @@ struct Fours {
     d: vec4<f32>, // diagonal, where the rule reads it
 }
 
+// Read once an invocation, not once for each four: what is stored might lie in the same buffer.
+var<private> hyper: Hyper;
+var<private> counters: Counters;
+
+fn take_hyper() {
+    hyper = read_hyper();
+    counters = read_counters();
+}
+
 fn updated(four: Fours, theta: vec4<f32>) -> vec4<f32> {
-    let hyper = read_hyper();
     let decayed = theta * (1.0 - hyper.learning_rate * hyper.weight_decay);
-    return decayed - hyper.learning_rate * step_of(four, hyper);
+    return decayed - hyper.learning_rate * step_of(four);
 }

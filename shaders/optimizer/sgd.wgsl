@@ -1,5 +1,5 @@
 // b ← μ b + g;  step = b, or g + μ b (Nesterov)
-fn step_of(four: Fours, hyper: Hyper) -> vec4<f32> {
+fn step_of(four: Fours) -> vec4<f32> {
     let b = hyper.beta1 * first_moment(four.i) + four.g;
     set_first_moment(four.i, b);
     if NESTEROV {

@@ -4,6 +4,7 @@ fn update(lane: u32) {
         count_once();
     }
     storageBarrier();
+    take_hyper();
     let vectors = g.flat / 4u;
     for (var i = lane; i < vectors; i += INVOCATIONS) {
         let four_g = vec4<f32>(gradient[4u * i], gradient[4u * i + 1u], gradient[4u * i + 2u], gradient[4u * i + 3u]);
