@@ -3,8 +3,7 @@
 use crate::workload::{Data, Workload};
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{Init, Noise};
-use hesscale::wgpu::Adapter;
-use hesscale::{Context, Mode, Pass, Plan, Request, State};
+use hesscale::{Context, Mode, Pass, Plan, State};
 use std::error::Error;
 
 pub(crate) enum Ours {
@@ -14,17 +13,11 @@ pub(crate) enum Ours {
 
 /// A pass that can be made again and again.
 pub(crate) enum Step {
-    Gpu { context: Context, plan: Plan, _state: State },
+    Gpu { context: Context, plan: Plan, state: State },
     Cpu { executor: Box<Executor>, mode: Mode, parameters: Vec<f32>, data: Data },
 }
 
 impl Ours {
-    /// On a device of its own of this adapter.
-    pub(crate) fn gpu(adapter: &Adapter) -> Result<Ours, Box<dyn Error>> {
-        let request = Request { adapter: Some(adapter.get_info().name), ..Request::default() };
-        Ok(Ours::Gpu(pollster::block_on(Context::request_with(&request))?))
-    }
-
     pub(crate) fn name(&self) -> String {
         match self {
             Ours::Gpu(context) => context.describe(),
@@ -37,7 +30,7 @@ impl Ours {
             Ours::Gpu(context) => {
                 let state = workload.state(context)?;
                 let plan = workload.plan(context, &state, mode)?;
-                Ok(Step::Gpu { context: context.clone(), plan, _state: state })
+                Ok(Step::Gpu { context: context.clone(), plan, state })
             }
             Ours::Cpu => {
                 let executor =
@@ -64,5 +57,15 @@ impl Step {
             }
         }
         Ok(())
+    }
+
+    /// The last run's, in the flat layout.
+    pub(crate) fn gradient(&self) -> Result<Vec<f32>, Box<dyn Error>> {
+        match self {
+            Step::Gpu { context, state, .. } => {
+                Ok(context.read_blocking(&[state.gradient()])?.swap_remove(0))
+            }
+            Step::Cpu { executor, .. } => Ok(executor.gradient().to_vec()),
+        }
     }
 }
