@@ -89,10 +89,7 @@ fn tune(options: &Options) -> Outcome<()> {
     );
     println!("|---|---|---|---|---|---|");
     let mut table = TileTable { adapter: context.describe(), entries: Vec::new() };
-    for (name, model, batch) in networks(options.quick)? {
-        if options.only.as_ref().is_some_and(|only| !name.contains(only)) {
-            continue;
-        }
+    for (_, model, batch) in chosen(options)? {
         for mode in [Mode::HesScale, Mode::None, Mode::HesScaleR1, Mode::HesScaleR2] {
             let state = State::new(&context, &model, None)?;
             let options_of = PlanOptions::training(mode).signal(At::Input);
@@ -123,9 +120,9 @@ fn tune(options: &Options) -> Outcome<()> {
                 println!("{}", line(planned, best));
                 table.entries.push(best.entry());
             }
+            // Whoever stops it keeps what was measured.
+            std::fs::write(&options.out, table.to_json())?;
         }
-        // Whoever stops it keeps what was measured.
-        std::fs::write(&options.out, table.to_json())?;
     }
     println!("\n{} products: {}", table.entries.len(), options.out);
     Ok(())
@@ -141,6 +138,18 @@ fn line(planned: &ProductTime, best: &ProductTime) -> String {
         rate(planned),
         rate(best)
     )
+}
+
+/// The networks that `--only` names.
+fn chosen(options: &Options) -> Outcome<Vec<(String, Model, usize)>> {
+    let mut networks = networks(options.quick)?;
+    let Some(only) = &options.only else { return Ok(networks) };
+    let known: Vec<String> = networks.iter().map(|(name, ..)| name.clone()).collect();
+    networks.retain(|(name, ..)| name.contains(only));
+    if networks.is_empty() {
+        return Err(format!("no network has `{only}` in its name; there are: {}", known.join("; ")).into());
+    }
+    Ok(networks)
 }
 
 /// Networks whose products are like those of most others, with names and batches.

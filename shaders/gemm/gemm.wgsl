@@ -12,7 +12,7 @@
 //
 // Plugs: sum_up, the family (registers | workgroup); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense |
 // walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar);
-// b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar); keep, finish and side (forward | signal |
+// b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar); prepare, keep, finish and side (forward | signal |
 // parameters | partial) over write_out (out_vec4 | out_scalar).
 // Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
 

@@ -4,7 +4,7 @@
 //     diagonal W[m, n] = Σ_k d[k, m] x[k, n]²       diagonal b[m] = Σ_k d[k, m]
 //
 // A is the signal [batch, out] (planes 0 and 1: g and d), B is the layer's input [batch, in]. The bias is summed on the
-// side, by groups past the last tile, four outputs an invocation. Plug: store (leave | update).
+// side, by groups past the last tile, four outputs an invocation. Plugs: prepare and store (leave | update).
 
 fn a_base(p: u32) -> u32 {
     return p * g.a_plane;

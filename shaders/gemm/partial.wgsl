@@ -14,9 +14,9 @@ const ONCE: bool = false;
 // A bias is summed in runs of so many positions: much cancels in it, and the rounding errors must stay few.
 const BIAS_RUN: u32 = 32u;
 
-// Numbers are g | g, h | g, h, u …; planes of the signal are g, d, and with u also h, u ….
 fn prepare() {}
 
+// Numbers are g | g, h | g, h, u …; planes of the signal are g, d, and with u also h, u ….
 fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }

@@ -2,7 +2,7 @@
 //
 //     θ ← θ - η λ θ  (decoupled weight decay),  then  θ ← θ - η step(g)
 //
-// Plug: step (sgd | adaptive).
+// A kernel calls take_hyper before its first step. Plug: step_of (sgd | adaptive).
 
 struct Fours {
     i: u32,

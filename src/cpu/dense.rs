@@ -8,6 +8,12 @@ use std::ops::Range;
 /// Samples that are too few for squares of the weights to be worth writing.
 pub(super) const FEW: usize = 4;
 
+/// Operations of the largest product of a layer `[inputs, outputs]`: its signal's, of few samples with h.
+pub(super) fn largest([inputs, outputs]: [usize; 2], planes: usize, samples: usize) -> usize {
+    let together = if planes > 1 && samples > FEW { planes - 1 } else { planes };
+    (2 * inputs * outputs * together).saturating_mul(samples)
+}
+
 /// A dense layer with what its calls share.
 #[derive(Debug)]
 pub(super) struct Dense<'a> {

@@ -1,7 +1,7 @@
 //! Buffers, and the walk through the stages, forward and back.
 
 use super::Threads;
-use super::dense::{Dense, FEW, square_by, whole_diagonal};
+use super::dense::{self, Dense, FEW, square_by, whole_diagonal};
 use super::local::{Passed, Sums, add_columns, add_to};
 use super::network::{Network, Op, OpKind, Stage};
 use super::views::Views;
@@ -189,12 +189,12 @@ impl Executor {
     fn largest(&self, samples: usize, mode: Mode) -> usize {
         let each = self.network.stages.iter().map(|stage| match stage {
             Stage::Dense(op) => match self.network.ops[*op].kind {
-                OpKind::Dense([inputs, outputs]) => 2 * inputs * outputs * planes(mode),
+                OpKind::Dense(sizes) => dense::largest(sizes, planes(mode), samples),
                 OpKind::Local(_) => 0,
             },
-            Stage::Run { work, .. } => *work,
+            Stage::Run { work, .. } => samples.saturating_mul(*work),
         });
-        each.max().unwrap_or(0).saturating_mul(samples)
+        each.max().unwrap_or(0)
     }
 
     /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].

@@ -196,9 +196,9 @@ struct Costs {
     barrier: f64,
     /// One vec4 store.
     store: f64,
-    /// Stores cost twice as much where an invocation writes more rows than this, if they are this many numbers long or longer;
-    /// shorter rows may be as many more.
+    /// Stores cost twice as much where an invocation writes more long rows than this.
     streams: u32,
+    /// Numbers of a long row. Of rows that are n times shorter an invocation may write n times as many.
     long_row: u32,
     /// One trip round the loop over k.
     trip: f64,
@@ -231,8 +231,9 @@ const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (
 
 /// Measured on llvmpipe (Mesa 22.3, AVX2) with products of 128 to 1024, 1 to 512 samples: a load takes 12 multiply-adds, a
 /// store 100, and twice that where more than 16 rows of 512 and longer are written side by side, for at widths that are powers
-/// of two they meet in the same few sets of the cache. Registers are no limit, since the accumulators live in the first-level cache anyway; the time to
-/// compile is: 256 accumulators take 0.6 s, 512 take 1.5 s and make two-number products a sixth faster.
+/// of two they meet in the same few sets of the cache. Registers are no limit, since the accumulators live in the first-level
+/// cache anyway; the time to compile is: 256 accumulators take 0.6 s, 512 take 1.5 s and make two-number products a sixth
+/// faster.
 const SOFTWARE: Costs = Costs {
     load: 12.0,
     fetch: 12.0,

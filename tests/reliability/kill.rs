@@ -21,7 +21,7 @@ fn trainer() -> Trainer {
 
 /// Runs in a process of its own until it is killed: see [`killed_at_random_moments`].
 #[test]
-#[ignore = "never ends"]
+#[ignore = "never ends: `killed_at_random_moments` runs it in a process of its own, and kills that"]
 fn child() {
     let path = PathBuf::from(std::env::var(CHECKPOINT).expect("a path"));
     let mut trainer = trainer();

@@ -30,7 +30,7 @@ fn large() -> Model {
 
 /// Runs in a process of its own: see [`every_stage_without_memory`].
 #[test]
-#[ignore = "limits the memory of its process"]
+#[ignore = "limits the memory of its process: `every_stage_without_memory` runs it in one of its own"]
 fn child() {
     let wanted = std::env::var(WANTED).expect("a stage");
     let (owner, name, stage) = cases().find(|case| label(*case) == wanted).expect("such a stage");
