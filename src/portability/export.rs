@@ -50,7 +50,11 @@ impl Blob {
 impl Export {
     pub(super) fn new(directory: &Path) -> Result<Export> {
         empty(&directory.join("jobs"))?;
-        Ok(Export { directory: directory.into(), permutations: Permutations::listed(), jobs: BTreeMap::new() })
+        Ok(Export {
+            directory: directory.into(),
+            permutations: Permutations::listed(),
+            jobs: BTreeMap::new(),
+        })
     }
 
     /// A job that has not run yet.
