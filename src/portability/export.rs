@@ -2,16 +2,22 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `permutations.tsv` | id, family, label of each |
-//! | `texts/<id>.<n>.wgsl` | its texts, with `.spv`, `.metal`, `.hlsl` and `.comp` (GLSL) beside |
-//! | `jobs/<n>.json`, `jobs/<n>.bin` | buffers, dispatches, results; their numbers |
+//! | `permutations.tsv` | id, family, label, extensions of each |
+//! | `texts/<id>.<key>.wgsl` | its texts, with `.spv`, `.metal`, `.hlsl` and `.comp` (GLSL) beside |
+//! | `texts.tsv` | key, file, extensions, permutation of each |
+//! | `jobs/<key>.json`, `jobs/<key>.bin` | buffers, dispatches, results; their numbers |
+//! | `jobs.tsv` | key, name, extensions, permutations of each |
+//!
+//! A key is of all that the work is made of: a text; a job's texts, grids, numbers, expectations and bounds.
 
 use super::job::Job;
-use super::permutation::{Permutation, Permutations};
+use super::permutation::{Permutation, Permutations, extensions, file};
+use super::record::key;
 use super::rig::Rig;
 use crate::kernel::Binding;
 use crate::kernel::tests::{translate, valid};
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Result;
 use std::path::{Path, PathBuf};
@@ -20,7 +26,8 @@ pub(super) struct Export {
     directory: PathBuf,
     /// What is listed, and what the jobs lead to.
     permutations: Permutations,
-    jobs: usize,
+    /// The list of the jobs, by name.
+    jobs: BTreeMap<String, String>,
 }
 
 /// The numbers of a job, one behind the other.
@@ -43,7 +50,11 @@ impl Blob {
 impl Export {
     pub(super) fn new(directory: &Path) -> Result<Export> {
         empty(&directory.join("jobs"))?;
-        Ok(Export { directory: directory.into(), permutations: Permutations::listed(), jobs: 0 })
+        Ok(Export {
+            directory: directory.into(),
+            permutations: Permutations::listed(),
+            jobs: BTreeMap::new(),
+        })
     }
 
     /// A job that has not run yet.
@@ -57,9 +68,12 @@ impl Export {
         };
         let mut blob = Blob::default();
         let mut dispatches = Vec::new();
+        let mut needs = BTreeSet::new();
         for step in &rig.steps {
             let (kernel, resources) = &step.made_of;
-            let (id, n) = self.permutations.add(kernel.source(), kernel);
+            let source = kernel.source();
+            needs.extend(extensions(&source).split_whitespace().map(str::to_owned));
+            let (id, shader) = self.permutations.add(source, kernel);
             let resources: Vec<Value> =
                 resources.iter().map(|r| json!([index(&r.buffer), r.offset, r.size])).collect();
             let uniform = kernel.uniform(step.grid.0).map(|mut bytes| {
@@ -69,7 +83,7 @@ impl Export {
             dispatches.push(json!({
                 "permutation": id,
                 "label": step.label,
-                "shader": format!("{id}.{n}.wgsl"),
+                "shader": shader,
                 "bindings": kernel.bindings().into_iter().map(name).collect::<Vec<_>>(),
                 "uniform": uniform,
                 "resources": resources,
@@ -101,33 +115,48 @@ impl Export {
             .collect();
         let text =
             json!({"name": job.name, "buffers": buffers, "dispatches": dispatches, "expected": expected});
-        let file = self.directory.join("jobs").join(self.jobs.to_string());
-        self.jobs += 1;
-        fs::write(file.with_extension("json"), text.to_string())?;
+        let text = text.to_string();
+        let key = key([text.as_bytes(), &blob.0]);
+        let list = |of: BTreeSet<String>| of.into_iter().collect::<Vec<_>>().join(" ");
+        let line = format!("{key}\t{}\t{}\t{}\n", job.name, list(needs), list(rig.permutations()));
+        if self.jobs.insert(job.name.clone(), line).is_some() {
+            return Err(std::io::Error::other(format!("two jobs are called `{}`", job.name)));
+        }
+        let file = self.directory.join("jobs").join(key);
+        fs::write(file.with_extension("json"), text)?;
         fs::write(file.with_extension("bin"), blob.0)
     }
 
-    /// The list of permutations, their texts and translations.
-    pub(super) fn permutations(self) -> Result<()> {
-        let texts_directory = self.directory.join("texts");
-        empty(&texts_directory)?;
-        let mut list = String::new();
-        for Permutation { id, family, label, texts } in self.permutations.0.values() {
-            list += &format!("{id}\t{family}\t{label}\n");
-            for (n, text) in texts.iter().enumerate() {
-                let write = |ending: &str, bytes: &[u8]| {
-                    fs::write(texts_directory.join(format!("{id}.{n}.{ending}")), bytes)
-                };
-                let (module, info) = valid(text).map_err(std::io::Error::other)?;
-                let translations = translate(&module, &info).map_err(std::io::Error::other)?;
+    /// The lists; all texts and their translations.
+    pub(super) fn finish(self) -> Result<()> {
+        let directory = self.directory.join("texts");
+        empty(&directory)?;
+        let (mut list, mut texts_list) = (String::new(), String::new());
+        for Permutation { id, family, label, needs, texts } in self.permutations.0.values() {
+            list += &format!("{id}\t{family}\t{label}\t{needs}\n");
+            for text in texts {
+                let name = file(id, text);
+                let path = directory.join(&name);
+                let write = |ending: &str, bytes: &[u8]| fs::write(path.with_extension(ending), bytes);
+                texts_list += &format!("{}\t{name}\t{needs}\t{id}\n", key([text.as_bytes()]));
                 write("wgsl", text.as_bytes())?;
-                write("spv", bytemuck::cast_slice(&translations.spirv))?;
-                write("metal", translations.metal.as_bytes())?;
-                write("hlsl", translations.direct.as_bytes())?;
-                write("comp", translations.gl.as_bytes())?;
+                let translations = valid(text).and_then(|(module, info)| translate(&module, &info));
+                match translations {
+                    Ok(translations) => {
+                        write("spv", bytemuck::cast_slice(&translations.spirv))?;
+                        write("metal", translations.metal.as_bytes())?;
+                        write("hlsl", translations.direct.as_bytes())?;
+                        write("comp", translations.gl.as_bytes())?;
+                    }
+                    // Not every language has every extension.
+                    Err(_) if !needs.is_empty() => {}
+                    Err(fault) => return Err(std::io::Error::other(fault)),
+                }
             }
         }
-        fs::write(self.directory.join("permutations.tsv"), list)
+        fs::write(self.directory.join("permutations.tsv"), list)?;
+        fs::write(self.directory.join("texts.tsv"), texts_list)?;
+        fs::write(self.directory.join("jobs.tsv"), self.jobs.into_values().collect::<String>())
     }
 }
 

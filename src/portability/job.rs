@@ -68,6 +68,8 @@ pub(super) struct Job {
     pub targets: OwnedTargets,
     /// Relative max norm that a tensor's error may have.
     pub bound: f64,
+    /// What its device must have: it runs nowhere else.
+    pub features: wgpu::Features,
     golden: Option<Rc<Case>>,
 }
 
@@ -116,6 +118,7 @@ impl Job {
             x,
             targets,
             bound,
+            features: wgpu::Features::empty(),
             golden,
         }
     }
@@ -261,6 +264,7 @@ fn golden_jobs() -> Vec<Job> {
                 x: case.x.clone(),
                 targets: OwnedTargets::clone(&case.targets),
                 bound: BOUND,
+                features: wgpu::Features::empty(),
                 golden: Some(Rc::clone(&case)),
             });
         };

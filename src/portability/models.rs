@@ -42,6 +42,17 @@ pub(super) fn jobs() -> Vec<Job> {
             jobs.push(Job::new(&alone, model.loss(Loss::mse()).unwrap(), 3, mode, Kind::Signals));
         }
     }
+    for bias in [true, false] {
+        let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+        let model = || {
+            let below = layer(Model::builder([5]), 16).act(TANH);
+            layer(layer(below, 16).act(TANH), 6).loss(Loss::mse()).unwrap()
+        };
+        let name = format!("dense, whole tiles, bias {bias}");
+        for kind in [Kind::Fused, Kind::Accumulated] {
+            jobs.extend(MODES.map(|mode| Job::on_gpus(&name, model(), 3, mode, kind)));
+        }
+    }
     for activation in [Activation::Identity, TANH] {
         let name = activation.name();
         everywhere(&mut jobs, &format!("around images {name}"), 2, || around_images(activation));
@@ -69,7 +80,7 @@ pub(super) fn jobs() -> Vec<Job> {
             }
         }
     }
-    for rule in rules() {
+    for (i, rule) in rules().into_iter().enumerate() {
         // ε not so small that a diagonal near zero decides everything.
         let rule = match rule {
             Rule::AdaHesScale { beta1, beta2, .. } => Rule::AdaHesScale { beta1, beta2, eps: 0.1 },
@@ -79,17 +90,22 @@ pub(super) fn jobs() -> Vec<Job> {
         };
         let optimizer: Optimizer = rule.at(0.05).with_weight_decay(0.1);
         let model = || Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap();
-        jobs.push(Job::new(rule.name(), model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
+        let name = format!("rule {i}");
+        jobs.push(Job::new(&name, model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
         for bias in [true, false] {
             let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
-            let below = layer(Model::builder([8]), 12).act(TANH);
-            let model = layer(layer(below, 8).act(TANH), 6).loss(Loss::cross_entropy()).unwrap();
-            let name = format!("{}, bias {bias}", rule.name());
-            let mode = rule.mode();
-            jobs.push(Job::new(&name, model, 2, mode, Kind::FusedSteps(optimizer)));
+            // Rows of the result that are whole tiles of either family, and such that are not.
+            let model = || {
+                let below = layer(Model::builder([8]), 16).act(TANH);
+                layer(layer(below, 8).act(TANH), 6).loss(Loss::cross_entropy()).unwrap()
+            };
+            let name = format!("{name}, bias {bias}");
+            let kind = Kind::FusedSteps(optimizer);
+            jobs.extend(FAMILIES.map(|new| new(&name, model(), 2, rule.mode(), kind)));
         }
         for batch in WHOLE_BATCHES {
-            jobs.push(Job::new(rule.name(), model(), batch, Mode::HesScale, Kind::WholeSteps(optimizer)));
+            let name = format!("{name}, batch {batch}");
+            jobs.push(Job::new(&name, model(), batch, Mode::HesScale, Kind::WholeSteps(optimizer)));
         }
     }
     whole_networks(&mut jobs);
@@ -109,7 +125,8 @@ fn whole_networks(jobs: &mut Vec<Job>) {
         jobs.extend(MODES.map(|mode| Job::new(&name, mlp(activation), 7, mode, Kind::Whole)));
     }
     for batch in WHOLE_BATCHES {
-        let job = |mode| Job::new("whole tanh", mlp(TANH), batch, mode, Kind::WholeAccumulated);
+        let name = format!("whole tanh, batch {batch}");
+        let job = |mode| Job::new(&name, mlp(TANH), batch, mode, Kind::WholeAccumulated);
         jobs.extend(MODES.map(job));
     }
     for (i, loss) in losses().into_iter().enumerate() {

@@ -1,5 +1,6 @@
 //! A permutation: all shader texts that differ in nothing but sizes.
 
+use super::record::key;
 use crate::kernel::{Kernel, tests::texts};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,8 +14,16 @@ pub(super) struct Permutation {
     /// What it belongs to, in the short table.
     pub family: &'static str,
     pub label: String,
+    /// WGSL's extensions that it is written with: [`extensions`].
+    pub needs: String,
     /// Its distinct texts.
     pub texts: Vec<String>,
+}
+
+/// What a text enables, which not every device has: names with a space between.
+pub(super) fn extensions(text: &str) -> String {
+    let enabled = text.lines().filter_map(|line| line.trim().strip_prefix("enable ")?.strip_suffix(';'));
+    enabled.collect::<Vec<_>>().join(" ")
 }
 
 impl Permutation {
@@ -54,22 +63,27 @@ impl Permutations {
         all
     }
 
-    /// Takes up a text: its permutation's id, and which of the permutation's texts it is.
-    pub(super) fn add(&mut self, text: String, kernel: &Kernel) -> (String, usize) {
+    /// Takes up a text: its permutation's id, and the text's file.
+    pub(super) fn add(&mut self, text: String, kernel: &Kernel) -> (String, String) {
         let id = Permutation::id(&text);
         let permutation = self.0.entry(id.clone()).or_insert_with(|| Permutation {
             id: id.clone(),
             family: family(kernel),
             label: kernel.label(),
+            needs: extensions(&text),
             texts: Vec::new(),
         });
-        let texts = &mut permutation.texts;
-        let n = texts.iter().position(|known| *known == text).unwrap_or(texts.len());
-        if n == texts.len() {
-            texts.push(text);
+        let file = file(&id, &text);
+        if !permutation.texts.contains(&text) {
+            permutation.texts.push(text);
         }
-        (id, n)
+        (id, file)
     }
+}
+
+/// The name of a text's file, which no other text has.
+pub(super) fn file(id: &str, text: &str) -> String {
+    format!("{id}.{}.wgsl", key([text.as_bytes()]))
 }
 
 fn family(kernel: &Kernel) -> &'static str {

@@ -1,10 +1,11 @@
 // Runs the exported jobs on Dawn, and has Tint look at every shader text.
 //
-//     node dawn.mjs <directory of the export> <file for results> <file for Tint's verdicts>
+//     node dawn.mjs <directory of the export> <file for results> <file for Tint's verdicts> <version of the driver>
 //
-// What is exported, and how: src/portability/export.rs. `cargo xtask portability` calls this.
+// What is exported, and how: src/portability/export.rs; the files for results: record.rs beside. What they have of this very
+// stack is not run again. `cargo xtask portability` calls this.
 
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { create, globals } from "webgpu";
 
@@ -12,6 +13,9 @@ Object.assign(globalThis, globals);
 
 /** Of the npm package, which Dawn's and Tint's go with. */
 const VERSION = JSON.parse(readFileSync("package.json", "utf8")).dependencies.webgpu;
+
+/** Extensions of WGSL, by the feature that a device must have. */
+const FEATURES = { f16: "shader-f16", subgroups: "subgroups" };
 
 /** max|got − want| / max|want|, or the plain difference where all of `want` is zero. Infinite for NaN. */
 export function relativeMaxNorm(got, want) {
@@ -37,13 +41,19 @@ class Stack {
     const gpu = create([]);
     const adapter = await gpu.requestAdapter();
     if (!adapter) throw new Error("Dawn finds no adapter");
-    const device = await adapter.requestDevice();
+    const requiredFeatures = Object.values(FEATURES).filter((feature) => adapter.features.has(feature));
+    const device = await adapter.requestDevice({ requiredFeatures });
     return new Stack(gpu, adapter, device, directory);
   }
 
   get name() {
     const { vendor, architecture, device, description } = this.adapter.info;
     return ["Dawn", VERSION, vendor, architecture, device, description].filter(Boolean).join(" ");
+  }
+
+  /** Which of these extensions the device has not. */
+  lacks(extensions) {
+    return extensions.filter((name) => !this.device.features.has(FEATURES[name])).join(" ");
   }
 
   /** Runs `work`; what Dawn has against it is thrown. */
@@ -132,30 +142,31 @@ class Stack {
   }
 }
 
-/** How each permutation fared: jobs, worst error, the first fault. */
-class Fates {
-  constructor() {
-    this.all = new Map();
+/** What became of each piece of work: src/portability/record.rs. */
+class Record {
+  constructor(file, stack) {
+    const [head, ...lines] = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
+    const passed = head === `# ${stack}` ? lines.filter((line) => /^[^\t]+\t[\d.e+-]*\d[\d.e+-]*\t$/.test(line)) : [];
+    this.passed = new Set(passed.map((line) => line.split("\t")[0]));
+    this.file = file;
+    this.faults = 0;
+    writeFileSync(file, [`# ${stack}`, ...passed, ""].join("\n"));
   }
 
-  add(permutations, error, fault) {
-    for (const id of new Set(permutations)) {
-      const fate = this.all.get(id) ?? { jobs: 0, worst: 0, fault: "" };
-      fate.jobs += 1;
-      if (fault) fate.fault ||= fault;
-      else fate.worst = Math.max(fate.worst, error);
-      this.all.set(id, fate);
+  /** `error` is a number, or `-` where something is lacking. */
+  add(key, error, fault = "") {
+    appendFileSync(this.file, `${key}\t${fault && error !== "-" ? "NaN" : error}\t${fault.replace(/[\n\t]/g, " ")}\n`);
+    if (fault && error !== "-") {
+      this.faults += 1;
+      console.log(`FAULT ${fault}`);
     }
   }
+}
 
-  write(file, stack) {
-    const line = ([id, { jobs, worst, fault }]) => [id, jobs, worst, fault.replace(/[\n\t]/g, " ")].join("\t");
-    writeFileSync(file, [`# ${stack}`, ...[...this.all].map(line), ""].join("\n"));
-  }
-
-  get faults() {
-    return [...this.all.values()].map(({ fault }) => fault).filter(Boolean);
-  }
+/** The lines of a list, in fields; the third are extensions. */
+function list(file) {
+  const lines = readFileSync(file, "utf8").split("\n").filter(Boolean);
+  return lines.map((line) => line.split("\t")).map(([key, name, needs]) => ({ key, name, needs: needs.split(" ").filter(Boolean) }));
 }
 
 /** That what is wrong would be noticed, here and by Dawn. */
@@ -177,46 +188,48 @@ async function tryOut(stack, job, blob) {
   if (!noticed) throw new Error("a result that must not be was not noticed");
 }
 
-async function main([directory, resultsFile, tintFile]) {
+async function main([directory, resultsFile, tintFile, driver]) {
   const stack = await Stack.open(directory);
   console.log(stack.name);
 
-  const tint = new Fates();
-  const texts = readdirSync(join(directory, "texts")).filter((name) => name.endsWith(".wgsl"));
-  for (const name of texts) {
-    const fault = await stack.faults(readFileSync(join(directory, "texts", name), "utf8"));
-    tint.add([name.split(".")[0]], 0, fault && `${name}: ${fault}`);
+  const tint = new Record(tintFile, `Tint ${VERSION}`);
+  for (const { key, name, needs } of list(join(directory, "texts.tsv")).filter(({ key }) => !tint.passed.has(key))) {
+    const lacking = stack.lacks(needs);
+    const fault = !lacking && (await stack.faults(readFileSync(join(directory, "texts", name), "utf8")));
+    if (lacking) tint.add(key, "-", lacking);
+    else tint.add(key, 0, fault && `${name}: ${fault}`);
   }
-  tint.write(tintFile, `${texts.length} texts; Tint ${VERSION}`);
-  console.log(`Tint: ${texts.length} texts, ${tint.faults.length} permutations refused`);
 
-  const fates = new Fates();
-  const jobs = readdirSync(join(directory, "jobs")).filter((name) => name.endsWith(".json"));
-  jobs.sort((a, b) => parseInt(a) - parseInt(b));
-  let worst = 0;
-  for (const [index, name] of jobs.entries()) {
-    const job = JSON.parse(readFileSync(join(directory, "jobs", name), "utf8"));
+  const record = new Record(resultsFile, `${stack.name}${driver}`);
+  const jobs = list(join(directory, "jobs.tsv"));
+  const read = ({ key }) => {
+    const file = join(directory, "jobs", key);
     // Not as a `Buffer`, whose slices are views.
-    const blob = new Uint8Array(readFileSync(join(directory, "jobs", name.replace("json", "bin"))));
-    if (index === 0) await tryOut(stack, job, blob);
+    return [JSON.parse(readFileSync(`${file}.json`, "utf8")), new Uint8Array(readFileSync(`${file}.bin`))];
+  };
+  await tryOut(stack, ...read(jobs.find(({ needs }) => needs.length === 0)));
+  for (const [index, { key, name, needs }] of jobs.entries()) {
+    if (record.passed.has(key)) continue;
+    const lacking = stack.lacks(needs);
+    if (lacking) {
+      record.add(key, "-", lacking);
+      continue;
+    }
+    const [job, blob] = read({ key });
     let [error, fault] = [0, ""];
     try {
       for (const result of await stack.guarded(() => stack.run(job, blob))) {
         error = Math.max(error, result.error);
-        if (!(result.error <= result.bound)) fault ||= `${job.name}: ${result.name}: ${result.error} > ${result.bound}`;
+        if (!(result.error <= result.bound)) fault ||= `${name}: ${result.name}: ${result.error} > ${result.bound}`;
       }
     } catch (refusal) {
-      fault = `${job.name}: ${refusal.message}`;
+      fault = `${name}: ${refusal.message}`;
     }
-    fates.add(job.dispatches.map(({ permutation }) => permutation), error, fault);
-    if (fault) console.log(`FAULT ${fault}`);
-    else worst = Math.max(worst, error);
-    if (index % 100 === 99) console.log(`${index + 1} of ${jobs.length} jobs, worst error ${worst}`);
+    record.add(key, error, fault);
+    if (index % 100 === 99) console.log(`${index + 1} of ${jobs.length} jobs`);
   }
-  fates.write(resultsFile, stack.name);
-  console.log(`${jobs.length} jobs, ${fates.all.size} permutations, worst error ${worst}`);
   // Dawn's threads would keep Node alive.
-  process.exit(tint.faults.length + fates.faults.length > 0 ? 1 : 0);
+  process.exit(tint.faults + record.faults > 0 ? 1 : 0);
 }
 
 await main(process.argv.slice(2));

@@ -9,15 +9,26 @@ pub(crate) struct Permutation {
     pub(crate) id: String,
     pub(crate) family: String,
     pub(crate) label: String,
+    /// WGSL's extensions that it is written with: not every stack has them.
+    pub(crate) needs: String,
+}
+
+/// What a stack is asked to do, and the permutations that have a part in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Work {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) permutations: Vec<String>,
 }
 
 /// How a permutation fared on a stack.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fate {
-    pub(crate) jobs: usize,
     /// The worst error of any result that it had a part in.
     pub(crate) worst: f64,
     pub(crate) fault: Option<String>,
+    /// What the stack lacks for it.
+    pub(crate) lacks: Option<String>,
 }
 
 /// A column: a stack, and what became of the permutations there; or why nothing ran.
@@ -32,33 +43,56 @@ pub(crate) struct Column {
 /// Reads `permutations.tsv`.
 pub(crate) fn permutations(text: &str) -> Result<Vec<Permutation>, String> {
     let line = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
-        [id, family, label] => Ok(Permutation { id: id.into(), family: family.into(), label: label.into() }),
+        [id, family, label, needs] => {
+            let [id, family, label, needs] = [id, family, label, needs].map(str::to_owned);
+            Ok(Permutation { id, family, label, needs })
+        }
         _ => Err(format!("not a permutation: `{line}`")),
     };
     text.lines().map(line).collect()
 }
 
-/// Reads a list of fates: the stack behind `#`, then a line for each permutation.
-pub(crate) fn fates(text: &str) -> Result<(String, BTreeMap<String, Fate>), String> {
-    let mut lines = text.lines();
-    let stack = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or("the stack's name is missing")?;
-    let fate = |line: &str| {
-        let [id, jobs, worst, fault] = line.split('\t').collect::<Vec<_>>()[..] else { return None };
-        let fault = (!fault.is_empty()).then(|| fault.to_owned());
-        Some((id.to_owned(), Fate { jobs: jobs.parse().ok()?, worst: worst.parse().ok()?, fault }))
+/// Reads `jobs.tsv`, `texts.tsv`.
+pub(crate) fn works(text: &str) -> Result<Vec<Work>, String> {
+    let line = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
+        [key, name, _, permutations] => {
+            let permutations = permutations.split(' ').map(str::to_owned).collect();
+            Ok(Work { key: key.into(), name: name.into(), permutations })
+        }
+        _ => Err(format!("not a job: `{line}`")),
     };
-    let fates = lines.map(|line| fate(line).ok_or_else(|| format!("not a permutation's fate: `{line}`")));
-    Ok((stack.to_owned(), fates.collect::<Result<_, _>>()?))
+    text.lines().map(line).collect()
 }
 
-/// The same in text.
-pub(crate) fn list(stack: &str, fates: &BTreeMap<String, Fate>) -> String {
-    let mut text = format!("# {stack}\n");
-    for (id, Fate { jobs, worst, fault }) in fates {
-        let fault = fault.as_deref().unwrap_or_default().replace(['\n', '\t'], " ");
-        writeln!(text, "{id}\t{jobs}\t{worst:e}\t{fault}").expect("a String takes every write");
+/// Reads a stack's record: its name, and each permutation's fate in all works. One that the record has nothing of is a fault.
+pub(crate) fn fates(record: &str, works: &[Work]) -> Result<(String, BTreeMap<String, Fate>), String> {
+    let mut lines = record.lines();
+    let stack = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or("the stack's name is missing")?;
+    let mut verdicts = BTreeMap::new();
+    for line in lines {
+        let [key, error, note] = line.split('\t').collect::<Vec<_>>()[..] else {
+            return Err(format!("not a verdict: `{line}`"));
+        };
+        let error = if error == "-" {
+            None
+        } else {
+            Some(error.parse::<f64>().map_err(|e| format!("{e}: `{line}`"))?)
+        };
+        verdicts.insert(key, (error, note));
     }
-    text
+    let mut fates: BTreeMap<String, Fate> = BTreeMap::new();
+    for work in works {
+        for permutation in &work.permutations {
+            let fate = fates.entry(permutation.clone()).or_default();
+            match verdicts.get(work.key.as_str()) {
+                Some((Some(error), "")) => fate.worst = fate.worst.max(*error),
+                Some((Some(_), fault)) => drop(fate.fault.get_or_insert_with(|| (*fault).to_owned())),
+                Some((None, what)) => fate.lacks = Some((*what).to_owned()),
+                None => drop(fate.fault.get_or_insert_with(|| format!("{} did not run", work.name))),
+            }
+        }
+    }
+    Ok((stack.to_owned(), fates))
 }
 
 /// One row a family.
@@ -106,14 +140,33 @@ fn head(first: &[&str], columns: &[Column]) -> String {
 }
 
 impl Column {
+    /// What became of one.
+    fn fate(&self, permutation: &Permutation) -> Option<Fate> {
+        let fate = self.fates.as_ref().ok()?.get(&permutation.id).cloned();
+        Some(fate.unwrap_or_else(|| {
+            if permutation.needs.is_empty() {
+                Fate { fault: Some("did not run".into()), ..Fate::default() }
+            } else {
+                Fate { lacks: Some(permutation.needs.clone()), ..Fate::default() }
+            }
+        }))
+    }
+
     /// How many of these passed, and with what error; which did not.
     fn of(&self, members: &[&Permutation]) -> String {
-        let Ok(fates) = &self.fates else { return "–".into() };
-        let mine: Vec<&Fate> = members.iter().filter_map(|p| fates.get(&p.id)).collect();
-        let passed = mine.iter().filter(|fate| fate.fault.is_none());
+        let Some(mine) = members.iter().map(|p| self.fate(p)).collect::<Option<Vec<_>>>() else {
+            return "–".into();
+        };
         let worst = mine.iter().map(|fate| fate.worst).fold(0.0, f64::max);
-        let count = passed.count();
-        let mut cell = if count == members.len() { "all".into() } else { format!("**{count}**") };
+        let failed = mine.iter().filter(|fate| fate.fault.is_some()).count();
+        let lacking = mine.iter().filter(|fate| fate.fault.is_none() && fate.lacks.is_some()).count();
+        let passed = members.len() - failed - lacking;
+        let mut cell = match (failed, lacking, passed) {
+            (0, 0, _) => "all".into(),
+            (0, _, 0) => return "–".into(),
+            (0, lacking, _) => format!("all but {lacking}"),
+            _ => format!("**{passed}**"),
+        };
         if worst > 0.0 {
             write!(cell, ", {worst:.1e}").expect("a String takes every write");
         }
@@ -122,12 +175,17 @@ impl Column {
 
     /// What is wrong: a permutation that failed or did not run.
     pub(crate) fn faults<'a>(&'a self, permutations: &'a [Permutation]) -> impl Iterator<Item = String> + 'a {
-        let fates = self.fates.as_ref().ok();
-        permutations.iter().filter_map(move |p| match fates?.get(&p.id) {
-            None => Some(format!("{}: {} did not run", self.name, p.label)),
-            Some(Fate { fault: Some(fault), .. }) => Some(format!("{}: {}: {fault}", self.name, p.label)),
-            Some(_) => None,
-        })
+        let fault = |p: &Permutation| Some(format!("{}: {}: {}", self.name, p.label, self.fate(p)?.fault?));
+        permutations.iter().filter_map(fault)
+    }
+
+    /// What the stack lacks, and how many permutations do not run for it.
+    pub(crate) fn lacking(&self, permutations: &[Permutation]) -> BTreeMap<String, usize> {
+        let mut lacking = BTreeMap::new();
+        for what in permutations.iter().filter_map(|p| self.fate(p)?.lacks) {
+            *lacking.entry(what).or_default() += 1;
+        }
+        lacking
     }
 }
 
@@ -135,22 +193,23 @@ impl Column {
 mod tests {
     use super::*;
 
-    const LIST: &str = "a1\tloss\tloss mse\nb2\tloss\tloss bce\nc3\tsum\tsum 64\n";
+    const LIST: &str = "a1\tloss\tloss mse\t\nb2\tloss\tloss bce\t\nc3\tsum\tsum 64\t\n";
+    const WORKS: &str = "k1\tone\t\ta1 b2\nk2\ttwo\t\tb2\nk3\tthree\t\tc3\n";
 
-    fn column(text: &str) -> Column {
-        let (details, fates) = fates(text).unwrap();
+    fn column(record: &str) -> Column {
+        let (details, fates) = fates(record, &works(WORKS).unwrap()).unwrap();
         Column { name: "here", details, fates: Ok(fates) }
     }
 
     #[test]
     fn what_passed_is_counted_and_what_did_not_is_named() {
         let list = permutations(LIST).unwrap();
-        let good = column("# llvmpipe\na1\t3\t1e-7\t\nb2\t1\t3e-6\t\nc3\t2\t0\t\n");
+        let good = column("# llvmpipe\nk1\t1e-7\t\nk2\tNaN\twrong\nk2\t3e-6\t\nk3\t0\t\nold\t1\t\n");
         assert_eq!(good.details, "llvmpipe");
-        assert_eq!(good.faults(&list).count(), 0);
-        let bad = column("# Dawn\na1\t3\t1e-7\t\nb2\t1\t0\tNaN\n");
+        assert_eq!(good.faults(&list).count(), 0, "the last verdict counts");
+        let bad = column("# Dawn\nk1\t1e-7\t\nk2\tNaN\twrong\n");
         let faults: Vec<String> = bad.faults(&list).collect();
-        assert_eq!(faults, ["here: loss bce: NaN", "here: sum 64 did not run"]);
+        assert_eq!(faults, ["here: loss bce: wrong", "here: sum 64: three did not run"]);
         let absent = Column { name: "there", details: String::new(), fates: Err("no adapter".into()) };
         let table = summary(&list, &[good, bad, absent]);
         let expected = "| permutations of | number | here | here | there |\n|---|---|---|---|---|\n\
@@ -160,26 +219,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_stack_lacks_is_no_fault_and_is_named() {
+        // The last has no job, for no device here can plan it.
+        let list = permutations(&format!("{LIST}d4\tsum\tsum of f16\tf16\n")).unwrap();
+        let column = column("# x\nk1\t1e-7\t\nk2\t0\t\nk3\t-\tsubgroups\n");
+        assert_eq!(column.faults(&list).count(), 0);
+        let lacking = BTreeMap::from([("subgroups".to_owned(), 1), ("f16".to_owned(), 1)]);
+        assert_eq!(column.lacking(&list), lacking);
+        let table = summary(&list, &[column]);
+        assert!(table.contains("| sum | 2 | – |\n| **all** | 4 | all but 2, 1.0e-7 |"), "{table}");
+    }
+
+    #[test]
+    fn a_permutation_without_a_job_is_a_fault() {
+        let list = permutations(&format!("{LIST}d4\tsum\tsum 65\t\n")).unwrap();
+        let column = column("# x\nk1\t0\t\nk2\t0\t\nk3\t0\t\n");
+        assert_eq!(column.faults(&list).collect::<Vec<_>>(), ["here: sum 65: did not run"]);
+    }
+
+    #[test]
     fn every_permutation_has_a_row() {
         let list = permutations(LIST).unwrap();
-        let table = full(&list, &[column("# x\na1\t1\t0\t\n")]);
+        let table = full(&list, &[column("# x\nk1\t0\t\n")]);
         assert_eq!(table.lines().count(), 2 + list.len());
         assert!(table.contains("| loss mse `a1` | loss | all |"), "{table}");
     }
 
     #[test]
-    fn lists_are_written_as_they_are_read() {
-        let text = "# x\na1\t3\t1e-7\t\nb2\t1\t0e0\tNaN\n";
-        let (stack, read) = fates(text).unwrap();
-        assert_eq!(list(&stack, &read), text);
-    }
-
-    #[test]
     fn broken_lists_are_refused() {
         assert!(permutations("a1\tloss\n").is_err());
-        assert!(fates("a1\t1\t0\t\n").is_err());
-        for line in ["a1\t1\t0", "a1\tx\t0\t", "a1\t1\tx\t"] {
-            assert!(fates(&format!("# x\n{line}\n")).is_err(), "{line}");
+        assert!(works("k1\tone\ta1\n").is_err());
+        assert!(fates("k1\t0\t\n", &[]).is_err());
+        for line in ["k1\t1", "k1\tx\t"] {
+            assert!(fates(&format!("# x\n{line}\n"), &[]).is_err(), "{line}");
         }
     }
 }

@@ -3,14 +3,17 @@
 //! An ignored test of the crate writes whole passes with what they must give; the same test runs them through wgpu on
 //! one adapter after another, and a script runs them on Dawn. Every shader is also translated, and the translations are
 //! read by what can read them. All that is fetched or written lies in `target/portability/`.
+//!
+//! What passed on a stack is recorded there as it ends, and is run again only when it or the stack has changed.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::sync::Mutex;
 
-use crate::matrix::{self, Column, Fate, Permutation};
+use crate::matrix::{self, Column, Permutation, Work};
+use crate::record::{Record, Verdict, key};
 use crate::setup;
 use crate::stage::{in_the_repository, note, repository};
 use crate::tools::{self, Tools};
@@ -52,44 +55,39 @@ fn run(wanted: impl Fn(&str) -> bool) -> Result<bool, String> {
     let place = Place::new()?;
     place.export()?;
     let permutations = matrix::permutations(&tools::read(&place.directory.join("permutations.tsv"))?)?;
+    let [jobs, texts] = ["jobs.tsv", "texts.tsv"].map(|file| place.directory.join(file));
+    let works = |list: &Path| matrix::works(&tools::read(list)?);
+    let (jobs, texts) = (works(&jobs)?, works(&texts)?);
     let mut columns = Vec::new();
     for stack in STACKS {
-        let mine = COLUMNS.into_iter().filter(|(of, ..)| *of == stack);
-        let mine: Vec<(&'static str, PathBuf)> =
-            mine.map(|(_, name, file)| (name, place.results(file))).collect();
-        if !wanted(stack) {
-            columns.extend(mine.into_iter().map(|(name, file)| column(name, &file, "not asked for")));
-            continue;
-        }
-        note(&format!("{stack} ..."));
-        for (_, file) in &mine {
-            drop(std::fs::remove_file(file));
-        }
-        let ran = match stack {
-            "vulkan" => place.through_wgpu(stack, "[vulkan, llvmpipe", None),
-            "gl" => place.through_wgpu(stack, "[gl", None),
-            "swiftshader" => {
-                let driver = place.tools.swiftshader();
-                driver.and_then(|driver| place.through_wgpu(stack, "swiftshader", Some(driver)))
+        let ran = if wanted(stack) {
+            note(&format!("{stack} ..."));
+            match stack {
+                "vulkan" => place.through_wgpu(stack, "[vulkan, llvmpipe", None),
+                "gl" => place.through_wgpu(stack, "[gl", None),
+                "swiftshader" => {
+                    let driver = place.tools.swiftshader();
+                    driver.and_then(|driver| place.through_wgpu(stack, "swiftshader", Some(driver)))
+                }
+                "dawn" => place.dawn(),
+                _ => place.translations(&texts),
             }
-            "dawn" => place.dawn(),
-            _ => place.translations(),
+        } else {
+            Err("not asked for".into())
         };
         let reason = ran.err().unwrap_or_else(|| "the run broke off: see above".into());
-        columns.extend(mine.into_iter().map(|(name, file)| column(name, &file, &reason)));
+        for (_, name, file) in COLUMNS.into_iter().filter(|(of, ..)| *of == stack) {
+            let column = match file {
+                "tint" => place.column(name, file, &texts, &reason),
+                "spirv" | "glsl" | "hlsl" | "msl" => {
+                    place.column(name, file, &place.translated(&texts, file), &reason)
+                }
+                _ => place.column(name, file, &jobs, &reason),
+            };
+            columns.push(column);
+        }
     }
     place.report(&permutations, &columns)
-}
-
-/// What a run has left in a file; where there is none, the reason.
-fn column(name: &'static str, file: &Path, reason: &str) -> Column {
-    if !file.exists() {
-        return Column { name, details: String::new(), fates: Err(reason.into()) };
-    }
-    match tools::read(file).and_then(|text| matrix::fates(&text)) {
-        Ok((details, fates)) => Column { name, details, fates: Ok(fates) },
-        Err(reason) => Column { name, details: String::new(), fates: Err(reason) },
-    }
 }
 
 /// Where everything lies.
@@ -127,42 +125,104 @@ impl Place {
         if written { Ok(()) } else { Err("they cannot be written: see above".into()) }
     }
 
+    /// What a run has recorded of these works; where it has nothing, the reason.
+    fn column(&self, name: &'static str, file: &str, works: &[Work], reason: &str) -> Column {
+        let record = self.results(file);
+        if !record.exists() {
+            return Column { name, details: String::new(), fates: Err(reason.into()) };
+        }
+        match tools::read(&record).and_then(|text| matrix::fates(&text, works)) {
+            Ok((stack, fates)) => {
+                let tests = self.tests_of(file).map(|verdict| format!("; GPU tests {verdict}"));
+                let details = format!("{stack}; {} works{}", works.len(), tests.unwrap_or_default());
+                Column { name, details, fates: Ok(fates) }
+            }
+            Err(reason) => Column { name, details: String::new(), fates: Err(reason) },
+        }
+    }
+
     /// An adapter of wgpu's: all passes, then the tests of the GPU.
     fn through_wgpu(&self, stack: &str, adapter: &str, driver: Option<PathBuf>) -> Result<(), String> {
+        let mut versions = format!("; wgpu {}, naga {}", locked("wgpu")?, locked("naga")?);
+        if let Some(driver) = &driver {
+            versions += &tools::fingerprint(driver)?;
+        }
         let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
         variables.extend(driver.map(|driver| ("VK_DRIVER_FILES", driver.into())));
         probe(&mut self.test("portability::adapter", variables.clone()))?;
-        let file = self.results(stack);
-        let replay = [variables.clone(), vec![("HESSCALE_RESULTS", file.clone().into())]].concat();
-        // What fails is in the file.
-        succeeds(&mut self.test("portability::replay", replay));
-        let tests =
-            [&["test", "--lib", "gpu::"][..], &["test", "--test", "gpu"], &["test", "--test", "shader_math"]];
-        let passed = tests.into_iter().all(|args| succeeds(in_the_repository(args).envs(variables.clone())));
-        // The verdict joins the stack's name, in the first line.
-        let text = tools::read(&file)?;
-        let (name, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        tools::write(&file, &format!("{name}; GPU tests {}\n{rest}", if passed { "passed" } else { FAILED }))
+        let replay = [
+            ("HESSCALE_PORTABILITY", self.directory.clone().into()),
+            ("HESSCALE_RESULTS", self.results(stack).into()),
+            ("HESSCALE_VERSIONS", versions.clone().into()),
+        ];
+        // What fails is in the record.
+        succeeds(&mut self.test("portability::replay", [variables.clone(), replay.into()].concat()));
+        self.tests(stack, &versions, &variables)
+    }
+
+    /// The record of a stack's tests.
+    fn tests_record(&self, stack: &str) -> PathBuf {
+        self.results(&format!("{stack}-tests"))
+    }
+
+    /// The tests of the GPU, a module at a time. Another build of them is other work.
+    fn tests(&self, stack: &str, versions: &str, variables: &Variables<'_>) -> Result<(), String> {
+        let path = self.tests_record(stack);
+        let mut record = Record::open(&path, &format!("{stack}{versions}"))
+            .map_err(|e| format!("{}: {e}", path.display()))?;
+        for (args, modules) in
+            [(&["--lib"][..], "gpu::"), (&["--test", "gpu"], ""), (&["--test", "shader_math"], "")]
+        {
+            let program = built(args)?;
+            let build = std::fs::read(&program).map_err(|e| format!("{}: {e}", program.display()))?;
+            for module in self::modules(&program, modules)? {
+                let key = key([build.as_slice(), module.as_bytes()]);
+                if record.passed(&key) {
+                    continue;
+                }
+                note(&format!("{stack}: tests {} {module}", args.join(" ")));
+                let mut run = Command::new(&program);
+                run.arg(&module).current_dir(repository()).envs(variables.clone());
+                let verdict = match succeeds(&mut run) {
+                    true => Verdict::Passed(0.0),
+                    false => Verdict::Failed(format!("{} {module}", args.join(" "))),
+                };
+                record.add(&key, &verdict).map_err(|e| format!("{}: {e}", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How the tests went that a stack's record has; `None` where there is none.
+    fn tests_of(&self, stack: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.tests_record(stack)).ok()?;
+        let failed: Vec<&str> = text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split('\t').nth(2))
+            .filter(|fault| !fault.is_empty())
+            .collect();
+        Some(if failed.is_empty() { "passed".into() } else { format!("{FAILED}: {}", failed.join(", ")) })
     }
 
     /// Dawn, and its compiler Tint.
     fn dawn(&self) -> Result<(), String> {
         let driver = self.tools.swiftshader()?;
         let script = self.tools.dawn(&repository().join("tests/portability"))?;
+        // The user may name another driver.
+        let named = std::env::var_os("VK_DRIVER_FILES").map(PathBuf::from);
+        let driver = named.unwrap_or(driver);
         let mut command = Command::new("node");
         command.arg("dawn.mjs").arg(&self.directory).current_dir(script);
         command.args(["dawn", "tint"].map(|name| self.results(name)));
-        // The user may name another driver.
-        if std::env::var_os("VK_DRIVER_FILES").is_none() {
-            command.env("VK_DRIVER_FILES", driver);
-        }
-        // What fails is in the files.
+        command.arg(tools::fingerprint(&driver)?).env("VK_DRIVER_FILES", driver);
+        // What fails is in the records.
         succeeds(&mut command);
         Ok(())
     }
 
     /// What naga makes of every shader, read by others.
-    fn translations(&self) -> Result<(), String> {
+    fn translations(&self, texts: &[Work]) -> Result<(), String> {
         let spirv: Reader = |program, file| {
             let mut command = Command::new(program);
             command.args(["--target-env", "vulkan1.0"]).arg(file);
@@ -180,41 +240,59 @@ impl Place {
         };
         let val = self.tools.program("spirv-val", "spirv-tools")?;
         let glslang = self.tools.program("glslangValidator", "glslang-tools")?;
-        self.translation("spirv", &val, "spv", spirv)?;
-        self.translation("glsl", &glslang, "comp", glsl)?;
-        self.translation("hlsl", &glslang, "hlsl", hlsl)?;
+        self.translation("spirv", &val, texts, spirv)?;
+        self.translation("glsl", &glslang, texts, glsl)?;
+        self.translation("hlsl", &glslang, texts, hlsl)?;
         Err("naga writes it for every permutation, but nothing here reads it: Metal's compiler is Apple's"
             .into())
     }
 
-    /// One language's files, a reader each on every core.
-    fn translation(&self, results: &str, program: &Path, ending: &str, reader: Reader) -> Result<(), String> {
-        note(&format!("{results} ..."));
-        let files = std::fs::read_dir(self.directory.join("texts")).into_iter().flatten().flatten();
-        let files = files.map(|entry| entry.path());
-        let files: Vec<PathBuf> =
-            files.filter(|path| path.extension().is_some_and(|found| found == ending)).collect();
-        let fates: Mutex<BTreeMap<String, Fate>> = Mutex::default();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for share in files.chunks(files.len().div_ceil(threads).max(1)) {
-                let fates = &fates;
-                scope.spawn(move || {
-                    for file in share {
-                        let fault = refusal(reader(program, file).stdin(Stdio::null()).output());
-                        let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-                        let id = name.split('.').next().unwrap_or_default().to_owned();
-                        let mut fates = fates.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                        let fate = fates.entry(id).or_insert(Fate { jobs: 0, worst: 0.0, fault: None });
-                        fate.jobs += 1;
-                        fate.fault = fate.fault.take().or(fault.map(|fault| format!("{name}: {fault}")));
-                    }
-                });
-            }
+    /// The texts that naga writes in a language, each known by what it wrote.
+    fn translated(&self, texts: &[Work], language: &str) -> Vec<Work> {
+        let ending = match language {
+            "spirv" => "spv",
+            "glsl" => "comp",
+            "msl" => "metal",
+            other => other,
+        };
+        let translated = texts.iter().filter_map(|text| {
+            let file = self.directory.join("texts").join(&text.name).with_extension(ending);
+            let contents = std::fs::read(&file).ok()?;
+            let (key, name) = (key([contents.as_slice()]), file.to_string_lossy().into_owned());
+            Some(Work { key, name, permutations: text.permutations.clone() })
         });
-        let fates = fates.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let details = format!("{} texts; {}", files.len(), tools::version(program));
-        tools::write(&self.results(results), &matrix::list(&details, &fates))
+        translated.collect()
+    }
+
+    /// One language's files, a reader each on every core.
+    fn translation(
+        &self,
+        language: &str,
+        program: &Path,
+        texts: &[Work],
+        reader: Reader,
+    ) -> Result<(), String> {
+        note(&format!("{language} ..."));
+        let path = self.results(language);
+        let broken = |error: std::io::Error| format!("{}: {error}", path.display());
+        let record = Record::open(&path, &tools::version(program)).map_err(broken)?;
+        let mut works = self.translated(texts, language);
+        works.retain(|work| !record.passed(&work.key));
+        let record = Mutex::new(record);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let read = |share: &[Work]| {
+            share.iter().try_for_each(|work| {
+                let fault = refusal(reader(program, Path::new(&work.name)).stdin(Stdio::null()).output());
+                let verdict = fault.map_or(Verdict::Passed(0.0), Verdict::Failed);
+                record.lock().unwrap_or_else(std::sync::PoisonError::into_inner).add(&work.key, &verdict)
+            })
+        };
+        std::thread::scope(|scope| {
+            let shares = works.chunks(works.len().div_ceil(threads).max(1));
+            let readers: Vec<_> = shares.map(|share| scope.spawn(|| read(share))).collect();
+            readers.into_iter().try_for_each(|reader| reader.join().unwrap_or(Ok(())))
+        })
+        .map_err(broken)
     }
 
     /// Prints the table and what is wrong, and writes both tables. Whether all that ran passed.
@@ -226,6 +304,9 @@ impl Place {
                 Ok(_) => format!("- {}: {}\n", column.name, column.details),
                 Err(reason) => format!("- {}: nothing ran: {reason}\n", column.name),
             };
+            for (what, count) in column.lacking(permutations) {
+                notes += &format!("- {}: {count} permutations do not run: it lacks {what}\n", column.name);
+            }
         }
         let faults: Vec<String> = columns.iter().flat_map(|column| column.faults(permutations)).collect();
         println!("\n{table}\n{notes}");
@@ -245,6 +326,35 @@ impl Place {
 
 /// How a stack's tests that failed are marked.
 const FAILED: &str = "**FAILED**";
+
+/// A package's version in `Cargo.lock`.
+fn locked(package: &str) -> Result<String, String> {
+    let lock = tools::read(&repository().join("Cargo.lock"))?;
+    let found = lock.split_once(&format!("name = \"{package}\"\nversion = \""));
+    let version = found.and_then(|(_, rest)| rest.split('"').next());
+    version.map(str::to_owned).ok_or_else(|| format!("Cargo.lock has no {package}"))
+}
+
+/// The program that cargo makes of some tests.
+fn built(args: &[&str]) -> Result<PathBuf, String> {
+    let args = [&["test", "--no-run", "--message-format=json-render-diagnostics"], args].concat();
+    let output = in_the_repository(&args).stderr(Stdio::inherit()).output().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let program =
+        text.lines().rev().find_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next());
+    let program = program.filter(|_| output.status.success());
+    program.map(PathBuf::from).ok_or_else(|| format!("`cargo {}` made no program", args.join(" ")))
+}
+
+/// The modules of a program's tests below `within`, as filters; a test in none is its own.
+fn modules(program: &Path, within: &str) -> Result<BTreeSet<String>, String> {
+    let output = Command::new(program).args(["--list", "--format", "terse"]).stdin(Stdio::null()).output();
+    let text = String::from_utf8_lossy(&output.map_err(|e| e.to_string())?.stdout).into_owned();
+    let tests = text.lines().filter_map(|line| line.strip_suffix(": test")?.strip_prefix(within));
+    let module =
+        |test: &str| test.split_once("::").map_or(test.to_owned(), |(module, _)| format!("{module}::"));
+    Ok(tests.map(|test| format!("{within}{}", module(test))).collect())
+}
 
 fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
@@ -310,6 +420,23 @@ pub(crate) fn probe(command: &mut Command) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::stage::cargo;
+
+    #[test]
+    fn locked_versions_are_read() {
+        assert!(locked("wgpu").is_ok_and(|version| version.starts_with("30.")));
+        assert!(locked("no-such-package").is_err());
+    }
+
+    #[test]
+    fn tests_are_listed_by_module() {
+        let program = std::env::current_exe().unwrap();
+        let all = modules(&program, "").unwrap();
+        assert!(all.contains("portability::") && all.contains("record::"), "{all:?}");
+        assert_eq!(
+            modules(&program, "portability::").unwrap(),
+            BTreeSet::from(["portability::tests::".into()])
+        );
+    }
 
     #[test]
     fn zero_casts_become_what_glslang_reads() {

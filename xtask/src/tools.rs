@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::distro::Distro;
+use crate::record::key;
 use crate::setup::{run_in, this_distro};
 
 /// The file name by which SwiftShader's manifest goes in Chromium's packages.
@@ -98,6 +99,17 @@ fn swiftshader_manifest(library: &Path) -> String {
     )
 }
 
+/// Which driver a manifest leads to, as `; name key`: other for another build of it.
+pub(crate) fn fingerprint(manifest: &Path) -> Result<String, String> {
+    let text = read(manifest)?;
+    let path = text.split_once("\"library_path\": \"").and_then(|(_, rest)| rest.split('"').next());
+    let path = Path::new(path.ok_or_else(|| format!("{} names no library", manifest.display()))?);
+    // One without a directory is the loader's to find: then the manifest stands for it.
+    let contents = std::fs::read(path).unwrap_or_else(|_| text.clone().into_bytes());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("; {name} {}", key([contents.as_slice()])))
+}
+
 /// A program's full path.
 pub(crate) fn on_the_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
@@ -132,6 +144,25 @@ mod tests {
     fn the_manifest_names_the_library() {
         let manifest = swiftshader_manifest(Path::new("/x/libvk_swiftshader.so"));
         assert!(manifest.contains("\"library_path\": \"/x/libvk_swiftshader.so\""), "{manifest}");
+    }
+
+    #[test]
+    fn another_driver_has_another_fingerprint() {
+        let directory = std::env::temp_dir().join(format!("hesscale-driver-{}", std::process::id()));
+        make(&directory).unwrap();
+        let (library, manifest) = (directory.join("lib.so"), directory.join("icd.json"));
+        write(&manifest, &swiftshader_manifest(&library)).unwrap();
+        let of = |contents: &str| {
+            write(&library, contents).unwrap();
+            fingerprint(&manifest).unwrap()
+        };
+        let first = of("1");
+        assert!(first.starts_with("; lib.so "), "{first}");
+        assert_eq!(of("1"), first);
+        assert_ne!(of("2"), first);
+        write(&manifest, "{}").unwrap();
+        assert!(fingerprint(&manifest).is_err());
+        std::fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]
