@@ -101,6 +101,9 @@ impl TileEntry {
             }
             fours = true;
         }
+        if let Family::Cooperative { matrices, steps } = tile.family {
+            matrices.check(*tile, steps)?;
+        }
         if fours && !tile.rows.is_multiple_of(4) {
             return Err(format!("tile.rows is {}; it must be a multiple of 4 here", tile.rows));
         }
