@@ -199,6 +199,12 @@ impl Context {
         Tuning { class: self.class(), table: self.inner.options.tiles.as_ref(), allowed }
     }
 
+    /// The matrix units that are used: see [`ContextOptions::cooperative`].
+    #[must_use]
+    pub fn cooperative(&self) -> Option<Cooperative> {
+        self.inner.options.cooperative
+    }
+
     /// That the device has what its matrix units need, where such are to be used.
     pub(crate) fn check_cooperative(&self) -> Result<()> {
         let features = self.inner.device.features();
