@@ -13,7 +13,8 @@ fn request_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Result<Con
     let wanted = Request { cooperative: true, ..request(false) };
     let first = pollster::block_on(Context::request_with(&wanted))?;
     let units = first.cooperative().expect("they were granted");
-    let options = ContextOptions { tiles: tiles(units), ..Default::default() };
+    let options =
+        ContextOptions { tiles: tiles(units), checked: context().is_checked(), ..Default::default() };
     pollster::block_on(Context::request_with(&Request { options, ..wanted }))
 }
 
