@@ -163,8 +163,8 @@ fn load_b(square: u32, k: u32, column: u32) -> MatrixB {
 fn multiply(team: u32, shares: ptr<function, Shares>) {
     let row = team / TEAMS_N * HIGH * SIDE;
     let column = team % TEAMS_N * WIDE * SIDE;
+    var b: array<MatrixB, POWERS * WIDE>;
     for (var k = 0u; k < STEPS; k += SIDE) {
-        var b: array<MatrixB, POWERS * WIDE>;
         for (var j = 0u; j < POWERS * WIDE; j++) {
             b[j] = load_b(j / WIDE, k, column + j % WIDE * SIDE);
         }
