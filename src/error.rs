@@ -132,6 +132,9 @@ pub enum Error {
     /// The device could not be made or was lost.
     #[error("device: {0}")]
     Device(String),
+    /// Matrix units were asked for that are not there, or that the device was not made for.
+    #[error("cooperative matrices: {0}")]
+    Cooperative(String),
     /// A raw buffer is too small.
     #[error("buffer for {buffer}: {got} bytes, needs {needed}")]
     BufferSize {

@@ -1,7 +1,7 @@
 //! A device and its queue, ours or the host's, and what the crate keeps beside them.
 
 use super::pipeline::Pipelines;
-use crate::kernel::{Allowed, DeviceClass, TileTable, Tuning};
+use crate::kernel::{Allowed, Cooperative, DeviceClass, TileTable, Tuning};
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use futures::FutureExt as _;
@@ -20,6 +20,11 @@ pub struct ContextOptions {
     /// The host's cache, of the same device, which pipelines are made through. wgpu and the crate keep pipelines as long
     /// as the context lives in any case; this is for the next run: see [`wgpu::PipelineCache::get_data`].
     pub pipeline_cache: Option<wgpu::PipelineCache>,
+    /// Matrix units, [`Cooperative::of`] the adapter, for what large dense layers do forwards and with the signal, with f16
+    /// operands to an eleventh bit (docs/performance.md). The device must have [`Cooperative::features`], which are
+    /// experimental in wgpu; plans on one that has not are refused with [`Error::Cooperative`]. `None`, as it is by default:
+    /// all is f32 on every device.
+    pub cooperative: Option<Cooperative>,
 }
 
 /// Which adapter is wanted, for a context of the crate's own.
@@ -30,6 +35,9 @@ pub struct Request {
     pub adapter: Option<String>,
     /// The device gets those of these features that the adapter has.
     pub features: wgpu::Features,
+    /// Matrix units are used: see [`ContextOptions::cooperative`]. Asking for them consents to wgpu's experimental features
+    /// in a device of the crate's own.
+    pub cooperative: bool,
     /// Context behaviour.
     pub options: ContextOptions,
 }
@@ -83,7 +91,7 @@ impl Context {
     /// the adapter has, so that large models fit.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`] or [`Error::Device`].
+    /// [`Error::NoAdapter`], [`Error::Cooperative`] or [`Error::Device`].
     pub async fn request_with(request: &Request) -> Result<Context> {
         let adapter = match &request.adapter {
             None => best().await?,
@@ -97,15 +105,23 @@ impl Context {
         let mut limits = wgpu::Limits::defaults().or_worse_values_from(&has);
         limits.max_buffer_size = has.max_buffer_size;
         limits.max_storage_buffer_binding_size = has.max_storage_buffer_binding_size;
-        let descriptor = wgpu::DeviceDescriptor {
+        let mut options = request.options.clone();
+        let mut descriptor = wgpu::DeviceDescriptor {
             label: Some("hesscale"),
             required_limits: limits,
             required_features: request.features & adapter.features(),
             ..Default::default()
         };
+        if request.cooperative {
+            let units = Cooperative::of(adapter)?;
+            descriptor.required_features |= units.features();
+            // SAFETY: the caller asked for what wgpu still holds for experimental; the shaders that use it are the crate's own.
+            descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+            options.cooperative = Some(units);
+        }
         let (device, queue) =
             adapter.request_device(&descriptor).await.map_err(|e| Error::Device(e.to_string()))?;
-        let context = Context::from_device(&device, &queue, request.options.clone());
+        let context = Context::from_device(&device, &queue, options);
         // Our own device must not panic; a host's keeps the host's handlers.
         let note = |fault: &Arc<Mutex<Option<String>>>| {
             let fault = Arc::clone(fault);
@@ -178,8 +194,21 @@ impl Context {
                 limits.max_compute_workgroup_size_x,
                 limits.max_compute_workgroup_size_y,
             ],
+            cooperative: self.inner.options.cooperative,
         };
         Tuning { class: self.class(), table: self.inner.options.tiles.as_ref(), allowed }
+    }
+
+    /// The matrix units that are used: see [`ContextOptions::cooperative`].
+    #[must_use]
+    pub fn cooperative(&self) -> Option<Cooperative> {
+        self.inner.options.cooperative
+    }
+
+    /// That the device has what its matrix units need, where such are to be used.
+    pub(crate) fn check_cooperative(&self) -> Result<()> {
+        let features = self.inner.device.features();
+        self.inner.options.cooperative.map_or(Ok(()), |units| units.granted(features))
     }
 
     /// Whether run-time checks are on: see [`ContextOptions::checked`].

@@ -2,6 +2,7 @@
 
 mod buffer;
 mod context;
+mod cooperative;
 mod pipeline;
 #[cfg(test)]
 mod tests;

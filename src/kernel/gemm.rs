@@ -268,6 +268,9 @@ impl Gemm {
     pub(crate) fn source(&self) -> String {
         let Tile { family, rows, vectors, width, height } = self.tile;
         let mut header = Header::default();
+        if let Family::Cooperative { matrices, .. } = family {
+            matrices.types(&mut header);
+        }
         header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
         header.number("P", Gemm::numbers(self.usage));
         let taps = self.image.map_or(1, |image| image.taps());
@@ -288,6 +291,11 @@ impl Gemm {
             Family::Workgroup { steps, buffers } => {
                 header.number("HELD", rows.max(4)).number("STEPS", steps).number("BUFFERS", buffers);
                 files.push("gemm/workgroup");
+            }
+            Family::Cooperative { matrices, steps } => {
+                let (high, wide) = matrices.share(self.tile).unwrap_or((1, 1));
+                header.number("STEPS", steps).number("HIGH", high).number("WIDE", wide);
+                files.push("gemm/cooperative");
             }
         }
         let a = match (&self.image, partial) {

@@ -2,6 +2,9 @@
 
 mod affine;
 mod convolution;
+mod cooperative;
+#[cfg(test)]
+mod cooperative_permutations;
 mod depthwise;
 mod elementwise;
 mod gemm;
@@ -29,6 +32,7 @@ mod whole_permutations;
 
 pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};
+pub use cooperative::Cooperative;
 pub(crate) use depthwise::{Depthwise, DepthwiseSignal, DepthwiseSizes};
 pub(crate) use elementwise::{Backward, Forward};
 pub(crate) use gemm::{Gemm, Leave, Use, planes};

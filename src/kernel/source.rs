@@ -31,6 +31,7 @@ files![
     "gemm/gemm",
     "gemm/registers",
     "gemm/workgroup",
+    "gemm/cooperative",
     "gemm/walk_dense",
     "gemm/walk_taps",
     "gemm/walk_samples",
@@ -188,6 +189,15 @@ impl Header {
     /// A float by its exact decimal expansion, so that no digit is lost on the way.
     pub(crate) fn float(&mut self, name: &str, value: f32) -> &mut Header {
         self.line(format_args!("const {name}: f32 = {value:?}f;"))
+    }
+
+    /// An extension of WGSL; before all else.
+    pub(crate) fn enable(&mut self, name: &str) -> &mut Header {
+        self.line(format_args!("enable {name};"))
+    }
+
+    pub(crate) fn alias(&mut self, name: &str, of: &str) -> &mut Header {
+        self.line(format_args!("alias {name} = {of};"))
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) -> &mut Header {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The fastest tile of each of some products, as `cargo xtask tune` writes it. A product takes the tile of the nearest entry of
 /// its use and its numbers whose sizes are within a factor of two of its own, else of one for any size; where there is none,
 /// or none that the device can make, it takes the shipped choice. Results keep their bits: a tile decides who sums, not in
-/// which order.
+/// which order; only those of [`Family::Cooperative`] round differently.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TileTable {
@@ -100,6 +100,9 @@ impl TileEntry {
                 return Err(format!("steps is {steps}; it must be a multiple of 4"));
             }
             fours = true;
+        }
+        if let Family::Cooperative { matrices, steps } = tile.family {
+            matrices.check(*tile, steps)?;
         }
         if fours && !tile.rows.is_multiple_of(4) {
             return Err(format!("tile.rows is {}; it must be a multiple of 4 here", tile.rows));

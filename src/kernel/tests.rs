@@ -55,7 +55,7 @@ pub(crate) fn translate(module: &naga::Module, info: &ModuleInfo) -> Result<Tran
 }
 
 /// Bindings as the module declares them.
-fn bindings(module: &naga::Module) -> Vec<Binding> {
+pub(super) fn bindings(module: &naga::Module) -> Vec<Binding> {
     let mut found: Vec<(u32, Binding)> = module
         .global_variables
         .iter()
@@ -106,7 +106,8 @@ fn validation_notices_what_is_wrong() {
 
 #[test]
 fn every_shader_file_opens_with_what_it_computes_and_is_used() {
-    let used: Vec<String> = texts().into_keys().collect();
+    let mut used: Vec<String> = texts().into_keys().collect();
+    used.extend(super::cooperative_permutations::texts().into_keys());
     for (name, text) in source::FILES {
         assert!(text.starts_with("// "), "{name} opens without a comment");
         assert!(used.iter().any(|t| t.contains(&format!("// {name}.wgsl\n"))), "{name} is in no permutation");

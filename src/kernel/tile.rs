@@ -1,5 +1,6 @@
 //! Tile shapes as data: which shapes a class of device may use, and how one is chosen for a product.
 
+use super::cooperative::{self, Cooperative};
 use super::table::TileTable;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,14 @@ pub enum Family {
         steps: u32,
         /// 2: one stage is filled while the other is read. 1: for half the memory, a barrier more.
         buffers: u32,
+    },
+    /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`] and
+    /// [`TileUse::Signal`].
+    Cooperative {
+        /// What the units multiply.
+        matrices: Cooperative,
+        /// Steps along k that are staged at a time: 16 or 32.
+        steps: u32,
     },
 }
 
@@ -73,11 +82,12 @@ impl Tile {
     }
 
     /// Bytes of workgroup memory for `numbers` per element of A.
-    fn storage(self, numbers: u32) -> u32 {
+    pub(super) fn storage(self, numbers: u32) -> u32 {
         let (a, b) = self.sides();
         match self.family {
             Family::Registers => 0,
             Family::Workgroup { steps, buffers } => 16 * buffers * steps * (numbers * a + b),
+            Family::Cooperative { matrices, steps } => matrices.storage(self, steps, numbers),
         }
     }
 }
@@ -90,6 +100,7 @@ impl std::fmt::Display for Tile {
         match self.family {
             Family::Registers => Ok(()),
             Family::Workgroup { steps, buffers } => write!(f, " in {buffers}x{steps}"),
+            Family::Cooperative { matrices, steps } => write!(f, " in {steps} by {matrices}"),
         }
     }
 }
@@ -169,12 +180,14 @@ pub(crate) struct Allowed {
     pub storage: u32,
     /// Invocations of a workgroup: in all, along x, along y.
     pub invocations: [u32; 3],
+    /// What matrix units there are, where they may be used.
+    pub cooperative: Option<Cooperative>,
 }
 
 impl Default for Allowed {
     /// Those of wgpu's default limits.
     fn default() -> Allowed {
-        Allowed { storage: 16_384, invocations: [256; 3] }
+        Allowed { storage: 16_384, invocations: [256; 3], cooperative: None }
     }
 }
 
@@ -341,6 +354,15 @@ impl Costs {
                 let stages = f64::from(sizes.k.div_ceil(steps)) * f64::from(sizes.segments);
                 (stages * f64::from(steps), stage / f64::from(steps) + moved + products)
             }
+            Family::Cooperative { steps, .. } => {
+                let (a, b) = (f64::from(tile.height) * rows / 4.0, f64::from(tile.width) * vectors);
+                // Four stores of single elements.
+                let moved = (self.fetch + 4.0 * self.staged) * (p * a + b) / f64::from(tile.lanes());
+                let stage = self.trip + 2.0 * self.barrier;
+                let stages = f64::from(sizes.k.div_ceil(steps));
+                let one = stage / f64::from(steps) + moved + products / cooperative::FASTER;
+                (stages * f64::from(steps), one)
+            }
         };
         let streams = self.streams.saturating_mul((self.long_row / sizes.n.max(1)).max(1));
         let store = if tile.rows * sizes.numbers > streams { 2.0 * self.store } else { self.store };
@@ -371,18 +393,41 @@ impl Tuning<'_> {
     /// The table's tile for a product, else the one with the least estimated work.
     pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
         let measured = self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)));
-        measured.unwrap_or_else(|| self.guess(sizes))
+        measured.or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
+    }
+
+    /// By matrix units, where they may be used and the product is worth it.
+    fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
+        let costs = Costs::of(self.class);
+        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
+        let tiles = self.cooperative(sizes).filter(|_| cooperative::pays(sizes));
+        tiles.min_by(|a, b| estimate(a).total_cmp(&estimate(b)))
     }
 
     fn guess(&self, sizes: &Sizes) -> Tile {
         let costs = Costs::of(self.class);
         let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let best = self.legal(sizes).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
+        let best = self.plain(sizes).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
         best.unwrap_or(Tile::SLIM)
     }
 
     /// Every tile that the class has on offer and the device can make.
     pub(crate) fn legal(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        self.plain(sizes).chain(self.cooperative(sizes))
+    }
+
+    /// Those of matrix units.
+    fn cooperative(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        let tiles = self.allowed.cooperative.into_iter().flat_map(Cooperative::tiles);
+        tiles.filter(move |tile| {
+            // The teams' sums, and what invocations have collected of them.
+            2 * tile.sums() * sizes.numbers <= Costs::of(self.class).registers(sizes)
+                && self.can(*tile, sizes)
+        })
+    }
+
+    /// Those without.
+    fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let costs = Costs::of(self.class);
         let held = costs.held(sizes);
         let most = costs.registers(sizes);
@@ -401,6 +446,11 @@ impl Tuning<'_> {
                 tile.rows.is_multiple_of(4)
                     && tile.lanes().is_multiple_of(a)
                     && tile.lanes().is_multiple_of(b)
+            }
+            Family::Cooperative { matrices, .. } => {
+                self.allowed.cooperative == Some(matrices)
+                    && matches!(sizes.kind, TileUse::Forward | TileUse::Signal)
+                    && matrices.share(tile).is_some()
             }
         };
         family
@@ -440,7 +490,7 @@ mod tests {
         {
             let sizes = Sizes { long, ..sizes(numbers, [512; 3]) };
             for storage in [16_384, 16_352, 4096, 0] {
-                let allowed = Allowed { storage, invocations: [128, 128, 8] };
+                let allowed = Allowed { storage, invocations: [128, 128, 8], cooperative: None };
                 let tuning = Tuning { allowed, ..class.into() };
                 let mut found = 0;
                 for tile in tuning.legal(&sizes) {

@@ -46,6 +46,7 @@ pub(super) fn plan(
         let (place, needed) = ("plan".into(), "finite");
         return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
     }
+    context.check_cooperative()?;
     let builder = Builder { context, model, state, batch, options: &options, memory: RefCell::default() };
     let input = builder.host_tensor("input", options.input.as_ref(), model.inputs(), model.input_shape())?;
     if options.training {
