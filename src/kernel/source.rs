@@ -47,6 +47,8 @@ files![
     "gemm/b_scalar",
     "gemm/out_vec4",
     "gemm/out_scalar",
+    "gemm/hold_out",
+    "gemm/hold_aside",
     "gemm/diagonal_vec4",
     "gemm/diagonal_scalar",
     "gemm/no_diagonal",
@@ -87,6 +89,9 @@ files![
     "reduce",
     "elementwise/forward",
     "elementwise/backward",
+    "number/exact",
+    "number/saturated",
+    "number/show",
     "optimizer/state",
     "optimizer/second",
     "optimizer/rule",
@@ -188,6 +193,11 @@ impl Header {
     /// A float by its exact decimal expansion, so that no digit is lost on the way.
     pub(crate) fn float(&mut self, name: &str, value: f32) -> &mut Header {
         self.line(format_args!("const {name}: f32 = {value:?}f;"))
+    }
+
+    /// Another name of a type.
+    pub(crate) fn alias(&mut self, name: &str, of: &str) -> &mut Header {
+        self.line(format_args!("alias {name} = {of};"))
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) -> &mut Header {

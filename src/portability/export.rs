@@ -124,7 +124,9 @@ impl Export {
                 write("spv", bytemuck::cast_slice(&translations.spirv))?;
                 write("metal", translations.metal.as_bytes())?;
                 write("hlsl", translations.direct.as_bytes())?;
-                write("comp", translations.gl.as_bytes())?;
+                if let Some(gl) = translations.gl {
+                    write("comp", gl.as_bytes())?;
+                }
             }
         }
         fs::write(self.directory.join("permutations.tsv"), list)

@@ -15,6 +15,7 @@ mod fused_update;
 mod fusion;
 mod golden;
 mod guards;
+mod half;
 mod harness;
 mod images;
 mod layers;
