@@ -1,10 +1,10 @@
-// total = Σ values[0 .. n], by one workgroup of LANES, in a fixed order.
+// total = scale · Σ values[0 .. n], by one workgroup of LANES, in a fixed order.
 
 struct ReduceParams {
     n: u32,
+    scale: f32, // of the total
     unused0: u32,
     unused1: u32,
-    unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: ReduceParams;
@@ -23,6 +23,6 @@ fn main(@builtin(local_invocation_id) lane: vec3<u32>) {
     }
     sum = row_sum(vec4<f32>(sum), lane).x;
     if lane.x == 0u {
-        total[0] = sum;
+        total[0] = p.scale * sum;
     }
 }

@@ -123,6 +123,14 @@ pub enum Error {
         /// What is there.
         available: u64,
     },
+    /// The device lacks a feature.
+    #[error("{what} needs a device with {feature}; request it, where the adapter has it")]
+    Feature {
+        /// What was asked for.
+        what: &'static str,
+        /// Name of the feature as wgpu spells it.
+        feature: &'static str,
+    },
     /// No adapter answers the request.
     #[error("no GPU adapter: {reason}")]
     NoAdapter {

@@ -19,7 +19,7 @@ pub mod train;
 
 pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
-pub use kernel::{Cooperative, DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
+pub use kernel::{Cooperative, DeviceClass, Family, Number, Tile, TileEntry, TileTable, TileUse};
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
 pub use profile::{KernelTime, Profile, Roofline};

@@ -4,8 +4,8 @@
 //
 // Plane 0 of `z` gets z; plane 1 gets a, where KEEP says that the backward pass needs it. Plug: bias4.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
+@group(0) @binding(3) var<storage, read_write> z: array<vec4<N3>>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
@@ -24,7 +24,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
                     for (var k = 0u; k < COLUMNS; k++) {
                         let column = corner.y + k * STRIDE.y + c * p.dilation.y;
                         if column < p.image.y {
-                            sums[k] += w * x[((sample + row) * p.image.y + column) * p.vectors + e.vector];
+                            let at = ((sample + row) * p.image.y + column) * p.vectors + e.vector;
+                            sums[k] += w * vec4<f32>(x[at]);
                         }
                     }
                 }
@@ -36,9 +37,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
             if e.place.y + k < p.positions.y {
                 let to = (row * p.positions.y + e.place.y + k) * p.vectors + e.vector;
                 let a = sums[k] + bias;
-                z[to] = vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w));
+                z[to] = vec4<N3>(storable(vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w))));
                 if KEEP {
-                    z[p.plane_out + to] = a;
+                    z[p.plane_out + to] = vec4<N3>(storable(a));
                 }
             }
         }

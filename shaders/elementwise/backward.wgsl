@@ -12,33 +12,37 @@ struct ElementwiseParams {
 }
 
 @group(0) @binding(0) var<uniform> p: ElementwiseParams;
-@group(0) @binding(1) var<storage, read> above: array<f32>;
-@group(0) @binding(2) var<storage, read> a: array<f32>;
-@group(0) @binding(3) var<storage, read_write> below: array<f32>;
+@group(0) @binding(1) var<storage, read> above: array<N1>;
+@group(0) @binding(2) var<storage, read> a: array<N2>;
+@group(0) @binding(3) var<storage, read_write> below: array<N3>;
 
 const H: u32 = select(1u, 2u, RANK > 0u);
+
+fn put(at: u32, value: f32) {
+    below[at] = N3(storable(vec4<f32>(value)).x);
+}
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        let derivatives = act_d(a[i]);
-        let g = above[i];
-        below[i] = derivatives.x * g;
+        let derivatives = act_d(f32(a[i]));
+        let g = f32(above[i]);
+        put(i, derivatives.x * g);
         if HAS_DIAGONAL {
-            var h = derivatives.x * derivatives.x * above[H * p.plane_in + i];
+            var h = derivatives.x * derivatives.x * f32(above[H * p.plane_in + i]);
             if F2_TERM {
                 h += derivatives.y * g;
             }
             var d = h;
             for (var j = 0u; j < RANK; j++) {
-                let u = derivatives.x * above[(3u + j) * p.plane_in + i];
+                let u = derivatives.x * f32(above[(3u + j) * p.plane_in + i]);
                 d += u * u;
-                below[(3u + j) * p.plane_out + i] = u;
+                put((3u + j) * p.plane_out + i, u);
             }
-            below[p.plane_out + i] = d;
+            put(p.plane_out + i, d);
             if RANK > 0u {
-                below[2u * p.plane_out + i] = h;
+                put(2u * p.plane_out + i, h);
             }
         }
     }

@@ -1,14 +1,14 @@
 // A element by element, for sizes that are not multiples of four.
-@group(0) @binding(1) var<storage, read> a_data: array<f32>;
+@group(0) @binding(1) var<storage, read> a_data: array<N1>;
 
 // Four elements from `index` on; what lies past the end repeats the last one, and is thrown away later.
 fn a4(index: u32) -> vec4<f32> {
     let last = arrayLength(&a_data) - 1u;
     return vec4<f32>(
-        a_data[min(index, last)],
-        a_data[min(index + 1u, last)],
-        a_data[min(index + 2u, last)],
-        a_data[min(index + 3u, last)],
+        f32(a_data[min(index, last)]),
+        f32(a_data[min(index + 1u, last)]),
+        f32(a_data[min(index + 2u, last)]),
+        f32(a_data[min(index + 3u, last)]),
     );
 }
 

@@ -1,10 +1,10 @@
 // A in vec4s: every row or column starts at a multiple of four elements.
-@group(0) @binding(1) var<storage, read> a_data: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a_data: array<vec4<N1>>;
 
 fn a4(index: u32) -> vec4<f32> {
-    return a_data[index / 4u];
+    return vec4<f32>(a_data[index / 4u]);
 }
 
 fn a4_guarded(index: u32, valid: u32) -> vec4<f32> {
-    return a_data[index / 4u]; // a multiple of four is valid whole
+    return vec4<f32>(a_data[index / 4u]); // a multiple of four is valid whole
 }

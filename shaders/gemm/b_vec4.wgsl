@@ -1,7 +1,7 @@
 // B in vec4s: every row or column starts at a multiple of four elements.
-@group(0) @binding(2) var<storage, read> b_data: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> b_data: array<vec4<N2>>;
 
 fn b4(index: u32) -> vec4<f32> {
-    return b_data[index / 4u];
+    return vec4<f32>(b_data[index / 4u]);
 }
 

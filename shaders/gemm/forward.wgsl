@@ -13,13 +13,13 @@ fn a_base(p: u32) -> u32 {
     return 0u;
 }
 
-fn keep(split: u32, m: u32, n: u32, sums: Sums) {
-    write_out(m * g.n + n, sums[0], g.n - n);
+fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
+    hold(slot, 0u, m * g.n + n, sums[0], g.n - n);
 }
 
-fn finish(m: u32, n: u32) {
+fn finish(m: u32, n: u32, slot: u32) {
     let index = m * g.n + n;
-    let a = read_out(index) + bias4(n);
+    let a = held(slot, 0u, index) + bias4(n);
     write_out(index, vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w)), g.n - n);
     if KEEP {
         write_out(g.c_plane + index, a, g.n - n);

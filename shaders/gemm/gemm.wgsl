@@ -13,7 +13,7 @@
 // Plugs: sum_up, the family (registers | workgroup); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense |
 // walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar);
 // b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar); prepare, keep, finish and side (forward | signal |
-// parameters | partial) over write_out (out_vec4 | out_scalar).
+// parameters | partial) over write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
 // Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
 
 struct Gemm {
@@ -108,17 +108,17 @@ fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: 
                 for (var p = 0u; p < KEPT; p++) {
                     sums[p] = (*acc)[p][i][j];
                 }
-                keep(split, row_at(place, m0, i), n, sums);
+                keep(split, row_at(place, m0, i), n, i * V + j, sums);
             }
         }
     }
     // What is fused is long, so it stands in a loop that is not unrolled, as the one above must be: it takes up the sums
-    // from where they were kept.
+    // from where they were kept, by the slot among those of the invocation.
     let rows = min(TM, g.m - m0);
     for (var e = 0u; e < rows * V; e++) {
         let n = n0 + e % V * WX * 4u;
         if n < g.n {
-            finish(row_at(place, m0, e / V), n);
+            finish(row_at(place, m0, e / V), n, e);
         }
     }
 }

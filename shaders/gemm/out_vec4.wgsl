@@ -1,10 +1,10 @@
 // What the product writes, in vec4s.
-@group(0) @binding(3) var<storage, read_write> out: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read_write> out: array<vec4<N3>>;
 
 fn write_out(index: u32, value: vec4<f32>, valid: u32) {
-    out[index / 4u] = value;
+    out[index / 4u] = vec4<N3>(storable(value));
 }
 
 fn read_out(index: u32) -> vec4<f32> {
-    return out[index / 4u];
+    return vec4<f32>(out[index / 4u]);
 }

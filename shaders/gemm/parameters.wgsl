@@ -10,11 +10,11 @@ fn a_base(p: u32) -> u32 {
     return p * g.a_plane;
 }
 
-fn keep(split: u32, m: u32, n: u32, sums: Sums) {
+fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
     store(m * g.n + n, sums, g.n - n);
 }
 
-fn finish(m: u32, n: u32) {}
+fn finish(m: u32, n: u32, slot: u32) {}
 
 fn side(group: u32, lane: vec3<u32>) {
     let m = ((group * WY + lane.y) * WX + lane.x) * 4u;

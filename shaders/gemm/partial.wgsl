@@ -21,13 +21,13 @@ fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }
 
-fn keep(split: u32, m: u32, n: u32, sums: Sums) {
+fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
     for (var p = 0u; p < KEPT; p++) {
         write_out((split * KEPT + p) * g.c_plane + m * g.n + n, sums[p], 4u);
     }
 }
 
-fn finish(m: u32, n: u32) {}
+fn finish(m: u32, n: u32, slot: u32) {}
 
 fn side(group: u32, lane: vec3<u32>) {
     let groups = (g.m + 4u * WX * WY - 1u) / (4u * WX * WY);

@@ -15,13 +15,13 @@ fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }
 
-fn keep(split: u32, m: u32, n: u32, sums: Sums) {
+fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
     for (var p = 0u; p < P; p++) {
-        write_out(p * g.c_plane + m * g.n + n, sums[p], g.n - n);
+        hold(slot, p, p * g.c_plane + m * g.n + n, sums[p], g.n - n);
     }
 }
 
-fn finish(m: u32, n: u32) {
+fn finish(m: u32, n: u32, slot: u32) {
     let index = m * g.n + n;
     let valid = g.n - n;
     let a = below4(index);
@@ -31,17 +31,17 @@ fn finish(m: u32, n: u32) {
     let w = act_d(a.w);
     let f1 = vec4<f32>(x.x, y.x, z.x, w.x);
     let f2 = vec4<f32>(x.y, y.y, z.y, w.y);
-    let at_output = read_out(index);
+    let at_output = held(slot, 0u, index);
     write_out(index, f1 * at_output, valid);
     if P > 1u {
-        var h = f1 * f1 * read_out(g.c_plane + index);
+        var h = f1 * f1 * held(slot, 1u, g.c_plane + index);
         if F2_TERM {
             h += f2 * at_output;
         }
         var d = h;
         // From the last u on, since each moves up by one plane to make room for d.
         for (var p = P - 1u; p > 1u; p--) {
-            let u = f1 * read_out(p * g.c_plane + index);
+            let u = f1 * held(slot, p, p * g.c_plane + index);
             d += u * u;
             write_out((p + 1u) * g.c_plane + index, u, valid);
         }

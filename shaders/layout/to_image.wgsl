@@ -1,7 +1,7 @@
 // image[n, q, c] = rows[n, c, q], zero in the channels that only pad; one vec4 of every plane an invocation.
 
-@group(0) @binding(1) var<storage, read> rows: array<f32>;
-@group(0) @binding(2) var<storage, read_write> image: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> rows: array<N1>;
+@group(0) @binding(2) var<storage, read_write> image: array<vec4<N2>>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
@@ -10,17 +10,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         let at = place(i);
         for (var plane = 0u; plane < p.planes; plane++) {
             let source = plane * p.plane_rows + at.x;
-            var v = vec4<f32>(rows[source], 0.0, 0.0, 0.0);
+            var v = vec4<f32>(f32(rows[source]), 0.0, 0.0, 0.0);
             if at.y + 1u < p.channels {
-                v.y = rows[source + p.positions];
+                v.y = f32(rows[source + p.positions]);
             }
             if at.y + 2u < p.channels {
-                v.z = rows[source + 2u * p.positions];
+                v.z = f32(rows[source + 2u * p.positions]);
             }
             if at.y + 3u < p.channels {
-                v.w = rows[source + 3u * p.positions];
+                v.w = f32(rows[source + 3u * p.positions]);
             }
-            image[plane * p.plane_image + i] = v;
+            image[plane * p.plane_image + i] = vec4<N2>(storable(v));
         }
     }
 }

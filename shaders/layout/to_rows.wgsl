@@ -1,7 +1,7 @@
 // rows[n, c, q] = image[n, q, c] without the channels that only pad; one vec4 of every plane an invocation.
 
-@group(0) @binding(1) var<storage, read> image: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> rows: array<f32>;
+@group(0) @binding(1) var<storage, read> image: array<vec4<N1>>;
+@group(0) @binding(2) var<storage, read_write> rows: array<N2>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
@@ -10,7 +10,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         let at = place(i);
         for (var plane = 0u; plane < p.planes; plane++) {
             let to = plane * p.plane_rows + at.x;
-            let v = image[plane * p.plane_image + i];
+            let v = vec4<N2>(storable(vec4<f32>(image[plane * p.plane_image + i])));
             rows[to] = v.x;
             if at.y + 1u < p.channels {
                 rows[to + p.positions] = v.y;

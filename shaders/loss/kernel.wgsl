@@ -5,7 +5,7 @@
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or numbers by their bits
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;
-@group(0) @binding(4) var<storage, read_write> signal: array<f32>;
+@group(0) @binding(4) var<storage, read_write> signal: array<N4>;
 
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
@@ -36,9 +36,9 @@ fn target_bits(i: u32) -> u32 {
 }
 
 fn put(plane: u32, at: u32, c: u32, value: f32) {
-    signal[plane * p.plane_stride + element(at, c)] = value;
+    signal[plane * p.plane_stride + element(at, c)] = N4(storable(vec4<f32>(value)).x);
 }
 
 fn look(plane: u32, at: u32, c: u32) -> f32 {
-    return signal[plane * p.plane_stride + element(at, c)];
+    return f32(signal[plane * p.plane_stride + element(at, c)]);
 }

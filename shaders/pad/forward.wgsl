@@ -1,7 +1,7 @@
 // z = x with zeros around it, one vec4 an invocation.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
+@group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
@@ -15,8 +15,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         var value = vec4<f32>(0.0);
         if all(place < p.image) {
             let source = (sample.x * p.image.x + place.x) * p.image.y + place.y;
-            value = x[source * p.vectors + pixel.y];
+            value = vec4<f32>(x[source * p.vectors + pixel.y]);
         }
-        z[i] = value;
+        z[i] = vec4<N2>(storable(value));
     }
 }

@@ -1,5 +1,5 @@
 // Entries of a depthwise convolution: its taps, which multiply what they cover; then the bias, which multiplies 1.
-@group(0) @binding(3) var<storage, read> x: array<Value>;
+@group(0) @binding(3) var<storage, read> x: array<Value3>;
 
 // The tap; the bias is the first of a row past the last.
 fn part_of(entry: u32) -> vec2<u32> {
@@ -13,7 +13,7 @@ fn factor(tap: vec2<u32>, n: u32, q: vec2<u32>, v: u32) -> Value {
     // Above and left of the image this wraps round to something large.
     let place = q * p.stride + tap * p.dilation - p.before;
     if all(place < p.image) {
-        return x[((n * p.image.x + place.x) * p.image.y + place.y) * p.vectors + v];
+        return Value(x[((n * p.image.x + place.x) * p.image.y + place.y) * p.vectors + v]);
     }
     return Value(0.0);
 }

@@ -1,5 +1,5 @@
 // Entries of batch normalisation: γ multiplies x̂ = (x - mean) / √(var + ε), β multiplies 1.
-@group(0) @binding(3) var<storage, read> x: array<Value>;
+@group(0) @binding(3) var<storage, read> x: array<Value3>;
 @group(0) @binding(4) var<storage, read> statistics: array<Value>; // means, then 1 / √(var + ε)
 
 fn part_of(entry: u32) -> vec2<u32> {
@@ -11,5 +11,5 @@ fn factor(entry: vec2<u32>, n: u32, q: vec2<u32>, v: u32) -> Value {
         return Value(1.0);
     }
     let at = ((n * p.positions.x + q.x) * p.positions.y + q.y) * p.vectors + v;
-    return (x[at] - statistics[v]) * statistics[p.vectors + v];
+    return (Value(x[at]) - statistics[v]) * statistics[p.vectors + v];
 }

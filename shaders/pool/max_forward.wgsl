@@ -1,8 +1,8 @@
 // z = the largest x of each window, of equals the first in row-major order; and where it stood, as the number of the
 // window's element. ROWS results a workgroup, LANES invocations each. Plugs: windows, keep_tap.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
+@group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
 
 struct Largest {
     value: vec4<f32>,
@@ -23,10 +23,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let corner = e.sample + (first.x * IMAGE.y + first.y) * VECTORS + e.vector;
 
     // Every lane starts from the first place, so that it has one.
-    var top = Largest(x[corner], vec4<u32>(origin.x * KERNEL.y + origin.y));
+    var top = Largest(vec4<f32>(x[corner]), vec4<u32>(origin.x * KERNEL.y + origin.y));
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
-        let value = x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS];
+        let value = vec4<f32>(x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS]);
         let tap = vec4<u32>((origin.x + w.at.x) * KERNEL.y + origin.y + w.at.y);
         let higher = value > top.value;
         top = Largest(select(top.value, value, higher), select(top.tap, tap, higher));
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     top = highest(top, lane);
     if item < p.n && lane.x == 0u {
-        z[i] = top.value;
+        z[i] = vec4<N2>(storable(top.value));
         keep_tap(i, top.tap);
     }
 }

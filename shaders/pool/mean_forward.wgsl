@@ -1,7 +1,7 @@
 // z = the mean of x over each window. ROWS results a workgroup, LANES invocations each. Plug: windows.
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> z: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
+@group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
 
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
@@ -15,11 +15,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sum = vec4<f32>(0.0);
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
-        sum += x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS];
+        sum += vec4<f32>(x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS]);
         advance(&w);
     }
     sum = row_sum(sum, lane);
     if item < p.n && lane.x == 0u {
-        z[i] = sum / weight(e.place);
+        z[i] = vec4<N2>(storable(sum / weight(e.place)));
     }
 }

@@ -1,8 +1,8 @@
 // f' and f'' of the activation below, at what it had as its input.
-@group(0) @binding(A_BINDING) var<storage, read> a: array<Value>;
+@group(0) @binding(A_BINDING) var<storage, read> a: array<A>;
 
 fn derivatives(i: u32) -> Derivatives {
-    let at = vec4<f32>(a[i]);
+    let at = vec4<f32>(Value(a[i]));
     let x = act_d(at.x);
     let y = act_d(at.y);
     let z = act_d(at.z);

@@ -4,7 +4,7 @@
 //
 // Planes of a signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Without u, d is h.
 
-@group(0) @binding(1) var<storage, read> above: array<Value>;
+@group(0) @binding(1) var<storage, read> above: array<Value1>;
 
 const H: u32 = select(1u, 2u, RANK > 0u);
 const U: u32 = max(RANK, 1u);
@@ -18,11 +18,11 @@ struct Signal {
 // The signal at element j above.
 fn above_at(j: u32) -> Signal {
     var s = Signal();
-    s.g = above[j];
+    s.g = Value(above[j]);
     if HAS_DIAGONAL {
-        s.h = above[H * p.plane_in + j];
+        s.h = Value(above[H * p.plane_in + j]);
         for (var r = 0u; r < RANK; r++) {
-            s.u[r] = above[(3u + r) * p.plane_in + j];
+            s.u[r] = Value(above[(3u + r) * p.plane_in + j]);
         }
     }
     return s;

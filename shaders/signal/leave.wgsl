@@ -4,17 +4,21 @@
 //
 // Plug: derivatives.
 
-@group(0) @binding(2) var<storage, read_write> below: array<Value>;
+@group(0) @binding(2) var<storage, read_write> below: array<Value2>;
 
 struct Derivatives {
     first: Value,
     second: Value,
 }
 
+fn put(at: u32, value: Value) {
+    below[at] = Value2(storable_value(value));
+}
+
 fn leave(i: u32, signal: Signal) {
     var s = signal;
     let f = derivatives(i);
-    below[i] = f.first * s.g;
+    put(i, f.first * s.g);
     if HAS_DIAGONAL {
         var h = f.first * f.first * s.h;
         if F2_TERM {
@@ -24,11 +28,11 @@ fn leave(i: u32, signal: Signal) {
         for (var r = 0u; r < RANK; r++) {
             let u = f.first * s.u[r];
             d += u * u;
-            below[(3u + r) * p.plane_out + i] = u;
+            put((3u + r) * p.plane_out + i, u);
         }
-        below[p.plane_out + i] = d;
+        put(p.plane_out + i, d);
         if RANK > 0u {
-            below[2u * p.plane_out + i] = h;
+            put(2u * p.plane_out + i, h);
         }
     }
 }

@@ -1,13 +1,13 @@
 // z = x + y, one value an invocation.
 
-@group(0) @binding(1) var<storage, read> x: array<Value>;
-@group(0) @binding(2) var<storage, read> y: array<Value>;
-@group(0) @binding(3) var<storage, read_write> z: array<Value>;
+@group(0) @binding(1) var<storage, read> x: array<Value1>;
+@group(0) @binding(2) var<storage, read> y: array<Value2>;
+@group(0) @binding(3) var<storage, read_write> z: array<Value3>;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
     if i < p.n {
-        z[i] = x[i] + y[i];
+        z[i] = Value3(storable_value(Value(x[i]) + Value(y[i])));
     }
 }

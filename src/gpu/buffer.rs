@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::pipeline::Resource;
+use crate::kernel::Number;
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -64,7 +65,8 @@ impl Tensor {
     /// The range as it is bound: not a byte more, for what follows in a buffer of the host's may be anything.
     pub(crate) fn resource(&self) -> Resource {
         let bytes = self.bytes();
-        Resource { buffer: self.buffer.clone(), offset: bytes.start, size: bytes.end - bytes.start }
+        let size = bytes.end - bytes.start;
+        Resource { buffer: self.buffer.clone(), offset: bytes.start, size, number: Number::F32 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Shader text to pipeline, once per context; and a dispatch ready to be recorded.
 
 use super::context::Context;
-use crate::kernel::{Binding, Kernel};
+use crate::kernel::{Binding, Kernel, Number};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub(crate) struct Resource {
     pub buffer: wgpu::Buffer,
     pub offset: u64,
     pub size: u64,
+    /// What it holds, where that may differ.
+    pub number: Number,
 }
 
 /// A pipeline with its bind group and grid: all that recording needs.

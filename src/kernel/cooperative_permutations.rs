@@ -2,7 +2,7 @@
 
 use super::cooperative::Cooperative;
 use super::tests::bindings;
-use super::{Gemm, Tile, Use, permutations};
+use super::{Gemm, GemmPlaces, Kernel, Number, Numbers, Tile, Use, permutations};
 use crate::model::{Activation, Mode};
 use naga::back::{msl, spv};
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
@@ -30,7 +30,11 @@ pub(crate) fn texts() -> BTreeMap<String, Gemm> {
     {
         let mut add = |usage| {
             let gemm = Gemm::new(super::DeviceClass::Discrete, usage, 32, n, k).with_tile(tile(units));
-            texts.insert(gemm.source(), gemm);
+            let kernel = Kernel::Gemm(gemm, GemmPlaces::ALONE);
+            texts.insert(kernel.source(), gemm);
+            // What both read and write may be stored in f16 as well.
+            let stored = Numbers::of([Number::F16, Number::F32, Number::F16].into_iter());
+            texts.insert(kernel.storing(stored).source(), gemm);
         };
         for activation in [Activation::Identity, Activation::Tanh, Activation::Relu] {
             for keep in [false, permutations::keeps(activation)] {

@@ -4,7 +4,7 @@ use super::convolution::{Image, Split};
 use super::optimizer::Update;
 use super::source::{self, Header};
 use super::tile::{DeviceClass, Family, Sizes, Tile, TileUse, Tuning};
-use super::{Binding, Binding::*, GemmPlaces};
+use super::{Binding, Binding::*, GemmPlaces, Number};
 use crate::model::{Activation, Mode};
 
 /// Where the four elements of a vector lie.
@@ -265,7 +265,8 @@ impl Gemm {
         }
     }
 
-    pub(crate) fn source(&self) -> String {
+    /// The shader, its result stored in such numbers.
+    pub(crate) fn source(&self, result: Number) -> String {
         let Tile { family, rows, vectors, width, height } = self.tile;
         let mut header = Header::default();
         if let Family::Cooperative { matrices, .. } = family {
@@ -282,6 +283,12 @@ impl Gemm {
         let mut files = vec!["gemm/gemm"];
         if !matches!(self.usage, Use::Parameters { leave: Leave::Update(_), .. }) {
             files.push(out.pick("gemm/out_vec4", "gemm/out_scalar"));
+        }
+        if matches!(self.usage, Use::Forward { .. } | Use::Signal { .. }) {
+            files.push(match result {
+                Number::F32 => "gemm/hold_out",
+                Number::F16 => "gemm/hold_aside",
+            });
         }
         match family {
             Family::Registers => {

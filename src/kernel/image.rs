@@ -6,6 +6,7 @@ use super::layout::Layout;
 use super::pad::{Pad, PadSignal};
 use super::partial::Partial;
 use super::pool::{Pool, PoolSignal};
+use super::show::Show;
 use super::sum::{Sum, SumSignal};
 use super::{Binding, Kernel};
 
@@ -59,6 +60,7 @@ keys![
     Depthwise,
     DepthwiseSignal,
     Partial,
+    Show,
 ];
 
 /// Invocations of a workgroup.

@@ -14,6 +14,7 @@ pub(crate) struct LossKernel {
     outputs: u32,
     positions: u32,
     plane: u32,
+    scale: f32,
     lanes: u32,
     rows: u32,
 }
@@ -48,7 +49,13 @@ impl LossKernel {
         // leaves loops after 65,535 trips in all, silently: so many outputs need many lanes.
         let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
-        LossKernel { loss, mode, batch, outputs, positions, plane, lanes, rows: invocations / lanes }
+        let (scale, rows) = (1.0, invocations / lanes);
+        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows }
+    }
+
+    /// Of `scale` times the loss.
+    pub(crate) fn scaled(self, scale: f32) -> LossKernel {
+        LossKernel { scale, ..self }
     }
 
     pub(crate) fn label(&self) -> String {
@@ -61,6 +68,11 @@ impl LossKernel {
         let each =
             if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
         format!("loss {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
+    }
+
+    #[cfg(test)]
+    pub(super) fn mode(&self) -> Mode {
+        self.mode
     }
 
     fn weighted(&self) -> bool {
@@ -124,8 +136,9 @@ impl LossKernel {
             outputs: self.outputs,
             grid_x,
             plane_stride: self.plane,
-            factor: self.loss.factor(self.batch as usize, &[self.outputs as usize, self.positions as usize])
-                as f32,
+            factor: self.scale
+                * self.loss.factor(self.batch as usize, &[self.outputs as usize, self.positions as usize])
+                    as f32,
             smoothing,
             ignore: ignore.unwrap_or(0),
             has_ignore: u32::from(ignore.is_some()),
@@ -134,18 +147,19 @@ impl LossKernel {
     }
 }
 
-/// The sum of `n` losses: `shaders/reduce.wgsl`.
+/// The sum of `n` losses, times `scale`: `shaders/reduce.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Reduce {
     n: u32,
+    scale: f32,
     lanes: u32,
 }
 
 impl Reduce {
-    pub(crate) fn new(class: DeviceClass, n: u32) -> Reduce {
+    pub(crate) fn new(class: DeviceClass, n: u32, scale: f32) -> Reduce {
         // As many on llvmpipe too where 8 would loop too often.
         let few = class == DeviceClass::Software && n <= 262_144;
-        Reduce { n, lanes: if few { 8 } else { 256 } }
+        Reduce { n, scale, lanes: if few { 8 } else { 256 } }
     }
 
     pub(crate) fn source(&self) -> String {
@@ -155,6 +169,6 @@ impl Reduce {
     }
 
     pub(crate) fn uniform(&self) -> [u32; 4] {
-        [self.n, 0, 0, 0]
+        [self.n, self.scale.to_bits(), 0, 0]
     }
 }

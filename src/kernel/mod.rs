@@ -8,17 +8,21 @@ mod cooperative_permutations;
 mod depthwise;
 mod elementwise;
 mod gemm;
+#[cfg(test)]
+mod half_permutations;
 mod image;
 #[cfg(test)]
 mod image_permutations;
 mod layout;
 mod loss;
+mod number;
 mod optimizer;
 mod pad;
 mod partial;
 #[cfg(test)]
 pub(crate) mod permutations;
 mod pool;
+mod show;
 mod signal;
 mod source;
 mod sum;
@@ -39,10 +43,15 @@ pub(crate) use gemm::{Gemm, Leave, Use, planes};
 pub(crate) use image::Image;
 pub(crate) use layout::{Direction, Layout};
 pub(crate) use loss::{LossKernel, Reduce};
+#[cfg(test)]
+pub(crate) use number::ENABLE;
+pub use number::Number;
+pub(crate) use number::Numbers;
 pub(crate) use optimizer::{Advance, Hyper, Update};
 pub(crate) use pad::{Pad, PadSignal};
 pub(crate) use partial::{Parameters, Partial};
 pub(crate) use pool::{Pool, PoolSignal, Pooling};
+pub(crate) use show::Show;
 pub(crate) use signal::Flow;
 pub(crate) use sum::{Sum, SumSignal};
 pub use table::{TileEntry, TileTable};
@@ -73,6 +82,8 @@ pub(crate) enum Kernel {
     Image(Image),
     Whole(WholeKernel),
     Gather(Gather),
+    /// One of those above, where some of what it binds is stored in less than f32.
+    Half(Box<Kernel>, Numbers),
 }
 
 /// Where a product finds its planes and its bias, in elements, and what its result is multiplied by.
@@ -96,6 +107,7 @@ impl Kernel {
     pub(crate) fn product(&self) -> Option<(&Gemm, Sizes)> {
         match self {
             Kernel::Gemm(gemm, _) => Some((gemm, gemm.sizes())),
+            Kernel::Half(kernel, _) => kernel.product(),
             _ => None,
         }
     }
@@ -104,6 +116,7 @@ impl Kernel {
     pub(crate) fn with_tile(self, tile: Tile) -> Kernel {
         match self {
             Kernel::Gemm(gemm, places) => Kernel::Gemm(gemm.with_tile(tile), places),
+            Kernel::Half(kernel, numbers) => Kernel::Half(Box::new(kernel.with_tile(tile)), numbers),
             other => other,
         }
     }
@@ -123,13 +136,43 @@ impl Kernel {
             Kernel::Image(k) => k.key().label(),
             Kernel::Whole(k) => k.label(),
             Kernel::Gather(k) => k.label(),
+            Kernel::Half(k, _) => format!("{} in f16", k.label()),
         }
+    }
+
+    /// The same with what its bindings hold stored as that.
+    pub(crate) fn storing(self, numbers: Numbers) -> Kernel {
+        if numbers.all_f32() { self } else { Kernel::Half(Box::new(self), numbers) }
     }
 
     /// The shader, whole.
     pub(crate) fn source(&self) -> String {
         match self {
-            Kernel::Gemm(k, _) => k.source(),
+            Kernel::Half(k, numbers) => k.text(*numbers),
+            kernel => kernel.text(Numbers::default()),
+        }
+    }
+
+    fn text(&self, numbers: Numbers) -> String {
+        let text = self.body(numbers);
+        match self {
+            Kernel::Gemm(..)
+            | Kernel::Loss(_)
+            | Kernel::Forward(_)
+            | Kernel::Backward(_)
+            | Kernel::Image(_) => {
+                let bindings = (0..).zip(self.bindings()).skip(1);
+                let mut written = bindings.filter(|(_, b)| *b == Binding::Write).map(|(i, _)| numbers.at(i));
+                numbers.with(&text, written.find(|number| *number != Number::F32).unwrap_or_default())
+            }
+            _ => text,
+        }
+    }
+
+    /// All but what says how numbers are stored.
+    fn body(&self, numbers: Numbers) -> String {
+        match self {
+            Kernel::Gemm(k, _) => k.source(numbers.at(3)),
             Kernel::Pack(k) => k.source(),
             Kernel::Unpack(k) => k.source(),
             Kernel::Loss(k) => k.source(),
@@ -141,6 +184,7 @@ impl Kernel {
             Kernel::Image(k) => k.key().source(),
             Kernel::Whole(k) => k.source(),
             Kernel::Gather(k) => k.source(),
+            Kernel::Half(k, numbers) => k.body(*numbers),
         }
     }
 
@@ -161,6 +205,7 @@ impl Kernel {
             Kernel::Image(k) => k.key().bindings(),
             Kernel::Whole(k) => k.bindings(),
             Kernel::Gather(k) => k.bindings(),
+            Kernel::Half(k, _) => k.bindings(),
         }
     }
 
@@ -178,6 +223,7 @@ impl Kernel {
             Kernel::Image(k) => k.key().groups(),
             Kernel::Whole(k) => k.groups(),
             Kernel::Gather(k) => k.groups(),
+            Kernel::Half(k, _) => k.groups(),
         }
     }
 
@@ -195,6 +241,7 @@ impl Kernel {
             Kernel::Update(k) => bytes(&k.uniform(grid_x)),
             Kernel::Whole(k) => bytes(&k.uniform(grid_x)),
             Kernel::Gather(k) => bytes(&k.uniform(grid_x)),
+            Kernel::Half(k, _) => return k.uniform(grid_x),
             Kernel::Image(k) => {
                 let words = k.key().uniform(grid_x);
                 return (!words.is_empty()).then(|| bytemuck::cast_slice(&words).to_vec());
@@ -207,6 +254,7 @@ impl Kernel {
         match self {
             Kernel::Gemm(k, _) => k.flops(),
             Kernel::Whole(k) => k.flops(),
+            Kernel::Half(k, _) => k.flops(),
             _ => 0,
         }
     }

@@ -166,7 +166,7 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
             }
         }
     }
-    kernels.push(Kernel::Reduce(Reduce::new(class, 100)));
+    kernels.push(Kernel::Reduce(Reduce::new(class, 100, 1.0)));
     for activation in Activation::ALL {
         kernels.push(Kernel::Forward(Forward { activation, elements: 100 }));
         for mode in Mode::ALL {
@@ -180,5 +180,6 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     }
     kernels.extend(super::image_permutations::all());
     kernels.extend(super::whole_permutations::all(class));
+    kernels.extend(super::half_permutations::halves(class, &kernels));
     kernels
 }

@@ -30,6 +30,14 @@ impl Width {
         }
     }
 
+    /// So many of what the shader stores at a binding.
+    fn kept(self, binding: u32) -> String {
+        match self {
+            Width::Scalar => format!("N{binding}"),
+            Width::Vector => format!("vec4<N{binding}>"),
+        }
+    }
+
     pub(super) fn file(self) -> &'static str {
         match self {
             Width::Scalar => "lib/scalar",
@@ -65,7 +73,8 @@ impl Flow {
         header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
         let mut files = vec![width.file(), "signal/gather", "signal/leave"];
         if self.fused() {
-            header.number("A_BINDING", 3 + extras);
+            let (binding, a) = (3 + extras, width.kept(3 + extras));
+            header.number("A_BINDING", binding).alias("A", &a);
             files.push("signal/below");
             files.extend(source::activation(header, self.below));
         } else {

@@ -48,6 +48,8 @@ files![
     "gemm/b_scalar",
     "gemm/out_vec4",
     "gemm/out_scalar",
+    "gemm/hold_out",
+    "gemm/hold_aside",
     "gemm/diagonal_vec4",
     "gemm/diagonal_scalar",
     "gemm/no_diagonal",
@@ -88,6 +90,9 @@ files![
     "reduce",
     "elementwise/forward",
     "elementwise/backward",
+    "number/exact",
+    "number/saturated",
+    "number/show",
     "optimizer/state",
     "optimizer/second",
     "optimizer/rule",
@@ -196,6 +201,7 @@ impl Header {
         self.line(format_args!("enable {name};"))
     }
 
+    /// Another name of a type.
     pub(crate) fn alias(&mut self, name: &str, of: &str) -> &mut Header {
         self.line(format_args!("alias {name} = {of};"))
     }

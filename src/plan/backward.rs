@@ -2,7 +2,7 @@
 
 use super::At;
 use super::build::Builder;
-use super::forward::{Held, plane};
+use super::forward::Held;
 use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
@@ -10,8 +10,8 @@ use super::update;
 use crate::gpu::{Resource, Tensor};
 use crate::kernel::{
     self, AdvanceNoise, Backward, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
-    Gemm, GemmPlaces, Kernel, Leave, LossKernel, Norm, NormSignal, Packing, Pad, PadSignal, Parameters,
-    Partial, PoolSignal, Reduce, Sum, SumSignal, Unpack, Use,
+    Gemm, GemmPlaces, Kernel, Leave, LossKernel, Norm, NormSignal, Number, Packing, Pad, PadSignal,
+    Parameters, Partial, PoolSignal, Reduce, Show, Sum, SumSignal, Unpack, Use,
 };
 use crate::model::{Activation, Convolution, Loss, Mode, Model, Role};
 use crate::{Error, Result};
@@ -38,7 +38,7 @@ impl Kept {
             let elements = builder.elements(&name, network.values[root].shape.iter().product())?;
             builder.elements(&name, network.values[root].len() * planes)?;
             if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(root) {
-                place.insert(builder.storage(Kind::Signal, &name, planes * plane(elements))?);
+                place.insert(builder.storage(Kind::Signal, &name, planes * Number::F32.plane(elements))?);
             }
         }
         Ok(Kept(kept))
@@ -57,7 +57,7 @@ impl Kept {
                 At::Layer(index) => builder.model.shape(*index),
             };
             let whole = builder.with_batch(shape);
-            let second = plane(whole.iter().product());
+            let second = Number::F32.plane(whole.iter().product());
             let diagonal = Tensor::new(format!("diagonal at {at:?}"), buffer, second, &whole);
             let diagonal = builder.options.mode.has_diagonal().then_some(diagonal);
             Some((*at, Tensor::new(format!("gradient at {at:?}"), buffer, 0, &whole), diagonal))
@@ -194,22 +194,28 @@ impl Walk<'_, '_> {
     /// Memory for the signal at a value.
     fn passing(&mut self, value: usize) -> Result<Signal> {
         let value = &self.network.values[value];
-        let plane = plane(self.builder.elements(&value.name, value.len())?);
+        let number = self.builder.options.storage;
+        let plane = number.plane(self.builder.elements(&value.name, value.len())?);
         let planes = kernel::planes(self.mode) as usize;
         self.builder.elements(&value.name, planes * value.len())?;
         let name = format!("signal at {}", value.name);
-        Ok(Signal { place: self.schedule.passing(name, planes * plane), plane: plane as u32 })
+        Ok(Signal { place: self.schedule.passing(name, planes * plane, number), plane: plane as u32 })
     }
 
     /// Where the whole signal at a root goes: to the user, if it was asked for and lies as the user sees it.
     fn place(&mut self, root: usize) -> Result<Signal> {
         match self.kept.0.get(&root) {
-            Some(buffer) if self.network.values[root].layout != Layout::Image => {
-                let plane = plane(self.builder.batch * self.network.values[root].len()) as u32;
+            Some(buffer) if self.is_as_seen(root) => {
+                let plane = Number::F32.plane(self.builder.batch * self.network.values[root].len()) as u32;
                 Ok(Signal { place: whole(buffer).into(), plane })
             }
             _ => self.passing(root),
         }
+    }
+
+    /// Whether the signal at a root lies as a user sees it: in rows, and in f32.
+    fn is_as_seen(&self, root: usize) -> bool {
+        self.network.values[root].layout != Layout::Image && self.builder.options.storage == Number::F32
     }
 
     /// Loss, signal at the logits, and the sum over the batch.
@@ -230,14 +236,16 @@ impl Walk<'_, '_> {
             outputs as u32,
             positions as u32,
             top.plane,
-        );
+        )
+        .scaled(self.builder.loss_scale);
         let mut places: Vec<Place> =
             [&ends.logits, &ends.targets, &ends.values].map(|tensor| tensor.resource().into()).into();
         places.push(top.place.clone());
         places.extend(ends.weights.as_ref().map(|weights| weights.resource().into()));
         self.schedule.push(Kernel::Loss(loss), places);
-        let reduce = Kernel::Reduce(Reduce::new(context.class(), ends.values.len() as u32));
-        self.schedule.push(reduce, vec![ends.values.resource().into(), ends.total.resource().into()]);
+        let reduce = Reduce::new(context.class(), ends.values.len() as u32, 1.0 / self.builder.loss_scale);
+        self.schedule
+            .push(Kernel::Reduce(reduce), vec![ends.values.resource().into(), ends.total.resource().into()]);
         self.arrived[root].push(top);
         Ok(())
     }
@@ -256,15 +264,38 @@ impl Walk<'_, '_> {
             self.schedule.push(kernel.into(), vec![signal.place, to.place.clone(), other.place]);
             signal = to;
         }
-        // An image is shown as rows: g and the diagonal of it.
-        if let (Some(buffer), Layout::Image) = (self.kept.0.get(&root), self.network.values[root].layout) {
-            let value = &self.network.values[root];
-            let rows = plane(self.builder.batch * value.shape.iter().product::<usize>());
-            let planes = 1 + u32::from(self.mode.has_diagonal());
-            let kernel = self.convert(root, Direction::ToRows, planes, [rows as u32, signal.plane]);
-            self.schedule.push(kernel, vec![signal.place.clone(), whole(buffer).into()]);
+        if let Some(buffer) = self.kept.0.get(&root) {
+            self.show(root, &signal, whole(buffer).into());
         }
         Ok(Some(signal))
+    }
+
+    /// Brings g and the diagonal of a signal to the user, if they are not there: an image becomes rows, f16 becomes f32.
+    fn show(&mut self, root: usize, signal: &Signal, to: Place) {
+        if self.is_as_seen(root) {
+            return;
+        }
+        let value = &self.network.values[root];
+        let elements = self.builder.batch * value.shape.iter().product::<usize>();
+        let (planes, number) = (1 + u32::from(self.mode.has_diagonal()), self.builder.options.storage);
+        let shown = Signal { place: to, plane: Number::F32.plane(elements) as u32 };
+        let mut signal = signal.clone();
+        if value.layout == Layout::Image {
+            let mut rows = shown.clone();
+            if number != Number::F32 {
+                let (name, plane) = (format!("rows of {}", value.name), number.plane(elements));
+                rows.place = self.schedule.passing(name, planes as usize * plane, number);
+                rows.plane = plane as u32;
+            }
+            let kernel = self.convert(root, Direction::ToRows, planes, [rows.plane, signal.plane]);
+            self.schedule.push(kernel, vec![signal.place, rows.place.clone()]);
+            signal = rows;
+        }
+        if number != Number::F32 {
+            let (plane_in, plane_out, scale) = (signal.plane, shown.plane, 1.0 / self.builder.loss_scale);
+            let kernel = Show { elements: elements as u32, planes, plane_in, plane_out, scale };
+            self.schedule.push(kernel.into(), vec![signal.place, shown.place]);
+        }
     }
 
     /// All planes of the signal at a value in its other layout; `planes_of`: sizes of the planes in rows and in the image.
@@ -443,7 +474,7 @@ impl Walk<'_, '_> {
     ) -> Result<()> {
         let partial = Partial { parameters, mode: self.mode, plane: signal.plane };
         let name = &self.network.values[op.output].name;
-        let sums = self.schedule.passing(format!("sums of {name}"), partial.len() as usize);
+        let sums = self.schedule.passing(format!("sums of {name}"), partial.len() as usize, Number::F32);
         let input = self.held.value(self.network, op.input());
         let mut places = vec![signal.place.clone(), sums.clone(), input];
         if let Parameters::Norm(_) = parameters {
@@ -459,7 +490,7 @@ impl Walk<'_, '_> {
     /// Sums that are complete go where the parameters' gradient and diagonal lie.
     fn unpack(&mut self, op: &Op, unpack: Unpack, sums: Place) {
         let flat = Flat::of(self.builder, op);
-        let (accumulate, scale) = (self.leave == Leave::Accumulate, self.builder.options.scale);
+        let (accumulate, scale) = (self.leave == Leave::Accumulate, self.builder.parameter_scale());
         let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
         let state = self.builder.state;
         let mut places = vec![sums, flat.part(state.gradient())];
@@ -493,7 +524,7 @@ impl Walk<'_, '_> {
         let places = GemmPlaces {
             a_plane: signal.plane,
             bias: flat.bias,
-            scale: builder.options.scale,
+            scale: builder.parameter_scale(),
             ..GemmPlaces::ALONE
         };
         if let Leave::Update(update) = self.leave
@@ -524,8 +555,10 @@ impl Walk<'_, '_> {
             let usage = Use::Parameters { diagonal, bias, leave };
             let samples = (batch - start).min(MOST_SAMPLES);
             let gemm = Gemm::new(tuning, usage, outputs, inputs, samples);
-            let skip =
-                |place: &Place, width: u32| place.clone().skipping(4 * u64::from(start) * u64::from(width));
+            let skip = |place: &Place, width: u32| {
+                let bytes = self.schedule.number(place).bytes(start as usize * width as usize);
+                place.clone().skipping(bytes as u64)
+            };
             let mut resources =
                 vec![skip(&signal.place, gemm.m), skip(&input, gemm.n), flat.part(builder.state.gradient())];
             if diagonal {
@@ -543,7 +576,7 @@ impl Walk<'_, '_> {
         let packing = convolution.packing();
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = &self.network.values[op.output].name;
-        let sums = self.schedule.passing(format!("sums of {name}"), elements);
+        let sums = self.schedule.passing(format!("sums of {name}"), elements, Number::F32);
         let places = GemmPlaces {
             a_plane: signal.plane,
             c_plane: packing.len,
@@ -580,7 +613,7 @@ impl Flat {
 }
 
 fn whole(buffer: &wgpu::Buffer) -> Resource {
-    Resource { buffer: buffer.clone(), offset: 0, size: buffer.size() }
+    Resource { buffer: buffer.clone(), offset: 0, size: buffer.size(), number: Number::F32 }
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub(super) struct Builder<'a> {
     pub state: &'a State,
     pub batch: usize,
     pub options: &'a PlanOptions,
+    /// What the loss is multiplied by, so that its signals are stored well: [`PlanOptions::loss_scale`].
+    pub loss_scale: f32,
     /// What has been made so far.
     memory: RefCell<Memory>,
 }
@@ -47,7 +49,13 @@ pub(super) fn plan(
         return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
     }
     context.check_cooperative()?;
-    let builder = Builder { context, model, state, batch, options: &options, memory: RefCell::default() };
+    let features = options.required_features();
+    if !context.device().features().contains(features) {
+        return Err(Error::Feature { what: "storage in f16", feature: "SHADER_F16" });
+    }
+    let loss_scale = options.scale_of(model, batch)?;
+    let memory = RefCell::default();
+    let builder = Builder { context, model, state, batch, options: &options, loss_scale, memory };
     let input = builder.host_tensor("input", options.input.as_ref(), model.inputs(), model.input_shape())?;
     if options.training {
         model.check_mode(options.mode)?;
@@ -100,6 +108,11 @@ impl Builder<'_> {
         let forward = schedule::realise(self, &[schedule])?.swap_remove(0);
         let training = draft.map(|draft| self.realise(network, draft)).transpose()?;
         Ok((forward, training, logits))
+    }
+
+    /// What sums for parameters are multiplied by.
+    pub(super) fn parameter_scale(&self) -> f32 {
+        self.options.scale / self.loss_scale
     }
 
     /// A tensor `[batch, shape]` in a buffer of the host's, or in one of our own.

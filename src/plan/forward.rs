@@ -7,8 +7,8 @@ use super::schedule::{Place, Schedule};
 use crate::Result;
 use crate::gpu::{Resource, Tensor};
 use crate::kernel::{
-    Depthwise, DepthwiseSizes, Direction, Dropout, Forward, Gemm, GemmPlaces, Kernel, Layout, Norm, Pack,
-    Pad, Pool, Sum, Use,
+    Depthwise, DepthwiseSizes, Direction, Dropout, Forward, Gemm, GemmPlaces, Kernel, Layout, Norm, Number,
+    Pack, Pad, Pool, Sum, Use,
 };
 use crate::model::{Activation, Convolution, Role};
 
@@ -26,11 +26,6 @@ impl Held {
     pub(super) fn value(&self, network: &Network, value: usize) -> Place {
         self.values[network.root(value)].clone().expect("operations stand in the order of computation")
     }
-}
-
-/// Distance between planes of `elements` each: whole 256 bytes, so that each can be bound by itself.
-pub(super) fn plane(elements: usize) -> usize {
-    elements.next_multiple_of(64)
 }
 
 struct Walk<'a, 'b> {
@@ -175,20 +170,22 @@ impl Walk<'_, '_> {
     }
 
     /// Memory for a value in so many planes, called after the value `named`. In training it stays; at inference only the
-    /// logits do.
+    /// logits do, which are never stored in less than f32.
     fn hold(&mut self, value: usize, named: usize, planes: usize) -> Result<Place> {
         let elements = self.elements(value)?;
         let Value { name, .. } = &self.network.values[named];
         let is_logits = self.network.root(self.network.logits) == value;
+        let number = if is_logits { Number::F32 } else { self.builder.options.storage };
         if !self.builder.options.training && !is_logits {
-            return Ok(self.schedule.passing(name.clone(), planes * plane(elements)));
+            return Ok(self.schedule.passing(name.clone(), planes * number.plane(elements), number));
         }
-        let buffer = self.builder.storage(Kind::Activation, name, planes * plane(elements))?;
-        let tensor = Tensor::new(name, &buffer, 0, &[elements]);
+        let bytes = number.bytes(planes * number.plane(elements));
+        let buffer = self.builder.storage(Kind::Activation, name, bytes / 4)?;
         if is_logits {
-            self.logits = Some(tensor.clone());
+            self.logits = Some(Tensor::new(name, &buffer, 0, &[elements]));
         }
-        Ok(tensor.resource().into())
+        let size = number.bytes(elements).next_multiple_of(4) as u64;
+        Ok(Resource { buffer, offset: 0, size, number }.into())
     }
 
     /// An operation that reads its inputs and writes its output, and nothing else.
@@ -249,16 +246,17 @@ impl Walk<'_, '_> {
         let last = behind.map_or(op.output, |next| self.network.ops[next].output);
         let elements = self.elements(op.output)?;
         let z = self.hold(last, op.output, 1 + usize::from(keep))?;
+        let plane = self.schedule.number(&z).plane(elements);
         let (whole, a) = match &z {
             Place::Fixed(first) if keep => {
                 let mut whole = first.clone();
                 whole.size = whole.buffer.size();
-                let a = Resource { offset: 4 * plane(elements) as u64, ..first.clone() };
+                let a = Resource { offset: first.number.bytes(plane) as u64, ..first.clone() };
                 (Place::Fixed(whole), Place::Fixed(a))
             }
             _ => (z.clone(), z.clone()),
         };
-        let kernel = kernel(activation, keep, plane(elements) as u32);
+        let kernel = kernel(activation, keep, plane as u32);
         let weight = match &self.held.weights[index] {
             Some(packed) => packed.clone(),
             None => self.builder.parameter(op, Role::Weight).resource(),

@@ -78,7 +78,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Foreign`] for a state of another context or model;
-    /// [`Error::Limit`] where the device allows less than is needed; [`Error::BufferSize`] and [`Error::BufferUsage`] for
+    /// [`Error::Limit`] and [`Error::Feature`] where the device allows less than is needed; [`Error::BufferSize`] and [`Error::BufferUsage`] for
     /// raw buffers that do not fit; [`Error::Device`] for what the driver refuses.
     pub fn new(
         context: &Context,

@@ -1,6 +1,8 @@
 //! What a plan is asked for.
 
-use crate::Mode;
+use crate::kernel::Number;
+use crate::model::Model;
+use crate::{Error, Mode, Result};
 
 /// A place where a signal can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -10,6 +12,10 @@ pub enum At {
     /// The output of a layer, by its index.
     Layer(usize),
 }
+
+/// How often the loss of one sample counts at most while signals are stored in f16. They begin below 1 then with most losses,
+/// lose bits where they are smaller than 2^-14, and have as much room above them for weights that enlarge them.
+const MOST: f64 = 64.0;
 
 /// What a plan computes, and on whose buffers.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +39,15 @@ pub struct PlanOptions {
     /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
     /// it applies, and pays on this class of device. `Some(true)`: or else [`Plan::new`](crate::Plan::new) says why not.
     pub whole_network: Option<bool>,
+    /// What activations and signals are stored as between kernels. [`Number::F16`] takes half the memory and half its traffic; its
+    /// error is in `docs/performance.md`. Arithmetic, sums, parameters, their gradient and diagonal, inputs, logits, losses and
+    /// the signals that were asked for are `f32` in any case. The device must have the features that
+    /// [`PlanOptions::required_features`] says.
+    pub storage: Number,
+    /// What signals are multiplied by while they are stored in [`Number::F16`]: a power of four, since curvature flows as √ too.
+    /// It is taken off exactly where gradient and diagonal are written. `None`: the largest with which the loss of one
+    /// sample counts no more than 64 times, for what a mean divides by is most of what makes signals small.
+    pub loss_scale: Option<f32>,
     /// The host's buffer for the input: `batch × inputs` numbers (`f32`), usage STORAGE.
     pub input: Option<wgpu::Buffer>,
     /// The host's buffer for the targets: `batch` class indices (`u32`) or `batch × K` numbers, usage STORAGE. A class
@@ -53,6 +68,8 @@ impl PlanOptions {
             scale: 1.0,
             signals: Vec::new(),
             whole_network: None,
+            storage: Number::F32,
+            loss_scale: None,
             input: None,
             targets: None,
         }
@@ -99,6 +116,47 @@ impl PlanOptions {
     pub fn whole_network(mut self, whole: bool) -> PlanOptions {
         self.whole_network = Some(whole);
         self
+    }
+
+    /// Stores activations and signals so: see [`PlanOptions::storage`].
+    #[must_use]
+    pub fn storage(mut self, storage: Number) -> PlanOptions {
+        self.storage = storage;
+        self
+    }
+
+    /// Multiplies stored signals: see [`PlanOptions::loss_scale`].
+    #[must_use]
+    pub fn loss_scale(mut self, scale: f32) -> PlanOptions {
+        self.loss_scale = Some(scale);
+        self
+    }
+
+    /// The features that a device needs for it: none by default.
+    #[must_use]
+    pub fn required_features(&self) -> wgpu::Features {
+        match self.storage {
+            Number::F32 => wgpu::Features::empty(),
+            Number::F16 => wgpu::Features::SHADER_F16,
+        }
+    }
+
+    /// What the loss is multiplied by on the way down.
+    pub(super) fn scale_of(&self, model: &Model, batch: usize) -> Result<f32> {
+        if self.storage == Number::F32 {
+            return Ok(1.0);
+        }
+        let Some(value) = self.loss_scale else {
+            let factor = model.loss().factor(batch, model.output_shape());
+            return Ok(4_f32.powi(((MOST / factor).log2() / 2.0).floor() as i32));
+        };
+        // One bit of mantissa, and an even exponent.
+        let (bits, exponent) = (value.to_bits(), (value.to_bits() >> 23) as i32 - 127);
+        if bits.trailing_zeros() < 23 || exponent % 2 != 0 || exponent.abs() > 60 || value < 0.0 {
+            let (place, needed) = ("plan".into(), "a power of four from 2^-60 to 2^60");
+            return Err(Error::Value { place, name: "the loss's scale", value: f64::from(value), needed });
+        }
+        Ok(value)
     }
 
     /// Takes the input from the host's buffer.

@@ -5,7 +5,7 @@ use super::build::Builder;
 use super::memory::Kind;
 use crate::Result;
 use crate::gpu::{Dispatch, Resource};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Number, Numbers};
 
 /// A buffer range that a step reads or writes.
 #[derive(Debug, Clone)]
@@ -20,8 +20,8 @@ impl Place {
     /// The same without its first bytes.
     pub(super) fn skipping(self, bytes: u64) -> Place {
         match self {
-            Place::Fixed(Resource { buffer, offset, size }) => {
-                Place::Fixed(Resource { buffer, offset: offset + bytes, size: size - bytes })
+            Place::Fixed(place) => {
+                Place::Fixed(Resource { offset: place.offset + bytes, size: place.size - bytes, ..place })
             }
             Place::Passing(id, skipped) => Place::Passing(id, skipped + bytes),
         }
@@ -34,23 +34,42 @@ impl From<Resource> for Place {
     }
 }
 
+/// Memory that is in use for a part of a pass only.
+#[derive(Debug)]
+struct Passing {
+    name: String,
+    /// Of four bytes.
+    words: usize,
+    number: Number,
+}
+
 /// The steps of one pass, in order.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     steps: Vec<(Kernel, Vec<Place>)>,
-    /// Name and elements of each passing memory.
-    passing: Vec<(String, usize)>,
+    passing: Vec<Passing>,
 }
 
 impl Schedule {
-    /// Memory for `elements` numbers.
-    pub(super) fn passing(&mut self, name: impl Into<String>, elements: usize) -> Place {
-        self.passing.push((name.into(), elements));
+    /// Memory for `elements` such numbers.
+    pub(super) fn passing(&mut self, name: impl Into<String>, elements: usize, number: Number) -> Place {
+        let words = number.bytes(elements).div_ceil(4);
+        self.passing.push(Passing { name: name.into(), words, number });
         Place::Passing(self.passing.len() - 1, 0)
     }
 
+    /// A kernel on places, whatever they hold.
     pub(super) fn push(&mut self, kernel: Kernel, places: Vec<Place>) {
-        self.steps.push((kernel, places));
+        let numbers = places.iter().map(|place| self.number(place));
+        self.steps.push((kernel.storing(Numbers::of(numbers)), places));
+    }
+
+    /// What a place holds.
+    pub(super) fn number(&self, place: &Place) -> Number {
+        match place {
+            Place::Fixed(resource) => resource.number,
+            Place::Passing(id, _) => self.passing[*id].number,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -62,7 +81,7 @@ impl Schedule {
         self.steps.iter().map(|(kernel, _)| kernel)
     }
 
-    /// Of each passing memory: its elements, its first and its last step.
+    /// Of each passing memory: its words, its first and its last step.
     fn lives(&self) -> Vec<Life> {
         let uses = |id: usize| {
             let places = self.steps.iter().enumerate();
@@ -71,8 +90,8 @@ impl Schedule {
             });
             mine.map(|(step, _)| step)
         };
-        let life = |(id, (_, elements)): (usize, &(String, usize))| Life {
-            elements: *elements,
+        let life = |(id, memory): (usize, &Passing)| Life {
+            words: memory.words,
             first: uses(id).next().unwrap_or(0),
             last: uses(id).next_back().unwrap_or(0),
         };
@@ -83,7 +102,7 @@ impl Schedule {
 /// When a memory is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Life {
-    elements: usize,
+    words: usize,
     first: usize,
     last: usize,
 }
@@ -92,7 +111,7 @@ struct Life {
 /// each into the first buffer where it fits in time: what is small finds room in what is large.
 fn color(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..lives.len()).collect();
-    order.sort_by_key(|id| std::cmp::Reverse(lives[*id].elements));
+    order.sort_by_key(|id| std::cmp::Reverse(lives[*id].words));
     let (mut colors, mut sizes): (Vec<usize>, Vec<usize>) = (vec![0; lives.len()], Vec::new());
     let mut tenants: Vec<Vec<Life>> = Vec::new();
     for id in order {
@@ -100,7 +119,7 @@ fn color(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
         let free = |tenants: &Vec<Life>| tenants.iter().all(|t| t.last < life.first || life.last < t.first);
         let color = tenants.iter().position(free).unwrap_or_else(|| {
             tenants.push(Vec::new());
-            sizes.push(life.elements);
+            sizes.push(life.words);
             tenants.len() - 1
         });
         tenants[color].push(life);
@@ -116,8 +135,8 @@ pub(super) fn realise(builder: &Builder<'_>, schedules: &[Schedule]) -> Result<V
     let mut buffers = Vec::with_capacity(count);
     for index in 0..count {
         let size = colored.iter().filter_map(|(_, sizes)| sizes.get(index)).max().copied().unwrap_or(0);
-        let largest = schedules.iter().flat_map(|s| &s.passing).find(|(_, elements)| *elements == size);
-        let name = largest.map_or("signal", |(name, _)| name);
+        let largest = schedules.iter().flat_map(|s| &s.passing).find(|memory| memory.words == size);
+        let name = largest.map_or("signal", |memory| &memory.name);
         buffers.push(builder.storage(Kind::Signal, name, size)?);
     }
     let dispatches = |(schedule, (colors, _)): (&Schedule, &(Vec<usize>, Vec<usize>))| {
@@ -125,8 +144,10 @@ pub(super) fn realise(builder: &Builder<'_>, schedules: &[Schedule]) -> Result<V
             Place::Fixed(resource) => resource.clone(),
             Place::Passing(id, skipped) => {
                 let buffer = &buffers[colors[*id]];
-                let size = (4 * schedule.passing[*id].1 as u64).next_multiple_of(256).min(buffer.size());
-                Resource { buffer: buffer.clone(), offset: *skipped, size: size - skipped }
+                let memory = &schedule.passing[*id];
+                let size = (4 * memory.words as u64).next_multiple_of(256).min(buffer.size());
+                let (buffer, number) = (buffer.clone(), memory.number);
+                Resource { buffer, offset: *skipped, size: size - skipped, number }
             }
         };
         let steps = schedule.steps.iter().map(|(kernel, places)| {
@@ -142,8 +163,8 @@ pub(super) fn realise(builder: &Builder<'_>, schedules: &[Schedule]) -> Result<V
 mod tests {
     use super::*;
 
-    fn life(elements: usize, first: usize, last: usize) -> Life {
-        Life { elements, first, last }
+    fn life(words: usize, first: usize, last: usize) -> Life {
+        Life { words, first, last }
     }
 
     #[test]

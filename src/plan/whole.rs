@@ -8,7 +8,7 @@ use super::update;
 use super::{Backward, Steps, Training};
 use crate::gpu::{Resource, Tensor};
 use crate::kernel::{
-    Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel,
+    Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Number, Whole, WholeKernel,
 };
 use crate::model::{Activation, Role};
 use crate::{Error, Result};
@@ -46,6 +46,9 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
     if !builder.options.signals.is_empty() {
         let what = "signals of a network that is taken as a whole".into();
         return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
+    }
+    if builder.options.storage != Number::F32 {
+        return refused("network", "storage in f16");
     }
     let (mut layers, mut activation): (Vec<Layer>, _) = (Vec::new(), Activation::Identity);
     let mut end = 0;

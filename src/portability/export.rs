@@ -140,17 +140,13 @@ impl Export {
                 let write = |ending: &str, bytes: &[u8]| fs::write(path.with_extension(ending), bytes);
                 texts_list += &format!("{}\t{name}\t{needs}\t{id}\n", key([text.as_bytes()]));
                 write("wgsl", text.as_bytes())?;
-                let translations = valid(text).and_then(|(module, info)| translate(&module, &info));
-                match translations {
-                    Ok(translations) => {
-                        write("spv", bytemuck::cast_slice(&translations.spirv))?;
-                        write("metal", translations.metal.as_bytes())?;
-                        write("hlsl", translations.direct.as_bytes())?;
-                        write("comp", translations.gl.as_bytes())?;
-                    }
-                    // Not every language has every extension.
-                    Err(_) if !needs.is_empty() => {}
-                    Err(fault) => return Err(std::io::Error::other(fault)),
+                let (module, info) = valid(text).map_err(std::io::Error::other)?;
+                let translations = translate(&module, &info).map_err(std::io::Error::other)?;
+                write("spv", bytemuck::cast_slice(&translations.spirv))?;
+                write("metal", translations.metal.as_bytes())?;
+                write("hlsl", translations.direct.as_bytes())?;
+                if let Some(gl) = translations.gl {
+                    write("comp", gl.as_bytes())?;
                 }
             }
         }

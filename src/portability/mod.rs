@@ -37,7 +37,7 @@ impl Contexts {
             let tiles = (class == DeviceClass::Discrete).then(|| common::tiles::staged(8, 2));
             let options = ContextOptions { class: Some(class), tiles, ..ContextOptions::default() };
             let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-            let request = Request { adapter, options, features };
+            let request = Request { adapter, options, features, ..Request::default() };
             (class, pollster::block_on(Context::request_with(&request)).expect("an adapter"))
         };
         Contexts(job::CLASSES.map(context).into())

@@ -101,6 +101,7 @@ fn family(kernel: &Kernel) -> &'static str {
         Kernel::Loss(_) | Kernel::Reduce(_) => "loss",
         Kernel::Forward(_) | Kernel::Backward(_) => "activation by itself",
         Kernel::Advance(_) | Kernel::Update(_) => "optimizer",
+        Kernel::Half(kernel, _) => family(kernel),
         Kernel::Whole(_) | Kernel::Gather(_) => "whole network",
         Kernel::Image(image) => match image {
             Image::Layout(_) => "layout",
@@ -110,6 +111,7 @@ fn family(kernel: &Kernel) -> &'static str {
             Image::Norm(_) | Image::NormSignal(_) => "normalisation",
             Image::Sum(_) | Image::SumSignal(_) => "sum",
             Image::Depthwise(_) | Image::DepthwiseSignal(_) => "depthwise convolution",
+            Image::Show(_) => "storage in f16",
             Image::Partial(_) => "parameters of normalisation, depthwise",
         },
     }

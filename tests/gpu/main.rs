@@ -16,6 +16,7 @@ mod fused_update;
 mod fusion;
 mod golden;
 mod guards;
+mod half;
 mod harness;
 mod images;
 mod layers;

@@ -92,7 +92,7 @@ fn losses_of_a_million_positions_add_up() {
     let n = 1_000_000;
     let values = numbers(3, n);
     let lie = Lie::Rows { len: n };
-    let kernel = Kernel::Reduce(Reduce::new(context().class(), n as u32));
+    let kernel = Kernel::Reduce(Reduce::new(context().class(), n as u32, 1.0));
     let found = run(kernel, &[Bound::Read(lie.store(&values)), Bound::Write(1)]);
     compare("sum", &Lie::Rows { len: 1 }.load(&found[0]), &[values.iter().sum()]);
 }

@@ -1,0 +1,10 @@
+// Sums wait to be finished in memory of the invocation's own, for what stands in the result has been rounded.
+var<private> aside: array<vec4<f32>, TM * V * KEPT>;
+
+fn hold(slot: u32, p: u32, index: u32, value: vec4<f32>, valid: u32) {
+    aside[slot * KEPT + p] = value;
+}
+
+fn held(slot: u32, p: u32, index: u32) -> vec4<f32> {
+    return aside[slot * KEPT + p];
+}

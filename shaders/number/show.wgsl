@@ -1,0 +1,26 @@
+// Planes of a signal in f32, the loss's scale taken off: shown = scale · signal. One element of every plane an invocation.
+
+struct ShowParams {
+    n: u32, // elements of a plane
+    grid_x: u32,
+    planes: u32,
+    plane_in: u32,
+    plane_out: u32,
+    scale: f32,
+    unused0: u32,
+    unused1: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: ShowParams;
+@group(0) @binding(1) var<storage, read> signal: array<N1>;
+@group(0) @binding(2) var<storage, read_write> shown: array<f32>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        for (var plane = 0u; plane < p.planes; plane++) {
+            shown[plane * p.plane_out + i] = p.scale * f32(signal[plane * p.plane_in + i]);
+        }
+    }
+}

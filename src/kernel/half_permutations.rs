@@ -1,0 +1,108 @@
+//! The shipped permutations that store in f16: those of single kernels with what plans let them bind, for a few activations and modes.
+
+use super::permutations::all;
+use super::{DeviceClass, Direction, Family, Flow, Image, Kernel, Number, Numbers, Pooling, Use};
+use crate::model::{Activation, Mode};
+use Number::{F16, F32};
+
+/// All of them, for one class of device. Products of GPUs go through workgroup memory.
+pub(super) fn halves(class: DeviceClass, kernels: &[Kernel]) -> Vec<Kernel> {
+    let here = |kernel: &&Kernel| match (class, kernel.product()) {
+        (DeviceClass::Software, _) => true,
+        (DeviceClass::Discrete, Some((gemm, _))) => matches!(gemm.tile().family, Family::Workgroup { .. }),
+        _ => false,
+    };
+    let each = |kernel: &Kernel| {
+        numbers(kernel).into_iter().map(|numbers| kernel.clone().storing(numbers)).collect::<Vec<_>>()
+    };
+    kernels.iter().filter(here).filter(|kernel| is_shown(kernel)).flat_map(each).collect()
+}
+
+/// An activation and a mode of each kind stand for all: the rest of their shaders is listed with f32.
+fn is_shown(kernel: &Kernel) -> bool {
+    let modes = [Mode::None, Mode::HesScale, Mode::HesScaleR1];
+    let activations = [Activation::Identity, Activation::Tanh];
+    let flows = |flow: &Flow| modes.contains(&flow.mode) && activations.contains(&flow.below);
+    match kernel {
+        Kernel::Gemm(gemm, _) => match gemm.usage {
+            Use::Forward { activation, .. } => activations.contains(&activation),
+            Use::Signal { mode, below } => modes.contains(&mode) && activations.contains(&below),
+            Use::Parameters { .. } => true,
+            Use::Partial { mode, .. } => modes.contains(&mode),
+        },
+        Kernel::Loss(loss) => modes.contains(&loss.mode()),
+        Kernel::Forward(forward) => activations.contains(&forward.activation),
+        Kernel::Backward(back) => modes.contains(&back.mode) && activations.contains(&back.activation),
+        Kernel::Image(image) => match image {
+            Image::Depthwise(depthwise) => activations.contains(&depthwise.activation),
+            Image::Partial(partial) => modes.contains(&partial.mode),
+            other => flow(other).is_none_or(flows),
+        },
+        _ => false,
+    }
+}
+
+fn flow(image: &Image) -> Option<&Flow> {
+    match image {
+        Image::PoolSignal(k) => Some(&k.flow),
+        Image::PadSignal(k) => Some(&k.flow),
+        Image::DropoutSignal(k) => Some(&k.flow),
+        Image::NormSignal(k) => Some(&k.flow),
+        Image::SumSignal(k) => Some(&k.flow),
+        Image::DepthwiseSignal(k) => Some(&k.flow),
+        _ => None,
+    }
+}
+
+/// What the bindings hold: inputs, logits, parameters and sums are f32, the rest is f16.
+fn numbers(kernel: &Kernel) -> Vec<Numbers> {
+    let bound: Vec<Vec<Number>> = match kernel {
+        Kernel::Gemm(gemm, _) => match gemm.usage {
+            Use::Forward { .. } => vec![vec![F32, F32, F16], vec![F16, F32, F16], vec![F16]],
+            Use::Signal { below: Activation::Identity, .. } => vec![vec![F16, F32, F16]],
+            Use::Signal { .. } => vec![vec![F16, F32, F16, F16]],
+            Use::Parameters { .. } => vec![vec![F16, F16], vec![F16]],
+            Use::Partial { .. } => vec![vec![F16, F16]],
+        },
+        Kernel::Loss(_) => vec![vec![F32, F32, F32, F16]],
+        Kernel::Forward(_) => vec![vec![F16, F16]],
+        Kernel::Backward(_) => vec![vec![F16, F16, F16]],
+        Kernel::Image(image) => match image {
+            Image::Layout(layout) if layout.direction == Direction::ToImage => {
+                vec![vec![F32, F16], vec![F16, F16]]
+            }
+            Image::Layout(_) => vec![vec![F16, F16], vec![F16]],
+            Image::Pool(_) | Image::Pad(_) | Image::Norm(_) | Image::Dropout(_) => vec![vec![F16, F16]],
+            Image::Sum(_) => vec![vec![F16, F16, F16]],
+            Image::Depthwise(_) | Image::Partial(_) => vec![vec![F16, F32, F16]],
+            Image::PoolSignal(k) if !matches!(k.pooling, Pooling::Max(_)) => vec![backward(&k.flow, &[])],
+            Image::PadSignal(k) => vec![backward(&k.flow, &[])],
+            Image::PoolSignal(_) | Image::DropoutSignal(_) | Image::DepthwiseSignal(_) => {
+                flow(image).map(|flow| backward(flow, &[F32])).into_iter().collect()
+            }
+            Image::NormSignal(k) => vec![backward(&k.flow, &[F32, F32])],
+            Image::SumSignal(k) => vec![backward(&k.flow, &[F16])],
+            Image::Show(_) => vec![vec![F16]],
+            Image::AdvanceNoise(_) => vec![],
+        },
+        _ => vec![],
+    };
+    bound.into_iter().map(|bound| Numbers::of(bound.into_iter())).collect()
+}
+
+/// The signals, what else is read, what the activation below had as its input.
+fn backward(flow: &Flow, extras: &[Number]) -> Vec<Number> {
+    let below = (flow.below != Activation::Identity).then_some(F16);
+    [F16, F16].into_iter().chain(extras.iter().copied()).chain(below).collect()
+}
+
+#[test]
+fn what_is_stored_in_f16_is_said_so() {
+    let kernels = all(DeviceClass::Software);
+    let halves: Vec<&Kernel> = kernels.iter().filter(|kernel| matches!(kernel, Kernel::Half(..))).collect();
+    assert!(halves.len() > 300, "{}", halves.len());
+    for kernel in halves {
+        let text = kernel.source();
+        assert!(text.starts_with(super::ENABLE) && kernel.label().ends_with(" in f16"), "{}", kernel.label());
+    }
+}
