@@ -1,7 +1,10 @@
-//! The shipped permutations that store in f16: those of single kernels with what plans let them bind, for a few activations and modes.
+//! The shipped permutations that store in f16: single kernels with what plans let them bind. They differ from those with f32 in how
+//! numbers are read and written and in nothing else; so one activation, one mode and sums of moderate length stand for all.
 
 use super::permutations::all;
-use super::{DeviceClass, Direction, Family, Flow, Image, Kernel, Number, Numbers, Pooling, Use};
+use super::{
+    DeviceClass, Direction, Family, Flow, Image, Kernel, Leave, Number, Numbers, Pooling, Show, Use,
+};
 use crate::model::{Activation, Mode};
 use Number::{F16, F32};
 
@@ -15,27 +18,30 @@ pub(super) fn halves(class: DeviceClass, kernels: &[Kernel]) -> Vec<Kernel> {
     let each = |kernel: &Kernel| {
         numbers(kernel).into_iter().map(|numbers| kernel.clone().storing(numbers)).collect::<Vec<_>>()
     };
-    kernels.iter().filter(here).filter(|kernel| is_shown(kernel)).flat_map(each).collect()
+    let show = Show { elements: 24, planes: 2, plane_in: 128, plane_out: 64, scale: 0.25 }.into();
+    let shown = kernels.iter().filter(here).filter(|kernel| is_shown(kernel));
+    shown.chain([&show]).flat_map(each).collect()
 }
 
-/// An activation and a mode of each kind stand for all: the rest of their shaders is listed with f32.
+/// Whether it stands for what differs from it in activation, mode, bias or length.
 fn is_shown(kernel: &Kernel) -> bool {
-    let modes = [Mode::None, Mode::HesScale, Mode::HesScaleR1];
-    let activations = [Activation::Identity, Activation::Tanh];
-    let flows = |flow: &Flow| modes.contains(&flow.mode) && activations.contains(&flow.below);
+    let (shown, tanh) = (Mode::HesScale, Activation::Tanh);
+    let flows = |flow: &Flow| flow.mode == shown && [Activation::Identity, tanh].contains(&flow.below);
     match kernel {
+        Kernel::Gemm(gemm, _) if gemm.m > 10_000 || gemm.k > 1_000 => false,
         Kernel::Gemm(gemm, _) => match gemm.usage {
-            Use::Forward { activation, .. } => activations.contains(&activation),
-            Use::Signal { mode, below } => modes.contains(&mode) && activations.contains(&below),
-            Use::Parameters { .. } => true,
-            Use::Partial { mode, .. } => modes.contains(&mode),
+            Use::Forward { activation: Activation::Identity, bias, .. } => bias,
+            Use::Forward { activation, bias, keep } => activation == tanh && bias && keep,
+            Use::Signal { mode, below } => mode == shown && [Activation::Identity, tanh].contains(&below),
+            Use::Parameters { diagonal, bias, leave } => diagonal && bias && leave == Leave::Replace,
+            Use::Partial { mode, bias } => mode == shown && bias,
         },
-        Kernel::Loss(loss) => modes.contains(&loss.mode()),
-        Kernel::Forward(forward) => activations.contains(&forward.activation),
-        Kernel::Backward(back) => modes.contains(&back.mode) && activations.contains(&back.activation),
+        Kernel::Loss(loss) => loss.mode() == shown,
+        Kernel::Forward(forward) => forward.activation == tanh,
+        Kernel::Backward(back) => back.mode == shown && back.activation == tanh,
         Kernel::Image(image) => match image {
-            Image::Depthwise(depthwise) => activations.contains(&depthwise.activation),
-            Image::Partial(partial) => modes.contains(&partial.mode),
+            Image::Depthwise(depthwise) => depthwise.activation == tanh && depthwise.keep && depthwise.bias,
+            Image::Partial(partial) => partial.mode == shown,
             other => flow(other).is_none_or(flows),
         },
         _ => false,
@@ -58,7 +64,9 @@ fn flow(image: &Image) -> Option<&Flow> {
 fn numbers(kernel: &Kernel) -> Vec<Numbers> {
     let bound: Vec<Vec<Number>> = match kernel {
         Kernel::Gemm(gemm, _) => match gemm.usage {
-            Use::Forward { .. } => vec![vec![F32, F32, F16], vec![F16, F32, F16], vec![F16]],
+            Use::Forward { activation: Activation::Identity, .. } => vec![vec![F16]],
+            Use::Forward { .. } if gemm.image.is_some() => vec![vec![F16, F32, F16]],
+            Use::Forward { .. } => vec![vec![F32, F32, F16], vec![F16, F32, F16]],
             Use::Signal { below: Activation::Identity, .. } => vec![vec![F16, F32, F16]],
             Use::Signal { .. } => vec![vec![F16, F32, F16, F16]],
             Use::Parameters { .. } => vec![vec![F16, F16], vec![F16]],
@@ -100,7 +108,7 @@ fn backward(flow: &Flow, extras: &[Number]) -> Vec<Number> {
 fn what_is_stored_in_f16_is_said_so() {
     let kernels = all(DeviceClass::Software);
     let halves: Vec<&Kernel> = kernels.iter().filter(|kernel| matches!(kernel, Kernel::Half(..))).collect();
-    assert!(halves.len() > 300, "{}", halves.len());
+    assert!(halves.len() > 100, "{}", halves.len());
     for kernel in halves {
         let text = kernel.source();
         assert!(text.starts_with(super::ENABLE) && kernel.label().ends_with(" in f16"), "{}", kernel.label());

@@ -3,7 +3,7 @@
 use super::permutations::keeps;
 use super::{
     AdvanceNoise, Depthwise, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
-    Kernel, Layout, Norm, NormSignal, Pad, PadSignal, Parameters, Partial, Pool, PoolSignal, Pooling, Show,
+    Kernel, Layout, Norm, NormSignal, Pad, PadSignal, Parameters, Partial, Pool, PoolSignal, Pooling,
     Storage, Sum, SumSignal,
 };
 use crate::model::{Activation, Mode, Window};
@@ -37,7 +37,6 @@ pub(super) fn all() -> Vec<Kernel> {
         kernels
             .push(Layout { direction, batch, channels, positions, planes, plane_rows, plane_image }.into());
     }
-    kernels.push(Show { elements: 24, planes: 2, plane_in: 128, plane_out: 64, scale: 0.25 }.into());
     let pad = Pad { batch, channels, image: [4, 5], padding: [1, 2, 3, 4] };
     let storages = [Storage::Rows { batch, features: 5 }, Storage::Image { batch, channels, positions: 30 }];
     let large = Storage::Image { batch, channels, positions: 10_000 };

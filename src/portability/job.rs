@@ -5,7 +5,7 @@ use super::models;
 
 use crate::model::{Layer, Role};
 use crate::reference::{OptimizerState, Pass, pass, predict};
-use crate::{Activation, At, DeviceClass, Mode, Model, Optimizer, PlanOptions, Result};
+use crate::{Activation, At, DeviceClass, Mode, Model, Number, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
 
 pub(super) const CLASSES: [DeviceClass; 3] =
@@ -55,7 +55,7 @@ pub(super) enum Slot {
     SignalDiagonal(At),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Job {
     pub name: String,
     pub model: Model,
@@ -68,8 +68,8 @@ pub(super) struct Job {
     pub targets: OwnedTargets,
     /// Relative max norm that a tensor's error may have.
     pub bound: f64,
-    /// What its device must have: it runs nowhere else.
-    pub features: wgpu::Features,
+    /// What lies between its kernels.
+    storage: Number,
     golden: Option<Rc<Case>>,
 }
 
@@ -79,6 +79,22 @@ const BOUND: f64 = 1e-5;
 impl Job {
     pub(super) fn all() -> impl Iterator<Item = Job> {
         golden_jobs().into_iter().chain(models::jobs())
+    }
+
+    /// The same with activations and signals in f16.
+    pub(super) fn halved(&self) -> Job {
+        Job {
+            name: format!("{} in f16", self.name),
+            storage: Number::F16,
+            // As `tests/gpu/half.rs` reasons.
+            bound: 12.0 / 2048.0 * (self.model.layers().len() + 1) as f64,
+            ..self.clone()
+        }
+    }
+
+    /// What its device must have: it runs nowhere else.
+    pub(super) fn features(&self) -> wgpu::Features {
+        self.options().required_features()
     }
 
     /// Numbers drawn from a seed that the name decides, weights scaled to their layer's width.
@@ -118,7 +134,7 @@ impl Job {
             x,
             targets,
             bound,
-            features: wgpu::Features::empty(),
+            storage: Number::F32,
             golden,
         }
     }
@@ -148,7 +164,7 @@ impl Job {
             Kind::Fused | Kind::Signals | Kind::Whole => PlanOptions::training(self.mode),
         };
         let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
-        let options = options.whole_network(whole);
+        let options = options.whole_network(whole).storage(self.storage);
         self.places().into_iter().fold(options, PlanOptions::signal)
     }
 
@@ -264,7 +280,7 @@ fn golden_jobs() -> Vec<Job> {
                 x: case.x.clone(),
                 targets: OwnedTargets::clone(&case.targets),
                 bound: BOUND,
-                features: wgpu::Features::empty(),
+                storage: Number::F32,
                 golden: Some(Rc::clone(&case)),
             });
         };

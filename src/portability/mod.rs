@@ -31,7 +31,7 @@ struct Contexts(Vec<(DeviceClass, Context)>);
 
 impl Contexts {
     fn new() -> Contexts {
-        let features = Job::all().map(|job| job.features).fold(wgpu::Features::empty(), |a, b| a | b);
+        let features = Job::all().map(|job| job.features()).fold(wgpu::Features::empty(), |a, b| a | b);
         let context = |class| {
             // GPUs' own tiles are for products that are too large here: all go through workgroup memory.
             let tiles = (class == DeviceClass::Discrete).then(|| common::tiles::staged(8, 2));
@@ -50,7 +50,7 @@ impl Contexts {
 
     /// The features that a job needs and the device has not, by WebGPU's names.
     fn lacks(&self, job: &Job) -> String {
-        let missing = job.features - self.of(job.class).device().features();
+        let missing = job.features() - self.of(job.class).device().features();
         missing.iter().filter_map(|feature| feature.as_str()).collect::<Vec<_>>().join(" ")
     }
 }
@@ -74,9 +74,12 @@ fn export() {
     let contexts = Contexts::new();
     let mut export = export::Export::new(&directory).unwrap();
     let mut missing = Permutations::listed().0;
-    // What is written with an extension may find no device here that has it.
-    missing.retain(|_, permutation| permutation.needs.is_empty());
-    for job in Job::all().filter(|job| contexts.lacks(job).is_empty()) {
+    let (jobs, cannot): (Vec<Job>, Vec<Job>) = Job::all().partition(|job| contexts.lacks(job).is_empty());
+    if !cannot.is_empty() {
+        println!("this device lacks {}: {} jobs are left out", contexts.lacks(&cannot[0]), cannot.len());
+        missing.retain(|_, permutation| permutation.needs.is_empty());
+    }
+    for job in jobs {
         let rig = Rig::new(contexts.of(job.class), &job).unwrap_or_else(|e| panic!("{}: {e}", job.name));
         rig.permutations().iter().for_each(|id| drop(missing.remove(id)));
         export.job(&job, &rig).unwrap();

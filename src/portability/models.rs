@@ -50,7 +50,9 @@ pub(super) fn jobs() -> Vec<Job> {
         };
         let name = format!("dense, whole tiles, bias {bias}");
         for kind in [Kind::Fused, Kind::Accumulated] {
-            jobs.extend(MODES.map(|mode| Job::on_gpus(&name, model(), 3, mode, kind)));
+            for new in FAMILIES {
+                jobs.extend(MODES.map(|mode| new(&name, model(), 3, mode, kind)));
+            }
         }
     }
     for activation in [Activation::Identity, TANH] {
@@ -109,7 +111,34 @@ pub(super) fn jobs() -> Vec<Job> {
         }
     }
     whole_networks(&mut jobs);
+    halves(&mut jobs);
     jobs
+}
+
+/// As `kernel/half_permutations.rs` lists them: what the jobs so far lead to, and what stores between layers of every width.
+fn halves(jobs: &mut Vec<Job>) {
+    let linear = |layer: &Layer| !matches!(layer, Layer::Act(activation) if ![Activation::Identity, TANH].contains(activation));
+    let shown = |job: &&Job| {
+        let fused = job.mode == Mode::HesScale && [Kind::Fused, Kind::Signals].contains(&job.kind);
+        (fused || job.kind == Kind::Inference && job.name.contains("max"))
+            && !["to large images", "long sums"].iter().any(|long| job.name.contains(long))
+            && job.model.layers().iter().all(linear)
+    };
+    let mut halves: Vec<Job> = jobs.iter().filter(shown).map(Job::halved).collect();
+    let mut add = |name: &str, model: &Model| {
+        let job = |new: New| new(name, model.clone(), 3, Mode::HesScale, Kind::Fused).halved();
+        halves.extend(FAMILIES.map(job));
+    };
+    let widths = [16, 7];
+    for (n, k) in widths.into_iter().flat_map(|n| widths.map(|k| (n, k))) {
+        let nested = Model::builder([k]).dense(n).act(TANH).dense(k).act(TANH).dense(n);
+        add(&format!("stored rows of {n} and {k}"), &nested.loss(Loss::mse()).unwrap());
+        let linear = Model::builder([k]).dense(n).dense(k).dense(n);
+        add(&format!("linear rows of {n} and {k}"), &linear.loss(Loss::mse()).unwrap());
+    }
+    let images = Model::builder([2, 7, 6]).conv2d(5, 2).layer(MaxPool2d::new(2)).act(TANH).conv2d(3, 2);
+    add("stored images", &images.flatten().loss(Loss::mse()).unwrap());
+    jobs.extend(halves);
 }
 
 /// Batches of whole networks: for one workgroup, and for several.
