@@ -4,8 +4,12 @@
 //! `cargo run --release --example gpu_report` prints a table; `--small` takes sizes that a software adapter copes with.
 //! `benches/discrete.sh` runs it with all that goes before and behind.
 
+#[path = "../common/arguments.rs"]
+#[allow(dead_code)] // what other examples ask of a command line
+mod arguments;
 mod device;
 
+use arguments::Arguments;
 use device::{Probe, median};
 use hesscale::model::{Init, Targets};
 use hesscale::{
@@ -34,7 +38,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
+    let options = match parse(Arguments::of_process()) {
         Ok(Some(options)) => options,
         Ok(None) => {
             println!("{USAGE}");
@@ -54,13 +58,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
     let mut options = Options::default();
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+    while let Some(argument) = arguments.next()? {
         match argument.as_str() {
-            "--adapter" => options.adapter = Some(value()?),
-            "--tiles" => options.tiles = Some(value()?),
+            "--adapter" => options.adapter = Some(arguments.value()?),
+            "--tiles" => options.tiles = Some(arguments.value()?),
             "--small" => options.small = true,
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("unknown option `{argument}`")),

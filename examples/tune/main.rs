@@ -3,6 +3,11 @@
 //!
 //! `cargo xtask tune` runs it; `-- --help` lists options.
 
+#[path = "../common/arguments.rs"]
+#[allow(dead_code)] // what other examples ask of a command line
+mod arguments;
+
+use arguments::Arguments;
 use hesscale::model::{Builder, MaxPool2d};
 use hesscale::{
     Activation, At, Context, Loss, Mode, Model, Plan, PlanOptions, ProductTime, Request, State, TileTable,
@@ -36,7 +41,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
+    let options = match parse(Arguments::of_process()) {
         Ok(Some(options)) => options,
         Ok(None) => {
             println!("{USAGE}");
@@ -57,22 +62,16 @@ fn main() -> ExitCode {
 }
 
 /// Nothing where help is wanted. The error is for the user.
-fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
+fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
     let about = Duration::from_millis(50);
     let mut options = Options { adapter: None, out: "tiles.json".into(), quick: false, only: None, about };
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+    while let Some(argument) = arguments.next()? {
         match argument.as_str() {
-            "--adapter" => options.adapter = Some(value()?),
-            "--out" => options.out = value()?,
-            "--ms" => {
-                let number = value()?;
-                let milliseconds =
-                    number.parse().map_err(|_| format!("--ms takes a number, not `{number}`"))?;
-                options.about = Duration::from_millis(milliseconds);
-            }
+            "--adapter" => options.adapter = Some(arguments.value()?),
+            "--out" => options.out = arguments.value()?,
+            "--ms" => options.about = Duration::from_millis(arguments.count()?.into()),
             "--quick" => options.quick = true,
-            "--only" => options.only = Some(value()?),
+            "--only" => options.only = Some(arguments.value()?),
             "--help" | "-h" => return Ok(None),
             _ => return Err(format!("unknown option `{argument}`")),
         }
