@@ -49,10 +49,7 @@ pub(super) fn plan(
         return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
     }
     context.check_cooperative()?;
-    let features = options.required_features();
-    if !context.device().features().contains(features) {
-        return Err(Error::Feature { what: "storage in f16", feature: "SHADER_F16" });
-    }
+    options.check_features(context)?;
     let loss_scale = options.scale_of(model, batch)?;
     let memory = RefCell::default();
     let builder = Builder { context, model, state, batch, options: &options, loss_scale, memory };

@@ -1,5 +1,6 @@
 //! What a plan is asked for.
 
+use crate::gpu::Context;
 use crate::kernel::Number;
 use crate::model::Model;
 use crate::{Error, Mode, Result};
@@ -139,6 +140,14 @@ impl PlanOptions {
             Number::F32 => wgpu::Features::empty(),
             Number::F16 => wgpu::Features::SHADER_F16,
         }
+    }
+
+    /// Whether the device has them.
+    pub(crate) fn check_features(&self, context: &Context) -> Result<()> {
+        if context.device().features().contains(self.required_features()) {
+            return Ok(());
+        }
+        Err(Error::Feature { what: "storage in f16", feature: "SHADER_F16" })
     }
 
     /// What the loss is multiplied by on the way down.

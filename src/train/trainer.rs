@@ -5,6 +5,7 @@ use super::checkpoint::{Checkpoint, Settings};
 use super::host::Host;
 use crate::cpu::Threads;
 use crate::gpu::{Context, Request, Tensor};
+use crate::kernel::Number;
 use crate::model::{Init, Mode, Model, Noise, Optimizer, Targets};
 use crate::plan::{Plan, PlanOptions, State};
 use crate::record::Pass;
@@ -26,11 +27,20 @@ pub struct TrainerOptions {
     pub seed: u64,
     /// Threads of a trainer on the processor; by default as [`Threads::default`].
     pub threads: Option<usize>,
+    /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`].
+    pub storage: Number,
 }
 
 impl Default for TrainerOptions {
     fn default() -> TrainerOptions {
-        TrainerOptions { mode: None, curvature_every: 1, init: Init::default(), seed: 0, threads: None }
+        TrainerOptions {
+            mode: None,
+            curvature_every: 1,
+            init: Init::default(),
+            seed: 0,
+            threads: None,
+            storage: Number::default(),
+        }
     }
 }
 
@@ -63,6 +73,12 @@ impl TrainerOptions {
     #[must_use]
     pub fn threads(self, threads: usize) -> TrainerOptions {
         TrainerOptions { threads: Some(threads), ..self }
+    }
+
+    /// What activations and signals are stored as on a GPU.
+    #[must_use]
+    pub fn storage(self, storage: Number) -> TrainerOptions {
+        TrainerOptions { storage, ..self }
     }
 }
 
@@ -119,6 +135,7 @@ enum Engine {
 struct Gpu {
     context: Context,
     state: State,
+    storage: Number,
     /// Plans by batch size, the one used last at the end. A few, since a data set has one batch size and one remainder.
     training: Vec<Plan>,
     inference: Vec<Plan>,
@@ -164,18 +181,20 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`State::new`]; [`Error::Value`] for a `curvature_every` of 0; [`Error::NotPlanned`] for a mode without the diagonal
-    /// that the optimiser reads.
+    /// that the optimiser reads; [`Error::Feature`] for a storage that the device does not have.
     pub fn new(
         context: &Context,
         model: &Model,
         optimizer: Optimizer,
         options: TrainerOptions,
     ) -> Result<Trainer> {
+        let TrainerOptions { storage, .. } = options;
+        PlanOptions::inference().storage(storage).check_features(context)?;
         let state = State::new(context, model, Some(optimizer))?;
         state.write_parameters(&model.init(options.init, options.seed))?;
         state.set_noise(noise(options.seed))?;
         let (training, inference) = (Vec::new(), Vec::new());
-        let gpu = Gpu { context: context.clone(), state, training, inference, loss: None };
+        let gpu = Gpu { context: context.clone(), state, storage, training, inference, loss: None };
         Trainer::with(model, optimizer, &options, Engine::Gpu(Box::new(gpu)))
     }
 
@@ -189,7 +208,8 @@ impl Trainer {
         Trainer::request_with(&Request { adapter, ..Request::default() }, model, optimizer, options).await
     }
 
-    /// The same for a context as asked for: an adapter that has a name there is used whatever it is.
+    /// The same for a context as asked for: an adapter that has a name there is used whatever it is. The device gets what the
+    /// options' storage needs, too.
     ///
     /// # Errors
     /// As [`Trainer::request`].
@@ -199,7 +219,9 @@ impl Trainer {
         optimizer: Optimizer,
         options: TrainerOptions,
     ) -> Result<Trainer> {
-        match Context::hardware(request).await {
+        let mut request = request.clone();
+        request.features |= PlanOptions::inference().storage(options.storage).required_features();
+        match Context::hardware(&request).await {
             Ok(context) => Trainer::new(&context, model, optimizer, options),
             Err(Error::NoAdapter { .. }) if request.adapter.is_none() => {
                 Trainer::on_cpu(model, optimizer, options)
@@ -211,9 +233,14 @@ impl Trainer {
     /// A trainer on the processor. The same bits every time for one number of threads: see [`cpu`](crate::cpu).
     ///
     /// # Errors
-    /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads.
+    /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a
+    /// storage that is not f32.
     pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         optimizer.validate()?;
+        if options.storage != Number::F32 {
+            let (layer, kind) = ("trainer".into(), "storage in f16 on the processor".into());
+            return Err(Error::Unsupported { layer, kind });
+        }
         let parameters = model.init(options.init, options.seed);
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
         let host = Host::new(model, optimizer, parameters, noise(options.seed), threads);
@@ -329,7 +356,7 @@ impl Trainer {
                 if update { host.update(curvature) } else { Ok(()) }
             }
             Engine::Gpu(gpu) => {
-                let mut options = PlanOptions::training(self.mode).fused_update();
+                let mut options = PlanOptions::training(self.mode).storage(gpu.storage).fused_update();
                 options.lazy_curvature = self.curvature_every > 1;
                 let plan = plan(&mut gpu.training, &gpu.context, &self.model, &gpu.state, batch, options)?;
                 plan.write_input(inputs)?;
@@ -441,7 +468,7 @@ impl Trainer {
                 Ok(outputs)
             }
             Engine::Gpu(gpu) => {
-                let options = PlanOptions::inference();
+                let options = PlanOptions::inference().storage(gpu.storage);
                 let plan = plan(&mut gpu.inference, &gpu.context, &self.model, &gpu.state, batch, options)?;
                 let mut outputs = Vec::with_capacity(samples * self.model.outputs());
                 for chunk in inputs.chunks(batch * self.model.inputs()) {

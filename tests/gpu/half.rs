@@ -5,6 +5,7 @@ use crate::golden::cases;
 use crate::harness::{Outcome, Sample, bits, context, request, run};
 use crate::layers::mixed;
 use hesscale::model::{Conv2d, Reduction, Rule, Targets};
+use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::Features;
 use hesscale::{
     Activation, At, Context, Error, Loss, Mode, Model, Number, Pass, Plan, PlanOptions, Request, State,
@@ -314,6 +315,34 @@ fn updates_follow_and_sums_accumulate() {
     };
     assert_eq!(updated(halved(Mode::HesScale)), updated(halved(Mode::HesScale).fused_update()));
     assert!(updated(halved(Mode::HesScale)) != updated(PlanOptions::training(Mode::HesScale)));
+}
+
+#[test]
+fn trainers_store_so() {
+    let optimizer = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.02);
+    let model = small();
+    let stored_in = |storage| TrainerOptions::default().seed(3).storage(storage);
+    let on_cpu = Trainer::on_cpu(&model, optimizer, stored_in(Number::F16)).unwrap_err();
+    assert_eq!(on_cpu.to_string(), "trainer: `storage in f16 on the processor` is not supported");
+    let refused = Trainer::new(&context(), &model, optimizer, stored_in(Number::F16)).unwrap_err();
+    assert_eq!(refused, Error::Feature { what: "storage in f16", feature: "SHADER_F16" });
+    let Some(context) = half_context() else { return };
+    let sample = Sample::new(small(), 9, 2);
+    let gradient = |options| {
+        let mut trainer = Trainer::new(&context, &model, optimizer, options).unwrap();
+        trainer.gradient(&sample.x, sample.targets.view()).unwrap().0
+    };
+    let (exact, stored) = (gradient(stored_in(Number::F32)), gradient(stored_in(Number::F16)));
+    assert!(exact != stored);
+    compare("gradient", &to_f64(&stored), &to_f64(&exact), bound(&model)).unwrap();
+    // A trainer's own device has what it needs.
+    let request = Request { adapter: Some(context.describe()), ..request(false) };
+    let made = Trainer::request_with(&request, &model, optimizer, stored_in(Number::F16));
+    let mut trainer = pollster::block_on(made).unwrap();
+    for _ in 0..200 {
+        trainer.step(&sample.x, sample.targets.view()).unwrap();
+    }
+    assert!(trainer.loss().unwrap() < 0.1, "{:?}", trainer.loss());
 }
 
 /// Hidden activations and signals take half, the rest what it took.
