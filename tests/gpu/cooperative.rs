@@ -4,7 +4,7 @@ use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{Outcome, Sample, context, host_device, request, run_with_signals};
 use hesscale::model::{Reduction, Role};
 use hesscale::{
-    Activation, At, Context, ContextOptions, Cooperative, Error, Family, Loss, Mode, Model, Plan,
+    Activation, At, Context, ContextOptions, Cooperative, Error, Family, Loss, Mode, Model, Number, Plan,
     PlanOptions, Request, Result, State, Tile, TileEntry, TileTable, TileUse, wgpu,
 };
 
@@ -193,6 +193,34 @@ fn a_network() {
         println!("{mode:?}: {errors:?}");
         // Several roundings behind each other; each was judged by itself above.
         assert!(errors.iter().all(|(_, error)| *error < 4.0 * HALF), "{mode:?}: {errors:?}");
+    }
+}
+
+/// What lies between the products is f16, too: units with f16 operands need the same feature.
+#[test]
+fn with_storage_in_f16() {
+    let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
+    if !context.device().features().contains(wgpu::Features::SHADER_F16) {
+        assert!(!context.cooperative().is_some_and(|units| units.half));
+        return;
+    }
+    let model = Model::builder([20]).dense(33).act(Activation::Tanh).dense(64).act(Activation::Tanh);
+    let sample = Sample::new(model.dense(5).loss(Loss::cross_entropy()).unwrap(), 18, 6);
+    let options = PlanOptions::training(Mode::HesScale).storage(Number::F16);
+    let state = State::new(&context, &sample.model, None).unwrap();
+    let plan = Plan::new(&context, &sample.model, &state, sample.batch, options.clone()).unwrap();
+    let units = context.cooperative().expect("asked for").to_string();
+    let both = |label: &str| label.contains(&units) && label.ends_with(" in f16");
+    // Three products forwards, two signals.
+    assert_eq!(plan.dispatches().filter(|(label, _)| both(label)).count(), 5);
+    let (got, want) = (sample.on(&context, options), sample.reference(Mode::HesScale));
+    for (name, got, want) in [
+        ("logits", &got.logits, &want.logits),
+        ("gradient", &got.gradient, &want.gradient),
+        ("diagonal", &got.diagonal, &want.diagonal),
+    ] {
+        let error = relative_max_norm(&to_f64(got), want);
+        assert!((1e-6..48.0 * HALF).contains(&error), "{name}: {error}");
     }
 }
 
