@@ -101,7 +101,7 @@ fn family(kernel: &Kernel) -> &'static str {
         Kernel::Loss(_) | Kernel::Reduce(_) => "loss",
         Kernel::Forward(_) | Kernel::Backward(_) => "activation by itself",
         Kernel::Advance(_) | Kernel::Update(_) => "optimizer",
-        Kernel::Half(kernel, _) => family(kernel),
+        Kernel::Half(..) => "storage in f16",
         Kernel::Whole(_) | Kernel::Gather(_) => "whole network",
         Kernel::Image(image) => match image {
             Image::Layout(_) => "layout",

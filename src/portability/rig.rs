@@ -2,11 +2,12 @@
 
 use super::common::compare;
 use super::job::{Job, Kind, Slot};
-use super::permutation::Permutation;
+use super::permutation::{Permutation, extensions};
 use crate::Result;
 use crate::gpu::{Context, Dispatch, Tensor};
 use crate::plan::{Plan, State};
 use crate::record::{Pass, Work};
+use std::collections::BTreeSet;
 
 pub(super) struct Rig {
     context: Context,
@@ -49,9 +50,17 @@ impl Rig {
         })
     }
 
-    /// Which permutations take part.
-    pub(super) fn permutations(&self) -> std::collections::BTreeSet<String> {
-        self.steps.iter().map(|step| Permutation::id(&step.made_of.0.source())).collect()
+    /// Which permutations it stands for: those that take part, and where some are written with an extension, those only. The
+    /// others are held to closer bounds elsewhere.
+    pub(super) fn permutations(&self) -> BTreeSet<String> {
+        let sources: Vec<String> = self.steps.iter().map(|step| step.made_of.0.source()).collect();
+        let extended = |source: &&String| !extensions(source).is_empty();
+        let any = sources.iter().any(|source| extended(&source));
+        sources
+            .iter()
+            .filter(|source| !any || extended(source))
+            .map(|source| Permutation::id(source))
+            .collect()
     }
 
     /// All of these buffers, whatever the crate thinks is in them.
