@@ -94,7 +94,8 @@ impl Plan {
     /// Those that the context has already are not counted: where there are none to compile it is never called.
     ///
     /// Compiling is what takes long about a plan. It may run on a thread of its own while others record and submit; what it
-    /// compiled serves every later plan of the context, of this batch size and of those that want the same tiles.
+    /// compiled serves every later plan of the context, of this batch size and of those that want the same tiles. On GL wgpu
+    /// panics in a thread that waits more than seconds for another: compile on the one that renders.
     ///
     /// # Errors
     /// As [`Plan::new`].

@@ -148,6 +148,10 @@ impl Place {
             versions += &tools::fingerprint(driver)?;
         }
         let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
+        if stack == "gl" {
+            // wgpu panics if it waits for a GL context for more than six seconds: another test's shader may take longer.
+            variables.push(("RUST_TEST_THREADS", "1".into()));
+        }
         variables.extend(driver.map(|driver| ("VK_DRIVER_FILES", driver.into())));
         probe(&mut self.test("portability::adapter", variables.clone()))?;
         let replay = [
