@@ -35,9 +35,9 @@ fn side(group: u32, lane: vec3<u32>) {
     if BIAS && m < g.m {
         let span = samples_of(group / groups);
         var sums: array<vec4<f32>, P>;
+        var run: array<vec4<f32>, P>;
         for (var sample = span.first; sample < span.last; sample++) {
             for (var start = span.begin; start < span.end; start += BIAS_RUN) {
-                var run = array<vec4<f32>, P>();
                 for (var k = start; k < min(start + BIAS_RUN, span.end); k++) {
                     for (var p = 0u; p < P; p++) {
                         run[p] += a4(a_base(p) + (sample * g.k + k) * g.m + m);
@@ -45,6 +45,7 @@ fn side(group: u32, lane: vec3<u32>) {
                 }
                 for (var p = 0u; p < P; p++) {
                     sums[p] += run[p];
+                    run[p] = vec4<f32>(0.0);
                 }
             }
             if JOINT {

@@ -139,8 +139,8 @@ fn multiply(
     acc: ptr<function, Tile>,
     total: ptr<function, Tile>,
 ) {
+    var b: Columns;
     for (var step = 0u; step < STEPS; step++) {
-        var b = Columns();
         for (var j = 0u; j < V; j++) {
             b[j] = staged_b[(buffer * STEPS + step) * COLUMNS4 + j * WX + lane.x];
         }

@@ -4,7 +4,7 @@
 use super::{Binding, DeviceClass, ENABLE, Kernel, permutations, source};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The distinct shader texts with a kernel each.
 pub(crate) fn texts() -> BTreeMap<String, Kernel> {
@@ -95,6 +95,32 @@ pub(super) fn bindings(module: &naga::Module) -> Vec<Binding> {
     found.into_iter().map(|(_, kind)| kind).collect()
 }
 
+/// What Direct3D's text declares twice. naga 30 writes the zeros of an array as a function, once for each name that the type has,
+/// and names the function by what is in the array.
+fn declared_twice(direct: &str) -> Option<&str> {
+    let mut known = BTreeSet::new();
+    let is_head = |line: &&str| line.starts_with(|c: char| c.is_alphabetic()) && line.contains('(');
+    direct.lines().filter(is_head).find(|line| !known.insert(*line))
+}
+
+#[test]
+fn what_direct3d_declares_twice_is_noticed() {
+    let text = |other: &str| {
+        format!(
+            "alias A = array<u32, 2>; alias B = array<u32, {other}>;
+            @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+            fn a() -> u32 {{ var zeros = A(); return zeros[out[0]]; }}
+            fn b() -> u32 {{ var zeros = B(); return zeros[out[0]]; }}
+            @compute @workgroup_size(1) fn main() {{ out[0] = a() + b(); }}"
+        )
+    };
+    let twice = |other| {
+        let (module, info) = valid(&text(other)).expect("valid");
+        declared_twice(&translate(&module, &info).expect("translates").direct).is_some()
+    };
+    assert!(twice("2") && !twice("3"));
+}
+
 #[test]
 fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
     let texts = texts();
@@ -106,6 +132,7 @@ fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
         assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
         let Translations { spirv, metal, direct, gl } =
             translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
+        assert_eq!(declared_twice(&direct), None, "{}", kernel.label());
         assert!(!spirv.is_empty() && [&metal, &direct].iter().all(|text| !text.is_empty()));
         assert_eq!(gl.is_some_and(|gl| !gl.is_empty()), !text.starts_with(ENABLE), "{}", kernel.label());
     }

@@ -18,6 +18,8 @@ pub(crate) struct Permutation {
 pub(crate) struct Work {
     pub(crate) key: String,
     pub(crate) name: String,
+    /// WGSL's extensions that it is written with.
+    pub(crate) needs: String,
     pub(crate) permutations: Vec<String>,
 }
 
@@ -55,9 +57,9 @@ pub(crate) fn permutations(text: &str) -> Result<Vec<Permutation>, String> {
 /// Reads `jobs.tsv`, `texts.tsv`.
 pub(crate) fn works(text: &str) -> Result<Vec<Work>, String> {
     let line = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
-        [key, name, _, permutations] => {
+        [key, name, needs, permutations] => {
             let permutations = permutations.split(' ').map(str::to_owned).collect();
-            Ok(Work { key: key.into(), name: name.into(), permutations })
+            Ok(Work { key: key.into(), name: name.into(), needs: needs.into(), permutations })
         }
         _ => Err(format!("not a job: `{line}`")),
     };

@@ -259,11 +259,13 @@ impl Place {
             "msl" => "metal",
             other => other,
         };
-        let translated = texts.iter().filter_map(|text| {
+        // glslang's HLSL has no templates, by which naga loads what is f16.
+        let legible = |text: &&Work| language != "hlsl" || text.needs.is_empty();
+        let translated = texts.iter().filter(legible).filter_map(|text| {
             let file = self.directory.join("texts").join(&text.name).with_extension(ending);
             let contents = std::fs::read(&file).ok()?;
             let (key, name) = (key([contents.as_slice()]), file.to_string_lossy().into_owned());
-            Some(Work { key, name, permutations: text.permutations.clone() })
+            Some(Work { key, name, ..text.clone() })
         });
         translated.collect()
     }
