@@ -77,7 +77,15 @@ fn steps(instance: &wgpu::Instance) {
         Held::now(instance, Some(&context))
     };
     let before = run(300);
-    run(long_run()).is_no_more_than(&before, 4 * MIB);
+    let mut after = run(long_run());
+    // 32 bytes more or less come and go from reading to reading. What leaks does not go.
+    for _ in 0..50 {
+        if after.device == before.device {
+            break;
+        }
+        after = run(10);
+    }
+    after.is_no_more_than(&before, 4 * MIB);
 }
 
 fn plans(instance: &wgpu::Instance) {
