@@ -185,7 +185,7 @@ impl Plan {
             Work::Forward => [self.forward.as_slice(), NONE, NONE, NONE],
             Work::Gradient(pass) => {
                 let backward = self.backward(pass)?;
-                let forward = if backward.steps.is_some() { NONE } else { &self.forward };
+                let forward = if backward.steps.is_some() { NONE } else { self.up_to_loss(backward) };
                 [forward, &backward.loss, layers(backward, pass)?, NONE]
             }
             Work::Update(pass) => [NONE, NONE, NONE, update(self.backward(pass)?)?],
@@ -195,12 +195,19 @@ impl Plan {
                 match (&backward.steps, &backward.fused) {
                     (Some(steps), _) if pass.accumulate => [NONE, NONE, NONE, &steps.accumulate],
                     (Some(steps), _) => [NONE, NONE, NONE, &steps.replace],
-                    (None, Some(fused)) if !pass.accumulate => [&self.forward, &backward.loss, fused, NONE],
-                    _ => [&self.forward, &backward.loss, layers, update],
+                    (None, Some(fused)) if !pass.accumulate => {
+                        [self.up_to_loss(backward), &backward.loss, fused, NONE]
+                    }
+                    _ => [self.up_to_loss(backward), &backward.loss, layers, update],
                 }
             }
         };
         Ok(parts.into_iter().flatten())
+    }
+
+    /// The forward pass as far as the loss's kernels do not make it.
+    fn up_to_loss(&self, backward: &Backward) -> &[Dispatch] {
+        &self.forward[..self.forward.len() - backward.within_loss]
     }
 
     fn backward(&self, pass: Pass) -> Result<&Backward> {

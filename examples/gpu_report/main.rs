@@ -8,6 +8,7 @@
 #[allow(dead_code)] // what other examples ask of a command line
 mod arguments;
 mod device;
+mod dispatches;
 
 use arguments::Arguments;
 use device::{Probe, median};
@@ -94,6 +95,10 @@ fn report(options: &Options) -> Outcome<()> {
     for batch in batches {
         small_steps(&context, *batch)?;
     }
+    let batches: &[usize] = if options.small { &[1, 32] } else { &[1, 8, 32, 128, 512] };
+    for batch in batches {
+        dispatches::compare(&context, *batch)?;
+    }
     let width = if options.small { 512 } else { 2048 };
     for optimizer in [Optimizer::sgd(1e-3), Optimizer::adam(1e-3), Optimizer::ada_hesscale(1e-3)] {
         update(&context, &probe, width, optimizer)?;
@@ -110,7 +115,8 @@ fn products(context: &Context, size: usize, peak: f64) -> Outcome<()> {
     let mut signals = Vec::new();
     for mode in [Mode::None, Mode::HesScale] {
         let state = State::new(context, &model, None)?;
-        let plan = Plan::new(context, &model, &state, size, PlanOptions::training(mode).signal(At::Input))?;
+        let options = PlanOptions::training(mode).signal(At::Input).fewer_dispatches(false);
+        let plan = Plan::new(context, &model, &state, size, options)?;
         for product in plan.time_products(Tiles::Planned, about)? {
             if mode == Mode::HesScale && product.usage == TileUse::Forward {
                 continue; // the same as without curvature

@@ -91,7 +91,7 @@ fn tune(options: &Options) -> Outcome<()> {
     for (_, model, batch) in chosen(options)? {
         for mode in [Mode::HesScale, Mode::None, Mode::HesScaleR1, Mode::HesScaleR2] {
             let state = State::new(&context, &model, None)?;
-            let options_of = PlanOptions::training(mode).signal(At::Input);
+            let options_of = PlanOptions::training(mode).signal(At::Input).fewer_dispatches(false);
             let plan = Plan::new(&context, &model, &state, batch, options_of)?;
             let times = plan.time_products(Tiles::All, options.about)?;
             let same = |a: &ProductTime, b: &ProductTime| {

@@ -28,7 +28,7 @@ struct Gemm {
     c_plane: u32, // the same for a signal that is written, or for partial sums
     bias: u32, // where the bias starts, counted from the weight
     scale: f32, // of what is stored
-    first: u32, // where the moments of updated parameters begin, in vec4s
+    first: u32, // where the parameters that are updated begin, in vec4s
     image: Image, // of a convolution
 }
 

@@ -1,6 +1,7 @@
 // Gradient and diagonal, scaled by g.scale, are used at once by the optimiser's step, and never stored.
 
-// Moments lie in `memory`, the second c_plane behind the first; the layer's parameters begin `first` vec4s into them.
+// All parameters of the model are bound, and their moments in `memory`, the second c_plane behind the first; the layer's
+// begin `first` vec4s into them.
 // Plug: updated (optimizer/rule).
 
 @group(0) @binding(3) var<storage, read_write> parameters: array<vec4<f32>>;
@@ -18,6 +19,6 @@ fn store(index: u32, sums: Sums, valid: u32) {
     let nothing = vec4<f32>(0.0);
     let gradient = select(nothing, g.scale * sums[0], mine);
     let diagonal = select(nothing, g.scale * sums[D], mine);
-    let i = index / 4u;
-    parameters[i] = updated(Fours(g.first + i, g.c_plane / 4u, gradient, diagonal), parameters[i]);
+    let i = g.first + index / 4u;
+    parameters[i] = updated(Fours(i, g.c_plane / 4u, gradient, diagonal), parameters[i]);
 }

@@ -1,21 +1,24 @@
-// A loss by itself, from the logits in a buffer: values [rows]; the signal in planes, each as the logits lie: [batch, outputs,
-// positions]. Grid: a workgroup takes ROWS rows, LANES invocations each. Plug: loss_of_row.
+// A loss by itself, from the logits; the signal in planes, each as the logits lie: [batch, outputs, positions]. Grid: a
+// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | join/logits_…); leave_value (values |
+// total).
 
 @group(0) @binding(0) var<uniform> p: LossParams;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or numbers by their bits
-@group(0) @binding(3) var<storage, read_write> values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> signal: array<N4>;
 
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
+    take((group.y * p.grid_x + group.x) * ROWS, ROWS, index);
+}
+
+// A workgroup's rows: `count` from the first on. Invocations that have none compute the last one again, and write nothing.
+fn take(first: u32, count: u32, index: u32) {
     let lane = lane_of(index);
-    let row = (group.y * p.grid_x + group.x) * ROWS + lane.y;
-    let n = min(row, p.rows - 1u); // rows past the end compute the last one again, and write nothing
-    let value = loss_of_row(n, row < p.rows, lane);
-    if lane.x == 0u && row < p.rows {
-        values[row] = value;
-    }
+    let end = min(first + count, p.rows);
+    let row = first + lane.y;
+    let value = loss_of_row(min(row, end - 1u), row < end, lane);
+    let counts = lane.x == 0u && row < end;
+    leave_value(select(0.0, value, counts), row, counts, index);
 }
 
 // Where a row starts, and where its elements stand.
@@ -28,7 +31,7 @@ fn element(at: u32, c: u32) -> u32 {
 }
 
 fn logit(at: u32, c: u32) -> f32 {
-    return logits[element(at, c)];
+    return logit_at(element(at, c));
 }
 
 fn target_bits(i: u32) -> u32 {

@@ -165,7 +165,7 @@ impl Context {
         Ok(pipeline)
     }
 
-    /// Makes a kernel ready to be recorded. `resources` follow the kernel's bindings after its uniform.
+    /// Makes a kernel ready to be recorded. `resources` follow the kernel's bindings after its uniforms.
     pub(crate) fn dispatch(&self, kernel: &Kernel, resources: &[Resource]) -> Result<Dispatch> {
         let longest = self.inner.limits.max_compute_workgroups_per_dimension;
         let grid = fold(kernel.groups(), longest);
@@ -182,9 +182,10 @@ impl Context {
         let pipeline = self.pipeline(kernel)?;
         let layout = self.layout(&kernel.bindings())?;
         let bind_group = self.guarded(|| {
-            let uniform = kernel.uniform(grid.0).map(|bytes| self.uniform(&bytes)).transpose()?;
-            let uniform = uniform.iter().map(wgpu::Buffer::as_entire_buffer_binding);
-            let buffers = uniform.chain(resources.iter().map(|r| wgpu::BufferBinding {
+            let uniforms = kernel.uniforms(grid.0).into_iter().map(|bytes| self.uniform(&bytes));
+            let uniforms = uniforms.collect::<Result<Vec<_>>>()?;
+            let uniforms = uniforms.iter().map(wgpu::Buffer::as_entire_buffer_binding);
+            let buffers = uniforms.chain(resources.iter().map(|r| wgpu::BufferBinding {
                 buffer: &r.buffer,
                 offset: r.offset,
                 size: std::num::NonZeroU64::new(r.size),

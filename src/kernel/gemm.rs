@@ -267,6 +267,11 @@ impl Gemm {
 
     /// The shader, its result stored in such numbers.
     pub(crate) fn source(&self, result: Number) -> String {
+        self.source_with(result, None)
+    }
+
+    /// The same, a signal's weights read by that file instead.
+    pub(super) fn source_with(&self, result: Number, weights: Option<&'static str>) -> String {
         let Tile { family, rows, vectors, width, height } = self.tile;
         let mut header = Header::default();
         if let Family::Cooperative { matrices, .. } = family {
@@ -330,10 +335,8 @@ impl Gemm {
                 let k = Access::of(self.k);
                 header.flag("F2_TERM", mode != Mode::HesScaleGn);
                 files.extend(["gemm/signal", a, "gemm/b_n"]);
-                files.extend([
-                    k.pick("gemm/a_vec4", "gemm/a_scalar"),
-                    out.pick("gemm/b_vec4", "gemm/b_scalar"),
-                ]);
+                files.push(k.pick("gemm/a_vec4", "gemm/a_scalar"));
+                files.push(weights.unwrap_or(out.pick("gemm/b_vec4", "gemm/b_scalar")));
                 files.push(match below {
                     Activation::Identity => "gemm/below_none",
                     _ => out.pick("gemm/below_vec4", "gemm/below_scalar"),

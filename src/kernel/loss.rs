@@ -17,6 +17,7 @@ pub(crate) struct LossKernel {
     scale: f32,
     lanes: u32,
     rows: u32,
+    total: bool,
 }
 
 /// The uniform of the loss kernels.
@@ -50,12 +51,27 @@ impl LossKernel {
         let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
         let (scale, rows) = (1.0, invocations / lanes);
-        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows }
+        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total: false }
     }
 
     /// Of `scale` times the loss.
     pub(crate) fn scaled(self, scale: f32) -> LossKernel {
         LossKernel { scale, ..self }
+    }
+
+    /// The same where each row is one invocation's, and a workgroup takes so many; nothing where rows are shared.
+    pub(super) fn by_rows(self, rows: u32) -> Option<LossKernel> {
+        (self.lanes == 1).then_some(LossKernel { rows, ..self })
+    }
+
+    /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all.
+    pub(crate) fn adding_up(self, wanted: bool) -> LossKernel {
+        LossKernel { total: wanted && self.groups() == 1, ..self }
+    }
+
+    /// Whether it does.
+    pub(crate) fn adds_up(&self) -> bool {
+        self.total
     }
 
     pub(crate) fn label(&self) -> String {
@@ -67,7 +83,8 @@ impl LossKernel {
         };
         let each =
             if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
-        format!("loss {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
+        let what = if self.total { "total loss" } else { "loss" };
+        format!("{what} {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
     }
 
     #[cfg(test)]
@@ -88,9 +105,18 @@ impl LossKernel {
     }
 
     pub(crate) fn source(&self) -> String {
+        self.source_with("loss/logits", self.lanes * self.rows)
+    }
+
+    /// The same, logits read by that file, in a workgroup of so many invocations.
+    pub(super) fn source_with(&self, logits: &'static str, invocations: u32) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes).number("ROWS", self.rows);
-        let mut files = vec!["loss/kernel", "lib/rows", "lib/row_tops"];
+        let mut files = vec!["loss/kernel", "lib/rows", "lib/row_tops", logits];
+        if self.total {
+            header.number("SHARES", invocations).flag("ALONE", self.batch * self.positions == 1);
+        }
+        files.push(if self.total { "loss/total" } else { "loss/values" });
         files.extend(self.rule(&mut header));
         source::compose(&header, &files)
     }

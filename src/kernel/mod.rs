@@ -13,6 +13,10 @@ mod half_permutations;
 mod image;
 #[cfg(test)]
 mod image_permutations;
+mod join;
+#[cfg(test)]
+pub(crate) mod join_permutations;
+mod last;
 mod layout;
 mod loss;
 mod number;
@@ -25,6 +29,7 @@ mod pool;
 mod show;
 mod signal;
 mod source;
+mod splice;
 mod sum;
 mod table;
 #[cfg(test)]
@@ -41,6 +46,8 @@ pub(crate) use depthwise::{Depthwise, DepthwiseSignal, DepthwiseSizes};
 pub(crate) use elementwise::{Backward, Forward};
 pub(crate) use gemm::{Gemm, Leave, Use, planes};
 pub(crate) use image::Image;
+pub(crate) use join::Join;
+pub(crate) use last::LastLayer;
 pub(crate) use layout::{Direction, Layout};
 pub(crate) use loss::{LossKernel, Reduce};
 #[cfg(test)]
@@ -58,6 +65,9 @@ pub use table::{TileEntry, TileTable};
 pub(crate) use tile::{Allowed, Sizes, Tuning};
 pub use tile::{DeviceClass, Family, Tile, TileUse};
 pub(crate) use whole::{Back, Gather, Job, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel};
+
+/// Storage buffers of a kernel: Metal needs the eighth.
+pub(crate) const MOST_BUFFERS: usize = 7;
 
 /// What stands at a binding, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -82,6 +92,8 @@ pub(crate) enum Kernel {
     Image(Image),
     Whole(WholeKernel),
     Gather(Gather),
+    Join(Box<Join>),
+    LastLayer(Box<LastLayer>),
     /// One of those above, where some of what it binds is stored in less than f32.
     Half(Box<Kernel>, Numbers),
 }
@@ -93,7 +105,7 @@ pub(crate) struct GemmPlaces {
     pub c_plane: u32,
     pub bias: u32,
     pub scale: f32,
-    /// Where the moments of parameters that are updated begin, in vec4s.
+    /// Where the parameters that are updated begin, or weights that are read beside others that are: in vec4s.
     pub first: u32,
 }
 
@@ -136,6 +148,8 @@ impl Kernel {
             Kernel::Image(k) => k.key().label(),
             Kernel::Whole(k) => k.label(),
             Kernel::Gather(k) => k.label(),
+            Kernel::Join(k) => k.label(),
+            Kernel::LastLayer(k) => k.label(),
             Kernel::Half(k, _) => format!("{} in f16", k.label()),
         }
     }
@@ -184,6 +198,8 @@ impl Kernel {
             Kernel::Image(k) => k.key().source(),
             Kernel::Whole(k) => k.source(),
             Kernel::Gather(k) => k.source(),
+            Kernel::Join(k) => k.source(),
+            Kernel::LastLayer(k) => k.source(),
             Kernel::Half(k, numbers) => k.body(*numbers),
         }
     }
@@ -205,6 +221,8 @@ impl Kernel {
             Kernel::Image(k) => k.key().bindings(),
             Kernel::Whole(k) => k.bindings(),
             Kernel::Gather(k) => k.bindings(),
+            Kernel::Join(k) => k.bindings(),
+            Kernel::LastLayer(k) => k.bindings(),
             Kernel::Half(k, _) => k.bindings(),
         }
     }
@@ -223,13 +241,15 @@ impl Kernel {
             Kernel::Image(k) => k.key().groups(),
             Kernel::Whole(k) => k.groups(),
             Kernel::Gather(k) => k.groups(),
+            Kernel::Join(k) => k.groups(),
+            Kernel::LastLayer(k) => k.groups(),
             Kernel::Half(k, _) => k.groups(),
         }
     }
 
-    /// The bytes of the uniform at binding 0, where there is one, for a grid folded into rows of `grid_x` workgroups.
-    pub(crate) fn uniform(&self, grid_x: u32) -> Option<Vec<u8>> {
-        Some(match self {
+    /// The bytes of the uniforms, in the order of their bindings, for a grid folded into rows of `grid_x` workgroups.
+    pub(crate) fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        vec![match self {
             Kernel::Gemm(k, p) => bytes(&k.uniform(grid_x, p)),
             Kernel::Pack(k) => bytes(&k.uniform(grid_x)),
             Kernel::Unpack(k) => bytes(&k.uniform(grid_x)),
@@ -237,16 +257,27 @@ impl Kernel {
             Kernel::Reduce(k) => bytes(&k.uniform()),
             Kernel::Forward(k) => bytes(&k.uniform(grid_x)),
             Kernel::Backward(k) => bytes(&k.uniform(grid_x)),
-            Kernel::Advance(_) => return None,
+            Kernel::Advance(_) => return Vec::new(),
             Kernel::Update(k) => bytes(&k.uniform(grid_x)),
             Kernel::Whole(k) => bytes(&k.uniform(grid_x)),
             Kernel::Gather(k) => bytes(&k.uniform(grid_x)),
-            Kernel::Half(k, _) => return k.uniform(grid_x),
+            Kernel::Half(k, _) => return k.uniforms(grid_x),
+            Kernel::Join(k) => {
+                let (own, [first, second]) = k.uniforms(grid_x);
+                return vec![bytes(&own), bytes(&first), bytes(&second)];
+            }
+            Kernel::LastLayer(k) => {
+                let (product, loss) = k.uniforms(grid_x);
+                return vec![bytes(&product), bytes(&loss)];
+            }
             Kernel::Image(k) => {
                 let words = k.key().uniform(grid_x);
-                return (!words.is_empty()).then(|| bytemuck::cast_slice(&words).to_vec());
+                if words.is_empty() {
+                    return Vec::new();
+                }
+                bytemuck::cast_slice(&words).to_vec()
             }
-        })
+        }]
     }
 
     /// Multiply-adds of the heavy part, counted twice; 0 for what only moves memory.
@@ -254,6 +285,8 @@ impl Kernel {
         match self {
             Kernel::Gemm(k, _) => k.flops(),
             Kernel::Whole(k) => k.flops(),
+            Kernel::Join(k) => k.flops(),
+            Kernel::LastLayer(k) => k.flops(),
             Kernel::Half(k, _) => k.flops(),
             _ => 0,
         }

@@ -113,10 +113,13 @@ pub(super) fn keeps(activation: Activation) -> bool {
 
 /// A product of the sizes here through workgroup memory, as large ones are made on GPUs.
 fn staged(kernel: Kernel) -> Option<Kernel> {
-    let family = Family::Workgroup { steps: 8, buffers: 2 };
-    let tile = Tile { family, rows: 4, vectors: 1, width: 8, height: 8 };
-    kernel.product().is_some().then(|| kernel.with_tile(tile))
+    kernel.product().is_some().then(|| kernel.with_tile(STAGED))
 }
+
+pub(super) const STAGED: Tile = {
+    let family = Family::Workgroup { steps: 8, buffers: 2 };
+    Tile { family, rows: 4, vectors: 1, width: 8, height: 8 }
+};
 
 /// All of them, for one class of device.
 pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
@@ -181,5 +184,6 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
     kernels.extend(super::image_permutations::all());
     kernels.extend(super::whole_permutations::all(class));
     kernels.extend(super::half_permutations::halves(class, &kernels));
+    kernels.extend(super::join_permutations::all(class));
     kernels
 }

@@ -396,6 +396,48 @@ impl Tuning<'_> {
         measured.or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
     }
 
+    /// Tiles of one shape of workgroup for two products that are to stand in one dispatch, each with its own tile: those, if
+    /// they are so, else the least estimated work, if that is a tenth more at most and none of the two was measured.
+    pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
+        let shape = |tile: &Tile| (tile.width, tile.height);
+        if shape(&one.0) == shape(&other.0) {
+            return Some((one.0, other.0));
+        }
+        if self.table.is_some() {
+            return None;
+        }
+        let costs = Costs::of(self.class);
+        let best = |sizes: &Sizes, wanted: (u32, u32)| {
+            let tiles = self.plain(sizes).filter(|tile| shape(tile) == wanted);
+            let estimates = tiles.map(|tile| (costs.estimate(tile, sizes), tile));
+            estimates.min_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let shapes = costs.tiles.iter().flat_map(|tiles| tiles.workgroups);
+        let pairs = shapes.filter_map(|wanted| {
+            let ((cost, tile), (other_cost, other_tile)) = (best(&one.1, *wanted)?, best(&other.1, *wanted)?);
+            Some((cost + other_cost, (tile, other_tile)))
+        });
+        let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let apart = costs.estimate(one.0, &one.1) + costs.estimate(other.0, &other.1);
+        (cost <= 1.1 * apart).then_some(tiles)
+    }
+
+    /// The tile, if it has all columns of its rows; else the one with the least estimated work that has, if that is a tenth
+    /// more at most and it was not measured.
+    pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
+        let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
+        if whole(&tile) {
+            return Some(tile);
+        }
+        if self.table.is_some() {
+            return None;
+        }
+        let costs = Costs::of(self.class);
+        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
+        let best = self.plain(sizes).filter(whole).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
+        best.filter(|best| estimate(best) <= 1.1 * estimate(&tile))
+    }
+
     /// By matrix units, where they may be used and the product is worth it.
     fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
         let costs = Costs::of(self.class);

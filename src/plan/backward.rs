@@ -2,6 +2,7 @@
 
 use super::At;
 use super::build::Builder;
+use super::ends::{Ends, Start};
 use super::forward::Held;
 use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
@@ -10,10 +11,10 @@ use super::update;
 use crate::gpu::{Resource, Tensor};
 use crate::kernel::{
     self, AdvanceNoise, Backward, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
-    Gemm, GemmPlaces, Kernel, Leave, LossKernel, Norm, NormSignal, Number, Packing, Pad, PadSignal,
-    Parameters, Partial, PoolSignal, Reduce, Show, Sum, SumSignal, Unpack, Use,
+    Gemm, GemmPlaces, Kernel, Leave, Norm, NormSignal, Number, Packing, Pad, PadSignal, Parameters, Partial,
+    PoolSignal, Show, Sum, SumSignal, Unpack, Use,
 };
-use crate::model::{Activation, Convolution, Loss, Mode, Model, Role};
+use crate::model::{Activation, Convolution, Mode, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -66,47 +67,6 @@ impl Kept {
     }
 }
 
-/// The network's end: logits, targets, loss.
-pub(super) struct Ends {
-    logits: Tensor,
-    targets: Tensor,
-    values: Tensor,
-    total: Tensor,
-    weights: Option<Tensor>,
-}
-
-impl Ends {
-    pub(super) fn new(
-        builder: &Builder<'_>,
-        logits: &Tensor,
-        targets: &Tensor,
-        total: &Tensor,
-    ) -> Result<Ends> {
-        let values = builder.elements("losses", rows_of(builder.model))?;
-        let values =
-            Tensor::new("losses", &builder.storage(Kind::Activation, "losses", values)?, 0, &[values]);
-        let weights = match builder.model.loss().class_weights() {
-            None => None,
-            Some(weights) => {
-                let buffer = builder.storage(Kind::Parameter, "class weights", weights.len())?;
-                let tensor = Tensor::new("class weights", &buffer, 0, &[weights.len()]);
-                builder.context.write(&tensor, weights)?;
-                Some(tensor)
-            }
-        };
-        let (logits, targets, total) = (logits.clone(), targets.clone(), total.clone());
-        Ok(Ends { logits, targets, values, total, weights })
-    }
-}
-
-/// What has a loss of its own in each sample: the whole, or each position that is classified.
-fn rows_of(model: &Model) -> usize {
-    match model.loss() {
-        Loss::SoftmaxCrossEntropy { .. } => model.positions(),
-        _ => 1,
-    }
-}
-
 /// A signal somewhere in the network: where it lies, and the distance between its planes.
 #[derive(Clone)]
 struct Signal {
@@ -131,8 +91,7 @@ struct Walk<'a, 'b> {
     needed: Vec<bool>,
 }
 
-/// Loss, signals and parameters, with what becomes of their gradient and diagonal. The first steps, as many as the second
-/// number says, are the loss's.
+/// Loss, signals and parameters, with what becomes of their gradient and diagonal.
 pub(super) fn build(
     builder: &Builder<'_>,
     network: &Network,
@@ -141,7 +100,7 @@ pub(super) fn build(
     ends: &Ends,
     mode: Mode,
     leave: Leave,
-) -> Result<(Schedule, usize)> {
+) -> Result<(Schedule, Start)> {
     let mut walk = Walk {
         builder,
         network,
@@ -154,8 +113,7 @@ pub(super) fn build(
         arrived: network.values.iter().map(|_| Vec::new()).collect(),
         needed: needed(builder, network, kept),
     };
-    walk.loss(ends)?;
-    let loss = walk.schedule.len();
+    let start = walk.loss(ends)?;
     if let Leave::Update(step) = leave {
         update::advance(builder.state, &step, &mut walk.schedule);
     }
@@ -171,7 +129,7 @@ pub(super) fn build(
     if let Leave::Update(step) = leave {
         update::rest(builder.state, &step, walk.updated, &mut walk.schedule);
     }
-    Ok((walk.schedule, loss))
+    Ok((walk.schedule, start))
 }
 
 /// Of each value, whether something at it or before it needs its signal: parameters, or a user.
@@ -219,35 +177,15 @@ impl Walk<'_, '_> {
     }
 
     /// Loss, signal at the logits, and the sum over the batch.
-    fn loss(&mut self, ends: &Ends) -> Result<()> {
+    fn loss(&mut self, ends: &Ends) -> Result<Start> {
         let root = self.network.root(self.network.logits);
         let top = match self.needed[root] {
             true => self.place(root)?,
             false => self.passing(root)?,
         };
-        let Builder { context, model, batch, .. } = self.builder;
-        let positions = rows_of(model);
-        let outputs = model.outputs() / positions;
-        let loss = LossKernel::new(
-            context.class(),
-            model.loss().clone(),
-            self.mode,
-            *batch as u32,
-            outputs as u32,
-            positions as u32,
-            top.plane,
-        )
-        .scaled(self.builder.loss_scale);
-        let mut places: Vec<Place> =
-            [&ends.logits, &ends.targets, &ends.values].map(|tensor| tensor.resource().into()).into();
-        places.push(top.place.clone());
-        places.extend(ends.weights.as_ref().map(|weights| weights.resource().into()));
-        self.schedule.push(Kernel::Loss(loss), places);
-        let reduce = Reduce::new(context.class(), ends.values.len() as u32, 1.0 / self.builder.loss_scale);
-        self.schedule
-            .push(Kernel::Reduce(reduce), vec![ends.values.resource().into(), ends.total.resource().into()]);
+        let start = ends.push(self.builder, self.mode, &top.place, top.plane, &mut self.schedule);
         self.arrived[root].push(top);
-        Ok(())
+        Ok(start)
     }
 
     /// The whole signal at a value: the sum of what has arrived from its readers.
@@ -539,7 +477,7 @@ impl Walk<'_, '_> {
                 first: flat.range.start as u32 / 4,
                 ..places
             };
-            let parameters = flat.part(builder.state.parameters());
+            let parameters = builder.state.parameters().resource().into();
             let memory = update::memory(builder.state).map(Place::from);
             let resources = [signal.place.clone(), input, parameters].into_iter().chain(memory);
             self.schedule.push(Kernel::Gemm(gemm, places), resources.collect());
@@ -620,7 +558,7 @@ fn whole(buffer: &wgpu::Buffer) -> Resource {
 mod tests {
     use super::*;
     use crate::kernel::DeviceClass;
-    use crate::model::Conv2d;
+    use crate::model::{Conv2d, Loss, Model};
 
     /// Else the order of a sum, and the last bits of the gradient, would depend on the mode.
     #[test]

@@ -4,12 +4,12 @@ use super::forward::Held;
 use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
-use super::schedule::Schedule;
+use super::schedule::{Schedule, Step};
 use super::{
-    Backward, Plan, PlanOptions, State, Training, backward, forward, schedule, state, update, whole,
+    Backward, Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole,
 };
 use crate::gpu::{Context, Dispatch, Tensor};
-use crate::kernel::{Leave, Update};
+use crate::kernel::{DeviceClass, Leave, Update};
 use crate::model::{Mode, Model, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -79,8 +79,8 @@ struct Draft {
     kept: backward::Kept,
     /// Of each mode, replacing and, where that was asked for, accumulating.
     passes: Vec<Schedule>,
-    /// Kernels of the loss at the beginning of each pass.
-    loss_steps: usize,
+    /// Kernels of the loss at the beginning of each pass, and those of the forward pass that they are instead of.
+    start: ends::Start,
     /// Of each mode.
     updates: Vec<Schedule>,
 }
@@ -95,7 +95,7 @@ impl Builder<'_> {
     ) -> Result<Parts> {
         let (schedule, held, logits) = forward::build(self, network, input)?;
         let draft = match self.options.training {
-            true => Some(self.draft(network, &held, &logits)?),
+            true => Some(self.draft(network, &held, &logits, schedule.last())?),
             false => None,
         };
         // All shaders are compiled before anything needs one, so that it is known how many there are.
@@ -105,6 +105,12 @@ impl Builder<'_> {
         let forward = schedule::realise(self, &[schedule])?.swap_remove(0);
         let training = draft.map(|draft| self.realise(network, draft)).transpose()?;
         Ok((forward, training, logits))
+    }
+
+    /// Whether dispatches are saved that need barriers within a workgroup, or none: on software those are dear.
+    pub(super) fn saves_dispatches(&self, barriers: bool) -> bool {
+        let cheap = self.context.class() != DeviceClass::Software || !barriers;
+        self.options.fewer_dispatches.unwrap_or(cheap)
     }
 
     /// What sums for parameters are multiplied by.
@@ -167,23 +173,23 @@ impl Builder<'_> {
         [self.options.mode].into_iter().chain(lazy.then_some(Mode::None))
     }
 
-    fn draft(&self, network: &Network, held: &Held, logits: &Tensor) -> Result<Draft> {
+    fn draft(&self, network: &Network, held: &Held, logits: &Tensor, last: Option<&Step>) -> Result<Draft> {
         let targets = self.targets()?;
         let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
-        let ends = backward::Ends::new(self, logits, &targets, &loss)?;
+        let ends = ends::Ends::new(self, logits, &targets, &loss, last)?;
         let kept = backward::Kept::new(self, network)?;
 
-        let (mut passes, mut updates, mut loss_steps) = (Vec::new(), Vec::new(), 0);
+        let (mut passes, mut updates, mut start) = (Vec::new(), Vec::new(), ends::Start::default());
         for mode in self.modes() {
             let step = update::key(self, mode)?;
             for leave in self.ways(step) {
                 let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, leave)?;
-                passes.push(schedule);
-                loss_steps = loss;
+                passes.push(schedule.joined(self.context.tuning(), self.options.fewer_dispatches));
+                start = loss;
             }
             updates.push(update::alone(self, mode)?);
         }
-        Ok(Draft { targets, loss, kept, passes, loss_steps, updates })
+        Ok(Draft { targets, loss, kept, passes, start, updates })
     }
 
     /// What may become of the parameters' gradient and diagonal: always the same ways in the same order.
@@ -194,16 +200,16 @@ impl Builder<'_> {
     }
 
     fn realise(&self, network: &Network, draft: Draft) -> Result<Training> {
-        let Draft { targets, loss, kept, passes, loss_steps, updates } = draft;
+        let Draft { targets, loss, kept, passes, start, updates } = draft;
         let mut passes = schedule::realise(self, &passes)?.into_iter();
         let mut backwards = schedule::realise(self, &updates)?.into_iter().map(|update| {
             let mut way = || passes.next().unwrap_or_default();
             let mut loss = way();
-            let replace = loss.split_off(loss_steps);
-            let accumulate = self.options.accumulation.then(|| way().split_off(loss_steps));
+            let replace = loss.split_off(start.steps);
+            let accumulate = self.options.accumulation.then(|| way().split_off(start.steps));
             let fused = self.options.fused_update && !update.is_empty();
-            let fused = fused.then(|| way().split_off(loss_steps));
-            Backward { loss, replace, accumulate, update, fused, steps: None }
+            let fused = fused.then(|| way().split_off(start.steps));
+            Backward { loss, within_loss: start.instead, replace, accumulate, update, fused, steps: None }
         });
         // The mode's own is always there.
         let curved = backwards.next().ok_or(Error::ZeroSize { place: "plan".into(), what: "modes" })?;

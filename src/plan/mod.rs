@@ -2,7 +2,9 @@
 
 mod backward;
 mod build;
+mod ends;
 mod forward;
+mod join;
 mod limits;
 mod memory;
 mod network;
@@ -62,6 +64,8 @@ pub(crate) struct Backward {
     pub update: Vec<Dispatch>,
     /// The layers and the update, taken where parameters are summed; only where that was asked for.
     pub fused: Option<Vec<Dispatch>>,
+    /// So many of the forward pass's last kernels are in `loss`.
+    pub within_loss: usize,
     /// Where the network is taken as a whole: `replace` and `accumulate` then begin with the input, and these are whole steps.
     pub steps: Option<Steps>,
 }

@@ -40,6 +40,10 @@ pub struct PlanOptions {
     /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
     /// it applies, and pays on this class of device. `Some(true)`: or else [`Plan::new`](crate::Plan::new) says why not.
     pub whole_network: Option<bool>,
+    /// Whether dispatches are saved where two kernels can be one: a layer's signal beside its gradient and diagonal, or
+    /// beside another layer's update, each in workgroups of its own. Results have the same bits. `None`: on GPUs, where a
+    /// kernel by itself is too small to keep one busy. `Some(true)`: wherever it can be done.
+    pub fewer_dispatches: Option<bool>,
     /// What activations and signals are stored as between kernels. [`Number::F16`] takes half the memory and half its traffic; its
     /// error is in `docs/performance.md`. Arithmetic, sums, parameters, their gradient and diagonal, inputs, logits, losses and
     /// the signals that were asked for are `f32` in any case. The device must have the features that
@@ -69,6 +73,7 @@ impl PlanOptions {
             scale: 1.0,
             signals: Vec::new(),
             whole_network: None,
+            fewer_dispatches: None,
             storage: Number::F32,
             loss_scale: None,
             input: None,
@@ -116,6 +121,13 @@ impl PlanOptions {
     #[must_use]
     pub fn whole_network(mut self, whole: bool) -> PlanOptions {
         self.whole_network = Some(whole);
+        self
+    }
+
+    /// Makes one of two kernels where that can be, or never: see [`PlanOptions::fewer_dispatches`].
+    #[must_use]
+    pub fn fewer_dispatches(mut self, fewer: bool) -> PlanOptions {
+        self.fewer_dispatches = Some(fewer);
         self
     }
 

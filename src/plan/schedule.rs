@@ -43,10 +43,13 @@ struct Passing {
     number: Number,
 }
 
+/// A kernel, and what it is bound to.
+pub(super) type Step = (Kernel, Vec<Place>);
+
 /// The steps of one pass, in order.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    steps: Vec<(Kernel, Vec<Place>)>,
+    pub(super) steps: Vec<Step>,
     passing: Vec<Passing>,
 }
 
@@ -74,6 +77,10 @@ impl Schedule {
 
     pub(super) fn len(&self) -> usize {
         self.steps.len()
+    }
+
+    pub(super) fn last(&self) -> Option<&Step> {
+        self.steps.last()
     }
 
     /// What runs, in order.

@@ -48,7 +48,8 @@ const RUNS: usize = 5;
 
 impl Plan {
     /// Times each product of a full step by itself, `about` so long in each tile: dispatches of one product behind each
-    /// other, submitted and waited for. What the plan's buffers hold afterwards means nothing; the parameters stay.
+    /// other, submitted and waited for. Those that share a dispatch are left out: [`crate::PlanOptions::fewer_dispatches`]
+    /// (`false`) keeps all apart. What the plan's buffers hold afterwards means nothing; the parameters stay.
     ///
     /// # Errors
     /// [`crate::Error::Device`] for what the driver refuses.
@@ -132,7 +133,7 @@ mod tests {
         let context = pollster::block_on(Context::request()).expect("an adapter");
         let planned = |context: &Context, tiles| {
             let state = State::new(context, &model, None).expect("a state");
-            let options = PlanOptions::training(Mode::None).signal(At::Input);
+            let options = PlanOptions::training(Mode::None).signal(At::Input).fewer_dispatches(false);
             let plan = Plan::new(context, &model, &state, 4, options).expect("a plan");
             plan.time_products(tiles, Duration::ZERO).expect("times")
         };

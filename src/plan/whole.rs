@@ -162,7 +162,7 @@ pub(super) fn build(
         let (update, replace, step, accumulate, both) = (next(), next(), next(), next(), next());
         let accumulate = builder.options.accumulation.then_some(accumulate);
         let steps = Some(Steps { replace: step, accumulate: both });
-        Backward { loss: Vec::new(), replace, accumulate, update, fused: None, steps }
+        Backward { loss: Vec::new(), within_loss: 0, replace, accumulate, update, fused: None, steps }
     };
     let training = ends.targets.map(|targets| {
         let curved = backward();

@@ -76,16 +76,14 @@ impl Export {
             let (id, shader) = self.permutations.add(source, kernel);
             let resources: Vec<Value> =
                 resources.iter().map(|r| json!([index(&r.buffer), r.offset, r.size])).collect();
-            let uniform = kernel.uniform(step.grid.0).map(|mut bytes| {
-                bytes.resize(bytes.len().next_multiple_of(16), 0);
-                bytes
-            });
+            let mut uniforms = kernel.uniforms(step.grid.0);
+            uniforms.iter_mut().for_each(|bytes| bytes.resize(bytes.len().next_multiple_of(16), 0));
             dispatches.push(json!({
                 "permutation": id,
                 "label": step.label,
                 "shader": shader,
                 "bindings": kernel.bindings().into_iter().map(name).collect::<Vec<_>>(),
-                "uniform": uniform,
+                "uniforms": uniforms,
                 "resources": resources,
                 "grid": step.grid,
             }));

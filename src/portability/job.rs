@@ -25,7 +25,11 @@ pub(super) enum Kind {
     Steps(Optimizer),
     /// The same, parameters updated where their gradient is summed.
     FusedSteps(Optimizer),
-    /// The same three with the network taken as a whole.
+    /// Of these, with two kernels in one dispatch where that can be. All others have one each.
+    Joined,
+    JoinedAccumulated,
+    JoinedSteps(Optimizer),
+    /// The same with the network taken as a whole.
     Whole,
     WholeAccumulated,
     WholeSteps(Optimizer),
@@ -34,9 +38,10 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn optimizer(self) -> Option<Optimizer> {
         match self {
-            Kind::Steps(optimizer) | Kind::FusedSteps(optimizer) | Kind::WholeSteps(optimizer) => {
-                Some(optimizer)
-            }
+            Kind::Steps(optimizer)
+            | Kind::FusedSteps(optimizer)
+            | Kind::JoinedSteps(optimizer)
+            | Kind::WholeSteps(optimizer) => Some(optimizer),
             _ => None,
         }
     }
@@ -162,13 +167,18 @@ impl Job {
     pub(super) fn options(&self) -> PlanOptions {
         let options = match self.kind {
             Kind::Inference => PlanOptions::inference(),
-            Kind::Accumulated | Kind::WholeAccumulated => PlanOptions::training(self.mode).accumulate(0.5),
+            Kind::Accumulated | Kind::JoinedAccumulated | Kind::WholeAccumulated => {
+                PlanOptions::training(self.mode).accumulate(0.5)
+            }
             Kind::Steps(_) | Kind::WholeSteps(_) => PlanOptions::training(self.mode).lazy(),
-            Kind::FusedSteps(_) => PlanOptions::training(self.mode).lazy().fused_update(),
-            Kind::Fused | Kind::Signals | Kind::Whole => PlanOptions::training(self.mode),
+            Kind::FusedSteps(_) | Kind::JoinedSteps(_) => {
+                PlanOptions::training(self.mode).lazy().fused_update()
+            }
+            Kind::Fused | Kind::Signals | Kind::Joined | Kind::Whole => PlanOptions::training(self.mode),
         };
         let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
-        let mut options = options.whole_network(whole).storage(self.storage);
+        let joined = matches!(self.kind, Kind::Joined | Kind::JoinedAccumulated | Kind::JoinedSteps(_));
+        let mut options = options.whole_network(whole).fewer_dispatches(joined).storage(self.storage);
         options.loss_scale = self.loss_scale;
         self.places().into_iter().fold(options, PlanOptions::signal)
     }
@@ -197,7 +207,7 @@ impl Job {
         }
         results.push((Slot::Logits, last.logits.clone()));
         results.push((Slot::Loss, vec![last.loss]));
-        if !matches!(self.kind, Kind::FusedSteps(_)) {
+        if !matches!(self.kind, Kind::FusedSteps(_) | Kind::JoinedSteps(_)) {
             results.extend(self.parts(Slot::Gradient, &last.gradient));
             if self.mode.has_diagonal() {
                 results.extend(self.parts(Slot::Diagonal, &last.diagonal));
@@ -256,6 +266,7 @@ fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
     let kind = match kind {
         Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
         Kind::FusedSteps(optimizer) => format!("fused steps {}", optimizer.rule.name()),
+        Kind::JoinedSteps(optimizer) => format!("joined steps {}", optimizer.rule.name()),
         Kind::WholeSteps(optimizer) => format!("whole steps {}", optimizer.rule.name()),
         kind => format!("{kind:?}").to_lowercase(),
     };

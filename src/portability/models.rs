@@ -1,6 +1,7 @@
 //! Networks that between them lead to every permutation.
 
 use super::job::{Job, Kind};
+use crate::kernel::join_permutations::{INPUTS, endings};
 use crate::kernel::permutations::{losses, rules};
 use crate::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Optimizer, Rule};
 use crate::{Activation, Layer, Loss, Mode, Model};
@@ -97,22 +98,75 @@ pub(super) fn jobs() -> Vec<Job> {
         for bias in [true, false] {
             let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
             // Rows of the result that are whole tiles of either family, and such that are not.
-            let model = || {
-                let below = layer(Model::builder([8]), 16).act(TANH);
-                layer(layer(below, 8).act(TANH), 6).loss(Loss::cross_entropy()).unwrap()
+            let model = |activation| {
+                let below = layer(Model::builder([8]), 16).act(activation);
+                layer(layer(below, 8).act(activation), 6).loss(Loss::cross_entropy()).unwrap()
             };
-            let name = format!("{name}, bias {bias}");
             let kind = Kind::FusedSteps(optimizer);
-            jobs.extend(FAMILIES.map(|new| new(&name, model(), 2, rule.mode(), kind)));
+            let of = |activation: Activation| format!("{name}, {}, bias {bias}", activation.name());
+            jobs.extend(FAMILIES.map(|new| new(&of(TANH), model(TANH), 2, rule.mode(), kind)));
+            let kind = Kind::JoinedSteps(optimizer);
+            for activation in [Activation::Identity, TANH] {
+                let job = |new: New| new(&of(activation), model(activation), 2, rule.mode(), kind);
+                jobs.extend(FAMILIES.map(job));
+                let name = format!("{}, whole tiles", of(activation));
+                let whole_tiles = || {
+                    let below = layer(layer(Model::builder([8]), 16).act(activation), 16).act(activation);
+                    layer(below, 16).loss(Loss::cross_entropy()).unwrap()
+                };
+                jobs.extend(FAMILIES.map(|new| new(&name, whole_tiles(), 2, rule.mode(), kind)));
+            }
         }
         for batch in WHOLE_BATCHES {
             let name = format!("{name}, batch {batch}");
             jobs.push(Job::new(&name, model(), batch, Mode::HesScale, Kind::WholeSteps(optimizer)));
         }
     }
+    joined(&mut jobs);
     whole_networks(&mut jobs);
     halves(&mut jobs);
     jobs
+}
+
+/// As `kernel/join_permutations.rs` lists them, but for updates.
+fn joined(jobs: &mut Vec<Job>) {
+    for (activation, bias) in
+        [Activation::Identity, TANH].into_iter().flat_map(|a| [true, false].map(|b| (a, b)))
+    {
+        let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+        let whole_tiles = || {
+            let mut builder = Model::builder([5]);
+            for width in [16, 16, 7, 16] {
+                builder = layer(builder, width).act(activation);
+            }
+            layer(builder, 6).loss(Loss::mse()).unwrap()
+        };
+        for (name, model) in [("dense", dense(activation, bias)), ("dense, whole tiles,", whole_tiles())] {
+            let name = format!("{name} {}, bias {bias}", activation.name());
+            for (kind, new) in
+                [Kind::Joined, Kind::JoinedAccumulated].into_iter().flat_map(|k| FAMILIES.map(|n| (k, n)))
+            {
+                jobs.extend(MODES.map(|mode| new(&name, model.clone(), 3, mode, kind)));
+            }
+        }
+    }
+    let losses = losses();
+    for (loss, mode, outputs, batch) in endings() {
+        let index = losses.iter().position(|known| *known == loss).unwrap();
+        let (outputs, batch) = (outputs as usize, batch as usize);
+        let name = format!("last layer, loss {index} of {outputs}, batch {batch}");
+        let below = Model::builder([INPUTS as usize]);
+        let last = match loss.class_weights() {
+            None => below.dense(outputs),
+            Some(_) => below.dense_no_bias(outputs),
+        };
+        let loss = with_weights(loss, outputs);
+        let model = last.clone().loss(loss.clone()).unwrap();
+        jobs.extend(FAMILIES.map(|new| new(&name, model.clone(), batch, mode, Kind::Joined)));
+        // Behind an activation by itself the loss is a kernel that adds up.
+        let apart = last.act(TANH).act(Activation::Sin).loss(loss).unwrap();
+        jobs.push(Job::new(&format!("{name}, apart"), apart, batch, mode, Kind::Joined));
+    }
 }
 
 /// As `kernel/half_permutations.rs` lists them: what the jobs so far lead to, and what stores between layers of every width.

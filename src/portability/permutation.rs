@@ -102,6 +102,7 @@ fn family(kernel: &Kernel) -> &'static str {
         Kernel::Forward(_) | Kernel::Backward(_) => "activation by itself",
         Kernel::Advance(_) | Kernel::Update(_) => "optimizer",
         Kernel::Half(..) => "storage in f16",
+        Kernel::Join(_) | Kernel::LastLayer(_) => "dense: two in one dispatch",
         Kernel::Whole(_) | Kernel::Gather(_) => "whole network",
         Kernel::Image(image) => match image {
             Image::Layout(_) => "layout",

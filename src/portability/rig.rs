@@ -95,12 +95,12 @@ impl Rig {
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let works = match kind {
         Kind::Inference => vec![Work::Forward],
-        Kind::Signals | Kind::Fused => vec![Work::Gradient(Pass::FULL)],
+        Kind::Signals | Kind::Fused | Kind::Joined => vec![Work::Gradient(Pass::FULL)],
         Kind::Whole => vec![Work::Forward, Work::Gradient(Pass::FULL)],
-        Kind::Accumulated | Kind::WholeAccumulated => {
+        Kind::Accumulated | Kind::JoinedAccumulated | Kind::WholeAccumulated => {
             vec![Work::Gradient(Pass::FULL), Work::Gradient(Pass::FULL.accumulating())]
         }
-        Kind::Steps(_) | Kind::FusedSteps(_) | Kind::WholeSteps(_) => {
+        Kind::Steps(_) | Kind::FusedSteps(_) | Kind::JoinedSteps(_) | Kind::WholeSteps(_) => {
             vec![Work::Step(Pass::FULL), Work::Step(Pass::FULL.without_curvature())]
         }
     };

@@ -12,6 +12,7 @@ mod cooperative;
 mod embedding;
 mod errors;
 mod families;
+mod fewer_dispatches;
 mod fused_update;
 mod fusion;
 mod golden;

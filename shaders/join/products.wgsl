@@ -1,0 +1,18 @@
+// Two products that need nothing of each other, in one dispatch: workgroups below `first` make the one, the others the other.
+
+struct Join {
+    first: u32,
+    grid_x: u32,
+}
+
+@group(0) @binding(0) var<uniform> join: Join;
+
+@compute @workgroup_size(WIDTH, HEIGHT)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
+    let index = group.y * join.grid_x + group.x;
+    if index < join.first {
+        main_1(vec3<u32>(index, 0u, 0u), lane);
+    } else {
+        main_2(vec3<u32>(index - join.first, 0u, 0u), lane);
+    }
+}
