@@ -159,7 +159,8 @@ impl Plan {
     }
 
     /// What all of `pieces`' work costs, whatever of it has been recorded: floating-point operations of the products, plus
-    /// bytes bound. Cost over measured time is a rate that predicts other work on the same device within a small factor.
+    /// bytes bound, of an update its layer's. Cost over measured time is a rate that predicts other work on the same device
+    /// within a small factor.
     ///
     /// # Errors
     /// [`Error::NotPlanned`], as when it is recorded.

@@ -36,7 +36,7 @@ pub(crate) struct Resource {
 pub(crate) struct Dispatch {
     pub label: String,
     pub flops: u64,
-    /// Bytes of what is bound.
+    /// Bytes that it touches of what is bound.
     pub bytes: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
@@ -206,7 +206,7 @@ impl Context {
         Ok(Dispatch {
             label: kernel.label(),
             flops: kernel.flops(),
-            bytes: resources.iter().map(|r| r.size).sum(),
+            bytes: kernel.bytes(&resources.iter().map(|r| r.size).collect::<Vec<_>>()),
             pipeline,
             bind_group,
             grid,

@@ -391,6 +391,26 @@ impl Gemm {
         GemmUniform { m, n, k, tiles_n, tiles, splits, grid_x, a_plane, c_plane, bias, scale, first, image }
     }
 
+    /// Parameters that it updates.
+    pub(crate) fn updated(&self, places: &GemmPlaces) -> Option<u32> {
+        match self.usage {
+            Use::Parameters { bias: true, leave: Leave::Update(_), .. } => Some(places.bias + self.m),
+            Use::Parameters { leave: Leave::Update(_), .. } => Some(self.m * self.n),
+            _ => None,
+        }
+    }
+
+    /// Bytes that it touches of what is bound; `bound` has the size of each. An update binds all parameters and moments of the
+    /// model, and touches its layer's.
+    pub(super) fn bytes(&self, places: &GemmPlaces, bound: &[u64]) -> u64 {
+        match (self.usage, self.updated(places)) {
+            (Use::Parameters { leave: Leave::Update(update), .. }, Some(len)) => {
+                bound[0] + bound[1] + 4 * u64::from(len) * (1 + update.moments())
+            }
+            _ => bound.iter().sum(),
+        }
+    }
+
     /// Multiply-adds, counted twice as is usual.
     pub(crate) fn flops(&self) -> u64 {
         let sums = match &self.image {

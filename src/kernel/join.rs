@@ -139,6 +139,21 @@ impl Join {
         ([self.first.0.groups(), grid_x], each)
     }
 
+    /// Bytes that both touch of what is bound; `bound` has the size of each.
+    pub(super) fn bytes(&self, bound: &[u64]) -> u64 {
+        let [(first, of_first), (second, of_second)] = [&self.first, &self.second];
+        let own = |gemm: &Gemm, places, at: usize| gemm.bytes(places, &bound[at..at + 2]);
+        match self.pair {
+            Pair::SameLayer => bound.iter().sum(),
+            Pair::SignalAndUpdate => {
+                let at = bound.len() - 4;
+                let weights = 4 * u64::from(first.n) * u64::from(first.k);
+                bound[..at].iter().sum::<u64>() + weights + own(second, of_second, at)
+            }
+            Pair::Updates => own(first, of_first, 0) + own(second, of_second, 4),
+        }
+    }
+
     pub(crate) fn flops(&self) -> u64 {
         self.first.0.flops() + self.second.0.flops()
     }

@@ -134,3 +134,27 @@ fn products_of_two_families_are_valid_together() {
         }
     }
 }
+
+/// An update touches its layer's parameters and moments, whatever of the model is bound with them.
+#[test]
+fn two_touch_what_each_touches() {
+    let class = DeviceClass::Software;
+    let adam = Update::new(&permutations::rules()[2], 4096, false);
+    let update = Gemm::new(
+        class,
+        Use::Parameters { diagonal: false, bias: false, leave: Leave::Update(adam) },
+        8,
+        12,
+        2,
+    );
+    let signal = Gemm::new(class, Use::Signal { mode: Mode::None, below: Activation::Tanh }, 2, 16, 8);
+    let (a, x, model, moments) = (1, 2, 1 << 20, 1 << 21);
+    let alone = Kernel::Gemm(update, PLACES).bytes(&[a, x, model, moments]);
+    assert_eq!(alone, 1 + 2 + 4 * 8 * 12 * 3);
+    let join =
+        |first, second| Join::new(class.into(), (first, PLACES), (second, PLACES)).expect("can be joined");
+    assert_eq!(join(update, update).bytes(&[a, x, model, moments, a, x]), 2 * alone);
+    let (out, below) = (1000, 1000);
+    let beside = join(signal, update).bytes(&[a, out, below, a, x, model, moments]);
+    assert_eq!(beside, 1 + 2000 + 4 * 16 * 8 + alone);
+}

@@ -280,6 +280,16 @@ impl Kernel {
         }]
     }
 
+    /// Bytes that it touches of what is bound; `bound` has the size of each, in order.
+    pub(crate) fn bytes(&self, bound: &[u64]) -> u64 {
+        match self {
+            Kernel::Gemm(k, places) => k.bytes(places, bound),
+            Kernel::Join(k) => k.bytes(bound),
+            Kernel::Half(k, _) => k.bytes(bound),
+            _ => bound.iter().sum(),
+        }
+    }
+
     /// Multiply-adds of the heavy part, counted twice; 0 for what only moves memory.
     pub(crate) fn flops(&self) -> u64 {
         match self {

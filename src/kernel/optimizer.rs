@@ -100,6 +100,11 @@ impl Update {
         format!("optimizer {} {}", self.name(), 4 * self.run)
     }
 
+    /// Numbers that it keeps for each parameter.
+    pub(super) fn moments(&self) -> u64 {
+        if self.second == Second::None { 1 } else { 2 }
+    }
+
     pub(super) fn name(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
         format!("{}{rests}", self.rule.name())

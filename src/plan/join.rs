@@ -1,7 +1,7 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
 use super::schedule::{Place, Schedule, Step};
-use crate::kernel::{DeviceClass, Gemm, GemmPlaces, Join, Kernel, Leave, Tuning, Use};
+use crate::kernel::{DeviceClass, Gemm, GemmPlaces, Join, Kernel, Tuning, Use};
 use std::ops::Range;
 
 impl Schedule {
@@ -71,8 +71,7 @@ impl Product<'_> {
 
     /// Of an update: the bytes of its parameters.
     fn update(&self) -> Option<Range<u64>> {
-        let Use::Parameters { leave: Leave::Update(_), bias, .. } = self.gemm.usage else { return None };
-        let len = if bias { self.places.bias + self.gemm.m } else { self.gemm.m * self.gemm.n };
+        let len = self.gemm.updated(&self.places)?;
         let start = 16 * u64::from(self.places.first);
         Some(start..start + 4 * u64::from(len))
     }
