@@ -1,4 +1,4 @@
-//! Two products of dense layers in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of
+//! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of
 //! it so; and there is one launch for two.
 
 use super::gemm::{Gemm, GemmUniform, Leave, Use};
@@ -7,7 +7,7 @@ use super::splice::{Part, Slot, splice};
 use super::tile::{Family, Tuning};
 use super::{Binding, Binding::*, GemmPlaces, MOST_BUFFERS, Number, Numbers};
 
-/// Two products of dense layers, neither of which reads or writes what the other writes.
+/// Two products, neither of which reads or writes what the other writes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Join {
     first: (Gemm, GemmPlaces),
@@ -18,7 +18,8 @@ pub(crate) struct Join {
 /// What stands beside what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pair {
-    /// The signal through a layer, and the layer's gradient and diagonal: both read the signal above.
+    /// The signal through a layer, and the layer's gradient and diagonal, or parts of a convolution's: both read the signal
+    /// above.
     SameLayer,
     /// The signal through a layer, and the update of another: weights are read where the others are written.
     SignalAndUpdate,
@@ -31,7 +32,7 @@ impl Pair {
         let update = |usage| matches!(usage, Use::Parameters { leave: Leave::Update(_), .. });
         match (first.usage, second.usage) {
             (Use::Signal { .. }, usage) if update(usage) => Some(Pair::SignalAndUpdate),
-            (Use::Signal { .. }, Use::Parameters { .. }) => Some(Pair::SameLayer),
+            (Use::Signal { .. }, Use::Parameters { .. } | Use::Partial { .. }) => Some(Pair::SameLayer),
             (one, other) if update(one) && update(other) => Some(Pair::Updates),
             _ => None,
         }
@@ -49,12 +50,13 @@ impl Join {
         second: (Gemm, GemmPlaces),
     ) -> Option<Join> {
         let pair = Pair::of(&first.0, &second.0)?;
-        let plain =
-            |gemm: &Gemm| gemm.image.is_none() && !matches!(gemm.tile().family, Family::Cooperative { .. });
-        if !plain(&first.0) || !plain(&second.0) {
+        let by_matrices = |gemm: &Gemm| matches!(gemm.tile().family, Family::Cooperative { .. });
+        if by_matrices(&first.0) || by_matrices(&second.0) {
             return None;
         }
-        if pair == Pair::SignalAndUpdate && !first.0.sizes().vectors {
+        // Parameters that are updated are bound in vec4s, so weights are read so.
+        let readable = first.0.image.is_none() && first.0.sizes().vectors;
+        if pair == Pair::SignalAndUpdate && !readable {
             return None;
         }
         let sized = |gemm: &Gemm| (gemm.tile(), gemm.sizes());

@@ -40,6 +40,7 @@ pub(super) fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut kernels = Vec::new();
     for tile in tiles.iter().copied() {
         kernels.extend(pairs(class, [tile; 2]));
+        kernels.extend(convolutions(class, tile));
         for (loss, mode, outputs, batch) in endings() {
             // With class weights and a bias there are too many buffers.
             let bias = loss.class_weights().is_none();
@@ -100,6 +101,22 @@ fn pairs(class: DeviceClass, tiles: [Option<Tile>; 2]) -> Vec<Kernel> {
     kernels
 }
 
+/// A convolution's signal beside parts of its parameters.
+fn convolutions(class: DeviceClass, tile: Option<Tile>) -> Vec<Kernel> {
+    let mut kernels = Vec::new();
+    let tiled = |gemm: Gemm| (gemm.with_tile(tile.unwrap_or(gemm.tile())), PLACES);
+    for convolution in permutations::convolution_layers() {
+        for (mode, below) in
+            Mode::ALL.into_iter().flat_map(|m| [Activation::Identity, Activation::Tanh].map(|a| (m, a)))
+        {
+            let signal = tiled(convolution.signal(class, 2, Use::Signal { mode, below }));
+            let join = Join::new(class.into(), signal, tiled(convolution.partial(class, 2, mode)));
+            kernels.extend(join.map(|join| Kernel::Join(Box::new(join))));
+        }
+    }
+    kernels
+}
+
 #[test]
 fn each_kind_is_there() {
     for class in [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete] {
@@ -107,6 +124,7 @@ fn each_kind_is_there() {
         for (one, other) in [
             ("signal", "beside gemm parameters gradient"),
             ("signal", "beside gemm parameters ada"),
+            ("signal", "beside gemm partial"),
             ("parameters ada", "beside gemm parameters ada"),
             ("forward", "with loss mse"),
             ("forward", "with loss cross-entropy"),

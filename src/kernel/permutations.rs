@@ -56,17 +56,28 @@ fn updates() -> impl Iterator<Item = Update> {
     rules().into_iter().flat_map(|rule| [false, true].map(|diagonal| Update::new(&rule, 4096, diagonal)))
 }
 
-/// Convolutions in every way that changes the shader, but for the numbers of the window.
-fn convolutions(class: DeviceClass) -> Vec<Kernel> {
-    let mut kernels = Vec::new();
+/// Layers of convolution that differ in more than the numbers of the window.
+fn layers() -> [Layer; 4] {
     let conv = Conv2d::new(12, 3).inputs(8).padding(1);
     let transposed = ConvTranspose2d::new(12, [3, 2]).stride(2);
-    let layers: [Layer; 4] = [
+    [
         conv.clone().into(),
         conv.clone().groups(4).stride([2, 1]).bias(false).into(),
         ConvTranspose2d { inputs: 8, ..transposed.clone() }.into(),
         ConvTranspose2d { inputs: 8, ..transposed.groups(2).bias(false) }.into(),
-    ];
+    ]
+}
+
+/// The same on small images.
+pub(super) fn convolution_layers() -> Vec<Convolution> {
+    let layers = layers();
+    let of = layers.iter().map(|layer| layer.convolution("convolution", &[8, 10, 11]));
+    of.filter_map(|convolution| convolution.ok().flatten()).collect()
+}
+
+/// Convolutions in every way that changes the shader, but for the numbers of the window.
+fn convolutions(class: DeviceClass) -> Vec<Kernel> {
+    let mut kernels = Vec::new();
     let mut add = |conv: &Convolution, batch, short: bool| {
         let gemm = |gemm| Kernel::Gemm(gemm, PLACES);
         let activation = Activation::Tanh;
@@ -90,10 +101,8 @@ fn convolutions(class: DeviceClass) -> Vec<Kernel> {
         }
         kernels.push(Kernel::Pack(Pack(conv.packing())));
     };
-    for layer in &layers {
-        if let Ok(Some(conv)) = layer.convolution("convolution", &[8, 10, 11]) {
-            add(&conv, 2, true);
-        }
+    convolution_layers().iter().for_each(|conv| add(conv, 2, true));
+    for layer in &layers() {
         // Samples in parts, and sums of more terms than one run has.
         if let Ok(Some(conv)) = layer.convolution("convolution", &[8, 200, 201]) {
             add(&conv, 2, false);

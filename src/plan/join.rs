@@ -1,26 +1,32 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
 use super::schedule::{Place, Schedule, Step};
-use crate::kernel::{DeviceClass, Gemm, GemmPlaces, Join, Kernel, Tuning, Use};
+use crate::kernel::{Binding, DeviceClass, Gemm, GemmPlaces, Join, Kernel, Tuning, Use};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 impl Schedule {
     /// The same with neighbours joined: all that can be, none, or (`None`) those that a GPU by itself would idle at.
     ///
     /// A signal goes down before its layer's parameters are updated, for it reads them. So a pass that stores gradients has
-    /// each signal beside its own layer's, and one that updates has it beside the layer's above.
+    /// each signal beside its own layer's, and one that updates has it beside the layer's above. Parts of a convolution's sums are
+    /// added up before its signal goes down; then the signal is brought forward.
     pub(super) fn joined(mut self, tuning: Tuning<'_>, wanted: Option<bool>) -> Schedule {
         let pays = |join: &Join| match wanted {
             Some(all) => all,
             None => tuning.class != DeviceClass::Software && join.fewest_groups() < tuning.busy(),
         };
-        let mut steps = std::mem::take(&mut self.steps).into_iter().peekable();
-        while let Some(step) = steps.next() {
-            let joined =
-                steps.peek().and_then(|next| join(tuning, &step, next)).filter(|(join, _)| pays(join));
+        let mut steps = VecDeque::from(std::mem::take(&mut self.steps));
+        while let Some(step) = steps.pop_front() {
+            let joined = [0, 1].into_iter().find_map(|at| {
+                let other = steps.get(at)?;
+                let (join, places) = join(tuning, &step, other).filter(|(join, _)| pays(join))?;
+                let free = steps.range(..at).all(|passed| is_free(passed, other));
+                free.then_some((at, join, places))
+            });
             self.steps.push(match joined {
-                Some((join, places)) => {
-                    steps.next();
+                Some((at, join, places)) => {
+                    steps.remove(at);
                     (Kernel::Join(Box::new(join)), places)
                 }
                 None => step,
@@ -33,7 +39,7 @@ impl Schedule {
 /// Two products as one kernel, if that can be.
 fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Place>)> {
     let (first, second) = (Product::of(one)?, Product::of(other)?);
-    if !first.is_free_of(&second) {
+    if !is_free(one, other) {
         return None;
     }
     // What goes on waits for the signal, so it comes first.
@@ -84,35 +90,33 @@ impl Product<'_> {
         let inside = weights.buffer == parameters.buffer && weights.offset >= parameters.offset;
         inside.then(|| ((weights.offset - parameters.offset) / 16) as u32)
     }
+}
 
-    /// What it reads and what it writes, of an update its layer's own parameters only. Moments are touched by updates
-    /// alone, each those of its parameters.
-    fn extents(&self) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
-        fn all(places: &[Place]) -> Vec<Extent<'_>> {
-            places.iter().map(Extent::of).collect()
-        }
-        match self.update() {
-            Some(range) => {
-                let Extent { place, whole } = Extent::of(&self.bound[2]);
-                let own = whole.start + range.start..whole.start + range.end;
-                (all(&self.bound[..2]), vec![Extent { place, whole: own }])
-            }
-            None if self.is_signal() => {
-                let below = self.bound.get(3).map(Extent::of);
-                (all(&self.bound[..2]).into_iter().chain(below).collect(), all(&self.bound[2..3]))
-            }
-            None => (all(&self.bound[..2]), all(&self.bound[2..])),
+/// What a step reads and what it writes, of an update its layer's own parameters only. Moments are touched by updates alone,
+/// each those of its parameters.
+fn extents(step: &Step) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
+    let (kernel, bound) = step;
+    let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
+    let (mut reads, mut writes) = (Vec::new(), Vec::new());
+    for (extent, kind) in bound.iter().map(Extent::of).zip(kinds) {
+        if kind == Binding::Write { writes.push(extent) } else { reads.push(extent) }
+    }
+    if let Some(range) = Product::of(step).and_then(|product| product.update()) {
+        writes.truncate(1);
+        for Extent { whole, .. } in &mut writes {
+            *whole = whole.start + range.start..whole.start + range.end;
         }
     }
+    (reads, writes)
+}
 
-    /// Whether neither writes what the other reads or writes.
-    fn is_free_of(&self, other: &Product<'_>) -> bool {
-        let ((reads, writes), (other_reads, other_writes)) = (self.extents(), other.extents());
-        let meet = |some: &[Extent<'_>], others: &[Extent<'_>]| {
-            some.iter().any(|one| others.iter().any(|other| one.meets(other)))
-        };
-        !meet(&writes, &other_writes) && !meet(&writes, &other_reads) && !meet(&reads, &other_writes)
-    }
+/// Whether neither of two steps writes what the other reads or writes.
+fn is_free(one: &Step, other: &Step) -> bool {
+    let ((reads, writes), (other_reads, other_writes)) = (extents(one), extents(other));
+    let meet = |some: &[Extent<'_>], others: &[Extent<'_>]| {
+        some.iter().any(|one| others.iter().any(|other| one.meets(other)))
+    };
+    !meet(&writes, &other_writes) && !meet(&writes, &other_reads) && !meet(&reads, &other_writes)
 }
 
 /// Bytes of a memory.

@@ -150,6 +150,11 @@ fn joined(jobs: &mut Vec<Job>) {
             }
         }
     }
+    for (name, model) in convolutions().into_iter().filter(|(name, _)| !name.contains("large")) {
+        for new in FAMILIES {
+            jobs.extend(MODES.map(|mode| new(name, model.clone(), 2, mode, Kind::Joined)));
+        }
+    }
     let losses = losses();
     for (loss, mode, outputs, batch) in endings() {
         let index = losses.iter().position(|known| *known == loss).unwrap();

@@ -1,7 +1,7 @@
 //! Two kernels in one dispatch against one each: the same bits from fewer dispatches.
 
 use crate::harness::{Sample, bits, context, request, submit};
-use hesscale::model::{Reduction, Rule};
+use hesscale::model::{Conv2d, ConvTranspose2d, Reduction, Rule};
 use hesscale::{
     Activation, Context, ContextOptions, DeviceClass, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions,
     State,
@@ -18,6 +18,14 @@ fn dense(loss: Loss) -> Model {
         .dense(6)
         .loss(loss)
         .unwrap()
+}
+
+/// Convolutions with and without groups, and back.
+fn images() -> Model {
+    let builder = Model::builder([2, 6, 5]).conv2d(8, 3).act(Activation::Tanh);
+    let builder = builder.layer(Conv2d::new(12, 2).groups(4)).act(Activation::Relu);
+    let builder = builder.layer(ConvTranspose2d::new(8, 2).stride(2)).act(Activation::Tanh);
+    builder.flatten().dense(6).loss(Loss::cross_entropy()).unwrap()
 }
 
 fn losses() -> [Loss; 4] {
@@ -65,6 +73,33 @@ fn gradient_and_diagonal_have_the_same_bits() {
             }
         }
     }
+}
+
+#[test]
+fn so_they_have_with_convolutions() {
+    let sample = Sample::new(images(), 5, 7);
+    for context in [context(), of_class(DeviceClass::Discrete)] {
+        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR1] {
+            let on = |fewer| {
+                let got = sample.on(&context, PlanOptions::training(mode).fewer_dispatches(fewer));
+                [&[got.loss][..], &got.logits, &got.gradient, &got.diagonal].map(bits)
+            };
+            assert!(on(true) == on(false), "{mode:?} {:?}", context.class());
+        }
+    }
+    let got = plan(&images(), 5, None, PlanOptions::training(Mode::HesScale).fewer_dispatches(true));
+    let (last, unpack) = ("gemm signal hesscale+relu & gemm partial hesscale", "unpack");
+    assert_eq!(
+        got[got.len() - 6..],
+        [
+            last,
+            unpack,
+            "gemm signal hesscale+tanh & gemm partial hesscale",
+            unpack,
+            "gemm partial hesscale",
+            unpack
+        ]
+    );
 }
 
 #[test]
