@@ -150,7 +150,12 @@ fn joined(jobs: &mut Vec<Job>) {
             }
         }
     }
-    for (name, model) in convolutions().into_iter().filter(|(name, _)| !name.contains("large")) {
+    // And one more, right behind a convolution.
+    let back = ConvTranspose2d::new(12, [3, 2]).stride(2).padding(1).groups(2).bias(false);
+    let back = classifier([2, 4, 3], |m| m.conv2d(8, 1).layer(back.clone()));
+    let back = ("transposed convolution in groups, no bias", back);
+    let small = convolutions().into_iter().filter(|(name, _)| !name.contains("large"));
+    for (name, model) in small.chain([back]) {
         for new in FAMILIES {
             jobs.extend(MODES.map(|mode| new(name, model.clone(), 2, mode, Kind::Joined)));
         }
