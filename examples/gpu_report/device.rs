@@ -5,26 +5,38 @@ use hesscale::{Context, wgpu};
 use std::time::Instant;
 
 /// The median time of `run` in seconds, after two runs that do not count.
-pub(crate) fn median(runs: usize, run: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
-    Ok(sorted(runs, run)?[runs / 2])
+pub(crate) fn median(runs: usize, mut run: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    let [time] = medians(runs, |_| run())?;
+    Ok(time)
+}
+
+/// The same of several that take turns; `run` is told whose turn it is.
+pub(crate) fn medians<const N: usize>(
+    runs: usize,
+    run: impl FnMut(usize) -> Outcome<()>,
+) -> Outcome<[f64; N]> {
+    Ok(sorted(runs, run)?.map(|times| times[runs / 2]))
 }
 
 /// The shortest: of what is to be a bound, whatever disturbs.
-fn shortest(runs: usize, run: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
-    Ok(sorted(runs, run)?[0])
+fn shortest(runs: usize, mut run: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
+    let [times] = sorted(runs, |_| run())?;
+    Ok(times[0])
 }
 
-/// Times of at least one run.
-fn sorted(runs: usize, mut run: impl FnMut() -> Outcome<()>) -> Outcome<Vec<f64>> {
-    let mut times = Vec::with_capacity(runs);
+/// Times of at least one run each.
+fn sorted<const N: usize>(runs: usize, mut run: impl FnMut(usize) -> Outcome<()>) -> Outcome<[Vec<f64>; N]> {
+    let mut times = [const { Vec::new() }; N];
     for i in 0..runs + 2 {
-        let start = Instant::now();
-        run()?;
-        if i >= 2 {
-            times.push(start.elapsed().as_secs_f64());
+        for (whose, times) in times.iter_mut().enumerate() {
+            let start = Instant::now();
+            run(whose)?;
+            if i >= 2 {
+                times.push(start.elapsed().as_secs_f64());
+            }
         }
     }
-    times.sort_unstable_by(f64::total_cmp);
+    times.iter_mut().for_each(|times| times.sort_unstable_by(f64::total_cmp));
     Ok(times)
 }
 

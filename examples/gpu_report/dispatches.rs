@@ -1,9 +1,9 @@
 //! What two kernels in one dispatch save.
 
 use crate::Outcome;
+use crate::device::medians;
 use hesscale::model::{Init, Targets};
 use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State};
-use std::time::Instant;
 
 /// Whole training steps with two kernels in one dispatch where that can be, over those with one each, by turns.
 pub(crate) fn compare(context: &Context, batch: usize) -> Outcome<()> {
@@ -21,22 +21,12 @@ pub(crate) fn compare(context: &Context, batch: usize) -> Outcome<()> {
             Ok(plan)
         };
         let plans = [plan(false)?, plan(true)?];
-        let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..if batch > 100 { 40 } else { 200 } {
-            for (plan, times) in plans.iter().zip(&mut times) {
-                let start = Instant::now();
-                let mut encoder = context.device().create_command_encoder(&Default::default());
-                plan.record_step(&mut encoder, Pass::FULL)?;
-                context.queue().submit([encoder.finish()]);
-                context.wait()?;
-                times.push(start.elapsed().as_secs_f64());
-            }
-        }
-        let middle = |times: &mut Vec<f64>| {
-            times.sort_unstable_by(f64::total_cmp);
-            times[times.len() / 2]
-        };
-        let [apart, fewer] = times.each_mut().map(middle);
+        let [apart, fewer] = medians(if batch > 100 { 40 } else { 200 }, |whose| {
+            let mut encoder = context.device().create_command_encoder(&Default::default());
+            plans[whose].record_step(&mut encoder, Pass::FULL)?;
+            context.queue().submit([encoder.finish()]);
+            Ok(context.wait()?)
+        })?;
         let [many, few] = plans.each_ref().map(|plan| plan.dispatches().count());
         let update = if fused { "update fused" } else { "update apart" };
         println!(

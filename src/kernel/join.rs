@@ -1,11 +1,11 @@
-//! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of
-//! it so; and there is one launch for two.
+//! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of it so; and there
+//! is one launch for two.
 
 use super::gemm::{Gemm, GemmUniform, Leave, Use};
 use super::source::{self, Header};
 use super::splice::{Part, Slot, splice};
-use super::tile::{Family, Tuning};
-use super::{Binding, Binding::*, GemmPlaces, MOST_BUFFERS, Number, Numbers};
+use super::tile::Tuning;
+use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, is_bindable};
 
 /// Two products, neither of which reads or writes what the other writes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +17,7 @@ pub(crate) struct Join {
 
 /// What stands beside what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pair {
+enum Pair {
     /// The signal through a layer, and the layer's gradient and diagonal, or parts of a convolution's: both read the signal
     /// above.
     SameLayer,
@@ -28,7 +28,7 @@ pub(crate) enum Pair {
 }
 
 impl Pair {
-    pub(crate) fn of(first: &Gemm, second: &Gemm) -> Option<Pair> {
+    fn of(first: &Gemm, second: &Gemm) -> Option<Pair> {
         let update = |usage| matches!(usage, Use::Parameters { leave: Leave::Update(_), .. });
         match (first.usage, second.usage) {
             (Use::Signal { .. }, usage) if update(usage) => Some(Pair::SignalAndUpdate),
@@ -50,8 +50,7 @@ impl Join {
         second: (Gemm, GemmPlaces),
     ) -> Option<Join> {
         let pair = Pair::of(&first.0, &second.0)?;
-        let by_matrices = |gemm: &Gemm| matches!(gemm.tile().family, Family::Cooperative { .. });
-        if by_matrices(&first.0) || by_matrices(&second.0) {
+        if first.0.tile().is_cooperative() || second.0.tile().is_cooperative() {
             return None;
         }
         // Parameters that are updated are bound in vec4s, so weights are read so.
@@ -63,8 +62,7 @@ impl Join {
         let (one, other) = tuning.choose_together(sized(&first.0), sized(&second.0))?;
         let (first, second) = ((first.0.with_tile(one), first.1), (second.0.with_tile(other), second.1));
         let join = Join { first, second, pair };
-        let buffers = join.bindings().iter().filter(|binding| **binding != Uniform).count();
-        (buffers <= MOST_BUFFERS).then_some(join)
+        is_bindable(&join.bindings()).then_some(join)
     }
 
     /// The least workgroups that one of the two has.

@@ -4,8 +4,8 @@ use super::gemm::{Gemm, GemmUniform, Use};
 use super::loss::{LossKernel, LossUniform};
 use super::source::{self, Header};
 use super::splice::{Part, Slot, splice};
-use super::tile::{Family, Tile, Tuning};
-use super::{Binding, Binding::*, GemmPlaces, MOST_BUFFERS, Number, Numbers};
+use super::tile::{Tile, Tuning};
+use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, is_bindable};
 
 /// A dense layer's forward product, then the loss of its rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,15 +24,14 @@ impl LastLayer {
         loss: LossKernel,
     ) -> Option<LastLayer> {
         let tile = gemm.tile();
-        let plain = gemm.image.is_none() && !matches!(tile.family, Family::Cooperative { .. });
+        let plain = gemm.image.is_none() && !tile.is_cooperative();
         if !plain || !matches!(gemm.usage, Use::Forward { .. }) {
             return None;
         }
         let tile = tuning.choose_whole_rows(tile, &gemm.sizes())?;
         let (gemm, loss) = (gemm.with_tile(tile), loss.by_rows(tile.rows * tile.height)?);
         let last = LastLayer { gemm, places, loss };
-        let buffers = last.bindings().iter().filter(|binding| **binding != Uniform).count();
-        (buffers <= MOST_BUFFERS).then_some(last)
+        is_bindable(&last.bindings()).then_some(last)
     }
 
     /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all, an

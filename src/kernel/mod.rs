@@ -67,7 +67,12 @@ pub use tile::{DeviceClass, Family, Tile, TileUse};
 pub(crate) use whole::{Back, Gather, Job, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel};
 
 /// Storage buffers of a kernel: Metal needs the eighth.
-pub(crate) const MOST_BUFFERS: usize = 7;
+const MOST_BUFFERS: usize = 7;
+
+/// Whether those of a kernel are few enough.
+fn is_bindable(bindings: &[Binding]) -> bool {
+    bindings.iter().filter(|binding| **binding != Binding::Uniform).count() <= MOST_BUFFERS
+}
 
 /// What stands at a binding, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

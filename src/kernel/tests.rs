@@ -1,7 +1,7 @@
 //! Every permutation is valid under portable capabilities, translates to the four languages of wgpu's backends, and binds
 //! what its key says.
 
-use super::{Binding, DeviceClass, ENABLE, Kernel, MOST_BUFFERS, permutations, source};
+use super::{Binding, DeviceClass, ENABLE, Kernel, permutations, source};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +129,7 @@ fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
         let (module, info) = valid(text).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
         assert_eq!(bindings(&module), kernel.bindings(), "{}", kernel.label());
         let storage = kernel.bindings().iter().filter(|b| **b != Binding::Uniform).count();
-        assert!(storage <= MOST_BUFFERS, "{}: {storage} storage buffers", kernel.label());
+        assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
         let Translations { spirv, metal, direct, gl } =
             translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
         assert_eq!(declared_twice(&direct), None, "{}", kernel.label());

@@ -60,6 +60,11 @@ impl Tile {
     pub(crate) const SLIM: Tile =
         Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 1 };
 
+    /// Whether matrix units make it.
+    pub(super) fn is_cooperative(self) -> bool {
+        matches!(self.family, Family::Cooperative { .. })
+    }
+
     /// Tiles along n, and in all, of an m × n product.
     pub(crate) fn grid(self, m: u32, n: u32) -> (u32, u32) {
         let along_n = n.div_ceil(4 * self.vectors * self.width);
@@ -389,11 +394,17 @@ impl Tiles {
     }
 }
 
+/// How much more work than in its best tile a product may be, if that saves a dispatch. A guess.
+const WORTH: f64 = 1.1;
+
 impl Tuning<'_> {
     /// The table's tile for a product, else the one with the least estimated work.
     pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
-        let measured = self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)));
-        measured.or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
+        self.measured(sizes).or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
+    }
+
+    fn measured(&self, sizes: &Sizes) -> Option<Tile> {
+        self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)))
     }
 
     /// Tiles of one shape of workgroup for two products that are to stand in one dispatch, each with its own tile: those, if
@@ -403,7 +414,7 @@ impl Tuning<'_> {
         if shape(&one.0) == shape(&other.0) {
             return Some((one.0, other.0));
         }
-        if self.table.is_some() {
+        if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
             return None;
         }
         let costs = Costs::of(self.class);
@@ -419,7 +430,7 @@ impl Tuning<'_> {
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let apart = costs.estimate(one.0, &one.1) + costs.estimate(other.0, &other.1);
-        (cost <= 1.1 * apart).then_some(tiles)
+        (cost <= WORTH * apart).then_some(tiles)
     }
 
     /// The tile, if it has all columns of its rows; else the one with the least estimated work that has, if that is a tenth
@@ -429,13 +440,13 @@ impl Tuning<'_> {
         if whole(&tile) {
             return Some(tile);
         }
-        if self.table.is_some() {
+        if self.measured(sizes).is_some() {
             return None;
         }
         let costs = Costs::of(self.class);
         let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
         let best = self.plain(sizes).filter(whole).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
-        best.filter(|best| estimate(best) <= 1.1 * estimate(&tile))
+        best.filter(|best| estimate(best) <= WORTH * estimate(&tile))
     }
 
     /// By matrix units, where they may be used and the product is worth it.

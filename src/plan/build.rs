@@ -184,7 +184,10 @@ impl Builder<'_> {
             let step = update::key(self, mode)?;
             for leave in self.ways(step) {
                 let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, leave)?;
-                passes.push(schedule.joined(self.context.tuning(), self.options.fewer_dispatches));
+                passes.push(match self.saves_dispatches(true) {
+                    true => schedule.joined(self.context.tuning(), self.options.fewer_dispatches.is_some()),
+                    false => schedule,
+                });
                 start = loss;
             }
             updates.push(update::alone(self, mode)?);

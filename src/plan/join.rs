@@ -1,21 +1,18 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
 use super::schedule::{Place, Schedule, Step};
-use crate::kernel::{Binding, DeviceClass, Gemm, GemmPlaces, Join, Kernel, Tuning, Use};
+use crate::kernel::{Binding, Gemm, GemmPlaces, Join, Kernel, Tuning, Use};
 use std::collections::VecDeque;
 use std::ops::Range;
 
 impl Schedule {
-    /// The same with neighbours joined: all that can be, none, or (`None`) those that a GPU by itself would idle at.
+    /// The same with neighbours joined: all that can be, or those that by themselves would leave the device partly idle.
     ///
     /// A signal goes down before its layer's parameters are updated, for it reads them. So a pass that stores gradients has
     /// each signal beside its own layer's, and one that updates has it beside the layer's above. Parts of a convolution's sums are
     /// added up before its signal goes down; then the signal is brought forward.
-    pub(super) fn joined(mut self, tuning: Tuning<'_>, wanted: Option<bool>) -> Schedule {
-        let pays = |join: &Join| match wanted {
-            Some(all) => all,
-            None => tuning.class != DeviceClass::Software && join.fewest_groups() < tuning.busy(),
-        };
+    pub(super) fn joined(mut self, tuning: Tuning<'_>, all: bool) -> Schedule {
+        let pays = |join: &Join| all || join.fewest_groups() < tuning.busy();
         let mut steps = VecDeque::from(std::mem::take(&mut self.steps));
         while let Some(step) = steps.pop_front() {
             let joined = [0, 1].into_iter().find_map(|at| {

@@ -40,9 +40,10 @@ pub struct PlanOptions {
     /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
     /// it applies, and pays on this class of device. `Some(true)`: or else [`Plan::new`](crate::Plan::new) says why not.
     pub whole_network: Option<bool>,
-    /// Whether dispatches are saved where two kernels can be one: a layer's signal beside its gradient and diagonal, or
-    /// beside another layer's update, each in workgroups of its own. Results have the same bits. `None`: on GPUs, where a
-    /// kernel by itself is too small to keep one busy. `Some(true)`: wherever it can be done.
+    /// Whether dispatches are saved where two kernels can be one, of `f32` and without matrix units: a layer's signal beside its
+    /// gradient and diagonal, or beside another layer's update, each in workgroups of its own; the loss in the last layer's
+    /// dispatch, and its sum over few samples in the loss's. Results have the same bits. `None`: on GPUs, products where one by
+    /// itself is too small to keep one busy; on software the sum over a single row. `Some(true)`: wherever it can be done.
     pub fewer_dispatches: Option<bool>,
     /// What activations and signals are stored as between kernels. [`Number::F16`] takes half the memory and half its traffic; its
     /// error is in `docs/performance.md`. Arithmetic, sums, parameters, their gradient and diagonal, inputs, logits, losses and

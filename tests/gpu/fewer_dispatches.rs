@@ -185,6 +185,25 @@ fn a_step_of_three_dense_layers_is_seven_dispatches() {
     assert_eq!(got, [FORWARD, FORWARD, LAST, "optimizer advance", SIGNAL, &beside, &both]);
 }
 
+/// What a GPU gets without asking; counted, not run.
+#[test]
+fn on_gpus_it_is_the_default() {
+    let context = of_class(DeviceClass::Discrete);
+    let builder = Model::builder([784]).dense(512).act(Activation::Tanh).dense(512).act(Activation::Tanh);
+    let model = builder.dense(10).loss(Loss::cross_entropy()).unwrap();
+    let state = State::new(&context, &model, Some(Optimizer::ada_hesscale(1e-3))).unwrap();
+    let count = |batch, options: PlanOptions| {
+        Plan::new(&context, &model, &state, batch, options.fused_update()).unwrap().dispatches().count()
+    };
+    let training = || PlanOptions::training(Mode::HesScale);
+    // The last two updates have workgroups enough each.
+    for (batch, by_itself, asked) in [(1, 8, 7), (128, 9, 8)] {
+        assert_eq!(count(batch, training()), by_itself);
+        assert_eq!(count(batch, training().fewer_dispatches(true)), asked);
+        assert_eq!(count(batch, training().fewer_dispatches(false)), 11);
+    }
+}
+
 /// Many rows on software would need barriers; classes that no tile has whole cannot be done.
 #[test]
 fn the_loss_stays_apart_where_it_must() {
