@@ -1,52 +1,8 @@
 //! A plan into the caller's encoder, whole or in pieces. Nothing here submits, polls, blocks, makes or allocates anything.
 
 use crate::gpu::Dispatch;
-use crate::plan::{Backward, Plan};
+use crate::plan::{Pass, Plan, Work};
 use crate::{Error, Result};
-
-/// Which backward pass is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Pass {
-    /// `false`: plain backprop, the diagonal and the optimiser's second moment stay as they are. The plan must have been
-    /// made with [`crate::PlanOptions::lazy`].
-    pub curvature: bool,
-    /// `true`: gradient and diagonal are added to what is there. The plan must have been made with
-    /// [`crate::PlanOptions::accumulate`].
-    pub accumulate: bool,
-}
-
-impl Pass {
-    /// The plan's mode, results written over what was there.
-    pub const FULL: Pass = Pass { curvature: true, accumulate: false };
-
-    /// The same without curvature.
-    #[must_use]
-    pub const fn without_curvature(self) -> Pass {
-        Pass { curvature: false, ..self }
-    }
-
-    /// The same, added to what is there.
-    #[must_use]
-    pub const fn accumulating(self) -> Pass {
-        Pass { accumulate: true, ..self }
-    }
-}
-
-impl Default for Pass {
-    fn default() -> Pass {
-        Pass::FULL
-    }
-}
-
-/// What is recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Work {
-    Forward,
-    Gradient(Pass),
-    Update(Pass),
-    Step(Pass),
-}
 
 /// How far work that is recorded in pieces has come: plain data, to be kept between frames. See [`Plan::record_piece`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +47,8 @@ pub struct Piece {
 impl Plan {
     /// Records the forward pass: input to logits.
     pub fn record_forward(&self, encoder: &mut wgpu::CommandEncoder) {
-        record(encoder, self.forward.iter());
+        // Every plan has it.
+        record(encoder, self.kernels(Work::Forward).into_iter().flatten());
     }
 
     /// Records forward pass, loss and backward pass: gradient and diagonal lie in the plan's [`crate::State`] afterwards.
@@ -181,63 +138,24 @@ impl Plan {
 
     /// The kernels of `work`, in order.
     pub(crate) fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
-        const NONE: &[Dispatch] = &[];
-        let parts = match work {
-            Work::Forward => [self.forward.as_slice(), NONE, NONE, NONE],
-            Work::Gradient(pass) => {
-                let backward = self.backward(pass)?;
-                let forward = if backward.steps.is_some() { NONE } else { self.up_to_loss(backward) };
-                [forward, &backward.loss, layers(backward, pass)?, NONE]
-            }
-            Work::Update(pass) => [NONE, NONE, NONE, update(self.backward(pass)?)?],
-            Work::Step(pass) => {
-                let backward = self.backward(pass)?;
-                let (layers, update) = (layers(backward, pass)?, update(backward)?);
-                match (&backward.steps, &backward.fused) {
-                    (Some(steps), _) if pass.accumulate => [NONE, NONE, NONE, &steps.accumulate],
-                    (Some(steps), _) => [NONE, NONE, NONE, &steps.replace],
-                    (None, Some(fused)) if !pass.accumulate => {
-                        [self.up_to_loss(backward), &backward.loss, fused, NONE]
-                    }
-                    _ => [self.up_to_loss(backward), &backward.loss, layers, update],
-                }
-            }
+        let work = work.in_mode(self.options.mode);
+        let list = self.lists.get(work).ok_or_else(|| self.not_planned(work))?;
+        Ok(list.iter().map(|dispatch| &**dispatch))
+    }
+
+    /// Why there is no list for `work`.
+    fn not_planned(&self, work: Work) -> Error {
+        let of = |what: &str, ask| Error::NotPlanned { what: what.into(), ask };
+        let Some(pass) = work.pass().filter(|_| self.options.training) else {
+            return of("a backward pass", "PlanOptions::training, not inference");
         };
-        Ok(parts.into_iter().flatten())
-    }
-
-    /// The forward pass as far as the loss's kernels do not make it.
-    fn up_to_loss(&self, backward: &Backward) -> &[Dispatch] {
-        &self.forward[..self.forward.len() - backward.within_loss]
-    }
-
-    fn backward(&self, pass: Pass) -> Result<&Backward> {
-        let not_planned = |what: &str, ask| Error::NotPlanned { what: what.into(), ask };
-        let training = self
-            .training
-            .as_ref()
-            .ok_or_else(|| not_planned("a backward pass", "PlanOptions::training, not inference"))?;
-        if pass.curvature || !self.options.mode.has_diagonal() {
-            return Ok(&training.curved);
+        if !pass.curvature && !self.options.lazy_curvature {
+            return of("a step without curvature", "PlanOptions::lazy");
         }
-        let plain = training.plain.as_ref();
-        plain.ok_or_else(|| not_planned("a step without curvature", "PlanOptions::lazy"))
-    }
-}
-
-fn layers(backward: &Backward, pass: Pass) -> Result<&[Dispatch]> {
-    if !pass.accumulate {
-        return Ok(&backward.replace);
-    }
-    let missing =
-        || Error::NotPlanned { what: "an accumulating pass".into(), ask: "PlanOptions::accumulate" };
-    backward.accumulate.as_deref().ok_or_else(missing)
-}
-
-fn update(backward: &Backward) -> Result<&[Dispatch]> {
-    match backward.update.as_slice() {
-        [] => Err(Error::NotPlanned { what: "an update".into(), ask: "State::new, with an optimiser" }),
-        dispatches => Ok(dispatches),
+        if pass.accumulate && !self.options.accumulation {
+            return of("an accumulating pass", "PlanOptions::accumulate");
+        }
+        of("an update", "State::new, with an optimiser")
     }
 }
 

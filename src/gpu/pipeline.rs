@@ -22,7 +22,7 @@ impl Pipelines {
 }
 
 /// A buffer range that a kernel reads or writes, in bytes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Resource {
     pub buffer: wgpu::Buffer,
     pub offset: u64,

@@ -88,6 +88,11 @@ impl Update {
         Update { first: part.start as u32 / 4, run: part.len() as u32 / 4, ..self }
     }
 
+    /// The parameters that it updates, in the flat layout.
+    pub(crate) fn range(&self) -> Range<usize> {
+        4 * self.first as usize..4 * (self.first + self.run) as usize
+    }
+
     pub(crate) fn reads_diagonal(&self) -> bool {
         self.second == Second::Diagonal
     }

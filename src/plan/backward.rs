@@ -2,7 +2,7 @@
 
 use super::At;
 use super::build::Builder;
-use super::ends::{Ends, Start};
+use super::ends::Ends;
 use super::forward::Held;
 use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
@@ -91,7 +91,8 @@ struct Walk<'a, 'b> {
     needed: Vec<bool>,
 }
 
-/// Loss, signals and parameters, with what becomes of their gradient and diagonal.
+/// Loss, signals and parameters behind a forward pass, with what becomes of their gradient and diagonal.
+#[allow(clippy::too_many_arguments)] // all that a pass stands on
 pub(super) fn build(
     builder: &Builder<'_>,
     network: &Network,
@@ -100,7 +101,8 @@ pub(super) fn build(
     ends: &Ends,
     mode: Mode,
     leave: Leave,
-) -> Result<(Schedule, Start)> {
+    forward: &Schedule,
+) -> Result<Schedule> {
     let mut walk = Walk {
         builder,
         network,
@@ -108,12 +110,12 @@ pub(super) fn build(
         kept,
         mode,
         leave,
-        schedule: Schedule::default(),
+        schedule: forward.clone(),
         updated: Vec::new(),
         arrived: network.values.iter().map(|_| Vec::new()).collect(),
         needed: needed(builder, network, kept),
     };
-    let start = walk.loss(ends)?;
+    walk.loss(ends)?;
     if let Leave::Update(step) = leave {
         update::advance(builder.state, &step, &mut walk.schedule);
     }
@@ -129,7 +131,7 @@ pub(super) fn build(
     if let Leave::Update(step) = leave {
         update::rest(builder.state, &step, walk.updated, &mut walk.schedule);
     }
-    Ok((walk.schedule, start))
+    Ok(walk.schedule)
 }
 
 /// Of each value, whether something at it or before it needs its signal: parameters, or a user.
@@ -177,15 +179,15 @@ impl Walk<'_, '_> {
     }
 
     /// Loss, signal at the logits, and the sum over the batch.
-    fn loss(&mut self, ends: &Ends) -> Result<Start> {
+    fn loss(&mut self, ends: &Ends) -> Result<()> {
         let root = self.network.root(self.network.logits);
         let top = match self.needed[root] {
             true => self.place(root)?,
             false => self.passing(root)?,
         };
-        let start = ends.push(self.builder, self.mode, &top.place, top.plane, &mut self.schedule);
+        ends.push(self.builder, self.mode, &top.place, top.plane, &mut self.schedule);
         self.arrived[root].push(top);
-        Ok(start)
+        Ok(())
     }
 
     /// The whole signal at a value: the sum of what has arrived from its readers.

@@ -4,15 +4,15 @@ use super::forward::Held;
 use super::limits::{self, ELEMENTS, MOST};
 use super::memory::{Kind, Memory};
 use super::network::{Network, Op};
-use super::schedule::{Schedule, Step};
-use super::{
-    Backward, Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole,
-};
-use crate::gpu::{Context, Dispatch, Tensor};
-use crate::kernel::{DeviceClass, Leave, Update};
-use crate::model::{Mode, Model, Role};
+use super::schedule::Schedule;
+use super::work::{Pass, Schedules, Work};
+use super::{Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole};
+use crate::gpu::{Context, Resource, Tensor};
+use crate::kernel::{DeviceClass, Kernel, Leave};
+use crate::model::{Mode, Model, Parameter, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
+use std::ops::Range;
 
 /// What every part of the construction needs.
 pub(super) struct Builder<'a> {
@@ -25,6 +25,8 @@ pub(super) struct Builder<'a> {
     pub loss_scale: f32,
     /// What has been made so far.
     memory: RefCell<Memory>,
+    /// Buffers of this plan's own, which hold nothing before a list has written it.
+    made: RefCell<Vec<wgpu::Buffer>>,
 }
 
 pub(super) fn plan(
@@ -51,60 +53,85 @@ pub(super) fn plan(
     context.check_cooperative()?;
     options.check_features(context)?;
     let loss_scale = options.scale_of(model, batch)?;
-    let memory = RefCell::default();
-    let builder = Builder { context, model, state, batch, options: &options, loss_scale, memory };
+    let (memory, made) = Default::default();
+    let builder = Builder { context, model, state, batch, options: &options, loss_scale, memory, made };
     let input = builder.host_tensor("input", options.input.as_ref(), model.inputs(), model.input_shape())?;
     if options.training {
         model.check_mode(options.mode)?;
     }
     let network = Network::new(model, options.training)?;
     limits::check(&network, batch)?;
-    let (forward, training, logits) = match whole::chosen(&builder, &network)? {
-        Some(net) => whole::build(&builder, &net, &input, progress)?,
-        None => builder.by_layers(&network, &input, progress)?,
+    let Parts { schedules, training, logits } = match whole::chosen(&builder, &network)? {
+        Some(net) => whole::build(&builder, &net, &input)?,
+        None => builder.by_layers(&network, &input)?,
     };
+    let lists = schedule::realise(&builder, &schedules, progress)?;
     let mut memory = builder.memory.into_inner();
     memory.add(Kind::Parameter, state.bytes());
     let (context, model) = (context.clone(), model.clone());
-    Ok(Plan { context, model, batch, forward, training, input, logits, memory, options })
+    Ok(Plan { context, model, batch, lists, training, input, logits, memory, options })
 }
 
-/// Forward pass, training, logits.
-pub(super) type Parts = (Vec<Dispatch>, Option<Training>, Tensor);
-
-/// The training part of a plan before it has dispatches.
-struct Draft {
-    targets: Tensor,
-    loss: Tensor,
-    kept: backward::Kept,
-    /// Of each mode, replacing and, where that was asked for, accumulating.
-    passes: Vec<Schedule>,
-    /// Kernels of the loss at the beginning of each pass, and those of the forward pass that they are instead of.
-    start: ends::Start,
-    /// Of each mode.
-    updates: Vec<Schedule>,
+/// A plan before it has dispatches.
+pub(super) struct Parts {
+    pub schedules: Schedules,
+    pub training: Option<Training>,
+    pub logits: Tensor,
 }
 
 impl Builder<'_> {
     /// A kernel for each layer and direction.
-    fn by_layers(
-        &self,
-        network: &Network,
-        input: &Tensor,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Parts> {
-        let (schedule, held, logits) = forward::build(self, network, input)?;
-        let draft = match self.options.training {
-            true => Some(self.draft(network, &held, &logits, schedule.last())?),
+    fn by_layers(&self, network: &Network, input: &Tensor) -> Result<Parts> {
+        let (forward, held, logits) = forward::build(self, network, input)?;
+        let training = match self.options.training {
+            true => Some(self.training(network, &held, &forward, &logits)?),
             false => None,
         };
-        // All shaders are compiled before anything needs one, so that it is known how many there are.
-        let drafted = draft.iter().flat_map(|draft| draft.passes.iter().chain(&draft.updates));
-        let kernels = [&schedule].into_iter().chain(drafted).flat_map(Schedule::kernels);
-        self.context.compile(kernels, progress)?;
-        let forward = schedule::realise(self, &[schedule])?.swap_remove(0);
-        let training = draft.map(|draft| self.realise(network, draft)).transpose()?;
-        Ok((forward, training, logits))
+        let (backward, training) = training.unzip();
+        let mut schedules = vec![(Work::Forward, forward)];
+        schedules.extend(backward.into_iter().flatten());
+        Ok(Parts { schedules, training, logits })
+    }
+
+    /// Everything that goes back, each behind a forward pass of its own, and what of it the host sees.
+    fn training(
+        &self,
+        network: &Network,
+        held: &Held,
+        forward: &Schedule,
+        logits: &Tensor,
+    ) -> Result<(Schedules, Training)> {
+        let targets = self.targets()?;
+        let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
+        let ends = ends::Ends::new(self, logits, &targets, &loss)?;
+        let kept = backward::Kept::new(self, network)?;
+        let mut schedules = Vec::new();
+        for (mode, pass) in self.passes() {
+            let build = |leave| backward::build(self, network, held, &kept, &ends, mode, leave, forward);
+            let update = update::key(self, mode)?;
+            let gradient = build(if pass.accumulate { Leave::Accumulate } else { Leave::Replace })?;
+            if let Some(update) = update {
+                let step = match self.options.fused_update && !pass.accumulate {
+                    true => build(Leave::Update(update))?,
+                    false => update::behind(self, &update, gradient.clone()),
+                };
+                schedules.push((Work::Step(pass), self.joined(step)));
+                if !pass.accumulate {
+                    schedules.push((Work::Update(pass), update::behind(self, &update, Schedule::default())));
+                }
+            }
+            schedules.push((Work::Gradient(pass), self.joined(gradient)));
+        }
+        let signals = kept.tensors(self, network);
+        Ok((schedules, Training { targets, loss, signals }))
+    }
+
+    /// The same with two kernels in one dispatch, where that is wanted.
+    fn joined(&self, schedule: Schedule) -> Schedule {
+        match self.saves_dispatches(true) {
+            true => schedule.joined(self.context.tuning(), self.options.fewer_dispatches.is_some()),
+            false => schedule,
+        }
     }
 
     /// Whether dispatches are saved that need barriers within a workgroup, or none: on software those are dear.
@@ -129,7 +156,11 @@ impl Builder<'_> {
         let len = self.elements(name, per_sample)?;
         let buffer = match given {
             Some(buffer) => state::given_buffer(self.context, name, buffer.clone(), len)?,
-            None => self.storage(Kind::Activation, name, len)?,
+            None => {
+                let buffer = self.context.storage(name, len)?;
+                self.memory.borrow_mut().add(Kind::Activation, buffer.size());
+                buffer
+            }
         };
         Ok(Tensor::new(name, &buffer, 0, &self.with_batch(shape)))
     }
@@ -138,7 +169,34 @@ impl Builder<'_> {
     pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<wgpu::Buffer> {
         let buffer = self.context.storage(name, elements)?;
         self.memory.borrow_mut().add(kind, buffer.size());
+        self.made.borrow_mut().push(buffer.clone());
         Ok(buffer)
+    }
+
+    /// Numbers that the plan holds and no kernel changes.
+    pub(super) fn constants(&self, name: &str, values: &[f32]) -> Result<Tensor> {
+        let buffer = self.context.storage(name, values.len())?;
+        self.memory.borrow_mut().add(Kind::Parameter, buffer.size());
+        let tensor = Tensor::new(name, &buffer, 0, &[values.len()]);
+        self.context.write(&tensor, values)?;
+        Ok(tensor)
+    }
+
+    /// The bytes of a resource that must have been written before `kernel` reads them in `work`. What comes from outside is
+    /// there already: the host's input and targets, parameters, moments, constants. A step reads no gradient but its own.
+    pub(super) fn needed(&self, work: Work, kernel: &Kernel, resource: &Resource) -> Vec<Range<u64>> {
+        let bound = resource.offset..resource.offset + resource.size;
+        let results = [self.state.gradient(), self.state.diagonal()];
+        if let (Work::Step(_), Kernel::Update(update)) = (work, kernel)
+            && results.iter().any(|flat| *flat.buffer() == resource.buffer)
+        {
+            // What lies between parameters is nobody's.
+            let updated = update.range();
+            let mine = self.model.parameters().iter().map(Parameter::range);
+            let mine = mine.filter(|range| updated.start <= range.start && range.end <= updated.end);
+            return mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect();
+        }
+        if self.made.borrow().contains(&resource.buffer) { vec![bound] } else { Vec::new() }
     }
 
     /// The shape of a whole batch.
@@ -173,51 +231,12 @@ impl Builder<'_> {
         [self.options.mode].into_iter().chain(lazy.then_some(Mode::None))
     }
 
-    fn draft(&self, network: &Network, held: &Held, logits: &Tensor, last: Option<&Step>) -> Result<Draft> {
-        let targets = self.targets()?;
-        let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
-        let ends = ends::Ends::new(self, logits, &targets, &loss, last)?;
-        let kept = backward::Kept::new(self, network)?;
-
-        let (mut passes, mut updates, mut start) = (Vec::new(), Vec::new(), ends::Start::default());
-        for mode in self.modes() {
-            let step = update::key(self, mode)?;
-            for leave in self.ways(step) {
-                let (schedule, loss) = backward::build(self, network, held, &kept, &ends, mode, leave)?;
-                passes.push(match self.saves_dispatches(true) {
-                    true => schedule.joined(self.context.tuning(), self.options.fewer_dispatches.is_some()),
-                    false => schedule,
-                });
-                start = loss;
-            }
-            updates.push(update::alone(self, mode)?);
-        }
-        Ok(Draft { targets, loss, kept, passes, start, updates })
-    }
-
-    /// What may become of the parameters' gradient and diagonal: always the same ways in the same order.
-    fn ways(&self, step: Option<Update>) -> impl Iterator<Item = Leave> {
-        let accumulate = self.options.accumulation.then_some(Leave::Accumulate);
-        let fused = step.filter(|_| self.options.fused_update).map(Leave::Update);
-        [Leave::Replace].into_iter().chain(accumulate).chain(fused)
-    }
-
-    fn realise(&self, network: &Network, draft: Draft) -> Result<Training> {
-        let Draft { targets, loss, kept, passes, start, updates } = draft;
-        let mut passes = schedule::realise(self, &passes)?.into_iter();
-        let mut backwards = schedule::realise(self, &updates)?.into_iter().map(|update| {
-            let mut way = || passes.next().unwrap_or_default();
-            let mut loss = way();
-            let replace = loss.split_off(start.steps);
-            let accumulate = self.options.accumulation.then(|| way().split_off(start.steps));
-            let fused = self.options.fused_update && !update.is_empty();
-            let fused = fused.then(|| way().split_off(start.steps));
-            Backward { loss, within_loss: start.instead, replace, accumulate, update, fused, steps: None }
-        });
-        // The mode's own is always there.
-        let curved = backwards.next().ok_or(Error::ZeroSize { place: "plan".into(), what: "modes" })?;
-        let plain = backwards.next();
-        let signals = kept.tensors(self, network);
-        Ok(Training { targets, loss, signals, curved, plain })
+    /// The backward passes that are asked for, under the names that [`Work::in_mode`] gives them.
+    pub(super) fn passes(&self) -> impl Iterator<Item = (Mode, Pass)> {
+        let accumulates = self.options.accumulation;
+        let ways = move |(mode, pass): (Mode, Pass)| {
+            [(mode, pass)].into_iter().chain(accumulates.then_some((mode, pass.accumulating())))
+        };
+        self.modes().zip([Pass::FULL, Pass::FULL.without_curvature()]).flat_map(ways)
     }
 }

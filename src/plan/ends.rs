@@ -8,15 +8,6 @@ use crate::gpu::Tensor;
 use crate::kernel::{Kernel, LastLayer, LossKernel, Number, Reduce};
 use crate::model::{Loss, Mode, Model};
 
-/// What a backward pass begins with.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Start {
-    /// Kernels of the loss.
-    pub steps: usize,
-    /// Kernels at the end of the forward pass that those are instead of.
-    pub instead: usize,
-}
-
 /// The network's end: logits, targets, loss.
 pub(super) struct Ends {
     logits: Tensor,
@@ -24,8 +15,6 @@ pub(super) struct Ends {
     values: Tensor,
     total: Tensor,
     weights: Option<Tensor>,
-    /// What the forward pass ends in.
-    last: Option<Step>,
 }
 
 impl Ends {
@@ -34,25 +23,17 @@ impl Ends {
         logits: &Tensor,
         targets: &Tensor,
         total: &Tensor,
-        last: Option<&Step>,
     ) -> Result<Ends> {
         let values = builder.elements("losses", rows_of(builder.model))?;
         let values =
             Tensor::new("losses", &builder.storage(Kind::Activation, "losses", values)?, 0, &[values]);
-        let weights = match builder.model.loss().class_weights() {
-            None => None,
-            Some(weights) => {
-                let buffer = builder.storage(Kind::Parameter, "class weights", weights.len())?;
-                let tensor = Tensor::new("class weights", &buffer, 0, &[weights.len()]);
-                builder.context.write(&tensor, weights)?;
-                Some(tensor)
-            }
-        };
+        let weights = builder.model.loss().class_weights();
+        let weights = weights.map(|weights| builder.constants("class weights", weights)).transpose()?;
         let (logits, targets, total) = (logits.clone(), targets.clone(), total.clone());
-        Ok(Ends { logits, targets, values, total, weights, last: last.cloned() })
+        Ok(Ends { logits, targets, values, total, weights })
     }
 
-    /// Loss, signal at the logits, and the sum over the batch.
+    /// Loss, signal at the logits, and the sum over the batch, behind a forward pass.
     pub(super) fn push(
         &self,
         builder: &Builder<'_>,
@@ -60,7 +41,7 @@ impl Ends {
         signal: &Place,
         plane: u32,
         schedule: &mut Schedule,
-    ) -> Start {
+    ) {
         let Builder { context, model, batch, .. } = builder;
         let positions = rows_of(model);
         let outputs = (model.outputs() / positions) as u32;
@@ -71,11 +52,11 @@ impl Ends {
         // In f16 the loss is scaled, and scaled back where it is added up.
         let f32s = builder.options.storage == Number::F32;
         let adds = f32s && builder.saves_dispatches(rows > 1);
-        let last = self.last.as_ref().filter(|_| f32s && builder.saves_dispatches(true));
+        let last = schedule.steps.last().filter(|_| f32s && builder.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(builder, step, loss.clone()));
-        let instead = usize::from(last.is_some());
         let (kernel, mut places, added_up) = match last {
             Some((last, places)) => {
+                schedule.steps.pop();
                 let last = last.adding_up(adds);
                 let added_up = last.adds_up();
                 (Kernel::LastLayer(Box::new(last)), places, added_up)
@@ -96,7 +77,6 @@ impl Ends {
             let places = [&self.values, &self.total].map(|tensor| tensor.resource().into());
             schedule.push(Kernel::Reduce(reduce), places.into());
         }
-        Start { steps: schedule.len(), instead }
     }
 
     /// The forward pass's last step with the loss in it, and what it binds, if it makes the logits and the two can be one.

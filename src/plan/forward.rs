@@ -104,15 +104,13 @@ impl Walk<'_, '_> {
             }
             OpKind::Norm(norm) => {
                 let kernel = Norm { storage: self.network.values[op.output].storage(self.builder.batch) };
-                let (name, len) =
-                    (format!("statistics of {}", self.name(op)), kernel.statistics_len() as usize);
-                let buffer = self.builder.storage(Kind::Parameter, &name, len)?;
-                let statistics = Tensor::new(name, &buffer, 0, &[len]);
-                let mut numbers = vec![0.0; len];
+                let mut numbers = vec![0.0; kernel.statistics_len() as usize];
+                let len = numbers.len();
                 numbers[..norm.mean.len()].copy_from_slice(&norm.mean);
                 let inverse = numbers[len / 2..].iter_mut().zip(norm.inverse_deviations());
                 inverse.for_each(|(number, inverse)| *number = inverse as f32);
-                self.builder.context.write(&statistics, &numbers)?;
+                let name = format!("statistics of {}", self.name(op));
+                let statistics = self.builder.constants(&name, &numbers)?;
                 self.held.extras[index] = Some(statistics.resource());
                 let [weight, bias] =
                     [Role::Weight, Role::Bias].map(|role| self.builder.parameter(op, role).resource());

@@ -1,7 +1,7 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
 use super::schedule::{Place, Schedule, Step};
-use crate::kernel::{Binding, Gemm, GemmPlaces, Join, Kernel, Tuning, Use};
+use crate::kernel::{Binding, Gemm, GemmPlaces, Hyper, Join, Kernel, Tuning, Use};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -72,11 +72,11 @@ impl Product<'_> {
         matches!(self.gemm.usage, Use::Signal { .. })
     }
 
-    /// Of an update: the bytes of its parameters.
-    fn update(&self) -> Option<Range<u64>> {
+    /// Of an update: the bytes of its parameters, and those from a first moment to its second.
+    fn update(&self) -> Option<(Range<u64>, u64)> {
         let len = self.gemm.updated(&self.places)?;
         let start = 16 * u64::from(self.places.first);
-        Some(start..start + 4 * u64::from(len))
+        Some((start..start + 4 * u64::from(len), 4 * u64::from(self.places.c_plane)))
     }
 
     /// Of a signal: where its weights begin in what the other binds as parameters, in vec4s.
@@ -89,8 +89,8 @@ impl Product<'_> {
     }
 }
 
-/// What a step reads and what it writes, of an update its layer's own parameters only. Moments are touched by updates alone,
-/// each those of its parameters.
+/// What a step reads and what it writes; of an update its layer's own parameters and moments, and what stands before all
+/// moments: hyper-parameters and counters.
 fn extents(step: &Step) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
     let (kernel, bound) = step;
     let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
@@ -98,11 +98,14 @@ fn extents(step: &Step) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
     for (extent, kind) in bound.iter().map(Extent::of).zip(kinds) {
         if kind == Binding::Write { writes.push(extent) } else { reads.push(extent) }
     }
-    if let Some(range) = Product::of(step).and_then(|product| product.update()) {
-        writes.truncate(1);
-        for Extent { whole, .. } in &mut writes {
-            *whole = whole.start + range.start..whole.start + range.end;
-        }
+    if let Some((range, distance)) = Product::of(step).and_then(|product| product.update()) {
+        let first = 4 * Hyper::FIRST as u64;
+        let moment = |from: u64| from + range.start..from + range.end;
+        let parts = [(0, range.clone()), (1, moment(first)), (1, moment(first + distance))];
+        let part = |(at, bytes): (usize, Range<u64>)| Some(writes.get(at)?.part(bytes));
+        let own = parts.into_iter().filter_map(part).collect();
+        reads.extend(part((1, 0..first)));
+        writes = own;
     }
     (reads, writes)
 }
@@ -135,6 +138,11 @@ impl<'a> Extent<'a> {
             Place::Passing(_, skipped) => *skipped..u64::MAX,
         };
         Extent { place, whole }
+    }
+
+    /// Some of its bytes.
+    fn part(&self, bytes: Range<u64>) -> Extent<'a> {
+        Extent { place: self.place, whole: self.whole.start + bytes.start..self.whole.start + bytes.end }
     }
 
     /// Whether both are of one memory.

@@ -2,6 +2,7 @@
 
 mod backward;
 mod build;
+mod check;
 mod ends;
 mod forward;
 mod join;
@@ -14,13 +15,16 @@ mod state;
 mod tune;
 mod update;
 mod whole;
+mod work;
 
 pub use memory::Memory;
 pub use options::{At, PlanOptions};
 pub use state::{State, StateBuffers};
 pub use tune::{ProductTime, Tiles};
+pub use work::Pass;
+pub(crate) use work::{Lists, Work};
 
-use crate::gpu::{Context, Dispatch, Tensor};
+use crate::gpu::{Context, Tensor};
 use crate::model::{Model, Targets};
 use crate::{Error, Mode, Result};
 
@@ -32,7 +36,7 @@ pub struct Plan {
     pub(crate) model: Model,
     pub(crate) batch: usize,
     pub(crate) options: PlanOptions,
-    pub(crate) forward: Vec<Dispatch>,
+    pub(crate) lists: Lists,
     pub(crate) training: Option<Training>,
     pub(crate) input: Tensor,
     pub(crate) logits: Tensor,
@@ -46,35 +50,6 @@ pub(crate) struct Training {
     pub loss: Tensor,
     /// Signals that were asked for: where, `g`, and the diagonal.
     pub signals: Vec<(At, Tensor, Option<Tensor>)>,
-    /// Loss and backward pass with curvature, and without where the curvature is lazy.
-    pub curved: Backward,
-    pub plain: Option<Backward>,
-}
-
-/// Dispatches of one kind of backward pass.
-#[derive(Debug)]
-pub(crate) struct Backward {
-    /// Loss and its sum.
-    pub loss: Vec<Dispatch>,
-    /// The layers, results written over what was there.
-    pub replace: Vec<Dispatch>,
-    /// The same, results added; only where accumulation was asked for.
-    pub accumulate: Option<Vec<Dispatch>>,
-    /// The optimiser's update.
-    pub update: Vec<Dispatch>,
-    /// The layers and the update, taken where parameters are summed; only where that was asked for.
-    pub fused: Option<Vec<Dispatch>>,
-    /// So many of the forward pass's last kernels are in `loss`.
-    pub within_loss: usize,
-    /// Where the network is taken as a whole: `replace` and `accumulate` then begin with the input, and these are whole steps.
-    pub steps: Option<Steps>,
-}
-
-/// Whole steps, the optimiser's update in them; as the backward pass, replacing and accumulating.
-#[derive(Debug, Default)]
-pub(crate) struct Steps {
-    pub replace: Vec<Dispatch>,
-    pub accumulate: Vec<Dispatch>,
 }
 
 impl Plan {

@@ -2,10 +2,13 @@
 //! at the same time.
 
 use super::build::Builder;
+use super::check;
 use super::memory::Kind;
+use super::work::{Lists, Work};
 use crate::Result;
-use crate::gpu::{Dispatch, Resource};
+use crate::gpu::Resource;
 use crate::kernel::{Kernel, Number, Numbers};
+use std::sync::Arc;
 
 /// A buffer range that a step reads or writes.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ impl From<Resource> for Place {
 }
 
 /// Memory that is in use for a part of a pass only.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Passing {
     name: String,
     /// Of four bytes.
@@ -46,8 +49,8 @@ struct Passing {
 /// A kernel, and what it is bound to.
 pub(super) type Step = (Kernel, Vec<Place>);
 
-/// The steps of one pass, in order.
-#[derive(Debug, Default)]
+/// The steps of one work, in order.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Schedule {
     pub(super) steps: Vec<Step>,
     passing: Vec<Passing>,
@@ -75,17 +78,18 @@ impl Schedule {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    pub(super) fn last(&self) -> Option<&Step> {
-        self.steps.last()
-    }
-
-    /// What runs, in order.
-    pub(super) fn kernels(&self) -> impl Iterator<Item = &Kernel> {
-        self.steps.iter().map(|(kernel, _)| kernel)
+    /// Where a place lies, in the buffers that the colours stand for.
+    fn resource(&self, place: &Place, colors: &[usize], buffers: &[wgpu::Buffer]) -> Resource {
+        match place {
+            Place::Fixed(resource) => resource.clone(),
+            Place::Passing(id, skipped) => {
+                let buffer = &buffers[colors[*id]];
+                let memory = &self.passing[*id];
+                let size = (4 * memory.words as u64).next_multiple_of(256).min(buffer.size());
+                let (buffer, number) = (buffer.clone(), memory.number);
+                Resource { buffer, offset: *skipped, size: size - skipped, number }
+            }
+        }
     }
 
     /// Of each passing memory: its words, its first and its last step.
@@ -135,36 +139,54 @@ fn color(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
     (colors, sizes)
 }
 
-/// Buffers for all schedules, of which one runs at a time, and their dispatches.
-pub(super) fn realise(builder: &Builder<'_>, schedules: &[Schedule]) -> Result<Vec<Vec<Dispatch>>> {
-    let colored: Vec<_> = schedules.iter().map(|schedule| color(&schedule.lives())).collect();
+/// Buffers for all schedules, of which one runs at a time; then their dispatches. All shaders are compiled before anything
+/// needs one, so that it is known how many there are.
+pub(super) fn realise(
+    builder: &Builder<'_>,
+    schedules: &[(Work, Schedule)],
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Lists> {
+    let colored = |(_, schedule): &'_ (Work, Schedule)| color(&schedule.lives());
+    let colored: Vec<_> = schedules.iter().map(colored).collect();
+    if cfg!(debug_assertions) {
+        for ((work, schedule), (colors, _)) in schedules.iter().zip(&colored) {
+            let needed = |kernel: &Kernel, resource: &Resource| builder.needed(*work, kernel, resource);
+            let checked = check::reads(&schedule.steps, colors, needed);
+            checked.unwrap_or_else(|fault| panic!("{work:?} of {}: {fault}", builder.model.to_json()));
+        }
+    }
     let count = colored.iter().map(|(_, sizes)| sizes.len()).max().unwrap_or(0);
     let mut buffers = Vec::with_capacity(count);
     for index in 0..count {
         let size = colored.iter().filter_map(|(_, sizes)| sizes.get(index)).max().copied().unwrap_or(0);
-        let largest = schedules.iter().flat_map(|s| &s.passing).find(|memory| memory.words == size);
-        let name = largest.map_or("signal", |memory| &memory.name);
+        let mut memories = schedules.iter().flat_map(|(_, schedule)| &schedule.passing);
+        let name = memories.find(|memory| memory.words == size).map_or("signal", |memory| &memory.name);
         buffers.push(builder.storage(Kind::Signal, name, size)?);
     }
-    let dispatches = |(schedule, (colors, _)): (&Schedule, &(Vec<usize>, Vec<usize>))| {
-        let resource = |place: &Place| match place {
-            Place::Fixed(resource) => resource.clone(),
-            Place::Passing(id, skipped) => {
-                let buffer = &buffers[colors[*id]];
-                let memory = &schedule.passing[*id];
-                let size = (4 * memory.words as u64).next_multiple_of(256).min(buffer.size());
-                let (buffer, number) = (buffer.clone(), memory.number);
-                Resource { buffer, offset: *skipped, size: size - skipped, number }
-            }
+    let mut distinct: Vec<Bound> = Vec::new();
+    let mut lists: Vec<(Work, Vec<usize>)> = Vec::new();
+    for ((work, schedule), (colors, _)) in schedules.iter().zip(&colored) {
+        let bound = |(kernel, places): &Step| {
+            let resources = places.iter().map(|place| schedule.resource(place, colors, &buffers));
+            let bound = (kernel.clone(), resources.collect());
+            distinct.iter().position(|known| *known == bound).unwrap_or_else(|| {
+                distinct.push(bound);
+                distinct.len() - 1
+            })
         };
-        let steps = schedule.steps.iter().map(|(kernel, places)| {
-            let resources: Vec<Resource> = places.iter().map(resource).collect();
-            builder.context.dispatch(kernel, &resources)
-        });
-        steps.collect::<Result<Vec<_>>>()
+        lists.push((*work, schedule.steps.iter().map(bound).collect()));
+    }
+    builder.context.compile(distinct.iter().map(|(kernel, _)| kernel), progress)?;
+    let dispatch = |(kernel, resources): &Bound| Ok(Arc::new(builder.context.dispatch(kernel, resources)?));
+    let dispatches = distinct.iter().map(dispatch).collect::<Result<Vec<_>>>()?;
+    let list = |(work, steps): (Work, Vec<usize>)| {
+        (work, steps.into_iter().map(|step| Arc::clone(&dispatches[step])).collect())
     };
-    schedules.iter().zip(&colored).map(dispatches).collect()
+    Ok(Lists(lists.into_iter().map(list).collect()))
 }
+
+/// A kernel, and what it is bound to once buffers are there.
+type Bound = (Kernel, Vec<Resource>);
 
 #[cfg(test)]
 mod tests {

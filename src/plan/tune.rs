@@ -1,6 +1,6 @@
 //! How long the products of a plan take in one tile or another.
 
-use super::Plan;
+use super::{Pass, Plan, Work};
 use crate::Result;
 use crate::gpu::Dispatch;
 use crate::kernel::{Tile, TileEntry, TileUse};
@@ -55,7 +55,8 @@ impl Plan {
     /// [`crate::Error::Device`] for what the driver refuses.
     pub fn time_products(&self, tiles: Tiles, about: Duration) -> Result<Vec<ProductTime>> {
         let mut times: Vec<ProductTime> = Vec::new();
-        for dispatch in self.forward.iter().chain(self.training.iter().flat_map(|t| &t.curved.replace)) {
+        let works = [Work::Forward, Work::Gradient(Pass::FULL)];
+        for dispatch in works.into_iter().filter_map(|work| self.kernels(work).ok()).flatten() {
             let (kernel, resources) = &dispatch.made_of;
             let Some((gemm, sizes)) = kernel.product() else { continue };
             let size = [sizes.m, sizes.n, sizes.terms()];

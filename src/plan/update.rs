@@ -22,14 +22,11 @@ pub(super) fn key(builder: &Builder<'_>, mode: Mode) -> Result<Option<Update>> {
     Ok(Some(Update::new(&optimizer.rule, len, mode.has_diagonal())))
 }
 
-/// The update of all parameters after a pass in `mode`, by itself; nothing where there is no optimiser.
-pub(super) fn alone(builder: &Builder<'_>, mode: Mode) -> Result<Schedule> {
-    let mut schedule = Schedule::default();
-    if let Some(update) = key(builder, mode)? {
-        advance(builder.state, &update, &mut schedule);
-        rest(builder.state, &update, Vec::new(), &mut schedule);
-    }
-    Ok(schedule)
+/// The update of all parameters behind what leaves their gradient and diagonal, or by itself.
+pub(super) fn behind(builder: &Builder<'_>, update: &Update, mut schedule: Schedule) -> Schedule {
+    advance(builder.state, update, &mut schedule);
+    rest(builder.state, update, Vec::new(), &mut schedule);
+    schedule
 }
 
 /// Counts the step.

@@ -3,9 +3,9 @@
 use super::build::{Builder, Parts};
 use super::memory::Kind;
 use super::network::{Network, Op, OpKind};
-use super::schedule::{self, Place, Schedule};
-use super::update;
-use super::{Backward, Steps, Training};
+use super::schedule::{Place, Schedule};
+use super::work::Work;
+use super::{Training, update};
 use crate::gpu::{Resource, Tensor};
 use crate::kernel::{
     Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Number, Whole, WholeKernel,
@@ -132,12 +132,7 @@ struct Ends<'a> {
     results: Tensor,
 }
 
-pub(super) fn build(
-    builder: &Builder<'_>,
-    net: &Whole,
-    input: &Tensor,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Parts> {
+pub(super) fn build(builder: &Builder<'_>, net: &Whole, input: &Tensor) -> Result<Parts> {
     let training = builder.options.training;
     let places = net.results(training && builder.options.mode.has_diagonal());
     let len = places.len as usize;
@@ -148,55 +143,29 @@ pub(super) fn build(
     let results = Tensor::new("results", &buffer, 0, &[len]);
     let ends = Ends { builder, net, input, targets, results };
 
-    let mut forward = Schedule::default();
-    ends.walk(&mut forward, Job::Forward);
-    let mut schedules = vec![forward];
-    for mode in builder.modes().filter(|_| training) {
-        schedules.extend(ends.passes(mode)?);
+    let mut schedules = vec![(Work::Forward, ends.walk(Job::Forward))];
+    for (mode, pass) in builder.passes().filter(|_| training) {
+        let (scale, accumulate) = (builder.options.scale, pass.accumulate);
+        let back = Back { mode, scale, accumulate, update: None };
+        schedules.push((Work::Gradient(pass), ends.pass(back)));
+        if let Some(update) = update::key(builder, mode)? {
+            schedules.push((Work::Step(pass), ends.pass(Back { update: Some(update), ..back })));
+            if !accumulate {
+                schedules
+                    .push((Work::Update(pass), update::behind(builder, &update, Schedule::default())));
+            }
+        }
     }
-    builder.context.compile(schedules.iter().flat_map(Schedule::kernels), progress)?;
-    let mut made = schedule::realise(builder, &schedules)?.into_iter();
-    let mut next = || made.next().unwrap_or_default();
-    let forward = next();
-    let mut backward = || {
-        let (update, replace, step, accumulate, both) = (next(), next(), next(), next(), next());
-        let accumulate = builder.options.accumulation.then_some(accumulate);
-        let steps = Some(Steps { replace: step, accumulate: both });
-        Backward { loss: Vec::new(), within_loss: 0, replace, accumulate, update, fused: None, steps }
-    };
     let training = ends.targets.map(|targets| {
-        let curved = backward();
-        let plain = (builder.modes().count() > 1).then(&mut backward);
         let loss = Tensor::new("loss", &buffer, 0, &[1]);
-        Training { targets, loss, signals: Vec::new(), curved, plain }
+        Training { targets, loss, signals: Vec::new() }
     });
-    Ok((forward, training, logits))
+    Ok(Parts { schedules, training, logits })
 }
 
 impl Ends<'_> {
-    /// The update by itself; the pass and the step, replacing; the same accumulating. Empty where not asked for.
-    fn passes(&self, mode: crate::Mode) -> Result<[Schedule; 5]> {
-        let scale = self.builder.options.scale;
-        let update = update::key(self.builder, mode)?;
-        let pass = |wanted: bool, accumulate, update| {
-            let mut schedule = Schedule::default();
-            if wanted {
-                self.pass(&mut schedule, Back { mode, scale, accumulate, update });
-            }
-            schedule
-        };
-        let (steps, adds) = (update.is_some(), self.builder.options.accumulation);
-        Ok([
-            update::alone(self.builder, mode)?,
-            pass(true, false, None),
-            pass(steps, false, update),
-            pass(adds, true, None),
-            pass(steps && adds, true, update),
-        ])
-    }
-
-    fn pass(&self, schedule: &mut Schedule, back: Back) {
-        self.walk(schedule, Job::Back(back));
+    fn pass(&self, back: Back) -> Schedule {
+        let mut schedule = self.walk(Job::Back(back));
         if self.net.chunks() > 1 {
             let state = self.builder.state;
             let mut places = vec![self.results.resource(), state.gradient().resource()];
@@ -208,9 +177,10 @@ impl Ends<'_> {
             let gather = Gather { net: self.net.clone(), back };
             schedule.push(Kernel::Gather(gather), places.into_iter().map(Place::from).collect());
         }
+        schedule
     }
 
-    fn walk(&self, schedule: &mut Schedule, job: Job) {
+    fn walk(&self, job: Job) -> Schedule {
         let state = self.builder.state;
         let mut places: Vec<Resource> =
             [state.parameters(), self.input, &self.results].map(Tensor::resource).into();
@@ -225,7 +195,9 @@ impl Ends<'_> {
             }
         }
         let kernel = WholeKernel { net: self.net.clone(), job };
+        let mut schedule = Schedule::default();
         schedule.push(Kernel::Whole(kernel), places.into_iter().map(Place::from).collect());
+        schedule
     }
 
     fn memory(&self) -> Option<Resource> {

@@ -5,8 +5,7 @@ use super::job::{Job, Kind, Slot};
 use super::permutation::{Permutation, extensions};
 use crate::Result;
 use crate::gpu::{Context, Dispatch, Tensor};
-use crate::plan::{Plan, State};
-use crate::record::{Pass, Work};
+use crate::plan::{Pass, Plan, State, Work};
 use std::collections::BTreeSet;
 
 pub(super) struct Rig {

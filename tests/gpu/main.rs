@@ -8,6 +8,7 @@ mod problem;
 
 mod areas;
 mod bits;
+mod classes;
 mod cooperative;
 mod embedding;
 mod errors;

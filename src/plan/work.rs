@@ -1,0 +1,86 @@
+//! All that a plan can record. Each **work** is one list of dispatches, from one schedule with one colouring: lists have buffers
+//! in common, but nothing of one list is ever recorded in the middle of another.
+
+use super::schedule::Schedule;
+use crate::gpu::Dispatch;
+use crate::model::Mode;
+use std::sync::Arc;
+
+/// Which backward pass is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pass {
+    /// `false`: plain backprop, the diagonal and the optimiser's second moment stay as they are. The plan must have been
+    /// made with [`crate::PlanOptions::lazy`].
+    pub curvature: bool,
+    /// `true`: gradient and diagonal are added to what is there. The plan must have been made with
+    /// [`crate::PlanOptions::accumulate`].
+    pub accumulate: bool,
+}
+
+impl Pass {
+    /// The plan's mode, results written over what was there.
+    pub const FULL: Pass = Pass { curvature: true, accumulate: false };
+
+    /// The same without curvature.
+    #[must_use]
+    pub const fn without_curvature(self) -> Pass {
+        Pass { curvature: false, ..self }
+    }
+
+    /// The same, added to what is there.
+    #[must_use]
+    pub const fn accumulating(self) -> Pass {
+        Pass { accumulate: true, ..self }
+    }
+}
+
+impl Default for Pass {
+    fn default() -> Pass {
+        Pass::FULL
+    }
+}
+
+/// What is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Forward,
+    Gradient(Pass),
+    Update(Pass),
+    Step(Pass),
+}
+
+impl Work {
+    /// The backward pass that it is about.
+    pub(crate) fn pass(self) -> Option<Pass> {
+        match self {
+            Work::Forward => None,
+            Work::Gradient(pass) | Work::Update(pass) | Work::Step(pass) => Some(pass),
+        }
+    }
+
+    /// The same under the name that its list has. Without a diagonal there is nothing to leave out; an update takes what is
+    /// there, however that came about.
+    pub(crate) fn in_mode(self, mode: Mode) -> Work {
+        let named = |pass: Pass| Pass { curvature: pass.curvature || !mode.has_diagonal(), ..pass };
+        match self {
+            Work::Forward => Work::Forward,
+            Work::Gradient(pass) => Work::Gradient(named(pass)),
+            Work::Update(pass) => Work::Update(Pass { accumulate: false, ..named(pass) }),
+            Work::Step(pass) => Work::Step(named(pass)),
+        }
+    }
+}
+
+/// The lists before they have buffers.
+pub(super) type Schedules = Vec<(Work, Schedule)>;
+
+/// The lists of a plan. What several have alike, with the same buffers, is one dispatch.
+#[derive(Debug, Default)]
+pub(crate) struct Lists(pub(super) Vec<(Work, Vec<Arc<Dispatch>>)>);
+
+impl Lists {
+    pub(crate) fn get(&self, work: Work) -> Option<&[Arc<Dispatch>]> {
+        self.0.iter().find(|(of, _)| *of == work).map(|(_, list)| list.as_slice())
+    }
+}

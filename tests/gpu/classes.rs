@@ -1,0 +1,416 @@
+//! Every way in which a network can be trained on a GPU ends where the processor's path does, whatever class of device the
+//! adapter is taken for: updates fused or apart, dispatches joined or not, layer by layer or as a whole, in f32 or f16,
+//! accumulated, with lazy curvature, in pieces.
+//!
+//! All combinations are far too many to train, so a **covering** is: every two choices that can be made together are made
+//! together in some run. `HESSCALE_MATRIX=3` asks for every three.
+
+use crate::common::{compare, relative_max_norm, to_f64};
+use crate::golden;
+use crate::harness::{CLASSES, Sample, of_class, submit};
+use crate::problem::mlp;
+use hesscale::model::{BatchNorm, ClassTargets, Conv2d, Init, MaxPool2d, Noise, Reduction, Rule, Targets};
+use hesscale::train::{Trainer, TrainerOptions};
+use hesscale::wgpu::Features;
+use hesscale::{
+    Activation, Context, DeviceClass, Loss, Mode, Model, Number, Optimizer, Pass, Pieces, Plan,
+    PlanOptions, State,
+};
+use std::collections::BTreeSet;
+
+const BATCHES: [usize; 4] = [40, 1, 257, 32];
+const STEPS: usize = 8;
+const SEED: u64 = 3;
+
+/// How steps are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Steps,
+    /// Two batches a step.
+    Accumulated,
+    /// Curvature on every third step.
+    Lazy,
+    Pieces,
+}
+
+const COURSES: [Course; 4] = [Course::Steps, Course::Accumulated, Course::Lazy, Course::Pieces];
+
+/// An optimiser and the mode that it is fed by. Where nothing bounds a step but √v, f32 and f64 part ways within a few: so
+/// none of these has an ε that is next to nothing.
+fn rules() -> [(Optimizer, Mode); 5] {
+    let (beta1, beta2) = (0.9, 0.99);
+    [
+        (Rule::AdaHesScale { beta1, beta2, eps: 1e-2 }.at(0.003), Mode::HesScale),
+        (Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.02).with_weight_decay(0.1), Mode::None),
+        (Rule::Adam { beta1, beta2, eps: 1e-3 }.at(0.003), Mode::HesScaleGn),
+        (Rule::AdaHesScale { beta1, beta2, eps: 1e-2 }.at(0.003).with_weight_decay(0.1), Mode::HesScaleR2),
+        (Rule::Adam { beta1, beta2, eps: 1e-3 }.at(0.003).with_weight_decay(0.1), Mode::None),
+    ]
+}
+
+/// Layers of unlike widths, so that a buffer in the place of another shows. The last is small enough to be taken as a whole.
+fn networks() -> [(&'static str, Model); 5] {
+    use Activation::{Gelu, Relu, Tanh};
+    let same = |channels| Conv2d::new(channels, 3).same();
+    let images = Model::builder([3, 13, 11]).conv2d(20, 3).act(Relu).layer(MaxPool2d::new(2));
+    let images = images.conv2d(36, 3).act(Tanh).flatten().dense(130).act(Tanh).dense(10);
+    let residual = Model::builder([3, 12, 9]).layer(same(24)).act(Relu);
+    let residual = residual.residual(|block| block.layer(same(24)).act(Tanh).layer(same(24))).act(Gelu);
+    let norm = BatchNorm::new(vec![0.1; 24], vec![1.3; 24]);
+    let residual = residual.layer(norm).layer(MaxPool2d::new(3)).flatten().dropout(0.2).dense(7);
+    let soft = Loss::SoftmaxCrossEntropy {
+        targets: ClassTargets::Soft,
+        reduction: Reduction::Mean,
+        class_weights: None,
+        label_smoothing: 0.1,
+        ignore_index: None,
+    };
+    [
+        ("dense", mlp(&[150, 129, 1024, 260, 10], Tanh, Loss::cross_entropy())),
+        ("images", images.loss(Loss::cross_entropy()).unwrap()),
+        ("residual", residual.loss(soft).unwrap()),
+        ("odd", mlp(&[37, 301, 131, 9], Relu, Loss::mse())),
+        ("policy", mlp(&[40, 129, 66, 7], Tanh, Loss::cross_entropy())),
+    ]
+}
+
+const WITH_DROPOUT: usize = 2;
+const WHOLE: usize = 4;
+
+/// A choice of everything, each by its index.
+type Run = [usize; 9];
+const CHOICES: Run = [3, 2, 3, 2, 2, 4, 5, 5, 4];
+
+/// What decides how dispatches follow each other: of these all choices are made together.
+const ORDER: u32 = 0b111;
+
+/// What a run stands for.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    class: DeviceClass,
+    fused: bool,
+    /// `None`: as the class has it by default.
+    joined: Option<bool>,
+    whole: bool,
+    storage: Number,
+    course: Course,
+    rule: usize,
+    network: usize,
+    batch: usize,
+}
+
+impl Way {
+    fn of(run: Run) -> Way {
+        let [class, fused, joined, whole, storage, course, rule, network, batch] = run;
+        Way {
+            class: CLASSES[class],
+            fused: fused == 0,
+            joined: [None, Some(true), Some(false)][joined],
+            whole: whole == 1,
+            storage: [Number::F32, Number::F16][storage],
+            course: COURSES[course],
+            rule,
+            network,
+            batch: BATCHES[batch],
+        }
+    }
+
+    /// Whether it can be. Dropout draws anew for each batch that is accumulated, so no single batch compares.
+    fn is_possible(&self) -> bool {
+        let whole = !self.whole || (self.network == WHOLE && self.storage == Number::F32);
+        whole && !(self.network == WITH_DROPOUT && self.course == Course::Accumulated)
+    }
+
+    fn options(&self, mode: Mode) -> PlanOptions {
+        let mut options = PlanOptions::training(mode).storage(self.storage).whole_network(self.whole);
+        (options.fused_update, options.fewer_dispatches) = (self.fused, self.joined);
+        match self.course {
+            Course::Accumulated => options.accumulate(0.5),
+            Course::Lazy => options.lazy(),
+            Course::Steps | Course::Pieces => options,
+        }
+    }
+
+    /// Numbers that a step learns from.
+    fn samples(&self) -> usize {
+        self.batch * if self.course == Course::Accumulated { 2 } else { 1 }
+    }
+
+    /// Relative error of what a tensor has moved by. In f16 a number has eleven bits, and a sum of such few more.
+    fn bound(&self) -> f64 {
+        if self.storage == Number::F32 { 1e-4 } else { 0.2 }
+    }
+}
+
+/// All runs, fewest first, that between them have every possible choice of `strength` at once.
+fn covering(strength: usize) -> Vec<Run> {
+    let every = |run: usize| {
+        let mut rest = run;
+        CHOICES.map(|choices| {
+            let choice = rest % choices;
+            rest /= choices;
+            choice
+        })
+    };
+    let all = (0..CHOICES.iter().product()).map(every);
+    let possible: Vec<Run> = all.filter(|run| Way::of(*run).is_possible()).collect();
+    let together = |bits: &u32| bits.count_ones() as usize == strength || *bits == ORDER;
+    let which: Vec<u32> = (0..1_u32 << CHOICES.len()).filter(together).collect();
+    let chosen = |run: &Run| -> Vec<(u32, u64)> {
+        let key = |bits: &u32| {
+            let digits = (0..run.len()).filter(|at| bits >> at & 1 == 1);
+            (*bits, digits.fold(0, |key, at| 8 * key + run[at] as u64))
+        };
+        which.iter().map(key).collect()
+    };
+    let mut missing: BTreeSet<(u32, u64)> = possible.iter().flat_map(chosen).collect();
+    let (mut runs, mut random) = (Vec::new(), fastrand::Rng::with_seed(1));
+    while !missing.is_empty() {
+        // The best of many is nearly the best of all.
+        let tried = (0..400).map(|_| possible[random.usize(..possible.len())]);
+        let gain = |run: &Run| chosen(run).iter().filter(|key| missing.contains(key)).count();
+        let best = tried.max_by_key(gain).filter(|run| gain(run) > 0);
+        // What is left is in few runs: any that has one of it.
+        let last = || possible.iter().copied().max_by_key(gain);
+        let Some(run) = best.or_else(last) else { break };
+        chosen(&run).iter().for_each(|key| _ = missing.remove(key));
+        runs.push(run);
+    }
+    runs
+}
+
+/// Inputs and targets of a step, always the same.
+fn batch(model: &Model, samples: usize, step: usize) -> Sample {
+    Sample::new(model.clone(), samples, 100 + step as u64)
+}
+
+/// Parameters before and after, and the loss of each step.
+struct Trained {
+    start: Vec<f32>,
+    end: Vec<f32>,
+    losses: Vec<f64>,
+}
+
+/// A plan and its state, trained as the way says.
+fn on_gpu(way: &Way, context: &Context, model: &Model) -> Trained {
+    let (optimizer, mode) = rules()[way.rule];
+    let state = State::new(context, model, Some(optimizer)).unwrap();
+    let start = model.init(Init::He, SEED);
+    state.write_parameters(&start).unwrap();
+    state.set_noise(Noise { seed: SEED as u32, step: 0 }).unwrap();
+    let plan = Plan::new(context, model, &state, way.batch, way.options(mode)).unwrap();
+    let mut losses = Vec::new();
+    for step in 0..STEPS {
+        let sample = batch(model, way.samples(), step);
+        let write = |part: usize| {
+            let inputs = way.batch * model.inputs();
+            plan.write_input(&sample.x[part * inputs..][..inputs]).unwrap();
+            let targets = way.batch * model.target_len();
+            let of = part * targets..(part + 1) * targets;
+            plan.write_targets(match sample.targets.view() {
+                Targets::Classes(classes) => Targets::Classes(&classes[of]),
+                Targets::Values(values) => Targets::Values(&values[of]),
+            })
+            .unwrap();
+        };
+        let loss = || f64::from(context.read_blocking(&[plan.loss().unwrap()]).unwrap()[0][0]);
+        write(0);
+        let pass = match way.course {
+            Course::Lazy if step % 3 != 0 => Pass::FULL.without_curvature(),
+            _ => Pass::FULL,
+        };
+        match way.course {
+            Course::Steps | Course::Lazy => {
+                submit(context, |encoder| plan.record_step(encoder, pass).unwrap());
+                losses.push(loss());
+            }
+            Course::Accumulated => {
+                submit(context, |encoder| plan.record_gradient(encoder, pass).unwrap());
+                let first = loss();
+                write(1);
+                submit(context, |encoder| plan.record_step(encoder, pass.accumulating()).unwrap());
+                losses.push((first + loss()) / 2.0);
+            }
+            Course::Pieces => {
+                let mut pieces = Pieces::step(pass);
+                let budget = plan.cost(pieces).unwrap() / 4;
+                let mut last = false;
+                while !last {
+                    submit(context, |encoder| {
+                        last = plan.record_piece(encoder, &mut pieces, budget).unwrap().last;
+                    });
+                }
+                losses.push(loss());
+            }
+        }
+    }
+    let mut end = context.read_blocking(&[state.parameters()]).unwrap().remove(0);
+    end.truncate(model.flat_len());
+    Trained { start, end, losses }
+}
+
+/// The same steps by a trainer, on the processor or on `context`.
+fn by_trainer(
+    context: Option<&Context>,
+    model: &Model,
+    (optimizer, mode): (Optimizer, Mode),
+    samples: usize,
+    curvature_every: usize,
+) -> Trained {
+    let options = || {
+        let options = TrainerOptions::default().seed(SEED).init(Init::He).mode(mode);
+        options.curvature_every(curvature_every)
+    };
+    let mut trainer = match context {
+        Some(context) => Trainer::new(context, model, optimizer, options()).unwrap(),
+        None => Trainer::on_cpu(model, optimizer, options()).unwrap(),
+    };
+    let start = trainer.parameters().unwrap();
+    let step = |step| {
+        let sample = batch(model, samples, step);
+        trainer.step(&sample.x, sample.targets.view()).unwrap();
+        f64::from(trainer.loss().unwrap())
+    };
+    let losses = (0..STEPS).map(step).collect();
+    Trained { start, end: trainer.parameters().unwrap(), losses }
+}
+
+impl Trained {
+    /// That each tensor has moved, and to where it moved in `want`; the worst error, relative to the way.
+    fn agrees(&self, want: &Trained, model: &Model, bound: f64) -> Result<f64, String> {
+        if self.start != want.start {
+            return Err("they begin apart".into());
+        }
+        let mut worst = compare("losses", &self.losses, &want.losses, bound)?;
+        for p in model.parameters() {
+            let moved = |trained: &Trained| -> Vec<f64> {
+                let (start, end) = (to_f64(&trained.start[p.range()]), to_f64(&trained.end[p.range()]));
+                end.into_iter().zip(start).map(|(end, start)| end - start).collect()
+            };
+            let (got, want) = (moved(self), moved(want));
+            for (whose, moved) in [("its", &got), ("the other's", &want)] {
+                if moved.iter().all(|by| *by == 0.0) {
+                    return Err(format!("{}: {whose} numbers stand still", p.name()));
+                }
+            }
+            worst = worst.max(compare(&p.name(), &got, &want, bound)?);
+        }
+        Ok(worst)
+    }
+}
+
+fn strength() -> usize {
+    match std::env::var("HESSCALE_MATRIX") {
+        Err(_) => 2,
+        Ok(strength) => strength.parse().expect("HESSCALE_MATRIX is how many choices are made at once"),
+    }
+}
+
+#[test]
+fn all_ways_of_training_end_in_the_same_place() {
+    let (networks, rules) = (networks(), rules());
+    let (mut faults, mut worst, mut without) = (Vec::new(), [0.0_f64; 2], 0);
+    let runs = covering(strength());
+    for run in &runs {
+        let way = Way::of(*run);
+        let (name, model) = &networks[way.network];
+        let context = of_class(way.class);
+        if way.storage == Number::F16 && !context.device().features().contains(Features::SHADER_F16) {
+            without += 1;
+            continue;
+        }
+        let begin = std::time::Instant::now();
+        let got = on_gpu(&way, &context, model);
+        let gpu = begin.elapsed();
+        let every = if way.course == Course::Lazy { 3 } else { 1 };
+        let want = by_trainer(None, model, rules[way.rule], way.samples(), every);
+        let verdict = got.agrees(&want, model, way.bound());
+        println!("{name} {way:?}: {verdict:?}, {gpu:.1?} of {:.1?}", begin.elapsed());
+        match verdict {
+            Ok(error) => {
+                let worst = &mut worst[usize::from(way.storage == Number::F16)];
+                *worst = worst.max(error);
+            }
+            Err(fault) => faults.push(format!("{name} {way:?}: {fault}")),
+        }
+    }
+    println!(
+        "{} ways of training; worst error {:.1e}, in f16 {:.1e}; {without} left out: the adapter has no f16",
+        runs.len(),
+        worst[0],
+        worst[1]
+    );
+    assert!(faults.is_empty(), "{} of {}: {faults:#?}", faults.len(), runs.len());
+}
+
+/// What users do: `Trainer` with its defaults, in every class.
+#[test]
+fn trainers_of_every_class_train() {
+    let mut faults = Vec::new();
+    for (index, (name, model)) in networks().into_iter().enumerate() {
+        for (at, samples) in BATCHES.into_iter().enumerate() {
+            // Each optimiser meets each batch size and each network in turn.
+            let rule = rules()[(index + at) % rules().len()];
+            let want = by_trainer(None, &model, rule, samples, 1);
+            for class in CLASSES {
+                let got = by_trainer(Some(&of_class(class)), &model, rule, samples, 1);
+                if let Err(fault) = got.agrees(&want, &model, 1e-4) {
+                    faults.push(format!("{name} {class:?} batch {samples} {rule:?}: {fault}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}: {faults:#?}", faults.len());
+}
+
+/// The vectors of an independent program, in every class.
+#[test]
+fn golden_vectors_in_every_class() {
+    let mut ledger = crate::common::ledger::Ledger::new(1e-5);
+    for (index, (case, model)) in golden::cases().iter().enumerate() {
+        // Software's are all run elsewhere. A mode each, and the one that all have.
+        for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
+            let modes = [Mode::HesScale, Mode::ALL[index % Mode::ALL.len()]];
+            for mode in &modes[..if modes[0] == modes[1] { 1 } else { 2 }] {
+                golden::check(&mut ledger, &of_class(class), case, model, *mode);
+            }
+        }
+    }
+    ledger.settle();
+}
+
+/// The comparison notices what stands still, what goes astray, and what starts elsewhere.
+#[test]
+fn a_trainer_that_does_not_train_is_noticed() {
+    let model = mlp(&[3, 5, 4], Activation::Tanh, Loss::cross_entropy());
+    let rule = rules()[0];
+    let want = by_trainer(None, &model, rule, 6, 1);
+    let planted = |change: fn(&mut Trained)| {
+        let mut got = by_trainer(None, &model, rule, 6, 1);
+        assert_eq!(got.agrees(&want, &model, 1e-3), Ok(0.0));
+        change(&mut got);
+        got.agrees(&want, &model, 1e-3).unwrap_err()
+    };
+    assert_eq!(planted(|got| got.end = got.start.clone()), "0.weight: its numbers stand still");
+    assert!(planted(|got| got.end[2] += 1e-4).starts_with("0.weight"));
+    assert!(planted(|got| got.losses[7] *= 1.01).starts_with("losses"));
+    assert_eq!(planted(|got| got.start[0] += 1.0), "they begin apart");
+    assert!(relative_max_norm(&[f64::NAN], &[1.0]).is_infinite());
+}
+
+/// Every two choices that can be made at once are.
+#[test]
+fn the_covering_covers() {
+    let runs = covering(2);
+    assert!(runs.iter().all(|run| Way::of(*run).is_possible()));
+    let made = |a: (usize, usize), b: (usize, usize)| runs.iter().any(|run| run[a.0] == a.1 && run[b.0] == b.1);
+    // Each class meets each network, each course each optimiser; whole networks every class, batch and course.
+    (0..3).for_each(|class| (0..5).for_each(|network| assert!(made((0, class), (7, network)))));
+    (0..4).for_each(|course| (0..5).for_each(|rule| assert!(made((5, course), (6, rule)))));
+    (0..3).for_each(|class| assert!(made((3, 1), (0, class))));
+    let orders: BTreeSet<_> = runs.iter().map(|[class, fused, joined, ..]| (class, fused, joined)).collect();
+    assert_eq!(orders.len(), 18);
+    (0..4).for_each(|at| assert!(made((3, 1), (8, at)) && made((3, 1), (5, at))));
+    assert!(!made((3, 1), (4, 1)), "a whole network in f16 cannot be");
+    assert!(runs.len() < 60, "{}", runs.len());
+}
