@@ -38,7 +38,9 @@ pub(super) fn reads(
                         .into_iter()
                         .find(|range| !is_covered(range.clone(), &resource.buffer, &written));
                     if let Some(range) = missing {
-                        return fault(format!("binding {at} reads bytes {range:?}, which nothing has written"));
+                        return fault(format!(
+                            "binding {at} reads bytes {range:?}, which nothing has written"
+                        ));
                     }
                 }
             }
@@ -136,7 +138,10 @@ mod tests {
         assert_eq!(reads(&begun, &[0], all), Ok(()));
         let missing = [&begun[..2], &begun[3..]].concat();
         let fault = reads(&missing, &[0], all).expect_err("half of it is missing");
-        assert_eq!(fault, "step 2, forward tanh 64: binding 0 reads bytes 128..512, which nothing has written");
+        assert_eq!(
+            fault,
+            "step 2, forward tanh 64: binding 0 reads bytes 128..512, which nothing has written"
+        );
         let other = [&begun[..3], &[step(place(&y, 0..256), place(&x, 0..256))]].concat();
         assert!(reads(&other, &[0], all).is_err());
     }

@@ -151,8 +151,7 @@ pub(super) fn build(builder: &Builder<'_>, net: &Whole, input: &Tensor) -> Resul
         if let Some(update) = update::key(builder, mode)? {
             schedules.push((Work::Step(pass), ends.pass(Back { update: Some(update), ..back })));
             if !accumulate {
-                schedules
-                    .push((Work::Update(pass), update::behind(builder, &update, Schedule::default())));
+                schedules.push((Work::Update(pass), update::behind(builder, &update, Schedule::default())));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Products by matrix units against sums in f64, on an adapter that has such units; the refusal on one that has none.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{Outcome, Sample, context, host_device, request, run_with_signals};
+use crate::harness::{Outcome, Sample, context, host_device, not_run, request, run_with_signals};
 use hesscale::model::{Reduction, Role};
 use hesscale::{
     Activation, At, Context, ContextOptions, Cooperative, Error, Family, Loss, Mode, Model, Number, Plan,
@@ -26,7 +26,7 @@ fn with_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Option<Contex
     };
     assert!(matches!(refusal, Error::Cooperative(_)), "{refusal}");
     assert!(!adapter().features().contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX), "{refusal}");
-    println!("{refusal}");
+    not_run(&refusal.to_string());
     None
 }
 
@@ -124,7 +124,7 @@ fn on(context: &Context, sample: &Sample, mode: Mode) -> Outcome {
 }
 
 #[test]
-fn sums_at_the_edges_of_tiles() {
+fn sums_at_the_edges_of_tiles_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
     let sizes = [[1, 1, 1], [15, 16, 17], [33, 65, 63], [64, 32, 128], [17, 33, 32], [37, 130, 67]];
     let mut worst = [0.0_f64; 3];
@@ -142,7 +142,7 @@ fn sums_at_the_edges_of_tiles() {
 
 /// Far outside what f16 can hold, and growing along k from one stage to the next, so that powers are chosen anew.
 #[test]
-fn operands_of_any_size() {
+fn operands_of_any_size_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
     let [batch, inputs, outputs] = [19, 200, 70];
     for (of_x, of_w, growth) in
@@ -163,7 +163,7 @@ fn operands_of_any_size() {
 
 /// More terms than one run has.
 #[test]
-fn long_sums() {
+fn long_sums_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
     let sample = Sample::new(layer(20_000, 4), 3, 9);
     let parts = parts(&sample, &on(&context, &sample, Mode::HesScale), Mode::HesScale);
@@ -172,7 +172,7 @@ fn long_sums() {
 
 /// A whole network: units where products are large, and what that does to the results.
 #[test]
-fn a_network() {
+fn a_network_where_there_are_units() {
     let Some(context) = with_units(|_| None) else { return };
     let model = Model::builder([784]).dense(512).act(Activation::Tanh).dense(512).act(Activation::Tanh);
     let model = model.dense(10).loss(Loss::cross_entropy()).unwrap();
@@ -198,10 +198,11 @@ fn a_network() {
 
 /// What lies between the products is f16, too: units with f16 operands need the same feature.
 #[test]
-fn with_storage_in_f16() {
+fn with_storage_in_f16_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
     if !context.device().features().contains(wgpu::Features::SHADER_F16) {
         assert!(!context.cooperative().is_some_and(|units| units.half));
+        not_run("the adapter has no f16");
         return;
     }
     let model = Model::builder([20]).dense(33).act(Activation::Tanh).dense(64).act(Activation::Tanh);

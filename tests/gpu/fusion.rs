@@ -1,17 +1,17 @@
 //! That what can be fused is fused: the dispatches of a plan, by name and number; two in one are in `fewer_dispatches.rs`.
 
-use crate::harness::context;
+use crate::harness::{context, counted, steady};
 use hesscale::model::{Conv2d, MaxPool2d};
-use hesscale::{Activation, At, Layer, Loss, Mode, Model, Optimizer, Plan, PlanOptions, State};
+use hesscale::{Activation, At, Layer, Loss, Mode, Model, Optimizer, PlanOptions};
 
 /// Names of a plan's dispatches, sizes and tiles cut off.
 fn labels(model: &Model, optimizer: Option<Optimizer>, options: PlanOptions) -> Vec<String> {
-    let state = State::new(&context(), model, optimizer).unwrap();
-    let plan = Plan::new(&context(), model, &state, 16, options.fewer_dispatches(false)).unwrap();
     let is_size = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
-    plan.dispatches()
-        .map(|(label, _)| label.split(' ').take_while(|word| !is_size(word)).collect::<Vec<_>>().join(" "))
-        .collect()
+    let name = |(label, _): (String, u64)| {
+        label.split(' ').take_while(|word| !is_size(word)).collect::<Vec<_>>().join(" ")
+    };
+    let plan = counted(&context(), model, 16, optimizer, options.fewer_dispatches(false));
+    plan.into_iter().map(name).collect()
 }
 
 fn mlp() -> Model {
@@ -26,7 +26,7 @@ const FUSED: &str = "gemm signal hesscale+tanh";
 
 #[test]
 fn a_step_of_three_dense_layers_is_twelve_dispatches() {
-    let got = labels(&mlp(), Some(Optimizer::ada_hesscale(1e-3)), PlanOptions::training(Mode::HesScale));
+    let got = labels(&mlp(), Some(steady()), PlanOptions::training(Mode::HesScale));
     let backward = [FUSED, PARAMETERS, FUSED, PARAMETERS, PARAMETERS];
     let update = ["optimizer advance", "optimizer adahesscale"];
     assert_eq!(got, [&FORWARD[..], &LOSS, &backward, &update].concat());
@@ -46,10 +46,9 @@ fn inference_is_the_forward_pass() {
 
 #[test]
 fn operations_are_counted() {
-    let state = State::new(&context(), &mlp(), None).unwrap();
     let flops = |mode| -> u64 {
-        let plan = Plan::new(&context(), &mlp(), &state, 16, PlanOptions::training(mode)).unwrap();
-        plan.dispatches().map(|(_, flops)| flops).sum()
+        let plan = counted(&context(), &mlp(), 16, None, PlanOptions::training(mode));
+        plan.into_iter().map(|(_, flops)| flops).sum()
     };
     let (all, upper) = (8 * 12 + 12 * 12 + 12 * 4, 12 * 12 + 12 * 4);
     assert_eq!(flops(Mode::None), 2 * 16 * (2 * all + upper));

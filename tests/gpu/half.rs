@@ -2,7 +2,7 @@
 
 use crate::common::{compare, to_f64};
 use crate::golden::cases;
-use crate::harness::{Outcome, Sample, bits, context, request, run};
+use crate::harness::{Outcome, Sample, bits, context, not_run, request, run};
 use crate::layers::mixed;
 use hesscale::model::{Conv2d, Reduction, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -30,6 +30,7 @@ fn half_context() -> Option<Context> {
     let context = CONTEXT.get_or_init(make).clone();
     if !context.device().features().contains(Features::SHADER_F16) {
         refused(&context);
+        not_run("the adapter has no f16");
         return None;
     }
     Some(context)
@@ -55,7 +56,7 @@ fn a_device_without_the_feature_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn what_cannot_be_is_refused_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let state = State::new(&context, &small(), None).unwrap();
     let plan = |options| Plan::new(&context, &small(), &state, 2, options);
@@ -75,7 +76,7 @@ fn what_cannot_be_is_refused() {
 type Errors = BTreeMap<&'static str, f64>;
 
 /// Σ|got − want| / Σ|want|.
-fn mean_error(got: &[f64], want: &[f64]) -> f64 {
+pub(crate) fn mean_error(got: &[f64], want: &[f64]) -> f64 {
     let off: f64 = got.iter().zip(want).map(|(g, w)| (g - w).abs()).sum();
     off / want.iter().map(|w| w.abs()).sum::<f64>()
 }
@@ -153,7 +154,7 @@ fn golden() -> Vec<(String, Sample)> {
 
 /// The worst of each kind over the golden cases is in docs/performance.md.
 #[test]
-fn all_golden_cases() {
+fn all_golden_cases_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let (mut dense, mut images) = (Errors::new(), Errors::new());
     let mut faults = Vec::new();
@@ -203,7 +204,7 @@ fn the_bound_notices_a_planted_error() {
 
 /// Every kind of layer, every loss's end, with what is kept and without.
 #[test]
-fn every_kind_of_layer() {
+fn every_kind_of_layer_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let residual =
         Model::builder([4, 5, 5]).residual(|b| b.layer(Conv2d::new(4, 3).same()).act(Activation::Tanh));
@@ -233,7 +234,7 @@ fn every_kind_of_layer() {
 
 /// Where nothing leaves f16's range, the loss's scale makes no difference to any bit.
 #[test]
-fn the_scale_is_taken_off_exactly() {
+fn the_scale_is_taken_off_exactly_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let model = Model::builder([7]).dense(12).act(Activation::Tanh).dense(9).act(Activation::Tanh).dense(4);
     let sample = Sample::new(model.loss(Loss::cross_entropy()).unwrap(), 5, 3);
@@ -263,7 +264,7 @@ fn line(context: &Context, [w1, w2]: [f32; 2], target: f32, scale: Option<f32>) 
 }
 
 #[test]
-fn what_is_too_large_saturates() {
+fn what_is_too_large_saturates_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     // An activation of a million counts as f16's largest, what is made of it is a number.
     let (got, _) = line(&context, [1e6, 1.0], 0.0, Some(4_f32.powi(-9)));
@@ -284,7 +285,7 @@ fn what_is_too_large_saturates() {
 }
 
 #[test]
-fn what_is_too_small_is_lost_without_a_scale() {
+fn what_is_too_small_is_lost_without_a_scale_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let target = 1.0 - 0.5_f32.powi(10);
     let (_, lost) = line(&context, [1.0, 1.0], target, Some(4_f32.powi(-10)));
@@ -294,7 +295,7 @@ fn what_is_too_small_is_lost_without_a_scale() {
 }
 
 #[test]
-fn updates_follow_and_sums_accumulate() {
+fn updates_follow_and_sums_accumulate_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let model =
         Model::builder([8]).dense(12).act(Activation::Tanh).dense(4).loss(Loss::cross_entropy()).unwrap();
@@ -318,7 +319,7 @@ fn updates_follow_and_sums_accumulate() {
 }
 
 #[test]
-fn trainers_store_so() {
+fn trainers_store_so_where_there_is_f16() {
     let optimizer = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.02);
     let model = small();
     let stored_in = |storage| TrainerOptions::default().seed(3).storage(storage);
@@ -347,7 +348,7 @@ fn trainers_store_so() {
 
 /// Hidden activations and signals take half, the rest what it took.
 #[test]
-fn memory_is_halved() {
+fn memory_is_halved_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let (batch, hidden) = (64, 256);
     let builder =

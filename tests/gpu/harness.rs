@@ -3,11 +3,13 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::problem::targets;
-use hesscale::model::{Role, Targets};
-use hesscale::reference;
+use hesscale::model::{Role, Rule, Targets};
+use hesscale::reference::{self, OptimizerState};
 use hesscale::{
-    At, Context, ContextOptions, DeviceClass, Mode, Model, Pass, Plan, PlanOptions, Request, Result, State,
+    At, Context, ContextOptions, DeviceClass, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request,
+    Result, State, Tensor,
 };
+use std::io::Write as _;
 use std::sync::OnceLock;
 
 /// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name. `HESSCALE_CLASS` names a class of device whose
@@ -229,6 +231,72 @@ impl Sample {
             }
         }
         Ok(worst)
+    }
+}
+
+/// The dispatches of a plan, by name with their operations, once its step has left what the reference says: what is counted
+/// is run, too.
+pub(crate) fn counted(
+    context: &Context,
+    model: &Model,
+    batch: usize,
+    optimizer: Option<Optimizer>,
+    options: PlanOptions,
+) -> Vec<(String, u64)> {
+    let (mode, training) = (options.mode, options.training);
+    let sample = Sample::new(model.clone(), batch, 21);
+    let state = State::new(context, model, optimizer).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let plan = Plan::new(context, model, &state, batch, options).unwrap();
+    plan.write_input(&sample.x).unwrap();
+    if training {
+        plan.write_targets(sample.targets.view()).unwrap();
+    }
+    submit(context, |encoder| match (training, optimizer) {
+        (false, _) => plan.record_forward(encoder),
+        (true, None) => plan.record_gradient(encoder, Pass::FULL).unwrap(),
+        (true, Some(_)) => plan.record_step(encoder, Pass::FULL).unwrap(),
+    });
+    let want = sample.reference(mode);
+    let near = |name: &str, tensor: &Tensor, want: &[f64], bound| {
+        let got = context.read_blocking(&[tensor]).unwrap().remove(0);
+        compare(name, &to_f64(&got[..want.len()]), want, bound).unwrap_or_else(|fault| panic!("{fault}"));
+    };
+    near("logits", plan.logits(), &want.logits, BOUND);
+    if training {
+        near("loss", plan.loss().unwrap(), &[want.loss], BOUND);
+    }
+    match optimizer.filter(|_| training) {
+        Some(optimizer) => {
+            let mut parameters = to_f64(&sample.parameters);
+            let mut memory = OptimizerState::new(parameters.len());
+            memory.step(&optimizer, &mut parameters, &want.gradient, &want.diagonal).unwrap();
+            assert_ne!(parameters, to_f64(&sample.parameters), "a step moves something");
+            near("parameters", state.parameters(), &parameters, BOUND);
+        }
+        None if training => {
+            near("gradient", state.gradient(), &want.gradient, BOUND);
+            if mode.has_diagonal() {
+                near("diagonal", state.diagonal(), &want.diagonal, BOUND);
+            }
+        }
+        None => {}
+    }
+    plan.dispatches().map(|(label, flops)| (label.to_owned(), flops)).collect()
+}
+
+/// AdaHesScale with an ε that keeps a step within what `f32` can follow.
+pub(crate) fn steady() -> Optimizer {
+    Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 }.at(1e-3)
+}
+
+/// Says that a test cannot run for want of something, for `cargo xtask test` to repeat it: such a test has it in its name.
+pub(crate) fn not_run(lacks: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    println!("not run: {test}: {lacks}");
+    if let Some(file) = std::env::var_os("HESSCALE_NOT_RUN") {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
+        file.and_then(|mut file| writeln!(file, "{test}: {lacks}")).expect("the list of what is not run");
     }
 }
 

@@ -2,12 +2,11 @@
 
 use crate::common::golden::{directory, load};
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, context, host_device, submit};
+use crate::harness::{BOUND, Sample, bits, context, counted, of_class, steady, submit};
 use crate::problem::losses;
 use hesscale::model::{Builder, Rule};
 use hesscale::{
-    Activation, At, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Plan,
-    PlanOptions, State, wgpu,
+    Activation, At, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, wgpu,
 };
 
 fn whole(mode: Mode) -> PlanOptions {
@@ -22,12 +21,6 @@ fn mlp(widths: &[usize], activation: Activation, loss: Loss) -> Model {
     let layer = |builder: Builder, width: &usize| builder.dense(*width).act(activation);
     let builder = widths[1..widths.len() - 1].iter().fold(Model::builder([widths[0]]), layer);
     builder.dense(widths[widths.len() - 1]).loss(loss).unwrap()
-}
-
-/// llvmpipe with the kernels of this class.
-fn of_class(class: DeviceClass) -> Context {
-    let (device, queue) = host_device(wgpu::Limits::defaults());
-    Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
 }
 
 /// Samples of one workgroup at these batch sizes.
@@ -247,11 +240,7 @@ fn passes_accumulate() {
 #[test]
 fn a_step_is_one_kernel_or_two() {
     let model = mlp(&[17, 64, 64, 6], Activation::Tanh, Loss::mse());
-    let state = State::new(&context(), &model, Some(Optimizer::ada_hesscale(1e-3))).unwrap();
-    let kernels = |batch, options| {
-        let plan = Plan::new(&context(), &model, &state, batch, options).unwrap();
-        plan.dispatches().count()
-    };
+    let kernels = |batch, options| counted(&context(), &model, batch, Some(steady()), options).len();
     assert_eq!(kernels(1, whole(Mode::HesScale)), 1);
     assert_eq!(kernels(CHUNK, whole(Mode::HesScale)), 1);
     assert_eq!(kernels(CHUNK + 1, whole(Mode::HesScale)), 2);

@@ -79,7 +79,7 @@ fn limit(beyond: Option<u64>) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn every_stage_without_memory() {
+fn every_stage_without_memory_where_there_is_prlimit() {
     let software = Owner::Crate.context().class() == DeviceClass::Software;
     if !software || Command::new("prlimit").arg("--version").output().is_err() {
         println!("not run: it takes a software device and the program prlimit");

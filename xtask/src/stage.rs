@@ -35,10 +35,10 @@ const SECOND: Stage = Stage {
 };
 
 /// Runs [`SECOND`] where there is an adapter for it.
-fn second_adapter() -> Result<(), String> {
+fn second_adapter(not_run: &Path) -> Result<(), String> {
     let args = ["test", "--lib", "portability::adapter", "--", "--ignored", "--exact"];
     match portability::probe(in_the_repository(&args).envs(SECOND.env.iter().copied())) {
-        Ok(()) => SECOND.run(),
+        Ok(()) => SECOND.run(not_run),
         Err(reason) => {
             note(&format!("skipped: {reason}"));
             Ok(())
@@ -50,15 +50,20 @@ fn second_adapter() -> Result<(), String> {
 pub(crate) fn test() -> ExitCode {
     let begin = Instant::now();
     let mut times = Vec::new();
+    let not_run = repository().join("target/tests-not-run.txt");
     let outcome = timed("set-up", &mut times, || {
         setup::linker();
         setup::components(&cargo())?;
         setup::graphics()
     })
-    .and_then(|()| CHECKS.iter().try_for_each(|stage| timed(stage.name, &mut times, || stage.run())))
-    .and_then(|()| timed(SECOND.name, &mut times, second_adapter));
+    .and_then(|()| {
+        begin_list(&not_run);
+        CHECKS.iter().try_for_each(|stage| timed(stage.name, &mut times, || stage.run(&not_run)))
+    })
+    .and_then(|()| timed(SECOND.name, &mut times, || second_adapter(&not_run)));
     eprintln!();
     note(&summary(&times));
+    note(&lacking(&not_run));
     match outcome {
         Ok(()) => {
             note(&format!("every check passed in {}", seconds(begin.elapsed())));
@@ -67,6 +72,32 @@ pub(crate) fn test() -> ExitCode {
         Err(message) => {
             note(&message);
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// An empty list of tests that did not run. Where it cannot be made, no test can add to it either, and fails for that.
+fn begin_list(file: &Path) {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            note(&format!("{}: {error}", file.display()))
+        }
+        _ => (),
+    }
+}
+
+/// How many tests said that this machine lacks what they test, and what that is; see `not_run` in `tests/gpu/harness.rs`.
+fn lacking(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let mut reasons: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for line in text.lines() {
+        *reasons.entry(line.split_once(": ").map_or(line, |(_, reason)| reason)).or_default() += 1;
+    }
+    match reasons.is_empty() {
+        true => "every test ran".into(),
+        false => {
+            let reasons = reasons.into_iter().map(|(reason, tests)| format!("{tests} tests: {reason}"));
+            format!("not run here: {}", reasons.collect::<Vec<_>>().join("; "))
         }
     }
 }
@@ -102,8 +133,10 @@ fn example(name: &str, args: &[OsString]) -> ExitCode {
 }
 
 impl Stage {
-    fn run(&self) -> Result<(), String> {
-        let status = in_the_repository(self.args).envs(self.env.iter().copied()).status();
+    /// Tests that cannot run for want of something add a line to the file `not_run`.
+    fn run(&self, not_run: &Path) -> Result<(), String> {
+        let mut command = in_the_repository(self.args);
+        let status = command.envs(self.env.iter().copied()).env("HESSCALE_NOT_RUN", not_run).status();
         match status {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("`{}` ended with {status}", self.command_line())),
@@ -192,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn what_did_not_run_is_summed_up_by_reason() {
+        let file = std::env::temp_dir().join(format!("hesscale-not-run-{}", std::process::id()));
+        begin_list(&file);
+        assert_eq!(lacking(&file), "every test ran");
+        std::fs::write(&file, "a: no f16\nb: no clock: none\nc: no f16\n").unwrap();
+        assert_eq!(lacking(&file), "not run here: 1 tests: no clock: none; 2 tests: no f16");
+        begin_list(&file);
+        assert!(!file.exists());
+    }
+
+    #[test]
     fn a_failure_names_its_stage_and_keeps_its_time() {
         let mut times = Vec::new();
         assert_eq!(timed("good", &mut times, || Ok(())), Ok(()));
@@ -217,7 +261,7 @@ mod tests {
     #[test]
     fn a_failed_program_is_an_error() {
         let stage = Stage { name: "none", args: &["no-such-subcommand-of-cargo"], env: &[] };
-        let message = stage.run().unwrap_err();
+        let message = stage.run(Path::new("unused")).unwrap_err();
         assert!(message.contains("`cargo no-such-subcommand-of-cargo` ended with"), "{message}");
     }
 
