@@ -90,7 +90,7 @@ impl Product<'_> {
 }
 
 /// What a step reads and what it writes; of an update its layer's own parameters and moments, and what stands before all
-/// moments: hyper-parameters and counters.
+/// moments: hyper-parameters and counters. (The word that tells of divergence only ever rises, in any order.)
 fn extents(step: &Step) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
     let (kernel, bound) = step;
     let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
@@ -157,5 +157,74 @@ impl<'a> Extent<'a> {
     fn meets(&self, other: &Extent<'_>) -> bool {
         let apart = self.whole.end <= other.whole.start || other.whole.end <= self.whole.start;
         self.is_in_that_of(other) && !apart
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Context;
+    use crate::gpu::Resource;
+    use crate::kernel::{Advance, Leave, Number, Update};
+    use crate::model::Rule;
+
+    struct Rig {
+        context: Context,
+        parameters: wgpu::Buffer,
+        memory: wgpu::Buffer,
+        rule: Update,
+    }
+
+    /// Parameters of the model, in the flat layout.
+    const LEN: u32 = 1024;
+
+    impl Rig {
+        fn new() -> Rig {
+            let context = pollster::block_on(Context::request()).expect("an adapter");
+            let buffer = |name, len| context.storage(name, len).expect("a buffer");
+            let (parameters, memory) =
+                (buffer("parameters", LEN as usize), buffer("memory", Hyper::FIRST + 2 * LEN as usize));
+            let rule = Update::new(&Rule::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-3 }, LEN, false);
+            Rig { context, parameters, memory, rule }
+        }
+
+        fn whole(buffer: &wgpu::Buffer) -> Place {
+            let (buffer, size) = (buffer.clone(), buffer.size());
+            Place::Fixed(Resource { buffer, offset: 0, size, number: Number::F32 })
+        }
+
+        /// Counts a step.
+        fn advance(&self) -> Step {
+            (Kernel::Advance(Advance::of(&self.rule)), vec![Rig::whole(&self.memory)])
+        }
+
+        /// The update of sixteen by eight weights, from that one on.
+        fn update(&self, first: u32) -> Step {
+            let usage = Use::Parameters { diagonal: false, bias: false, leave: Leave::Update(self.rule) };
+            let gemm = Gemm::new(self.context.tuning(), usage, 16, 8, 4);
+            let places = GemmPlaces { first: first / 4, c_plane: LEN, ..GemmPlaces::ALONE };
+            let bound = [Place::Passing(0, 0), Place::Passing(1, 0)];
+            let written = [&self.parameters, &self.memory].map(Rig::whole);
+            (Kernel::Gemm(gemm, places), bound.into_iter().chain(written).collect())
+        }
+    }
+
+    /// An update reads the counts that a step begins with, and changes its own layer's moments only.
+    #[test]
+    fn an_update_stays_behind_the_count_of_its_step() {
+        let rig = Rig::new();
+        assert!(!is_free(&rig.advance(), &rig.update(128)));
+        assert!(!is_free(&rig.update(128), &rig.advance()));
+        assert!(is_free(&rig.update(128), &rig.update(256)));
+        assert!(!is_free(&rig.update(128), &rig.update(128)));
+        assert!(!is_free(&rig.update(128), &rig.update(192)));
+        // Where both could be joined, the count keeps its place between them.
+        let joined = |steps| {
+            let mut schedule = Schedule::default();
+            schedule.steps = steps;
+            schedule.joined(rig.context.tuning(), true).steps.len()
+        };
+        assert_eq!(joined(vec![rig.update(128), rig.advance(), rig.update(256)]), 3);
+        assert_eq!(joined(vec![rig.advance(), rig.update(128), rig.update(256)]), 2);
     }
 }

@@ -148,6 +148,10 @@ impl Place {
             versions += &tools::fingerprint(driver)?;
         }
         let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
+        if stack == "vulkan" {
+            // Every three choices of a way to train are made together; elsewhere every two.
+            variables.push(("HESSCALE_MATRIX", "3".into()));
+        }
         if stack == "gl" {
             // wgpu panics if it waits for a GL context for more than six seconds: another test's shader may take longer.
             variables.push(("RUST_TEST_THREADS", "1".into()));
