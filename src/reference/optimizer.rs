@@ -59,7 +59,7 @@ impl<T: Real> OptimizerState<T> {
         let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
         let keep = T::from_f64(1.0 - rate * decay);
         parameters.iter_mut().for_each(|p| *p = keep * *p);
-        self.step += 1;
+        self.step = self.step.saturating_add(1);
         match optimizer.rule {
             Rule::Sgd { momentum, nesterov } => {
                 let (rate, mu) = (T::from_f64(rate), T::from_f64(f64::from(momentum)));
@@ -87,7 +87,7 @@ impl<T: Real> OptimizerState<T> {
     fn average_square(&mut self, beta2: f32, values: &[T]) {
         let (keep, take) = (T::from_f64(f64::from(beta2)), T::from_f64(1.0 - f64::from(beta2)));
         self.v.iter_mut().zip(values).for_each(|(v, x)| *v = keep * *v + take * x.squared());
-        self.curvature_steps += 1;
+        self.curvature_steps = self.curvature_steps.saturating_add(1);
     }
 
     /// `m ← β₁ m + (1−β₁) g`, then `θ ← θ − η m̂ / (√v̂ + ε)`.
