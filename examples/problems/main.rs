@@ -19,7 +19,7 @@ use common::backend::Backend;
 use common::{exit, list, misused, say};
 use hesscale::Optimizer;
 use hesscale::model::Rule;
-use hesscale::train::TrainerOptions;
+use hesscale::train::{Trainer, TrainerOptions};
 use options::{Command, Options};
 use progress::Progress;
 use std::error::Error;
@@ -44,6 +44,7 @@ fn damped(mut optimizer: Optimizer, damping: f32) -> Optimizer {
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { problem, schedule, .. } = options;
+    schedule.checkpoint.as_ref().map_or(Ok(()), Trainer::can_save)?;
     let model = (problem.network)()?;
     let backend = Backend::new(&options.device)?;
     let optimizer = damped((options.method.at)(options.learning_rate), options.eps);
@@ -68,7 +69,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
 
     // As many images that were learned as there are to test.
     let some: Vec<usize> = (0..train.len().min(test.len())).collect();
-    let train = trainer.evaluate(&train.gather(&some), schedule.batch)?;
+    let train = trainer.evaluate(&train.gather(&some)?, schedule.batch)?;
     let test = trainer.evaluate(&test, schedule.batch)?;
     say(&report::table(options, &trainer, (train, test), images_per_second))
 }

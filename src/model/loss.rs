@@ -91,7 +91,9 @@ pub enum Loss {
 fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
     let index = u32::try_from(given).or_else(|_| i32::try_from(given).map(i32::cast_unsigned));
-    index.map(Some).map_err(|_| serde::de::Error::custom(format_args!("ignore_index {given} has more than 32 bits")))
+    index
+        .map(Some)
+        .map_err(|_| serde::de::Error::custom(format_args!("ignore_index {given} has more than 32 bits")))
 }
 
 impl Loss {
@@ -148,7 +150,9 @@ impl Loss {
     pub fn target_len(&self, output: &[usize]) -> usize {
         let outputs: usize = output.iter().product();
         match self {
-            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => outputs / output.first().map_or(1, |classes| (*classes).max(1)),
+            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => {
+                outputs / output.first().map_or(1, |classes| (*classes).max(1))
+            }
             Loss::GaussianNll { .. } => outputs / 2,
             _ => outputs,
         }

@@ -421,4 +421,3 @@ fn check_count(name: &str, shape: &[usize]) -> Result<()> {
     }
     Ok(())
 }
-

@@ -3,7 +3,7 @@
 use super::plain;
 use std::fs::{DirEntry, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 use std::time::Duration;
 
 /// Why a file was not written.
@@ -67,6 +67,9 @@ impl Place {
                     old => Some(old?),
                 };
                 old.as_ref().map_or(Ok(()), plain::check)?;
+                if path.as_os_str().as_encoded_bytes().last().is_some_and(|end| is_separator((*end).into())) {
+                    return Err(io::Error::other("it ends as the name of a directory"));
+                }
                 return Ok(Place { path, old });
             };
             path = directory(&path).join(link);

@@ -22,7 +22,8 @@ impl DataFile {
         let candidates = names.iter().flat_map(|name| [name.to_string(), format!("{name}.gz")]);
         let paths: Vec<PathBuf> = candidates.map(|name| directory.join(name)).collect();
         // A plain file before what has its name and is none, which has an error of its own.
-        let found = paths.iter().find(|path| path.is_file()).or_else(|| paths.iter().find(|path| path.exists()));
+        let found =
+            paths.iter().find(|path| path.is_file()).or_else(|| paths.iter().find(|path| path.exists()));
         let Some(path) = found.cloned() else {
             let (path, names) = (directory.join(names[0]), names.join(" or "));
             let problem = format!("there is no such file; looked for {names}, plain or with .gz");
