@@ -419,6 +419,8 @@ fn the_checksum_comes_first_and_knows_where_texts_end() {
     assert!(problem(trainer.load(&path), &path).starts_with("is damaged: its checksum is"));
     change(true, &model);
     assert!(problem(trainer.load(&path), &path).starts_with("its model cannot be read"));
+    change(true, &|entries| drop(entries.insert("clip".into(), "1".into())));
+    assert_eq!(problem(trainer.load(&path), &path), "has an entry `clip`, which this version does not know");
     change(true, &|entries| drop(entries.insert("format".into(), "hesscale checkpoint 1".into())));
     let expected =
         "is a `hesscale checkpoint 1`, which this version does not read: expected `hesscale checkpoint 2`";

@@ -706,10 +706,7 @@ fn models_too_large_to_be_meant() {
     assert_eq!(within, Err(many(layers, most + 2, "at most 16384")));
     let text = largest.to_json().replacen("[{", r#"[{"type":"identity"},{"#, 1);
     let refused = Model::from_json(&text);
-    assert!(
-        matches!(&refused, Err(Error::Json(e)) if e.starts_with("more than 16384 layers")),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Err(Error::Json(e)) if e.contains("more than 16384 layers")), "{refused:?}");
     let dimensions = "the number of dimensions";
     assert!(Model::new(vec![1; 8], identities(1), Loss::mse()).is_ok());
     for rank in [9, 20_000] {

@@ -1,8 +1,9 @@
 //! Reading JSON so that nothing in it is passed over.
 
 use super::MOST_LAYERS;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use std::cell::Cell;
 use std::fmt;
 
 /// The fields of what has none: serde's own reading of a tagged unit variant lets any field pass.
@@ -24,12 +25,10 @@ pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<V
             f.write_str("a list of layers")
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Value>, A::Error> {
-            let mut layers = Vec::new();
+            let (mut layers, objects) = (Vec::new(), Cell::new(0));
             let named = |index, e| A::Error::custom(format_args!("layer {index}: {e}"));
-            while let Some(Tree(layer)) = list.next_element().map_err(|e| named(layers.len(), e))? {
-                if layers.len() == MOST_LAYERS {
-                    return Err(A::Error::custom(format_args!("more than {MOST_LAYERS} layers")));
-                }
+            let one = Tree { objects: &objects };
+            while let Some(layer) = list.next_element_seed(one).map_err(|e| named(layers.len(), e))? {
                 layers.push(layer);
             }
             Ok(layers)
@@ -38,18 +37,23 @@ pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<V
     deserializer.deserialize_seq(Layers)
 }
 
-/// A [`Value`] in which no key stands twice: by itself it would keep the last.
-struct Tree(Value);
+/// Reads a [`Value`] in which no key stands twice: by itself that would keep the last. An object takes far more memory than
+/// its text; but each is a layer or an error, so there need not be more than there may be layers.
+#[derive(Clone, Copy)]
+struct Tree<'a> {
+    /// Those read so far.
+    objects: &'a Cell<usize>,
+}
 
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Tree, D::Error> {
-        deserializer.deserialize_any(Reader).map(Tree)
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for Tree<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,20 +87,23 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(Tree(value)) = list.next_element()? {
+        while let Some(value) = list.next_element_seed(self)? {
             values.push(value);
         }
         Ok(values.into())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        self.objects.set(self.objects.get() + 1);
+        if self.objects.get() > MOST_LAYERS {
+            return Err(A::Error::custom(format_args!("more than {MOST_LAYERS} layers")));
+        }
         let mut object = Map::new();
         while let Some(key) = fields.next_key::<String>()? {
             if object.contains_key(&key) {
                 return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
             }
-            let Tree(value) = fields.next_value()?;
-            object.insert(key, value);
+            object.insert(key, fields.next_value_seed(self)?);
         }
         Ok(object.into())
     }

@@ -47,9 +47,10 @@ impl<T: Real> OptimizerState<T> {
         optimizer.validate()?;
         let reads_diagonal = matches!(optimizer.rule, Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. });
         let with_diagonal = reads_diagonal && !diagonal.is_empty();
-        for (tensor, got) in [("parameters", parameters.len()), ("gradient", gradient.len())]
-            .into_iter()
-            .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
+        for (tensor, got) in
+            [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", self.v.len())]
+                .into_iter()
+                .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
         {
             if got != self.m.len() {
                 return Err(Error::Length { tensor: tensor.into(), got, needed: self.m.len() });

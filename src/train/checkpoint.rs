@@ -14,6 +14,9 @@ use std::path::Path;
 
 /// 1 had a checksum that did not say where a text ends and the next begins.
 const FORMAT: &str = "hesscale checkpoint 2";
+/// What stands in a file beside the settings.
+const COUNTS: [&str; 7] =
+    ["learning_rate", "seed", "steps", "curvature_steps", "noise_seed", "noise_step", "notes"];
 /// The largest header that safetensors reads.
 const LARGEST_HEADER: u64 = 100_000_000;
 
@@ -75,18 +78,18 @@ impl Checkpoint {
 
     fn bytes(&self, settings: &Settings<'_>) -> Outcome<Vec<u8>> {
         let counts = [
-            ("learning_rate", self.learning_rate.to_string()),
-            ("seed", self.seed.to_string()),
-            ("steps", self.memory.step.to_string()),
-            ("curvature_steps", self.memory.curvature_steps.to_string()),
-            ("noise_seed", self.noise.seed.to_string()),
-            ("noise_step", self.noise.step.to_string()),
-            ("notes", serde_json::json!(self.notes).to_string()),
+            self.learning_rate.to_string(),
+            self.seed.to_string(),
+            self.memory.step.to_string(),
+            self.memory.curvature_steps.to_string(),
+            self.noise.seed.to_string(),
+            self.noise.step.to_string(),
+            serde_json::json!(self.notes).to_string(),
         ];
         let mut entries: Entries = settings
             .entries()
             .into_iter()
-            .chain(counts)
+            .chain(COUNTS.into_iter().zip(counts))
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
         let flat = |kind| match kind {
@@ -154,6 +157,11 @@ impl Checkpoint {
             step: number(&entries, "steps")?,
             curvature_steps: number(&entries, "curvature_steps")?,
         };
+        let known = settings.entries().map(|(key, _)| key);
+        let known = |key: &str| known.contains(&key) || COUNTS.contains(&key);
+        if let Some(key) = entries.keys().find(|key| !known(key)) {
+            return Err(format!("has an entry `{key}`, which this version does not know"));
+        }
         let (learning_rate, seed) = (number(&entries, "learning_rate")?, number(&entries, "seed")?);
         let noise = Noise { seed: number(&entries, "noise_seed")?, step: number(&entries, "noise_step")? };
         let notes = serde_json::from_str(entry(&entries, "notes")?)

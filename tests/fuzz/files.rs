@@ -108,6 +108,7 @@ fn large_models() {
         ("1".into(), deep(list(identity, 200_000))),
         ("1".into(), list(&deep(identity.into()), 500)),
         ("200000".into(), normal(200_000)),
+        ("1".into(), format!(r#"{{"type":[{}]}}"#, list(r#"{"":0}"#, 600_000))),
     ] {
         let text = format!(r#"{{"input":[{input}],"layers":[{layers}],"loss":{{"type":"mse"}}}}"#);
         let file = resigned(
