@@ -752,6 +752,22 @@ fn windows_that_shaders_cannot_count() {
     }
 }
 
+/// A transposed convolution may cut off nearly all that a long stride spreads out, and then little is left to be counted.
+#[test]
+fn transposed_windows_that_shaders_cannot_count() {
+    let cut = |padding: usize| {
+        let mut up = ConvTranspose2d::new(1, 1).stride([1, 1 << 24]).padding([0, padding]);
+        up.inputs = 1;
+        Model::new([1, 1, 200], vec![up.into()], Loss::mse())
+    };
+    // 199 · 2²⁴ + 1 columns, of which 3 stay.
+    let needed = "padding of at most 16777216".into();
+    let refused = Error::Shape { layer: "convtranspose2d 0".into(), got: vec![1, 200], needed };
+    assert_eq!(cut(199 << 23), Err(refused.clone()));
+    assert_eq!(cut(usize::MAX), Err(refused));
+    assert!(cut(1 << 24).is_ok());
+}
+
 /// Numbers that are in no model, too, are answered and not divided by.
 #[test]
 fn shapes_and_batches_of_nothing() {

@@ -101,7 +101,10 @@ fn trace(context: &Context, workload: &Workload, path: &Path, quiet: bool) -> Re
     let state = workload.state(context)?;
     let plan = workload.plan(context, &state, Mode::HesScale)?;
     let profile = plan.profile(Pieces::gradient(Pass::FULL), TIMED)?.under(Roofline::measure(context)?);
+    if !quiet {
+        say(&format!("\n{}, hesscale, kernel by kernel\n{profile}", workload.name()))?;
+    }
     std::fs::write(path, profile.chrome_trace())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    if quiet { Ok(()) } else { say(&format!("\n{}, hesscale, kernel by kernel\n{profile}", workload.name())) }
+    Ok(())
 }

@@ -62,7 +62,13 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let done = trainer.steps();
     let mut progress = Progress::new(done, schedule.steps(&train), schedule.steps_per_epoch(&train));
-    training::run(&mut trainer, (&train, &test), schedule, |event, trainer| progress.tell(event, trainer))?;
+    let outcome =
+        training::run(&mut trainer, (&train, &test), schedule, |e, trainer| progress.tell(e, trainer));
+    // A checkpoint that can no longer be written ends the training, but what was learned is still told.
+    let saved = match outcome {
+        Err(error @ hesscale::Error::File { .. }) => Err(error),
+        outcome => Ok(outcome?),
+    };
     trainer.wait()?;
     let images_per_second = (trainer.steps() > done).then(|| progress.images_per_second());
     progress.finish();
@@ -71,5 +77,6 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let some: Vec<usize> = (0..train.len().min(test.len())).collect();
     let train = trainer.evaluate(&train.gather(&some)?, schedule.batch)?;
     let test = trainer.evaluate(&test, schedule.batch)?;
-    say(&report::table(options, &trainer, (train, test), images_per_second))
+    say(&report::table(options, &trainer, (train, test), images_per_second))?;
+    Ok(saved?)
 }

@@ -2,7 +2,7 @@
 
 use super::layer::yes;
 use super::pair::{Pair, ones, pair, zeros};
-use super::window::{Padding, Window, check_sizes};
+use super::window::{MOST, Padding, Window, check_sizes};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -290,6 +290,10 @@ pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose
         if c.output_padding[axis] >= c.stride[axis].max(c.dilation[axis]) {
             let (value, needed) = (c.output_padding[axis] as f64, "less than the stride or the dilation");
             return Err(Error::Value { place: name.into(), name: "output_padding", value, needed });
+        }
+        if c.padding[axis] > MOST {
+            let needed = format!("padding of at most {MOST}");
+            return Err(Error::Shape { layer: name.into(), got: image.to_vec(), needed });
         }
         let reach = c.dilation[axis].checked_mul(c.kernel[axis] - 1);
         let full = (image[axis] - 1)

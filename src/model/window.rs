@@ -122,7 +122,7 @@ impl Window {
 
 /// Larger kernels, strides, dilations, paddings and dilated windows than this are an error in the making, and no longer the
 /// numbers of 32 bits that kernels count with.
-const MOST: usize = 1 << 24;
+pub(super) const MOST: usize = 1 << 24;
 
 /// Whether these can be a window's, apart from the image.
 pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {

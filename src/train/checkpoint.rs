@@ -49,24 +49,29 @@ type Entries = BTreeMap<String, String>;
 /// What is wrong, without the file's name.
 type Outcome<T> = std::result::Result<T, String>;
 
+/// Says which file is at `path` now.
+fn not_written(path: &Path, failed: &atomic::Failed) -> Error {
+    match failed.replaced {
+        false => error(path, format!("cannot be written: {}", failed.error), AS_IT_WAS),
+        true => {
+            let problem = format!("was written, but may not outlast a power cut: {}", failed.error);
+            error(path, problem, "the new file is in its place")
+        }
+    }
+}
+
 const AS_IT_WAS: &str = "what was there before, if anything, is as it was";
 
 impl Checkpoint {
     /// Writes a file that is whole at every moment.
     pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
         let bytes = self.bytes(settings).map_err(|problem| error(path, problem, AS_IT_WAS))?;
-        atomic::write(path, &bytes).map_err(|failed| match failed.replaced {
-            false => error(path, format!("cannot be written: {}", failed.error), AS_IT_WAS),
-            true => {
-                let problem = format!("was written, but may not outlast a power cut: {}", failed.error);
-                error(path, problem, "the new file is in its place")
-            }
-        })
+        atomic::write(path, &bytes).map_err(|failed| not_written(path, &failed))
     }
 
     /// Whether a file can be written there.
     pub(super) fn can_write(path: &Path) -> Result<()> {
-        atomic::check(path).map_err(|why| error(path, format!("cannot be written: {why}"), AS_IT_WAS))
+        atomic::check(path).map_err(|error| not_written(path, &error.into()))
     }
 
     /// Reads and checks all of a file.
@@ -286,4 +291,20 @@ fn number<T: std::str::FromStr>(entries: &Entries, key: &str) -> Outcome<T> {
 
 fn error(path: &Path, problem: String, help: &str) -> Error {
     Error::File { path: path.into(), problem, help: help.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_which_file_is_there() {
+        let told = |replaced| {
+            let failed = atomic::Failed { error: std::io::Error::other("no"), replaced };
+            not_written(Path::new("file"), &failed).to_string()
+        };
+        assert_eq!(told(false), format!("file: cannot be written: no; {AS_IT_WAS}"));
+        let new = "file: was written, but may not outlast a power cut: no; the new file is in its place";
+        assert_eq!(told(true), new);
+    }
 }
