@@ -1,10 +1,14 @@
 //! Checkpoints: training goes on bit for bit, and a file that is not as it should be changes nothing.
 
+#[path = "common/signed.rs"]
+mod signed;
+
 use hesscale::model::{BatchNorm, Conv2d, MaxPool2d, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use signed::Entries;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -350,7 +354,6 @@ fn other_tensors() {
     trainer.save(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let zeros = [0; 9 * 5 * 4];
     for (name, other, expected) in [
         ("0.weight", None, "has no tensor `0.weight`"),
@@ -365,7 +368,7 @@ fn other_tensors() {
             let bytes = 4 * shape.iter().product::<usize>();
             (name, TensorView::new(dtype, shape, &zeros[..bytes]).unwrap())
         });
-        let file = safetensors::serialize(kept.chain(other), header.metadata().clone()).unwrap();
+        let file = signed::file(signed::entries(&bytes), kept.chain(other).collect());
         std::fs::write(&path, file).unwrap();
         match expected {
             // The last is what was there before.
@@ -376,6 +379,212 @@ fn other_tensors() {
     let file = safetensors::serialize(tensors.iter(), None).unwrap();
     std::fs::write(&path, file).unwrap();
     assert_eq!(problem(trainer.load(&path), &path), "is no checkpoint: its metadata have no `format`");
+}
+
+/// Changes a checkpoint's entries, under a checksum that is right or the old one.
+fn rewrite(path: &Path, sign: bool, change: impl Fn(&mut Entries)) {
+    let bytes = std::fs::read(path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap().tensors();
+    let tensors = tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect();
+    let mut entries = signed::entries(&bytes);
+    change(&mut entries);
+    let file = if sign { signed::file(entries, tensors) } else { signed::unsigned(entries, tensors) };
+    std::fs::write(path, file).unwrap();
+}
+
+/// Nothing in a file is believed before its checksum, and what moves from one entry to the next changes that.
+#[test]
+fn the_checksum_comes_first_and_knows_where_texts_end() {
+    let path = directory("checksum").join("training.safetensors");
+    let mut trainer = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default());
+    trainer.set_note("a", "b");
+    trainer.save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    rewrite(&path, true, |_| ());
+    trainer.load(&path).unwrap();
+    let change = |sign, change: &dyn Fn(&mut Entries)| {
+        std::fs::write(&path, &whole).unwrap();
+        rewrite(&path, sign, change);
+    };
+
+    // The same bytes one after the other: a key's end becomes its value's beginning.
+    change(false, &|entries| {
+        let seed = entries.remove("seed").unwrap();
+        entries.insert("see".into(), format!("d{seed}"));
+    });
+    assert!(problem(trainer.load(&path), &path).starts_with("is damaged: its checksum is"));
+    // A model that cannot be read is not looked at.
+    let model = |entries: &mut Entries| drop(entries.insert("model".into(), "{".into()));
+    change(false, &model);
+    assert!(problem(trainer.load(&path), &path).starts_with("is damaged: its checksum is"));
+    change(true, &model);
+    assert!(problem(trainer.load(&path), &path).starts_with("its model cannot be read"));
+    change(true, &|entries| drop(entries.insert("clip".into(), "1".into())));
+    assert_eq!(problem(trainer.load(&path), &path), "has an entry `clip`, which this version does not know");
+    change(true, &|entries| drop(entries.insert("format".into(), "hesscale checkpoint 1".into())));
+    let expected =
+        "is a `hesscale checkpoint 1`, which this version does not read: expected `hesscale checkpoint 2`";
+    assert_eq!(problem(trainer.load(&path), &path), expected);
+}
+
+/// A model in a file, of a right checksum even, costs no more than the file is long.
+#[test]
+fn models_in_files_are_bounded() {
+    let path = directory("bounded").join("training.safetensors");
+    let mut trainer = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default());
+    let identities = |count| vec![r#"{"type":"identity"}"#; count].join(",");
+    let model = |input: &str, layers: &str| {
+        format!(r#"{{"input":[{input}],"layers":[{layers}],"loss":{{"type":"mse"}}}}"#)
+    };
+    for (text, expected) in [
+        (model(&vec!["1"; 20_000].join(","), &identities(20_000)), "more than 16384 layers"),
+        (model(&vec!["1"; 20_000].join(","), &identities(1)), "the number of dimensions is 20000"),
+        (model("1", &identities(200_000)), "more than 16384 layers"),
+    ] {
+        trainer.save(&path).unwrap();
+        rewrite(&path, true, |entries| drop(entries.insert("model".into(), text.clone())));
+        let begin = std::time::Instant::now();
+        let found = problem(trainer.load(&path), &path);
+        assert!(found.starts_with("its model cannot be read") && found.contains(expected), "{found}");
+        assert!(begin.elapsed().as_secs() < 10, "{:?}", begin.elapsed());
+    }
+}
+
+/// Counts end where they are, and what is saved can be loaded. Nothing is divided by a count that began anew.
+#[test]
+fn counts_do_not_begin_anew() {
+    let directory = directory("counts");
+    let (path, again) = (directory.join("training.safetensors"), directory.join("again"));
+    for (optimizer, options) in cases() {
+        for device in [Device::Gpu, Device::Cpu] {
+            for count in [u64::from(u32::MAX) - 5, u64::from(u32::MAX), 1 << 40, u64::MAX - 5, u64::MAX] {
+                let mut trainer = device.trainer(optimizer, options.clone());
+                train(&mut trainer, 3);
+                trainer.save(&path).unwrap();
+                rewrite(&path, true, |entries| {
+                    entries.insert("steps".into(), count.to_string());
+                    entries.insert("curvature_steps".into(), count.to_string());
+                });
+                trainer.load(&path).unwrap();
+                assert_eq!(trainer.steps(), count);
+                let before = trainer.parameters().unwrap();
+                train(&mut trainer, 10);
+                assert_eq!(trainer.steps(), count.saturating_add(10));
+                let after = trainer.parameters().unwrap();
+                assert!(after.iter().all(|x| x.is_finite()), "{device:?} {optimizer:?} {count}");
+                assert_ne!(before, after, "{device:?} {optimizer:?} {count}");
+                trainer.save(&again).unwrap();
+                for other in [Device::Gpu, Device::Cpu] {
+                    let mut other = other.trainer(optimizer, options.clone());
+                    other.load(&again).unwrap();
+                    assert_eq!(
+                        (other.steps(), other.parameters().unwrap()),
+                        (trainer.steps(), after.clone())
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Dropout's count goes round, alike on both devices: what it counts is only hashed.
+#[test]
+fn the_count_of_noise_goes_round() {
+    let path = directory("noise").join("training.safetensors");
+    let model = convolutional();
+    let trainer =
+        |device: Device| device.trainer_of(&model, Optimizer::sgd(0.1), TrainerOptions::default().seed(5));
+    let mut ends = Vec::new();
+    for device in [Device::Gpu, Device::Cpu] {
+        let mut first = trainer(device);
+        first.save(&path).unwrap();
+        rewrite(&path, true, |entries| drop(entries.insert("noise_step".into(), u32::MAX.to_string())));
+        first.load(&path).unwrap();
+        train(&mut first, 2);
+        first.save(&path).unwrap();
+        rewrite(&path, false, |entries| assert_eq!(entries["noise_step"], "1"));
+        trainer(device).load(&path).unwrap();
+        ends.push(first.parameters().unwrap());
+    }
+    let far = ends[0].iter().zip(&ends[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(far < 1e-5, "{far}");
+}
+
+/// What is at a path is kept as it is, or not touched.
+#[cfg(unix)]
+#[test]
+fn links_modes_and_what_is_no_file() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let directory = directory("special");
+    let mut trainer = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default());
+    train(&mut trainer, 1);
+    let (file, link, far) = (directory.join("file"), directory.join("link"), directory.join("far"));
+
+    // A link, to a link, to a file that is not there yet, in another directory.
+    let elsewhere = directory.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    symlink("far", &link).unwrap();
+    symlink("elsewhere/file", &far).unwrap();
+    for steps in 1..3 {
+        trainer.save(&link).unwrap();
+        for link in [&link, &far] {
+            assert!(link.symlink_metadata().unwrap().is_symlink());
+        }
+        assert!(elsewhere.join("file").symlink_metadata().unwrap().is_file());
+        let mut other = Device::Cpu.trainer(Optimizer::adam(0.01), TrainerOptions::default());
+        other.load(&link).unwrap();
+        assert_eq!(other.steps(), steps);
+        train(&mut trainer, 1);
+    }
+    let circle = directory.join("circle");
+    symlink("circle", &circle).unwrap();
+    assert!(problem(trainer.save(&circle), &circle).starts_with("cannot be written"));
+
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+    trainer.save(&file).unwrap();
+    for kept in [0o600, 0o640, 0o400, 0o666] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(kept)).unwrap();
+        trainer.save(&file).unwrap();
+        assert_eq!(mode(&file), kept);
+    }
+
+    // A device, through a link too; a FIFO, which would keep a reader waiting; a socket; a directory.
+    let (fifo, socket) = (directory.join("fifo"), directory.join("socket"));
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let null = directory.join("null");
+    symlink("/dev/null", &null).unwrap();
+    for (path, kind) in [
+        (Path::new("/dev/null"), "a device"),
+        (&null, "a device"),
+        (&fifo, "a FIFO"),
+        (&socket, "a socket"),
+        (&elsewhere, "a directory"),
+    ] {
+        let before = path.symlink_metadata().unwrap().file_type();
+        for outcome in [trainer.save(path), trainer.load(path), Trainer::can_save(path)] {
+            let found = problem(outcome, path);
+            assert!(found.ends_with(&format!("it is {kind}, and no plain file")), "{found}");
+        }
+        assert_eq!(path.symlink_metadata().unwrap().file_type(), before);
+    }
+}
+
+/// What could not be saved after hours is said before them.
+#[test]
+fn whether_a_file_can_be_saved_is_told() {
+    let directory = directory("told");
+    let path = directory.join("training.safetensors");
+    Trainer::can_save(&path).unwrap();
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "nothing is left");
+    for path in [directory.join("no").join("file"), path.join("")] {
+        assert!(problem(Trainer::can_save(&path), &path).starts_with("cannot be written"));
+    }
+    std::fs::write(&path, "as it was").unwrap();
+    Trainer::can_save(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "as it was");
+    let within = path.join("file");
+    assert!(problem(Trainer::can_save(&within), &within).starts_with("cannot be written"));
 }
 
 #[test]

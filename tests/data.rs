@@ -38,6 +38,7 @@ fn label_file(labels: &[u8]) -> Vec<u8> {
 
 /// Three training and two test images, plain.
 fn write_mnist(directory: &Path) {
+    std::fs::create_dir_all(directory).unwrap();
     for (name, bytes) in [
         ("train-images-idx3-ubyte", image_file(3)),
         ("train-labels-idx1-ubyte", label_file(&[7, 0, 9])),
@@ -140,6 +141,35 @@ fn missing_files() {
         assert_eq!(path, directory.join(file));
         assert!(problem.contains("there is no such file; looked for") && text.contains(&problem), "{text}");
     }
+}
+
+/// What has a data file's name and is none is refused by its kind: a FIFO would keep its reader waiting.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file() {
+    let directory = directory("no_file");
+    for name in ["train-images-idx3-ubyte", "train.bin", "data_batch_1.bin.gz"] {
+        let made = std::process::Command::new("mkfifo").arg(directory.join(name)).status().unwrap();
+        assert!(made.success());
+    }
+    for (outcome, source, file) in [
+        (mnist(&directory), "mnist", "train-images-idx3-ubyte"),
+        (fashion_mnist(&directory), "fashion-mnist", "train-images-idx3-ubyte"),
+        (cifar10(&directory), "cifar.html", "data_batch_1.bin.gz"),
+        (cifar100(&directory), "cifar.html", "train.bin"),
+    ] {
+        let (path, problem) = file_error(outcome, source);
+        assert_eq!(path, directory.join(file));
+        assert_eq!(problem, "cannot be opened: it is a FIFO, and no plain file");
+    }
+    // A file beside it is what was meant; a directory of the name is none.
+    write_mnist(&directory.join("idx"));
+    std::fs::create_dir(directory.join("idx").join("train-images.idx3-ubyte")).unwrap();
+    mnist(directory.join("idx")).unwrap();
+    std::fs::remove_file(directory.join("idx").join("train-images-idx3-ubyte")).unwrap();
+    let (path, problem) = file_error(mnist(directory.join("idx")), "mnist");
+    assert_eq!(path, directory.join("idx").join("train-images.idx3-ubyte"));
+    assert_eq!(problem, "cannot be opened: it is a directory, and no plain file");
 }
 
 /// A record whose pixels all are `pixel`.

@@ -2,9 +2,10 @@
 
 use hesscale::model::{
     AvgPool2d, BatchNorm, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Padding,
-    Reduction, Role, Rule, Variance,
+    Reduction, Role, Rule, Targets, Variance,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
+use std::collections::BTreeSet;
 
 fn dense(inputs: usize, outputs: usize, bias: bool) -> Layer {
     Layer::Dense { inputs, outputs, bias }
@@ -51,11 +52,17 @@ fn the_builder_finds_the_sizes() {
     assert_eq!(model, Model::new([2, 3, 1], layers, Loss::cross_entropy()).unwrap());
     assert_eq!((model.inputs(), model.outputs(), model.parameter_count()), (6, 4, 55));
     assert_eq!(
-        (model.input_shape(), model.shape(0), model.output_shape()),
+        (model.input_shape(), model.shape(0).unwrap(), model.output_shape()),
         (&[2, 3, 1][..], &[6][..], &[4][..])
     );
-    assert_eq!(model.layer_name(1), "dense 1");
-    assert_eq!(model.layer_name(2), "tanh 2");
+    assert_eq!(model.layer_name(1).unwrap(), "dense 1");
+    assert_eq!(model.layer_name(2).unwrap(), "tanh 2");
+    for index in [4, 99, usize::MAX] {
+        let unknown = Error::Unknown { what: "layer", name: index.to_string(), known: "0 to 3".into() };
+        assert_eq!(model.shape(index), Err(unknown.clone()));
+        assert_eq!(model.layer_name(index), Err(unknown));
+        assert_eq!(model.parameter(index, Role::Weight), None);
+    }
 }
 
 #[test]
@@ -253,7 +260,7 @@ fn shapes_of_image_layers() {
     ];
     for (layer, shape) in image_layers().into_iter().zip(shapes) {
         let model = Model::new([4, 8, 6], vec![layer.clone()], Loss::mse()).unwrap();
-        assert_eq!(model.shape(0), shape, "{layer:?}");
+        assert_eq!(model.shape(0).unwrap(), shape, "{layer:?}");
     }
 }
 
@@ -335,7 +342,7 @@ fn layers_of_images_that_do_not_fit() {
     let huge = image(Layer::ZeroPad2d { padding: [usize::MAX, 1, 1, 1] });
     assert!(matches!(&huge, Error::Shape { layer, .. } if layer == "zeropad2d 0"), "{huge:?}");
     let huge = image(conv().padding(1 << 25).into());
-    assert_eq!(huge, shape("conv2d 0", &[8, 6], "padding smaller than 16777216"));
+    assert_eq!(huge, shape("conv2d 0", &[8, 6], "padding of at most 16777216"));
 }
 
 #[test]
@@ -392,7 +399,7 @@ fn blocks_name_what_is_in_them() {
     let shapes: Vec<&[usize]> = model.parameters().iter().map(|p| &p.shape[..]).collect();
     assert_eq!((shapes[0], shapes[4], shapes[7]), (&[3, 4, 3, 3][..], &[5, 5, 3, 3][..], &[2, 120][..]));
     assert_eq!(model.parameter(2, Role::Weight).unwrap().path, "2.body.0");
-    assert_eq!((model.layer_name(2), model.shape(2)), ("residual 2".into(), &[5, 6, 4][..]));
+    assert_eq!((model.layer_name(2), model.shape(2)), (Ok("residual 2".into()), Ok(&[5, 6, 4][..])));
 
     let block = |body, projection| Layer::Residual { body, projection };
     let unequal = block(vec![Conv2d::new(3, 1).inputs(4).into()], vec![]);
@@ -491,7 +498,7 @@ fn json_keeps_modes_and_optimizers() {
 
 #[test]
 fn json_written_by_hand() {
-    let text = r#"{"input": [8], "note": "unknown fields are ignored", "layers": [
+    let text = r#"{"input": [8], "layers": [
         {"type": "dense", "in": 8, "out": 2},
         {"type": "act", "fn": "leaky_relu"},
         {"type": "act", "fn": "elu"},
@@ -501,6 +508,279 @@ fn json_written_by_hand() {
     let builder = Model::builder([8]).dense(2).act(Activation::LeakyRelu { alpha: 0.01 });
     let builder = builder.act(Activation::Elu { alpha: 1.0 }).layer(Layer::Flatten).dense_no_bias(2);
     assert_eq!(Model::from_json(text).unwrap(), builder.loss(Loss::cross_entropy()).unwrap());
+}
+
+/// Every kind that serde knows of a type with kinds, as it lists them in its error for one that is none.
+fn kinds<T: serde::de::DeserializeOwned + std::fmt::Debug>(tag: &str) -> BTreeSet<String> {
+    let error = serde_json::from_str::<T>(&format!(r#"{{"{tag}": "no such"}}"#)).unwrap_err().to_string();
+    let names: BTreeSet<String> = error.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+    assert!(error.contains("expected one of") && names.len() > 3, "{error}");
+    names
+}
+
+/// Every value with a field too many is refused, with the field's name, the known ones, and `told`; twice the same is, too.
+/// Together they are of all kinds that there are.
+fn strict<T>(tag: &str, values: &[T], read: impl Fn(&str) -> Result<(), String>)
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let mut seen = BTreeSet::new();
+    for value in values {
+        let json = serde_json::to_value(value).unwrap();
+        let fields = json.as_object().unwrap();
+        seen.insert(fields[tag].as_str().unwrap().to_owned());
+        let text = json.to_string();
+        read(&text).unwrap();
+        let error = read(&text.replacen('{', r#"{"surplus": 1, "#, 1)).unwrap_err();
+        assert!(error.contains("unknown field `surplus`"), "{text}: {error}");
+        let own = fields.keys().filter(|name| !["type", "fn"].contains(&name.as_str()));
+        for known in own {
+            assert!(error.contains(&format!("`{known}`")), "{text}: {error}");
+        }
+        for (name, value) in fields {
+            let twice = text.replacen('{', &format!(r#"{{"{name}": {value}, "#), 1);
+            let error = read(&twice).unwrap_err();
+            assert!(error.contains(&format!("duplicate field `{name}`")), "{twice}: {error}");
+        }
+    }
+    assert_eq!(seen, kinds::<T>(tag), "every kind is among the values");
+}
+
+#[test]
+fn no_field_is_passed_over() {
+    fn plain<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
+        serde_json::from_str::<T>(text).map(|_| ()).map_err(|error| error.to_string())
+    }
+    let mut line = Conv1d::new(6, 3);
+    line.inputs = 4;
+    let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
+    layers.extend([dense(4, 2, true), Layer::Flatten, line.into()]);
+    layers.extend(image_layers());
+    strict("type", &layers, plain::<Layer>);
+    // As part of a model, and deep within one, the layer is named.
+    let loss = r#"{"type": "mse"}"#;
+    let within = |layers: String, place: &str| {
+        let text = format!(r#"{{"input": [4, 8, 6], "layers": [{layers}], "loss": {loss}}}"#);
+        let serde = serde_json::from_str::<Model>(&text);
+        match Model::from_json(&text) {
+            Err(Error::Json(error)) => {
+                assert!(error.starts_with(place), "{error}");
+                assert!(serde.is_err(), "{text}");
+                Err(error)
+            }
+            // Not all of them fit the input.
+            _ => Ok(()),
+        }
+    };
+    strict("type", &layers, |layer| within(format!(r#"{{"type": "identity"}}, {layer}"#), "layer 1"));
+    let block = |part: &str, layer: &str| {
+        let other = if part == "body" { "" } else { r#""body": [], "# };
+        format!(r#"{{"type": "residual", {other}"{part}": [{layer}]}}"#)
+    };
+    for part in ["body", "projection"] {
+        strict("type", &layers, |layer| within(block("body", &block(part, layer)), "layer 0"));
+    }
+
+    strict("fn", &activations(), plain::<Activation>);
+    strict("type", &losses(), plain::<Loss>);
+    strict("type", &losses(), |loss| {
+        let text = format!(r#"{{"input": [4], "layers": [{{"type": "identity"}}], "loss": {loss}}}"#);
+        match Model::from_json(&text) {
+            Err(Error::Json(error)) => Err(error),
+            other => other.map(|_| ()).map_err(|error| panic!("{error}")),
+        }
+    });
+    let rules = [Optimizer::sgd(0.1), Optimizer::adam(0.1), Optimizer::ada_hesscale(0.1)];
+    let rules = [&rules[..], &[Optimizer::ada_hesscale_gn(0.1)]].concat();
+    strict("type", &rules.iter().map(|optimizer| optimizer.rule).collect::<Vec<_>>(), plain::<Rule>);
+
+    let model = with(vec![dense(4, 2, true)]).unwrap().to_json();
+    let optimizer = serde_json::to_string(&Optimizer::adam(0.1)).unwrap();
+    for (text, read) in [(model, plain::<Model> as fn(&str) -> _), (optimizer, plain::<Optimizer>)] {
+        read(&text).unwrap();
+        let error = read(&text.replacen('{', r#"{"surplus": 1, "#, 1)).unwrap_err();
+        assert!(error.contains("unknown field `surplus`, expected"), "{error}");
+    }
+}
+
+/// What PyTorch's layers and losses have and these have not changes what a network is.
+#[test]
+fn options_of_pytorch_are_named() {
+    let conv = r#""type": "conv2d", "in": 4, "out": 2, "kernel": 3"#;
+    for (layer, field, known) in [
+        (r#""type": "maxpool2d", "kernel": 3, "stride": 2, "ceil_mode": true"#, "ceil_mode", "padding"),
+        (&format!(r#"{conv}, "padding_mode": "reflect""#), "padding_mode", "padding"),
+        (&format!(r#"{conv}, "strides": 2"#), "strides", "stride"),
+        (
+            r#""type": "avgpool2d", "kernel": 3, "stride": 2, "divisor_override": 1"#,
+            "divisor_override",
+            "count_include_pad",
+        ),
+        (r#""type": "act", "fn": "gelu", "approximate": "tanh""#, "approximate", "no fields"),
+        (r#""type": "act", "fn": "softplus", "beta": 2"#, "beta", "no fields"),
+        (r#""type": "flatten", "start_dim": 2"#, "start_dim", "no fields"),
+        (
+            r#""type": "batchnorm", "mean": [0, 0, 0, 0], "var": [1, 1, 1, 1], "affine": false"#,
+            "affine",
+            "eps",
+        ),
+    ] {
+        let kind = layer.split('"').nth(3).unwrap();
+        match written("[4, 8, 6]", &format!("{{{layer}}}")) {
+            Err(Error::Json(error)) => {
+                let begin = format!("layer 0 ({kind}): unknown field `{field}`, ");
+                assert!(error.starts_with(&begin) && error.contains(known), "{error}");
+            }
+            other => panic!("{layer}: {other:?}"),
+        }
+    }
+    let identity = r#"{"type": "identity"}"#;
+    for (loss, field) in [
+        (r#"{"type": "bce_logits", "pos_weight": [2]}"#, "pos_weight"),
+        (r#"{"type": "softmax_ce", "weight": [1, 2, 3, 4]}"#, "weight"),
+    ] {
+        match json_error(identity, loss) {
+            Error::Json(error) => assert!(
+                error.contains(&format!("unknown field `{field}`, expected one of"))
+                    || error.contains(&format!("unknown field `{field}`, expected `reduction`")),
+                "{error}"
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
+    let text = r#"{"input": [4], "layers": [{"type": "identity"}], "loss": {"type": "mse"}, "losses": []}"#;
+    match Model::from_json(text) {
+        Err(Error::Json(error)) => assert!(error.contains("unknown field `losses`"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// PyTorch's −100, and any other negative index, is what `as u32` makes of it.
+#[test]
+fn negative_classes_can_be_ignored() {
+    let read = |index: &str| {
+        let loss = format!(r#"{{"type": "softmax_ce", "ignore_index": {index}}}"#);
+        Model::from_json(&format!(r#"{{"input": [4], "layers": [{{"type": "identity"}}], "loss": {loss}}}"#))
+    };
+    for (index, expected) in [
+        ("-100", Some(-100_i32 as u32)),
+        ("-1", Some(u32::MAX)),
+        ("-2147483648", Some(1 << 31)),
+        ("255", Some(255)),
+        ("4294967295", Some(u32::MAX)),
+        ("null", None),
+    ] {
+        let model = read(index).unwrap();
+        assert_eq!(model.loss().ignore_index(), expected, "{index}");
+        assert_eq!(Model::from_json(&model.to_json()), Ok(model));
+    }
+    let model = read("-100").unwrap();
+    model.check_targets(2, Targets::Classes(&[3, -100_i64 as u32])).unwrap();
+    let wrong = model.check_targets(2, Targets::Classes(&[3, -1_i64 as u32]));
+    assert!(matches!(wrong, Err(Error::TargetOutOfRange { index: 1, .. })), "{wrong:?}");
+    for index in ["-2147483649", "4294967296", "1.5", "\"a\""] {
+        assert!(matches!(read(index), Err(Error::Json(_))), "{index}");
+    }
+}
+
+/// What a model takes of memory and time has a bound, wherever its layers stand.
+#[test]
+fn models_too_large_to_be_meant() {
+    let many = |what: &'static str, got: usize, needed| Error::Value {
+        place: if what == "the number of layers" { "model".into() } else { "input".into() },
+        name: what,
+        value: got as f64,
+        needed,
+    };
+    let identities = |count| vec![Layer::Identity; count];
+    let most = 1 << 14;
+    let largest = with(identities(most)).unwrap();
+    assert_eq!(largest.shape(most - 1), Ok(&[4][..]));
+    assert_eq!(Model::from_json(&largest.to_json()), Ok(largest.clone()));
+    assert!(largest.init(Init::Auto, 1).is_empty());
+    let layers = "the number of layers";
+    assert_eq!(with(identities(most + 1)), Err(many(layers, most + 1, "at most 16384")));
+    let block = |body, projection| Layer::Residual { body, projection };
+    let half = most / 2;
+    let within = with(vec![block(vec![block(identities(half), vec![])], identities(half))]);
+    assert_eq!(within, Err(many(layers, most + 2, "at most 16384")));
+    let text = largest.to_json().replacen("[{", r#"[{"type":"identity"},{"#, 1);
+    let refused = Model::from_json(&text);
+    assert!(matches!(&refused, Err(Error::Json(e)) if e.contains("more than 16384 layers")), "{refused:?}");
+    let dimensions = "the number of dimensions";
+    assert!(Model::new(vec![1; 8], identities(1), Loss::mse()).is_ok());
+    for rank in [9, 20_000] {
+        let error = Err(many(dimensions, rank, "at most 8"));
+        assert_eq!(Model::new(vec![1; rank], identities(1), Loss::mse()), error);
+        assert_eq!(Model::builder(vec![1; rank]).act(Activation::Tanh).loss(Loss::mse()), error);
+    }
+    // A rectifier behind a long line of what lets all through is still found, in no time.
+    let mut line = vec![dense(4, 4, true)];
+    line.extend(identities(most - 2));
+    line.push(Activation::Relu.into());
+    let largest = |init| {
+        let flat = with(line.clone()).unwrap().init(init, 1);
+        flat.into_iter().fold(0.0_f32, |most, weight| most.max(weight.abs()))
+    };
+    assert_eq!(largest(Init::Auto), largest(Init::He));
+    assert!(largest(Init::He) > largest(Init::Glorot));
+}
+
+/// Kernels count with 32 bits, and less is left for what is added up.
+#[test]
+fn windows_that_shaders_cannot_count() {
+    for size in [(1 << 24) + 1, 1 << 32, usize::MAX] {
+        let conv = || Conv2d::new(2, 1).inputs(4);
+        let mut line = Conv1d::new(2, 1).stride(size);
+        line.inputs = 4;
+        let mut up = ConvTranspose2d::new(2, 1).dilation([1, size]);
+        up.inputs = 4;
+        let image = vec![4, 1, 1];
+        for (input, layer, what) in [
+            (image.clone(), conv().stride([1, size]).into(), "stride"),
+            (image.clone(), conv().dilation(size).into(), "dilation"),
+            (image.clone(), Conv2d::new(2, [size, 1]).inputs(4).into(), "kernel"),
+            (vec![4, 1], line.into(), "stride"),
+            (image.clone(), up.into(), "dilation"),
+            (image.clone(), MaxPool2d::new(1).stride([size, 1]).into(), "stride"),
+            (image.clone(), AvgPool2d::new(1).stride([1, size]).into(), "stride"),
+        ] {
+            let place = format!("{} 0", Layer::kind(&layer));
+            let error = Error::Value { place, name: what, value: size as f64, needed: "at most 16777216" };
+            assert_eq!(Model::new(input, vec![layer], Loss::mse()), Err(error));
+        }
+    }
+}
+
+/// A transposed convolution may cut off nearly all that a long stride spreads out, and then little is left to be counted.
+#[test]
+fn transposed_windows_that_shaders_cannot_count() {
+    let cut = |padding: usize| {
+        let mut up = ConvTranspose2d::new(1, 1).stride([1, 1 << 24]).padding([0, padding]);
+        up.inputs = 1;
+        Model::new([1, 1, 200], vec![up.into()], Loss::mse())
+    };
+    // 199 · 2²⁴ + 1 columns, of which 3 stay.
+    let needed = "padding of at most 16777216".into();
+    let refused = Error::Shape { layer: "convtranspose2d 0".into(), got: vec![1, 200], needed };
+    assert_eq!(cut(199 << 23), Err(refused.clone()));
+    assert_eq!(cut(usize::MAX), Err(refused));
+    assert!(cut(1 << 24).is_ok());
+}
+
+/// Numbers that are in no model, too, are answered and not divided by.
+#[test]
+fn shapes_and_batches_of_nothing() {
+    for loss in losses() {
+        assert!(loss.target_len(&[]) <= 1, "{loss:?}");
+        for output in [&[][..], &[0], &[1], &[4, 0]] {
+            let factor = loss.factor(0, output);
+            assert!(factor == 1.0 && loss.factor(3, output).is_finite(), "{loss:?} {output:?}: {factor}");
+        }
+    }
+    let model = with(vec![dense(4, 2, true)]).unwrap();
+    let huge = model.check_targets(usize::MAX, Targets::Values(&[0.0; 4]));
+    assert_eq!(huge, Err(Error::Length { tensor: "targets".into(), got: 4, needed: usize::MAX }));
 }
 
 fn json_error(layers: &str, loss: &str) -> Error {

@@ -49,7 +49,7 @@ fn networks_have_the_papers_sizes() {
 /// The shapes behind the layers of one kind.
 fn shapes(model: &Model, is_kind: fn(&Layer) -> bool) -> Vec<&[usize]> {
     let layers = model.layers().iter().enumerate();
-    layers.filter(|(_, layer)| is_kind(layer)).map(|(index, _)| model.shape(index)).collect()
+    layers.filter(|(_, layer)| is_kind(layer)).map(|(index, _)| model.shape(index).unwrap()).collect()
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn schedule(epochs: u64, most_steps: Option<u64>) -> Schedule {
 fn data() -> (Dataset, Dataset) {
     let (train, test) = synthetic::dataset(&tiny(8), 1).unwrap();
     let some: Vec<usize> = (0..40).collect();
-    (train.gather(&some), test.gather(&some))
+    (train.gather(&some).unwrap(), test.gather(&some).unwrap())
 }
 
 fn trainer(seed: u64) -> Trainer {

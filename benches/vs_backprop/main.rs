@@ -4,6 +4,8 @@
 //! `cargo bench --bench vs_backprop` prints a table and writes `vs_backprop.svg`; `-- --help` lists options.
 
 mod cpu;
+#[path = "../../examples/common/files.rs"]
+mod files;
 mod measure;
 mod options;
 mod picture;
@@ -51,6 +53,8 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.cpu {
         return measure_cpu(options, &workloads);
     }
+    files::can_write(Path::new(PICTURE))?;
+    options.trace.as_deref().map_or(Ok(()), files::can_write)?;
     let features = Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
     let request = Request { adapter: options.adapter.clone(), features, ..Request::default() };
     let context = pollster::block_on(Context::request_with(&request))?;
@@ -97,7 +101,10 @@ fn trace(context: &Context, workload: &Workload, path: &Path, quiet: bool) -> Re
     let state = workload.state(context)?;
     let plan = workload.plan(context, &state, Mode::HesScale)?;
     let profile = plan.profile(Pieces::gradient(Pass::FULL), TIMED)?.under(Roofline::measure(context)?);
+    if !quiet {
+        say(&format!("\n{}, hesscale, kernel by kernel\n{profile}", workload.name()))?;
+    }
     std::fs::write(path, profile.chrome_trace())
         .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    if quiet { Ok(()) } else { say(&format!("\n{}, hesscale, kernel by kernel\n{profile}", workload.name())) }
+    Ok(())
 }

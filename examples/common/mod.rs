@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod backend;
+pub(crate) mod files;
 pub(crate) mod method;
 
 use std::error::Error;

@@ -16,7 +16,7 @@ mod report;
 
 use common::arguments::Arguments;
 use common::backend::Backend;
-use common::{exit, list, misused, say};
+use common::{exit, files, list, misused, say};
 use measure::Row;
 use options::{Command, Options};
 use std::error::Error;
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    files::can_write(Path::new(PICTURE))?;
     let backend = Backend::new(&options.device)?;
     say(&report::heading(&device(&backend, options.threads)))?;
     let mut series: Vec<Vec<Row>> = Vec::new();

@@ -107,7 +107,7 @@ impl Experiment {
             }
             for epoch in 0..self.epochs {
                 let seed = (start << 32) | epoch as u64;
-                let batches: Vec<Dataset> = self.train.batches(BATCH, seed).collect();
+                let batches: Vec<Dataset> = self.train.batches(BATCH, seed)?.collect();
                 for (index, (outcome, trainer)) in outcomes.iter_mut().zip(&mut trainers).enumerate() {
                     outcome.step_times.push(train_epoch(trainer, &batches)? / batches.len() as u32);
                     outcome.steps = trainer.steps();
@@ -123,7 +123,7 @@ impl Experiment {
     /// Builds shaders and plans for a whole batch and for the smaller last one, so that no step is timed that has to;
     /// changes no parameter.
     fn prepare(&self, trainer: &mut Trainer) -> Result<()> {
-        let batches: Vec<Dataset> = self.train.batches(BATCH, 0).collect();
+        let batches: Vec<Dataset> = self.train.batches(BATCH, 0)?.collect();
         batches.iter().skip(batches.len() - 2).try_for_each(|batch| {
             trainer.gradient(batch.inputs(), batch.labels().targets())?;
             Ok(())

@@ -15,7 +15,7 @@ mod report;
 use common::arguments::Arguments;
 use common::backend::Backend;
 use common::method::METHODS;
-use common::{exit, list, misused, say};
+use common::{exit, files, list, misused, say};
 use experiment::{Experiment, Point};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use options::{Command, Options};
@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
+    files::can_write(Path::new(PICTURE))?;
     let backend = Backend::new(&options.device)?;
     let experiment = Experiment::new(backend, options.network, options.epochs)?;
     if !options.json {

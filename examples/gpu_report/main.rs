@@ -9,6 +9,8 @@
 mod arguments;
 mod device;
 mod dispatches;
+#[path = "../common/files.rs"]
+mod files;
 
 use arguments::Arguments;
 use device::{Probe, median};
@@ -17,6 +19,7 @@ use hesscale::{
     Activation, At, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, State,
     TileTable, TileUse, Tiles,
 };
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -76,7 +79,7 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
 fn report(options: &Options) -> Outcome<()> {
     let mut request = Request { adapter: options.adapter.clone(), ..Request::default() };
     if let Some(file) = &options.tiles {
-        request.options.tiles = Some(TileTable::from_json(&std::fs::read_to_string(file)?)?);
+        request.options.tiles = Some(TileTable::from_json(&files::read(Path::new(file))?)?);
     }
     let context = pollster::block_on(Context::request_with(&request))?;
     println!("adapter: {} as {:?}\n", context.describe(), context.class());

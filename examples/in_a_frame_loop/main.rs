@@ -8,6 +8,8 @@
 #[allow(dead_code)] // what other examples ask of a command line
 mod arguments;
 mod chart;
+#[path = "../common/files.rs"]
+mod files;
 mod learner;
 mod options;
 mod pace;
@@ -62,6 +64,9 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    for name in ["step_0.png", "strip.png", "psnr.svg"] {
+        files::can_write(&options.out.join(name))?;
+    }
     let photo = Picture::decode(PHOTO)?;
     let screen = pollster::block_on(Screen::new(&photo))?;
     let context = Context::from_device(&screen.device, &screen.queue, ContextOptions::default());
@@ -70,7 +75,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         "| optimizer | steps | PSNR, dB | frames | median frame, ms | 95 % of frames, ms | longest, ms |"
     );
     println!("|---|---|---|---|---|---|---|");
-    let mut curves = Vec::new();
+    let (mut curves, mut pictures) = (Vec::new(), Vec::new());
     for (index, (name, optimizer)) in methods().into_iter().enumerate() {
         let mut learner = Learner::new(&screen, &context, &photo, optimizer, options.budget)?;
         let film = film(&screen, &photo, &mut learner, options.steps)?;
@@ -80,14 +85,15 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         println!("| {name} | {steps} | {psnr:.2} | {frames} | {median:.1} | {most:.1} | {longest:.1} |");
         curves.push((name, film.curve) as Curve);
         if index == 0 {
-            for (step, picture) in &film.pictures {
-                picture.save(&options.out.join(format!("step_{step}.png")))?;
-            }
-            let mut tiles: Vec<_> = film.pictures.into_iter().map(|(_, picture)| picture).collect();
-            tiles.push(photo.clone());
-            Picture::strip(&tiles, 4).save(&options.out.join("strip.png"))?;
+            pictures = film.pictures;
         }
     }
+    for (step, picture) in &pictures {
+        picture.save(&options.out.join(format!("step_{step}.png")))?;
+    }
+    let mut tiles: Vec<_> = pictures.into_iter().map(|(_, picture)| picture).collect();
+    tiles.push(photo);
+    Picture::strip(&tiles, 4).save(&options.out.join("strip.png"))?;
     chart::draw(&options.out.join("psnr.svg"), &curves)?;
     println!("pictures: {}", options.out.join("{strip.png, step_*.png, psnr.svg}").display());
     Ok(())

@@ -27,7 +27,8 @@ impl Picture {
     }
 
     pub(crate) fn save(&self, path: &Path) -> Result<(), Box<dyn Error>> {
-        let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), self.width, self.height);
+        let file = File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        let mut encoder = png::Encoder::new(BufWriter::new(file), self.width, self.height);
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_compression(png::Compression::High);
         encoder.write_header()?.write_image_data(&self.rgb)?;

@@ -19,7 +19,7 @@ use common::backend::Backend;
 use common::{exit, list, misused, say};
 use hesscale::Optimizer;
 use hesscale::model::Rule;
-use hesscale::train::TrainerOptions;
+use hesscale::train::{Trainer, TrainerOptions};
 use options::{Command, Options};
 use progress::Progress;
 use std::error::Error;
@@ -44,6 +44,7 @@ fn damped(mut optimizer: Optimizer, damping: f32) -> Optimizer {
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let Options { problem, schedule, .. } = options;
+    schedule.checkpoint.as_ref().map_or(Ok(()), Trainer::can_save)?;
     let model = (problem.network)()?;
     let backend = Backend::new(&options.device)?;
     let optimizer = damped((options.method.at)(options.learning_rate), options.eps);
@@ -61,14 +62,21 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let done = trainer.steps();
     let mut progress = Progress::new(done, schedule.steps(&train), schedule.steps_per_epoch(&train));
-    training::run(&mut trainer, (&train, &test), schedule, |event, trainer| progress.tell(event, trainer))?;
+    let outcome =
+        training::run(&mut trainer, (&train, &test), schedule, |e, trainer| progress.tell(e, trainer));
+    // A checkpoint that can no longer be written ends the training, but what was learned is still told.
+    let saved = match outcome {
+        Err(error @ hesscale::Error::File { .. }) => Err(error),
+        outcome => Ok(outcome?),
+    };
     trainer.wait()?;
     let images_per_second = (trainer.steps() > done).then(|| progress.images_per_second());
     progress.finish();
 
     // As many images that were learned as there are to test.
     let some: Vec<usize> = (0..train.len().min(test.len())).collect();
-    let train = trainer.evaluate(&train.gather(&some), schedule.batch)?;
+    let train = trainer.evaluate(&train.gather(&some)?, schedule.batch)?;
     let test = trainer.evaluate(&test, schedule.batch)?;
-    say(&report::table(options, &trainer, (train, test), images_per_second))
+    say(&report::table(options, &trainer, (train, test), images_per_second))?;
+    Ok(saved?)
 }

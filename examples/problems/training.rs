@@ -55,7 +55,7 @@ pub(crate) fn run(
         let (epoch, done) = (trainer.steps() / per_epoch, trainer.steps() % per_epoch);
         let to_do = (last - trainer.steps()).min(per_epoch - done);
         let order = (trainer.seed() << 32) | epoch;
-        for batch in train.batches(schedule.batch, order).skip(done as usize).take(to_do as usize) {
+        for batch in train.batches(schedule.batch, order)?.skip(done as usize).take(to_do as usize) {
             trainer.step(batch.inputs(), batch.labels().targets())?;
             tell(Event::Step { images: batch.len() }, trainer)?;
             if schedule.every.is_some_and(|every| trainer.steps().is_multiple_of(every)) {

@@ -4,6 +4,8 @@
 //! `cargo run --release --example quality [-- --quick]` prints a table and writes `quality.svg`.
 
 mod estimator;
+#[path = "../common/files.rs"]
+mod files;
 mod picture;
 mod setting;
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
 }
 
 fn run(effort: &Effort) -> Result<(), Box<dyn std::error::Error>> {
+    let picture = Path::new("quality.svg");
+    files::can_write(picture)?;
     let start = Instant::now();
     let progress = ProgressBar::new(effort.points())
         .with_style(ProgressStyle::with_template("{msg} {bar:40} {pos}/{len} points, {eta} left")?)
@@ -52,8 +56,9 @@ fn run(effort: &Effort) -> Result<(), Box<dyn std::error::Error>> {
     progress.finish_and_clear();
 
     print_table(&rows);
-    println!("{:.1} s; picture: quality.svg", start.elapsed().as_secs_f64());
-    picture::draw(Path::new("quality.svg"), &rows)?;
+    println!("{:.1} s", start.elapsed().as_secs_f64());
+    picture::draw(picture, &rows).map_err(|error| format!("cannot write {}: {error}", picture.display()))?;
+    println!("picture: {}", picture.display());
     Ok(())
 }
 

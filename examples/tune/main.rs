@@ -6,6 +6,8 @@
 #[path = "../common/arguments.rs"]
 #[allow(dead_code)] // what other examples ask of a command line
 mod arguments;
+#[path = "../common/files.rs"]
+mod files;
 
 use arguments::Arguments;
 use hesscale::model::{Builder, MaxPool2d};
@@ -13,6 +15,7 @@ use hesscale::{
     Activation, At, Context, Loss, Mode, Model, Plan, PlanOptions, ProductTime, Request, State, TileTable,
     Tiles,
 };
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -80,6 +83,7 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
 }
 
 fn tune(options: &Options) -> Outcome<()> {
+    files::can_write(Path::new(&options.out))?;
     let request = Request { adapter: options.adapter.clone(), ..Request::default() };
     let context = pollster::block_on(Context::request_with(&request))?;
     println!(
@@ -120,7 +124,8 @@ fn tune(options: &Options) -> Outcome<()> {
                 table.entries.push(best.entry());
             }
             // Whoever stops it keeps what was measured.
-            std::fs::write(&options.out, table.to_json())?;
+            std::fs::write(&options.out, table.to_json())
+                .map_err(|error| format!("cannot write {}: {error}", options.out))?;
         }
     }
     println!("\n{} products: {}", table.entries.len(), options.out);

@@ -27,7 +27,7 @@ pub fn update(
             return Err(Error::Length { tensor: tensor.into(), got, needed: len });
         }
     }
-    memory.step += 1;
+    memory.step = memory.step.saturating_add(1);
     let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
     let keep = (1.0 - rate * decay) as f32;
     // What v averages the squares of; nothing on a step without curvature.
@@ -38,7 +38,7 @@ pub fn update(
         _ => &[],
     };
     let averages = !values.is_empty();
-    memory.curvature_steps += u64::from(averages);
+    memory.curvature_steps = memory.curvature_steps.saturating_add(averages.into());
     let (step, curvature_steps) = (memory.step, memory.curvature_steps);
     let mut parts = parts(threads, memory, parameters, gradient);
     match optimizer.rule {

@@ -176,6 +176,8 @@ mod tests {
         assert!(error("{", "").contains("column"));
         assert!(error("forward", "sideways").contains("sideways"));
         assert!(error("\"rows\": 2", "\"rows\": 2, \"more\": 1").contains("more"));
+        assert!(error("\"steps\": 8", "\"steps\": 8, \"more\": 1").contains("more"));
+        assert!(error("\"rows\": 8", "\"rows\": 8, \"rows\": 8").contains("duplicate field `rows`"));
         assert_eq!(error("\"numbers\": 1", "\"numbers\": 5"), "entry 0: numbers is 5; it must be 1 to 4");
         assert_eq!(error("128", "0"), format!("entry 0: m is 0; it must be 1 to {}", u32::MAX));
         assert_eq!(

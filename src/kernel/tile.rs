@@ -18,7 +18,7 @@ pub enum DeviceClass {
 
 /// How a workgroup makes its share of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Family {
     /// Every invocation by itself, from storage: `shaders/gemm/registers.wgsl`.
     Registers,

@@ -1,16 +1,19 @@
 //! Elementwise functions.
 
+use super::json::nothing;
 use serde::{Deserialize, Serialize};
 
 /// An elementwise function `f`. Conventions at kinks are PyTorch's: at 0 relu's derivative is 0, and
 /// leaky_relu, elu and selu take the negative branch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "fn", rename_all = "snake_case")]
+#[serde(tag = "fn", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Activation {
     /// `a`
+    #[serde(deserialize_with = "nothing")]
     Identity,
     /// `max(a, 0)`
+    #[serde(deserialize_with = "nothing")]
     Relu,
     /// `a` where positive, else `alpha a`
     LeakyRelu {
@@ -25,24 +28,34 @@ pub enum Activation {
         alpha: f64,
     },
     /// `λ a` where positive, else `λ α (e^a − 1)` (Klambauer et al., 2017)
+    #[serde(deserialize_with = "nothing")]
     Selu,
     /// `1 / (1 + e^−a)`
+    #[serde(deserialize_with = "nothing")]
     Sigmoid,
     /// `tanh a`
+    #[serde(deserialize_with = "nothing")]
     Tanh,
     /// `log sigmoid(a)`
+    #[serde(deserialize_with = "nothing")]
     LogSigmoid,
     /// `log(1 + e^a)`
+    #[serde(deserialize_with = "nothing")]
     Softplus,
     /// `a Φ(a)` with the normal distribution's Φ, through erf
+    #[serde(deserialize_with = "nothing")]
     Gelu,
     /// gelu's tanh form: `a/2 (1 + tanh(√(2/π) (a + 0.044715 a³)))`
+    #[serde(deserialize_with = "nothing")]
     GeluTanh,
     /// `a sigmoid(a)`
+    #[serde(deserialize_with = "nothing")]
     Silu,
     /// `sin a` (SIREN)
+    #[serde(deserialize_with = "nothing")]
     Sin,
     /// `e^a`
+    #[serde(deserialize_with = "nothing")]
     Exp,
 }
 

@@ -1,6 +1,7 @@
 //! Puts a model together layer by layer.
 
-use super::{Activation, Conv2d, Layer, Loss, Model, check_input, shape_of};
+use super::node::shape_of;
+use super::{Activation, Conv2d, Layer, Loss, Model, check_input};
 use crate::{Error, Result};
 
 /// Puts a [`Model`] together layer by layer; shapes follow by themselves. What is wrong is said at the end.

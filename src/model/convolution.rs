@@ -2,7 +2,7 @@
 
 use super::layer::yes;
 use super::pair::{Pair, ones, pair, zeros};
-use super::window::{Padding, Window};
+use super::window::{MOST, Padding, Window, check_sizes};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ fn one() -> usize {
 /// `z[o, q] = Σ_{c, t} W[o, c, t] x[c, q·stride + t·dilation − padding] + b[o]`, `W` of shape `[out, in/groups, kh, kw]`.
 /// With groups, output channels of group i see the input channels of group i only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Conv2d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
@@ -102,6 +103,7 @@ impl Conv2d {
 
 /// [`Conv2d`] along one dimension: `[channels, length]`, `W` of shape `[out, in/groups, k]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Conv1d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
@@ -176,6 +178,7 @@ impl Conv1d {
 /// `z[o, q·stride + t·dilation − padding] += Σ_c W[c, o, t] x[c, q]`, `W` of shape `[in, out/groups, kh, kw]`: the
 /// transpose of a [`Conv2d`]. The output is `(H − 1)·stride − 2·padding + dilation·(kernel − 1) + output_padding + 1` high.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ConvTranspose2d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
@@ -281,16 +284,16 @@ pub(crate) struct Convolution {
 
 /// The window that slides over a transposed convolution's output and stands once for each place of its input `image`.
 pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose2d) -> Result<Window> {
-    for (sizes, what) in [(c.kernel, "kernel"), (c.stride, "stride"), (c.dilation, "dilation")] {
-        if sizes.contains(&0) {
-            return Err(Error::ZeroSize { place: name.into(), what });
-        }
-    }
+    check_sizes(name, [c.kernel, c.stride, c.dilation])?;
     let mut size = [0; 2];
     for axis in 0..2 {
         if c.output_padding[axis] >= c.stride[axis].max(c.dilation[axis]) {
             let (value, needed) = (c.output_padding[axis] as f64, "less than the stride or the dilation");
             return Err(Error::Value { place: name.into(), name: "output_padding", value, needed });
+        }
+        if c.padding[axis] > MOST {
+            let needed = format!("padding of at most {MOST}");
+            return Err(Error::Shape { layer: name.into(), got: image.to_vec(), needed });
         }
         let reach = c.dilation[axis].checked_mul(c.kernel[axis] - 1);
         let full = (image[axis] - 1)

@@ -1,17 +1,18 @@
 //! The layers, and what each makes of a shape.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
+use super::json::nothing;
 use super::normalization::BatchNorm;
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
 use super::window::{Padding, Window};
-use super::{Activation, Parameter, Role, shape_of};
+use super::{Activation, Parameter, Role};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// One layer. Images are `[channels, height, width]`, row-major, as PyTorch has them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Layer {
     /// `z = x Wᵀ + b`, `W` of shape `[out, in]`, row-major.
@@ -29,8 +30,10 @@ pub enum Layer {
     /// An elementwise function.
     Act(Activation),
     /// `[C, H, W]` becomes `[C·H·W]`: the same numbers.
+    #[serde(deserialize_with = "nothing")]
     Flatten,
     /// The same numbers in the same shape.
+    #[serde(deserialize_with = "nothing")]
     Identity,
     /// A convolution of images.
     Conv2d(Conv2d),
@@ -94,9 +97,6 @@ pub(super) const KINDS: [&str; 15] = [
 /// Why there is none.
 pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \
      no rule for its Hessian diagonal has been derived and measured here";
-
-/// Blocks that may stand within each other: as many as the stack has room for and JSON can be read with.
-const DEEPEST: usize = 32;
 
 pub(super) fn yes() -> bool {
     true
@@ -207,7 +207,8 @@ impl Layer {
         Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
     }
 
-    /// The output's shape for an input of shape `input`, or what is wrong. `name` is the layer's path: `3`, `3.body.0`.
+    /// The output's shape for an input of shape `input`, or what is wrong, of all but blocks: `node::push` looks into those.
+    /// `path` is the layer's: `3`, `3.body.0`.
     pub(super) fn output_shape(&self, path: &str, input: &[usize]) -> Result<Vec<usize>> {
         let name = &self.name_at(path);
         if let Some(c) = self.convolution(name, input)? {
@@ -266,25 +267,6 @@ impl Layer {
                     return Err(Error::Value { place, name: "p", value: *p, needed });
                 }
                 Ok(input.to_vec())
-            }
-            Layer::Residual { body, projection } => {
-                // A path has two more parts for each block around it.
-                if path.split('.').count() / 2 >= DEEPEST {
-                    let kind = format!("a block within {DEEPEST} blocks");
-                    return Err(Error::Unsupported { layer: name.into(), kind });
-                }
-                let through = |part: &str, layers: &[Layer]| {
-                    let named = layers.iter().enumerate();
-                    named
-                        .map(|(i, layer)| (format!("{path}.{part}.{i}"), layer))
-                        .try_fold(input.to_vec(), |shape, (path, layer)| shape_of(&path, layer, &shape))
-                };
-                let (sum, shortcut) = (through("body", body)?, through("projection", projection)?);
-                if sum != shortcut {
-                    let needed = format!("{shortcut:?}, the shape of what it is added to");
-                    return Err(Error::Shape { layer: name.into(), got: sum, needed });
-                }
-                Ok(sum)
             }
             _ => Ok(input.to_vec()),
         }

@@ -1,6 +1,6 @@
 //! Losses: what stands at the network's end, and what it is compared with.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub enum Variance {
 
 /// The loss, with all that decides its value, gradient and diagonal at the logits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type")]
+#[serde(tag = "type", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Loss {
     /// `−Σ_c y_c log p_c` with `p = softmax(z)`. The effective target is `y_c = w_c ((1−ε) t_c + ε m_t/C)`, `t` the
@@ -57,8 +57,9 @@ pub enum Loss {
         /// ε in [0, 1].
         #[serde(default)]
         label_smoothing: f32,
-        /// Samples of this class index count nothing at all.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        /// Samples of this class index count nothing at all. JSON may have it negative, as PyTorch's default of −100 is: that is
+        /// the index with the same bits, as `class as u32` makes of a negative target.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "index")]
         ignore_index: Option<u32>,
     },
     /// `Σ (z − t)²`, no ½.
@@ -84,6 +85,15 @@ pub enum Loss {
         /// How ρ becomes v.
         var: Variance,
     },
+}
+
+/// Reads a class index, or a negative number for the one with its bits.
+fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
+    let index = u32::try_from(given).or_else(|_| i32::try_from(given).map(i32::cast_unsigned));
+    index
+        .map(Some)
+        .map_err(|_| serde::de::Error::custom(format_args!("ignore_index {given} has more than 32 bits")))
 }
 
 impl Loss {
@@ -116,6 +126,15 @@ impl Loss {
         }
     }
 
+    /// The class index whose samples count nothing, where there is one.
+    #[must_use]
+    pub fn ignore_index(&self) -> Option<u32> {
+        match self {
+            Loss::SoftmaxCrossEntropy { ignore_index, .. } => *ignore_index,
+            _ => None,
+        }
+    }
+
     /// Class weights, where there are any.
     #[must_use]
     pub fn class_weights(&self) -> Option<&[f32]> {
@@ -126,12 +145,14 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian.
+    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
         let outputs: usize = output.iter().product();
         match self {
-            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => outputs / output[0].max(1),
+            Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => {
+                outputs / output.first().map_or(1, |classes| (*classes).max(1))
+            }
             Loss::GaussianNll { .. } => outputs / 2,
             _ => outputs,
         }
@@ -143,15 +164,17 @@ impl Loss {
         matches!(self, Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. })
     }
 
-    /// The factor that value, g and h carry for a batch of `batch` samples with logits of shape `output`.
+    /// The factor that value, g and h carry for a batch of `batch` samples with logits of shape `output`; 1 where there is
+    /// nothing to divide by.
     #[must_use]
     pub fn factor(&self, batch: usize, output: &[usize]) -> f64 {
-        let positions: usize = output[1..].iter().product();
-        match (self.reduction(), self) {
-            (Reduction::Sum, _) => 1.0,
-            (_, Loss::SoftmaxCrossEntropy { .. }) => 1.0 / (batch * positions) as f64,
-            _ => 1.0 / (batch * self.target_len(output)) as f64,
-        }
+        let positions: usize = output.iter().skip(1).product();
+        let each = match (self.reduction(), self) {
+            (Reduction::Sum, _) => return 1.0,
+            (_, Loss::SoftmaxCrossEntropy { .. }) => positions,
+            _ => self.target_len(output),
+        };
+        1.0 / (batch as f64 * each as f64).max(1.0)
     }
 }
 

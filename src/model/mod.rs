@@ -3,6 +3,7 @@
 mod activation;
 mod builder;
 mod convolution;
+mod json;
 mod layer;
 mod loss;
 mod mode;
@@ -37,6 +38,11 @@ pub(crate) use window::Window;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// Layers of a model, those within blocks included.
+const MOST_LAYERS: usize = 1 << 14;
+/// Dimensions of an input.
+const MOST_DIMENSIONS: usize = 8;
+
 /// A feed-forward network and its loss. Made by [`Model::builder`], [`Model::new`] or [`Model::from_json`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Raw", into = "Raw")]
@@ -52,6 +58,7 @@ pub struct Model {
 
 /// The model as it stands in JSON.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Raw {
     input: Vec<usize>,
     layers: Vec<Layer>,
@@ -75,15 +82,18 @@ impl Model {
     /// Validates and builds. `input` is the shape of one sample.
     ///
     /// # Errors
-    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer.
+    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have 8
+    /// dimensions, a model 16,384 layers, those within blocks included.
     pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: Loss) -> Result<Model> {
         let input = input.into();
         check_input(&input)?;
         if layers.is_empty() {
             return Err(Error::EmptyModel);
         }
+        check_layers(&layers)?;
         let nodes = node::nodes(&input, &layers)?;
-        let ends = (0..layers.len()).filter_map(|i| nodes.iter().rposition(|node| node.layer == i)).collect();
+        let mut ends = vec![0; layers.len()];
+        nodes.iter().enumerate().for_each(|(index, node)| ends[node.layer] = index);
         let parameters = parameters::layout(&nodes)?;
         let model = Model { input, layers, loss, nodes, ends, parameters };
         model.check_loss()?;
@@ -149,15 +159,17 @@ impl Model {
     }
 
     /// Reads the JSON form: `{"input": [8], "layers": [{"type": "dense", "in": 8, "out": 2, "bias": true},
-    /// {"type": "act", "fn": "tanh"}], "loss": {"type": "mse", "reduction": "mean"}}`. Unknown fields are ignored.
+    /// {"type": "act", "fn": "tanh"}], "loss": {"type": "mse", "reduction": "mean"}}`.
     ///
     /// # Errors
-    /// [`Error::Json`] for text that is not such a model, [`Error::Unsupported`] for a layer of a type this version
-    /// does not know, and all of [`Model::new`].
+    /// [`Error::Json`] for text that is not such a model, with a field that is unknown or stands twice for instance;
+    /// [`Error::Unsupported`] for a layer of a type this version does not know; and all of [`Model::new`].
     pub fn from_json(text: &str) -> Result<Model> {
         #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct Loose {
             input: Vec<usize>,
+            #[serde(deserialize_with = "json::layers")]
             layers: Vec<serde_json::Value>,
             loss: Loss,
         }
@@ -213,9 +225,16 @@ impl Model {
     }
 
     /// Shape of one sample at the output of layer `index`.
-    #[must_use]
-    pub fn shape(&self, index: usize) -> &[usize] {
-        &self.nodes[self.ends[index]].shape
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a layer that is not there.
+    pub fn shape(&self, index: usize) -> Result<&[usize]> {
+        self.ends.get(index).map(|end| &self.nodes[*end].shape[..]).ok_or_else(|| self.no_layer(index))
+    }
+
+    fn no_layer(&self, index: usize) -> Error {
+        let known = format!("0 to {}", self.layers.len() - 1);
+        Error::Unknown { what: "layer", name: index.to_string(), known }
     }
 
     /// Shape of one sample at the last layer's output: the logits.
@@ -280,7 +299,8 @@ impl Model {
 
     /// The parameter of a node.
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
-        self.parameters.iter().find(|p| p.node == node && p.role == role)
+        let first = self.parameters.partition_point(|p| p.node < node);
+        self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
     }
 
     /// Number of parameters (gaps of the flat layout not counted).
@@ -296,9 +316,12 @@ impl Model {
     }
 
     /// The name of layer `index` used in errors and tables: `dense 3`, `tanh 1`.
-    #[must_use]
-    pub fn layer_name(&self, index: usize) -> String {
-        self.layers[index].name_at(&index.to_string())
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a layer that is not there.
+    pub fn layer_name(&self, index: usize) -> Result<String> {
+        let layer = self.layers.get(index).ok_or_else(|| self.no_layer(index))?;
+        Ok(layer.name_at(&index.to_string()))
     }
 
     /// Draws initial parameters in the flat layout: He or Glorot by the activation that follows, biases zero.
@@ -313,7 +336,7 @@ impl Model {
     /// # Errors
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
-        let needed = batch * self.target_len();
+        let needed = batch.saturating_mul(self.target_len());
         let kind = |classes| if classes { "class-index" } else { "numeric" };
         let (got, given_classes) = match targets {
             Targets::Classes(c) => (c.len(), true),
@@ -364,7 +387,29 @@ fn check_input(input: &[usize]) -> Result<()> {
     if input.is_empty() || input.contains(&0) {
         return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
     }
+    if input.len() > MOST_DIMENSIONS {
+        let (place, value, needed) = ("input".into(), input.len() as f64, "at most 8");
+        return Err(Error::Value { place, name: "the number of dimensions", value, needed });
+    }
     check_count("input", input)
+}
+
+/// Whether there are not too many, within blocks too: what a model takes of memory and time has a bound then.
+fn check_layers(layers: &[Layer]) -> Result<()> {
+    let (mut count, mut open) = (0, vec![layers]);
+    while let Some(layers) = open.pop() {
+        count += layers.len();
+        for layer in layers {
+            if let Layer::Residual { body, projection } = layer {
+                open.extend([&body[..], projection]);
+            }
+        }
+    }
+    if count > MOST_LAYERS {
+        let (place, value, needed) = ("model".into(), count as f64, "at most 16384");
+        return Err(Error::Value { place, name: "the number of layers", value, needed });
+    }
+    Ok(())
 }
 
 /// Whether a sample's elements can be counted in 32 bits.
@@ -375,11 +420,4 @@ fn check_count(name: &str, shape: &[usize]) -> Result<()> {
         return Err(Error::Shape { layer: name.into(), got: shape.to_vec(), needed });
     }
     Ok(())
-}
-
-/// The output's shape of one layer, small enough to be counted.
-fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
-    let shape = layer.output_shape(path, input)?;
-    check_count(&layer.name_at(path), &shape)?;
-    Ok(shape)
 }

@@ -1,7 +1,7 @@
 //! The network in the order of computation, blocks taken apart.
 
-use super::{Layer, shape_of};
-use crate::Result;
+use super::{Layer, check_count};
+use crate::{Error, Result};
 
 /// One step: a layer that is no block, or the sum at a block's end.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,14 @@ pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
+/// Blocks that may stand within each other: as many as the stack has room for and JSON can be read with.
+const DEEPEST: usize = 32;
+
+/// The output's shape of one layer, with all that is within it.
+pub(super) fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
+    push(&mut Vec::new(), 0, path.into(), layer, (Source::Input, input.to_vec())).map(|(_, shape)| shape)
+}
+
 /// Appends the nodes of one layer that reads `at`; what it leaves, and its shape.
 fn push(
     nodes: &mut Vec<Node>,
@@ -62,20 +70,33 @@ fn push(
     layer: &Layer,
     at: (Source, Vec<usize>),
 ) -> Result<(Source, Vec<usize>)> {
-    let shape = shape_of(&path, layer, &at.1)?;
-    let (kind, inputs) = match layer {
+    let name = || layer.name_at(&path);
+    let (kind, inputs, shape) = match layer {
         Layer::Residual { body, projection } => {
+            // A path has two more parts for each block around it.
+            if path.split('.').count() / 2 >= DEEPEST {
+                let kind = format!("a block within {DEEPEST} blocks");
+                return Err(Error::Unsupported { layer: name(), kind });
+            }
             let mut through = |part: &str, layers: &[Layer]| {
                 let named = layers.iter().enumerate();
                 named
                     .map(|(i, layer)| (format!("{path}.{part}.{i}"), layer))
                     .try_fold(at.clone(), |at, (path, layer)| push(nodes, top, path, layer, at))
             };
-            let (sum, _) = through("body", body)?;
-            let (shortcut, _) = through("projection", projection)?;
-            (Kind::Add, vec![sum, shortcut])
+            let (sum, shape) = through("body", body)?;
+            let (shortcut, other) = through("projection", projection)?;
+            if shape != other {
+                let needed = format!("{other:?}, the shape of what it is added to");
+                return Err(Error::Shape { layer: name(), got: shape, needed });
+            }
+            (Kind::Add, vec![sum, shortcut], shape)
         }
-        layer => (Kind::Layer(layer.clone()), vec![at.0]),
+        layer => {
+            let shape = layer.output_shape(&path, &at.1)?;
+            check_count(&name(), &shape)?;
+            (Kind::Layer(layer.clone()), vec![at.0], shape)
+        }
     };
     nodes.push(Node { layer: top, path, kind, inputs, shape: shape.clone() });
     Ok((Source::Node(nodes.len() - 1), shape))

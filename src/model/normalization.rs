@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Batch normalisation in evaluation mode, per channel c: `z = γ_c (x − mean_c) / √(var_c + ε) + β_c`, with fixed
 /// statistics. γ is the weight, β the bias. The channel is the first dimension of a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct BatchNorm {
     /// Running mean of each channel.

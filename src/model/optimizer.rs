@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The update rule. `q` is what the second moment averages; see the reference for the formulas.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Rule {
     /// `b ← μ b + g`; `θ ← θ − η b`, or `θ − η (g + μ b)` with Nesterov (PyTorch's form, dampening 0).
@@ -46,6 +46,7 @@ pub enum Rule {
 
 /// A rule with its learning rate η and decoupled weight decay λ (`θ ← θ − η λ θ` before the update, AdamW's form).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Optimizer {
     /// The update rule.
     pub rule: Rule,

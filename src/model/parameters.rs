@@ -105,6 +105,7 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
 pub(super) fn init(model: &Model, init: Init, seed: u64) -> Vec<f32> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut flat = vec![0.0; model.flat_len()];
+    let readers = readers(model);
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
         let Kind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
         if let Layer::BatchNorm(_) = layer {
@@ -115,7 +116,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Vec<f32> {
         let (inputs, outputs) = (inputs as f32, outputs as f32);
         let bound = match init {
             Init::He => (6.0 / inputs).sqrt(),
-            Init::Auto if rectified(model, p.node) => (6.0 / inputs).sqrt(),
+            Init::Auto if rectified(model, &readers, p.node) => (6.0 / inputs).sqrt(),
             Init::Glorot | Init::Auto => (6.0 / (inputs + outputs)).sqrt(),
         };
         flat[p.range()].fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
@@ -123,23 +124,39 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Vec<f32> {
     flat
 }
 
-/// Whether the first activation behind a node is one that lets half of its input through.
-fn rectified(model: &Model, node: usize) -> bool {
-    let reader = model.nodes().iter().position(|next| next.inputs.contains(&Source::Node(node)));
-    match reader.map(|next| (next, &model.nodes()[next].kind)) {
-        Some((_, Kind::Layer(Layer::Act(activation)))) => matches!(
-            activation,
-            Activation::Relu
-                | Activation::LeakyRelu { .. }
-                | Activation::Elu { .. }
-                | Activation::Gelu
-                | Activation::GeluTanh
-                | Activation::Silu
-        ),
-        Some((
-            next,
-            Kind::Layer(Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity),
-        )) => rectified(model, next),
-        _ => false,
+/// Of each node the first that reads it.
+fn readers(model: &Model) -> Vec<Option<usize>> {
+    let mut readers = vec![None; model.nodes().len()];
+    for (reader, node) in model.nodes().iter().enumerate() {
+        for source in &node.inputs {
+            if let Source::Node(read) = source {
+                readers[*read].get_or_insert(reader);
+            }
+        }
     }
+    readers
+}
+
+/// Whether the first activation behind a node is one that lets half of its input through.
+fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool {
+    while let Some(next) = readers[node] {
+        match &model.nodes()[next].kind {
+            Kind::Layer(Layer::Act(activation)) => {
+                return matches!(
+                    activation,
+                    Activation::Relu
+                        | Activation::LeakyRelu { .. }
+                        | Activation::Elu { .. }
+                        | Activation::Gelu
+                        | Activation::GeluTanh
+                        | Activation::Silu
+                );
+            }
+            Kind::Layer(
+                Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity,
+            ) => node = next,
+            _ => return false,
+        }
+    }
+    false
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Max pooling.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MaxPool2d {
     /// Height and width of the window.
@@ -42,6 +43,7 @@ impl MaxPool2d {
 
 /// Average pooling: a window of k elements gives their sum over k.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AvgPool2d {
     /// Height and width of the window.

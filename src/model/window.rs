@@ -70,25 +70,21 @@ impl Window {
         padding: Padding,
         dilation: [usize; 2],
     ) -> Result<Window> {
-        for (sizes, what) in [(kernel, "kernel"), (stride, "stride"), (dilation, "dilation")] {
-            if sizes.contains(&0) {
-                return Err(Error::ZeroSize { place: name.into(), what });
-            }
-        }
+        check_sizes(name, [kernel, stride, dilation])?;
         let wrong = |needed: String| Error::Shape { layer: name.into(), got: image.to_vec(), needed };
         let (mut before, mut positions) = ([0; 2], [0; 2]);
         for axis in 0..2 {
             let covered = (kernel[axis] - 1)
                 .checked_mul(dilation[axis])
-                .and_then(|reach| reach.checked_add(1))
+                .map(|reach| reach + 1)
                 .filter(|covered| *covered <= MOST)
-                .ok_or_else(|| wrong(format!("a window smaller than {MOST}")))?;
+                .ok_or_else(|| wrong(format!("a window of at most {MOST}")))?;
             let total = match padding {
                 Padding::Explicit(sides) if sides[axis] <= MOST => {
                     before[axis] = sides[axis];
                     2 * sides[axis]
                 }
-                Padding::Explicit(_) => return Err(wrong(format!("padding smaller than {MOST}"))),
+                Padding::Explicit(_) => return Err(wrong(format!("padding of at most {MOST}"))),
                 Padding::Named(Named::Valid) => 0,
                 Padding::Named(Named::Same) if stride[axis] == 1 => {
                     before[axis] = (covered - 1) / 2;
@@ -124,5 +120,20 @@ impl Window {
     }
 }
 
-/// Larger kernels, paddings and dilated windows than this are an error in the making.
-const MOST: usize = 1 << 24;
+/// Larger kernels, strides, dilations, paddings and dilated windows than this are an error in the making, and no longer the
+/// numbers of 32 bits that kernels count with.
+pub(super) const MOST: usize = 1 << 24;
+
+/// Whether these can be a window's, apart from the image.
+pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {
+    for (sizes, what) in sizes.into_iter().zip(["kernel", "stride", "dilation"]) {
+        if sizes.contains(&0) {
+            return Err(Error::ZeroSize { place: name.into(), what });
+        }
+        if let Some(size) = sizes.into_iter().find(|size| *size > MOST) {
+            let (place, value, needed) = (name.into(), size as f64, "at most 16777216");
+            return Err(Error::Value { place, name: what, value, needed });
+        }
+    }
+    Ok(())
+}

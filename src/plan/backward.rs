@@ -55,7 +55,7 @@ impl Kept {
             let buffer = &self.0[&network.root_at(*at)?];
             let shape = match at {
                 At::Input => builder.model.input_shape(),
-                At::Layer(index) => builder.model.shape(*index),
+                At::Layer(index) => builder.model.shape(*index).ok()?,
             };
             let whole = builder.with_batch(shape);
             let second = Number::F32.plane(whole.iter().product());

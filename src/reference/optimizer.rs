@@ -47,9 +47,10 @@ impl<T: Real> OptimizerState<T> {
         optimizer.validate()?;
         let reads_diagonal = matches!(optimizer.rule, Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. });
         let with_diagonal = reads_diagonal && !diagonal.is_empty();
-        for (tensor, got) in [("parameters", parameters.len()), ("gradient", gradient.len())]
-            .into_iter()
-            .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
+        for (tensor, got) in
+            [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", self.v.len())]
+                .into_iter()
+                .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
         {
             if got != self.m.len() {
                 return Err(Error::Length { tensor: tensor.into(), got, needed: self.m.len() });
@@ -59,7 +60,7 @@ impl<T: Real> OptimizerState<T> {
         let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
         let keep = T::from_f64(1.0 - rate * decay);
         parameters.iter_mut().for_each(|p| *p = keep * *p);
-        self.step += 1;
+        self.step = self.step.saturating_add(1);
         match optimizer.rule {
             Rule::Sgd { momentum, nesterov } => {
                 let (rate, mu) = (T::from_f64(rate), T::from_f64(f64::from(momentum)));
@@ -87,7 +88,7 @@ impl<T: Real> OptimizerState<T> {
     fn average_square(&mut self, beta2: f32, values: &[T]) {
         let (keep, take) = (T::from_f64(f64::from(beta2)), T::from_f64(1.0 - f64::from(beta2)));
         self.v.iter_mut().zip(values).for_each(|(v, x)| *v = keep * *v + take * x.squared());
-        self.curvature_steps += 1;
+        self.curvature_steps = self.curvature_steps.saturating_add(1);
     }
 
     /// `m ← β₁ m + (1−β₁) g`, then `θ ← θ − η m̂ / (√v̂ + ε)`.

@@ -1,22 +1,94 @@
 //! Files that are whole at every moment, whatever interrupts.
 
+use super::plain;
 use std::fs::{DirEntry, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 use std::time::Duration;
 
+/// Why a file was not written.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub error: io::Error,
+    /// Whether the new file is in its place all the same: only that it stays there is not certain.
+    pub replaced: bool,
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Failed {
+        Failed { error, replaced: false }
+    }
+}
+
 /// Puts `bytes` at `path`: written beside it, made durable, then moved into its place. What was there before stays whole
-/// until then.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let (mut file, temporary) = temporary(path)?;
+/// until then, and leaves its permissions. A symbolic link is followed; what is no plain file stays.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    write_and(path, bytes, Directory::sync)
+}
+
+/// Whether [`write`] would find a place for a file at `path`. Leaves nothing behind.
+pub(super) fn check(path: &Path) -> io::Result<()> {
+    let (file, temporary, _) = Place::find(path)?.prepare()?;
+    drop(file);
+    std::fs::remove_file(temporary)
+}
+
+/// `settle` is the last step, which makes the move durable.
+fn write_and(path: &Path, bytes: &[u8], settle: fn(&Directory) -> io::Result<()>) -> Result<(), Failed> {
+    let place = Place::find(path)?;
+    let (mut file, temporary, directory) = place.prepare()?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
-    written.and_then(|()| std::fs::rename(&temporary, path)).inspect_err(|_| {
+    written.and_then(|()| std::fs::rename(&temporary, &place.path)).inspect_err(|_| {
         // The first error is the one to tell.
         let _ = std::fs::remove_file(&temporary);
     })?;
-    sweep(path);
-    sync_directory(path)
+    sweep(&place.path);
+    settle(&directory).map_err(|error| Failed { error, replaced: true })
+}
+
+/// Where a file goes, and what is there now.
+struct Place {
+    path: PathBuf,
+    old: Option<std::fs::Metadata>,
+}
+
+/// More symbolic links than this lead in a circle.
+const LINKS: usize = 40;
+
+impl Place {
+    /// At the end of all symbolic links, the last of which may lead to no file yet.
+    fn find(path: &Path) -> io::Result<Place> {
+        let mut path = path.to_owned();
+        for _ in 0..LINKS {
+            let Ok(link) = std::fs::read_link(&path) else {
+                let old = match std::fs::symlink_metadata(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                    old => Some(old?),
+                };
+                old.as_ref().map_or(Ok(()), plain::check)?;
+                if path.as_os_str().as_encoded_bytes().last().is_some_and(|end| is_separator((*end).into())) {
+                    return Err(io::Error::other("it ends as the name of a directory"));
+                }
+                return Ok(Place { path, old });
+            };
+            path = directory(&path).join(link);
+        }
+        Err(io::Error::other("its symbolic links lead in a circle"))
+    }
+
+    /// A new, empty file in the same directory, and so on the same file system, with the permissions of the old one. The
+    /// directory is opened now, so that whatever forbids that is known before anything has changed.
+    fn prepare(&self) -> io::Result<(File, PathBuf, Directory)> {
+        let directory = Directory::open(directory(&self.path))?;
+        let (file, temporary) = temporary(&self.path)?;
+        if let Some(old) = &self.old {
+            file.set_permissions(old.permissions()).inspect_err(|_| {
+                let _ = std::fs::remove_file(&temporary);
+            })?;
+        }
+        Ok((file, temporary, directory))
+    }
 }
 
 /// What a writer that was killed has left. One that lives writes more often than this; should it not, its move fails and
@@ -44,7 +116,6 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A new file in the same directory, and so on the same file system.
 fn temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     loop {
@@ -56,14 +127,81 @@ fn temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// The move itself survives a power cut only then.
+/// An open directory: a move within it survives a power cut only once it is synchronised.
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(directory(path))?.sync_all()
+struct Directory(File);
+
+#[cfg(unix)]
+impl Directory {
+    fn open(path: &Path) -> io::Result<Directory> {
+        File::open(path).map(Directory)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
 }
 
 /// Elsewhere directories cannot be opened.
 #[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
+struct Directory;
+
+#[cfg(not(unix))]
+impl Directory {
+    fn open(_: &Path) -> io::Result<Directory> {
+        Ok(Directory)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(test: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("hesscale atomic {test} {}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn fails(_: &Directory) -> io::Result<()> {
+        Err(io::Error::other("no"))
+    }
+
+    /// What an error says of the old file is so, on either side of the move.
+    #[test]
+    fn a_failure_knows_which_file_is_there() {
+        let directory = directory("failures");
+        let path = directory.join("file");
+        write(&path, b"old").unwrap();
+        let failed = write_and(&path, b"new", fails).unwrap_err();
+        assert!(failed.replaced);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+
+        // What cannot be moved over: it became a directory after it was looked at.
+        let place = Place::find(&directory.join("other")).unwrap();
+        std::fs::create_dir_all(place.path.join("full")).unwrap();
+        let failed = write(&place.path, b"new").unwrap_err();
+        assert!(!failed.replaced && failed.error.to_string().contains("a directory"), "{failed:?}");
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2, "nothing is left beside");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn asking_leaves_nothing() {
+        let directory = directory("asking");
+        check(&directory.join("file")).unwrap();
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+        write(&directory.join("file"), b"old").unwrap();
+        check(&directory.join("file")).unwrap();
+        assert_eq!(std::fs::read(directory.join("file")).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
+        check(&directory).unwrap_err();
+        check(&directory.join("no").join("file")).unwrap_err();
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

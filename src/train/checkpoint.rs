@@ -1,7 +1,7 @@
 //! Training in a file: a safetensors file with the parameters under their names, `m.` and `v.` of each, and in its
 //! metadata the settings and counts. Everything in it is covered by a CRC-32.
 
-use super::atomic;
+use super::{atomic, plain};
 use crate::model::{Mode, Model, Noise, Optimizer, Parameter, Rule};
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
@@ -12,7 +12,11 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-const FORMAT: &str = "hesscale checkpoint 1";
+/// 1 had a checksum that did not say where a text ends and the next begins.
+const FORMAT: &str = "hesscale checkpoint 2";
+/// What stands in a file beside the settings.
+const COUNTS: [&str; 7] =
+    ["learning_rate", "seed", "steps", "curvature_steps", "noise_seed", "noise_step", "notes"];
 /// The largest header that safetensors reads.
 const LARGEST_HEADER: u64 = 100_000_000;
 
@@ -45,14 +49,29 @@ type Entries = BTreeMap<String, String>;
 /// What is wrong, without the file's name.
 type Outcome<T> = std::result::Result<T, String>;
 
+/// Says which file is at `path` now.
+fn not_written(path: &Path, failed: &atomic::Failed) -> Error {
+    match failed.replaced {
+        false => error(path, format!("cannot be written: {}", failed.error), AS_IT_WAS),
+        true => {
+            let problem = format!("was written, but may not outlast a power cut: {}", failed.error);
+            error(path, problem, "the new file is in its place")
+        }
+    }
+}
+
+const AS_IT_WAS: &str = "what was there before, if anything, is as it was";
+
 impl Checkpoint {
     /// Writes a file that is whole at every moment.
     pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
-        self.bytes(settings)
-            .and_then(|bytes| {
-                atomic::write(path, &bytes).map_err(|error| format!("cannot be written: {error}"))
-            })
-            .map_err(|problem| error(path, problem, "what was there before, if anything, is as it was"))
+        let bytes = self.bytes(settings).map_err(|problem| error(path, problem, AS_IT_WAS))?;
+        atomic::write(path, &bytes).map_err(|failed| not_written(path, &failed))
+    }
+
+    /// Whether a file can be written there.
+    pub(super) fn can_write(path: &Path) -> Result<()> {
+        atomic::check(path).map_err(|error| not_written(path, &error.into()))
     }
 
     /// Reads and checks all of a file.
@@ -64,18 +83,18 @@ impl Checkpoint {
 
     fn bytes(&self, settings: &Settings<'_>) -> Outcome<Vec<u8>> {
         let counts = [
-            ("learning_rate", self.learning_rate.to_string()),
-            ("seed", self.seed.to_string()),
-            ("steps", self.memory.step.to_string()),
-            ("curvature_steps", self.memory.curvature_steps.to_string()),
-            ("noise_seed", self.noise.seed.to_string()),
-            ("noise_step", self.noise.step.to_string()),
-            ("notes", serde_json::json!(self.notes).to_string()),
+            self.learning_rate.to_string(),
+            self.seed.to_string(),
+            self.memory.step.to_string(),
+            self.memory.curvature_steps.to_string(),
+            self.noise.seed.to_string(),
+            self.noise.step.to_string(),
+            serde_json::json!(self.notes).to_string(),
         ];
         let mut entries: Entries = settings
             .entries()
             .into_iter()
-            .chain(counts)
+            .chain(COUNTS.into_iter().zip(counts))
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
         let flat = |kind| match kind {
@@ -89,14 +108,13 @@ impl Checkpoint {
                 (name, p, flat(kind)[p.range()].iter().flat_map(|x| x.to_le_bytes()).collect())
             })
             .collect();
-        let sum = checksum(&entries, tensors.iter().map(|(_, _, bytes)| &bytes[..]));
-        entries.insert("crc32".into(), sum);
 
         let text = |error: safetensors::SafeTensorError| error.to_string();
         let views = tensors.iter().map(|(name, p, bytes)| {
-            Ok((name, TensorView::new(Dtype::F32, p.shape.clone(), bytes).map_err(text)?))
+            Ok((name.as_str(), TensorView::new(Dtype::F32, p.shape.clone(), bytes).map_err(text)?))
         });
         let views = views.collect::<Outcome<Vec<_>>>()?;
+        entries.insert("crc32".into(), checksum(&entries, views.clone()));
         safetensors::serialize(views, Some(entries.into_iter().collect())).map_err(text)
     }
 
@@ -105,11 +123,21 @@ impl Checkpoint {
         let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let mut entries: Entries = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        let format = entry(&entries, "format")?;
+        if format != FORMAT {
+            return Err(format!("is a `{format}`, which this version does not read: expected `{FORMAT}`"));
+        }
+        // Before anything else in it is believed.
+        let sum = entries.remove("crc32").unwrap_or_default();
+        let found = checksum(&entries, tensors.tensors());
+        if sum != found {
+            return Err(format!("is damaged: its checksum is {found}, expected {sum}"));
+        }
         settings.check(&entries)?;
 
         let flat = || vec![0.0; settings.model.flat_len()];
         let [mut parameters, mut m, mut v] = [flat(), flat(), flat()];
-        let mut data = Vec::new();
+        let mut count = 0;
         for (name, kind, p) in settings.tensors() {
             let view = tensors.tensor(&name).map_err(|_| format!("has no tensor `{name}`"))?;
             if (view.dtype(), view.shape()) != (Dtype::F32, &p.shape) {
@@ -123,22 +151,22 @@ impl Checkpoint {
             };
             let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
             flat[p.range()].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
-            data.push(view.data());
+            count += 1;
         }
-        if tensors.len() != data.len() {
-            return Err(format!("has {} tensors, expected {}", tensors.len(), data.len()));
-        }
-        let sum = entries.remove("crc32").unwrap_or_default();
-        let found = checksum(&entries, data.into_iter());
-        if sum != found {
-            return Err(format!("is damaged: its checksum is {found}, expected {sum}"));
+        if tensors.len() != count {
+            return Err(format!("has {} tensors, expected {count}", tensors.len()));
         }
         let memory = OptimizerState {
             m,
             v,
-            step: number::<u32>(&entries, "steps")?.into(),
-            curvature_steps: number::<u32>(&entries, "curvature_steps")?.into(),
+            step: number(&entries, "steps")?,
+            curvature_steps: number(&entries, "curvature_steps")?,
         };
+        let known = settings.entries().map(|(key, _)| key);
+        let known = |key: &str| known.contains(&key) || COUNTS.contains(&key);
+        if let Some(key) = entries.keys().find(|key| !known(key)) {
+            return Err(format!("has an entry `{key}`, which this version does not know"));
+        }
         let (learning_rate, seed) = (number(&entries, "learning_rate")?, number(&entries, "seed")?);
         let noise = Noise { seed: number(&entries, "noise_seed")?, step: number(&entries, "noise_step")? };
         let notes = serde_json::from_str(entry(&entries, "notes")?)
@@ -180,7 +208,7 @@ impl Settings<'_> {
         Ok(())
     }
 
-    /// Names of the tensors, in the order of the checksum.
+    /// Names of the tensors.
     fn tensors(&self) -> impl Iterator<Item = (String, Kind, &Parameter)> {
         let second = !matches!(self.optimizer.rule, Rule::Sgd { .. });
         let kinds =
@@ -219,7 +247,7 @@ fn compare(found: &str, expected: &str) -> Outcome<()> {
 fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
     let most = settings.tensors().map(|(_, _, p)| 4 * p.len() as u64).sum::<u64>() + LARGEST_HEADER;
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    plain::open(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > most {
@@ -228,10 +256,27 @@ fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-fn checksum<'a>(entries: &Entries, tensors: impl Iterator<Item = &'a [u8]>) -> String {
+/// Of all entries by their keys, then of all tensors by their names: name, kind and shape, numbers. Each list begins with
+/// its length and each text with its own, so that different contents are never the same bytes.
+fn checksum(entries: &Entries, mut tensors: Vec<(impl AsRef<str>, TensorView<'_>)>) -> String {
     let mut crc = Crc::new();
-    entries.iter().flat_map(|(key, value)| [key, value]).for_each(|text| crc.update(text.as_bytes()));
-    tensors.for_each(|bytes| crc.update(bytes));
+    let count = |crc: &mut Crc, count: usize| crc.update(&(count as u64).to_le_bytes());
+    let text = |crc: &mut Crc, bytes: &[u8]| {
+        count(crc, bytes.len());
+        crc.update(bytes);
+    };
+    count(&mut crc, entries.len());
+    for (key, value) in entries {
+        text(&mut crc, key.as_bytes());
+        text(&mut crc, value.as_bytes());
+    }
+    tensors.sort_unstable_by(|a, b| a.0.as_ref().cmp(b.0.as_ref()));
+    count(&mut crc, tensors.len());
+    for (name, view) in &tensors {
+        text(&mut crc, name.as_ref().as_bytes());
+        text(&mut crc, format!("{:?} {:?}", view.dtype(), view.shape()).as_bytes());
+        text(&mut crc, view.data());
+    }
     format!("{:08x}", crc.sum())
 }
 
@@ -246,4 +291,20 @@ fn number<T: std::str::FromStr>(entries: &Entries, key: &str) -> Outcome<T> {
 
 fn error(path: &Path, problem: String, help: &str) -> Error {
     Error::File { path: path.into(), problem, help: help.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_which_file_is_there() {
+        let told = |replaced| {
+            let failed = atomic::Failed { error: std::io::Error::other("no"), replaced };
+            not_written(Path::new("file"), &failed).to_string()
+        };
+        assert_eq!(told(false), format!("file: cannot be written: no; {AS_IT_WAS}"));
+        let new = "file: was written, but may not outlast a power cut: no; the new file is in its place";
+        assert_eq!(told(true), new);
+    }
 }

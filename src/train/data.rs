@@ -6,7 +6,7 @@ use crate::{Error, Result};
 /// What the samples of a [`Dataset`] are labelled with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Labels {
-    /// One class index each.
+    /// One class index each; of samples that are classified at each of their positions, one for each, sample by sample.
     Classes(Vec<u32>),
     /// `[N, K]` numbers, row by row.
     Values(Vec<f32>),
@@ -30,9 +30,10 @@ impl Labels {
     }
 
     fn gather(&self, indices: &[usize], samples: usize) -> Labels {
+        let width = self.len() / samples;
         match self {
-            Labels::Classes(classes) => Labels::Classes(indices.iter().map(|i| classes[*i]).collect()),
-            Labels::Values(values) => Labels::Values(gather(values, values.len() / samples, indices)),
+            Labels::Classes(classes) => Labels::Classes(gather(classes, width, indices)),
+            Labels::Values(values) => Labels::Values(gather(values, width, indices)),
         }
     }
 }
@@ -46,7 +47,8 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// `inputs`: `[N, width]` row by row; `labels`: N classes, or N rows of numbers.
+    /// `inputs`: `[N, width]` row by row; `labels`: N rows of classes (a row is one class, or one for each position that a model
+    /// classifies) or of numbers.
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a width of zero or no samples; [`Error::Length`] where the lengths do not fit together.
@@ -62,15 +64,11 @@ impl Dataset {
             let needed = inputs.len().next_multiple_of(width);
             return Err(Error::Length { tensor: "dataset inputs".into(), got: inputs.len(), needed });
         }
-        let fits = match labels {
-            Labels::Classes(_) => labels.len() == samples,
-            Labels::Values(_) => labels.len() > 0 && labels.len().is_multiple_of(samples),
-        };
-        if !fits {
+        if labels.len() == 0 || !labels.len().is_multiple_of(samples) {
             return Err(Error::Length {
                 tensor: "dataset labels".into(),
                 got: labels.len(),
-                needed: samples,
+                needed: labels.len().max(1).next_multiple_of(samples),
             });
         }
         Ok(Dataset { inputs, labels, samples })
@@ -101,10 +99,21 @@ impl Dataset {
 
     /// The samples at `indices`, in that order.
     ///
-    /// # Panics
-    /// If an index is out of range.
-    #[must_use]
-    pub fn gather(&self, indices: &[usize]) -> Dataset {
+    /// # Errors
+    /// [`Error::ZeroSize`] for no index; [`Error::Unknown`] for one that no sample has.
+    pub fn gather(&self, indices: &[usize]) -> Result<Dataset> {
+        if indices.is_empty() {
+            return Err(Error::ZeroSize { place: "dataset".into(), what: "the number of samples" });
+        }
+        if let Some(index) = indices.iter().find(|index| **index >= self.samples) {
+            let (name, known) = (index.to_string(), format!("0 to {}", self.samples - 1));
+            return Err(Error::Unknown { what: "sample", name, known });
+        }
+        Ok(self.rows(indices))
+    }
+
+    /// The samples at `indices`, which are there, and at least one.
+    fn rows(&self, indices: &[usize]) -> Dataset {
         Dataset {
             inputs: gather(&self.inputs, self.inputs.len() / self.samples, indices),
             labels: self.labels.gather(indices, self.samples),
@@ -124,32 +133,72 @@ impl Dataset {
         }
         let order = shuffled(self.samples, seed);
         let (held_out, kept) = order.split_at(count as usize);
-        Ok((self.gather(kept), self.gather(held_out)))
+        Ok((self.rows(kept), self.rows(held_out)))
     }
 
     /// One epoch: all samples in an order decided by `seed`, `batch` at a time; the last batch may be smaller.
-    pub fn batches(&self, batch: usize, seed: u64) -> impl Iterator<Item = Dataset> {
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a batch of 0.
+    pub fn batches(&self, batch: usize, seed: u64) -> Result<impl Iterator<Item = Dataset>> {
+        if batch == 0 {
+            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        }
         let order = shuffled(self.samples, seed);
-        (0..self.samples).step_by(batch.max(1)).map(move |start| {
-            let end = (start + batch.max(1)).min(self.samples);
-            self.gather(&order[start..end])
-        })
+        Ok((0..self.samples).step_by(batch).map(move |start| {
+            let end = start.saturating_add(batch).min(self.samples);
+            self.rows(&order[start..end])
+        }))
     }
 
-    /// Fraction of samples whose largest logit is the one of their class; 0 where labels are numbers.
-    #[must_use]
-    pub fn accuracy(&self, logits: &[f32]) -> f64 {
-        let Labels::Classes(classes) = &self.labels else { return 0.0 };
-        let rows = logits.chunks_exact(logits.len() / self.samples);
-        let right = rows.zip(classes).filter(|(row, class)| {
-            let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map(|(i, _)| i);
-            best == Some(**class as usize)
-        });
-        right.count() as f64 / self.samples as f64
+    /// Fraction of labels that have the largest of their logits; of equal ones the first counts, and where one is NaN none.
+    /// `logits` is `[N, classes]`, or `[N, classes, positions]`. Labels of the class `ignored` are left out
+    /// ([`Loss::ignore_index`](crate::Loss::ignore_index)). 0 where all are, and where labels are numbers.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless each label has as many logits as all others, and at least one;
+    /// [`Error::TargetOutOfRange`] for a label that is no class.
+    pub fn accuracy(&self, logits: &[f32], ignored: Option<u32>) -> Result<f64> {
+        let labels = match &self.labels {
+            Labels::Classes(classes) => classes.len(),
+            Labels::Values(_) => self.samples,
+        };
+        if logits.is_empty() || !logits.len().is_multiple_of(labels) {
+            let needed = logits.len().max(1).next_multiple_of(labels);
+            return Err(Error::Length { tensor: "logits".into(), got: logits.len(), needed });
+        }
+        let Labels::Classes(labels) = &self.labels else { return Ok(0.0) };
+        let (positions, classes) = (labels.len() / self.samples, logits.len() / labels.len());
+        let (mut right, mut counted) = (0, 0);
+        for (index, class) in labels.iter().enumerate().filter(|(_, class)| Some(**class) != ignored) {
+            if *class as usize >= classes {
+                return Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes });
+            }
+            let (sample, position) = (index / positions, index % positions);
+            let sample = &logits[sample * classes * positions..][..classes * positions];
+            let likeliest = first_largest(sample.iter().skip(position).step_by(positions));
+            right += usize::from(likeliest == Some(*class as usize));
+            counted += 1;
+        }
+        Ok(if counted == 0 { 0.0 } else { right as f64 / counted as f64 })
     }
 }
 
-fn gather(rows: &[f32], width: usize, indices: &[usize]) -> Vec<f32> {
+/// Where the largest stands, of equal ones the first; none where one is NaN.
+fn first_largest<'a>(mut numbers: impl Iterator<Item = &'a f32>) -> Option<usize> {
+    let mut best = (0, *numbers.next()?);
+    for (index, number) in (1..).zip(numbers) {
+        if number.is_nan() {
+            return None;
+        }
+        if *number > best.1 {
+            best = (index, *number);
+        }
+    }
+    (!best.1.is_nan()).then_some(best.0)
+}
+
+fn gather<T: Copy>(rows: &[T], width: usize, indices: &[usize]) -> Vec<T> {
     indices.iter().flat_map(|i| &rows[i * width..(i + 1) * width]).copied().collect()
 }
 

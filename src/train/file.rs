@@ -1,6 +1,6 @@
 //! Data files: found, opened plain or compressed, read by the byte. Whatever is wrong with one is said with its name.
 
-use super::{Dataset, Labels};
+use super::{Dataset, Labels, plain};
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use std::io::{BufReader, Read};
@@ -20,13 +20,16 @@ impl DataFile {
     /// Opens the first of `names` that exists in `directory`, each plain or compressed as `.gz`.
     pub(super) fn open(directory: &Path, names: &[&str], help: &'static str) -> Result<DataFile> {
         let candidates = names.iter().flat_map(|name| [name.to_string(), format!("{name}.gz")]);
-        let found = candidates.map(|name| directory.join(name)).find(|path| path.is_file());
-        let Some(path) = found else {
+        let paths: Vec<PathBuf> = candidates.map(|name| directory.join(name)).collect();
+        // A plain file before what has its name and is none, which has an error of its own.
+        let found =
+            paths.iter().find(|path| path.is_file()).or_else(|| paths.iter().find(|path| path.exists()));
+        let Some(path) = found.cloned() else {
             let (path, names) = (directory.join(names[0]), names.join(" or "));
             let problem = format!("there is no such file; looked for {names}, plain or with .gz");
             return Err(Error::File { path, problem, help: help.into() });
         };
-        let opened = std::fs::File::open(&path).map_err(|error| Error::File {
+        let opened = plain::open(&path).map_err(|error| Error::File {
             path: path.clone(),
             problem: format!("cannot be opened: {error}"),
             help: help.into(),

@@ -8,6 +8,7 @@ mod file;
 mod host;
 mod idx;
 mod normalization;
+mod plain;
 mod trainer;
 
 pub use cifar::{cifar10, cifar100};

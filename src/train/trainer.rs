@@ -120,7 +120,8 @@ pub struct Trainer {
 pub struct Evaluation {
     /// The model's loss over all samples.
     pub loss: f64,
-    /// Fraction of samples whose largest logit is the one of their class; 0 where labels are numbers.
+    /// Fraction of labels that have the largest of their logits, ignored ones left out; 0 where labels are numbers:
+    /// [`Dataset::accuracy`].
     pub accuracy: f64,
 }
 
@@ -323,7 +324,7 @@ impl Trainer {
     pub fn step(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<()> {
         let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
         self.pass(inputs, targets, curvature, true)?;
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         Ok(())
     }
 
@@ -447,7 +448,7 @@ impl Trainer {
         let samples = batch_of(&self.model, data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
         let logits = self.forward(data.inputs(), batch.min(samples), wait).await?;
-        let accuracy = data.accuracy(&logits);
+        let accuracy = data.accuracy(&logits, self.model.loss().ignore_index())?;
         // In f64, for it is a sum over all samples.
         let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
         let (loss, _) =
@@ -542,10 +543,10 @@ impl Trainer {
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
     /// optimiser's moments (`m.` and `v.` before the name), steps, seed, learning rate, what dropout draws next, and the
     /// notes. The file at `path` is whole at every moment: the new one takes the place of the old when it is complete and
-    /// durable. Waits for the GPU.
+    /// durable, and has its permissions. A symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be written; [`Error::Device`].
+    /// [`Error::File`] if it cannot be written, which says whether the old file is still there; [`Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (mut memory, noise) = match &self.engine {
             Engine::Host(host) => (host.memory.clone(), host.noise),
@@ -556,6 +557,14 @@ impl Trainer {
         let (learning_rate, seed) = (self.optimizer.learning_rate, self.seed);
         let checkpoint = Checkpoint { parameters, memory, learning_rate, seed, noise, notes };
         checkpoint.write(&self.settings(), path.as_ref())
+    }
+
+    /// Whether [`Trainer::save`] could write a file at `path`: to be asked before hours of training. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the directory is missing or may not be written, or something that is no plain file is there.
+    pub fn can_save(path: impl AsRef<Path>) -> Result<()> {
+        Checkpoint::can_write(path.as_ref())
     }
 
     /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was

@@ -128,8 +128,8 @@ fn model(spec: &Spec) -> Result<Model, hesscale::Error> {
 /// Lengths of everything whose name is known, so that comparing cannot go out of bounds.
 fn check_results(model: &Model, batch: usize, tensors: &SafeTensors<'_>) -> Result<(), String> {
     let of_layer = |layer: &str| {
-        let layer = layer.parse().ok().filter(|l| *l < model.layers().len())?;
-        Some(batch * model.shape(layer).iter().product::<usize>())
+        let shape = model.shape(layer.parse().ok()?).ok()?;
+        Some(batch * shape.iter().product::<usize>())
     };
     let of_parameter = |name: &str| model.parameters().iter().find(|p| p.name() == name).map(|p| p.len());
     for (name, view) in tensors.iter().filter(|(_, view)| view.dtype() == Dtype::F64) {

@@ -1,13 +1,12 @@
 //! Checkpoints and data files.
 
-use crate::{fuzz, mutate};
+use crate::{fuzz, mutate, signed};
 use fastrand::Rng;
-use flate2::{Compression, Crc, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
 use hesscale::model::Targets;
 use hesscale::train::{Trainer, TrainerOptions, cifar10, cifar100, mnist};
 use hesscale::{Activation, Error, Loss, Model, Optimizer, Result};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use safetensors::SafeTensors;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -58,44 +57,85 @@ fn checkpoints() {
 }
 
 /// The same file with a damaged header of the right length, or with one damaged entry under a right checksum.
-fn other_header(random: &mut Rng, whole: &[u8], signed: bool) -> Vec<u8> {
+fn other_header(random: &mut Rng, whole: &[u8], sign: bool) -> Vec<u8> {
     let (len, rest) = whole.split_at(8);
     let (header, data) = rest.split_at(u64::from_le_bytes(len.try_into().unwrap()) as usize);
     let text = std::str::from_utf8(header).unwrap();
-    let text = if signed { signed_header(random, text, data) } else { mutate::text(random, text, text) };
-    [&(text.len() as u64).to_le_bytes(), text.as_bytes(), data].concat()
-}
-
-fn signed_header(random: &mut Rng, text: &str, data: &[u8]) -> String {
-    let mut header: BTreeMap<String, Value> = serde_json::from_str(text).unwrap();
-    let metadata = header.get_mut("__metadata__").unwrap();
-    let mut entries: BTreeMap<String, String> = serde_json::from_value(metadata.clone()).unwrap();
-    entries.remove("crc32");
+    if !sign {
+        let text = mutate::text(random, text, text);
+        return [&(text.len() as u64).to_le_bytes(), text.as_bytes(), data].concat();
+    }
+    let mut entries = signed::entries(whole);
     let key = entries.keys().nth(random.usize(..entries.len())).unwrap().clone();
     let value = mutate::text(random, &entries[&key], text);
     entries.insert(key, value);
-    let mut crc = Crc::new();
-    entries.iter().flat_map(|(key, value)| [key, value]).for_each(|text| crc.update(text.as_bytes()));
-    // The data lie in the order of the checksum.
-    crc.update(&ordered(&header, data));
-    let metadata = header.get_mut("__metadata__").unwrap();
-    entries.insert("crc32".into(), format!("{:08x}", crc.sum()));
-    *metadata = serde_json::json!(entries);
-    serde_json::json!(header).to_string()
+    resigned(whole, entries)
 }
 
-/// The tensors' bytes: parameters, first moments, second moments.
-fn ordered(header: &BTreeMap<String, Value>, data: &[u8]) -> Vec<u8> {
-    let tensor = |name: String| {
-        let [from, to] = [0, 1].map(|i| header[&name]["data_offsets"][i].as_u64().unwrap() as usize);
-        &data[from..to]
+/// The same tensors under other entries.
+fn resigned(whole: &[u8], entries: signed::Entries) -> Vec<u8> {
+    let tensors = SafeTensors::deserialize(whole).unwrap().tensors();
+    signed::file(entries, tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect())
+}
+
+/// What once took gigabytes and minutes, by itself and in a checkpoint under a right checksum.
+#[test]
+fn large_models() {
+    let path = directory("large models").join("training.safetensors");
+    let model = Model::builder([2]).dense(2).loss(Loss::mse()).unwrap();
+    let mut trainer = Trainer::on_cpu(&model, Optimizer::adam(0.1), TrainerOptions::default()).unwrap();
+    trainer.save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let list = |what: &str, count| vec![what; count].join(",");
+    let identity = r#"{"type":"identity"}"#;
+    let deep = |layers: String| {
+        let (open, close) = (r#"{"type":"residual","body":["#.repeat(30), "]}".repeat(30));
+        format!("{open}{layers}{close}")
     };
-    let prefixes = ["", "m.", "v."].into_iter();
-    prefixes
-        .flat_map(|prefix| ["0.weight", "0.bias"].map(|name| tensor(format!("{prefix}{name}"))))
-        .flatten()
-        .copied()
-        .collect()
+    let normal = |count| {
+        let (mean, var) = (list("0", count), list("1", count));
+        format!(r#"{{"type":"batchnorm","mean":[{mean}],"var":[{var}]}}"#)
+    };
+    let dense = r#"{"type":"dense","in":1,"out":1}"#;
+    for (input, layers) in [
+        (list("1", 20_000), list(identity, 20_000)),
+        (list("1", 20_000), list(identity, 10)),
+        (list("1", 8), list(identity, 16_384)),
+        ("1".into(), list(identity, 200_000)),
+        ("1".into(), list(dense, 16_384)),
+        ("1".into(), deep(list(identity, 16_354))),
+        ("1".into(), deep(list(dense, 16_354))),
+        ("1".into(), deep(list(identity, 200_000))),
+        ("1".into(), list(&deep(identity.into()), 500)),
+        ("200000".into(), normal(200_000)),
+        ("1".into(), format!(r#"{{"type":[{}]}}"#, list(r#"{"":0}"#, 600_000))),
+    ] {
+        let text = format!(r#"{{"input":[{input}],"layers":[{layers}],"loss":{{"type":"mse"}}}}"#);
+        let file = resigned(
+            &whole,
+            [signed::entries(&whole), [("model".into(), text.clone())].into()]
+                .into_iter()
+                .flatten()
+                .collect(),
+        );
+        bounded(&text[..100], text.len(), || drop(Model::from_json(&text)));
+        bounded(&text[..100], file.len(), || {
+            std::fs::write(&path, &file).unwrap();
+            assert!(!accepted(trainer.load(&path)));
+        });
+    }
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+/// Whether `work` keeps to the memory of an input of `len` bytes, and to seconds.
+fn bounded(what: &str, len: usize, work: impl FnOnce()) {
+    let _alone = crate::alone();
+    let (before, begin) = (crate::allocator::begin(), std::time::Instant::now());
+    work();
+    let (taken, took) = (crate::allocator::peak() - before, begin.elapsed());
+    println!("{what}: {len} bytes, {taken} of memory, {took:?}");
+    crate::keeps_to(taken, len);
+    assert!(took.as_secs() < 20, "{what}: {took:?}");
 }
 
 /// Mutates one of several files, plain or compressed, and reads all.

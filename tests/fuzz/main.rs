@@ -7,6 +7,8 @@ mod allocator;
 mod files;
 mod models;
 mod mutate;
+#[path = "../common/signed.rs"]
+mod signed;
 
 use fastrand::Rng;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,6 +43,11 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Fails where an input of `len` bytes took more memory than such a one may.
+fn keeps_to(taken: usize, len: usize) {
+    assert!(taken <= (64 << 20) + 64 * len, "{taken} bytes of memory for an input of {len}");
+}
+
 /// Runs `share` per cent of the budget through `target`, which makes an input of random numbers, uses it, and says how long
 /// it was and whether it was accepted.
 fn fuzz(name: &str, share: u64, mut target: impl FnMut(&mut Rng) -> (usize, bool)) {
@@ -53,7 +60,7 @@ fn fuzz(name: &str, share: u64, mut target: impl FnMut(&mut Rng) -> (usize, bool
         let (before, mut random) = (allocator::begin(), Rng::with_seed(seed));
         let (len, good) = target(&mut random);
         let taken = allocator::peak() - before;
-        assert!(taken <= (64 << 20) + 64 * len, "{taken} bytes of memory for an input of {len}");
+        keeps_to(taken, len);
         accepted += u64::from(good);
         most = taken.max(most);
     }

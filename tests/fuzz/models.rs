@@ -188,9 +188,9 @@ fn use_it(model: &Model, random: &mut Rng) {
     let again = Model::from_json(&model.to_json());
     assert_eq!(again.as_ref(), Ok(model), "what is written can be read");
     let layers = 0..model.layers().len();
-    let widest = layers.clone().map(|i| model.shape(i).iter().product::<usize>()).max().unwrap_or(0);
+    let widest = layers.clone().map(|i| model.shape(i).unwrap().iter().product::<usize>()).max().unwrap_or(0);
     assert!(model.inputs() > 0 && widest >= model.outputs() && model.outputs() > 0);
-    assert_eq!(layers.map(|i| model.layer_name(i)).filter(String::is_empty).count(), 0);
+    assert_eq!(layers.map(|i| model.layer_name(i).unwrap()).filter(String::is_empty).count(), 0);
     let end = model.parameters().last().map_or(0, |p| p.range().end);
     assert!(model.parameter_count() <= end && end <= model.flat_len());
     let batch = edge(random) as usize;

@@ -1,8 +1,8 @@
 //! Optimiser steps against arithmetic by hand; all constants are exact in binary.
 
-use hesscale::Optimizer;
 use hesscale::model::Rule;
 use hesscale::reference::OptimizerState;
+use hesscale::{Error, Optimizer};
 
 const SGD: Rule = Rule::Sgd { momentum: 0.5, nesterov: false };
 const ADAM: Rule = Rule::Adam { beta1: 0.5, beta2: 0.75, eps: 0.25 };
@@ -86,4 +86,27 @@ fn many_steps_in_f32_keep_their_bias_correction() {
     }
     // A constant gradient moves by η a step.
     assert!((parameter[0] + 1.0).abs() < 1e-4, "{}", parameter[0]);
+}
+
+#[test]
+fn counts_end_where_they_are() {
+    for rule in [SGD, ADAM, ADA] {
+        let (mut state, mut parameter) = (OptimizerState::new(1), [0.0_f64]);
+        (state.step, state.curvature_steps) = (u64::MAX - 1, u64::MAX - 1);
+        for _ in 0..3 {
+            state.step(&rule.at(0.5), &mut parameter, &[2.0], &[4.0]).unwrap();
+        }
+        let curvature_steps = if rule == SGD { u64::MAX - 1 } else { u64::MAX };
+        assert_eq!((state.step, state.curvature_steps), (u64::MAX, curvature_steps));
+        assert!(parameter[0] < 0.0 && parameter[0].is_finite());
+    }
+}
+
+#[test]
+fn moments_of_another_length_are_refused() {
+    let (mut state, mut parameters) = (OptimizerState::new(3), [1.0; 3]);
+    state.v.pop();
+    let error = state.step(&ADAM.at(0.5), &mut parameters, &[1.0; 3], &[]).unwrap_err();
+    assert_eq!(error, Error::Length { tensor: "v".into(), got: 2, needed: 3 });
+    assert_eq!((parameters, state.step), ([1.0; 3], 0));
 }

@@ -55,7 +55,7 @@ impl Race {
     pub async fn train(&mut self, method: usize, epoch: u32) -> std::result::Result<u32, JsError> {
         let trainer = &mut self.trainers[method];
         let before = trainer.steps();
-        for batch in self.train.batches(BATCH, (u64::from(self.seed) << 32) | u64::from(epoch)) {
+        for batch in self.train.batches(BATCH, (u64::from(self.seed) << 32) | u64::from(epoch))? {
             trainer.step(batch.inputs(), batch.labels().targets())?;
         }
         trainer.loss_async().await?;
@@ -71,29 +71,30 @@ impl Race {
     }
 
     /// The first held-out images: 8 × 8 pixels each, 0 (paper) to 1 (ink).
-    pub fn pixels(&self, images: usize) -> Vec<f32> {
-        self.some(images).inputs().to_vec()
+    pub fn pixels(&self, images: usize) -> std::result::Result<Vec<f32>, JsError> {
+        Ok(self.some(images)?.inputs().to_vec())
     }
 
     /// The digits that those show.
-    pub fn labels(&self, images: usize) -> Vec<u32> {
-        match self.some(images).labels() {
+    pub fn labels(&self, images: usize) -> std::result::Result<Vec<u32>, JsError> {
+        Ok(match self.some(images)?.labels() {
             Labels::Classes(classes) => classes.clone(),
             Labels::Values(_) => Vec::new(),
-        }
+        })
     }
 
     /// The digits that one method's network reads in them.
     pub async fn read(&mut self, method: usize, images: usize) -> std::result::Result<Vec<u32>, JsError> {
-        let images = self.some(images);
+        let images = self.some(images)?;
         let trainer = &mut self.trainers[method];
         let logits = trainer.predict_async(images.inputs()).await?;
         let rows = logits.chunks(trainer.model().outputs());
-        let largest = |row: &[f32]| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]));
+        // Of equal ones the first: `max_by` has the last.
+        let largest = |row: &[f32]| (0..row.len()).rev().max_by(|a, b| row[*a].total_cmp(&row[*b]));
         Ok(rows.filter_map(largest).map(|class| class as u32).collect())
     }
 
-    fn some(&self, images: usize) -> Dataset {
+    fn some(&self, images: usize) -> Result<Dataset> {
         self.test.gather(&(0..images.min(self.test.len())).collect::<Vec<_>>())
     }
 }
