@@ -203,7 +203,13 @@ impl Sample {
 
     /// A pass in `mode` with the signals kept at `places`, judged.
     pub(crate) fn follows(&self, context: &Context, mode: Mode, places: &[At]) -> Judgement {
-        let options = places.iter().fold(PlanOptions::training(mode), |options, at| options.signal(*at));
+        self.follows_by(context, PlanOptions::training(mode), places)
+    }
+
+    /// The same under `options`.
+    pub(crate) fn follows_by(&self, context: &Context, options: PlanOptions, places: &[At]) -> Judgement {
+        let mode = options.mode;
+        let options = places.iter().fold(options, |options, at| options.signal(*at));
         self.judge(&self.on(context, options), mode, places)
     }
 

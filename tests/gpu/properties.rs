@@ -1,7 +1,8 @@
-//! Random models of any layers in any order, random sizes: the GPU against the reference in f64.
+//! Random models of any layers in any order, random sizes, as every class of device runs them: the GPU against the reference in
+//! f64.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{BOUND, Sample, context};
+use crate::harness::{BOUND, CLASSES, Sample, context, of_class};
 use crate::problem::losses;
 use hesscale::{Activation, At, Layer, Mode, Model, PlanOptions};
 use proptest::prelude::*;
@@ -68,6 +69,8 @@ proptest! {
         mode in prop::sample::select(&Mode::ALL[..]),
         batch in prop::sample::select(&[1_usize, 2, 5, 16, 33][..]),
         kept in any::<u16>(),
+        class in prop::sample::select(&CLASSES[..]),
+        joined in prop::option::of(any::<bool>()),
         seed: u64,
     ) {
         let sample = Sample::new(model(inputs, &layers, last, loss), batch, seed);
@@ -78,8 +81,11 @@ proptest! {
             .filter(|(i, _)| kept % 2 == 0 && (kept >> (i + 1)) % 3 == 0)
             .map(|(_, at)| at)
             .collect();
-        if let Err(fault) = sample.follows(&context(), mode, &places) {
-            prop_assert!(false, "{:?} {} signals {:?}: {}", mode, sample.model.to_json(), places, fault);
+        let mut options = PlanOptions::training(mode);
+        options.fewer_dispatches = joined;
+        if let Err(fault) = sample.follows_by(&of_class(class), options, &places) {
+            let json = sample.model.to_json();
+            prop_assert!(false, "{:?} {:?} {:?} {} signals {:?}: {}", class, joined, mode, json, places, fault);
         }
     }
 }
