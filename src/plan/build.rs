@@ -8,7 +8,7 @@ use super::schedule::{Schedule, Step};
 use super::{
     Backward, Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole,
 };
-use crate::gpu::{Context, Dispatch, Tensor};
+use crate::gpu::{Buffer, Context, Dispatch, Tensor};
 use crate::kernel::{DeviceClass, Leave, Update};
 use crate::model::{Mode, Model, Role};
 use crate::{Error, Result};
@@ -48,8 +48,9 @@ pub(super) fn plan(
         let (place, needed) = ("plan".into(), "finite");
         return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
     }
-    context.check_cooperative()?;
+    context.check_options()?;
     options.check_features(context)?;
+    options.check_buffers(context, state)?;
     let loss_scale = options.scale_of(model, batch)?;
     let memory = RefCell::default();
     let builder = Builder { context, model, state, batch, options: &options, loss_scale, memory };
@@ -128,14 +129,14 @@ impl Builder<'_> {
     ) -> Result<Tensor> {
         let len = self.elements(name, per_sample)?;
         let buffer = match given {
-            Some(buffer) => state::given_buffer(self.context, name, buffer.clone(), len)?,
+            Some(buffer) => state::given_buffer(self.context, name, buffer, len)?,
             None => self.storage(Kind::Activation, name, len)?,
         };
         Ok(Tensor::new(name, &buffer, 0, &self.with_batch(shape)))
     }
 
     /// A buffer of this plan's.
-    pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<wgpu::Buffer> {
+    pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<Buffer> {
         let buffer = self.context.storage(name, elements)?;
         self.memory.borrow_mut().add(kind, buffer.size());
         Ok(buffer)
@@ -149,7 +150,7 @@ impl Builder<'_> {
     /// A parameter of an operation that has it.
     pub(super) fn parameter(&self, op: &Op, role: Role) -> Tensor {
         let parameter = op.node.and_then(|node| self.model.parameter_of(node, role));
-        self.state.part(self.state.parameters(), parameter.expect("asked for only where there is one"))
+        State::slice(self.state.parameters(), parameter.expect("asked for only where there is one"))
     }
 
     /// `batch × per_sample`, where that can be counted in 32 bits as the shaders do.
