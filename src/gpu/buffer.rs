@@ -203,11 +203,11 @@ impl Context {
                 Some(waiting) => waiting,
                 none => none.insert(super::waiting::Waiting::new(&self.inner.device, submission.clone())?),
             };
-            if !ended {
-                if let Poll::Ready(end) = waiting.poll(task) {
-                    end?;
-                    ended = true;
-                }
+            // Once it has said so it is not asked again: the answer is on its way by another thread that polled.
+            let end = if ended { Poll::Pending } else { waiting.poll(task) };
+            if let Poll::Ready(end) = end {
+                end?;
+                ended = true;
             }
             Poll::Pending
         })
