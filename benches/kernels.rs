@@ -140,7 +140,7 @@ impl Bench<'_> {
     ) -> Result<Bench<'_>> {
         let model = body.loss(Loss::cross_entropy())?;
         let state = State::new(context, &model, optimizer)?;
-        state.write_parameters(&model.init(Init::Glorot, 1))?;
+        state.write_parameters(&model.init(Init::Glorot, 1)?)?;
         let plan = Plan::new(context, &model, &state, BATCH, options)?;
         let mut random = fastrand::Rng::with_seed(1);
         let input: Vec<f32> = (0..BATCH * model.inputs()).map(|_| random.f32()).collect();

@@ -81,7 +81,7 @@ fn cold_start(request: &Request, model: &Model) -> Result<String> {
 /// A row's figures: kernels; recording; making and finishing the encoder; submitting.
 fn measure(context: &Context, model: &Model, optimizer: Optimizer, batch: usize) -> Result<String> {
     let state = State::new(context, model, Some(optimizer))?;
-    state.write_parameters(&model.init(Init::Auto, 1))?;
+    state.write_parameters(&model.init(Init::Auto, 1)?)?;
     let plan = Plan::new(context, model, &state, batch, PlanOptions::training(optimizer.rule.mode()))?;
     let mut times: [Vec<Duration>; 3] = Default::default();
     for step in 0..WARM_UP + STEPS {

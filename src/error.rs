@@ -111,6 +111,14 @@ pub enum Error {
         /// What exists.
         known: String,
     },
+    /// The system does not give the memory that something needs.
+    #[error("{what}: there is no memory for {bytes} bytes")]
+    Memory {
+        /// What it was for.
+        what: String,
+        /// How many bytes; the largest number where they cannot be counted.
+        bytes: u64,
+    },
     /// The device allows less than the model needs.
     #[error("{place}: needs {needed} of {limit}, the device allows {available}")]
     Limit {
@@ -163,12 +171,20 @@ pub enum Error {
         /// The usages needed.
         needed: String,
     },
-    /// Two objects that belong to different contexts, or to different plans, met.
-    #[error("{what} was made by another {owner}")]
+    /// One buffer in two roles, each of which wants its own.
+    #[error("one buffer is both {one} and {other}; each needs its own")]
+    SharedBuffer {
+        /// The one role.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// Two objects that belong to different devices, contexts, models or states met.
+    #[error("{what} belongs to another {owner}")]
     Foreign {
         /// What was passed in.
         what: &'static str,
-        /// Whose it should have been: `context` or `plan`.
+        /// Whose it should have been: `device`, `context`, `model` or `state`.
         owner: &'static str,
     },
     /// The call needs something that was not asked for when the plan was built.

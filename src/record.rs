@@ -1,4 +1,5 @@
 //! A plan into the caller's encoder, whole or in pieces. Nothing here submits, polls, blocks, makes or allocates anything.
+//! The encoder is of the plan's device: wgpu does not tell whose one is (docs/embedding.md).
 
 use crate::gpu::Dispatch;
 use crate::plan::{Pass, Plan, Work};
@@ -45,7 +46,9 @@ pub struct Piece {
 }
 
 impl Plan {
-    /// Records the forward pass: input to logits.
+    /// Records the forward pass: input to logits. As with all that records, the encoder must be of the plan's device, which
+    /// cannot be checked: of another device of the same instance wgpu refuses it at `finish`, of another instance it may take
+    /// its ids for others.
     pub fn record_forward(&self, encoder: &mut wgpu::CommandEncoder) {
         // Every plan has it.
         record(encoder, self.kernels(Work::Forward).into_iter().flatten());

@@ -133,7 +133,7 @@ fn images_are_classified_at_each_position() {
 
     let mut outcomes = Vec::new();
     for mut trainer in both(&model) {
-        trainer.set_parameters(&model.init(Init::Auto, 3)).unwrap();
+        trainer.set_parameters(&model.init(Init::Auto, 3).unwrap()).unwrap();
         let before = trainer.evaluate(&data, 7).unwrap();
         for epoch in 0..20 {
             for batch in data.batches(8, epoch).unwrap() {

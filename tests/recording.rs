@@ -123,7 +123,7 @@ impl Host {
         let model = Model::builder([8]).dense(width).act(Activation::Tanh).dense(width).act(Activation::Tanh);
         let model = model.dense(4).loss(Loss::mse()).unwrap();
         let state = State::new(&self.context, &model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
-        state.write_parameters(&model.init(hesscale::model::Init::Auto, 1)).unwrap();
+        state.write_parameters(&model.init(hesscale::model::Init::Auto, 1).unwrap()).unwrap();
         let options = PlanOptions::training(Mode::HesScale).accumulate(1.0).lazy();
         let plan = Plan::new(&self.context, &model, &state, batch, options).unwrap();
         plan.write_input(&vec![0.5; batch * 8]).unwrap();

@@ -34,7 +34,7 @@ struct Contest {
 
 /// One row for each number of threads and mode.
 pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) -> Result<Vec<Row>> {
-    let (parameters, data) = (workload.model.init(Init::Glorot, 1), workload.data());
+    let (parameters, data) = (workload.model.init(Init::Glorot, 1)?, workload.data());
     let mut contests = Vec::new();
     for (threads, mode) in threads.iter().flat_map(|threads| MODES.map(|mode| (threads, mode))) {
         let executor = |mode| {

@@ -101,7 +101,7 @@ impl Workload {
     /// Parameters on the device, shared by the plans of all modes.
     pub(crate) fn state(&self, context: &Context) -> Result<State> {
         let state = State::new(context, &self.model, None)?;
-        state.write_parameters(&self.model.init(Init::Glorot, 1))?;
+        state.write_parameters(&self.model.init(Init::Glorot, 1)?)?;
         Ok(state)
     }
 

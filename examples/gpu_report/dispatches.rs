@@ -12,7 +12,7 @@ pub(crate) fn compare(context: &Context, batch: usize) -> Outcome<()> {
     let state = State::new(context, &model, Some(Optimizer::ada_hesscale(1e-3)))?;
     for fused in [false, true] {
         let plan = |fewer: bool| -> Outcome<Plan> {
-            state.write_parameters(&model.init(Init::Glorot, 1))?;
+            state.write_parameters(&model.init(Init::Glorot, 1)?)?;
             let options = PlanOptions::training(Mode::HesScale).fewer_dispatches(fewer);
             let options = if fused { options.fused_update() } else { options };
             let plan = Plan::new(context, &model, &state, batch, options)?;

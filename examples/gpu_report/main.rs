@@ -150,7 +150,7 @@ fn small_steps(context: &Context, batch: usize) -> Outcome<()> {
     let mut times = Vec::new();
     for optimizer in [Optimizer::adam(1e-3), Optimizer::ada_hesscale(1e-3)] {
         let state = State::new(context, &model, Some(optimizer))?;
-        state.write_parameters(&model.init(Init::Glorot, 1))?;
+        state.write_parameters(&model.init(Init::Glorot, 1)?)?;
         let plan = Plan::new(context, &model, &state, batch, PlanOptions::training(optimizer.rule.mode()))?;
         plan.write_input(&vec![0.5; batch * 64])?;
         plan.write_targets(Targets::Classes(&vec![3; batch]))?;

@@ -25,8 +25,8 @@ pub(crate) fn model() -> Result<Model> {
     hidden.dense(3).loss(Loss::mse())
 }
 
-fn parameters(model: &Model) -> Vec<f32> {
-    let mut parameters = model.init(Init::Auto, 7);
+fn parameters(model: &Model) -> Result<Vec<f32>> {
+    let mut parameters = model.init(Init::Auto, 7)?;
     let mut random = fastrand::Rng::with_seed(7);
     // The first layer's: normal frequencies, phases all around.
     for p in model.parameters().iter().take(2) {
@@ -38,7 +38,7 @@ fn parameters(model: &Model) -> Vec<f32> {
             Role::Bias => (std::f64::consts::TAU * random.f64()) as f32,
         });
     }
-    parameters
+    Ok(parameters)
 }
 
 /// What takes several frames, where one has no time for it.
@@ -74,7 +74,7 @@ impl Learner {
     ) -> Result<Learner> {
         let model = model()?;
         let state = State::new(context, &model, Some(optimizer))?;
-        state.write_parameters(&parameters(&model))?;
+        state.write_parameters(&parameters(&model)?)?;
         let storage = |floats: usize| {
             screen.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("samples"),

@@ -42,6 +42,8 @@ var<workgroup> zeros: array<f32, BLOCK>;
 // Bits of the largest |A|, of each number, and of the largest |B| so far.
 var<workgroup> largest: array<atomic<u32>, P + 1u>;
 var<workgroup> drawn: atomic<u32>;
+// Whether the powers are to be chosen anew: what one invocation found, for barriers depend on it.
+var<workgroup> anew: u32;
 
 alias Shares = array<MatrixC, P * SHARE>;
 alias Powers = array<i32, P + 1u>;
@@ -75,6 +77,18 @@ fn power(exponent: i32) -> f32 {
 // Of a power of two for elements up to these bits. Inf and NaN stay what they are.
 fn exponent(bits: u32) -> i32 {
     return i32(bits >> 23u) - 127;
+}
+
+// Whether an element is too large for the powers so far. All get the same answer.
+fn outgrown(seat: Seat, powers: ptr<function, Powers>) -> bool {
+    if seat.index == 0u {
+        var found = false;
+        for (var p = 0u; p <= P; p++) {
+            found = found || exponent(atomicLoad(&largest[p])) + (*powers)[p] > MOST;
+        }
+        anew = u32(found);
+    }
+    return workgroupUniformLoad(&anew) != 0u;
 }
 
 fn note(number: u32, four: vec4<f32>) {
@@ -255,10 +269,10 @@ fn sum_up(
     var fetched = fetch(place, seat, span.begin, span.end);
     workgroupBarrier();
     for (var k = span.begin; k < span.end; k += STEPS) {
-        // All read the same, for `largest` changes only behind the next barrier: so all take the same way.
+        // `largest` changes only behind the next barrier.
         var grown = LONG && k % RUN == 0u;
-        for (var p = 0u; HALF && p <= P; p++) {
-            grown = grown || exponent(atomicLoad(&largest[p])) + powers[p] > MOST;
+        if HALF {
+            grown = outgrown(seat, &powers) || grown;
         }
         if grown {
             if k > span.begin {

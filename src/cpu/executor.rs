@@ -7,6 +7,7 @@ use super::network::{Network, Op, OpKind, Stage};
 use super::views::Views;
 use super::weights::Weights;
 use super::worker::{Worker, place};
+use crate::model::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, Role, Targets};
 use crate::{Error, Result, reference};
 use std::mem::take;
@@ -20,8 +21,8 @@ pub struct ExecutorOptions {
     pub mode: Option<Mode>,
     /// Whether the signals of all layers are kept: see [`Executor::signal`].
     pub signals: bool,
-    /// What it works with.
-    pub threads: Threads,
+    /// What it works with; by default, threads of its own as of [`Threads::default`].
+    pub threads: Option<Threads>,
 }
 
 impl ExecutorOptions {
@@ -46,7 +47,7 @@ impl ExecutorOptions {
     /// Works with these threads.
     #[must_use]
     pub fn threads(self, threads: Threads) -> ExecutorOptions {
-        ExecutorOptions { threads, ..self }
+        ExecutorOptions { threads: Some(threads), ..self }
     }
 }
 
@@ -59,7 +60,7 @@ impl ExecutorOptions {
 ///
 /// # fn main() -> hesscale::Result<()> {
 /// let model = Model::builder([2]).dense(16).act(Activation::Tanh).dense(2).loss(Loss::cross_entropy())?;
-/// let parameters = model.init(Init::Auto, 1);
+/// let parameters = model.init(Init::Auto, 1)?;
 /// let mut executor = Executor::new(&model, 4, ExecutorOptions::training(Mode::HesScale))?;
 /// let x = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
 /// let loss = executor.pass(Mode::HesScale, &parameters, &x, Targets::Classes(&[0, 1, 1, 0]), Noise::default())?;
@@ -104,38 +105,45 @@ impl Executor {
     /// For batches of at most `batch` samples.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for.
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for;
+    /// [`Error::Memory`] where there is none for so many samples of this model.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         if batch == 0 {
             return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
         }
         let ExecutorOptions { mode, signals: signals_kept, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
+        let threads = threads.unwrap_or_default();
         let planes = mode.map_or(0, planes);
         let network = Network::new(model, planes, signals_kept)?;
         let brief_value = |value: usize| planes == 0 && network.values[value].brief;
-        let values = (0..network.values.len())
-            .map(|v| vec![0.0; if brief_value(v) { 0 } else { batch * network.values[v].size }])
-            .collect();
-        let (slots, sizes) = if planes > 0 { place(&network, signals_kept) } else { Default::default() };
-        let signals = sizes.into_iter().map(|size| vec![0.0; batch * planes * size]).collect();
-        let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
-        let workers = (0..threads.count().min(batch)).map(worker).collect();
-        let weights = network.ops.iter().map(|op| Weights::new(op, model, planes > 1)).collect();
-        // Room for the largest of what each dense layer needs, given its inputs and outputs and whether it passes a signal on.
-        let largest = |there: bool, need: &dyn Fn([usize; 2], bool) -> usize| {
-            let needs = network.ops.iter().map(|op| match op.kind {
-                OpKind::Dense(sizes) if there => need(sizes, network.values[op.inputs[0]].wanted),
-                _ => 0,
-            });
-            vec![0.0; needs.max().unwrap_or(0)]
+        let value = |v: usize| match brief_value(v) {
+            true => Ok(Vec::new()),
+            false => zeros("a layer's outputs", product([batch, network.values[v].size])),
         };
-        let squares = largest(planes > 1, &|[inputs, _], _| batch * inputs);
+        let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
+        let (slots, sizes) = if planes > 0 { place(&network, signals_kept) } else { Default::default() };
+        let signal = |size| zeros("a signal", product([batch, planes, size]));
+        let signals = sizes.into_iter().map(signal).collect::<Result<_>>()?;
+        let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
+        let workers = (0..threads.count().min(batch)).map(worker).collect::<Result<_>>()?;
+        let weights = |op| Weights::new(op, model, planes > 1);
+        let weights = network.ops.iter().map(weights).collect::<Result<_>>()?;
+        // Room for the largest of what each dense layer needs, given its inputs and outputs and whether it passes a signal on.
+        let largest = |there: bool, need: &dyn Fn([usize; 2], bool) -> [usize; 2]| {
+            let needs = network.ops.iter().map(|op| match op.kind {
+                OpKind::Dense(sizes) if there => product(need(sizes, network.values[op.inputs[0]].wanted)),
+                _ => Some(0),
+            });
+            let largest = needs.reduce(|a, b| Some(a?.max(b?))).unwrap_or(Some(0));
+            zeros("what a dense layer's diagonal needs", largest)
+        };
+        let squares = largest(planes > 1, &|[inputs, _], _| [batch, inputs])?;
         let weight_squares = largest(planes > 1 && batch > FEW, &|[inputs, outputs], passes| {
-            if passes { inputs * outputs } else { 0 }
-        });
-        let whole = largest(planes > 2, &|[_, outputs], _| batch * outputs);
-        let flat = |there: bool| vec![0.0; if there { model.flat_len() } else { 0 }];
+            if passes { [inputs, outputs] } else { [0, 0] }
+        })?;
+        let whole = largest(planes > 2, &|[_, outputs], _| [batch, outputs])?;
+        let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
         Ok(Executor {
             model: model.clone(),
             mode,
@@ -150,8 +158,8 @@ impl Executor {
             squares,
             weight_squares,
             whole,
-            gradient: flat(planes > 0),
-            diagonal: flat(planes > 1),
+            gradient: flat("gradient", planes > 0)?,
+            diagonal: flat("diagonal", planes > 1)?,
             last: (0, Mode::None),
             network,
         })

@@ -1,5 +1,7 @@
 //! What operations that treat each sample by itself have in common.
 
+use crate::Result;
+use crate::model::memory::{product, zeros};
 use crate::model::{Mode, Noise};
 use std::fmt::Debug;
 
@@ -89,11 +91,12 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn new(sizes: [usize; 2], mode: Mode) -> Sums {
-        let zeros = |there: bool| sizes.map(|size| vec![0.0; if there { size } else { 0 }]);
-        let (gradient, diagonal) = (zeros(true), zeros(mode.has_diagonal()));
+    pub(super) fn new(sizes: [usize; 2], mode: Mode) -> Result<Sums> {
         let [weight, bias] = sizes;
-        Sums { gradient, diagonal, joint: [vec![0.0; weight * mode.rank()], vec![0.0; bias]] }
+        let zeros = |times, len| zeros("sums for parameters", product([times, len]));
+        let both = |there: bool| Ok([zeros(there.into(), weight)?, zeros(there.into(), bias)?]);
+        let (gradient, diagonal) = (both(true)?, both(mode.has_diagonal())?);
+        Ok(Sums { gradient, diagonal, joint: [zeros(mode.rank(), weight)?, zeros(1, bias)?] })
     }
 
     pub(super) fn clear(&mut self) {

@@ -20,6 +20,9 @@ const LEAST_WORK: usize = 1 << 22;
 /// More do not help the networks this crate is for; a larger number can be asked for.
 const MOST_BY_DEFAULT: usize = 16;
 
+/// Beyond this a number of threads is a mistake, and asking the system for so many does harm.
+const MOST: usize = 1024;
+
 impl Default for Threads {
     /// As many as this process may run at once, at most 16.
     fn default() -> Threads {
@@ -34,11 +37,15 @@ impl Threads {
     /// `count` threads; 1 is the caller's alone.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for none, [`Error::Device`] where the system does not give them.
+    /// [`Error::ZeroSize`] for none, [`Error::Limit`] for more than 1024, [`Error::Device`] where the system does not give them.
     pub fn new(count: usize) -> Result<Threads> {
         let pool = match count {
             0 => return Err(Error::ZeroSize { place: "threads".into(), what: "their number" }),
             1 => None,
+            more if more > MOST => {
+                let (limit, needed, available) = ("threads of a pool", more as u64, MOST as u64);
+                return Err(Error::Limit { place: "threads".into(), limit, needed, available });
+            }
             _ => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
                 Some(Arc::new(pool.map_err(|error| Error::Device(format!("{count} threads: {error}")))?))

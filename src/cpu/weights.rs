@@ -4,6 +4,8 @@ use super::Threads;
 use super::dense::square_by;
 use super::local::Call;
 use super::network::{Op, OpKind};
+use crate::Result;
+use crate::model::memory::zeros;
 use crate::model::{Mode, Model, Noise, Parameter, Role};
 
 /// Of an operation on single samples: packed, squared.
@@ -15,14 +17,15 @@ pub(super) struct Weights {
 }
 
 impl Weights {
-    pub(super) fn new(op: &Op, model: &Model, curved: bool) -> Weights {
+    pub(super) fn new(op: &Op, model: &Model, curved: bool) -> Result<Weights> {
         let len = |role| model.parameter_of(op.node, role).map_or(0, Parameter::len);
         let weight = match &op.kind {
             OpKind::Local(local) if local.weighted().is_some() => len(Role::Weight),
-            _ => return Weights::default(),
+            _ => return Ok(Weights::default()),
         };
         let squared = if curved { weight } else { 0 };
-        Weights { packed: vec![0.0; weight], squared: vec![0.0; squared], bias: vec![0.0; len(Role::Bias)] }
+        let zeros = |len| zeros("weights as they are read", Some(len));
+        Ok(Weights { packed: zeros(weight)?, squared: zeros(squared)?, bias: zeros(len(Role::Bias))? })
     }
 
     /// From the parameters as they are now.

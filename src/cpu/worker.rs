@@ -2,7 +2,9 @@
 
 use super::local::Sums;
 use super::network::{Network, OpKind, Stage};
+use crate::Result;
 use crate::model::Mode;
+use crate::model::memory::{product, zeros};
 
 /// What a thread has for itself.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(network: &Network, mode: Mode, batch: usize) -> Worker {
+    pub(super) fn new(network: &Network, mode: Mode, batch: usize) -> Result<Worker> {
         let (ops, values, planes) = (&network.ops, &network.values, network.planes);
         let mut worker = Worker {
             brief: values.iter().map(|_| Vec::new()).collect(),
@@ -25,26 +27,31 @@ impl Worker {
             scratch: Vec::new(),
             branch: Vec::new(),
         };
-        let grow = |buffer: &mut Vec<f32>, len: usize| buffer.resize(buffer.len().max(len), 0.0);
+        let (mut scratch, mut branch) = (Some(0), Some(0));
+        let grow =
+            |len: &mut Option<usize>, needed: Option<usize>| *len = len.zip(needed).map(|(a, b)| a.max(b));
         for stage in &network.stages {
             let Stage::Run { ops: run, block, .. } = stage else { continue };
             let block = (*block).min(batch);
             for index in run.clone() {
                 let op = &ops[index];
                 let OpKind::Local(local) = &op.kind else { continue };
-                grow(&mut worker.scratch, local.scratch(block));
+                grow(&mut scratch, Some(local.scratch(block)));
                 if values[op.output].brief && (planes == 0 || values[op.output].wanted) {
-                    worker.brief[op.output] = vec![0.0; planes.max(1) * block * values[op.output].size];
+                    let len = product([planes.max(1), block, values[op.output].size]);
+                    worker.brief[op.output] = zeros("a block of samples", len)?;
                 }
                 for (input, adds) in op.inputs.iter().zip(&op.adds) {
-                    grow(&mut worker.branch, if *adds { planes * block * values[*input].size } else { 0 });
+                    let len = product([planes, block, values[*input].size]);
+                    grow(&mut branch, if *adds { len } else { Some(0) });
                 }
                 if let (Some(weighted), true) = (local.weighted(), planes > 0) {
-                    worker.sums[index] = Sums::new(weighted.sizes(), mode);
+                    worker.sums[index] = Sums::new(weighted.sizes(), mode)?;
                 }
             }
         }
-        worker
+        (worker.scratch, worker.branch) = (zeros("scratch", scratch)?, zeros("a branch", branch)?);
+        Ok(worker)
     }
 }
 

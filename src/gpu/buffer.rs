@@ -1,6 +1,7 @@
 //! Buffers, and the way of their numbers to the host and back.
 
 use super::context::Context;
+use super::device::Buffer;
 use super::pipeline::Resource;
 use crate::kernel::Number;
 use crate::{Error, Result};
@@ -10,19 +11,14 @@ use std::ops::Range;
 #[derive(Debug, Clone)]
 pub struct Tensor {
     name: String,
-    buffer: wgpu::Buffer,
+    buffer: Buffer,
     /// In elements.
     offset: usize,
     shape: Vec<usize>,
 }
 
 impl Tensor {
-    pub(crate) fn new(
-        name: impl Into<String>,
-        buffer: &wgpu::Buffer,
-        offset: usize,
-        shape: &[usize],
-    ) -> Tensor {
+    pub(crate) fn new(name: impl Into<String>, buffer: &Buffer, offset: usize, shape: &[usize]) -> Tensor {
         Tensor { name: name.into(), buffer: buffer.clone(), offset, shape: shape.to_vec() }
     }
 
@@ -40,6 +36,16 @@ impl Tensor {
     /// The buffer it lies in.
     #[must_use]
     pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Whether both are the same run of the same buffer.
+    pub(crate) fn is(&self, other: &Tensor) -> bool {
+        self.buffer == other.buffer && self.bytes() == other.bytes()
+    }
+
+    /// The same, with the device that it is of.
+    pub(crate) fn owned(&self) -> &Buffer {
         &self.buffer
     }
 
@@ -83,7 +89,7 @@ fn may_block() -> Result<()> {
 impl Context {
     /// A buffer for `elements` numbers, zeros at first, that shaders write and the host copies from and to. It is
     /// rounded up to 256 bytes.
-    pub(crate) fn storage(&self, name: &str, elements: usize) -> Result<wgpu::Buffer> {
+    pub(crate) fn storage(&self, name: &str, elements: usize) -> Result<Buffer> {
         let size = (4 * elements as u64).next_multiple_of(256);
         self.check_binding(name, size)?;
         let available = self.inner.limits.max_buffer_size;
@@ -95,7 +101,7 @@ impl Context {
                 available,
             });
         }
-        self.guarded(|| {
+        let made = self.guarded(|| {
             self.inner.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(name),
                 size,
@@ -104,7 +110,8 @@ impl Context {
                     | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })
-        })
+        });
+        Ok(self.own(made?))
     }
 
     /// Whether `bytes` can be bound as one storage buffer.
@@ -136,7 +143,7 @@ impl Context {
     /// Writes numbers into a tensor; they arrive before the commands of the next submission.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::NotFinite`] where checking is on.
+    /// [`Error::Foreign`] for a tensor of another device; [`Error::Length`]; [`Error::NotFinite`] where checking is on.
     pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
         if values.len() != tensor.len() {
             return Err(Error::Length {
@@ -153,6 +160,7 @@ impl Context {
     }
 
     pub(crate) fn write_bytes(&self, tensor: &Tensor, bytes: &[u8]) -> Result<()> {
+        self.check_buffer("the tensor", &tensor.buffer)?;
         let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { return Ok(()) };
         let queue = &self.inner.queue;
         let offset = tensor.bytes().start;
@@ -164,45 +172,58 @@ impl Context {
         written.ok_or_else(lost)
     }
 
-    /// Reads tensors back, in one submission of their copies. The future drives the device itself: it polls without
-    /// blocking each time it is polled, so that it may be awaited in a frame loop.
+    /// Reads tensors back, in one submission of their copies. The future drives the device itself, so that it may be awaited
+    /// anywhere: it polls without blocking when it is polled, and a thread that sleeps in the driver wakes it. A frame loop
+    /// may poll it, and the device, as often as it likes.
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// [`Error::Foreign`] for a tensor of another device; [`Error::Device`].
     pub async fn read_all(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
-        let (staging, mapped) = self.start_read(tensors)?;
-        self.arrival(mapped).await.map_err(Error::Device)?;
+        let (staging, mapped, submission) = self.start_read(tensors)?;
+        self.arrival(mapped, submission).await.map_err(Error::Device)?;
         self.finish_read(&staging, tensors)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    async fn arrival(&self, mut mapped: Mapped) -> std::result::Result<(), String> {
+    async fn arrival(
+        &self,
+        mut mapped: Mapped,
+        submission: wgpu::SubmissionIndex,
+    ) -> std::result::Result<(), String> {
+        use std::task::Poll;
+        let (mut waiting, mut ended): (Option<super::waiting::Waiting>, _) = (None, false);
         std::future::poll_fn(|task| {
             let polled = self.inner.device.poll(wgpu::PollType::Poll);
-            match (mapped.try_recv(), polled) {
-                (Ok(Some(result)), _) => std::task::Poll::Ready(result.map_err(|e| e.to_string())),
-                (Err(_), _) => std::task::Poll::Ready(Err("the read-back was dropped".into())),
-                (Ok(None), Err(error)) => std::task::Poll::Ready(Err(error.to_string())),
-                (Ok(None), Ok(_)) => {
-                    std::thread::yield_now();
-                    task.waker().wake_by_ref();
-                    std::task::Poll::Pending
-                }
+            if let Poll::Ready(arrived) = std::pin::Pin::new(&mut mapped).poll(task) {
+                let arrived = arrived.map_err(|_| "the read-back was dropped".to_owned());
+                return Poll::Ready(arrived.and_then(|mapped| mapped.map_err(|e| e.to_string())));
             }
+            polled.map_err(|error| error.to_string())?;
+            let waiting = match &mut waiting {
+                Some(waiting) => waiting,
+                none => none.insert(super::waiting::Waiting::new(&self.inner.device, submission.clone())?),
+            };
+            // Once it has said so it is not asked again: the answer is on its way by another thread that polled.
+            let end = if ended { Poll::Pending } else { waiting.poll(task) };
+            if let Poll::Ready(end) = end {
+                end?;
+                ended = true;
+            }
+            Poll::Pending
         })
         .await
     }
 
     /// A browser drives the device itself, and only while nobody asks it again and again.
     #[cfg(target_arch = "wasm32")]
-    async fn arrival(&self, mapped: Mapped) -> std::result::Result<(), String> {
+    async fn arrival(&self, mapped: Mapped, _: wgpu::SubmissionIndex) -> std::result::Result<(), String> {
         mapped.await.map_err(|_| "the read-back was dropped".to_owned())?.map_err(|e| e.to_string())
     }
 
     /// Reads one tensor back: see [`Context::read_all`].
     ///
     /// # Errors
-    /// [`Error::Device`].
+    /// As [`Context::read_all`].
     pub async fn read(&self, tensor: &Tensor) -> Result<Vec<f32>> {
         Ok(self.read_all(&[tensor]).await?.swap_remove(0))
     }
@@ -210,10 +231,10 @@ impl Context {
     /// Reads tensors back and blocks until they are here.
     ///
     /// # Errors
-    /// [`Error::Device`]; in a browser always, for nothing may block there: [`Context::read_all`] is for it.
+    /// As [`Context::read_all`]; in a browser always, for nothing may block there, and that is for it.
     pub fn read_blocking(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
         may_block()?;
-        let (staging, mapped) = self.start_read(tensors)?;
+        let (staging, mapped, _) = self.start_read(tensors)?;
         self.poll_to_the_end()?;
         // Another thread that polls the device may be the one that is about to bring the answer.
         match pollster::block_on(mapped) {
@@ -242,10 +263,11 @@ impl Context {
         self.health()
     }
 
-    fn start_read(&self, tensors: &[&Tensor]) -> Result<(wgpu::Buffer, Mapped)> {
+    fn start_read(&self, tensors: &[&Tensor]) -> Result<(wgpu::Buffer, Mapped, wgpu::SubmissionIndex)> {
+        tensors.iter().try_for_each(|tensor| self.check_buffer("a tensor", &tensor.buffer))?;
         let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
         let (sender, receiver) = futures::channel::oneshot::channel();
-        let staging = self.guarded(|| {
+        let (staging, submission) = self.guarded(|| {
             let staging = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("hesscale read-back"),
                 size,
@@ -266,12 +288,12 @@ impl Context {
                 );
                 at += bytes.end - bytes.start;
             }
-            self.inner.queue.submit([encoder.finish()]);
+            let submission = self.inner.queue.submit([encoder.finish()]);
             // A receiver that is gone wants no answer.
             staging.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
-            staging
+            (staging, submission)
         })?;
-        Ok((staging, receiver))
+        Ok((staging, receiver, submission))
     }
 
     fn finish_read(&self, staging: &wgpu::Buffer, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
@@ -289,6 +311,6 @@ impl Context {
 }
 
 /// For a device whose handlers are not ours: wgpu reports its loss to those alone.
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::Device("the device is lost".into())
 }

@@ -1,5 +1,6 @@
 //! A device and its queue, ours or the host's, and what the crate keeps beside them.
 
+use super::device::DeviceId;
 use super::pipeline::Pipelines;
 use crate::kernel::{Allowed, Cooperative, DeviceClass, TileTable, Tuning};
 use crate::{Error, Result};
@@ -49,6 +50,7 @@ pub struct Context {
 }
 
 pub(super) struct Inner {
+    pub(super) id: DeviceId,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) pipelines: Pipelines,
@@ -138,16 +140,27 @@ impl Context {
     /// Uses the host's device and queue. Nothing about them is changed.
     #[must_use]
     pub fn from_device(device: &wgpu::Device, queue: &wgpu::Queue, options: ContextOptions) -> Context {
-        let inner = Inner {
+        Context::within(device, queue, options, device.limits())
+    }
+
+    /// The same, with limits that may be narrower than the device's.
+    pub(super) fn within(
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        options: ContextOptions,
+        limits: wgpu::Limits,
+    ) -> Context {
+        let inner = super::device::known(device, |id| Inner {
+            id,
             device: device.clone(),
             queue: queue.clone(),
             pipelines: Pipelines::default(),
-            limits: device.limits(),
+            limits,
             options,
             info: device.adapter_info(),
             fault: Arc::default(),
-        };
-        Context { inner: Arc::new(inner) }
+        });
+        Context { inner }
     }
 
     /// Every adapter of this machine, as [`Request::adapter`] is matched against.
@@ -205,10 +218,11 @@ impl Context {
         self.inner.options.cooperative
     }
 
-    /// That the device has what its matrix units need, where such are to be used.
-    pub(crate) fn check_cooperative(&self) -> Result<()> {
-        let features = self.inner.device.features();
-        self.inner.options.cooperative.map_or(Ok(()), |units| units.granted(features))
+    /// That the device has what its matrix units need, where such are to be used, and that its table of tiles makes sense.
+    pub(crate) fn check_options(&self) -> Result<()> {
+        let ContextOptions { cooperative, tiles, .. } = &self.inner.options;
+        cooperative.map_or(Ok(()), |units| units.granted(self.inner.device.features()))?;
+        tiles.as_ref().map_or(Ok(()), TileTable::check)
     }
 
     /// Whether run-time checks are on: see [`ContextOptions::checked`].

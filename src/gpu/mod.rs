@@ -3,10 +3,14 @@
 mod buffer;
 mod context;
 mod cooperative;
+mod device;
 mod pipeline;
 #[cfg(test)]
 mod tests;
+#[cfg(not(target_arch = "wasm32"))]
+mod waiting;
 
 pub use buffer::Tensor;
 pub use context::{Context, ContextOptions, Request};
+pub(crate) use device::{Buffer, check_roles};
 pub(crate) use pipeline::{Dispatch, Resource};

@@ -1,7 +1,8 @@
 //! Shader text to pipeline, once per context; and a dispatch ready to be recorded.
 
 use super::context::Context;
-use crate::kernel::{Binding, Kernel, Number};
+use super::device::Buffer;
+use crate::kernel::{Binding, Kernel, Number, Workgroup};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +25,7 @@ impl Pipelines {
 /// A buffer range that a kernel reads or writes, in bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Resource {
-    pub buffer: wgpu::Buffer,
+    pub buffer: Buffer,
     pub offset: u64,
     pub size: u64,
     /// What it holds, where that may differ.
@@ -62,6 +63,16 @@ impl Dispatch {
 fn fold(groups: u32, longest: u32) -> (u32, u32) {
     let rows = groups.div_ceil(longest).max(1);
     (groups.div_ceil(rows).max(1), rows)
+}
+
+/// Each limit by name, with what is needed and what is there.
+fn check_each<const N: usize>(place: &str, limits: [(&'static str, u64, u64); N]) -> Result<()> {
+    match limits.into_iter().find(|(_, needed, available)| needed > available) {
+        Some((limit, needed, available)) => {
+            Err(Error::Limit { place: place.into(), limit, needed, available })
+        }
+        None => Ok(()),
+    }
 }
 
 impl Context {
@@ -121,11 +132,71 @@ impl Context {
         Ok(())
     }
 
+    /// Whether the device allows what a kernel binds and what its workgroup takes.
+    fn check_limits(&self, kernel: &Kernel) -> Result<()> {
+        let (limits, bindings) = (&self.inner.limits, kernel.bindings());
+        let uniforms = bindings.iter().filter(|kind| **kind == Binding::Uniform).count() as u32;
+        let storage = bindings.len() as u32 - uniforms;
+        let largest = kernel.uniforms(1).iter().map(Vec::len).max().unwrap_or(0).next_multiple_of(16) as u64;
+        self.check_workgroup(&kernel.label(), kernel.workgroup())?;
+        check_each(
+            &kernel.label(),
+            [
+                (
+                    "max_storage_buffers_per_shader_stage",
+                    storage.into(),
+                    limits.max_storage_buffers_per_shader_stage.into(),
+                ),
+                (
+                    "max_uniform_buffers_per_shader_stage",
+                    uniforms.into(),
+                    limits.max_uniform_buffers_per_shader_stage.into(),
+                ),
+                (
+                    "max_bindings_per_bind_group",
+                    bindings.len() as u64,
+                    limits.max_bindings_per_bind_group.into(),
+                ),
+                ("max_uniform_buffer_binding_size", largest, limits.max_uniform_buffer_binding_size),
+            ],
+        )
+    }
+
+    /// Whether the device has such workgroups.
+    pub(crate) fn check_workgroup(&self, place: &str, workgroup: Workgroup) -> Result<()> {
+        let (limits, [x, y]) = (&self.inner.limits, workgroup.size.map(u64::from));
+        let invocations = workgroup.invocations().into();
+        check_each(
+            place,
+            [
+                (
+                    "max_compute_invocations_per_workgroup",
+                    invocations,
+                    limits.max_compute_invocations_per_workgroup.into(),
+                ),
+                ("max_compute_workgroup_size_x", x, limits.max_compute_workgroup_size_x.into()),
+                ("max_compute_workgroup_size_y", y, limits.max_compute_workgroup_size_y.into()),
+                (
+                    "max_compute_workgroup_storage_size",
+                    workgroup.bytes.into(),
+                    limits.max_compute_workgroup_storage_size.into(),
+                ),
+            ],
+        )
+    }
+
+    /// Invocations that a workgroup in a row may have.
+    pub(crate) fn invocations(&self) -> u32 {
+        let limits = &self.inner.limits;
+        limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
+    }
+
     fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline> {
         let source = kernel.source();
         if let Some(pipeline) = self.inner.pipelines.made().get(&source) {
             return Ok(pipeline.clone());
         }
+        self.check_limits(kernel)?;
         let layout = self.layout(&kernel.bindings())?;
         let label = kernel.label();
         let device = &self.inner.device;
@@ -168,7 +239,7 @@ impl Context {
     /// Makes a kernel ready to be recorded. `resources` follow the kernel's bindings after its uniforms.
     pub(crate) fn dispatch(&self, kernel: &Kernel, resources: &[Resource]) -> Result<Dispatch> {
         let longest = self.inner.limits.max_compute_workgroups_per_dimension;
-        let grid = fold(kernel.groups(), longest);
+        let grid = fold(kernel.groups(), longest.max(1));
         if grid.1 > longest {
             let (limit, available) =
                 ("max_compute_workgroups_per_dimension squared", u64::from(longest).pow(2));

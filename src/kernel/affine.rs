@@ -3,7 +3,7 @@
 use super::image::{Key, LANES, vectors};
 use super::signal::{Flow, Width};
 use super::source::{self, Header};
-use super::{Binding, Binding::*};
+use super::{Binding, Binding::*, Workgroup};
 use crate::model::threshold;
 
 /// How a batch lies.
@@ -178,6 +178,10 @@ impl Key for AdvanceNoise {
 
     fn source(&self) -> String {
         source::compose(&Header::default(), &["affine/advance"])
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(1)
     }
 
     fn groups(&self) -> u32 {

@@ -64,7 +64,8 @@ impl Cooperative {
         let block = 4 * self.size * self.size;
         let staged = operand * steps * (numbers * rows + numbers.min(2) * columns);
         let largest = (4 * (numbers + 1)).next_multiple_of(16);
-        staged + block * (tile.lanes() / self.subgroup + 1) + largest + 16
+        // With what is drawn, and whether powers are chosen anew.
+        staged + block * (tile.lanes() / self.subgroup + 1) + largest + 16 + 16
     }
 
     /// Whether shaders can be made of a tile.

@@ -4,7 +4,7 @@ use super::convolution::{Image, Split};
 use super::optimizer::Update;
 use super::source::{self, Header};
 use super::tile::{DeviceClass, Family, Sizes, Tile, TileUse, Tuning};
-use super::{Binding, Binding::*, GemmPlaces, Number};
+use super::{Binding, Binding::*, GemmPlaces, Number, Workgroup};
 use crate::model::{Activation, Mode};
 
 /// Where the four elements of a vector lie.
@@ -379,6 +379,10 @@ impl Gemm {
             _ => 0,
         };
         (self.tiles() + side) * self.split().splits
+    }
+
+    pub(super) fn workgroup(&self) -> Workgroup {
+        self.tile.workgroup(Gemm::numbers(self.usage))
     }
 
     /// The uniform.

@@ -8,7 +8,7 @@ use super::partial::Partial;
 use super::pool::{Pool, PoolSignal};
 use super::show::Show;
 use super::sum::{Sum, SumSignal};
-use super::{Binding, Kernel};
+use super::{Binding, Kernel, Workgroup};
 
 /// What a key says of its kernel: see the methods of [`Kernel`].
 pub(crate) trait Key {
@@ -18,6 +18,10 @@ pub(crate) trait Key {
     fn groups(&self) -> u32;
     /// The uniform's words; none where there is no uniform.
     fn uniform(&self, grid_x: u32) -> Vec<u32>;
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(LANES)
+    }
 }
 
 macro_rules! keys {

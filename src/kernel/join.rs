@@ -4,8 +4,8 @@
 use super::gemm::{Gemm, GemmUniform, Leave, Use};
 use super::source::{self, Header};
 use super::splice::{Part, Slot, splice};
-use super::tile::Tuning;
-use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, is_bindable};
+use super::tile::{Tile, Tuning};
+use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, Workgroup, is_bindable};
 
 /// Two products, neither of which reads or writes what the other writes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -62,7 +62,12 @@ impl Join {
         let (one, other) = tuning.choose_together(sized(&first.0), sized(&second.0))?;
         let (first, second) = ((first.0.with_tile(one), first.1), (second.0.with_tile(other), second.1));
         let join = Join { first, second, pair };
-        is_bindable(&join.bindings()).then_some(join)
+        (is_bindable(&join.bindings()) && join.workgroup().fits(&tuning.allowed)).then_some(join)
+    }
+
+    pub(super) fn workgroup(&self) -> Workgroup {
+        let sized = |gemm: &Gemm| (gemm.tile(), gemm.sizes().numbers);
+        Tile::workgroup_of_both([sized(&self.first.0), sized(&self.second.0)])
     }
 
     /// The least workgroups that one of the two has.

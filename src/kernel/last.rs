@@ -4,8 +4,8 @@ use super::gemm::{Gemm, GemmUniform, Use};
 use super::loss::{LossKernel, LossUniform};
 use super::source::{self, Header};
 use super::splice::{Part, Slot, splice};
-use super::tile::{Tile, Tuning};
-use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, is_bindable};
+use super::tile::Tuning;
+use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, Workgroup, is_bindable};
 
 /// A dense layer's forward product, then the loss of its rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,14 +31,22 @@ impl LastLayer {
         let tile = tuning.choose_whole_rows(tile, &gemm.sizes())?;
         let (gemm, loss) = (gemm.with_tile(tile), loss.by_rows(tile.rows * tile.height)?);
         let last = LastLayer { gemm, places, loss };
-        is_bindable(&last.bindings()).then_some(last)
+        let adding_up = LastLayer { loss: last.loss.clone().adding_up(true), ..last.clone() };
+        (is_bindable(&last.bindings()) && adding_up.workgroup().fits(&tuning.allowed)).then_some(last)
+    }
+
+    pub(super) fn workgroup(&self) -> Workgroup {
+        let product = self.gemm.workgroup();
+        let loss = self.loss.workgroup_of(product.invocations());
+        Workgroup { bytes: product.bytes + loss.bytes, ..product }
     }
 
     /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all, an
-    /// invocation each.
+    /// invocation each. They are added up by halves, so there must be halves.
     pub(crate) fn adding_up(self, wanted: bool) -> LastLayer {
-        let Tile { rows, width, .. } = self.gemm.tile();
-        LastLayer { loss: self.loss.adding_up(wanted && rows <= width), ..self }
+        let tile = self.gemm.tile();
+        let alone = tile.rows <= tile.width && tile.lanes().is_power_of_two();
+        LastLayer { loss: self.loss.adding_up(wanted && alone), ..self }
     }
 
     /// Whether it does.

@@ -2,7 +2,7 @@
 
 use super::DeviceClass;
 use super::source::{self, Header};
-use super::{Binding, Binding::*};
+use super::{Binding, Binding::*, Workgroup};
 use crate::model::{ClassTargets, Loss, Mode, Variance};
 
 /// Value, g, h and u of one loss: `shaders/loss/`.
@@ -146,6 +146,18 @@ impl LossKernel {
         files
     }
 
+    pub(super) fn workgroup(&self) -> Workgroup {
+        self.workgroup_of(self.lanes * self.rows)
+    }
+
+    /// The same in a workgroup of so many invocations: a sum and a pair for each of those that share rows; where losses are
+    /// added up, one number for all.
+    pub(super) fn workgroup_of(&self, invocations: u32) -> Workgroup {
+        let shares = if self.total { 4 * invocations } else { 0 };
+        let rows = Workgroup::row(self.lanes * self.rows).each(16 + 16);
+        Workgroup { bytes: rows.bytes + shares, ..Workgroup::row(invocations) }
+    }
+
     pub(crate) fn groups(&self) -> u32 {
         (self.batch * self.positions).div_ceil(self.rows)
     }
@@ -186,6 +198,19 @@ impl Reduce {
         // As many on llvmpipe too where 8 would loop too often.
         let few = class == DeviceClass::Software && n <= 262_144;
         Reduce { n, scale, lanes: if few { 8 } else { 256 } }
+    }
+
+    /// The same by no more invocations than that.
+    pub(crate) fn within(self, invocations: u32) -> Reduce {
+        let mut lanes = self.lanes;
+        while lanes > invocations.max(1) {
+            lanes /= 2;
+        }
+        Reduce { lanes, ..self }
+    }
+
+    pub(super) fn workgroup(&self) -> Workgroup {
+        Workgroup::row(self.lanes).each(16)
     }
 
     pub(crate) fn source(&self) -> String {

@@ -38,6 +38,7 @@ mod tile;
 mod whole;
 #[cfg(test)]
 mod whole_permutations;
+mod workgroup;
 
 pub(crate) use affine::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 pub(crate) use convolution::{Pack, Packing, Unpack, padded};
@@ -65,6 +66,7 @@ pub use table::{TileEntry, TileTable};
 pub(crate) use tile::{Allowed, Sizes, Tuning};
 pub use tile::{DeviceClass, Family, Tile, TileUse};
 pub(crate) use whole::{Back, Gather, Job, Layer, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel};
+pub(crate) use workgroup::Workgroup;
 
 /// Storage buffers of a kernel: Metal needs the eighth.
 const MOST_BUFFERS: usize = 7;

@@ -5,7 +5,7 @@ use super::depthwise::DepthwiseSizes;
 use super::image::{Key, LANES, pair, vectors};
 use super::signal;
 use super::source::{self, Header};
-use super::{Binding, Binding::*};
+use super::{Binding, Binding::*, Workgroup};
 use crate::model::{Mode, Window};
 
 /// Whose parameters.
@@ -135,6 +135,10 @@ impl Key for Partial {
 
     fn groups(&self) -> u32 {
         self.sums().div_ceil(self.rows())
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(self.lanes() * self.rows()).each(16)
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {

@@ -3,7 +3,7 @@
 use super::image::{Key, LANES, vectors};
 use super::signal::{Flow, Width};
 use super::source::{self, Header};
-use super::{Binding, Binding::*};
+use super::{Binding, Binding::*, Workgroup};
 use crate::model::Window;
 
 /// What a pooling layer makes of which windows.
@@ -173,6 +173,13 @@ impl Key for Pool {
         self.elements().div_ceil(shape(self.pooling.most_elements()).1)
     }
 
+    /// A sum, and where the largest is looked for four numbers and their taps.
+    fn workgroup(&self) -> Workgroup {
+        let (lanes, rows) = shape(self.pooling.most_elements());
+        let largest = if matches!(self.pooling, Pooling::Max(_)) { 32 } else { 0 };
+        Workgroup::row(lanes * rows).each(16 + largest)
+    }
+
     fn uniform(&self, grid_x: u32) -> Vec<u32> {
         vec![self.elements(), grid_x, 0, 0]
     }
@@ -228,6 +235,11 @@ impl Key for PoolSignal {
 
     fn groups(&self) -> u32 {
         self.elements().div_ceil(shape(self.pooling.most_windows()).1)
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        let (lanes, rows) = shape(self.pooling.most_windows());
+        Workgroup::row(lanes * rows).each(16)
     }
 
     fn uniform(&self, grid_x: u32) -> Vec<u32> {

@@ -42,10 +42,15 @@ impl TileTable {
     /// [`Error::TileTable`]: no JSON of a table, or an entry that no shader can be made of.
     pub fn from_json(text: &str) -> Result<TileTable> {
         let table: TileTable = serde_json::from_str(text).map_err(|e| Error::TileTable(e.to_string()))?;
-        for (i, entry) in table.entries.iter().enumerate() {
-            entry.check().map_err(|what| Error::TileTable(format!("entry {i}: {what}")))?;
-        }
+        table.check()?;
         Ok(table)
+    }
+
+    /// Whether shaders can be made of each entry.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.entries.iter().enumerate().try_for_each(|(i, entry)| {
+            entry.check().map_err(|what| Error::TileTable(format!("entry {i}: {what}")))
+        })
     }
 
     /// As it is read.

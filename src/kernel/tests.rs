@@ -1,7 +1,7 @@
 //! Every permutation is valid under portable capabilities, translates to the four languages of wgpu's backends, and binds
 //! what its key says.
 
-use super::{Binding, DeviceClass, ENABLE, Kernel, permutations, source};
+use super::{Binding, DeviceClass, ENABLE, Kernel, Workgroup, permutations, source};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
@@ -203,6 +203,29 @@ fn uniforms_are_as_large_as_the_shaders_say() {
         let given: Vec<_> = kernel.uniforms(1).iter().map(|bytes| bytes.len().next_multiple_of(16)).collect();
         assert_eq!(declared, given, "{}", kernel.label());
     }
+}
+
+/// Invocations of a workgroup and bytes of its memory, as the module declares them.
+fn workgroup(module: &naga::Module) -> Workgroup {
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).expect("sizes are known");
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup);
+    let bytes = shared.map(|(_, v)| layouter[v.ty].size).sum();
+    let [x, y, _] = module.entry_points[0].workgroup_size;
+    Workgroup::new([x, y], bytes)
+}
+
+#[test]
+fn a_workgroup_takes_what_its_key_says_and_any_device_has_it() {
+    let mut sizes = BTreeSet::new();
+    for (text, kernel) in texts() {
+        let (module, _) = valid(&text).expect("valid: tested above");
+        let said = kernel.workgroup();
+        assert_eq!(said, workgroup(&module), "{}", kernel.label());
+        assert!(said.fits(&Default::default()), "{}: {said:?}", kernel.label());
+        sizes.insert((said.size, said.bytes));
+    }
+    assert!(sizes.len() > 30, "{sizes:?}");
 }
 
 /// A dozen whole shaders with what Metal, Direct3D and GL get of them. `cargo insta review` shows what a change does.

@@ -2,6 +2,7 @@
 
 use super::cooperative::{self, Cooperative};
 use super::table::TileTable;
+use super::workgroup::Workgroup;
 use serde::{Deserialize, Serialize};
 
 /// What kind of machine runs the shaders. Decides tile shapes, nothing else.
@@ -88,12 +89,32 @@ impl Tile {
 
     /// Bytes of workgroup memory for `numbers` per element of A.
     pub(super) fn storage(self, numbers: u32) -> u32 {
+        match self.family {
+            Family::Cooperative { matrices, steps } => matrices.storage(self, steps, numbers),
+            _ => self.staged(numbers).into_iter().sum(),
+        }
+    }
+
+    /// Bytes of what is staged of A and of B, where no matrix units are used.
+    fn staged(self, numbers: u32) -> [u32; 2] {
         let (a, b) = self.sides();
         match self.family {
-            Family::Registers => 0,
-            Family::Workgroup { steps, buffers } => 16 * buffers * steps * (numbers * a + b),
-            Family::Cooperative { matrices, steps } => matrices.storage(self, steps, numbers),
+            Family::Workgroup { steps, buffers } => {
+                [numbers * a, b].map(|fours| 16 * buffers * steps * fours)
+            }
+            _ => [0, 0],
         }
+    }
+
+    pub(super) fn workgroup(self, numbers: u32) -> Workgroup {
+        Workgroup::new([self.width, self.height], self.storage(numbers))
+    }
+
+    /// Of two products in one dispatch that stage in the same memory: for each its tile and its numbers.
+    pub(super) fn workgroup_of_both([one, other]: [(Tile, u32); 2]) -> Workgroup {
+        let [staged, others] = [one, other].map(|(tile, numbers)| tile.staged(numbers));
+        let bytes = staged.into_iter().zip(others).map(|(a, b)| a.max(b)).sum();
+        Workgroup::new([one.0.width, one.0.height], bytes)
     }
 }
 
@@ -490,7 +511,6 @@ impl Tuning<'_> {
 
     /// Whether the device and the shaders can make a tile.
     pub(crate) fn can(&self, tile: Tile, sizes: &Sizes) -> bool {
-        let [most, most_x, most_y] = self.allowed.invocations;
         let (a, b) = tile.sides();
         let family = match tile.family {
             Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
@@ -506,11 +526,7 @@ impl Tuning<'_> {
                     && matrices.share(tile).is_some()
             }
         };
-        family
-            && tile.storage(sizes.numbers) <= self.allowed.storage
-            && tile.lanes() <= most
-            && tile.width <= most_x
-            && tile.height <= most_y
+        family && tile.workgroup(sizes.numbers).fits(&self.allowed)
     }
 
     /// Fewer workgroups than this leave the machine partly idle.

@@ -3,7 +3,7 @@
 
 use super::gemm::{numbers, planes};
 use super::source::{self, Header};
-use super::{Advance, Binding, Binding::*, DeviceClass, LossKernel, Update};
+use super::{Advance, Binding, Binding::*, DeviceClass, LossKernel, Update, Workgroup};
 use crate::model::{Activation, Loss, Mode};
 
 /// Workgroup memory in `f32`: 16 KiB, less what a driver may want for itself.
@@ -123,6 +123,10 @@ impl Whole {
             (_, 17..=32) => 128,
             _ => 256,
         }
+    }
+
+    pub(crate) fn workgroup(&self) -> Workgroup {
+        Workgroup { bytes: 4 * HELD, ..Workgroup::row(self.invocations()) }
     }
 
     /// Samples of one workgroup: few, so that many workgroups share a batch, but not so few that their sums are too many to add

@@ -6,6 +6,7 @@ mod convolution;
 mod json;
 mod layer;
 mod loss;
+pub(crate) mod memory;
 mod mode;
 mod node;
 mod noise;
@@ -326,8 +327,10 @@ impl Model {
 
     /// Draws initial parameters in the flat layout: He or Glorot by the activation that follows, biases zero.
     /// The same seed gives the same numbers on every machine.
-    #[must_use]
-    pub fn init(&self, init: Init, seed: u64) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where there is none for so many.
+    pub fn init(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
         parameters::init(self, init, seed)
     }
 

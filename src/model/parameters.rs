@@ -1,5 +1,6 @@
 //! Where each parameter lies in the flat layout, and how it starts.
 
+use super::memory::zeros;
 use super::{Activation, Kind, Layer, Model, Node, Source};
 use crate::{Error, Result};
 
@@ -102,9 +103,9 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
 }
 
 /// Uniform weights, zero biases; a normalisation starts as the identity's γ = 1, β = 0.
-pub(super) fn init(model: &Model, init: Init, seed: u64) -> Vec<f32> {
+pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut flat = vec![0.0; model.flat_len()];
+    let mut flat = zeros("parameters", Some(model.flat_len()))?;
     let readers = readers(model);
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
         let Kind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
@@ -121,7 +122,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Vec<f32> {
         };
         flat[p.range()].fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
     }
-    flat
+    Ok(flat)
 }
 
 /// Of each node the first that reads it.

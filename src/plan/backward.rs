@@ -8,7 +8,7 @@ use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
 use super::update;
-use crate::gpu::{Resource, Tensor};
+use crate::gpu::{Buffer, Resource, Tensor};
 use crate::kernel::{
     self, AdvanceNoise, Backward, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
     Gemm, GemmPlaces, Kernel, Leave, Norm, NormSignal, Number, Packing, Pad, PadSignal, Parameters, Partial,
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Signals that the user asked for, by the root of the value they stand at: always in rows.
-pub(super) struct Kept(BTreeMap<usize, wgpu::Buffer>);
+pub(super) struct Kept(BTreeMap<usize, Buffer>);
 
 impl Kept {
     pub(super) fn new(builder: &Builder<'_>, network: &Network) -> Result<Kept> {
@@ -548,11 +548,11 @@ impl Flat {
 
     fn part(&self, flat: &Tensor) -> Place {
         let Range { start, end } = self.range;
-        Tensor::new(flat.name(), flat.buffer(), start, &[end - start]).resource().into()
+        Tensor::new(flat.name(), flat.owned(), start, &[end - start]).resource().into()
     }
 }
 
-fn whole(buffer: &wgpu::Buffer) -> Resource {
+fn whole(buffer: &Buffer) -> Resource {
     Resource { buffer: buffer.clone(), offset: 0, size: buffer.size(), number: Number::F32 }
 }
 

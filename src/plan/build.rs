@@ -7,7 +7,7 @@ use super::network::{Network, Op};
 use super::schedule::Schedule;
 use super::work::{Pass, Schedules, Work};
 use super::{Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole};
-use crate::gpu::{Context, Resource, Tensor};
+use crate::gpu::{Buffer, Context, Resource, Tensor};
 use crate::kernel::{DeviceClass, Kernel, Leave};
 use crate::model::{Mode, Model, Parameter, Role};
 use crate::{Error, Result};
@@ -26,7 +26,7 @@ pub(super) struct Builder<'a> {
     /// What has been made so far.
     memory: RefCell<Memory>,
     /// Buffers of this plan's own, which hold nothing before a list has written it.
-    made: RefCell<Vec<wgpu::Buffer>>,
+    made: RefCell<Vec<Buffer>>,
 }
 
 pub(super) fn plan(
@@ -50,8 +50,9 @@ pub(super) fn plan(
         let (place, needed) = ("plan".into(), "finite");
         return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
     }
-    context.check_cooperative()?;
+    context.check_options()?;
     options.check_features(context)?;
+    options.check_buffers(context, state)?;
     let loss_scale = options.scale_of(model, batch)?;
     let (memory, made) = Default::default();
     let builder = Builder { context, model, state, batch, options: &options, loss_scale, memory, made };
@@ -155,7 +156,7 @@ impl Builder<'_> {
     ) -> Result<Tensor> {
         let len = self.elements(name, per_sample)?;
         let buffer = match given {
-            Some(buffer) => state::given_buffer(self.context, name, buffer.clone(), len)?,
+            Some(buffer) => state::given_buffer(self.context, name, buffer, len)?,
             None => {
                 let buffer = self.context.storage(name, len)?;
                 self.memory.borrow_mut().add(Kind::Activation, buffer.size());
@@ -166,7 +167,7 @@ impl Builder<'_> {
     }
 
     /// A buffer of this plan's.
-    pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<wgpu::Buffer> {
+    pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<Buffer> {
         let buffer = self.context.storage(name, elements)?;
         self.memory.borrow_mut().add(kind, buffer.size());
         self.made.borrow_mut().push(buffer.clone());
@@ -188,7 +189,7 @@ impl Builder<'_> {
         let bound = resource.offset..resource.offset + resource.size;
         let results = [self.state.gradient(), self.state.diagonal()];
         if let (Work::Step(_), Kernel::Update(update)) = (work, kernel)
-            && results.iter().any(|flat| *flat.buffer() == resource.buffer)
+            && results.iter().any(|flat| flat.resource().buffer == resource.buffer)
         {
             // What lies between parameters is nobody's.
             let updated = update.range();
@@ -207,7 +208,7 @@ impl Builder<'_> {
     /// A parameter of an operation that has it.
     pub(super) fn parameter(&self, op: &Op, role: Role) -> Tensor {
         let parameter = op.node.and_then(|node| self.model.parameter_of(node, role));
-        self.state.part(self.state.parameters(), parameter.expect("asked for only where there is one"))
+        State::slice(self.state.parameters(), parameter.expect("asked for only where there is one"))
     }
 
     /// `batch × per_sample`, where that can be counted in 32 bits as the shaders do.

@@ -1,7 +1,7 @@
 //! That a list reads nothing that was not left for it: in debug builds every list of every plan is walked before it gets buffers.
 
 use super::schedule::{Place, Step};
-use crate::gpu::Resource;
+use crate::gpu::{Buffer, Resource};
 use crate::kernel::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -56,7 +56,7 @@ pub(super) fn reads(
 }
 
 /// Whether all of a range has been written.
-fn is_covered(range: Range<u64>, buffer: &wgpu::Buffer, written: &[&Resource]) -> bool {
+fn is_covered(range: Range<u64>, buffer: &Buffer, written: &[&Resource]) -> bool {
     let mut parts: Vec<(u64, u64)> = written
         .iter()
         .filter(|resource| resource.buffer == *buffer)
@@ -94,7 +94,7 @@ mod tests {
         Context::from_device(context.device(), context.queue(), ContextOptions::default())
     }
 
-    fn part(buffer: &wgpu::Buffer, bytes: Range<u64>) -> Resource {
+    fn part(buffer: &Buffer, bytes: Range<u64>) -> Resource {
         let size = bytes.end - bytes.start;
         Resource { buffer: buffer.clone(), offset: bytes.start, size, number: Number::F32 }
     }

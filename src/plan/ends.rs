@@ -73,7 +73,7 @@ impl Ends {
         places.extend(self.weights.as_ref().map(|weights| weights.resource().into()));
         schedule.push(kernel, places);
         if !added_up {
-            let reduce = Reduce::new(class, rows, 1.0 / builder.loss_scale);
+            let reduce = Reduce::new(class, rows, 1.0 / builder.loss_scale).within(context.invocations());
             let places = [&self.values, &self.total].map(|tensor| tensor.resource().into());
             schedule.push(Kernel::Reduce(reduce), places.into());
         }

@@ -164,14 +164,14 @@ impl<'a> Extent<'a> {
 mod tests {
     use super::*;
     use crate::Context;
-    use crate::gpu::Resource;
+    use crate::gpu::{Buffer, Resource};
     use crate::kernel::{Advance, Leave, Number, Update};
     use crate::model::Rule;
 
     struct Rig {
         context: Context,
-        parameters: wgpu::Buffer,
-        memory: wgpu::Buffer,
+        parameters: Buffer,
+        memory: Buffer,
         rule: Update,
     }
 
@@ -188,7 +188,7 @@ mod tests {
             Rig { context, parameters, memory, rule }
         }
 
-        fn whole(buffer: &wgpu::Buffer) -> Place {
+        fn whole(buffer: &Buffer) -> Place {
             let (buffer, size) = (buffer.clone(), buffer.size());
             Place::Fixed(Resource { buffer, offset: 0, size, number: Number::F32 })
         }

@@ -56,9 +56,11 @@ impl Plan {
     /// Plans `batch` samples through `model`, on the parameters of `state`.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Foreign`] for a state of another context or model;
-    /// [`Error::Limit`] and [`Error::Feature`] where the device allows less than is needed; [`Error::BufferSize`] and [`Error::BufferUsage`] for
-    /// raw buffers that do not fit; [`Error::Device`] for what the driver refuses.
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Foreign`] for a state of another context or model, and for raw buffers
+    /// of another device; [`Error::Limit`] and [`Error::Feature`] where the device allows less than is needed;
+    /// [`Error::BufferSize`] and [`Error::BufferUsage`] for raw buffers that do not fit, [`Error::SharedBuffer`] for one that
+    /// has another role; [`Error::Value`] for a scale that is none; [`Error::TileTable`] for an entry of the context's table
+    /// that no shader can be made of; [`Error::Device`] for what the driver refuses.
     pub fn new(
         context: &Context,
         model: &Model,

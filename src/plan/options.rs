@@ -1,6 +1,7 @@
 //! What a plan is asked for.
 
-use crate::gpu::Context;
+use super::State;
+use crate::gpu::{Context, check_roles};
 use crate::kernel::Number;
 use crate::model::Model;
 use crate::{Error, Mode, Result};
@@ -54,7 +55,7 @@ pub struct PlanOptions {
     /// It is taken off exactly where gradient and diagonal are written. `None`: the largest with which the loss of one
     /// sample counts no more than 64 times, for what a mean divides by is most of what makes signals small.
     pub loss_scale: Option<f32>,
-    /// The host's buffer for the input: `batch × inputs` numbers (`f32`), usage STORAGE.
+    /// The host's buffer for the input: `batch × inputs` numbers (`f32`), usage STORAGE. It has no other role.
     pub input: Option<wgpu::Buffer>,
     /// The host's buffer for the targets: `batch` class indices (`u32`) or `batch × K` numbers, usage STORAGE. A class
     /// index out of range counts as an ignored sample.
@@ -163,22 +164,37 @@ impl PlanOptions {
         Err(Error::Feature { what: "storage in f16", feature: "SHADER_F16" })
     }
 
+    /// Whether the host's buffers are of this device, and have no other role.
+    pub(super) fn check_buffers(&self, context: &Context, state: &State) -> Result<()> {
+        let adopt =
+            |given: Option<&wgpu::Buffer>| given.map(|buffer| context.adopt(buffer.clone())).transpose();
+        let targets = self.targets.as_ref().filter(|_| self.training);
+        let (input, targets) = (adopt(self.input.as_ref())?, adopt(targets)?);
+        let given = [("input", &input), ("targets", &targets)].into_iter();
+        check_roles(state.roles().chain(given.filter_map(|(role, buffer)| Some((role, buffer.as_ref()?)))))
+    }
+
     /// What the loss is multiplied by on the way down.
     pub(super) fn scale_of(&self, model: &Model, batch: usize) -> Result<f32> {
-        if self.storage == Number::F32 {
-            return Ok(1.0);
+        if let Some(value) = self.loss_scale {
+            // One bit of mantissa, and an even exponent.
+            let (bits, exponent) = (value.to_bits(), (value.to_bits() >> 23) as i32 - 127);
+            if bits.trailing_zeros() < 23 || exponent % 2 != 0 || exponent.abs() > 60 || value < 0.0 {
+                let (place, needed) = ("plan".into(), "a power of four from 2^-60 to 2^60");
+                return Err(Error::Value {
+                    place,
+                    name: "the loss's scale",
+                    value: f64::from(value),
+                    needed,
+                });
+            }
         }
-        let Some(value) = self.loss_scale else {
-            let factor = model.loss().factor(batch, model.output_shape());
-            return Ok(4_f32.powi(((MOST / factor).log2() / 2.0).floor() as i32));
-        };
-        // One bit of mantissa, and an even exponent.
-        let (bits, exponent) = (value.to_bits(), (value.to_bits() >> 23) as i32 - 127);
-        if bits.trailing_zeros() < 23 || exponent % 2 != 0 || exponent.abs() > 60 || value < 0.0 {
-            let (place, needed) = ("plan".into(), "a power of four from 2^-60 to 2^60");
-            return Err(Error::Value { place, name: "the loss's scale", value: f64::from(value), needed });
-        }
-        Ok(value)
+        let factor = || model.loss().factor(batch, model.output_shape());
+        let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor() as i32);
+        Ok(match self.storage {
+            Number::F32 => 1.0,
+            Number::F16 => self.loss_scale.unwrap_or_else(largest),
+        })
     }
 
     /// Takes the input from the host's buffer.

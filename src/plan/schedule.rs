@@ -6,7 +6,7 @@ use super::check;
 use super::memory::Kind;
 use super::work::{Lists, Work};
 use crate::Result;
-use crate::gpu::Resource;
+use crate::gpu::{Buffer, Resource};
 use crate::kernel::{Kernel, Number, Numbers};
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl Schedule {
     }
 
     /// Where a place lies, in the buffers that the colours stand for.
-    fn resource(&self, place: &Place, colors: &[usize], buffers: &[wgpu::Buffer]) -> Resource {
+    fn resource(&self, place: &Place, colors: &[usize], buffers: &[Buffer]) -> Resource {
         match place {
             Place::Fixed(resource) => resource.clone(),
             Place::Passing(id, skipped) => {

@@ -1,6 +1,6 @@
 //! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
 
-use crate::gpu::{Context, Tensor};
+use crate::gpu::{Buffer, Context, Tensor, check_roles};
 use crate::kernel::{Dropout, Hyper};
 use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
 use crate::reference::OptimizerState;
@@ -76,7 +76,9 @@ impl State {
     /// The same on the host's buffers.
     ///
     /// # Errors
-    /// As [`State::new`]; [`Error::BufferSize`] and [`Error::BufferUsage`].
+    /// As [`State::new`]; [`Error::BufferSize`] and [`Error::BufferUsage`]; [`Error::SharedBuffer`] for one buffer in two
+    /// roles; [`Error::Foreign`] for one of another device. Of a buffer that the host may map wgpu does not tell
+    /// whose it is.
     pub fn with_buffers(
         context: &Context,
         model: &Model,
@@ -86,7 +88,7 @@ impl State {
         let len = model.flat_len().max(64);
         let flat = |name: &str, given: Option<wgpu::Buffer>| {
             let buffer = match given {
-                Some(buffer) => given_buffer(context, name, buffer, len)?,
+                Some(buffer) => given_buffer(context, name, &buffer, len)?,
                 None => context.storage(name, len)?,
             };
             Ok(Tensor::new(name, &buffer, 0, &[len]))
@@ -113,6 +115,7 @@ impl State {
                 &[Dropout::NOISE_LEN],
             ),
         };
+        check_roles(state.roles())?;
         state.set_noise(Noise::default())?;
         state.write_hyper()?;
         Ok(state)
@@ -175,6 +178,14 @@ impl State {
         self.context.write_bytes(&self.noise, bytemuck::cast_slice(&[noise.seed, noise.step, 0, 0]))
     }
 
+    /// Its buffers, each with its role.
+    pub(super) fn roles(&self) -> impl Iterator<Item = (&str, &Buffer)> {
+        let moments = self.moments.as_ref().map(|moments| &moments.memory);
+        let tensors =
+            [&self.parameters, &self.gradient, &self.diagonal, &self.noise].into_iter().chain(moments);
+        tensors.map(|tensor| (tensor.name(), tensor.owned()))
+    }
+
     /// Bytes of all its buffers that grow with the model.
     pub(super) fn bytes(&self) -> u64 {
         let moments = self.moments.as_ref();
@@ -190,7 +201,7 @@ impl State {
     /// Moments and counts as the reference keeps them; what this optimiser does not keep is zero. Waits for the GPU.
     pub(crate) fn read_memory(&self) -> Result<OptimizerState<f32>> {
         let len = self.model.flat_len();
-        let mut memory = OptimizerState::new(len);
+        let mut memory = OptimizerState::zeroed(len)?;
         let Some(moments) = &self.moments else { return Ok(memory) };
         let tensors: Vec<&Tensor> =
             [&moments.counters, &moments.first].into_iter().chain(&moments.second).collect();
@@ -223,11 +234,27 @@ impl State {
     }
 
     /// One parameter's part of a flat tensor of this state: `state.part(state.gradient(), &model.parameters()[0])`.
-    #[must_use]
-    pub fn part(&self, flat: &Tensor, parameter: &Parameter) -> Tensor {
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] for a tensor that is none of this state's flat ones, and for a parameter of another model.
+    pub fn part(&self, flat: &Tensor, parameter: &Parameter) -> Result<Tensor> {
+        let (first, second) = self.moments();
+        let mut known =
+            [&self.parameters, &self.gradient, &self.diagonal].into_iter().chain(first).chain(second);
+        if !known.any(|known| known.is(flat)) {
+            return Err(Error::Foreign { what: "the tensor", owner: "state" });
+        }
+        if !self.model.parameters().contains(parameter) {
+            return Err(Error::Foreign { what: "the parameter", owner: "model" });
+        }
+        Ok(State::slice(flat, parameter))
+    }
+
+    /// The same of what is known to be right.
+    pub(super) fn slice(flat: &Tensor, parameter: &Parameter) -> Tensor {
         // A moment does not begin where its buffer does.
         let begin = (flat.bytes().start / 4) as usize;
-        Tensor::new(parameter.name(), flat.buffer(), begin + parameter.offset, &parameter.shape)
+        Tensor::new(parameter.name(), flat.owned(), begin + parameter.offset, &parameter.shape)
     }
 
     /// Writes all parameters, flat (`model.flat_len()` numbers); they arrive before the commands of the next submission.
@@ -272,9 +299,9 @@ impl State {
 pub(super) fn given_buffer(
     context: &Context,
     name: &str,
-    buffer: wgpu::Buffer,
+    buffer: &wgpu::Buffer,
     len: usize,
-) -> Result<wgpu::Buffer> {
+) -> Result<Buffer> {
     let needed = 4 * len as u64;
     if buffer.size() < needed {
         return Err(Error::BufferSize { buffer: name.into(), got: buffer.size(), needed });
@@ -284,5 +311,5 @@ pub(super) fn given_buffer(
         let (got, needed) = (format!("{:?}", buffer.usage()), "STORAGE".into());
         return Err(Error::BufferUsage { buffer: name.into(), got, needed });
     }
-    Ok(buffer)
+    context.adopt(buffer.clone())
 }

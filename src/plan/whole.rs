@@ -107,6 +107,7 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
             return limit("max_compute_workgroup_storage_size", needed, available);
         }
     }
+    builder.context.check_workgroup("whole network", whole.workgroup())?;
     let diagonal = builder.options.training && builder.options.mode.has_diagonal();
     let (results, most) = (4 * whole.results(diagonal).len, 64 << 20);
     if results > most {

@@ -14,6 +14,7 @@ use super::job::Job;
 use super::permutation::{Permutation, Permutations, extensions, file};
 use super::record::key;
 use super::rig::Rig;
+use crate::gpu::Buffer;
 use crate::kernel::Binding;
 use crate::kernel::tests::{translate, valid};
 use serde_json::{Value, json};
@@ -59,8 +60,8 @@ impl Export {
 
     /// A job that has not run yet.
     pub(super) fn job(&mut self, job: &Job, rig: &Rig) -> Result<()> {
-        let mut buffers: Vec<wgpu::Buffer> = Vec::new();
-        let mut index = |buffer: &wgpu::Buffer| {
+        let mut buffers: Vec<Buffer> = Vec::new();
+        let mut index = |buffer: &Buffer| {
             buffers.iter().position(|known| known == buffer).unwrap_or_else(|| {
                 buffers.push(buffer.clone());
                 buffers.len() - 1
@@ -95,7 +96,7 @@ impl Export {
                 let range = tensor.bytes();
                 json!({
                     "name": name,
-                    "buffer": index(tensor.buffer()),
+                    "buffer": index(tensor.owned()),
                     "offset": range.start,
                     "size": range.end - range.start,
                     "bound": job.bound,

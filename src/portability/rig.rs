@@ -4,7 +4,7 @@ use super::common::compare;
 use super::job::{Job, Kind, Slot};
 use super::permutation::{Permutation, extensions};
 use crate::Result;
-use crate::gpu::{Context, Dispatch, Tensor};
+use crate::gpu::{Buffer, Context, Dispatch, Tensor};
 use crate::plan::{Pass, Plan, State, Work};
 use std::collections::BTreeSet;
 
@@ -41,9 +41,9 @@ impl Rig {
         Ok(match slot {
             Slot::Loss => self.plan.loss()?.clone(),
             Slot::Logits => self.plan.logits().clone(),
-            Slot::Gradient(i) => part(self.state.gradient(), i),
-            Slot::Diagonal(i) => part(self.state.diagonal(), i),
-            Slot::Parameter(i) => part(self.state.parameters(), i),
+            Slot::Gradient(i) => part(self.state.gradient(), i)?,
+            Slot::Diagonal(i) => part(self.state.diagonal(), i)?,
+            Slot::Parameter(i) => part(self.state.parameters(), i)?,
             Slot::SignalGradient(at) => self.plan.signal_gradient(*at)?.clone(),
             Slot::SignalDiagonal(at) => self.plan.signal_diagonal(*at)?.clone(),
         })
@@ -63,8 +63,8 @@ impl Rig {
     }
 
     /// All of these buffers, whatever the crate thinks is in them.
-    pub(super) fn read(&self, buffers: &[wgpu::Buffer]) -> Result<Vec<Vec<f32>>> {
-        let whole = |buffer: &wgpu::Buffer| Tensor::new("whole", buffer, 0, &[buffer.size() as usize / 4]);
+    pub(super) fn read(&self, buffers: &[Buffer]) -> Result<Vec<Vec<f32>>> {
+        let whole = |buffer: &Buffer| Tensor::new("whole", buffer, 0, &[buffer.size() as usize / 4]);
         let tensors: Vec<Tensor> = buffers.iter().map(whole).collect();
         self.context.read_blocking(&tensors.iter().collect::<Vec<_>>())
     }

@@ -1,6 +1,7 @@
 //! What an adapter can do at best, measured on it by two kernels of a few lines.
 
 use super::clock::Clock;
+use crate::kernel::Workgroup;
 use crate::{Context, Result};
 
 /// The most arithmetic and the most memory traffic that were seen.
@@ -74,6 +75,7 @@ impl Kernel {
         written: &wgpu::Buffer,
         invocations: u32,
     ) -> Result<Kernel> {
+        context.check_workgroup("roofline", Workgroup::new([WORKGROUP, 1], 0))?;
         let device = context.device();
         context.guarded(|| {
             let source = wgpu::ShaderSource::Wgsl(source.into());

@@ -43,6 +43,7 @@ pub use optimizer::OptimizerState;
 pub use real::Real;
 pub use signal::Signal;
 
+use crate::model::memory::{product, room};
 use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
 use network::Network;
@@ -131,7 +132,11 @@ fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     if got != needed {
         return Err(Error::Length { tensor: "parameters".into(), got, needed });
     }
-    batch_of("input", input.len(), model.inputs()).map(|_| ())
+    let batch = batch_of("input", input.len(), model.inputs())?;
+    // Asked for at once, before any of it is made.
+    let numbers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
+    let numbers = numbers.fold(0_usize, usize::saturating_add);
+    room::<T>("the layers' outputs", product([batch, numbers])).map(drop)
 }
 
 /// How many rows of `width` there are in `len` elements.

@@ -1,6 +1,7 @@
 //! The update rules.
 
 use super::Real;
+use crate::model::memory::zeros;
 use crate::model::{Optimizer, Rule};
 use crate::{Error, Result};
 
@@ -22,6 +23,15 @@ impl<T: Real> OptimizerState<T> {
     #[must_use]
     pub fn new(len: usize) -> OptimizerState<T> {
         OptimizerState { m: vec![T::zero(); len], v: vec![T::zero(); len], step: 0, curvature_steps: 0 }
+    }
+
+    /// The same, or what there is no memory for.
+    pub(crate) fn zeroed(len: usize) -> Result<OptimizerState<T>>
+    where
+        T: bytemuck::Zeroable,
+    {
+        let moment = || zeros("an optimiser's moment", Some(len));
+        Ok(OptimizerState { m: moment()?, v: moment()?, step: 0, curvature_steps: 0 })
     }
 
     /// One update of `parameters`. Decoupled weight decay first: `θ ← θ − η λ θ`. Then

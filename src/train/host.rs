@@ -28,10 +28,10 @@ impl Host {
         parameters: Vec<f32>,
         noise: Noise,
         threads: Threads,
-    ) -> Host {
-        let memory = OptimizerState::new(model.flat_len());
+    ) -> Result<Host> {
+        let memory = OptimizerState::zeroed(model.flat_len())?;
         let (training, inference) = (None, None);
-        Host { optimizer, parameters, loss: None, memory, noise, threads, training, inference }
+        Ok(Host { optimizer, parameters, loss: None, memory, noise, threads, training, inference })
     }
 
     /// Gradient and, where `curvature`, the diagonal of `own`, the trainer's mode. `batch` samples.

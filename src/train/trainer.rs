@@ -6,6 +6,7 @@ use super::host::Host;
 use crate::cpu::Threads;
 use crate::gpu::{Context, Request, Tensor};
 use crate::kernel::Number;
+use crate::model::memory::{product, room};
 use crate::model::{Init, Mode, Model, Noise, Optimizer, Targets};
 use crate::plan::{Pass, Plan, PlanOptions, State};
 use crate::{Error, Result, reference};
@@ -191,7 +192,7 @@ impl Trainer {
         let TrainerOptions { storage, .. } = options;
         PlanOptions::inference().storage(storage).check_features(context)?;
         let state = State::new(context, model, Some(optimizer))?;
-        state.write_parameters(&model.init(options.init, options.seed))?;
+        state.write_parameters(&model.init(options.init, options.seed)?)?;
         state.set_noise(noise(options.seed))?;
         let (training, inference) = (Vec::new(), Vec::new());
         let gpu = Gpu { context: context.clone(), state, storage, training, inference, loss: None };
@@ -234,16 +235,16 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a
-    /// storage that is not f32.
+    /// storage that is not f32; [`Error::Memory`].
     pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         optimizer.validate()?;
         if options.storage != Number::F32 {
             let (layer, kind) = ("trainer".into(), "storage in f16 on the processor".into());
             return Err(Error::Unsupported { layer, kind });
         }
-        let parameters = model.init(options.init, options.seed);
+        let parameters = model.init(options.init, options.seed)?;
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
-        let host = Host::new(model, optimizer, parameters, noise(options.seed), threads);
+        let host = Host::new(model, optimizer, parameters, noise(options.seed), threads)?;
         Trainer::with(model, optimizer, &options, Engine::Host(Box::new(host)))
     }
 
@@ -461,7 +462,7 @@ impl Trainer {
         let samples = batch_of(&self.model, inputs)?;
         match &mut self.engine {
             Engine::Host(host) => {
-                let mut outputs = Vec::with_capacity(samples * self.model.outputs());
+                let mut outputs = room("outputs", product([samples, self.model.outputs()]))?;
                 for chunk in inputs.chunks(batch * self.model.inputs()) {
                     outputs.extend_from_slice(host.predict(&self.model, batch, chunk)?);
                 }
@@ -470,7 +471,7 @@ impl Trainer {
             Engine::Gpu(gpu) => {
                 let options = PlanOptions::inference().storage(gpu.storage);
                 let plan = plan(&mut gpu.inference, &gpu.context, &self.model, &gpu.state, batch, options)?;
-                let mut outputs = Vec::with_capacity(samples * self.model.outputs());
+                let mut outputs = room("outputs", product([samples, self.model.outputs()]))?;
                 for chunk in inputs.chunks(batch * self.model.inputs()) {
                     let mut padded = chunk.to_vec();
                     padded.resize(batch * self.model.inputs(), 0.0);

@@ -1,6 +1,7 @@
 //! The trainer on the processor, and how a trainer decides where it trains.
 
 use crate::common::{compare, to_f64};
+use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{Conv2d, Init, MaxPool2d, Noise, Targets};
 use hesscale::reference::{OptimizerState, pass_with_noise};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -96,5 +97,49 @@ fn a_trainer_decides() {
     assert!(matches!(refused, Err(Error::NoAdapter { .. })));
     if let Some(name) = pollster::block_on(Context::adapters()).into_iter().next() {
         assert_eq!(request(Some(name.clone())).unwrap().device(), name);
+    }
+}
+
+/// The fastest of many calls, in nanoseconds.
+fn fastest(mut call: impl FnMut()) -> u128 {
+    let time = |call: &mut dyn FnMut()| {
+        let start = std::time::Instant::now();
+        call();
+        start.elapsed().as_nanos()
+    };
+    (0..2000).map(|_| time(&mut call)).min().unwrap()
+}
+
+/// A trainer's call costs what the executor's does: no threads are made for it.
+#[test]
+fn calls_make_no_threads() {
+    let model = Model::builder([4]).dense(64).act(Activation::Tanh).dense(64).act(Activation::Tanh).dense(2);
+    let model = model.loss(Loss::mse()).unwrap();
+    let x = [0.1, -0.2, 0.3, 0.4];
+    for threads in [1, 2, 4] {
+        let options = TrainerOptions::default().threads(threads);
+        let mut trainer = Trainer::on_cpu(&model, Optimizer::sgd(0.01), options).unwrap();
+        let parameters = trainer.parameters().unwrap();
+        let inference = ExecutorOptions::inference().threads(Threads::new(threads).unwrap());
+        let mut executor = Executor::new(&model, 1, inference).unwrap();
+        let training = ExecutorOptions::training(Mode::None).threads(Threads::new(threads).unwrap());
+        let mut both_ways = Executor::new(&model, 1, training).unwrap();
+        let bare = fastest(|| drop(executor.predict(&parameters, &x).unwrap().to_vec()));
+        let whole = fastest(|| drop(trainer.predict(&x).unwrap()));
+        let targets = Targets::Values(&[0.5, -0.5]);
+        let pass = fastest(|| {
+            both_ways.pass(Mode::None, &parameters, &x, targets, Noise::default()).unwrap();
+        });
+        let gradient = fastest(|| drop(trainer.gradient(&x, targets).unwrap()));
+        let step = fastest(|| trainer.step(&x, targets).unwrap());
+        println!(
+            "{threads} threads: predict {bare} and {whole} ns, pass {pass}, gradient {gradient}, step {step}"
+        );
+        assert!(whole < 2 * bare, "predict: {whole} ns, of which {bare} are the executor's");
+        // Copies of the gradient, and the update of 4,500 parameters.
+        assert!(
+            gradient < 3 * pass && step < 3 * pass,
+            "{gradient} and {step} ns; {pass} are the executor's"
+        );
     }
 }

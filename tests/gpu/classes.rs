@@ -191,7 +191,7 @@ struct Trained {
 fn on_gpu(way: &Way, context: &Context, model: &Model) -> Trained {
     let (optimizer, mode) = rules()[way.rule];
     let state = State::new(context, model, Some(optimizer)).unwrap();
-    let start = model.init(Init::He, SEED);
+    let start = model.init(Init::He, SEED).unwrap();
     state.write_parameters(&start).unwrap();
     state.set_noise(Noise { seed: SEED as u32, step: 0 }).unwrap();
     let plan = Plan::new(context, model, &state, way.batch, way.options(mode)).unwrap();
@@ -272,15 +272,15 @@ fn by_trainer(
 }
 
 impl Trained {
-    /// That each tensor has moved, and to where it moved in `want`; the worst error, relative to the way. In f32 that of the
-    /// worst element: where a sum is next to 0, relu may be of two minds about it. In f16 all elements' together, for eleven
-    /// bits may have a small gradient's sign wrong, and what divides by its size moves the other way.
+    /// That each tensor has moved, and to where it moved in `want`; the worst error of a tensor, relative to the way. All of its
+    /// elements count together. A single one may be further off: where a sum is next to 0 relu may be of two minds about it,
+    /// and where a gradient is, what divides by its size moves the other way; in f16 more of them are.
     fn agrees(&self, want: &Trained, model: &Model, storage: Number) -> Result<f64, String> {
         if self.start != want.start {
             return Err("they begin apart".into());
         }
-        let bound = if storage == Number::F32 { 2e-3 } else { 0.05 };
-        let mut worst = compare("losses", &self.losses, &want.losses, bound)?;
+        let (together, single) = if storage == Number::F32 { (5e-4, 2e-2) } else { (0.05, 1.0) };
+        let mut worst = compare("losses", &self.losses, &want.losses, together)?;
         for p in model.parameters() {
             let moved = |trained: &Trained| -> Vec<f64> {
                 let (start, end) = (to_f64(&trained.start[p.range()]), to_f64(&trained.end[p.range()]));
@@ -292,13 +292,12 @@ impl Trained {
                     return Err(format!("{}: {whose} numbers stand still", p.name()));
                 }
             }
-            worst = worst.max(match storage {
-                Number::F16 => match mean_error(&got, &want) {
-                    error if error <= bound => error,
-                    error => return Err(format!("{}: {error:e} > {bound:e} on average", p.name())),
-                },
-                _ => compare(&p.name(), &got, &want, bound)?,
-            });
+            compare(&p.name(), &got, &want, single)?;
+            let error = mean_error(&got, &want);
+            if !(error <= together) {
+                return Err(format!("{}: {error:e} > {together:e} on average", p.name()));
+            }
+            worst = worst.max(error);
         }
         Ok(worst)
     }
@@ -400,11 +399,14 @@ fn a_trainer_that_does_not_train_is_noticed() {
         change(&mut got);
         got.agrees(&want, &model, storage).unwrap_err()
     };
-    let f16 = planted(Number::F16, |got| got.end[2] += 0.1);
+    let f16 = planted(Number::F16, |got| got.end[2] += 0.02);
     assert!(f16.starts_with("0.weight") && f16.ends_with("on average"), "{f16}");
     let planted = |change| planted(Number::F32, change);
     assert_eq!(planted(|got| got.end = got.start.clone()), "0.weight: its numbers stand still");
-    assert!(planted(|got| got.end[2] += 1e-4).starts_with("0.weight"));
+    let many = planted(|got| got.end[..15].iter_mut().for_each(|end| *end += 1e-4));
+    assert!(many.starts_with("0.weight") && many.ends_with("on average"), "{many}");
+    let one = planted(|got| got.end[2] += 0.02);
+    assert!(one.starts_with("0.weight") && one.contains("1/15 over the bound"), "{one}");
     assert!(planted(|got| got.losses[7] *= 1.01).starts_with("losses"));
     assert_eq!(planted(|got| got.start[0] += 1.0), "they begin apart");
     assert!(relative_max_norm(&[f64::NAN], &[1.0]).is_infinite());

@@ -348,7 +348,7 @@ fn no_adapter_by_that_name() {
 #[test]
 fn refused_calls_change_nothing() {
     let state = State::new(&context(), &model(), Some(Optimizer::adam(0.1))).unwrap();
-    state.write_parameters(&model().init(Default::default(), 3)).unwrap();
+    state.write_parameters(&model().init(Default::default(), 3).unwrap()).unwrap();
     let plan = Plan::new(&context(), &model(), &state, 2, training()).unwrap();
     plan.write_input(&[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]).unwrap();
     plan.write_targets(Targets::Classes(&[1, 3])).unwrap();

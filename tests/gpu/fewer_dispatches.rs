@@ -121,7 +121,8 @@ fn trained(context: &Context, sample: &Sample, optimizer: Optimizer, options: Pl
     let (first, second) = state.moments();
     let flat = [Some(state.parameters()), Some(state.gradient()), first, second].into_iter().flatten();
     let parameters = sample.model.parameters();
-    let mut parts: Vec<_> = flat.flat_map(|flat| parameters.iter().map(|p| state.part(flat, p))).collect();
+    let mut parts: Vec<_> =
+        flat.flat_map(|flat| parameters.iter().map(|p| state.part(flat, p).unwrap())).collect();
     parts.push(plan.loss().unwrap().clone());
     let read = context.read_blocking(&parts.iter().collect::<Vec<_>>()).unwrap();
     read.iter().map(|tensor| bits(tensor)).collect()

@@ -52,7 +52,7 @@ impl Rig {
         let (first, second) = self.state.moments();
         let flat = [Some(self.state.parameters()), first, second].into_iter().flatten();
         let parameters = self.plan.model().parameters();
-        let parts = flat.flat_map(|flat| parameters.iter().map(|p| self.state.part(flat, p)));
+        let parts = flat.flat_map(|flat| parameters.iter().map(|p| self.state.part(flat, p).unwrap()));
         let tensors: Vec<Tensor> = parts.collect();
         let read = context().read_blocking(&tensors.iter().collect::<Vec<_>>()).unwrap();
         read.iter().map(|tensor| bits(tensor)).collect()
@@ -61,8 +61,9 @@ impl Rig {
     /// Which parameters' gradient is still what it was filled with.
     fn untouched(&self) -> Vec<String> {
         let parameters = self.plan.model().parameters();
-        let of =
-            |p| context().read_blocking(&[&self.state.part(self.state.gradient(), p)]).unwrap().remove(0);
+        let of = |p| {
+            context().read_blocking(&[&self.state.part(self.state.gradient(), p).unwrap()]).unwrap().remove(0)
+        };
         let stays = parameters.iter().filter(|p| of(p).iter().all(|g| *g == UNTOUCHED));
         stays.map(|p| p.name()).collect()
     }

@@ -62,7 +62,7 @@ fn check(sample: &Sample, mode: Mode, optimizer: Option<Optimizer>) {
     let state = State::with_buffers(&context(), model, optimizer, buffers).unwrap();
     // Parameter by parameter, so that what lies between them stays NaN.
     for p in model.parameters() {
-        let part = state.part(state.parameters(), p);
+        let part = state.part(state.parameters(), p).unwrap();
         context().write(&part, &sample.parameters[p.range()]).unwrap();
     }
     let options = PlanOptions::training(mode).input(&input).targets(&targets);

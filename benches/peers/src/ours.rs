@@ -35,7 +35,7 @@ impl Ours {
             Ours::Cpu => {
                 let executor =
                     Executor::new(&workload.model, workload.batch, ExecutorOptions::training(mode))?;
-                let (parameters, data) = (workload.model.init(Init::Glorot, 1), workload.data());
+                let (parameters, data) = (workload.model.init(Init::Glorot, 1)?, workload.data());
                 Ok(Step::Cpu { executor: Box::new(executor), mode, parameters, data })
             }
         }

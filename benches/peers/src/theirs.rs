@@ -50,7 +50,7 @@ pub(crate) struct Theirs {
 impl Theirs {
     /// One of the workloads of `ROWS`, with the weights and the batch this crate's steps have.
     pub(crate) fn new(device: &Device, workload: &Workload) -> Theirs {
-        let flat = workload.model.init(Init::Glorot, 1);
+        let flat = workload.model.init(Init::Glorot, 1).expect("memory for it");
         let values = |parameter: &Parameter| flat[parameter.range()].to_vec();
         let (mut convolutions, mut dense) = (Vec::new(), Vec::new());
         // Every layer has a bias.

@@ -1,0 +1,154 @@
+//! Which device a thing is of. wgpu's own comparisons cannot say: its ids, which are all they look at, begin anew in every
+//! instance, and there a foreign id is taken for that of another thing.
+
+use super::context::{Context, Inner};
+use crate::{Error, Result};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The same for all contexts of one device, and for no other device of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DeviceId(u64);
+
+/// A buffer with the device that it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Buffer {
+    raw: wgpu::Buffer,
+    device: DeviceId,
+}
+
+impl std::ops::Deref for Buffer {
+    type Target = wgpu::Buffer;
+
+    fn deref(&self) -> &wgpu::Buffer {
+        &self.raw
+    }
+}
+
+/// Every context that lives.
+static CONTEXTS: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+
+fn contexts() -> Vec<Arc<Inner>> {
+    let mut known = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    known.retain(|context| context.strong_count() > 0);
+    known.iter().filter_map(Weak::upgrade).collect()
+}
+
+/// Makes a context known, and `inner` of it, which is given the id of its device.
+pub(super) fn known(device: &wgpu::Device, inner: impl FnOnce(DeviceId) -> Inner) -> Arc<Inner> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let id = contexts().iter().find(|other| is_same(&other.device, device)).map(|other| other.id);
+    let id = id.unwrap_or_else(|| DeviceId(NEXT.fetch_add(1, Ordering::Relaxed)));
+    let inner = Arc::new(inner(id));
+    CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&inner));
+    inner
+}
+
+/// Whether two handles are one device: an error that the one makes is caught in a scope of the other.
+#[cfg(not(target_arch = "wasm32"))]
+fn is_same(one: &wgpu::Device, other: &wgpu::Device) -> bool {
+    if one != other {
+        return false;
+    }
+    let outer = one.push_error_scope(wgpu::ErrorFilter::Validation);
+    let inner = other.push_error_scope(wgpu::ErrorFilter::Validation);
+    err(one);
+    let (inner, outer) = (caught(inner), caught(outer));
+    // A device that is lost makes no errors. Nothing of it can be read or written either.
+    inner || !outer
+}
+
+#[cfg(target_arch = "wasm32")]
+fn is_same(one: &wgpu::Device, other: &wgpu::Device) -> bool {
+    one == other
+}
+
+/// Makes a validation error and nothing else.
+#[cfg(not(target_arch = "wasm32"))]
+fn err(device: &wgpu::Device) {
+    drop(device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("hesscale: a buffer without a use"),
+        size: 4,
+        usage: wgpu::BufferUsages::empty(),
+        mapped_at_creation: false,
+    }));
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn caught(scope: wgpu::ErrorScopeGuard) -> bool {
+    use futures::FutureExt as _;
+    // Native answers at once.
+    scope.pop().now_or_never().flatten().is_some()
+}
+
+impl Context {
+    /// A buffer that was made on this context's device.
+    pub(super) fn own(&self, raw: wgpu::Buffer) -> Buffer {
+        Buffer { raw, device: self.inner.id }
+    }
+
+    /// A buffer of the host's.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] for one of another device, as far as can be known; [`Error::Device`] where this one is lost.
+    pub(crate) fn adopt(&self, raw: wgpu::Buffer) -> Result<Buffer> {
+        self.check_owner(&raw)?;
+        Ok(self.own(raw))
+    }
+
+    pub(crate) fn check_buffer(&self, what: &'static str, buffer: &Buffer) -> Result<()> {
+        if buffer.device == self.inner.id { Ok(()) } else { Err(Error::Foreign { what, owner: "device" }) }
+    }
+
+    /// An error that the buffer makes comes out at its own device. To unmap what is not mapped is such an error, and
+    /// changes nothing. While it is caught at every device that is known here, any other's handler hears of it: in wgpu
+    /// as it comes that panics.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn check_owner(&self, buffer: &wgpu::Buffer) -> Result<()> {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+        // Mapping is the host's affair; of a buffer that may be mapped nothing is known.
+        let mappable = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
+        let unmapped = |error: wgpu::MapRangeError| error.to_string().contains("not mapped");
+        if buffer.usage().intersects(mappable) || !buffer.get_mapped_range(..).is_err_and(unmapped) {
+            return Ok(());
+        }
+        let mut others = contexts();
+        others.retain(|other| other.id != self.inner.id);
+        let validation = wgpu::ErrorFilter::Validation;
+        let scopes: Vec<_> = others.iter().map(|other| other.device.push_error_scope(validation)).collect();
+        let own = self.inner.device.push_error_scope(validation);
+        let panicked = catch_unwind(AssertUnwindSafe(|| buffer.unmap())).is_err();
+        let is_own = caught(own);
+        let is_others = scopes.into_iter().rev().map(caught).fold(false, |any, caught| any | caught);
+        if is_own {
+            return Ok(());
+        }
+        let own = self.inner.device.push_error_scope(validation);
+        err(&self.inner.device);
+        if caught(own) || is_others || panicked {
+            return Err(Error::Foreign { what: "the buffer", owner: "device" });
+        }
+        Err(super::buffer::lost())
+    }
+
+    /// A browser answers later, and has no ids that repeat.
+    #[cfg(target_arch = "wasm32")]
+    fn check_owner(&self, _: &wgpu::Buffer) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// That buffers with a role each are different ones.
+///
+/// # Errors
+/// [`Error::SharedBuffer`] with the first two that are not.
+pub(crate) fn check_roles<'a>(roles: impl IntoIterator<Item = (&'a str, &'a Buffer)>) -> Result<()> {
+    let mut seen: Vec<(&str, &Buffer)> = Vec::new();
+    for (role, buffer) in roles {
+        if let Some((other, _)) = seen.iter().find(|(_, known)| *known == buffer) {
+            return Err(Error::SharedBuffer { one: (*other).into(), other: role.into() });
+        }
+        seen.push((role, buffer));
+    }
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Devices that allow less than wgpu's default limits: they do what they can, and name the limit where they cannot.
+
+use crate::harness::{Sample, host_device, submit};
+use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
+use hesscale::train::Trainer;
+use hesscale::wgpu;
+use hesscale::{
+    Activation, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Plan,
+    PlanOptions, Result, State,
+};
+
+const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+
+fn context(limits: wgpu::Limits, class: DeviceClass) -> Context {
+    let (device, queue) = host_device(limits);
+    Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
+}
+
+/// Invocations of a workgroup, and bytes of its memory.
+fn workgroups(invocations: u32, bytes: u32) -> wgpu::Limits {
+    wgpu::Limits {
+        max_compute_invocations_per_workgroup: invocations,
+        max_compute_workgroup_size_x: invocations,
+        max_compute_workgroup_size_y: invocations,
+        max_compute_workgroup_storage_size: bytes,
+        ..wgpu::Limits::defaults()
+    }
+}
+
+fn samples() -> Vec<Sample> {
+    let wide = Model::builder([80]).dense(96).act(Activation::Tanh).dense(70).loss(Loss::cross_entropy());
+    let narrow = Model::builder([7]).dense(9).act(Activation::Silu).dense(3).loss(Loss::mse());
+    let image =
+        Model::builder([3, 8, 8]).layer(Conv2d::new(6, 3)).act(Activation::Relu).layer(MaxPool2d::new(2));
+    let image = image.flatten().dense(5).loss(Loss::cross_entropy());
+    [(wide, 40), (narrow, 300), (image, 6)]
+        .into_iter()
+        .map(|(model, batch)| Sample::new(model.unwrap(), batch, 1))
+        .collect()
+}
+
+#[test]
+fn smaller_workgroups_do() {
+    let samples = samples();
+    for class in CLASSES {
+        for limits in [
+            workgroups(128, 16_384),
+            workgroups(256, 8192),
+            workgroups(64, 4096),
+            workgroups(64, 3072),
+            wgpu::Limits { max_storage_buffers_per_shader_stage: 7, ..wgpu::Limits::downlevel_defaults() },
+        ] {
+            let context = context(limits, class);
+            for sample in &samples {
+                for whole in [None, Some(false)] {
+                    let mut options = PlanOptions::training(Mode::HesScale);
+                    options.whole_network = whole;
+                    let got = sample.on(&context, options);
+                    sample
+                        .judge(&got, Mode::HesScale, &[])
+                        .unwrap_or_else(|error| panic!("{class:?}: {error}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn training_on_a_small_device() {
+    let sample = &samples()[0];
+    let steps = |context: Context| {
+        let state = State::new(&context, &sample.model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let options = PlanOptions::training(Mode::HesScale);
+        let plan = Plan::new(&context, &sample.model, &state, sample.batch, options).unwrap();
+        plan.write_input(&sample.x).unwrap();
+        plan.write_targets(sample.targets.view()).unwrap();
+        submit(&context, |encoder| (0..4).for_each(|_| plan.record_step(encoder, Pass::FULL).unwrap()));
+        context.read_blocking(&[state.parameters()]).unwrap().remove(0)
+    };
+    let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    for class in CLASSES {
+        let small = steps(context(workgroups(64, 3072), class));
+        let usual = steps(context(wgpu::Limits::defaults(), class));
+        assert!(apart(&small, &usual) < 1e-4, "{class:?}: {}", apart(&small, &usual));
+        assert!(apart(&small, &sample.parameters) > 0.01, "{class:?} has not moved");
+    }
+}
+
+fn plan(context: &Context, model: &Model, options: PlanOptions) -> Result<()> {
+    let state = State::new(context, model, Some(Optimizer::ada_hesscale(0.1)))?;
+    Plan::new(context, model, &state, 2, options).map(drop)
+}
+
+fn limit(result: Result<()>) -> (&'static str, u64, u64) {
+    match result {
+        Err(Error::Limit { limit, needed, available, .. }) => (limit, needed, available),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_named() {
+    let dense = Model::builder([8]).dense(8).act(Activation::Tanh).dense(4).loss(Loss::mse()).unwrap();
+    let training = || PlanOptions::training(Mode::HesScale);
+    let buffers =
+        |count| wgpu::Limits { max_storage_buffers_per_shader_stage: count, ..wgpu::Limits::defaults() };
+    let invocations = "max_compute_invocations_per_workgroup";
+    let storage = "max_storage_buffers_per_shader_stage";
+    for class in CLASSES {
+        let few = context(buffers(3), class);
+        let (name, needed, available) = limit(plan(&few, &dense, training()));
+        assert!(name == storage && needed > 3 && available == 3, "{name} {needed} {available}");
+        assert_eq!(few.health(), Ok(()));
+        // Windows that a whole workgroup shares.
+        let pool = Model::builder([1, 40, 40])
+            .layer(AvgPool2d::new(40))
+            .flatten()
+            .dense(2)
+            .loss(Loss::mse())
+            .unwrap();
+        let small = context(workgroups(128, 16_384), class);
+        assert_eq!(limit(plan(&small, &pool, PlanOptions::inference())), (invocations, 256, 128));
+        assert_eq!(plan(&small, &dense, training().whole_network(false)), Ok(()));
+        // A whole network wants all of the usual memory.
+        let forced = plan(&context(workgroups(256, 8192), class), &dense, training().whole_network(true));
+        assert_eq!(limit(forced), ("max_compute_workgroup_storage_size", 16_352, 8192));
+        // Enough for no kernel at all.
+        assert_eq!(limit(plan(&context(workgroups(4, 16_384), class), &dense, training())).0, invocations);
+    }
+    let uniform = wgpu::Limits { max_uniform_buffer_binding_size: 1024, ..wgpu::Limits::defaults() };
+    let forced = plan(&context(uniform, DeviceClass::Discrete), &dense, training().whole_network(true));
+    assert_eq!(limit(forced).0, "max_uniform_buffer_binding_size");
+}
+
+#[test]
+fn a_small_device_is_trained_with_class_targets() {
+    let model =
+        Model::builder([8]).dense(16).act(Activation::Relu).dense(3).loss(Loss::cross_entropy()).unwrap();
+    let context = context(workgroups(64, 4096), DeviceClass::Discrete);
+    let mut trainer = Trainer::new(&context, &model, Optimizer::adam(0.05), Default::default()).unwrap();
+    let x: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
+    trainer.step(&x, Targets::Classes(&[0, 1, 2])).unwrap();
+    let first = trainer.loss().unwrap();
+    (0..50).for_each(|_| trainer.step(&x, Targets::Classes(&[0, 1, 2])).unwrap());
+    assert!(trainer.loss().unwrap() < first / 4.0, "{first} and then {}", trainer.loss().unwrap());
+}
