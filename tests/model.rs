@@ -697,7 +697,7 @@ fn models_too_large_to_be_meant() {
     let largest = with(identities(most)).unwrap();
     assert_eq!(largest.shape(most - 1), Ok(&[4][..]));
     assert_eq!(Model::from_json(&largest.to_json()), Ok(largest.clone()));
-    assert!(largest.init(Init::Auto, 1).is_empty());
+    assert!(largest.init(Init::Auto, 1).unwrap().is_empty());
     let layers = "the number of layers";
     assert_eq!(with(identities(most + 1)), Err(many(layers, most + 1, "at most 16384")));
     let block = |body, projection| Layer::Residual { body, projection };
@@ -719,7 +719,7 @@ fn models_too_large_to_be_meant() {
     line.extend(identities(most - 2));
     line.push(Activation::Relu.into());
     let largest = |init| {
-        let flat = with(line.clone()).unwrap().init(init, 1);
+        let flat = with(line.clone()).unwrap().init(init, 1).unwrap();
         flat.into_iter().fold(0.0_f32, |most, weight| most.max(weight.abs()))
     };
     assert_eq!(largest(Init::Auto), largest(Init::He));
