@@ -4,8 +4,9 @@
 fn count_step() {
     let hyper = read_hyper();
     let before = read_counters();
-    let t = before.t + 1u;
-    let s = before.s + select(0u, 1u, UPDATE_V);
+    // Counts end at the largest, where no bias is left to correct.
+    let t = max(before.t, before.t + 1u);
+    let s = max(before.s, before.s + select(0u, 1u, UPDATE_V));
     // 0 until there has been curvature: the parameters rest then.
     var v_scale = 0.0;
     if s > 0u {

@@ -90,7 +90,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
     }
     match function {
         Activation::Identity => with!(|a| [a, 1.0, 0.0]),
-        Activation::Relu => with!(|a| piecewise(a, 1.0, 0.0)),
+        Activation::Relu => with!(|a| if a <= 0.0 { [0.0; 3] } else { [a, 1.0, 0.0] }),
         Activation::LeakyRelu { alpha } => {
             let alpha = alpha as f32;
             with!(move |a| piecewise(a, 1.0, alpha))
@@ -117,7 +117,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
             [softplus(a), s, s * rest]
         }),
         Activation::Gelu => with!(|a| {
-            let b = a.clamp(-13.0, 13.0);
+            let b = a.clamp(-15.0, 15.0);
             let phi = exp(-0.5 * b * b) * (1.0 / (2.0 * PI).sqrt());
             let cdf = 0.5 * erfc(-b * FRAC_1_SQRT_2);
             [a * cdf, cdf + b * phi, phi * (2.0 - b * b)]
@@ -128,12 +128,12 @@ fn apply(function: Activation, sweep: impl Sweep) {
             let w = scale * (b + cubic * b * b * b);
             gated(a, b, w, scale * (1.0 + 3.0 * cubic * b * b), scale * 6.0 * cubic * b)
         }),
-        Activation::Silu => with!(|a| gated(a, a.clamp(-87.0, 87.0), a, 1.0, 0.0)),
+        Activation::Silu => with!(|a| gated(a, a.clamp(-200.0, 200.0), a, 1.0, 0.0)),
         Activation::Sin => with!(|a: f32| {
             let (sin, cos) = a.sin_cos();
             [sin, cos, -sin]
         }),
-        Activation::Exp => with!(|a| [exp(a); 3]),
+        Activation::Exp => with!(|a| [if a == f32::INFINITY { a } else { exp(a) }; 3]),
     }
 }
 
@@ -150,7 +150,7 @@ fn exponential_unit(a: f32, slope: f32, scale: f32) -> [f32; 3] {
     let (e, m) = exponential(a.min(0.0));
     let below = a <= 0.0;
     let pick = |negative: f32, positive: f32| if below { negative } else { positive };
-    [pick(scale * m, slope * a), pick(scale * e, slope), pick(scale * e, 0.0)]
+    [pick(scale * m, slope * a), pick(scale * e, slope), if a < 0.0 { scale * e } else { 0.0 }]
 }
 
 /// `a σ(w)`, w a function of `b` with derivatives `w1`, `w2`; `b` is `a`, or `a` clamped where σ is constant anyway.
