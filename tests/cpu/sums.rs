@@ -52,12 +52,13 @@ fn models() -> [Model; 3] {
 
 #[test]
 fn many_copies_of_a_sample() {
-    for model in models() {
+    // A convolution's parameters are summed sample by sample in f32.
+    for (model, bound) in models().into_iter().zip([3e-6, 3e-6, 3e-5]) {
         for copies in [65_536, 1_000_000] {
             let [loss, gradient, diagonal] = errors(&model, copies);
             println!("{copies}: loss {loss:e}, gradient {gradient:e}, diagonal {diagonal:e}");
             assert!(loss <= 1e-6, "{copies} copies, loss: {loss:e}");
-            assert!(gradient <= 1e-5 && diagonal <= 1e-5, "{copies} copies: {gradient:e} {diagonal:e}");
+            assert!(gradient.max(diagonal) <= bound, "{copies} copies: {gradient:e} {diagonal:e}");
         }
     }
 }
