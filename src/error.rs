@@ -85,6 +85,14 @@ pub enum Error {
         /// The value.
         value: f32,
     },
+    /// A number that training made, or a sum of what it made, is NaN or infinite.
+    #[error("{what} is not finite{}: training has diverged, or what it was given is not finite", since(*step))]
+    Diverged {
+        /// Which number.
+        what: &'static str,
+        /// The first step after which it was so, counted from 1; `None` where that is not known.
+        step: Option<u64>,
+    },
     /// The model as JSON could not be read.
     #[error("model JSON: {0}")]
     Json(String),
@@ -195,6 +203,10 @@ pub enum Error {
         /// How to ask.
         ask: &'static str,
     },
+}
+
+fn since(step: Option<u64>) -> String {
+    step.map_or_else(String::new, |step| format!(" since step {step}"))
 }
 
 /// `Result` with this crate's [`Error`].

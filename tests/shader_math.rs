@@ -133,10 +133,10 @@ fn activations() -> Vec<Case> {
             if a > 0.0 { [a, 1.0, 0.0] } else { [alpha * a, alpha, 0.0] }
         }),
         activation!("elu", 1.3, [5.0, 4.0, 4.0], |a, alpha| {
-            if a > 0.0 { [a, 1.0, 0.0] } else { [a.exp_m1(), a.exp(), a.exp()].map(|v| alpha * v) }
+            if a > 0.0 { [a, 1.0, 0.0] } else { [a.exp_m1(), a.exp(), curvature(a)].map(|v| alpha * v) }
         }),
         activation!("selu", NO_ALPHA, [5.0, 4.0, 4.0], |a, _| {
-            if a > 0.0 { [L * a, L, 0.0] } else { [a.exp_m1(), a.exp(), a.exp()].map(|v| LA * v) }
+            if a > 0.0 { [L * a, L, 0.0] } else { [a.exp_m1(), a.exp(), curvature(a)].map(|v| LA * v) }
         }),
         activation!("sigmoid", NO_ALPHA, [5.0, 8.0, 11.0], |a, _| {
             let slope = sigmoid(a) * sigmoid(-a);
@@ -166,6 +166,11 @@ fn activations() -> Vec<Case> {
         }),
         activation!("exp", NO_ALPHA, [3.0; 3], |a, _| [at_most_max(a).exp(); 3]),
     ]
+}
+
+/// f'' of e^a − 1 below 0; at 0 none.
+fn curvature(a: f64) -> f64 {
+    if a < 0.0 { a.exp() } else { 0.0 }
 }
 
 fn at_most_max(x: f64) -> f64 {
@@ -448,13 +453,67 @@ fn branches_at_zero_follow_the_conventions() {
         for (name, want) in [
             ("relu", [0.0, 0.0, 0.0]),
             ("leaky_relu", [0.0, 0.01, 0.0]),
-            ("elu", [0.0, 1.3, 1.3]),
-            ("selu", [0.0, 1.758_099_3, 1.758_099_3]),
+            ("elu", [0.0, 1.3, 0.0]),
+            ("selu", [0.0, 1.758_099_3, 0.0]),
         ] {
             let case = activations().into_iter().find(|c| c.name == name).expect("a known activation");
             for y in gpu.eval(&case.module(MATH), &[0.0, -0.0]) {
                 assert_eq!(y[..3], want, "{name} on {}", gpu.name);
             }
+        }
+    }
+}
+
+/// What is not finite: f of NaN is NaN, and at ±∞ f, f' and f'' are the reference's.
+#[test]
+fn what_is_not_finite_follows_the_conventions() {
+    let x = [
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+        f32::from_bits(0xff80_0001),
+        f32::from_bits(0x7fff_ffff),
+    ];
+    for gpu in GPUS.iter() {
+        for (case, function) in activations().into_iter().zip(hesscale::Activation::ALL) {
+            assert_eq!(case.name, function.name());
+            let function = match function {
+                hesscale::Activation::LeakyRelu { .. } => hesscale::Activation::LeakyRelu { alpha: 0.01 },
+                hesscale::Activation::Elu { .. } => hesscale::Activation::Elu { alpha: 1.3 },
+                other => other,
+            };
+            for (x, y) in x.iter().zip(gpu.eval(&case.module(MATH), &x)) {
+                let want = hesscale::reference::activation(function, *x);
+                let same = |(got, want): (&f32, &f32)| {
+                    (got.is_nan() && want.is_nan()) || (got - want).abs() <= 1e-6 || got == want
+                };
+                let orders = if x.is_nan() { 1 } else { 3 };
+                let ok = y.iter().zip(&want).take(orders).all(same);
+                assert!(ok, "{} on {} at {x}: {y:?}, not {want:?}", case.name, gpu.name);
+                assert!(!x.is_nan() || y[0].is_nan());
+            }
+        }
+    }
+}
+
+/// Where the sine's domain ends: past 12,000 it is that of a number within the spacing of x; a million is the last.
+#[test]
+fn the_sine_of_large_numbers_is_as_stated() {
+    let x: Vec<f32> = (0..4000).map(|i| 10.0_f32.powf(4.0 + i as f32 / 2000.0)).collect();
+    for gpu in GPUS.iter() {
+        let case = activations().into_iter().find(|case| case.name == "sin").expect("a known activation");
+        for (x, y) in x.iter().zip(gpu.eval(&case.module(MATH), &x)) {
+            let exact = f64::from(*x).sin();
+            let spacing = f64::from(x.next_up() - x);
+            assert!((f64::from(y[0]) - exact).abs() <= spacing + 1e-6, "{}: sin {x} is {}", gpu.name, y[0]);
+        }
+        let beyond = [1e6_f32, 1.5e6, 1e20, f32::MAX, -1e6, -1e38];
+        for (x, y) in beyond.iter().zip(gpu.eval(&case.module(MATH), &beyond)) {
+            assert!(
+                (f64::from(y[0]) - 1e6_f64.copysign((*x).into()).sin()).abs() < 0.07,
+                "{}: {x}",
+                gpu.name
+            );
         }
     }
 }

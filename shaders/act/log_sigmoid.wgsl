@@ -1,6 +1,6 @@
 // f = log s(a) = min(a, 0) - log(1 + e^-|a|),  f' = s(-a),  f'' = -s(a) s(-a),  s = sigmoid
 fn act(a: f32) -> f32 {
-    return -hs_softplus(-a);
+    return hs_with_nan_of(a, -hs_softplus(-a));
 }
 
 fn act_d(a: f32) -> vec2<f32> {

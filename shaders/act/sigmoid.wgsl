@@ -1,6 +1,6 @@
 // f = s(a) = 1 / (1 + e^-a),  f' = s(a) s(-a),  f'' = s(a) s(-a) (s(-a) - s(a))
 fn act(a: f32) -> f32 {
-    return hs_sigmoid(a);
+    return hs_with_nan_of(a, hs_sigmoid(a));
 }
 
 fn act_d(a: f32) -> vec2<f32> {

@@ -4,6 +4,7 @@ fn act(a: f32) -> f32 {
 }
 
 fn act_d(a: f32) -> vec2<f32> {
-    let s = hs_sigmoid_pair(a);
-    return vec2(s.x * fma(a, s.y, 1.0), s.x * s.y * fma(a, s.y - s.x, 2.0));
+    let x = clamp(a, -200.0, 200.0); // so that x * 0 is 0
+    let s = hs_sigmoid_pair(x);
+    return vec2(s.x * fma(x, s.y, 1.0), s.x * s.y * fma(x, s.y - s.x, 2.0));
 }

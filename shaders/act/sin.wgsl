@@ -1,9 +1,10 @@
-// f = sin a,  f' = cos a,  f'' = -sin a
+// f = sin a,  f' = cos a,  f'' = -sin a; none where a is infinite
 fn act(a: f32) -> f32 {
-    return hs_sin(a);
+    return hs_nan_where(!hs_is_finite(a), hs_sin(a));
 }
 
 fn act_d(a: f32) -> vec2<f32> {
     let s = hs_sin_cos(a);
-    return vec2(s.y, -s.x);
+    let spoilt = !hs_is_finite(a);
+    return vec2(hs_nan_where(spoilt, s.y), hs_nan_where(spoilt, -s.x));
 }

@@ -1,6 +1,6 @@
 // f = tanh a,  f' = 1 - f^2 = 4 e^-2|a| / (1 + e^-2|a|)^2,  f'' = -2 f f'
 fn act(a: f32) -> f32 {
-    return hs_tanh(a);
+    return hs_with_nan_of(a, hs_tanh(a));
 }
 
 fn act_d(a: f32) -> vec2<f32> {

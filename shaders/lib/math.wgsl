@@ -9,6 +9,26 @@
 // "Error" below is the largest measured against f64 over four million points on llvmpipe and SwiftShader, in units in
 // the last place (ulp) of the exact result; a fast-math compiler, with or without fma, stays below twice that.
 
+// What is not finite is known by its bits alone: a compiler may take a comparison with it for anything. The functions below
+// make some number of NaN; whoever calls them with what may be NaN says so in the result.
+fn hs_is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+fn hs_is_finite(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// y, or NaN: made of y's bits, for a constant would be an error.
+fn hs_nan_where(spoilt: bool, y: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(y) | select(0u, 0x7fc00000u, spoilt));
+}
+
+// y, a function of x, which is NaN where x is.
+fn hs_with_nan_of(x: f32, y: f32) -> f32 {
+    return hs_nan_where(hs_is_nan(x), y);
+}
+
 // p 2^n through the exponent bits; p and the result must be normal numbers.
 fn hs_scale(p: f32, n: f32) -> f32 {
     return bitcast<f32>(bitcast<i32>(p) + (i32(n) << 23u));

@@ -8,38 +8,46 @@
 //
 //     e = e^(z_S - z_T)      p_T = 1 / (1 + e F)      r = 1 - p_T = e F p_T      p_i = r q_i
 //
-// HesScale-R takes vectors u out of c m (diag p - p pᵀ): see `Leading`.
+// HesScale-R takes vectors u out of c m (diag p - p pᵀ): see `Leading`. Where m is not above 0 there are none, and all is h.
 // Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: class_weight and WEIGHTED; where rows lie.
 
-// Row n by the LANES that share it; its signal is written where `real` says so.
+// Whether the row at hand counts. One that does not is taken as if its logits were 0, whatever they are: it adds exactly 0.
+var<private> row_counts: bool;
+
+// Row n by the LANES that share it; its signal is written where `real` says so. A logit that is not finite makes the loss NaN,
+// and the row's g and d.
 fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     let at = row_at(n);
-    let s = softmax(at, lane);
     let goal = goal_of(n, at, lane);
+    row_counts = goal.class_index < p.outputs;
+    let s = softmax(at, lane);
     var leading: Leading;
     if RANK > 0u {
         leading = leading_of(s, at, lane);
     }
 
-    let scale = p.factor * goal.mass;
+    let factor = hs_nan_where(s.spoilt, p.factor);
+    let scale = factor * goal.mass;
+    // Only a positive curvature has vectors. Another stays whole in h.
+    let has_vectors = scale > 0.0;
     let root = sqrt(max(scale, 0.0));
     var value = 0.0;
     for (var start = lane.x; start < p.outputs; start += RUN) {
         var run = 0.0;
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
-            let z = logit(at, c);
+            let z = logit_seen(at, c);
             let y = effective(goal, element(at, c), c);
             let prob = probability(s, c, z);
             run += y * (s.log_sum + (s.top.value.x - z));
             if real {
                 // m p - y, so arranged that a confident right answer does not cancel.
-                put(0u, at, c, p.factor * (prob.x * (goal.mass - y) - y * prob.y));
+                put(0u, at, c, factor * (prob.x * (goal.mass - y) - y * prob.y));
                 if HAS_DIAGONAL {
-                    put(1u, at, c, select(scale, p.factor * y, BL89) * prob.x * prob.y);
+                    put(1u, at, c, select(scale, factor * y, BL89) * prob.x * prob.y);
                 }
                 if RANK > 0u {
                     let parts = split(s, leading, c, z);
-                    put(2u, at, c, scale * parts.x);
+                    put(2u, at, c, scale * select(prob.x * prob.y, parts.x, has_vectors));
                     put(3u, at, c, root * parts.y);
                     if RANK > 1u {
                         put(4u, at, c, root * parts.z);
@@ -49,7 +57,14 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
         }
         value += run;
     }
-    return p.factor * row_sum(vec4<f32>(value), lane).x;
+    return factor * row_sum(vec4<f32>(value), lane).x;
+}
+
+fn logit_seen(at: u32, c: u32) -> f32 {
+    if row_counts {
+        return logit(at, c);
+    }
+    return 0.0;
 }
 
 // ---- The softmax ----
@@ -61,12 +76,13 @@ struct Softmax {
     q: f32, // of S, which is 1 / F
     log_sum: f32, // log(1 + e F)
     powers: vec3<f32>, // Σ f, Σ f², Σ f³ over the classes behind S
+    spoilt: bool, // a logit is not finite
 }
 
 fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
     var top = top_above(-3e38);
     for (var c = lane.x; c < p.outputs; c += LANES) {
-        top = top_with(top, logit(at, c), c);
+        top = top_with(top, logit_seen(at, c), c);
     }
     top = row_top(top, lane);
 
@@ -74,8 +90,10 @@ fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
     for (var start = lane.x; start < p.outputs; start += RUN) {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
+            let z = logit_seen(at, c);
+            run.w += select(1.0, 0.0, hs_is_finite(z));
             if c != top.index.x && c != top.index.y {
-                let f = hs_exp(logit(at, c) - top.value.y);
+                let f = hs_exp(z - top.value.y);
                 run += vec4<f32>(f, f * f, f * f * f, 0.0);
             }
         }
@@ -87,7 +105,7 @@ fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
     let sum = 1.0 + powers.x;
     let others = hs_exp(top.value.y - top.value.x) * sum;
     let prob = 1.0 / (1.0 + others);
-    return Softmax(top, prob, others * prob, 1.0 / sum, hs_log1p(others), powers.xyz);
+    return Softmax(top, prob, others * prob, 1.0 / sum, hs_log1p(others), powers.xyz, powers.w > 0.0);
 }
 
 // q of a class other than T
@@ -210,7 +228,7 @@ fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
             if c != s.top.index.x && c != s.top.index.y {
-                let q = among_others(s, logit(at, c));
+                let q = among_others(s, logit_seen(at, c));
                 let b = second_b(s, l, q);
                 run += q * b * vec4<f32>(1.0, tilt(l, q), b, 0.0);
             }

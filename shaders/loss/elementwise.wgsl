@@ -21,17 +21,21 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     for (var start = lane.x; start < count; start += RUN) {
         var run = 0.0;
         for (var k = start; k < min(start + RUN, count); k += LANES) {
+            let first = logit(at, k);
             let second = logit(at, (HEADS - 1u) * count + k);
-            let t = term(logit(at, k), second, bitcast<f32>(target_bits(n * count + k)));
-            run += t.value;
+            let t = term(first, second, bitcast<f32>(target_bits(n * count + k)));
+            // What a term makes of a logit that is not finite says nothing: all of it is NaN then.
+            let spoilt = !(hs_is_finite(first) && hs_is_finite(second));
+            let factor = hs_nan_where(spoilt, p.factor);
+            run += hs_nan_where(spoilt, t.value);
             for (var head = 0u; head < HEADS; head++) {
                 let output = head * count + k;
-                let h = p.factor * t.h[head];
+                let h = factor * t.h[head];
                 if RANK > 0u {
                     top = top_with(top, h, output);
                 }
                 if real {
-                    put(0u, at, output, p.factor * t.g[head]);
+                    put(0u, at, output, factor * t.g[head]);
                     if HAS_DIAGONAL {
                         put(1u, at, output, h);
                     }

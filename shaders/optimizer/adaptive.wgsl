@@ -5,6 +5,8 @@ fn step_of(four: Fours) -> vec4<f32> {
     let m = hyper.beta1 * first_moment(four.i) + (1.0 - hyper.beta1) * four.g;
     set_first_moment(four.i, m);
     let v = moved_moment(four);
+    // An infinite v stops its parameter for ever, which stays a number.
+    tell_of(v);
     let taken = counters.m_scale * m / (sqrt(counters.v_scale * v) + hyper.eps);
     return taken * select(0.0, 1.0, counters.v_scale > 0.0);
 }

@@ -22,5 +22,15 @@ fn take_hyper() {
 
 fn updated(four: Fours, theta: vec4<f32>) -> vec4<f32> {
     let decayed = theta * (1.0 - hyper.learning_rate * hyper.weight_decay);
-    return decayed - hyper.learning_rate * step_of(four);
+    let next = decayed - hyper.learning_rate * step_of(four);
+    tell_of(next);
+    return next;
+}
+
+// What is not finite is told to the host, by its bits: a compiler may take a comparison for anything.
+fn tell_of(written: vec4<f32>) {
+    let exponent = vec4<u32>(0x7f800000u);
+    if any((bitcast<vec4<u32>>(written) & exponent) == exponent) {
+        atomicMax(&memory.diverged, FIRST_STEP - min(counters.t, FIRST_STEP - 1u));
+    }
 }

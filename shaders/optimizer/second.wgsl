@@ -1,8 +1,8 @@
 // The second moment lies behind the first, `vectors` of the whole model further on.
 fn second_moment(i: u32, vectors: u32) -> vec4<f32> {
-    return bitcast<vec4<f32>>(memory[FIRST + vectors + i]);
+    return bitcast<vec4<f32>>(memory.moments[vectors + i]);
 }
 
 fn set_second_moment(i: u32, vectors: u32, v: vec4<f32>) {
-    memory[FIRST + vectors + i] = bitcast<vec4<u32>>(v);
+    memory.moments[vectors + i] = bitcast<vec4<u32>>(v);
 }

@@ -1,5 +1,5 @@
 // z = the largest x of each window, of equals the first in row-major order; and where it stood, as the number of the
-// window's element. ROWS results a workgroup, LANES invocations each. Plugs: windows, keep_tap.
+// window's element. NaN is larger than any number and equals itself. ROWS results a workgroup, LANES invocations each. Plugs: windows, keep_tap.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
         let value = vec4<f32>(x[corner + (w.at.x * IMAGE.y + w.at.y) * VECTORS]);
         let tap = vec4<u32>((origin.x + w.at.x) * KERNEL.y + origin.y + w.at.y);
-        let higher = value > top.value;
+        let higher = above(value, top.value);
         top = Largest(select(top.value, value, higher), select(top.tap, tap, higher));
         advance(&w);
     }
@@ -37,6 +37,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         z[i] = vec4<N2>(storable(top.value));
         keep_tap(i, top.tap);
     }
+}
+
+// a > b. NaN is looked for by its bits: what a comparison makes of it is the compiler's affair.
+fn above(a: vec4<f32>, b: vec4<f32>) -> vec4<bool> {
+    return !are_nan(b) & (are_nan(a) | (a > b));
+}
+
+fn are_nan(x: vec4<f32>) -> vec4<bool> {
+    return (bitcast<vec4<u32>>(x) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
 }
 
 fn highest(lane_top: Largest, lane: vec3<u32>) -> Largest {
@@ -50,7 +59,7 @@ fn highest(lane_top: Largest, lane: vec3<u32>) -> Largest {
         if lane.x < half {
             let a = tops[mine];
             let b = tops[mine + half];
-            let other = (b.value > a.value) | ((b.value == a.value) & (b.tap < a.tap));
+            let other = above(b.value, a.value) | (!above(a.value, b.value) & (b.tap < a.tap));
             tops[mine] = Largest(select(a.value, b.value, other), select(a.tap, b.tap, other));
         }
     }

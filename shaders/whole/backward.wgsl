@@ -196,9 +196,9 @@ fn weights_of(l: u32, tile: Tile, chunk: u32, lane: u32) {
             var gradient_sums = mat4x4<f32>();
             var diagonal_sums = mat4x4<f32>();
             if !tile.begins {
-                gradient_sums = resume_block(0u, chunk, layer, rows, columns);
+                gradient_sums = resume_block(0u, chunk, layer, o, i);
                 if HAS_D {
-                    diagonal_sums = resume_block(1u, chunk, layer, rows, columns);
+                    diagonal_sums = resume_block(1u, chunk, layer, o, i);
                 }
             }
             for (var n = 0u; n < tile.fours; n++) {
@@ -233,16 +233,17 @@ fn add_row(sum: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
     return fma(vec4<f32>(a.w), b[3], fma(vec4<f32>(a.z), b[2], two));
 }
 
-fn resume_block(plane: u32, chunk: u32, layer: Layer, rows: vec4<u32>, columns: vec4<u32>) -> mat4x4<f32> {
+// Of the block's own weights only: those past the last row and column belong to another invocation, which may be writing them.
+fn resume_block(plane: u32, chunk: u32, layer: Layer, o: u32, i: u32) -> mat4x4<f32> {
     var sums = mat4x4<f32>();
-    for (var r = 0u; r < 4u; r++) {
-        let row = layer.weight + rows[r] * layer.inputs;
-        sums[r] = vec4<f32>(
-            resume(plane, chunk, row + columns.x),
-            resume(plane, chunk, row + columns.y),
-            resume(plane, chunk, row + columns.z),
-            resume(plane, chunk, row + columns.w),
-        );
+    let width = 1u << layer.block_lanes;
+    for (var r = 0u; r < min(4u, layer.outputs - o); r++) {
+        let row = layer.weight + (o + r) * layer.inputs;
+        for (var j = 0u; j < 4u; j++) {
+            if i + j * width < layer.inputs {
+                sums[r][j] = resume(plane, chunk, row + i + j * width);
+            }
+        }
     }
     return sums;
 }

@@ -90,7 +90,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
     }
     match function {
         Activation::Identity => with!(|a| [a, 1.0, 0.0]),
-        Activation::Relu => with!(|a| piecewise(a, 1.0, 0.0)),
+        Activation::Relu => with!(|a| if a <= 0.0 { [0.0; 3] } else { [a, 1.0, 0.0] }),
         Activation::LeakyRelu { alpha } => {
             let alpha = alpha as f32;
             with!(move |a| piecewise(a, 1.0, alpha))
@@ -117,7 +117,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
             [softplus(a), s, s * rest]
         }),
         Activation::Gelu => with!(|a| {
-            let b = a.clamp(-13.0, 13.0);
+            let b = a.clamp(-15.0, 15.0);
             let phi = exp(-0.5 * b * b) * (1.0 / (2.0 * PI).sqrt());
             let cdf = 0.5 * erfc(-b * FRAC_1_SQRT_2);
             [a * cdf, cdf + b * phi, phi * (2.0 - b * b)]
@@ -128,12 +128,12 @@ fn apply(function: Activation, sweep: impl Sweep) {
             let w = scale * (b + cubic * b * b * b);
             gated(a, b, w, scale * (1.0 + 3.0 * cubic * b * b), scale * 6.0 * cubic * b)
         }),
-        Activation::Silu => with!(|a| gated(a, a.clamp(-87.0, 87.0), a, 1.0, 0.0)),
+        Activation::Silu => with!(|a| gated(a, a.clamp(-200.0, 200.0), a, 1.0, 0.0)),
         Activation::Sin => with!(|a: f32| {
             let (sin, cos) = a.sin_cos();
             [sin, cos, -sin]
         }),
-        Activation::Exp => with!(|a| [exp(a); 3]),
+        Activation::Exp => with!(|a| [if a == f32::INFINITY { a } else { exp(a) }; 3]),
     }
 }
 
@@ -150,7 +150,7 @@ fn exponential_unit(a: f32, slope: f32, scale: f32) -> [f32; 3] {
     let (e, m) = exponential(a.min(0.0));
     let below = a <= 0.0;
     let pick = |negative: f32, positive: f32| if below { negative } else { positive };
-    [pick(scale * m, slope * a), pick(scale * e, slope), pick(scale * e, 0.0)]
+    [pick(scale * m, slope * a), pick(scale * e, slope), if a < 0.0 { scale * e } else { 0.0 }]
 }
 
 /// `a σ(w)`, w a function of `b` with derivatives `w1`, `w2`; `b` is `a`, or `a` clamped where σ is constant anyway.
@@ -160,4 +160,76 @@ fn gated(a: f32, b: f32, w: f32, w1: f32, w2: f32) -> [f32; 3] {
     let s1 = s * rest * w1;
     let s2 = s * rest * (w2 + w1 * w1 * (rest - s));
     [a * s, s + b * s1, s1 + s1 + b * s2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{backward, forward};
+    use crate::model::{Activation, Mode};
+    use crate::reference::activation;
+
+    /// f, f' and f'' as sweeps leave them.
+    fn sweep(function: Activation, a: &[f32]) -> [Vec<f32>; 3] {
+        let mut f = vec![0.0; a.len()];
+        forward(function, a, &mut f);
+        // g = 1 and h = 0 become f' and f''.
+        let (ones, zeros) = (vec![1.0; a.len()], vec![0.0; a.len()]);
+        let (mut first, mut second) = (zeros.clone(), zeros.clone());
+        backward(function, Mode::HesScale, a, &[&ones, &zeros], &mut [&mut first, &mut second]);
+        [f, first, second]
+    }
+
+    fn same(got: f32, want: f64, scale: f64) -> bool {
+        let got = f64::from(got);
+        got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= 3e-6 * scale + 2e-36
+    }
+
+    /// Everywhere in f32: every 65,537th number, both signs, subnormal ones, the largest, infinities and NaN. The reference's f64
+    /// where the two mean the same, its f32 where e^a stops growing or nothing is finite.
+    #[test]
+    fn all_of_f32_is_the_references() {
+        let mut a: Vec<f32> = (0..=u32::MAX).step_by(65_537).map(f32::from_bits).collect();
+        a.extend([0.0, -0.0, 1e38, -1e38, f32::MAX, f32::MIN, 88.5, 88.72, 88.8, -87.3, -87.4, -104.0]);
+        a.extend([f32::INFINITY, f32::NEG_INFINITY, f32::NAN]);
+        for function in Activation::ALL {
+            let all = sweep(function, &a);
+            for (i, a) in a.iter().enumerate() {
+                let wide = a.is_finite() && (function != Activation::Exp || *a < 88.7);
+                let want = if wide {
+                    activation(function, f64::from(*a))
+                } else {
+                    activation(function, *a).map(f64::from)
+                };
+                // What cancels in a derivative is about as large as 1 and a.
+                let cancels = a.abs().min(20.0) as f64;
+                let scales =
+                    [want[0].abs(), want[1].abs().max(0.2 * cancels.min(1.0)), want[2].abs().max(0.2)];
+                // Where f'² overflows, h = 0 does not hide it.
+                let squared = want[1] * want[1] <= f64::from(f32::MAX);
+                let orders = if a.is_nan() { 1 } else { 2 + usize::from(squared) };
+                for order in 0..orders {
+                    let scale = if scales[order].is_finite() { scales[order] } else { 1.0 };
+                    let scale = match function {
+                        // The tail is good to 6e-7 absolutely.
+                        Activation::Gelu => scale.max(cancels),
+                        // What is rounded before it is an exponent is large.
+                        Activation::GeluTanh => 20.0 * scale,
+                        _ => scale,
+                    };
+                    // What f32 cannot hold is infinite.
+                    let (got, want) = (all[order][i], f64::from(want[order] as f32));
+                    assert!(
+                        same(got, want, scale),
+                        "{function:?} at {a:e}, order {order}: {got:e}, not {want:e}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_comparator_notices() {
+        assert!(!same(-1.65, 0.0, 1.0) && !same(0.0, f64::NAN, 1.0) && !same(f32::NAN, 0.0, 1.0));
+        assert!(!same(f32::MAX, f64::INFINITY, 1.0) && same(f32::NAN, f64::NAN, 1.0) && same(1.0, 1.0, 1.0));
+    }
 }

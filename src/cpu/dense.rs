@@ -8,6 +8,9 @@ use std::ops::Range;
 /// Samples that are too few for squares of the weights to be worth writing.
 pub(super) const FEW: usize = 4;
 
+/// Samples whose sums for the weights are made in one product: longer ones lose digits.
+const RUN: usize = 1024;
+
 /// Operations of the largest product of a layer `[inputs, outputs]`: its signal's, of few samples with h.
 pub(super) fn largest([inputs, outputs]: [usize; 2], planes: usize, samples: usize) -> usize {
     let together = if planes > 1 && samples > FEW { planes - 1 } else { planes };
@@ -93,6 +96,29 @@ impl Dense<'_> {
 
     /// `sums ← sᵀ x` over the samples.
     pub(super) fn weight_sums(&self, s: &[f32], x: &[f32], sums: &mut [f32]) {
+        let runs = |of: usize| RUN * of;
+        self.weight_sums_of_run(
+            &s[..s.len().min(runs(self.outputs))],
+            &x[..x.len().min(runs(self.inputs))],
+            sums,
+        );
+        if s.len() <= runs(self.outputs) {
+            return;
+        }
+        // What rounding takes from the sum of runs is kept (Kahan).
+        let (mut run, mut lost) = (vec![0.0; sums.len()], vec![0.0; sums.len()]);
+        for (s, x) in s.chunks(runs(self.outputs)).zip(x.chunks(runs(self.inputs))).skip(1) {
+            self.weight_sums_of_run(s, x, &mut run);
+            for ((sum, lost), term) in sums.iter_mut().zip(&mut lost).zip(&run) {
+                let term = term - *lost;
+                let next = *sum + term;
+                *lost = (next - *sum) - term;
+                *sum = next;
+            }
+        }
+    }
+
+    fn weight_sums_of_run(&self, s: &[f32], x: &[f32], sums: &mut [f32]) {
         let samples = s.len() / self.outputs;
         let (s_t, x) =
             (Matrix::new(s, samples, self.outputs).transposed(), Matrix::new(x, samples, self.inputs));

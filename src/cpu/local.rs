@@ -157,13 +157,20 @@ pub(super) fn square(to: &mut [f32], from: &[f32]) {
 /// Rows that are summed before the next are begun: shorter chains round less.
 const RUN: usize = 32;
 
-/// Adds the sum of all rows of `s`, `[rows, columns]`.
+/// Adds the sum of all rows of `s`, `[rows, columns]`: of runs of rows, runs of runs, and so on.
 pub(super) fn add_columns(to: &mut [f32], s: &[f32]) {
     let columns = to.len();
+    let mut part = columns;
+    while part * RUN < s.len() {
+        part *= RUN;
+    }
+    if part == columns {
+        return s.chunks_exact(columns).for_each(|row| add_to(to, row));
+    }
     let mut run = vec![0.0; columns];
-    for rows in s.chunks(RUN * columns) {
+    for rows in s.chunks(part) {
         run.fill(0.0);
-        rows.chunks_exact(columns).for_each(|row| add_to(&mut run, row));
+        add_columns(&mut run, rows);
         add_to(to, &run);
     }
 }

@@ -108,7 +108,9 @@ impl Local for Maximum {
                         let z = &mut z[at..at + places.channels];
                         z.fill(f32::NEG_INFINITY);
                         for place in places.elements() {
-                            z.iter_mut().zip(&x[place]).for_each(|(z, x)| *z = if *x > *z { *x } else { *z });
+                            // Once z is NaN nothing is above it.
+                            let larger = |x: f32, z: f32| if x > z || x.is_nan() { x } else { z };
+                            z.iter_mut().zip(&x[place]).for_each(|(z, x)| *z = larger(*x, *z));
                         }
                     });
                 },
@@ -141,7 +143,8 @@ impl Local for Maximum {
                         for place in places.elements() {
                             let found = x[place.clone()].iter().zip(z);
                             for ((share, left), (x, z)) in share.iter_mut().zip(&mut *left).zip(found) {
-                                *share = if *x == *z { *left } else { 0.0 };
+                                let found = *x == *z || (x.is_nan() && z.is_nan());
+                                *share = if found { *left } else { 0.0 };
                                 *left -= *share;
                             }
                             for (s, to) in signal.iter().zip(&mut *to) {

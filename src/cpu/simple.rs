@@ -149,7 +149,8 @@ impl Dropout {
             for (channel, (from, to)) in from.iter().zip(to).enumerate() {
                 let element = sample + channel * positions + row % positions;
                 let kept = call.noise.word(self.node, element as u32) >= least;
-                *to = if kept { scale * from } else { 0.0 };
+                // A product, so that NaN stays NaN.
+                *to = from * if kept { scale } else { 0.0 };
             }
         }
     }

@@ -5,11 +5,13 @@ use crate::model::{Optimizer, Rule};
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What [`OptimizerState::step`] does, in one sweep shared out among threads.
 ///
 /// # Errors
-/// As [`OptimizerState::step`].
+/// As [`OptimizerState::step`]. [`Error::Diverged`] if a parameter or a second moment is NaN or infinite then: the step has been
+/// taken.
 pub fn update(
     threads: &Threads,
     optimizer: &Optimizer,
@@ -41,15 +43,17 @@ pub fn update(
     memory.curvature_steps = memory.curvature_steps.saturating_add(averages.into());
     let (step, curvature_steps) = (memory.step, memory.curvature_steps);
     let mut parts = parts(threads, memory, parameters, gradient);
+    let diverged = AtomicBool::new(false);
+    let tell = |finite: bool| diverged.fetch_or(!finite, Relaxed);
     match optimizer.rule {
         Rule::Sgd { momentum, nesterov } => {
             let rate = rate as f32;
             threads.each(parts, |part| {
-                part.sweep(|p, m, _, g, _| {
+                tell(part.sweep(|p, m, _, g, _| {
                     *m = momentum * *m + g;
                     let step = if nesterov { g + momentum * *m } else { *m };
                     *p = keep * *p - rate * step;
-                });
+                }));
             });
         }
         Rule::Adam { beta1, beta2, eps }
@@ -65,17 +69,20 @@ pub fn update(
                 parts.iter_mut().for_each(|part| part.values = &values[part.range.clone()]);
             }
             threads.each(parts, |part| {
-                part.sweep(|p, m, v, g, x| {
+                tell(part.sweep(|p, m, v, g, x| {
                     *m = beta1 * *m + take1 * g;
                     if averages {
                         *v = beta2 * *v + take2 * (x * x);
                     }
                     *p = keep * *p - rate * *m / ((scale * *v).sqrt() + eps);
-                });
+                }));
             });
         }
     }
-    Ok(())
+    match diverged.into_inner() {
+        false => Ok(()),
+        true => Err(Error::Diverged { what: "a parameter or a second moment", step: Some(step) }),
+    }
 }
 
 /// Some of the parameters, with all that belongs to them.
@@ -90,18 +97,22 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Calls `with` for each parameter: itself, m, v, its gradient, its value.
-    fn sweep(self, with: impl Fn(&mut f32, &mut f32, &mut f32, f32, f32)) {
+    /// Calls `with` for each parameter: itself, m, v, its gradient, its value. Whether all of p and v are finite then.
+    fn sweep(self, with: impl Fn(&mut f32, &mut f32, &mut f32, f32, f32)) -> bool {
         let Part { parameters, m, v, gradient, values, .. } = self;
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
                 let moved = parameters.iter_mut().zip(m).zip(v);
+                // A number, not a truth value: the compiler fills its vectors with it.
+                let mut others = 0;
                 for (((p, m), v), (g, x)) in moved.zip(gradient.iter().zip(values)) {
                     with(p, m, v, *g, *x);
+                    others |= u32::from(!p.is_finite()) | u32::from(!v.is_finite());
                 }
+                others == 0
             },
-        );
+        )
     }
 }
 
@@ -160,6 +171,45 @@ mod tests {
             assert!(close(&got, &want) && close(&memory.m, &expected.m) && close(&memory.v, &expected.v));
             assert_eq!((memory.step, memory.curvature_steps), (expected.step, expected.curvature_steps));
             assert!(got.iter().zip(&gradient).any(|(a, b)| a != b), "{optimizer:?}");
+        }
+    }
+
+    /// NaN and infinity anywhere in a gradient or a diagonal are told, and nothing else is: also where the parameter stays a number,
+    /// for its second moment is infinite.
+    #[test]
+    fn what_is_not_finite_is_told() {
+        let rules = [
+            Optimizer::sgd(0.1),
+            Optimizer::adam(0.1),
+            Optimizer::ada_hesscale(0.1),
+            Optimizer::ada_hesscale_gn(0.1),
+        ];
+        let len = 50_001;
+        for threads in [1, 3].map(|count| Threads::new(count).unwrap()) {
+            for (optimizer, bad) in rules.into_iter().flat_map(|rule| {
+                [0.0, f32::MAX / 1e20, 1e25, f32::NAN, f32::INFINITY, f32::NEG_INFINITY]
+                    .map(|bad| (rule, bad))
+            }) {
+                for at in [0, 17, len - 1] {
+                    let (mut memory, mut parameters) = (OptimizerState::new(len), vec![1.0; len]);
+                    let (mut gradient, mut diagonal) = (vec![0.5; len], vec![-0.5; len]);
+                    let reads = optimizer.rule.mode().has_diagonal();
+                    if reads {
+                        diagonal[at] = bad
+                    } else {
+                        gradient[at] = bad
+                    }
+                    let told =
+                        update(&threads, &optimizer, &mut memory, &mut parameters, &gradient, &diagonal);
+                    let squared = optimizer.rule != Optimizer::sgd(0.1).rule;
+                    let diverges = !bad.is_finite() || (squared && bad > 1e20);
+                    assert_eq!(told.is_err(), diverges, "{optimizer:?} {bad}: {told:?}");
+                    if diverges {
+                        let what = "a parameter or a second moment";
+                        assert_eq!(told, Err(crate::Error::Diverged { what, step: Some(1) }));
+                    }
+                }
+            }
         }
     }
 

@@ -30,6 +30,20 @@ impl Hyper {
     /// Where the first moment starts in the optimiser's buffer.
     pub(crate) const FIRST: usize = 64;
 
+    /// Where the word stands that says whether something was not finite.
+    pub(crate) const DIVERGED: usize = 12;
+
+    /// What that word counts from, as the shader has it.
+    const FIRST_STEP: u32 = 0x3fff_ffff;
+
+    /// The first step that left something not finite, by that word, which is not 0; nothing where steps are not counted.
+    pub(crate) fn diverged_at(word: u32) -> Option<u64> {
+        match Hyper::FIRST_STEP.saturating_sub(word) {
+            0 => None,
+            step => Some(step.into()),
+        }
+    }
+
     pub(crate) fn new(optimizer: &Optimizer) -> Hyper {
         let (beta1, beta2, eps) = match optimizer.rule {
             Rule::Sgd { momentum, .. } => (momentum, 0.0, 0.0),

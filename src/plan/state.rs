@@ -32,6 +32,8 @@ pub(crate) struct Moments {
     pub hyper: Tensor,
     /// Step counts and bias corrections, which the GPU keeps.
     pub counters: Tensor,
+    /// Whether an update wrote something that is not finite.
+    pub diverged: Tensor,
 }
 
 impl Moments {
@@ -47,6 +49,7 @@ impl Moments {
             second: second.then(|| part("second moment", Hyper::FIRST + len, len)),
             hyper: part("hyper-parameters", 0, Hyper::LEN),
             counters: part("step counters", Hyper::LEN, 4),
+            diverged: part("divergence", Hyper::DIVERGED, 1),
         })
     }
 }
@@ -163,6 +166,42 @@ impl State {
         (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
     }
 
+    /// Whether training has diverged: one word, a `u32` by its bits, that a host reads together with the loss and gives to
+    /// [`State::check_divergence`]. The optimiser's kernels set it when a parameter or a second moment that they write is NaN or
+    /// infinite, and it stays until parameters or moments are written anew ([`State::write_parameters`]). `None` without an
+    /// optimiser.
+    #[must_use]
+    pub fn divergence(&self) -> Option<&Tensor> {
+        self.moments.as_ref().map(|moments| &moments.diverged)
+    }
+
+    /// What a word read from [`State::divergence`] says.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`], with the first step that left a parameter or a second moment not finite; SGD counts no steps.
+    pub fn check_divergence(word: f32) -> Result<()> {
+        match word.to_bits() {
+            0 => Ok(()),
+            word => {
+                let what = "a parameter or a second moment";
+                Err(Error::Diverged { what, step: Hyper::diverged_at(word) })
+            }
+        }
+    }
+
+    /// Reads [`State::divergence`] and says what it says. Waits for the GPU.
+    ///
+    /// # Errors
+    /// As [`State::check_divergence`]; [`Error::Device`].
+    pub fn read_divergence(&self) -> Result<()> {
+        let Some(word) = self.divergence() else { return Ok(()) };
+        State::check_divergence(self.context.read_blocking(&[word])?[0][0])
+    }
+
+    fn clear_divergence(&self) -> Result<()> {
+        self.divergence().map_or(Ok(()), |word| self.context.write_bytes(word, &[0; 4]))
+    }
+
     /// Seed and step of dropout's random numbers: two `u32` by their bits. Every recorded backward pass of a model with
     /// dropout counts the step on by one; see [`Noise`].
     #[must_use]
@@ -219,6 +258,7 @@ impl State {
     /// Writes moments and counts of this model's length; they arrive before the commands of the next submission.
     pub(crate) fn write_memory(&self, memory: &OptimizerState<f32>) -> Result<()> {
         let Some(moments) = &self.moments else { return Ok(()) };
+        self.clear_divergence()?;
         let write = |tensor: &Tensor, values: &[f32]| match values {
             [] => Ok(()),
             values => self.context.write_bytes(tensor, bytemuck::cast_slice(values)),
@@ -269,7 +309,8 @@ impl State {
         if needed == 0 {
             return Ok(());
         }
-        self.context.write(&self.parameters, flat)
+        self.context.write(&self.parameters, flat)?;
+        self.clear_divergence()
     }
 
     /// Changes the learning rate, for every step that has not been submitted yet. Nothing is rebuilt.

@@ -11,15 +11,24 @@ use std::f64::consts::{FRAC_1_SQRT_2, PI};
 const SELU_LAMBDA: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
-/// `[f(a), f'(a), f''(a)]`. At a kink the derivatives are those of the branch that PyTorch takes: relu's zero at 0, and
-/// the negative branch of leaky_relu, elu and selu at 0. Finite for every finite `a` up to ±100 and beyond; `e^a` stops
-/// growing at the last whole exponent that the number type can hold.
+/// `[f(a), f'(a), f''(a)]`. At a kink the derivatives are those that PyTorch takes: at 0 relu's zeros; the negative branch's f' of
+/// leaky_relu, elu and selu, and 0 for f'', which is 0 on the other side.
+///
+/// Finite for every finite `a`; `e^a` stops growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is what
+/// PyTorch gives: NaN for sin, and for gelu, gelu_tanh and silu at −∞, where it is −∞ · 0; else the limit. f' and f'' are the
+/// limits, NaN for sin.
 #[must_use]
 pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
     let (zero, one, two) = (T::zero(), T::one(), T::from_f64(2.0));
     match function {
         Activation::Identity => [a, one, zero],
-        Activation::Relu => piecewise(a, one, zero),
+        Activation::Relu => {
+            if a <= zero {
+                [zero; 3]
+            } else {
+                [a, one, zero]
+            }
+        }
         Activation::LeakyRelu { alpha } => piecewise(a, one, T::from_f64(alpha)),
         Activation::Elu { alpha } => exponential_unit(a, 1.0, alpha),
         Activation::Selu => exponential_unit(a, SELU_LAMBDA, SELU_LAMBDA * SELU_ALPHA),
@@ -57,8 +66,10 @@ pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
             let w2 = scale * three * two * cubic * b;
             gated(a, b, w, w1, w2)
         }
-        Activation::Silu => gated(a, a, a, one, zero),
+        // σ(1000) is 1 to the last bit; a · 0 must be 0 in the derivatives.
+        Activation::Silu => gated(a, clamp(a, 1000.0), a, one, zero),
         Activation::Sin => [a.sin(), a.cos(), -a.sin()],
+        Activation::Exp if a.value() == f64::INFINITY => [a; 3],
         Activation::Exp => [a.min(T::from_f64(T::MAX_EXPONENT)).exp(); 3],
     }
 }
@@ -74,7 +85,7 @@ fn exponential_unit<T: Real>(a: T, slope: f64, scale: f64) -> [T; 3] {
     let (slope, scale) = (T::from_f64(slope), T::from_f64(scale));
     if a <= T::zero() {
         let e = scale * a.exp();
-        [scale * a.exp_m1(), e, e]
+        [scale * a.exp_m1(), e, if a < T::zero() { e } else { T::zero() }]
     } else {
         [slope * a, slope, T::zero()]
     }

@@ -2,6 +2,7 @@
 
 use super::activation::{sigmoid, softplus};
 use super::softmax::cross_entropy;
+use super::sum::Sum;
 use super::{Real, Signal, batch_of};
 use crate::Result;
 use crate::model::{Loss, Mode, Model, Targets, Variance};
@@ -34,14 +35,14 @@ pub fn loss_and_signal<T: Real>(
 
     let factor = T::from_f64(model.loss().factor(batch, model.output_shape()));
     let root = factor.sqrt();
-    let (mut value, mut g, mut h) = (T::zero(), Vec::new(), Vec::new());
+    let (mut value, mut g, mut h) = (Sum::new(), Vec::new(), Vec::new());
     let mut u = vec![Vec::new(); mode.rank()];
     for (n, z) in logits.chunks_exact(outputs).enumerate() {
         let mut local = sample(model, mode, z, targets, n);
         if local.u.is_empty() {
             local.u = take_largest(&mut local.h, mode.rank());
         }
-        value += factor * local.value;
+        value.add(factor * local.value);
         g.extend(local.g.into_iter().map(|g| factor * g));
         if mode.has_diagonal() {
             h.extend(local.h.into_iter().map(|h| factor * h));
@@ -50,7 +51,7 @@ pub fn loss_and_signal<T: Real>(
             all.extend(one.into_iter().map(|u| root * u));
         }
     }
-    Ok((value, Signal::new(g, h, u)))
+    Ok((value.value(), Signal::new(g, h, u)))
 }
 
 /// Sample `n`: its logits `z` against its row of targets.
@@ -98,16 +99,18 @@ fn cross_entropies<T: Real>(
 ) -> Local<T> {
     let positions = model.positions();
     let mut all = Local::nothing(z.len(), mode.rank());
+    let mut value = Sum::new();
     for position in 0..positions {
         let Some(y) = target(position) else { continue };
         let z: Vec<T> = z.iter().copied().skip(position).step_by(positions).collect();
         let one = cross_entropy(mode, &z, &effective_target(model.loss(), y));
-        all.value += one.value;
+        value.add(one.value);
         let vectors = all.u.iter_mut().zip(one.u);
         for (all, one) in [(&mut all.g, one.g), (&mut all.h, one.h)].into_iter().chain(vectors) {
             all.iter_mut().skip(position).step_by(positions).zip(one).for_each(|(all, one)| *all = one);
         }
     }
+    all.value = value.value();
     all
 }
 
@@ -126,11 +129,13 @@ impl<T: Real> Local<T> {
     /// A loss that is a sum over logits: of each its `[value, g, h]`.
     fn sum(terms: impl Iterator<Item = [T; 3]>) -> Local<T> {
         let mut local = Local { value: T::zero(), g: Vec::new(), h: Vec::new(), u: Vec::new() };
+        let mut sum = Sum::new();
         for [value, g, h] in terms {
-            local.value += value;
+            sum.add(value);
             local.g.push(g);
             local.h.push(h);
         }
+        local.value = sum.value();
         local
     }
 

@@ -33,6 +33,7 @@ mod real;
 mod signal;
 mod softmax;
 pub mod special;
+mod sum;
 
 pub use activation::activation;
 pub use dual::Dual;

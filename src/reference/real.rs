@@ -19,7 +19,7 @@ pub trait Real:
 {
     /// Distance from 1 to the next number.
     const EPSILON: f64;
-    /// The largest argument (an integer) whose exponential is finite.
+    /// An argument whose exponential is finite and close to the largest number.
     const MAX_EXPONENT: f64;
 
     /// The nearest number to `x`.
@@ -120,5 +120,6 @@ macro_rules! real {
     };
 }
 
-real!(f32, 88.0);
-real!(f64, 709.0);
+// Of f32 the one that the shaders stop at.
+real!(f32, 88.72);
+real!(f64, 709.78);

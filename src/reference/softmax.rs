@@ -45,7 +45,8 @@ impl<T: Real> Softmax<T> {
 }
 
 /// `−Σ y log p` for the logits `z` and the effective target `y`, both `[C]`: g = `m p − y` and h = `m (p − p²)` with m the
-/// mass of y; h = `y (p − p²)` in [`Mode::Bl89`]. In the HesScale-R modes h is what the vectors u leave.
+/// mass of y, of any sign; h = `y (p − p²)` in [`Mode::Bl89`]. In the HesScale-R modes h is what the vectors u leave, all where m is
+/// not above 0.
 pub(super) fn cross_entropy<T: Real>(mode: Mode, z: &[T], y: &[T]) -> Local<T> {
     let softmax = Softmax::of(z);
     let mass = sum(y);
@@ -61,8 +62,11 @@ pub(super) fn cross_entropy<T: Real>(mode: Mode, z: &[T], y: &[T]) -> Local<T> {
         },
         u: Vec::new(),
     };
-    if mode.rank() > 0 {
-        let root = mass.max(T::zero()).sqrt();
+    if mode.rank() > 0 && mass <= T::zero() {
+        // No curvature that vectors could carry: all of it stays in h.
+        local.u = vec![vec![T::zero(); z.len()]; mode.rank()];
+    } else if mode.rank() > 0 {
+        let root = mass.sqrt();
         for unscaled in nystrom(&softmax, z, mode.rank()) {
             let u: Vec<T> = unscaled.into_iter().map(|u| root * u).collect();
             local.h.iter_mut().zip(&u).for_each(|(h, u)| *h = (*h - u.squared()).max(T::zero()));

@@ -12,6 +12,8 @@ pub(super) struct Host {
     pub parameters: Vec<f32>,
     /// Of the last batch.
     pub loss: Option<f32>,
+    /// What the first update said that left something not finite.
+    pub diverged: Option<Error>,
     pub memory: OptimizerState<f32>,
     /// Counts backward passes where there is dropout, as a GPU's does.
     pub noise: Noise,
@@ -31,7 +33,8 @@ impl Host {
     ) -> Result<Host> {
         let memory = OptimizerState::zeroed(model.flat_len())?;
         let (training, inference) = (None, None);
-        Ok(Host { optimizer, parameters, loss: None, memory, noise, threads, training, inference })
+        let (loss, diverged) = (None, None);
+        Ok(Host { optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
     }
 
     /// Gradient and, where `curvature`, the diagonal of `own`, the trainer's mode. `batch` samples.
@@ -66,7 +69,15 @@ impl Host {
         let Some(executor) = &self.training else { return Ok(()) };
         let diagonal = if curvature { executor.diagonal() } else { &[] };
         let (memory, parameters) = (&mut self.memory, &mut self.parameters);
-        cpu::update(&self.threads, &self.optimizer, memory, parameters, executor.gradient(), diagonal)
+        let (threads, optimizer) = (&self.threads, &self.optimizer);
+        match cpu::update(threads, optimizer, memory, parameters, executor.gradient(), diagonal) {
+            // Told with the loss, as a GPU does.
+            Err(told @ Error::Diverged { .. }) => {
+                self.diverged.get_or_insert(told);
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// The outputs for `batch` samples.
@@ -88,6 +99,7 @@ impl Host {
             return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
         }
         self.parameters.copy_from_slice(flat);
+        self.diverged = None;
         Ok(())
     }
 }

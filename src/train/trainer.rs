@@ -154,9 +154,13 @@ enum Wait {
 
 impl Wait {
     async fn read(self, context: &Context, tensor: &Tensor) -> Result<Vec<f32>> {
+        Ok(self.read_all(context, &[tensor]).await?.swap_remove(0))
+    }
+
+    async fn read_all(self, context: &Context, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
         match self {
-            Wait::Block => Ok(context.read_blocking(&[tensor])?.swap_remove(0)),
-            Wait::Yield => context.read(tensor).await,
+            Wait::Block => context.read_blocking(tensors),
+            Wait::Yield => context.read_all(tensors).await,
         }
     }
 }
@@ -379,7 +383,9 @@ impl Trainer {
     /// The loss of the last batch, before its update. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::Device`]; [`Error::NotPlanned`] before the first step.
+    /// [`Error::Diverged`] if that is NaN or infinite, or if any step since the parameters were set or loaded left a parameter or a
+    /// second moment so, which is found out at each step and read together with the loss. [`Error::Device`];
+    /// [`Error::NotPlanned`] before the first step.
     pub fn loss(&self) -> Result<f32> {
         pollster::block_on(self.loss_by(Wait::Block))
     }
@@ -394,16 +400,27 @@ impl Trainer {
 
     async fn loss_by(&self, wait: Wait) -> Result<f32> {
         let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
-        match &self.engine {
-            Engine::Host(host) => host.loss.ok_or_else(missing),
+        let loss = match &self.engine {
+            Engine::Host(host) => {
+                let loss = host.loss.ok_or_else(missing)?;
+                host.diverged.clone().map_or(Ok(loss), Err)?
+            }
             Engine::Gpu(gpu) => {
                 let loss = gpu.loss.as_ref().ok_or_else(missing)?;
-                Ok(wait.read(&gpu.context, loss).await?[0])
+                let tensors: Vec<&Tensor> = [loss].into_iter().chain(gpu.state.divergence()).collect();
+                let read = wait.read_all(&gpu.context, &tensors).await?;
+                read[1..].iter().try_for_each(|word| State::check_divergence(word[0]))?;
+                read[0][0]
             }
+        };
+        match loss.is_finite() {
+            true => Ok(loss),
+            false => Err(Error::Diverged { what: "the loss", step: Some(self.steps) }),
         }
     }
 
-    /// The network's outputs `[N, outputs]` for `[N, inputs]`. Waits for the GPU.
+    /// The network's outputs `[N, outputs]` for `[N, inputs]`, NaN where a sample's or a parameter's NaN leads to it. Waits for
+    /// the GPU.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::ZeroSize`]; [`Error::Device`].
@@ -429,7 +446,8 @@ impl Trainer {
     /// GPU.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Device`].
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Diverged`] if the loss is NaN or
+    /// infinite; [`Error::Device`].
     pub fn evaluate(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
         pollster::block_on(self.evaluate_by(data, batch, Wait::Block))
     }
@@ -454,7 +472,10 @@ impl Trainer {
         let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
         let (loss, _) =
             reference::loss_and_signal(&self.model, Mode::None, &logits, data.labels().targets())?;
-        Ok(Evaluation { loss, accuracy })
+        match loss.is_finite() {
+            true => Ok(Evaluation { loss, accuracy }),
+            false => Err(Error::Diverged { what: "the loss over the data set", step: None }),
+        }
     }
 
     /// Outputs, `batch` samples at a time; on a GPU the rest of the last batch is padding.
@@ -547,7 +568,8 @@ impl Trainer {
     /// durable, and has its permissions. A symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::File`] if it cannot be written, which says whether the old file is still there; [`Error::Device`].
+    /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
+    /// written, which says whether the old file is still there; [`Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (mut memory, noise) = match &self.engine {
             Engine::Host(host) => (host.memory.clone(), host.noise),
@@ -555,6 +577,13 @@ impl Trainer {
         };
         memory.step = self.steps;
         let (parameters, notes) = (self.parameters()?, self.notes.clone());
+        for (what, numbers) in
+            [("a parameter", &parameters), ("a moment", &memory.m), ("a moment", &memory.v)]
+        {
+            if !numbers.iter().all(|x| x.is_finite()) {
+                return Err(Error::Diverged { what, step: None });
+            }
+        }
         let (learning_rate, seed) = (self.optimizer.learning_rate, self.seed);
         let checkpoint = Checkpoint { parameters, memory, learning_rate, seed, noise, notes };
         checkpoint.write(&self.settings(), path.as_ref())
@@ -583,7 +612,7 @@ impl Trainer {
         (self.steps, self.seed, self.notes) = (memory.step, seed, notes);
         match &mut self.engine {
             Engine::Host(host) => {
-                (host.memory, host.noise, host.loss) = (memory, noise, None);
+                (host.memory, host.noise, host.loss, host.diverged) = (memory, noise, None, None);
                 Ok(())
             }
             Engine::Gpu(gpu) => {

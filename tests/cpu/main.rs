@@ -8,4 +8,5 @@ mod problem;
 
 mod golden;
 mod layers;
+mod sums;
 mod trainer;

@@ -121,9 +121,48 @@ fn kinks_take_the_branch_that_pytorch_takes() {
     let at_zero = |function| activation(function, 0.0_f64);
     assert_eq!(at_zero(Activation::Relu), [0.0, 0.0, 0.0]);
     assert_eq!(at_zero(Activation::LeakyRelu { alpha: 0.25 }), [0.0, 0.25, 0.0]);
-    assert_eq!(at_zero(Activation::Elu { alpha: 0.25 }), [0.0, 0.25, 0.25]);
+    // Of f'' the double backward's 0, which is what it is on the other side.
+    assert_eq!(at_zero(Activation::Elu { alpha: 0.25 }), [0.0, 0.25, 0.0]);
     let [value, first, second] = at_zero(Activation::Selu);
-    assert!(value == 0.0 && first == second && (first - 1.758_099_340_847_376_8).abs() < 1e-15);
+    assert!(value == 0.0 && second == 0.0 && (first - 1.758_099_340_847_376_8).abs() < 1e-15);
+}
+
+/// As PyTorch's formulas have it: x σ(x) and its like are −∞ · 0 at −∞.
+#[test]
+fn infinities_and_nan_give_what_pytorch_gives() {
+    use Activation::*;
+    let (inf, nan) = (f64::INFINITY, f64::NAN);
+    for (function, above, below) in [
+        (Identity, [inf, 1.0, 0.0], [-inf, 1.0, 0.0]),
+        (Relu, [inf, 1.0, 0.0], [0.0; 3]),
+        (LeakyRelu { alpha: 0.01 }, [inf, 1.0, 0.0], [-inf, 0.01, 0.0]),
+        (Elu { alpha: 1.3 }, [inf, 1.0, 0.0], [-1.3, 0.0, 0.0]),
+        (Selu, [inf, 1.0507009873554805, 0.0], [-1.7580993408473766, 0.0, 0.0]),
+        (Sigmoid, [1.0, 0.0, 0.0], [0.0; 3]),
+        (Tanh, [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]),
+        (LogSigmoid, [0.0; 3], [-inf, 1.0, 0.0]),
+        (Softplus, [inf, 1.0, 0.0], [0.0; 3]),
+        (Gelu, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
+        (GeluTanh, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
+        (Silu, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
+        (Sin, [nan; 3], [nan; 3]),
+        (Exp, [inf; 3], [0.0; 3]),
+    ] {
+        for (a, want) in [(inf, above), (-inf, below)] {
+            let same = |(got, want): (f64, f64)| {
+                got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() < 1e-15
+            };
+            let got = activation(function, a);
+            assert!(got.into_iter().zip(want).all(same), "{function:?} at {a}: {got:?}");
+            let single = activation(function, a as f32).map(f64::from);
+            let near = |(got, want): (f64, f64)| same((got, want)) || (got - want).abs() < 1e-6;
+            assert!(single.into_iter().zip(want).all(near), "{function:?} at {a} in f32: {single:?}");
+        }
+        assert!(
+            activation(function, nan)[0].is_nan() && activation(function, f32::NAN)[0].is_nan(),
+            "{function:?}"
+        );
+    }
 }
 
 #[test]

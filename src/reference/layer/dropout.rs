@@ -25,7 +25,8 @@ impl Dropout {
         let scale = power(T::from_f64(1.0 / (1.0 - self.p)), squared);
         let masked = |(i, s): (usize, &T)| {
             let kept = self.noise.keeps(self.node, (self.first + i) as u32, self.p);
-            if kept { scale * *s } else { T::zero() }
+            // A product, so that NaN stays NaN.
+            (if kept { scale } else { T::zero() }) * *s
         };
         s.iter().enumerate().map(masked).collect()
     }

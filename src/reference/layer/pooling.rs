@@ -56,10 +56,14 @@ impl Maximum {
         Maximum(Windows::new(window))
     }
 
-    /// Where the largest number of window `q` stands; of equals the first.
+    /// Where the largest number of window `q` stands; of equals the first. NaN is larger than any number and equals itself.
     fn place<T: Real>(&self, x: &[T], q: usize) -> usize {
         let covered = &self.0.covered[q];
-        covered[1..].iter().fold(covered[0], |best, place| if x[*place] > x[best] { *place } else { best })
+        let is_nan = |x: T| x.value().is_nan();
+        let above = |a: T, b: T| !is_nan(b) && (is_nan(a) || a > b);
+        covered[1..]
+            .iter()
+            .fold(covered[0], |best, place| if above(x[*place], x[best]) { *place } else { best })
     }
 }
 

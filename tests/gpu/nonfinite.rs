@@ -1,0 +1,240 @@
+//! What is not finite stays so, on every path: activations and max pooling of NaN and infinities, kinks, the ends of f32.
+
+use crate::harness::{Sample, context, host_device, run_with_signals};
+use hesscale::cpu::{Executor, ExecutorOptions};
+use hesscale::model::{Loss, MaxPool2d, Noise, Reduction, Targets};
+use hesscale::reference::{self, activation, pass};
+use hesscale::{
+    Activation, Context, ContextOptions, DeviceClass, Mode, Model, Plan, PlanOptions, State, wgpu,
+};
+use std::sync::OnceLock;
+
+pub(crate) const CLASSES: [DeviceClass; 3] =
+    [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+
+/// The test's adapter with the kernels of a class.
+pub(crate) fn of_class(class: DeviceClass) -> Context {
+    static CONTEXTS: OnceLock<[Context; 3]> = OnceLock::new();
+    let make = |class| {
+        let (device, queue) = host_device(wgpu::Limits::defaults());
+        Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
+    };
+    let index = CLASSES.iter().position(|c| *c == class).expect("one of three");
+    CONTEXTS.get_or_init(|| CLASSES.map(make))[index].clone()
+}
+
+/// NaN as it comes, and of the other sign with another payload.
+const NANS: [f32; 2] = [f32::NAN, f32::from_bits(0xff80_0001)];
+
+fn ends() -> Vec<f32> {
+    let positive = [
+        0.0,
+        1e-45,
+        1e-40,
+        f32::MIN_POSITIVE,
+        1e-3,
+        3.0,
+        20.0,
+        87.0,
+        88.0,
+        88.5,
+        88.7,
+        89.0,
+        100.0,
+        1e3,
+        1e4,
+    ];
+    let large = [1e7, 1e20, 1e38, f32::MAX, f32::INFINITY];
+    positive.into_iter().chain(large).flat_map(|x| [x, -x]).chain(NANS).collect()
+}
+
+fn alone(function: Activation, width: usize) -> Model {
+    Model::builder([width]).act(function).loss(Loss::Mse { reduction: Reduction::Sum }).unwrap()
+}
+
+/// What the network gives for `x`, by a plan with these options.
+fn outputs(
+    context: &Context,
+    model: &Model,
+    options: PlanOptions,
+    parameters: &[f32],
+    x: &[f32],
+) -> Vec<f32> {
+    let state = State::new(context, model, None).unwrap();
+    state.write_parameters(parameters).unwrap();
+    let plan = Plan::new(context, model, &state, x.len() / model.inputs(), options).unwrap();
+    plan.write_input(x).unwrap();
+    let mut encoder = context.device().create_command_encoder(&Default::default());
+    plan.record_forward(&mut encoder);
+    context.queue().submit([encoder.finish()]);
+    context.read_blocking(&[plan.logits()]).unwrap().swap_remove(0)
+}
+
+fn on_the_processor(model: &Model, parameters: &[f32], x: &[f32]) -> Vec<f32> {
+    let mut executor = Executor::new(model, x.len() / model.inputs(), ExecutorOptions::inference()).unwrap();
+    executor.predict(parameters, x).unwrap().to_vec()
+}
+
+/// The same number: NaN of any kind, an infinity, or within a few units of the last place; a gate flushes σ below 1.2e-38 and
+/// multiplies by up to 100.
+fn same(got: f32, want: f64) -> bool {
+    if want.is_nan() || want.is_infinite() {
+        return got.is_nan() == want.is_nan() && (want.is_nan() || f64::from(got) == want);
+    }
+    (f64::from(got) - want).abs() <= 2e-6 * want.abs() + 2e-36
+}
+
+#[test]
+fn the_comparator_tells_nan_from_numbers() {
+    assert!(same(f32::NAN, f64::NAN) && same(1.0, 1.0) && same(f32::INFINITY, f64::INFINITY));
+    for (got, want) in
+        [(0.0, f64::NAN), (f32::NAN, 0.0), (f32::MAX, f64::INFINITY), (-1.0, 1.0), (1.0, 1.0001)]
+    {
+        assert!(!same(got, want), "{got} {want}");
+    }
+    assert!(!same(f32::NEG_INFINITY, f64::INFINITY) && !same(-1.65, 0.0));
+}
+
+/// Each activation at the ends of f32 and past them, by itself: reference, processor, GPU.
+#[test]
+fn activations_agree_at_the_ends() {
+    let x = ends();
+    let mut wrong = Vec::new();
+    for function in Activation::ALL {
+        let model = alone(function, x.len());
+        let gpu = outputs(&context(), &model, PlanOptions::inference(), &[], &x);
+        let cpu = on_the_processor(&model, &[], &x);
+        for (i, x) in x.iter().enumerate() {
+            let want = activation(function, *x)[0];
+            // Past 12,000 the GPU's sine is within the spacing of its argument: `shader_math.rs`.
+            let far = function == Activation::Sin && x.abs() > 12e3 && x.is_finite();
+            if !same(cpu[i], want.into()) || !(far || same(gpu[i], want.into())) {
+                wrong.push(format!(
+                    "{function:?} at {x:e}: {want:e}, processor {:e}, GPU {:e}",
+                    cpu[i], gpu[i]
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Behind a dense layer, in each class of device and in whole networks: one NaN in an input makes that sample's outputs NaN
+/// and no other's.
+#[test]
+fn one_nan_reaches_the_outputs_of_its_sample() {
+    for class in CLASSES {
+        let context = of_class(class);
+        for function in Activation::ALL {
+            let model = Model::builder([8]).dense(16).act(function).dense(12).act(function).dense(4);
+            let sample = Sample::new(model.loss(Loss::cross_entropy()).unwrap(), 5, 3);
+            let mut x = sample.x.clone();
+            x[2 * 8 + 3] = f32::NAN;
+            let want = reference::predict(&sample.model, &sample.parameters, &x).unwrap();
+            assert!(want.iter().enumerate().all(|(i, z)| z.is_nan() == (i / 4 == 2)), "{function:?}");
+            let mut paths = vec![("processor", on_the_processor(&sample.model, &sample.parameters, &x))];
+            for whole in [false, true] {
+                let options = PlanOptions::inference().whole_network(whole);
+                paths.push(("GPU", outputs(&context, &sample.model, options, &sample.parameters, &x)));
+            }
+            for (path, got) in paths {
+                let ok = got.iter().zip(&want).all(|(got, want)| got.is_nan() == want.is_nan());
+                assert!(ok, "{function:?} on {path} in {class:?}: {got:?}");
+            }
+        }
+    }
+}
+
+/// Rows of 2 × 2 images, each with what its largest is and where that stands.
+const POOLED: [([f32; 4], f32, usize); 9] = [
+    ([1.0, f32::NAN, 3.0, 4.0], f32::NAN, 1),
+    ([f32::NAN, 5.0, 3.0, 4.0], f32::NAN, 0),
+    ([f32::NAN; 4], f32::NAN, 0),
+    ([f32::INFINITY, 1.0, f32::NAN, f32::NAN], f32::NAN, 2),
+    ([f32::NEG_INFINITY; 4], f32::NEG_INFINITY, 0),
+    ([f32::NEG_INFINITY, 1.0, f32::INFINITY, f32::INFINITY], f32::INFINITY, 2),
+    ([-1.0, f32::NEG_INFINITY, -2.0, -1.0], -1.0, 0),
+    ([0.0, -0.0, 0.0, -0.0], 0.0, 0),
+    ([-0.0, 0.0, -0.0, 0.0], 0.0, 0),
+];
+
+/// NaN is the largest of all, as in PyTorch, and the first of them gets the signal.
+#[test]
+fn max_pooling_agrees_about_nan() {
+    let model =
+        Model::builder([1, 2, 2]).layer(MaxPool2d::new(2)).loss(Loss::Mse { reduction: Reduction::Sum });
+    let (model, batch) = (model.unwrap(), POOLED.len());
+    let x: Vec<f32> = POOLED.iter().flat_map(|row| row.0).collect();
+    let targets = vec![1.0; batch];
+    let want = pass(&model, Mode::HesScale, &[], &x.map_f64(), Targets::Values(&targets)).unwrap();
+    let gpu = |context: &Context| {
+        let got =
+            run_with_signals(context, &model, Mode::HesScale, &[], &x, Targets::Values(&targets)).unwrap();
+        (got.logits, got.input_signal.1)
+    };
+    let options = ExecutorOptions::training(Mode::HesScale).signals();
+    let mut executor = Executor::new(&model, batch, options).unwrap();
+    executor.pass(Mode::HesScale, &[], &x, Targets::Values(&targets), Noise::default()).unwrap();
+    let cpu = (executor.logits().to_vec(), executor.signal(None).unwrap().1);
+    let of_reference = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
+    let mut paths = vec![("processor", cpu)];
+    paths.push(("reference", (of_reference(&want.logits), of_reference(&want.input_signal.h))));
+    paths.extend(CLASSES.map(|class| ("GPU", gpu(&of_class(class)))));
+    for (path, (z, h)) in paths {
+        for (row, (image, largest, place)) in POOLED.into_iter().enumerate() {
+            assert!(same(z[row], largest.into()), "{path}: {image:?} gives {}", z[row]);
+            // The signal's h is 2, whatever the loss makes of g.
+            let mut there = [0.0; 4];
+            there[place] = 2.0;
+            let got = &h[4 * row..][..4];
+            // A signal of NaN may be multiplied with the zeros of its window's other places, too.
+            let ok = got
+                .iter()
+                .zip(there)
+                .all(|(got, want)| *got == want || (!largest.is_finite() && got.is_nan()));
+            assert!(ok, "{path}: {image:?} leaves {got:?}");
+        }
+    }
+}
+
+trait MapF64 {
+    fn map_f64(&self) -> Vec<f64>;
+}
+
+impl MapF64 for Vec<f32> {
+    fn map_f64(&self) -> Vec<f64> {
+        self.iter().map(|x| f64::from(*x)).collect()
+    }
+}
+
+/// f'' of elu and selu at exactly 0 is 0, as PyTorch's double backward has it: h of the bias is f'² · 2.
+#[test]
+fn kinks_have_no_curvature_on_any_path() {
+    for (function, slope) in
+        [(Activation::Elu { alpha: 1.0 }, 1.0), (Activation::Selu, 1.758_099_340_847_376_9_f64)]
+    {
+        let model = Model::builder([1])
+            .dense(1)
+            .act(function)
+            .loss(Loss::Mse { reduction: Reduction::Mean })
+            .unwrap();
+        let (parameters, targets) = (vec![0.0; model.flat_len()], Targets::Values(&[-1.0]));
+        let bias = model.parameters()[1].range();
+        let want = pass(&model, Mode::HesScale, &parameters.map_f64(), &[0.0], targets).unwrap();
+        let mut executor = Executor::new(&model, 1, ExecutorOptions::training(Mode::HesScale)).unwrap();
+        executor.pass(Mode::HesScale, &parameters, &[0.0], targets, Noise::default()).unwrap();
+        let mut all = vec![
+            ("reference", want.diagonal[bias.start]),
+            ("processor", executor.diagonal()[bias.start].into()),
+        ];
+        for class in CLASSES {
+            let got =
+                run_with_signals(&of_class(class), &model, Mode::HesScale, &parameters, &[0.0], targets)
+                    .unwrap();
+            all.push(("GPU", got.diagonal[bias.start].into()));
+        }
+        for (path, h) in all {
+            assert!((h - 2.0 * slope * slope).abs() < 1e-5, "{function:?} on {path}: {h}");
+        }
+    }
+}

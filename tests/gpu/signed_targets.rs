@@ -1,0 +1,88 @@
+//! Soft targets whose mass is negative, zero or mixed: every mode, on every path.
+
+use crate::common::golden::OwnedTargets;
+use crate::common::{compare, to_f64};
+use crate::harness::Sample;
+use crate::nonfinite::{CLASSES, of_class};
+use hesscale::cpu::{Executor, ExecutorOptions};
+use hesscale::model::{ClassTargets, Loss, Noise, Reduction};
+use hesscale::reference::{loss_and_signal, pass};
+use hesscale::{Activation, Mode, Model, PlanOptions};
+
+fn model(outputs: usize) -> Model {
+    let loss = Loss::SoftmaxCrossEntropy {
+        targets: ClassTargets::Soft,
+        reduction: Reduction::Mean,
+        class_weights: None,
+        label_smoothing: 0.1,
+        ignore_index: None,
+    };
+    Model::builder([3]).dense(8).act(Activation::Tanh).dense(outputs).loss(loss).unwrap()
+}
+
+/// Masses of −1.5, of 0, of either sign in one row, and of 1.
+fn sample(outputs: usize) -> Sample {
+    let mut sample = Sample::new(model(outputs), 5, 4);
+    let mut targets = vec![0.0; 5 * outputs];
+    for (row, masses) in
+        [[-1.5, 0.0], [1.0, -1.0], [-2.0, 0.75], [2.0, -0.5], [0.25, 0.75]].into_iter().enumerate()
+    {
+        targets[row * outputs..][..2].copy_from_slice(&masses);
+    }
+    sample.targets = OwnedTargets::Values(targets);
+    sample
+}
+
+/// The diagonal at the logits is m (p − p²), whatever the sign of m and however much of it vectors carry.
+#[test]
+fn the_diagonal_at_the_logits_follows_its_formula() {
+    let (sample, outputs) = (sample(4), 4);
+    let logits: Vec<f64> = (0..5 * outputs).map(|i| (i * 7 % 5) as f64 / 2.0 - 1.0).collect();
+    let OwnedTargets::Values(targets) = &sample.targets else { panic!("masses") };
+    for mode in [Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2] {
+        let (_, signal) = loss_and_signal(&sample.model, mode, &logits, sample.targets.view()).unwrap();
+        for (row, z) in logits.chunks(outputs).enumerate() {
+            let mass: f64 = targets[row * outputs..][..outputs].iter().map(|t| f64::from(*t)).sum();
+            let all: f64 = z.iter().map(|z| z.exp()).sum();
+            for (c, z) in z.iter().enumerate() {
+                let p = z.exp() / all;
+                let (got, want) = (signal.h[row * outputs + c], mass * (p - p * p) / 5.0);
+                assert!((got - want).abs() < 1e-15, "{mode:?} row {row}, class {c}: {got} {want}");
+                assert!(mass > 0.0 || signal.u.iter().all(|u| u[row * outputs + c] == 0.0));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_path_agrees() {
+    // Rows of an invocation each, and shared by several.
+    for outputs in [4, 96] {
+        let sample = sample(outputs);
+        let parameters = to_f64(&sample.parameters);
+        for mode in Mode::ALL {
+            let want =
+                pass(&sample.model, mode, &parameters, &to_f64(&sample.x), sample.targets.view()).unwrap();
+            let near = |what: &str, got: &[f32], want: &[f64]| {
+                compare(&format!("{what} {mode:?} {outputs}"), &to_f64(got), want, 1e-5).unwrap();
+            };
+            let mut executor = Executor::new(&sample.model, 5, ExecutorOptions::training(mode)).unwrap();
+            let loss = executor
+                .pass(mode, &sample.parameters, &sample.x, sample.targets.view(), Noise::default())
+                .unwrap();
+            near("processor's loss", &[loss], &[want.loss]);
+            near("processor's gradient", executor.gradient(), &want.gradient);
+            near("processor's diagonal", executor.diagonal(), &want.diagonal);
+            for class in CLASSES {
+                for whole in [false, true].into_iter().take(if outputs == 4 { 2 } else { 1 }) {
+                    let got = sample.on(&of_class(class), PlanOptions::training(mode).whole_network(whole));
+                    near("GPU's loss", &[got.loss], &[want.loss]);
+                    near("GPU's gradient", &got.gradient, &want.gradient);
+                    if mode.has_diagonal() {
+                        near("GPU's diagonal", &got.diagonal, &want.diagonal);
+                    }
+                }
+            }
+        }
+    }
+}
