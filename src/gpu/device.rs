@@ -4,7 +4,7 @@
 use super::context::{Context, Inner};
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// The same for all contexts of one device, and for no other device of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,13 +25,30 @@ impl std::ops::Deref for Buffer {
     }
 }
 
+type Known = Vec<Weak<Inner>>;
+
 /// Every context that lives.
-static CONTEXTS: Mutex<Vec<Weak<Inner>>> = Mutex::new(Vec::new());
+#[cfg(not(target_arch = "wasm32"))]
+fn with_known<R>(work: impl FnOnce(&mut Known) -> R) -> R {
+    use std::sync::{Mutex, PoisonError};
+    static KNOWN: Mutex<Known> = Mutex::new(Vec::new());
+    work(&mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// In a browser wgpu's things stay on their thread.
+#[cfg(target_arch = "wasm32")]
+fn with_known<R>(work: impl FnOnce(&mut Known) -> R) -> R {
+    thread_local! {
+        static KNOWN: std::cell::RefCell<Known> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+    KNOWN.with_borrow_mut(work)
+}
 
 fn contexts() -> Vec<Arc<Inner>> {
-    let mut known = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    known.retain(|context| context.strong_count() > 0);
-    known.iter().filter_map(Weak::upgrade).collect()
+    with_known(|known| {
+        known.retain(|context| context.strong_count() > 0);
+        known.iter().filter_map(Weak::upgrade).collect()
+    })
 }
 
 /// Makes a context known, and `inner` of it, which is given the id of its device.
@@ -40,7 +57,7 @@ pub(super) fn known(device: &wgpu::Device, inner: impl FnOnce(DeviceId) -> Inner
     let id = contexts().iter().find(|other| is_same(&other.device, device)).map(|other| other.id);
     let id = id.unwrap_or_else(|| DeviceId(NEXT.fetch_add(1, Ordering::Relaxed)));
     let inner = Arc::new(inner(id));
-    CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&inner));
+    with_known(|known| known.push(Arc::downgrade(&inner)));
     inner
 }
 

@@ -50,6 +50,23 @@ fn sizes() {
     assert_eq!(Plan::new(&context(), &model(), &state, 2, options).unwrap_err(), scale);
 }
 
+/// Also where they would not be used.
+#[test]
+fn scales_that_are_none() {
+    let refused = |options: PlanOptions, wanted: &str| match plan(2, options) {
+        Err(Error::Value { place, name, .. }) => assert_eq!((&place[..], name), ("plan", wanted)),
+        other => panic!("{other:?}"),
+    };
+    for scale in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        refused(training().accumulate(scale), "scale");
+        refused(training().loss_scale(scale), "the loss's scale");
+    }
+    for scale in [0.0, -4.0, 2.0, 3.0, 1e30] {
+        refused(training().loss_scale(scale), "the loss's scale");
+    }
+    assert!(plan(2, training().loss_scale(16.0)).is_ok());
+}
+
 /// Refused before anything of that size is multiplied, or made.
 #[test]
 fn batches_that_cannot_be_counted() {

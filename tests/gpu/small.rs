@@ -69,7 +69,8 @@ fn smaller_workgroups_do() {
 fn training_on_a_small_device() {
     let sample = &samples()[0];
     let steps = |context: Context| {
-        let state = State::new(&context, &sample.model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
+        // One that does not divide by what may be rounding alone, for sums have other orders.
+        let state = State::new(&context, &sample.model, Some(Optimizer::sgd(0.5))).unwrap();
         state.write_parameters(&sample.parameters).unwrap();
         let options = PlanOptions::training(Mode::HesScale);
         let plan = Plan::new(&context, &sample.model, &state, sample.batch, options).unwrap();
@@ -82,7 +83,7 @@ fn training_on_a_small_device() {
     for class in CLASSES {
         let small = steps(context(workgroups(64, 3072), class));
         let usual = steps(context(wgpu::Limits::defaults(), class));
-        assert!(apart(&small, &usual) < 1e-4, "{class:?}: {}", apart(&small, &usual));
+        assert!(apart(&small, &usual) < 1e-5, "{class:?}: {}", apart(&small, &usual));
         assert!(apart(&small, &sample.parameters) > 0.01, "{class:?} has not moved");
     }
 }

@@ -45,7 +45,14 @@ fn number(random: &mut fastrand::Rng, likely: &[u32]) -> u32 {
 }
 
 fn table(random: &mut fastrand::Rng) -> String {
-    let usages = ["forward", "signal", "parameters", "convolution_forward", "convolution_signal"];
+    let usages = [
+        "forward",
+        "signal",
+        "parameters",
+        "convolution_forward",
+        "convolution_signal",
+        "convolution_parameters",
+    ];
     let entries: Vec<String> = (0..1 + random.usize(..4))
         .map(|_| {
             let usage = usages[random.usize(..usages.len())];
