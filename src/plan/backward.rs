@@ -74,6 +74,17 @@ struct Signal {
     plane: u32,
 }
 
+/// What every backward pass of a plan stands on.
+pub(super) struct Ground<'a, 'b> {
+    pub builder: &'a Builder<'b>,
+    pub network: &'a Network,
+    /// The pass up to the logits, and what it leaves.
+    pub forward: &'a Schedule,
+    pub held: &'a Held,
+    pub kept: &'a Kept,
+    pub ends: &'a Ends,
+}
+
 /// One pass in the making.
 struct Walk<'a, 'b> {
     builder: &'a Builder<'b>,
@@ -91,18 +102,9 @@ struct Walk<'a, 'b> {
     needed: Vec<bool>,
 }
 
-/// Loss, signals and parameters behind a forward pass, with what becomes of their gradient and diagonal.
-#[allow(clippy::too_many_arguments)] // all that a pass stands on
-pub(super) fn build(
-    builder: &Builder<'_>,
-    network: &Network,
-    held: &Held,
-    kept: &Kept,
-    ends: &Ends,
-    mode: Mode,
-    leave: Leave,
-    forward: &Schedule,
-) -> Result<Schedule> {
+/// Forward pass, loss, signals and parameters, with what becomes of their gradient and diagonal.
+pub(super) fn build(ground: &Ground<'_, '_>, mode: Mode, leave: Leave) -> Result<Schedule> {
+    let Ground { builder, network, forward, held, kept, ends } = *ground;
     let mut walk = Walk {
         builder,
         network,

@@ -106,9 +106,10 @@ impl Builder<'_> {
         let loss = Tensor::new("loss", &self.storage(Kind::Activation, "loss", 1)?, 0, &[1]);
         let ends = ends::Ends::new(self, logits, &targets, &loss)?;
         let kept = backward::Kept::new(self, network)?;
+        let ground = backward::Ground { builder: self, network, forward, held, kept: &kept, ends: &ends };
         let mut schedules = Vec::new();
         for (mode, pass) in self.passes() {
-            let build = |leave| backward::build(self, network, held, &kept, &ends, mode, leave, forward);
+            let build = |leave| backward::build(&ground, mode, leave);
             let update = update::key(self, mode)?;
             let gradient = build(if pass.accumulate { Leave::Accumulate } else { Leave::Replace })?;
             if let Some(update) = update {

@@ -1,6 +1,6 @@
 //! Devices that allow less than wgpu's default limits: they do what they can, and name the limit where they cannot.
 
-use crate::harness::{Sample, host_device, submit};
+use crate::harness::{CLASSES, Sample, host_device, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
 use hesscale::train::Trainer;
 use hesscale::wgpu;
@@ -8,8 +8,6 @@ use hesscale::{
     Activation, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Plan,
     PlanOptions, Result, State,
 };
-
-const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
 fn context(limits: wgpu::Limits, class: DeviceClass) -> Context {
     let (device, queue) = host_device(limits);
@@ -68,11 +66,10 @@ fn smaller_workgroups_do() {
 #[test]
 fn training_on_a_small_device() {
     let sample = &samples()[0];
-    let steps = |context: Context| {
+    let steps = |context: Context, options: PlanOptions| {
         // One that does not divide by what may be rounding alone, for sums have other orders.
         let state = State::new(&context, &sample.model, Some(Optimizer::sgd(0.5))).unwrap();
         state.write_parameters(&sample.parameters).unwrap();
-        let options = PlanOptions::training(Mode::HesScale);
         let plan = Plan::new(&context, &sample.model, &state, sample.batch, options).unwrap();
         plan.write_input(&sample.x).unwrap();
         plan.write_targets(sample.targets.view()).unwrap();
@@ -81,10 +78,15 @@ fn training_on_a_small_device() {
     };
     let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     for class in CLASSES {
-        let small = steps(context(workgroups(64, 3072), class));
-        let usual = steps(context(wgpu::Limits::defaults(), class));
-        assert!(apart(&small, &usual) < 1e-5, "{class:?}: {}", apart(&small, &usual));
-        assert!(apart(&small, &sample.parameters) > 0.01, "{class:?} has not moved");
+        // Plain steps are fused with their update, and joined on GPUs; a diagonal that only the user reads keeps them apart.
+        for options in
+            [PlanOptions::training(Mode::HesScale), PlanOptions::training(Mode::None).fused_update()]
+        {
+            let small = steps(context(workgroups(64, 3072), class), options.clone());
+            let usual = steps(context(wgpu::Limits::defaults(), class), options);
+            assert!(apart(&small, &usual) < 1e-5, "{class:?}: {}", apart(&small, &usual));
+            assert!(apart(&small, &sample.parameters) > 0.01, "{class:?} has not moved");
+        }
     }
 }
 
