@@ -119,7 +119,7 @@ fn convolutions(class: DeviceClass, tile: Option<Tile>) -> Vec<Kernel> {
 
 #[test]
 fn each_kind_is_there() {
-    for class in [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete] {
+    for class in DeviceClass::ALL {
         let labels: Vec<String> = all(class).iter().map(Kernel::label).collect();
         for (one, other) in [
             ("signal", "beside gemm parameters gradient"),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The distinct shader texts with a kernel each.
 pub(crate) fn texts() -> BTreeMap<String, Kernel> {
-    let classes = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+    let classes = DeviceClass::ALL;
     classes.into_iter().flat_map(permutations::all).map(|kernel| (kernel.source(), kernel)).collect()
 }
 

@@ -17,6 +17,11 @@ pub enum DeviceClass {
     Discrete,
 }
 
+impl DeviceClass {
+    /// Every class that has tiles of its own.
+    pub const ALL: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+}
+
 /// How a workgroup makes its share of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -544,8 +549,6 @@ impl Tuning<'_> {
 mod tests {
     use super::*;
 
-    const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
     fn sizes(numbers: u32, [m, n, k]: [u32; 3]) -> Sizes {
         let kind = TileUse::Signal;
         Sizes { kind, numbers, m, n, k, segments: 1, step: 4, vectors: true, long: false }
@@ -553,7 +556,7 @@ mod tests {
 
     #[test]
     fn legal_tiles_keep_to_what_the_device_allows() {
-        for (class, numbers, long) in CLASSES
+        for (class, numbers, long) in DeviceClass::ALL
             .into_iter()
             .flat_map(|class| (1..=4).flat_map(move |p| [false, true].map(move |long| (class, p, long))))
         {
@@ -608,7 +611,9 @@ mod tests {
 
     #[test]
     fn gpus_stage_what_is_large_and_software_nothing() {
-        for (class, numbers) in CLASSES.into_iter().flat_map(|class| (1..=4).map(move |p| (class, p))) {
+        for (class, numbers) in
+            DeviceClass::ALL.into_iter().flat_map(|class| (1..=4).map(move |p| (class, p)))
+        {
             let staged = |size| {
                 let tile = Tuning::from(class).choose(&sizes(numbers, size));
                 matches!(tile.family, Family::Workgroup { .. })

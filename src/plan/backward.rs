@@ -568,7 +568,7 @@ mod tests {
     #[test]
     fn a_convolutions_sums_are_cut_alike_in_every_mode() {
         let mut cut = 0;
-        for class in [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete] {
+        for class in DeviceClass::ALL {
             for (inputs, outputs, kernel, size) in
                 choices(&[3, 8, 64, 128], &[8, 36, 128], &[1, 3, 5], &[2, 8, 16])
             {

@@ -10,8 +10,6 @@ use crate::{Error, Result};
 pub(super) const MOST: usize = u32::MAX as usize / 4;
 pub(super) const ELEMENTS: &str = "elements of one buffer";
 
-const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 impl Context {
     /// The limits that a device needs for `model` at `batch` samples in any mode: wgpu's defaults, with the sizes of buffers
     /// and bindings raised where the model asks for more. For a host that makes its own device.
@@ -82,7 +80,7 @@ fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
                 let partial = convolution.partial(class, batch as u32, mode);
                 partial.split().splits as usize * partial.kept() as usize * convolution.packing().len as usize
             };
-            CLASSES.into_iter().map(of).max().unwrap_or(0)
+            DeviceClass::ALL.into_iter().map(of).max().unwrap_or(0)
         }
         OpKind::Depthwise(convolution) => {
             let (window, channels_of) = (convolution.window, convolution.inputs as u32);
@@ -162,7 +160,7 @@ mod tests {
             let model = builder.layer(Layer::Flatten).dense(3).loss(Loss::mse()).expect("valid");
             let bytes = largest_buffer(&model, batch);
             let mut refused = 0;
-            for class in CLASSES {
+            for class in DeviceClass::ALL {
                 let (enough, less) = (context(bytes, class), context(bytes - 256, class));
                 for mode in [Mode::HesScale, Mode::HesScaleR2] {
                     assert_eq!(plan(&enough, &model, batch, mode), Ok(()), "{class:?} {mode:?}");

@@ -8,9 +8,6 @@ use crate::reference::{OptimizerState, Pass, pass, predict};
 use crate::{Activation, At, DeviceClass, Mode, Model, Number, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
 
-pub(super) const CLASSES: [DeviceClass; 3] =
-    [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 /// What of a plan is run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Kind {
@@ -307,7 +304,7 @@ fn golden_jobs() -> Vec<Job> {
         for mode in [Mode::HesScale, Mode::HesScaleGn] {
             add(mode, DeviceClass::Software, Kind::Signals);
         }
-        for class in &CLASSES[1..] {
+        for class in &DeviceClass::ALL[1..] {
             add(Mode::HesScaleR2, *class, Kind::Fused);
         }
     }

@@ -40,7 +40,7 @@ impl Contexts {
             let request = Request { adapter, options, features, ..Request::default() };
             (class, pollster::block_on(Context::request_with(&request)).expect("an adapter"))
         };
-        Contexts(job::CLASSES.map(context).into())
+        Contexts(DeviceClass::ALL.map(context).into())
     }
 
     fn of(&self, class: DeviceClass) -> &Context {

@@ -8,7 +8,7 @@
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::golden;
 use crate::half::mean_error;
-use crate::harness::{CLASSES, Sample, not_run, of_class, submit};
+use crate::harness::{Sample, not_run, of_class, submit};
 use crate::problem::mlp;
 use hesscale::model::{BatchNorm, ClassTargets, Conv2d, Init, MaxPool2d, Noise, Reduction, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -104,7 +104,7 @@ impl Way {
     fn of(run: Run) -> Way {
         let [class, fused, joined, whole, storage, course, rule, network, batch] = run;
         Way {
-            class: CLASSES[class],
+            class: DeviceClass::ALL[class],
             fused: fused == 0,
             joined: [None, Some(true), Some(false)][joined],
             whole: whole == 1,
@@ -358,7 +358,7 @@ fn trainers_of_every_class_train() {
             // Each optimiser meets each batch size and each network in turn.
             let rule = rules()[(index + at) % rules().len()];
             let want = by_trainer(None, &model, rule, samples, 1);
-            for class in CLASSES {
+            for class in DeviceClass::ALL {
                 let got = by_trainer(Some(&of_class(class)), &model, rule, samples, 1);
                 if let Err(fault) = got.agrees(&want, &model, Number::F32) {
                     faults.push(format!("{name} {class:?} batch {samples} {rule:?}: {fault}"));

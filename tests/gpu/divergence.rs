@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::harness::{Sample, context, request, submit};
-use crate::nonfinite::{CLASSES, of_class};
+use crate::nonfinite::of_class;
 use crate::problem::losses;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv2d, Loss, MaxPool2d, Noise, Parameter, Rule};
@@ -83,7 +83,9 @@ impl<'a> Rig<'a> {
 #[test]
 fn one_nan_in_an_input_is_told_once_and_for_all() {
     let mut told_of = 0;
-    for (class, bad) in CLASSES.into_iter().zip([f32::NAN, f32::INFINITY, f32::from_bits(0xffff_ffff)]) {
+    for (class, bad) in
+        DeviceClass::ALL.into_iter().zip([f32::NAN, f32::INFINITY, f32::from_bits(0xffff_ffff)])
+    {
         let context = of_class(class);
         let models = [dense(Activation::Relu, Loss::cross_entropy()), images(Loss::cross_entropy())];
         for (index, model) in models.into_iter().enumerate() {
@@ -122,7 +124,7 @@ fn nothing_is_told_without_a_cause() {
         for (number, loss) in
             losses(6).into_iter().enumerate().filter(|(number, _)| (index + number) % 3 == 0)
         {
-            let class = CLASSES[(index + number / 3) % 3];
+            let class = DeviceClass::ALL[(index + number / 3) % 3];
             let context = of_class(class);
             let sample = Sample::new(dense(activation, loss.clone()), BATCH, 7);
             let careful = index % 2 == 0;
@@ -166,7 +168,7 @@ fn loss_of(context: &Context, sample: &Sample, options: PlanOptions) -> [f32; 2]
 #[test]
 fn a_logit_that_is_not_finite_makes_the_loss_so() {
     let last_bias = |model: &Model| model.parameters().last().map(Parameter::range).expect("a bias");
-    for (index, class) in CLASSES.into_iter().enumerate() {
+    for (index, class) in DeviceClass::ALL.into_iter().enumerate() {
         let context = of_class(class);
         for outputs in [6, 96] {
             for (turn, loss) in losses(outputs).into_iter().enumerate() {
@@ -232,7 +234,7 @@ fn an_ignored_sample_of_nan_adds_nothing() {
         let mut sample = Sample::new(model, 3, 5);
         sample.targets = OwnedTargets::Classes(vec![0, 3, 2]);
         for bad in [f32::NAN, f32::INFINITY] {
-            for context in CLASSES.map(of_class) {
+            for context in DeviceClass::ALL.map(of_class) {
                 for mode in [Mode::HesScale, Mode::HesScaleR2] {
                     let mut spoilt = sample.again();
                     spoilt.x[4..8].fill(bad);
@@ -254,7 +256,7 @@ fn an_ignored_sample_of_nan_adds_nothing() {
 /// A finite gradient whose square overflows stops its parameter for ever, and leaves it a number.
 #[test]
 fn an_infinite_second_moment_is_told() {
-    for class in CLASSES {
+    for class in DeviceClass::ALL {
         let context = of_class(class);
         let sample = Sample::new(dense(Activation::Tanh, Loss::cross_entropy()), BATCH, 1);
         for (optimizer, bad) in [(Optimizer::adam(0.1), 1e25_f32), (Optimizer::ada_hesscale(0.1), -1e25)] {
@@ -303,7 +305,7 @@ fn trainers(optimizer: Optimizer) -> Vec<(String, Trainer)> {
         (format!("{class:?}"), Trainer::new(&of_class(class), &model, optimizer, options()).unwrap())
     };
     let mut all = vec![("processor".into(), Trainer::on_cpu(&model, optimizer, options()).unwrap())];
-    all.extend(CLASSES.map(gpu));
+    all.extend(DeviceClass::ALL.map(gpu));
     all
 }
 
@@ -382,7 +384,7 @@ fn targets_that_are_not_finite_are_told() {
             let mut sample = Sample::new(dense(Activation::Tanh, loss.clone()), BATCH, 2);
             let OwnedTargets::Values(values) = &mut sample.targets else { panic!("numbers") };
             values[7] = bad;
-            for class in CLASSES {
+            for class in DeviceClass::ALL {
                 for options in ways(Mode::HesScale, true) {
                     let got = loss_of(&of_class(class), &sample, options);
                     assert!(got.iter().all(|loss| !loss.is_finite()), "{loss:?} {bad}: {got:?}");

@@ -1,14 +1,14 @@
 //! Inside a host application: its device, its buffers, its encoder; and the trainer on top.
 
 use crate::common::{compare, relative_max_norm, to_f64};
-use crate::harness::{CLASSES, Sample, bits, context, host_device, not_run, of_class, submit};
+use crate::harness::{Sample, bits, context, host_device, not_run, of_class, submit};
 use hesscale::model::{Init, Targets};
 use hesscale::reference;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::{self, BufferUsages};
 use hesscale::{
-    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan,
-    PlanOptions, State, StateBuffers, Tensor,
+    Activation, At, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Pieces,
+    Plan, PlanOptions, State, StateBuffers, Tensor,
 };
 
 fn model() -> Model {
@@ -127,7 +127,7 @@ fn the_trainer_does_the_same_on_the_gpu_and_on_the_cpu() {
     let (x, classes) = data(40);
     let optimizers = [Optimizer::sgd(0.1), Optimizer::adam(0.01), Optimizer::ada_hesscale(0.01)];
     let of = |class| optimizers.into_iter().zip([1, 1, 3]).map(move |optimizer| (class, optimizer));
-    for (class, (optimizer, every)) in CLASSES.into_iter().flat_map(of) {
+    for (class, (optimizer, every)) in DeviceClass::ALL.into_iter().flat_map(of) {
         let options = || TrainerOptions::default().seed(3).init(Init::He).curvature_every(every);
         let mut gpu = Trainer::new(&of_class(class), &model(), optimizer, options()).unwrap();
         let mut cpu = Trainer::on_cpu(&model(), optimizer, options()).unwrap();

@@ -48,19 +48,16 @@ pub(crate) fn checked_context() -> Context {
         .clone()
 }
 
-/// The classes of device that have tiles of their own.
-pub(crate) const CLASSES: [DeviceClass; 3] =
-    [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 /// An adapter taken for that class of device, with f16 where it has it; shared, as [`context`] is.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
-    static CONTEXTS: [OnceLock<Context>; CLASSES.len()] = [const { OnceLock::new() }; CLASSES.len()];
+    static CONTEXTS: [OnceLock<Context>; DeviceClass::ALL.len()] =
+        [const { OnceLock::new() }; DeviceClass::ALL.len()];
     let make = || {
         let mut request = Request { features: hesscale::wgpu::Features::SHADER_F16, ..request(false) };
         request.options.class = Some(class);
         pollster::block_on(Context::request_with(&request)).expect("an adapter")
     };
-    let index = CLASSES.iter().position(|known| *known == class).expect("a class of the list");
+    let index = DeviceClass::ALL.iter().position(|known| *known == class).expect("a class of the list");
     CONTEXTS[index].get_or_init(make).clone()
 }
 

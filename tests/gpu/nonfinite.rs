@@ -9,9 +9,6 @@ use hesscale::{
 };
 use std::sync::OnceLock;
 
-pub(crate) const CLASSES: [DeviceClass; 3] =
-    [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 /// The test's adapter with the kernels of a class.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
     static CONTEXTS: OnceLock<[Context; 3]> = OnceLock::new();
@@ -19,8 +16,8 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
         let (device, queue) = host_device(wgpu::Limits::defaults());
         Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
     };
-    let index = CLASSES.iter().position(|c| *c == class).expect("one of three");
-    CONTEXTS.get_or_init(|| CLASSES.map(make))[index].clone()
+    let index = DeviceClass::ALL.iter().position(|c| *c == class).expect("one of three");
+    CONTEXTS.get_or_init(|| DeviceClass::ALL.map(make))[index].clone()
 }
 
 /// NaN as it comes, and of the other sign with another payload.
@@ -123,7 +120,7 @@ fn activations_agree_at_the_ends() {
 /// and no other's.
 #[test]
 fn one_nan_reaches_the_outputs_of_its_sample() {
-    for class in CLASSES {
+    for class in DeviceClass::ALL {
         let context = of_class(class);
         for function in Activation::ALL {
             let model = Model::builder([8]).dense(16).act(function).dense(12).act(function).dense(4);
@@ -179,7 +176,7 @@ fn max_pooling_agrees_about_nan() {
     let of_reference = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
     let mut paths = vec![("processor", cpu)];
     paths.push(("reference", (of_reference(&want.logits), of_reference(&want.input_signal.h))));
-    paths.extend(CLASSES.map(|class| ("GPU", gpu(&of_class(class)))));
+    paths.extend(DeviceClass::ALL.map(|class| ("GPU", gpu(&of_class(class)))));
     for (path, (z, h)) in paths {
         for (row, (image, largest, place)) in POOLED.into_iter().enumerate() {
             assert!(same(z[row], largest.into()), "{path}: {image:?} gives {}", z[row]);
@@ -227,7 +224,7 @@ fn kinks_have_no_curvature_on_any_path() {
             ("reference", want.diagonal[bias.start]),
             ("processor", executor.diagonal()[bias.start].into()),
         ];
-        for class in CLASSES {
+        for class in DeviceClass::ALL {
             let got =
                 run_with_signals(&of_class(class), &model, Mode::HesScale, &parameters, &[0.0], targets)
                     .unwrap();

@@ -2,9 +2,9 @@
 //! f64.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{BOUND, CLASSES, Sample, context, of_class};
+use crate::harness::{BOUND, Sample, context, of_class};
 use crate::problem::losses;
-use hesscale::{Activation, At, Layer, Mode, Model, PlanOptions};
+use hesscale::{Activation, At, DeviceClass, Layer, Mode, Model, PlanOptions};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -69,7 +69,7 @@ proptest! {
         mode in prop::sample::select(&Mode::ALL[..]),
         batch in prop::sample::select(&[1_usize, 2, 5, 16, 33][..]),
         kept in any::<u16>(),
-        class in prop::sample::select(&CLASSES[..]),
+        class in prop::sample::select(&DeviceClass::ALL[..]),
         joined in prop::option::of(any::<bool>()),
         seed: u64,
     ) {

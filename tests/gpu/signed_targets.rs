@@ -3,11 +3,11 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::Sample;
-use crate::nonfinite::{CLASSES, of_class};
+use crate::nonfinite::of_class;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{ClassTargets, Loss, Noise, Reduction};
 use hesscale::reference::{loss_and_signal, pass};
-use hesscale::{Activation, Mode, Model, PlanOptions};
+use hesscale::{Activation, DeviceClass, Mode, Model, PlanOptions};
 
 fn model(outputs: usize) -> Model {
     let loss = Loss::SoftmaxCrossEntropy {
@@ -73,7 +73,7 @@ fn every_path_agrees() {
             near("processor's loss", &[loss], &[want.loss]);
             near("processor's gradient", executor.gradient(), &want.gradient);
             near("processor's diagonal", executor.diagonal(), &want.diagonal);
-            for class in CLASSES {
+            for class in DeviceClass::ALL {
                 for whole in [false, true].into_iter().take(if outputs == 4 { 2 } else { 1 }) {
                     let got = sample.on(&of_class(class), PlanOptions::training(mode).whole_network(whole));
                     near("GPU's loss", &[got.loss], &[want.loss]);

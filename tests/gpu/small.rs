@@ -1,6 +1,6 @@
 //! Devices that allow less than wgpu's default limits: they do what they can, and name the limit where they cannot.
 
-use crate::harness::{CLASSES, Sample, host_device, submit};
+use crate::harness::{Sample, host_device, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
 use hesscale::train::Trainer;
 use hesscale::wgpu;
@@ -40,7 +40,7 @@ fn samples() -> Vec<Sample> {
 #[test]
 fn smaller_workgroups_do() {
     let samples = samples();
-    for class in CLASSES {
+    for class in DeviceClass::ALL {
         for limits in [
             workgroups(128, 16_384),
             workgroups(256, 8192),
@@ -77,7 +77,7 @@ fn training_on_a_small_device() {
         context.read_blocking(&[state.parameters()]).unwrap().remove(0)
     };
     let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    for class in CLASSES {
+    for class in DeviceClass::ALL {
         // Plain steps are fused with their update, and joined on GPUs; a diagonal that only the user reads keeps them apart.
         for options in
             [PlanOptions::training(Mode::HesScale), PlanOptions::training(Mode::None).fused_update()]
@@ -110,7 +110,7 @@ fn what_cannot_be_done_is_named() {
         |count| wgpu::Limits { max_storage_buffers_per_shader_stage: count, ..wgpu::Limits::defaults() };
     let invocations = "max_compute_invocations_per_workgroup";
     let storage = "max_storage_buffers_per_shader_stage";
-    for class in CLASSES {
+    for class in DeviceClass::ALL {
         let few = context(buffers(3), class);
         let (name, needed, available) = limit(plan(&few, &dense, training()));
         assert!(name == storage && needed > 3 && available == 3, "{name} {needed} {available}");

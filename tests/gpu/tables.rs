@@ -5,8 +5,6 @@ use hesscale::{
     Activation, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, PlanOptions, TileTable,
 };
 
-const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 fn with_table(table: TileTable, class: DeviceClass) -> Context {
     let mut request = request(false);
     request.options = ContextOptions { tiles: Some(table), class: Some(class), ..request.options };
@@ -32,7 +30,7 @@ fn a_workgroup_that_cannot_be_halved() {
     let text = r#"{ "adapter": "", "entries": [{ "usage": "forward", "numbers": 1, "size": null,
         "tile": { "family": "registers", "rows": 3, "vectors": 1, "width": 12, "height": 3 } }] }"#;
     let table = TileTable::from_json(text).unwrap();
-    CLASSES.into_iter().for_each(|class| agrees(&sample, &table, class));
+    DeviceClass::ALL.into_iter().for_each(|class| agrees(&sample, &table, class));
 }
 
 /// One number of a table, often one that makes sense.
@@ -94,7 +92,7 @@ fn random_tables_are_refused_or_right() {
         let text = table(&mut random);
         match TileTable::from_json(&text) {
             Ok(table) => {
-                agrees(&samples[taken % 3], &table, CLASSES[taken / 3 % 3]);
+                agrees(&samples[taken % 3], &table, DeviceClass::ALL[taken / 3 % 3]);
                 taken += 1;
             }
             Err(Error::TileTable(_)) => refused += 1,
