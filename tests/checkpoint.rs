@@ -436,8 +436,8 @@ fn not_finite() {
             assert_eq!(std::fs::read(&path).unwrap(), saved);
         }
         trainer.load(&path).unwrap();
-        trainer.save(&path).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), saved);
+        train(&mut trainer, 1);
+        trainer.loss().unwrap();
     }
 }
 
