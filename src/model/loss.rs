@@ -21,7 +21,8 @@ pub enum ClassTargets {
     /// One class index per sample (`u32`).
     #[default]
     ClassIndex,
-    /// A distribution (any non-negative masses) per sample: `[N, C]` numbers.
+    /// Masses per sample, `[N, C]` numbers: a distribution, or any of either sign. Where a row's sum is not above 0 HesScale-R carries no
+    /// vector of it, and all of its curvature, `m (p − p²)`, is in `h`.
     Soft,
 }
 
@@ -57,8 +58,9 @@ pub enum Loss {
         /// ε in [0, 1].
         #[serde(default)]
         label_smoothing: f32,
-        /// Samples of this class index count nothing at all. JSON may have it negative, as PyTorch's default of −100 is: that is
-        /// the index with the same bits, as `class as u32` makes of a negative target.
+        /// Samples of this class index count nothing at all: also those whose logits are NaN add exactly 0, as in PyTorch. JSON
+        /// may have it negative, as PyTorch's default of −100 is: that is the index with the same bits, as `class as u32` makes
+        /// of a negative target.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "index")]
         ignore_index: Option<u32>,
     },

@@ -4,7 +4,7 @@ use super::layer::yes;
 use super::pair::{Pair, pair, zeros};
 use serde::{Deserialize, Serialize};
 
-/// Max pooling.
+/// Max pooling. NaN is larger than any number; of equals the first in row-major order gets the signal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
