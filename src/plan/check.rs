@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn all(_: &Kernel, resource: &Resource) -> Vec<Range<u64>> {
-        vec![resource.offset..resource.offset + resource.size]
+        std::iter::once(resource.offset..resource.offset + resource.size).collect()
     }
 
     /// The lists of a pass, one of which has a lifetime more than the other, spliced: as plans once were.

@@ -293,11 +293,10 @@ impl Trained {
                 }
             }
             compare(&p.name(), &got, &want, single)?;
-            let error = mean_error(&got, &want);
-            if !(error <= together) {
-                return Err(format!("{}: {error:e} > {together:e} on average", p.name()));
+            match mean_error(&got, &want) {
+                error if error <= together => worst = worst.max(error),
+                error => return Err(format!("{}: {error:e} > {together:e} on average", p.name())),
             }
-            worst = worst.max(error);
         }
         Ok(worst)
     }
