@@ -109,10 +109,11 @@ class Stack {
       const buffers = job.buffers.map(({ size, data }) => buffer(size, storage, part(data)));
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass();
-      for (const { shader, bindings, uniform, resources, grid } of job.dispatches) {
+      for (const { shader, bindings, uniforms, resources, grid } of job.dispatches) {
         const { layout, pipeline } = this.pipeline(shader, bindings);
-        const bound = resources.map(([index, offset, size]) => ({ buffer: buffers[index], offset, size }));
-        if (uniform) bound.unshift({ buffer: buffer(uniform.length, UNIFORM | COPY_DST, Uint8Array.from(uniform)) });
+        const written = (bytes) => ({ buffer: buffer(bytes.length, UNIFORM | COPY_DST, Uint8Array.from(bytes)) });
+        const given = ([index, offset, size]) => ({ buffer: buffers[index], offset, size });
+        const bound = [...uniforms.map(written), ...resources.map(given)];
         const entries = bound.map((resource, binding) => ({ binding, resource }));
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
