@@ -777,6 +777,12 @@ fn shapes_and_batches_of_nothing() {
             let factor = loss.factor(0, output);
             assert!(factor == 1.0 && loss.factor(3, output).is_finite(), "{loss:?} {output:?}: {factor}");
         }
+        // More elements than can be counted, which no model has.
+        for output in [[usize::MAX, 4], [4, usize::MAX], [1 << 32, 1 << 32]] {
+            assert!(loss.target_len(&output) >= 4, "{loss:?} {output:?}");
+            let factor = loss.factor(3, &output);
+            assert!(factor > 0.0 && factor <= 1.0, "{loss:?} {output:?}: {factor}");
+        }
     }
     let model = with(vec![dense(4, 2, true)]).unwrap();
     let huge = model.check_targets(usize::MAX, Targets::Values(&[0.0; 4]));
@@ -794,14 +800,19 @@ fn json_that_is_no_model() {
     let unsupported = Error::Unsupported { layer: "layer 1".into(), kind: "lstm".into() };
     assert_eq!(json_error(&format!(r#"{good}, {{"type": "lstm"}}"#), mse), unsupported);
     assert_eq!(unsupported.to_string(), "layer 1: `lstm` is not supported");
-    let no_type = Error::Unsupported { layer: "layer 0".into(), kind: String::new() };
-    assert_eq!(json_error(r#"{"out": 3}"#, mse), no_type);
+    for layer in [r#"{"out": 3}"#, r#"{"type": 7}"#, r#"["dense"]"#, "5", "null"] {
+        let what = "layer 0: a layer is an object with its `type`, a text";
+        assert_eq!(json_error(layer, mse), Error::Json(what.into()), "{layer}");
+    }
     for (layers, loss, needle) in [
         (r#"{"type": "dense", "out": 2}"#, mse, "layer 0 (dense)"),
         (r#"{"type": "dense", "in": -4, "out": 2}"#, mse, "layer 0 (dense)"),
         (r#"{"type": "act", "fn": "swash"}"#, mse, "swash"),
         (good, r#"{"type": "hinge"}"#, "hinge"),
         (good, r#"{"type": "gaussian_nll"}"#, "var"),
+        (r#"{"type": "maxpool2d", "kernel": {"h": 2}}"#, mse, "a number, or two: [height, width]"),
+        (r#"{"type": "maxpool2d", "kernel": [2, 2, 2]}"#, mse, "a number, or two: [height, width]"),
+        (r#"{"type": "conv2d", "in": 1, "out": 1, "kernel": 1, "padding": "full"}"#, mse, "`same`"),
     ] {
         match json_error(layers, loss) {
             Error::Json(text) => assert!(text.contains(needle), "{needle}: {text}"),

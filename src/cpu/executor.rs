@@ -410,8 +410,12 @@ impl Executor {
         let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
         let (network, weights): (&Network, &[Weights]) = (network, weights);
-        let buffers = values.iter_mut().map(|buffer| &mut buffer[..]).enumerate();
-        let views = Views::cut(buffers.filter(|(_, b)| !b.is_empty()), &network.values, 1, samples, &ranges);
+        let span = network.span(ops);
+        let first = span.start;
+        let spanned = &network.values[span.clone()];
+        let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
+        let buffers = buffers.filter(|(_, buffer)| !buffer.is_empty());
+        let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
         let parts = ranges.into_iter().zip(views).zip(workers).collect();
         threads.each(parts, |((range, mut views), worker)| {
             if network.planes == 0 {
@@ -440,13 +444,14 @@ impl Executor {
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
         let parts = ranges.len();
         let (network, weights): (&Network, &[Weights]) = (network, weights);
-        let buffers = values.iter_mut().map(|buffer| &mut buffer[..]).enumerate();
-        let views = Views::cut(buffers, &network.values, 1, samples, &ranges);
+        let span = network.span(ops);
+        let first = span.start;
+        let spanned = &network.values[span.clone()];
+        let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
+        let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
         let mut there: Vec<Option<&mut Vec<f32>>> = signals.iter_mut().map(Some).collect();
-        let touched = (0..network.values.len()).filter(|v| network.touches(ops, *v));
-        let buffers: Vec<(usize, &mut [f32])> =
-            touched.filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..]))).collect();
-        let signals = Views::cut(buffers.into_iter(), &network.values, planes, samples, &ranges);
+        let buffers = network.touched(ops).filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..])));
+        let signals = Views::cut(buffers, first, spanned, planes, samples, &ranges);
         let work = ranges.into_iter().zip(views).zip(signals).zip(&mut *workers).collect();
         threads.each(work, |(((range, views), mut signals), worker)| {
             let Worker { brief, sums, scratch, branch } = worker;

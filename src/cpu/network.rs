@@ -110,9 +110,15 @@ impl Network {
         Ok(network)
     }
 
-    /// Whether one of `ops` reads or writes `value`.
-    pub(super) fn touches(&self, ops: &Range<usize>, value: usize) -> bool {
-        self.ops[ops.clone()].iter().any(|op| op.output == value || op.inputs.contains(&value))
+    /// The values that `ops` read or write, some of them more than once.
+    pub(super) fn touched(&self, ops: &Range<usize>) -> impl Iterator<Item = usize> {
+        self.ops[ops.clone()].iter().flat_map(|op| op.inputs.iter().copied().chain([op.output]))
+    }
+
+    /// From the first to the last of them.
+    pub(super) fn span(&self, ops: &Range<usize>) -> Range<usize> {
+        let first = self.touched(ops).min().unwrap_or(0);
+        first..self.touched(ops).max().map_or(first, |last| last + 1)
     }
 
     fn value(&mut self, shape: &[usize], image: bool) -> usize {
@@ -255,18 +261,23 @@ impl Network {
         Stage::Run { ops, block: (BLOCK / numbers.max(1)).max(least), work }
     }
 
-    /// Which signals, or without a backward pass which values, live only within a block.
+    /// Which signals, or without a backward pass which values, live only within a block: what a run writes that is read, and
+    /// in that run alone.
     fn shorten(&mut self) {
-        let stage_of = |op: usize| self.stages.iter().position(|stage| stage.ops().contains(&op));
-        for value in 1..self.values.len() {
-            let writer = self.ops.iter().position(|op| op.output == value);
-            let mut readers =
-                (0..self.ops.len()).filter(|op| self.ops[*op].inputs.contains(&value)).peekable();
-            let read = readers.peek().is_some();
-            let stage = writer.and_then(stage_of);
-            let dense = stage.is_some_and(|stage| matches!(self.stages[stage], Stage::Dense(_)));
-            let together = readers.all(|op| stage_of(op) == stage);
-            self.values[value].brief = !dense && read && together && value != self.logits;
+        let mut writers = vec![None; self.values.len()];
+        let mut read = vec![false; self.values.len()];
+        let mut together = vec![true; self.values.len()];
+        for (index, stage) in self.stages.iter().enumerate() {
+            for op in &self.ops[stage.ops()] {
+                for value in &op.inputs {
+                    read[*value] = true;
+                    together[*value] &= writers[*value] == Some(index);
+                }
+                writers[op.output] = matches!(stage, Stage::Run { .. }).then_some(index);
+            }
+        }
+        for (index, value) in self.values.iter_mut().enumerate() {
+            value.brief = writers[index].is_some() && read[index] && together[index] && index != self.logits;
         }
     }
 }

@@ -147,13 +147,14 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's.
+    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; of one that no model has, whose elements
+    /// cannot be counted, the largest number is taken.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
-        let outputs: usize = output.iter().product();
+        let outputs = count(output);
         match self {
             Loss::SoftmaxCrossEntropy { targets: ClassTargets::ClassIndex, .. } => {
-                outputs / output.first().map_or(1, |classes| (*classes).max(1))
+                outputs.min(count(output.get(1..).unwrap_or_default()))
             }
             Loss::GaussianNll { .. } => outputs / 2,
             _ => outputs,
@@ -170,13 +171,21 @@ impl Loss {
     /// nothing to divide by.
     #[must_use]
     pub fn factor(&self, batch: usize, output: &[usize]) -> f64 {
-        let positions: usize = output.iter().skip(1).product();
+        let positions = count(output.get(1..).unwrap_or_default());
         let each = match (self.reduction(), self) {
             (Reduction::Sum, _) => return 1.0,
             (_, Loss::SoftmaxCrossEntropy { .. }) => positions,
             _ => self.target_len(output),
         };
         1.0 / (batch as f64 * each as f64).max(1.0)
+    }
+}
+
+/// The elements of a shape; more than can be counted are as many as can.
+fn count(shape: &[usize]) -> usize {
+    match shape.contains(&0) {
+        true => 0,
+        false => shape.iter().fold(1, |all, size| all.saturating_mul(*size)),
     }
 }
 

@@ -369,7 +369,9 @@ impl Model {
 
 /// The kind of a layer in JSON, if this version knows it and all within it.
 fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
-    let kind = layer.get("type").and_then(|t| t.as_str()).unwrap_or("").to_owned();
+    let Some(kind) = layer.get("type").and_then(|kind| kind.as_str()).map(str::to_owned) else {
+        return Err(Error::Json(format!("layer {path}: a layer is an object with its `type`, a text")));
+    };
     if !layer::KINDS.contains(&kind.as_str()) {
         return Err(Error::Unsupported { layer: format!("layer {path}"), kind });
     }

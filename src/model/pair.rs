@@ -27,7 +27,7 @@ impl From<(usize, usize)> for Pair {
 /// Reads `3` or `[3, 2]`.
 pub(super) fn pair<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[usize; 2], D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "it must be a number, or two: [height, width]")]
     enum Either {
         Both(usize),
         Each([usize; 2]),

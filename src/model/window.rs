@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Zeros (for max pooling: nothing) around an image before a window slides over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "padding must be a number, two: [height, width], `same` or `valid`")]
 pub enum Padding {
     /// So many rows above and below, so many columns left and right.
     Explicit(#[serde(deserialize_with = "pair")] [usize; 2]),

@@ -3,12 +3,14 @@
 
 use crate::common::{compare, to_f64};
 use crate::problem::{Problem, losses};
+use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Noise, Targets,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Targets,
 };
 use hesscale::reference::{Pass, pass_with_noise};
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model};
+use std::time::Duration;
 
 use Activation::{Elu, Relu, Softplus, Tanh};
 
@@ -261,4 +263,26 @@ fn what_does_not_fit_is_refused() {
     let segmentation = Model::builder([2, 5, 4]).conv2d(3, 3).loss(Loss::cross_entropy()).unwrap();
     let refused = Executor::new(&segmentation, 2, ExecutorOptions::training(Mode::HesScaleR1));
     assert!(matches!(refused, Err(Error::Unsupported { .. })));
+}
+
+/// What a deep network costs is what its layers do: nothing is done for each pair of them. In the square of their number this
+/// took a quarter of a minute.
+#[test]
+fn time_is_linear_in_the_layers() {
+    let layers = |builder: Builder, _| builder.dense(1).act(Tanh).residual(|block| block.act(Tanh));
+    let model = (0..4000).fold(Model::builder([1]), layers).loss(Loss::mse()).unwrap();
+    let parameters = model.init(Init::Auto, 1).unwrap();
+    let start = ThreadTime::now();
+    for options in [ExecutorOptions::training(Mode::HesScale), ExecutorOptions::inference()] {
+        let training = options.mode.is_some();
+        let mut executor = Executor::new(&model, 2, options.threads(Threads::new(1).unwrap())).unwrap();
+        if training {
+            let targets = Targets::Values(&[1.0, 0.5]);
+            executor.pass(Mode::HesScale, &parameters, &[0.5, -0.5], targets, NOISE).unwrap();
+        } else {
+            executor.predict(&parameters, &[0.5, -0.5]).unwrap();
+        }
+    }
+    let taken = start.elapsed();
+    assert!(taken < Duration::from_secs(2), "{taken:?}");
 }
