@@ -23,7 +23,7 @@ impl Pipelines {
 }
 
 /// A buffer range that a kernel reads or writes, in bytes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Resource {
     pub buffer: Buffer,
     pub offset: u64,

@@ -12,6 +12,7 @@ use crate::kernel::{DeviceClass, Kernel, Leave};
 use crate::model::{Mode, Model, Parameter, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What every part of the construction needs.
@@ -26,7 +27,7 @@ pub(super) struct Builder<'a> {
     /// What has been made so far.
     memory: RefCell<Memory>,
     /// Buffers of this plan's own, which hold nothing before a list has written it.
-    made: RefCell<Vec<Buffer>>,
+    made: RefCell<HashSet<Buffer>>,
 }
 
 pub(super) fn plan(
@@ -171,7 +172,7 @@ impl Builder<'_> {
     pub(super) fn storage(&self, kind: Kind, name: &str, elements: usize) -> Result<Buffer> {
         let buffer = self.context.storage(name, elements)?;
         self.memory.borrow_mut().add(kind, buffer.size());
-        self.made.borrow_mut().push(buffer.clone());
+        self.made.borrow_mut().insert(buffer.clone());
         Ok(buffer)
     }
 

@@ -3,7 +3,7 @@
 use super::schedule::{Place, Step};
 use crate::gpu::{Buffer, Resource};
 use crate::kernel::{Binding, Kernel};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 /// Walks a list whose memories lie in the buffers of `colors`. What a step reads of those, the memory's own steps must have
@@ -18,7 +18,7 @@ pub(super) fn reads(
 ) -> Result<(), String> {
     // Of each colour, the memory that was written there last.
     let mut tenants: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut written: Vec<&Resource> = Vec::new();
+    let mut written: HashMap<&Buffer, Vec<(u64, u64)>> = HashMap::new();
     for (index, (kernel, places)) in steps.iter().enumerate() {
         let kinds: Vec<Binding> =
             kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform).collect();
@@ -34,9 +34,8 @@ pub(super) fn reads(
                 }
                 Place::Passing(..) => {}
                 Place::Fixed(resource) => {
-                    let missing = needed(kernel, resource)
-                        .into_iter()
-                        .find(|range| !is_covered(range.clone(), &resource.buffer, &written));
+                    let parts = written.get(&resource.buffer).map_or(&[][..], Vec::as_slice);
+                    let missing = uncovered(parts, needed(kernel, resource));
                     if let Some(range) = missing {
                         return fault(format!(
                             "binding {at} reads bytes {range:?}, which nothing has written"
@@ -48,28 +47,32 @@ pub(super) fn reads(
         for (place, _) in bound().filter(|(_, kind)| **kind == Binding::Write) {
             match place {
                 Place::Passing(id, _) => drop(tenants.insert(colors[*id], *id)),
-                Place::Fixed(resource) => written.push(resource),
+                Place::Fixed(resource) => {
+                    let bytes = (resource.offset, resource.offset + resource.size);
+                    written.entry(&resource.buffer).or_default().push(bytes);
+                }
             }
         }
     }
     Ok(())
 }
 
-/// Whether all of a range has been written.
-fn is_covered(range: Range<u64>, buffer: &Buffer, written: &[&Resource]) -> bool {
-    let mut parts: Vec<(u64, u64)> = written
-        .iter()
-        .filter(|resource| resource.buffer == *buffer)
-        .map(|resource| (resource.offset, resource.offset + resource.size))
-        .collect();
+/// The first range that is not made up of parts that were written.
+fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>> {
+    let mut parts = parts.to_vec();
     parts.sort_unstable();
-    let mut end = range.start;
+    let mut whole: Vec<(u64, u64)> = Vec::new();
     for (from, to) in parts {
-        if from <= end {
-            end = end.max(to);
+        match whole.last_mut().filter(|(_, end)| from <= *end) {
+            Some((_, end)) => *end = to.max(*end),
+            None => whole.push((from, to)),
         }
     }
-    end >= range.end
+    let covers = |range: &Range<u64>| {
+        let behind = whole.partition_point(|(from, _)| *from <= range.start);
+        behind > 0 && range.end <= whole[behind - 1].1
+    };
+    ranges.into_iter().find(|range| !covers(range))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::work::{Lists, Work};
 use crate::Result;
 use crate::gpu::{Buffer, Resource};
 use crate::kernel::{Kernel, Number, Numbers};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// A buffer range that a step reads or writes.
@@ -94,19 +95,17 @@ impl Schedule {
 
     /// Of each passing memory: its words, its first and its last step.
     fn lives(&self) -> Vec<Life> {
-        let uses = |id: usize| {
-            let places = self.steps.iter().enumerate();
-            let mine = places.filter(move |(_, (_, places))| {
-                places.iter().any(|place| matches!(place, Place::Passing(other, _) if *other == id))
-            });
-            mine.map(|(step, _)| step)
-        };
-        let life = |(id, memory): (usize, &Passing)| Life {
-            words: memory.words,
-            first: uses(id).next().unwrap_or(0),
-            last: uses(id).next_back().unwrap_or(0),
-        };
-        self.passing.iter().enumerate().map(life).collect()
+        let mut lives: Vec<Option<Life>> = vec![None; self.passing.len()];
+        for (step, (_, places)) in self.steps.iter().enumerate() {
+            for place in places {
+                if let Place::Passing(id, _) = place {
+                    let life = Life { words: self.passing[*id].words, first: step, last: step };
+                    lives[*id].get_or_insert(life).last = step;
+                }
+            }
+        }
+        let unused = |memory: &Passing| Life { words: memory.words, first: 0, last: 0 };
+        self.passing.iter().zip(lives).map(|(memory, life)| life.unwrap_or_else(|| unused(memory))).collect()
     }
 }
 
@@ -124,16 +123,19 @@ fn color(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
     let mut order: Vec<usize> = (0..lives.len()).collect();
     order.sort_by_key(|id| std::cmp::Reverse(lives[*id].words));
     let (mut colors, mut sizes): (Vec<usize>, Vec<usize>) = (vec![0; lives.len()], Vec::new());
-    let mut tenants: Vec<Vec<Life>> = Vec::new();
+    // Of each colour, when those that it has begin and end; none meets another.
+    let mut tenants: Vec<BTreeMap<usize, usize>> = Vec::new();
     for id in order {
         let life = lives[id];
-        let free = |tenants: &Vec<Life>| tenants.iter().all(|t| t.last < life.first || life.last < t.first);
+        let free = |tenants: &BTreeMap<usize, usize>| {
+            tenants.range(..=life.last).next_back().is_none_or(|(_, last)| *last < life.first)
+        };
         let color = tenants.iter().position(free).unwrap_or_else(|| {
-            tenants.push(Vec::new());
+            tenants.push(BTreeMap::new());
             sizes.push(life.words);
             tenants.len() - 1
         });
-        tenants[color].push(life);
+        tenants[color].insert(life.first, life.last);
         colors[id] = color;
     }
     (colors, sizes)
@@ -164,13 +166,16 @@ pub(super) fn realise(
         buffers.push(builder.storage(Kind::Signal, name, size)?);
     }
     let mut distinct: Vec<Bound> = Vec::new();
+    let mut on: HashMap<Vec<Resource>, Vec<usize>> = HashMap::new();
     let mut lists: Vec<(Work, Vec<usize>)> = Vec::new();
     for ((work, schedule), (colors, _)) in schedules.iter().zip(&colored) {
         let bound = |(kernel, places): &Step| {
-            let resources = places.iter().map(|place| schedule.resource(place, colors, &buffers));
-            let bound = (kernel.clone(), resources.collect());
-            distinct.iter().position(|known| *known == bound).unwrap_or_else(|| {
-                distinct.push(bound);
+            let resource = |place| schedule.resource(place, colors, &buffers);
+            let resources: Vec<Resource> = places.iter().map(resource).collect();
+            let same = on.entry(resources.clone()).or_default();
+            same.iter().copied().find(|known| distinct[*known].0 == *kernel).unwrap_or_else(|| {
+                same.push(distinct.len());
+                distinct.push((kernel.clone(), resources));
                 distinct.len() - 1
             })
         };

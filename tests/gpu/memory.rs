@@ -1,8 +1,10 @@
-//! How much memory plans take.
+//! How much memory plans take, and how much time to make.
 
-use crate::harness::context;
+use crate::harness::{context, steady};
+use cpu_time::ThreadTime;
 use hesscale::model::{Builder, Conv2d, MaxPool2d};
 use hesscale::{Activation, Loss, Memory, Mode, Model, Plan, PlanOptions, State};
+use std::time::Duration;
 
 fn memory(model: &Model, batch: usize, mode: Mode) -> Memory {
     let state = State::new(&context(), model, None).unwrap();
@@ -41,4 +43,23 @@ fn windows_take_no_memory() {
         assert_eq!(large.activations, small.activations);
         assert_eq!(large.signals, small.signals, "{mode:?}: the sums find room in signals");
     }
+}
+
+/// Four times the layers take four times the time, not sixteen times.
+#[test]
+fn time_is_linear_in_the_layers() {
+    let taken = |layers: usize| {
+        let layer = |builder: Builder, _| builder.dense(1).act(Activation::Tanh);
+        let model = (0..layers).fold(Model::builder([1]), layer).loss(Loss::mse()).unwrap();
+        let state = State::new(&context(), &model, Some(steady())).unwrap();
+        let plan =
+            || Plan::new(&context(), &model, &state, 2, PlanOptions::training(Mode::HesScale)).unwrap();
+        drop(plan());
+        let start = ThreadTime::now();
+        drop(plan());
+        start.elapsed()
+    };
+    let [few, many] = [300, 1200].map(taken);
+    println!("{few:?} and {many:?}");
+    assert!(many < 6 * few + Duration::from_millis(50), "{few:?} and {many:?}");
 }
