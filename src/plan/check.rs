@@ -70,7 +70,7 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
     }
     let covers = |range: &Range<u64>| {
         let behind = whole.partition_point(|(from, _)| *from <= range.start);
-        behind > 0 && range.end <= whole[behind - 1].1
+        range.is_empty() || (behind > 0 && range.end <= whole[behind - 1].1)
     };
     ranges.into_iter().find(|range| !covers(range))
 }
