@@ -9,6 +9,8 @@ use hesscale::{
     At, Context, ContextOptions, DeviceClass, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request,
     Result, State, Tensor,
 };
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::sync::OnceLock;
 
@@ -48,17 +50,18 @@ pub(crate) fn checked_context() -> Context {
         .clone()
 }
 
-/// An adapter taken for that class of device, with f16 where it has it; shared, as [`context`] is.
+/// An adapter taken for that class of device, with f16 where it has it. Each test has its own: pipelines on software take
+/// megabytes, and those of all tests together gigabytes.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
-    static CONTEXTS: [OnceLock<Context>; DeviceClass::ALL.len()] =
-        [const { OnceLock::new() }; DeviceClass::ALL.len()];
+    thread_local! {
+        static CONTEXTS: RefCell<HashMap<DeviceClass, Context>> = RefCell::default();
+    }
     let make = || {
         let mut request = Request { features: hesscale::wgpu::Features::SHADER_F16, ..request(false) };
         request.options.class = Some(class);
         pollster::block_on(Context::request_with(&request)).expect("an adapter")
     };
-    let index = DeviceClass::ALL.iter().position(|known| *known == class).expect("a class of the list");
-    CONTEXTS[index].get_or_init(make).clone()
+    CONTEXTS.with_borrow_mut(|contexts| contexts.entry(class).or_insert_with(make).clone())
 }
 
 /// What a pass left on the GPU.
