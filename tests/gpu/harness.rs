@@ -9,10 +9,10 @@ use hesscale::{
     At, Context, ContextOptions, DeviceClass, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request,
     Result, State, Tensor,
 };
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::io::Write as _;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::ThreadId;
 
 /// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name. `HESSCALE_CLASS` names a class of device whose
 /// tiles are used, whatever the adapter is.
@@ -50,18 +50,24 @@ pub(crate) fn checked_context() -> Context {
         .clone()
 }
 
-/// An adapter taken for that class of device, with f16 where it has it. Each test has its own: pipelines on software take
-/// megabytes, and those of all tests together gigabytes.
+/// An adapter taken for that class of device, with f16 where it has it. Each test has its own, and few are kept: pipelines on
+/// software take megabytes, and those of all tests together gigabytes.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
-    thread_local! {
-        static CONTEXTS: RefCell<HashMap<DeviceClass, Context>> = RefCell::default();
+    static LATEST: Mutex<VecDeque<(ThreadId, DeviceClass, Context)>> = Mutex::new(VecDeque::new());
+    let test = std::thread::current().id();
+    let latest = || LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((.., context)) = latest().iter().find(|(of, known, _)| (*of, *known) == (test, class)) {
+        return context.clone();
     }
-    let make = || {
-        let mut request = Request { features: hesscale::wgpu::Features::SHADER_F16, ..request(false) };
-        request.options.class = Some(class);
-        pollster::block_on(Context::request_with(&request)).expect("an adapter")
-    };
-    CONTEXTS.with_borrow_mut(|contexts| contexts.entry(class).or_insert_with(make).clone())
+    let mut request = Request { features: hesscale::wgpu::Features::SHADER_F16, ..request(false) };
+    request.options.class = Some(class);
+    let context = pollster::block_on(Context::request_with(&request)).expect("an adapter");
+    let mut latest = latest();
+    latest.push_back((test, class, context.clone()));
+    let old = if latest.len() > 2 * DeviceClass::ALL.len() { latest.pop_front() } else { None };
+    drop(latest);
+    drop(old);
+    context
 }
 
 /// What a pass left on the GPU.
