@@ -11,6 +11,7 @@ use std::ops::Range;
 ///
 /// # Errors
 /// Which step reads what.
+#[allow(clippy::mutable_key_type)] // a buffer is known by its id
 pub(super) fn reads(
     steps: &[Step],
     colors: &[usize],

@@ -143,6 +143,7 @@ fn color(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
 
 /// Buffers for all schedules, of which one runs at a time; then their dispatches. All shaders are compiled before anything
 /// needs one, so that it is known how many there are.
+#[allow(clippy::mutable_key_type)] // a buffer is known by its id
 pub(super) fn realise(
     builder: &Builder<'_>,
     schedules: &[(Work, Schedule)],
