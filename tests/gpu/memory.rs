@@ -45,21 +45,27 @@ fn windows_take_no_memory() {
     }
 }
 
-/// Four times the layers take four times the time, not sixteen times.
+/// Four times the layers take four times the time, not sixteen times. The least of several turns counts: a
+/// neighbour on the machine makes a turn slower, never faster.
 #[test]
 fn time_is_linear_in_the_layers() {
-    let taken = |layers: usize| {
+    let chain = |layers: usize| {
         let layer = |builder: Builder, _| builder.dense(1).act(Activation::Tanh);
         let model = (0..layers).fold(Model::builder([1]), layer).loss(Loss::mse()).unwrap();
         let state = State::new(&context(), &model, Some(steady())).unwrap();
-        let plan =
-            || Plan::new(&context(), &model, &state, 2, PlanOptions::training(Mode::HesScale)).unwrap();
-        drop(plan());
+        (model, state)
+    };
+    let taken = |(model, state): &(Model, State)| {
         let start = ThreadTime::now();
-        drop(plan());
+        drop(Plan::new(&context(), model, state, 2, PlanOptions::training(Mode::HesScale)).unwrap());
         start.elapsed()
     };
-    let [few, many] = [300, 1200].map(taken);
+    let chains = [300, 1200].map(chain);
+    let mut least = [Duration::MAX; 2];
+    for _ in 0..4 {
+        least = [0, 1].map(|i| least[i].min(taken(&chains[i])));
+    }
+    let [few, many] = least;
     println!("{few:?} and {many:?}");
-    assert!(many < 6 * few + Duration::from_millis(50), "{few:?} and {many:?}");
+    assert!(many < 8 * few, "{few:?} and {many:?}");
 }
