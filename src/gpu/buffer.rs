@@ -22,11 +22,6 @@ impl Tensor {
         Tensor { name: name.into(), buffer: buffer.clone(), offset, shape: shape.to_vec() }
     }
 
-    /// The same numbers in another shape.
-    pub(crate) fn reshaped(self, shape: Vec<usize>) -> Tensor {
-        Tensor { shape, ..self }
-    }
-
     /// What it holds.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::device::Buffer;
-use crate::kernel::{Binding, Kernel, Number, Workgroup};
+use crate::kernel::{Binding, Kernel, Number};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -138,7 +138,7 @@ impl Context {
         let uniforms = bindings.iter().filter(|kind| **kind == Binding::Uniform).count() as u32;
         let storage = bindings.len() as u32 - uniforms;
         let largest = kernel.uniforms(1).iter().map(Vec::len).max().unwrap_or(0).next_multiple_of(16) as u64;
-        self.check_workgroup(&kernel.label(), kernel.workgroup())?;
+        self.tuning().allowed.check(&kernel.label(), kernel.workgroup())?;
         check_each(
             &kernel.label(),
             [
@@ -160,35 +160,6 @@ impl Context {
                 ("max_uniform_buffer_binding_size", largest, limits.max_uniform_buffer_binding_size),
             ],
         )
-    }
-
-    /// Whether the device has such workgroups.
-    pub(crate) fn check_workgroup(&self, place: &str, workgroup: Workgroup) -> Result<()> {
-        let (limits, [x, y]) = (&self.inner.limits, workgroup.size.map(u64::from));
-        let invocations = workgroup.invocations().into();
-        check_each(
-            place,
-            [
-                (
-                    "max_compute_invocations_per_workgroup",
-                    invocations,
-                    limits.max_compute_invocations_per_workgroup.into(),
-                ),
-                ("max_compute_workgroup_size_x", x, limits.max_compute_workgroup_size_x.into()),
-                ("max_compute_workgroup_size_y", y, limits.max_compute_workgroup_size_y.into()),
-                (
-                    "max_compute_workgroup_storage_size",
-                    workgroup.bytes.into(),
-                    limits.max_compute_workgroup_storage_size.into(),
-                ),
-            ],
-        )
-    }
-
-    /// Invocations that a workgroup in a row may have.
-    pub(crate) fn invocations(&self) -> u32 {
-        let limits = &self.inner.limits;
-        limits.max_compute_invocations_per_workgroup.min(limits.max_compute_workgroup_size_x)
     }
 
     fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline> {

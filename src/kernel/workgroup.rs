@@ -2,6 +2,7 @@
 
 use super::tile::Allowed;
 use super::{Kernel, image};
+use crate::{Error, Result};
 
 /// Invocations along x and y, and bytes of workgroup memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,35 @@ impl Workgroup {
         let [most, most_x, most_y] = allowed.invocations;
         let [x, y] = self.size;
         self.invocations() <= most && x <= most_x && y <= most_y && self.bytes <= allowed.storage
+    }
+}
+
+impl Allowed {
+    /// Invocations that a workgroup in a row may have.
+    pub(crate) fn in_a_row(&self) -> u32 {
+        self.invocations[0].min(self.invocations[1])
+    }
+
+    /// Whether the device has such workgroups.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] with the limit that is exceeded.
+    pub(crate) fn check(&self, place: &str, workgroup: Workgroup) -> Result<()> {
+        let [most, most_x, most_y] = self.invocations;
+        let [x, y] = workgroup.size;
+        let limits = [
+            ("max_compute_invocations_per_workgroup", workgroup.invocations(), most),
+            ("max_compute_workgroup_size_x", x, most_x),
+            ("max_compute_workgroup_size_y", y, most_y),
+            ("max_compute_workgroup_storage_size", workgroup.bytes, self.storage),
+        ];
+        match limits.into_iter().find(|(_, needed, available)| needed > available) {
+            Some((limit, needed, available)) => {
+                let (needed, available) = (needed.into(), available.into());
+                Err(Error::Limit { place: place.into(), limit, needed, available })
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,57 +1,49 @@
 //! That a list reads nothing that was not left for it: in debug builds every list of every plan is walked before it gets buffers.
 
-use super::schedule::{Place, Step};
-use crate::gpu::{Buffer, Resource};
+use crate::graph::{Memory, Slice, Step};
 use crate::kernel::{Binding, Kernel};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Walks a list whose memories lie in the buffers of `colors`. What a step reads of those, the memory's own steps must have
-/// written, with nothing else in between; of a resource, all that `needed` says.
+/// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written,
+/// with nothing else in between; of another slice, all that `needed` says.
 ///
 /// # Errors
 /// Which step reads what.
-#[allow(clippy::mutable_key_type)] // a buffer is known by its id
 pub(super) fn reads(
     steps: &[Step],
-    colors: &[usize],
-    needed: impl Fn(&Kernel, &Resource) -> Vec<Range<u64>>,
+    slots: &[usize],
+    needed: impl Fn(&Kernel, &Slice) -> Vec<Range<u64>>,
 ) -> Result<(), String> {
-    // Of each colour, the memory that was written there last.
+    // Of each slot, the memory that was written there last.
     let mut tenants: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut written: HashMap<&Buffer, Vec<(u64, u64)>> = HashMap::new();
-    for (index, (kernel, places)) in steps.iter().enumerate() {
+    let mut written: BTreeMap<Memory, Vec<(u64, u64)>> = BTreeMap::new();
+    for (index, (kernel, slices)) in steps.iter().enumerate() {
         let kinds: Vec<Binding> =
             kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform).collect();
         let fault = |what: String| Err(format!("step {index}, {}: {what}", kernel.label()));
-        if kinds.len() != places.len() {
-            return fault(format!("{} places for {} bindings", places.len(), kinds.len()));
+        if kinds.len() != slices.len() {
+            return fault(format!("{} slices for {} bindings", slices.len(), kinds.len()));
         }
-        let bound = || places.iter().zip(&kinds);
-        for (at, (place, _)) in bound().enumerate().filter(|(_, (_, kind))| **kind == Binding::Read) {
-            match place {
-                Place::Passing(id, _) if tenants.get(&colors[*id]) != Some(id) => {
+        let bound = || slices.iter().zip(&kinds);
+        for (at, (slice, _)) in bound().enumerate().filter(|(_, (_, kind))| **kind == Binding::Read) {
+            if let Memory::Transient(id) = slice.memory {
+                if tenants.get(&slots[id]) != Some(&id) {
                     return fault(format!("binding {at} reads memory {id}, which is not there"));
                 }
-                Place::Passing(..) => {}
-                Place::Fixed(resource) => {
-                    let parts = written.get(&resource.buffer).map_or(&[][..], Vec::as_slice);
-                    let missing = uncovered(parts, needed(kernel, resource));
-                    if let Some(range) = missing {
-                        return fault(format!(
-                            "binding {at} reads bytes {range:?}, which nothing has written"
-                        ));
-                    }
-                }
+                continue;
+            }
+            let parts = written.get(&slice.memory).map_or(&[][..], Vec::as_slice);
+            if let Some(range) = uncovered(parts, needed(kernel, slice)) {
+                return fault(format!("binding {at} reads bytes {range:?}, which nothing has written"));
             }
         }
-        for (place, _) in bound().filter(|(_, kind)| **kind == Binding::Write) {
-            match place {
-                Place::Passing(id, _) => drop(tenants.insert(colors[*id], *id)),
-                Place::Fixed(resource) => {
-                    let bytes = (resource.offset, resource.offset + resource.size);
-                    written.entry(&resource.buffer).or_default().push(bytes);
-                }
+        for (slice, _) in bound().filter(|(_, kind)| **kind == Binding::Write) {
+            if let Memory::Transient(id) = slice.memory {
+                tenants.insert(slots[id], id);
+            } else {
+                let bytes = (slice.offset, slice.offset + slice.size);
+                written.entry(slice.memory).or_default().push(bytes);
             }
         }
     }
@@ -79,40 +71,34 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::Context;
+    use crate::DeviceClass;
     use crate::kernel::{Forward, Number, Reduce};
     use crate::model::Activation;
-    use crate::{ContextOptions, DeviceClass};
 
-    /// From the first place to the second.
-    fn step(from: Place, to: Place) -> Step {
+    /// From the first slice to the second.
+    fn step(from: Slice, to: Slice) -> Step {
         (Kernel::Forward(Forward { activation: Activation::Tanh, elements: 64 }), vec![from, to])
     }
 
-    fn memory(id: usize) -> Place {
-        Place::Passing(id, 0)
+    fn memory(id: usize) -> Slice {
+        Slice::new(Memory::Transient(id), 0, 64)
     }
 
-    fn context() -> Context {
-        let context = pollster::block_on(Context::request()).expect("an adapter");
-        Context::from_device(context.device(), context.queue(), ContextOptions::default())
-    }
-
-    fn part(buffer: &Buffer, bytes: Range<u64>) -> Resource {
+    fn own(id: usize, bytes: Range<u64>) -> Slice {
         let size = bytes.end - bytes.start;
-        Resource { buffer: buffer.clone(), offset: bytes.start, size, number: Number::F32 }
+        Slice { memory: Memory::Own(id), offset: bytes.start, size, dtype: Number::F32 }
     }
 
-    fn all(_: &Kernel, resource: &Resource) -> Vec<Range<u64>> {
-        std::iter::once(resource.offset..resource.offset + resource.size).collect()
+    fn all(_: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
+        std::iter::once(slice.offset..slice.offset + slice.size).collect()
     }
 
     /// The lists of a pass, one of which has a lifetime more than the other, spliced: as plans once were.
     #[test]
     fn what_lies_in_another_buffer_is_noticed() {
-        let outside = || Place::Fixed(part(&context().storage("x", 64).expect("a buffer"), 0..256));
+        let outside = || own(0, 0..256);
         let chain = [step(outside(), memory(0)), step(memory(0), memory(1)), step(memory(1), memory(2))];
-        let none = |_: &Kernel, _: &Resource| Vec::new();
+        let none = |_: &Kernel, _: &Slice| Vec::new();
         assert_eq!(reads(&chain, &[0, 1, 0], none), Ok(()));
         let fault = reads(&chain[1..], &[0, 1, 0], none).expect_err("its beginning is missing");
         assert_eq!(fault, "step 0, forward tanh 64: binding 0 reads memory 0, which is not there");
@@ -130,15 +116,12 @@ mod tests {
 
     #[test]
     fn what_nothing_has_written_is_noticed() {
-        let context = context();
-        let [x, y] = ["x", "y"].map(|name| context.storage(name, 128).expect("a buffer"));
-        let place = |buffer, bytes| Place::Fixed(part(buffer, bytes));
         let halves = [
-            step(memory(0), place(&x, 0..256)),
-            step(memory(0), place(&x, 256..512)),
-            step(place(&x, 128..512), place(&y, 0..256)),
+            step(memory(0), own(0, 0..256)),
+            step(memory(0), own(0, 256..512)),
+            step(own(0, 128..512), own(1, 0..256)),
         ];
-        let begun = [&[step(place(&y, 0..0), memory(0))], &halves[..]].concat();
+        let begun = [&[step(own(1, 0..0), memory(0))], &halves[..]].concat();
         assert_eq!(reads(&begun, &[0], all), Ok(()));
         let missing = [&begun[..2], &begun[3..]].concat();
         let fault = reads(&missing, &[0], all).expect_err("half of it is missing");
@@ -146,7 +129,7 @@ mod tests {
             fault,
             "step 2, forward tanh 64: binding 0 reads bytes 128..512, which nothing has written"
         );
-        let other = [&begun[..3], &[step(place(&y, 0..256), place(&x, 0..256))]].concat();
+        let other = [&begun[..3], &[step(own(1, 0..256), own(0, 0..256))]].concat();
         assert!(reads(&other, &[0], all).is_err());
     }
 
@@ -154,6 +137,6 @@ mod tests {
     fn bindings_without_a_place_are_noticed() {
         let reduce = Kernel::Reduce(Reduce::new(DeviceClass::Software, 4, 1.0));
         let fault = reads(&[(reduce, vec![memory(0)])], &[0], all).expect_err("one of two");
-        assert_eq!(fault, "step 0, reduce loss: 1 places for 2 bindings");
+        assert_eq!(fault, "step 0, reduce loss: 1 slices for 2 bindings");
     }
 }

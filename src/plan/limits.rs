@@ -1,14 +1,11 @@
 //! What a plan will ask of a device, known before there is one.
 
-use super::network::{Network, OpKind, Value};
 use crate::gpu::Context;
-use crate::kernel::{DepthwiseSizes, DeviceClass, Hyper, Parameters, Partial, padded, planes};
+use crate::graph::{Graph, MOST_ELEMENTS, Op, Setup, Value};
+use crate::kernel::{Hyper, planes};
 use crate::model::{Mode, Model};
+use crate::ops::Ops;
 use crate::{Error, Result};
-
-/// Elements of a buffer beyond which no plan can be made: shaders count in 32 bits.
-pub(super) const MOST: usize = u32::MAX as usize / 4;
-pub(super) const ELEMENTS: &str = "elements of one buffer";
 
 impl Context {
     /// The limits that a device needs for `model` at `batch` samples in any mode: wgpu's defaults, with the sizes of buffers
@@ -30,14 +27,14 @@ impl Context {
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
     let mut elements = (Hyper::FIRST + 2 * model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
-    if let Ok(network) = Network::new(model, true) {
+    if let Ok(graph) = Graph::new::<Ops>(model, true, 4) {
         let most_planes = u64::from(Mode::ALL.into_iter().map(planes).max().unwrap_or(1));
         // More than any device has, and no overflow.
         let most = 1 << 48;
         let count = |value: &Value| (batch as u64).saturating_mul(value.len() as u64).min(most);
         let signal = |value: &Value| most_planes * count(value).next_multiple_of(64);
-        elements = network.values.iter().map(signal).fold(elements, u64::max);
-        let sums = |mode| largest_sums(&network, batch, mode) as u64;
+        elements = graph.values.iter().map(signal).fold(elements, u64::max);
+        let sums = |mode| largest_sums(&graph, batch, mode) as u64;
         elements = Mode::ALL.into_iter().map(sums).fold(elements, u64::max);
     }
     (4 * elements).next_multiple_of(256)
@@ -47,57 +44,45 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
 ///
 /// # Errors
 /// [`Error::Limit`] for a value of too many elements, or for a convolution whose weight, its channels padded, has.
-pub(super) fn check(network: &Network, batch: usize) -> Result<()> {
+pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
     let count = |place: &str, elements: Option<usize>| match elements {
-        Some(elements) if elements <= MOST => Ok(()),
+        Some(elements) if elements <= MOST_ELEMENTS => Ok(()),
         elements => {
             let needed = elements.map_or(u64::MAX, |elements| elements as u64);
-            Err(Error::Limit { place: place.into(), limit: ELEMENTS, needed, available: MOST as u64 })
+            Err(Error::Limit {
+                place: place.into(),
+                limit: Setup::ELEMENTS,
+                needed,
+                available: MOST_ELEMENTS as u64,
+            })
         }
     };
-    for value in &network.values {
+    for value in &graph.values {
         count(&value.name, batch.checked_mul(value.len()))?;
     }
-    for op in &network.ops {
-        if let OpKind::Convolution(c) | OpKind::Depthwise(c) = &op.kind {
-            let weight = padded(c.inputs).checked_mul(padded(c.outputs));
-            let name = format!("weight of {}", network.values[op.output].name);
-            count(&name, weight.and_then(|weight| weight.checked_mul(c.window.taps())))?;
-        }
+    for op in &graph.ops {
+        let name = format!("weight of {}", graph.values[op.output].name);
+        count(&name, op.operation.packed_weight())?;
     }
     Ok(())
 }
 
 /// Elements of the largest sums for parameters on their way, on the class of device that cuts them into the most parts.
-fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
-    if batch == 0 || check(network, batch).is_err() {
+fn largest_sums(graph: &Graph, batch: usize, mode: Mode) -> usize {
+    if batch == 0 || check(graph, batch).is_err() {
         return 0;
     }
-    let channels = |parameters| Partial { parameters, mode, plane: 0 }.len() as usize;
-    let sums = network.ops.iter().map(|op| match &op.kind {
-        OpKind::Convolution(convolution) => {
-            let of = |class| {
-                let partial = convolution.partial(class, batch as u32, mode);
-                partial.split().splits as usize * partial.kept() as usize * convolution.packing().len as usize
-            };
-            DeviceClass::ALL.into_iter().map(of).max().unwrap_or(0)
-        }
-        OpKind::Depthwise(convolution) => {
-            let (window, channels_of) = (convolution.window, convolution.inputs as u32);
-            let sizes = DepthwiseSizes { window, batch: batch as u32, channels: channels_of };
-            channels(Parameters::Depthwise { sizes, bias: convolution.bias })
-        }
-        OpKind::Norm(_) => channels(Parameters::Norm(network.values[op.output].storage(batch))),
-        _ => 0,
-    });
-    sums.max().unwrap_or(0)
+    let sums = |op: &Op| op.operation.partial_sums(&graph.values[op.output], batch, mode);
+    graph.ops.iter().map(sums).max().unwrap_or(0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{AvgPool2d, BatchNorm, Conv2d, MaxPool2d};
-    use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State};
+    use crate::{
+        Activation, At, ContextOptions, DeviceClass, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State,
+    };
 
     #[test]
     fn limits_are_the_defaults_until_the_model_needs_more() {

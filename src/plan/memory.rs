@@ -1,5 +1,7 @@
 //! How much memory a plan takes, and what for.
 
+use crate::graph::Purpose;
+
 /// Bytes on the device, by what they hold. [`crate::Plan::memory`] gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -20,19 +22,11 @@ impl Memory {
         self.parameters + self.activations + self.signals
     }
 
-    pub(super) fn add(&mut self, kind: Kind, bytes: u64) {
-        *match kind {
-            Kind::Parameter => &mut self.parameters,
-            Kind::Activation => &mut self.activations,
-            Kind::Signal => &mut self.signals,
+    pub(super) fn add(&mut self, purpose: Purpose, bytes: u64) {
+        *match purpose {
+            Purpose::Parameter => &mut self.parameters,
+            Purpose::Activation => &mut self.activations,
+            Purpose::Signal => &mut self.signals,
         } += bytes;
     }
-}
-
-/// What a buffer holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Parameter,
-    Activation,
-    Signal,
 }

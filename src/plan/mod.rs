@@ -3,17 +3,14 @@
 mod backward;
 mod build;
 mod check;
-mod ends;
-mod forward;
 mod join;
 mod limits;
+mod lists;
 mod memory;
-mod network;
 mod options;
-mod schedule;
+mod realise;
 mod state;
 mod tune;
-mod update;
 mod whole;
 mod work;
 

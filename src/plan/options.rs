@@ -15,6 +15,16 @@ pub enum At {
     Layer(usize),
 }
 
+impl At {
+    /// Shape of a sample there; of a layer that the model has.
+    pub(crate) fn shape(self, model: &Model) -> &[usize] {
+        match self {
+            At::Input => model.input_shape(),
+            At::Layer(index) => model.shape(index).expect("known to be there"),
+        }
+    }
+}
+
 /// How often the loss of one sample counts at most while signals are stored in f16. They begin below 1 then with most losses,
 /// lose bits where they are smaller than 2^-14, and have as much room above them for weights that enlarge them.
 const MOST: f64 = 64.0;

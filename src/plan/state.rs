@@ -3,6 +3,7 @@
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
 use crate::kernel::{Dropout, Hyper};
 use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
+use crate::ops::optimizer;
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 
@@ -39,8 +40,7 @@ pub(crate) struct Moments {
 impl Moments {
     /// For `len` parameters, gaps included.
     fn new(context: &Context, rule: &Rule, len: usize) -> Result<Moments> {
-        let second = !matches!(rule, Rule::Sgd { .. });
-        let words = Hyper::FIRST + len * (1 + usize::from(second));
+        let (second, words) = (optimizer::has_second_moment(rule), optimizer::memory_len(rule, len));
         let buffer = context.storage("optimizer", words)?;
         let part = |name: &str, at, len| Tensor::new(name, &buffer, at, &[len]);
         Ok(Moments {

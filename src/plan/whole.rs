@@ -1,28 +1,26 @@
 //! Small networks of dense layers as a whole: whether one is, and its few kernels.
 
-use super::build::{Builder, Parts};
-use super::memory::Kind;
-use super::network::{Network, Op, OpKind};
-use super::schedule::{Place, Schedule};
+use super::PlanOptions;
+use super::lists::{Lists, modes, passes};
 use super::work::Work;
-use super::{Training, update};
-use crate::gpu::{Resource, Tensor};
+use crate::graph::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice};
 use crate::kernel::{
     Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Number, Whole, WholeKernel,
 };
 use crate::model::{Activation, Role};
+use crate::ops::{dense::Dense, loss, optimizer};
 use crate::{Error, Result};
 
 /// The network, if it is to be taken as a whole.
 ///
 /// # Errors
 /// Why it cannot be, where that was asked for.
-pub(super) fn chosen(builder: &Builder<'_>, network: &Network) -> Result<Option<Whole>> {
-    let asked = builder.options.whole_network;
+pub(super) fn chosen(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Option<Whole>> {
+    let asked = options.whole_network;
     if asked == Some(false) {
         return Ok(None);
     }
-    match (possible(builder, network), asked) {
+    match (possible(setup, graph, options), asked) {
         (Err(why), Some(true)) => Err(why),
         (Err(_), _) => Ok(None),
         (Ok(whole), None) if !pays(&whole) => Ok(None),
@@ -39,42 +37,42 @@ fn pays(whole: &Whole) -> bool {
     }
 }
 
-fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
+fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Whole> {
     let refused = |layer: &str, kind: &str| {
         Err(Error::Unsupported { layer: layer.into(), kind: format!("{kind} in a whole network's kernel") })
     };
-    if !builder.options.signals.is_empty() {
+    if !options.signals.is_empty() {
         let what = "signals of a network that is taken as a whole".into();
         return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
     }
-    if builder.options.storage != Number::F32 {
+    if options.storage != Number::F32 {
         return refused("network", "storage in f16");
     }
     let (mut layers, mut activation): (Vec<Layer>, _) = (Vec::new(), Activation::Identity);
     let mut end = 0;
-    for op in &network.ops {
-        let name = &network.values[op.output].name;
-        if op.inputs.iter().any(|input| network.root(*input) != end) || network.readers(end) != 1 {
+    for op in &graph.ops {
+        let name = &graph.values[op.output].name;
+        if op.inputs.iter().any(|input| graph.root(*input) != end) || graph.readers(end) != 1 {
             return refused(name, "a branch");
         }
-        match (&op.kind, layers.last_mut()) {
-            (OpKind::Dense { inputs, outputs, bias }, _) => {
-                let place = |role| place(builder, op, role);
+        match (op.operation.get::<Dense>(), op.operation.activation(), layers.last_mut()) {
+            (Some(Dense { inputs, outputs, bias }), ..) => {
+                let offset = |role| offset(setup, op, role);
                 layers.push(Layer {
                     inputs: *inputs as u32,
                     outputs: *outputs as u32,
-                    weight: place(Role::Weight).unwrap_or(0),
-                    bias: place(Role::Bias).filter(|_| *bias),
+                    weight: offset(Role::Weight).unwrap_or(0),
+                    bias: offset(Role::Bias).filter(|_| *bias),
                     activated: false,
                 });
             }
-            (OpKind::Act(act), Some(layer)) if !layer.activated => {
-                if activation != Activation::Identity && *act != activation {
+            (None, Some(act), Some(layer)) if !layer.activated => {
+                if activation != Activation::Identity && act != activation {
                     return refused(name, "a second kind of activation");
                 }
-                (activation, layer.activated) = (*act, true);
+                (activation, layer.activated) = (act, true);
             }
-            (OpKind::Act(_), _) => return refused(name, "an activation that follows no dense layer"),
+            (None, Some(_), _) => return refused(name, "an activation that follows no dense layer"),
             _ => return refused(name, "a layer that is not dense"),
         }
         end = op.output;
@@ -82,8 +80,8 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
     let limit = |limit, needed: u64, available: u64| {
         Err(Error::Limit { place: "whole network".into(), limit, needed, available })
     };
-    let model = builder.model;
-    if layers.is_empty() || model.positions() > 1 || network.root(network.logits) != end {
+    let model = setup.model;
+    if layers.is_empty() || model.positions() > 1 || graph.root(graph.logits) != end {
         return refused("network", "no dense layer");
     }
     if layers.len() > MOST_LAYERS {
@@ -94,21 +92,21 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
         return limit("class weights", class_weights as u64, MOST_CLASSES as u64);
     }
     let whole = Whole {
-        class: builder.context.class(),
+        class: setup.tuning.class,
         layers,
         activation,
         loss: model.loss().clone(),
-        batch: builder.batch as u32,
-        flat: builder.state.parameters().len() as u32,
+        batch: setup.batch as u32,
+        flat: setup.flat_len() as u32,
     };
-    let modes = builder.modes().map(Some).filter(|_| builder.options.training).chain([None]);
+    let modes = modes(options).map(Some).filter(|_| options.training).chain([None]);
     for (needed, available) in modes.map(|mode| whole.memory(mode)) {
         if needed > available {
             return limit("max_compute_workgroup_storage_size", needed, available);
         }
     }
-    builder.context.check_workgroup("whole network", whole.workgroup())?;
-    let diagonal = builder.options.training && builder.options.mode.has_diagonal();
+    setup.tuning.allowed.check("whole network", whole.workgroup())?;
+    let diagonal = options.training && options.mode.has_diagonal();
     let (results, most) = (4 * whole.results(diagonal).len, 64 << 20);
     if results > most {
         return limit("bytes of partial sums", results, most);
@@ -119,88 +117,77 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
     Ok(whole)
 }
 
-fn place(builder: &Builder<'_>, op: &Op, role: Role) -> Option<u32> {
-    let parameter = op.node.and_then(|node| builder.model.parameter_of(node, role));
+fn offset(setup: &Setup<'_>, op: &Op, role: Role) -> Option<u32> {
+    let parameter = op.node.and_then(|node| setup.model.parameter_of(node, role));
     parameter.map(|parameter| parameter.offset as u32)
 }
 
 /// What the kernels bind.
-struct Ends<'a> {
-    builder: &'a Builder<'a>,
-    net: &'a Whole,
-    input: &'a Tensor,
-    targets: Option<Tensor>,
-    results: Tensor,
+struct Bound<'a> {
+    setup: &'a Setup<'a>,
+    network: &'a Whole,
+    targets: Option<Slice>,
+    /// Loss, logits, losses and partial sums in one buffer.
+    results: Slice,
 }
 
-pub(super) fn build(builder: &Builder<'_>, net: &Whole, input: &Tensor) -> Result<Parts> {
-    let training = builder.options.training;
-    let places = net.results(training && builder.options.mode.has_diagonal());
-    let len = places.len as usize;
-    let buffer = builder.storage(Kind::Activation, "results", len)?;
-    let logits = builder.with_batch(builder.model.output_shape());
-    let logits = Tensor::new("logits", &buffer, places.logits as usize, &logits);
-    let targets = if training { Some(builder.targets()?) } else { None };
-    let results = Tensor::new("results", &buffer, 0, &[len]);
-    let ends = Ends { builder, net, input, targets, results };
+pub(super) fn build(setup: &Setup<'_>, network: &Whole, options: &PlanOptions) -> Result<Lists> {
+    let training = options.training;
+    let layout = network.results(training && options.mode.has_diagonal());
+    let results = setup.own(Purpose::Activation, "results", layout.len as usize);
+    let targets = if training { Some(loss::targets(setup)?) } else { None };
+    let bound = Bound { setup, network, targets, results };
 
-    let mut schedules = vec![(Work::Forward, ends.walk(Job::Forward))];
-    for (mode, pass) in builder.passes().filter(|_| training) {
-        let (scale, accumulate) = (builder.options.scale, pass.accumulate);
+    let mut schedules = vec![(Work::Forward, bound.walk(Job::Forward))];
+    for (mode, pass) in passes(options).filter(|_| training) {
+        let (scale, accumulate) = (options.scale, pass.accumulate);
         let back = Back { mode, scale, accumulate, update: None };
-        schedules.push((Work::Gradient(pass), ends.pass(back)));
-        if let Some(update) = update::key(builder, mode)? {
-            schedules.push((Work::Step(pass), ends.pass(Back { update: Some(update), ..back })));
+        schedules.push((Work::Gradient(pass), bound.pass(back)));
+        if let Some(update) = optimizer::update(setup, mode)? {
+            schedules.push((Work::Step(pass), bound.pass(Back { update: Some(update), ..back })));
             if !accumulate {
-                schedules.push((Work::Update(pass), update::behind(builder, &update, Schedule::default())));
+                let update = optimizer::behind(setup, &update, Schedule::default());
+                schedules.push((Work::Update(pass), update));
             }
         }
     }
-    let training = ends.targets.map(|targets| {
-        let loss = Tensor::new("loss", &buffer, 0, &[1]);
-        Training { targets, loss, signals: Vec::new() }
-    });
-    Ok(Parts { schedules, training, logits })
+    let logits = setup.elements("logits", setup.model.outputs())?;
+    let logits = Slice::new(results.memory, layout.logits as usize, logits);
+    let loss = training.then(|| Slice::new(results.memory, 0, 1));
+    Ok(Lists { schedules, logits, loss, signals: Vec::new() })
 }
 
-impl Ends<'_> {
+impl Bound<'_> {
     fn pass(&self, back: Back) -> Schedule {
-        let mut schedule = self.walk(Job::Back(back));
-        if self.net.chunks() > 1 {
-            let state = self.builder.state;
-            let mut places = vec![self.results.resource(), state.gradient().resource()];
+        let (setup, mut schedule) = (self.setup, self.walk(Job::Back(back)));
+        if self.network.chunks() > 1 {
+            let mut slices = vec![self.results, setup.flat(Memory::Gradient)];
             if back.update.is_some() {
-                places.push(state.parameters().resource());
-                places.extend(self.memory());
+                slices.push(setup.flat(Memory::Parameters));
+                slices.extend(optimizer::memory(setup));
             }
-            places.extend(back.mode.has_diagonal().then(|| state.diagonal().resource()));
-            let gather = Gather { net: self.net.clone(), back };
-            schedule.push(Kernel::Gather(gather), places.into_iter().map(Place::from).collect());
+            slices.extend(back.mode.has_diagonal().then(|| setup.flat(Memory::Diagonal)));
+            schedule.push(Kernel::Gather(Gather { net: self.network.clone(), back }), slices);
         }
         schedule
     }
 
     fn walk(&self, job: Job) -> Schedule {
-        let state = self.builder.state;
-        let mut places: Vec<Resource> =
-            [state.parameters(), self.input, &self.results].map(Tensor::resource).into();
+        let setup = self.setup;
+        let input = Slice::new(Memory::Input, 0, setup.batch * setup.model.inputs());
+        let mut slices = vec![setup.flat(Memory::Parameters), input, self.results];
         if let Job::Back(back) = job {
-            places.extend(self.targets.as_ref().map(Tensor::resource));
-            if self.net.chunks() > 1 {
-                places.extend(self.memory().filter(|_| back.counts()));
+            slices.extend(self.targets);
+            if self.network.chunks() > 1 {
+                slices.extend(optimizer::memory(setup).filter(|_| back.counts()));
             } else {
-                places.push(state.gradient().resource());
-                places.extend(self.memory().filter(|_| back.update.is_some()));
-                places.extend(back.mode.has_diagonal().then(|| state.diagonal().resource()));
+                slices.push(setup.flat(Memory::Gradient));
+                slices.extend(optimizer::memory(setup).filter(|_| back.update.is_some()));
+                slices.extend(back.mode.has_diagonal().then(|| setup.flat(Memory::Diagonal)));
             }
         }
-        let kernel = WholeKernel { net: self.net.clone(), job };
         let mut schedule = Schedule::default();
-        schedule.push(Kernel::Whole(kernel), places.into_iter().map(Place::from).collect());
+        schedule.push(Kernel::Whole(WholeKernel { net: self.network.clone(), job }), slices);
         schedule
-    }
-
-    fn memory(&self) -> Option<Resource> {
-        self.builder.state.optimizer_state().map(|moments| moments.memory.resource())
     }
 }

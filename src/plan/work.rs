@@ -1,7 +1,6 @@
 //! All that a plan can record. Each **work** is one list of dispatches, from one schedule with one colouring: lists have buffers
 //! in common, but nothing of one list is ever recorded in the middle of another.
 
-use super::schedule::Schedule;
 use crate::gpu::Dispatch;
 use crate::model::Mode;
 use std::sync::Arc;
@@ -71,9 +70,6 @@ impl Work {
         }
     }
 }
-
-/// The lists before they have buffers.
-pub(super) type Schedules = Vec<(Work, Schedule)>;
 
 /// The lists of a plan. What several have alike, with the same buffers, is one dispatch.
 #[derive(Debug, Default)]

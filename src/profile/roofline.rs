@@ -75,7 +75,7 @@ impl Kernel {
         written: &wgpu::Buffer,
         invocations: u32,
     ) -> Result<Kernel> {
-        context.check_workgroup("roofline", Workgroup::new([WORKGROUP, 1], 0))?;
+        context.tuning().allowed.check("roofline", Workgroup::new([WORKGROUP, 1], 0))?;
         let device = context.device();
         context.guarded(|| {
             let source = wgpu::ShaderSource::Wgsl(source.into());

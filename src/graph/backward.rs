@@ -1,0 +1,296 @@
+//! A backward pass in the making: where signals lie, and what operations push onto it.
+
+use super::{Graph, Layout, Memory, Op, Purpose, Saved, Schedule, Setup, Slice, Value};
+use crate::kernel::{Flow, Kernel, Leave, Number, planes};
+use crate::model::{Activation, Mode, Parameter, Role};
+use crate::{At, Error, Result};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Signals that the user asked for, by the root of the value they stand at: always in rows.
+#[derive(Debug)]
+pub(crate) struct Requested(BTreeMap<usize, Slice>);
+
+impl Requested {
+    pub(crate) fn new(setup: &Setup<'_>, graph: &Graph) -> Result<Requested> {
+        let mut requested = BTreeMap::new();
+        for at in setup.options.signals {
+            let root = graph.root_at(*at).ok_or_else(|| {
+                let known = format!("0 to {}", setup.model.layers().len() - 1);
+                let name = match at {
+                    At::Layer(index) => index.to_string(),
+                    At::Input => "input".into(),
+                };
+                Error::Unknown { what: "layer", name, known }
+            })?;
+            let planes = planes(setup.options.mode) as usize;
+            let name = format!("signal at {at:?}");
+            let elements = setup.elements(&name, graph.values[root].shape.iter().product())?;
+            setup.elements(&name, graph.values[root].len() * planes)?;
+            requested
+                .entry(root)
+                .or_insert_with(|| setup.own(Purpose::Signal, name, planes * Number::F32.plane(elements)));
+        }
+        Ok(Requested(requested))
+    }
+
+    /// Of a place that was asked for: g and, where the mode has one, the diagonal.
+    pub(crate) fn slices(&self, setup: &Setup<'_>, graph: &Graph, at: At) -> Option<(Slice, Option<Slice>)> {
+        let root = graph.root_at(at)?;
+        let slice = self.0.get(&root)?;
+        let elements = setup.batch * graph.values[root].shape.iter().product::<usize>();
+        let plane = |index: usize| Slice::new(slice.memory, index * Number::F32.plane(elements), elements);
+        Some((plane(0), setup.options.mode.has_diagonal().then(|| plane(1))))
+    }
+}
+
+/// A signal somewhere in the network: where it lies, and the distance between its planes in elements.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signal {
+    pub slice: Slice,
+    pub plane: u32,
+}
+
+/// What every backward pass of a plan stands on.
+#[derive(Debug)]
+pub(crate) struct Ground<'a> {
+    pub setup: &'a Setup<'a>,
+    pub graph: &'a Graph,
+    /// The pass up to the logits, and what it leaves.
+    pub forward: &'a Schedule,
+    pub saved: &'a Saved,
+    pub requested: &'a Requested,
+}
+
+/// A backward pass in the making.
+#[derive(Debug)]
+pub(crate) struct Backward<'a> {
+    pub setup: &'a Setup<'a>,
+    pub graph: &'a Graph,
+    pub saved: &'a Saved,
+    requested: &'a Requested,
+    pub mode: Mode,
+    /// What becomes of gradient and diagonal.
+    pub sink: Leave,
+    pub schedule: Schedule,
+    /// Flat ranges of parameters that have been updated already.
+    pub updated: Vec<Range<usize>>,
+    /// Signals that have arrived at each value, by its root: one from each of its readers.
+    arrived: Vec<Vec<Signal>>,
+    /// Whether anything needs the signal at a value, by its root.
+    needed: Vec<bool>,
+}
+
+impl<'a> Backward<'a> {
+    /// Behind the forward pass.
+    pub(crate) fn new(ground: &Ground<'a>, mode: Mode, sink: Leave) -> Backward<'a> {
+        let Ground { setup, graph, forward, saved, requested } = *ground;
+        Backward {
+            setup,
+            graph,
+            saved,
+            requested,
+            mode,
+            sink,
+            schedule: forward.clone(),
+            updated: Vec::new(),
+            arrived: graph.values.iter().map(|_| Vec::new()).collect(),
+            needed: needed(setup, graph, requested),
+        }
+    }
+
+    /// Samples.
+    pub(crate) fn batch(&self) -> u32 {
+        self.setup.batch as u32
+    }
+
+    pub(crate) fn output(&self, op: &Op) -> &'a Value {
+        &self.graph.values[op.output]
+    }
+
+    pub(crate) fn input(&self, op: &Op) -> &'a Value {
+        &self.graph.values[op.input()]
+    }
+
+    /// Where the operation's input lies.
+    pub(crate) fn saved_input(&self, op: &Op) -> Slice {
+        self.saved.value(self.graph, op.input())
+    }
+
+    /// Whether anything needs the signal at the operation's input.
+    pub(crate) fn continues(&self, op: &Op) -> bool {
+        self.needed[self.graph.root(op.input())]
+    }
+
+    /// Memory for the signal at a value.
+    fn transient(&mut self, value: usize) -> Result<Signal> {
+        let value = &self.graph.values[value];
+        let dtype = self.setup.options.storage;
+        let plane = dtype.plane(self.setup.elements_of(value)?);
+        let planes = planes(self.mode) as usize;
+        self.setup.elements(&value.name, planes * value.len())?;
+        let slice = self.schedule.transient(format!("signal at {}", value.name), planes * plane, dtype);
+        Ok(Signal { slice, plane: plane as u32 })
+    }
+
+    /// Where the whole signal at a root goes: to the user, if it was asked for and lies as the user sees it.
+    fn whole(&mut self, root: usize) -> Result<Signal> {
+        match self.requested.0.get(&root) {
+            Some(slice) if self.is_as_seen(root) => {
+                let plane = Number::F32.plane(self.setup.batch * self.graph.values[root].len()) as u32;
+                Ok(Signal { slice: *slice, plane })
+            }
+            _ => self.transient(root),
+        }
+    }
+
+    /// Whether the signal at a root lies as a user sees it: in rows, and in f32.
+    fn is_as_seen(&self, root: usize) -> bool {
+        self.graph.values[root].layout != Layout::Image && self.setup.options.storage == Number::F32
+    }
+
+    /// Where the loss leaves its signal, at the logits.
+    pub(crate) fn top(&mut self) -> Result<Signal> {
+        let root = self.graph.root(self.graph.logits);
+        let top = if self.needed[root] { self.whole(root)? } else { self.transient(root)? };
+        self.arrived[root].push(top);
+        Ok(top)
+    }
+
+    /// The whole signal at a value: the sum of what has arrived from its readers, by `add`. Brought to the user, if asked
+    /// for, by `show`.
+    pub(crate) fn signal_at(
+        &mut self,
+        value: usize,
+        add: fn(&mut Backward<'a>, &Value, [Signal; 3]),
+        show: fn(&mut Backward<'a>, &Value, Signal, Signal),
+    ) -> Result<Option<Signal>> {
+        let root = self.graph.root(value);
+        let mut arrived = std::mem::take(&mut self.arrived[root]);
+        let Some(mut signal) = arrived.pop() else { return Ok(None) };
+        while let Some(other) = arrived.pop() {
+            let to = if arrived.is_empty() { self.whole(root)? } else { self.transient(root)? };
+            add(self, &self.graph.values[root], [signal, other, to]);
+            signal = to;
+        }
+        if let Some(slice) = self.requested.0.get(&root).filter(|_| !self.is_as_seen(root)) {
+            let value = &self.graph.values[root];
+            let elements = self.setup.batch * value.shape.iter().product::<usize>();
+            let shown = Signal { slice: *slice, plane: Number::F32.plane(elements) as u32 };
+            show(self, value, signal, shown);
+        }
+        Ok(Some(signal))
+    }
+
+    /// How a signal flows through an operation and the activation below it.
+    pub(crate) fn flow(&self, from: &Signal, to: &Signal, below: Activation) -> Flow {
+        Flow { mode: self.mode, below, plane_in: from.plane, plane_out: to.plane }
+    }
+
+    /// Where the signal below an operation goes: to its input, or through the activation that stands there, which then is
+    /// part of the same dispatch; unless the signal between the two is to be seen, or nothing under it needs one.
+    fn below(&mut self, input: usize) -> Result<(Signal, Activation, Option<Slice>)> {
+        let root = self.graph.root(input);
+        if let Some(writer) = self.graph.writer(root)
+            && let Some(activation) = writer.operation.activation()
+        {
+            let under = self.graph.root(writer.inputs[0]);
+            let alone = self.graph.readers(root) == 1 && !self.requested.0.contains_key(&root);
+            if alone && self.needed[under] {
+                let signal = self.target(under)?;
+                return Ok((signal, activation, Some(self.saved.value(self.graph, under))));
+            }
+        }
+        Ok((self.target(root)?, Activation::Identity, None))
+    }
+
+    /// Where a signal that arrives at a value goes: where the whole is to be, if nothing else arrives there.
+    pub(crate) fn target(&mut self, value: usize) -> Result<Signal> {
+        let root = self.graph.root(value);
+        let signal = match self.graph.readers(root) {
+            0 | 1 => self.whole(root)?,
+            _ => self.transient(root)?,
+        };
+        self.arrived[root].push(signal);
+        Ok(signal)
+    }
+
+    /// The same signal arrives at each of an operation's inputs.
+    pub(crate) fn pass_on(&mut self, op: &Op, signal: &Signal) {
+        for input in &op.inputs {
+            let root = self.graph.root(*input);
+            if self.needed[root] {
+                self.arrived[root].push(*signal);
+            }
+        }
+    }
+
+    /// The signal through an operation, and the activation below. `kernel` is told how it flows. Bound are the signals above
+    /// and below, `extras`, and the activation's input if there is one.
+    pub(crate) fn through<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        extras: &[Slice],
+        kernel: impl FnOnce(Flow) -> K,
+    ) -> Result<()> {
+        let (to, below, under) = self.below(op.input())?;
+        let kernel = kernel(self.flow(signal, &to, below));
+        let mut slices = vec![signal.slice, to.slice];
+        slices.extend(extras);
+        slices.extend(under.filter(|_| below != Activation::Identity));
+        self.schedule.push(kernel, slices);
+        Ok(())
+    }
+
+    /// The same of a product with a weight, which stands before the signal below.
+    pub(crate) fn through_weight<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        weight: Slice,
+        kernel: impl FnOnce(Flow) -> K,
+    ) -> Result<()> {
+        let (to, below, under) = self.below(op.input())?;
+        let kernel = kernel(self.flow(signal, &to, below));
+        let mut slices = vec![signal.slice, weight, to.slice];
+        slices.extend(under.filter(|_| below != Activation::Identity));
+        self.schedule.push(kernel, slices);
+        Ok(())
+    }
+
+    /// The part of the flat layout that is one operation's, weight and bias together.
+    pub(crate) fn flat(&self, op: &Op) -> FlatRange {
+        let mine = || self.setup.model.parameters().iter().filter(|p| Some(p.node) == op.node);
+        let first = mine().map(|p| p.offset).min().unwrap_or(0);
+        let end = mine().map(|p| p.range().end).max().unwrap_or(first).next_multiple_of(64);
+        let bias = mine().find(|p| p.role == Role::Bias).map_or(0, |p: &Parameter| p.offset - first) as u32;
+        FlatRange { range: first..end, bias }
+    }
+}
+
+/// A run of the flat layout.
+#[derive(Debug)]
+pub(crate) struct FlatRange {
+    pub range: Range<usize>,
+    /// Where the bias begins, counted from the weight.
+    pub bias: u32,
+}
+
+impl FlatRange {
+    /// That run of the gradient, say.
+    pub(crate) fn of(&self, memory: Memory) -> Slice {
+        Slice::new(memory, self.range.start, self.range.len())
+    }
+}
+
+/// Of each value, whether something at it or before it needs its signal: parameters, or a user.
+fn needed(setup: &Setup<'_>, graph: &Graph, requested: &Requested) -> Vec<bool> {
+    let mut needed: Vec<bool> =
+        (0..graph.values.len()).map(|value| requested.0.contains_key(&value)).collect();
+    for op in &graph.ops {
+        needed[op.output] |=
+            op.has_parameters(setup) || op.inputs.iter().any(|input| needed[graph.root(*input)]);
+    }
+    needed
+}

@@ -1,0 +1,155 @@
+//! A forward pass in the making: what operations push onto it, and what they leave for the backward pass.
+
+use super::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice, Value};
+use crate::Result;
+use crate::kernel::{Kernel, Number};
+use crate::model::{Activation, Role};
+
+/// What a forward pass leaves.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    /// Where each value lies, by its root.
+    values: Vec<Option<Slice>>,
+    /// What else an operation leaves, by its output: its weight as kernels read it, statistics, which elements were largest.
+    extras: Vec<Option<Slice>>,
+}
+
+impl Saved {
+    fn new(graph: &Graph) -> Saved {
+        let none = || vec![None; graph.values.len()];
+        let mut saved = Saved { values: none(), extras: none() };
+        saved.values[0] = Some(Slice::new(Memory::Input, 0, 0));
+        saved
+    }
+
+    pub(crate) fn value(&self, graph: &Graph, value: usize) -> Slice {
+        self.values[graph.root(value)].expect("operations stand in the order of computation")
+    }
+
+    /// What an operation has left for itself.
+    pub(crate) fn extra(&self, op: &Op) -> Option<Slice> {
+        self.extras[op.output]
+    }
+}
+
+/// A forward pass in the making.
+#[derive(Debug)]
+pub(crate) struct Forward<'a> {
+    pub setup: &'a Setup<'a>,
+    pub graph: &'a Graph,
+    pub schedule: Schedule,
+    pub saved: Saved,
+    /// Values that are made in the kernel of the operation before.
+    fused: Vec<bool>,
+    /// The network's output.
+    pub logits: Slice,
+}
+
+impl<'a> Forward<'a> {
+    /// Walks the operations.
+    pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<Forward<'a>> {
+        let mut pass = Forward {
+            setup,
+            graph,
+            schedule: Schedule::default(),
+            saved: Saved::new(graph),
+            fused: vec![false; graph.values.len()],
+            logits: Slice::new(Memory::Input, 0, setup.elements_of(&graph.values[0])?),
+        };
+        pass.saved.values[0] = Some(pass.logits);
+        for op in &graph.ops {
+            if !pass.fused[op.output] {
+                op.operation.forward(&mut pass, op)?;
+            }
+        }
+        Ok(pass)
+    }
+
+    /// Samples.
+    pub(crate) fn batch(&self) -> u32 {
+        self.setup.batch as u32
+    }
+
+    pub(crate) fn output(&self, op: &Op) -> &'a Value {
+        &self.graph.values[op.output]
+    }
+
+    pub(crate) fn input(&self, op: &Op) -> &'a Value {
+        &self.graph.values[op.input()]
+    }
+
+    /// Leaves something for the operation's backward pass.
+    pub(crate) fn save(&mut self, op: &Op, extra: Slice) {
+        self.saved.extras[op.output] = Some(extra);
+    }
+
+    /// Memory for a value in so many planes, called after the value `named`. In training it stays; at inference only the
+    /// logits do, which are never stored in less than f32.
+    fn hold(&mut self, value: usize, named: usize, planes: usize) -> Result<Slice> {
+        let elements = self.setup.elements_of(&self.graph.values[value])?;
+        let name = &self.graph.values[named].name;
+        let is_logits = self.graph.root(self.graph.logits) == value;
+        let dtype = if is_logits { Number::F32 } else { self.setup.options.storage };
+        if !self.setup.options.training && !is_logits {
+            return Ok(self.schedule.transient(name.clone(), planes * dtype.plane(elements), dtype));
+        }
+        let bytes = dtype.bytes(planes * dtype.plane(elements));
+        let buffer = self.setup.own(Purpose::Activation, name.clone(), bytes / 4);
+        if is_logits {
+            self.logits = Slice { size: 4 * elements as u64, ..buffer };
+        }
+        Ok(Slice { size: dtype.bytes(elements).next_multiple_of(4) as u64, dtype, ..buffer })
+    }
+
+    /// An operation that reads its inputs and `more`, and writes its output, and nothing else. Bound are the inputs, the
+    /// output, then `more`.
+    pub(crate) fn simple(&mut self, op: &Op, kernel: impl Into<Kernel>, more: &[Slice]) -> Result<()> {
+        let output = self.hold(op.output, op.output, 1)?;
+        let inputs = op.inputs.iter().map(|input| self.saved.value(self.graph, *input));
+        let slices = inputs.chain([output]).chain(more.iter().copied()).collect();
+        self.saved.values[op.output] = Some(output);
+        self.schedule.push(kernel, slices);
+        Ok(())
+    }
+
+    /// A linear map with parameters, and the activation that alone reads its output. `kernel` is told that activation,
+    /// whether to keep what it reads, and the distance to where. Bound are input, weight, output, and the bias if there is one.
+    pub(crate) fn linear<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        weight: Slice,
+        bias: bool,
+        kernel: impl FnOnce(Activation, bool, u32) -> K,
+    ) -> Result<()> {
+        let behind = self.graph.ops.iter().find_map(|next| {
+            let activation = next.operation.activation()?;
+            (self.graph.root(next.input()) == op.output).then_some((next.output, activation))
+        });
+        let behind = behind.filter(|_| self.graph.readers(op.output) == 1);
+        let activation = behind.map_or(Activation::Identity, |(_, activation)| activation);
+        let keep = self.setup.options.training && !activation.is_told_by_output();
+        let last = behind.map_or(op.output, |(output, _)| output);
+        let elements = self.setup.elements_of(&self.graph.values[op.output])?;
+        let z = self.hold(last, op.output, 1 + usize::from(keep))?;
+        let plane = z.dtype.plane(elements);
+        let (both, a) = match z.memory {
+            Memory::Own(_) if keep => {
+                let distance = z.dtype.bytes(plane) as u64;
+                let both = Slice { size: 2 * distance, ..z };
+                (both, Slice { offset: z.offset + distance, ..z })
+            }
+            _ => (z, z),
+        };
+        let mut slices = vec![self.saved.value(self.graph, op.input()), weight, both];
+        if bias {
+            slices.push(self.setup.parameter(op, Role::Bias));
+        }
+        self.schedule.push(kernel(activation, keep, plane as u32), slices);
+        if behind.is_some() {
+            self.fused[last] = true;
+            self.saved.values[last] = Some(z);
+        }
+        self.saved.values[op.output] = Some(a);
+        Ok(())
+    }
+}

@@ -1,0 +1,221 @@
+//! The model as operations on values, with the changes of layout between them.
+
+use super::{Layout, Op, Operation, Value};
+use crate::model::{Kind, Layer, Model, Source};
+use crate::{At, Result};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Values and operations in the order of computation. Value 0 is the network's input.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    pub values: Vec<Value>,
+    pub ops: Vec<Op>,
+    /// The value that is the network's output, in rows.
+    pub logits: usize,
+}
+
+/// Who knows the operations.
+pub(crate) trait Catalog {
+    /// What a layer comes to.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] for a layer that nothing computes at this position.
+    fn lower(layer: &Layer, at: &Position<'_>) -> Result<Lowered>;
+
+    /// The sum of two values.
+    fn residual() -> Arc<dyn Operation>;
+
+    /// The change to a layout from the other.
+    fn reorder(to: Layout) -> Arc<dyn Operation>;
+}
+
+/// Where a layer stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position<'a> {
+    /// What errors call it.
+    pub name: &'a str,
+    /// The model's node.
+    pub node: usize,
+    /// Shape of a sample at its input.
+    pub input: &'a [usize],
+    pub training: bool,
+}
+
+/// What a layer comes to.
+#[derive(Debug)]
+pub(crate) enum Lowered {
+    /// Nothing: its output is its input.
+    Nothing,
+    /// The same numbers, in rows, in another shape.
+    Flat,
+    /// An operation of its own.
+    Operation(Arc<dyn Operation>),
+}
+
+impl<T: Operation> From<T> for Lowered {
+    fn from(operation: T) -> Lowered {
+        Lowered::Operation(Arc::new(operation))
+    }
+}
+
+impl Graph {
+    /// Lowers `model`, for training or for inference, with the channels of images padded to a multiple of `alignment`.
+    ///
+    /// # Errors
+    /// As [`Catalog::lower`].
+    pub(crate) fn new<C: Catalog>(model: &Model, training: bool, alignment: usize) -> Result<Graph> {
+        let shape = model.input_shape();
+        let input = Value {
+            name: "input".into(),
+            shape: shape.to_vec(),
+            layout: one_layout(Layout::Rows, shape, alignment),
+            alignment,
+            root: 0,
+            readers: 0,
+            outputs_of: vec![At::Input],
+        };
+        let graph = Graph { values: vec![input], ops: Vec::new(), logits: 0 };
+        let mut lowering = Lowering { graph, alignment, reorder: C::reorder, reordered: HashMap::new() };
+        let mut outputs = Vec::with_capacity(model.nodes().len());
+        for index in 0..model.nodes().len() {
+            let output = lowering.node::<C>(model, index, &outputs, training)?;
+            outputs.push(output);
+        }
+        for layer in 0..model.layers().len() {
+            lowering.graph.values[outputs[model.end(layer)]].outputs_of.push(At::Layer(layer));
+        }
+        let last = outputs.last().copied().unwrap_or(0);
+        lowering.graph.logits = lowering.in_layout(last, Layout::Rows);
+        Ok(lowering.graph)
+    }
+
+    /// The value whose memory `value` is.
+    pub(crate) fn root(&self, value: usize) -> usize {
+        self.values[value].root
+    }
+
+    /// How many operations read the memory of `value`.
+    pub(crate) fn readers(&self, value: usize) -> usize {
+        self.values[self.root(value)].readers
+    }
+
+    /// The operation that writes the memory of `value`; `None` for the input.
+    pub(crate) fn writer(&self, value: usize) -> Option<&Op> {
+        let root = self.root(value);
+        self.ops.iter().find(|op| op.output == root)
+    }
+
+    /// The memory that holds the output of `at`.
+    pub(crate) fn root_at(&self, at: At) -> Option<usize> {
+        self.values.iter().find(|value| value.outputs_of.contains(&at)).map(|value| value.root)
+    }
+}
+
+/// A single position without padding lies in both ways at once; so does a single channel where none is padded.
+fn one_layout(layout: Layout, shape: &[usize], alignment: usize) -> Layout {
+    let alone = shape[1..].iter().product::<usize>() == 1 && shape[0].is_multiple_of(alignment);
+    if alone || (shape[0] == 1 && alignment == 1) { Layout::Either } else { layout }
+}
+
+struct Lowering {
+    graph: Graph,
+    alignment: usize,
+    reorder: fn(Layout) -> Arc<dyn Operation>,
+    /// Values that stand in the other layout too.
+    reordered: HashMap<usize, usize>,
+}
+
+impl Lowering {
+    fn value(&mut self, name: String, shape: &[usize], layout: Layout) -> usize {
+        let layout = one_layout(layout, shape, self.alignment);
+        let (shape, outputs_of, root) = (shape.to_vec(), Vec::new(), self.graph.values.len());
+        let alignment = self.alignment;
+        self.graph.values.push(Value { name, shape, layout, alignment, root, readers: 0, outputs_of });
+        root
+    }
+
+    /// The same numbers in another shape.
+    fn view(&mut self, value: usize, name: String, shape: &[usize]) -> usize {
+        let root = self.graph.root(value);
+        let view = self.value(name, shape, Layout::Rows);
+        self.graph.values[view].root = root;
+        view
+    }
+
+    fn op(
+        &mut self,
+        operation: Arc<dyn Operation>,
+        node: Option<usize>,
+        inputs: Vec<usize>,
+        output: usize,
+    ) -> usize {
+        for input in &inputs {
+            let root = self.graph.root(*input);
+            self.graph.values[root].readers += 1;
+        }
+        self.graph.ops.push(Op { operation, node, inputs, output });
+        output
+    }
+
+    /// `value` in that layout; reordered once for all who want it.
+    fn in_layout(&mut self, value: usize, layout: Layout) -> usize {
+        let from = &self.graph.values[value];
+        if layout == Layout::Either || [layout, Layout::Either].contains(&from.layout) {
+            return value;
+        }
+        if let Some(known) = self.reordered.get(&value) {
+            return *known;
+        }
+        let (name, shape) = (from.name.clone(), from.shape.clone());
+        let output = self.value(name, &shape, layout);
+        self.reordered.insert(value, output);
+        self.op((self.reorder)(layout), None, vec![value], output)
+    }
+
+    /// The operations of one node; what holds its output.
+    fn node<C: Catalog>(
+        &mut self,
+        model: &Model,
+        index: usize,
+        outputs: &[usize],
+        training: bool,
+    ) -> Result<usize> {
+        let node = &model.nodes()[index];
+        let (name, shape) = (node.name(), &node.shape);
+        let inputs = node.inputs.iter().map(|source| match source {
+            Source::Input => 0,
+            Source::Node(before) => outputs[*before],
+        });
+        let inputs: Vec<usize> = inputs.collect();
+        let operation = match &node.kind {
+            Kind::Add => C::residual(),
+            Kind::Layer(layer) => {
+                let input = model.shape_at(node.inputs[0]);
+                match C::lower(layer, &Position { name: &name, node: index, input, training })? {
+                    Lowered::Nothing => return Ok(inputs[0]),
+                    Lowered::Flat => {
+                        let rows = self.in_layout(inputs[0], Layout::Rows);
+                        return Ok(self.view(rows, name, shape));
+                    }
+                    Lowered::Operation(operation) => operation,
+                }
+            }
+        };
+        let layout = operation.layout().unwrap_or_else(|| self.common_layout(&inputs));
+        let inputs = inputs.into_iter().map(|value| self.in_layout(value, layout)).collect();
+        let output = self.value(name, shape, layout);
+        Ok(self.op(operation, Some(index), inputs, output))
+    }
+
+    /// How values lie; where they differ, as an image.
+    fn common_layout(&self, values: &[usize]) -> Layout {
+        let mut layouts = values.iter().map(|value| self.graph.values[*value].layout);
+        let first = layouts.next().unwrap_or(Layout::Rows);
+        layouts.fold(first, |common, layout| match (common, layout) {
+            (Layout::Image, _) | (_, Layout::Image) => Layout::Image,
+            (Layout::Rows, _) | (_, Layout::Rows) => Layout::Rows,
+            _ => Layout::Either,
+        })
+    }
+}

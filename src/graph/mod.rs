@@ -1,0 +1,22 @@
+//! A network between model and device: values, the operations that make them, and the steps of a pass over memory that has
+//! no buffers yet. Lowered once for the GPU and once, with its own padding, for the CPU. No wgpu type appears here.
+
+mod backward;
+mod forward;
+mod lifetime;
+mod lower;
+mod memory;
+mod operation;
+mod schedule;
+mod setup;
+mod value;
+
+pub(crate) use backward::{Backward, Ground, Requested, Signal};
+pub(crate) use forward::{Forward, Saved};
+pub(crate) use lifetime::{Life, offsets, slots};
+pub(crate) use lower::{Catalog, Graph, Lowered, Position};
+pub(crate) use memory::{Memory, Owned, Purpose, Slice};
+pub(crate) use operation::{Op, Operation};
+pub(crate) use schedule::{Schedule, Step};
+pub(crate) use setup::{MOST_ELEMENTS, Options, Setup};
+pub(crate) use value::{Layout, Value, padded};

@@ -1,0 +1,43 @@
+//! An activation by itself: behind another activation, first in the network, or next to the loss. Elsewhere the kernel before
+//! it computes it, and the kernel behind it its derivatives.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal};
+use crate::kernel::{Backward as ActSignal, Forward as ActForward, Kernel};
+use crate::model::{Activation, Layer};
+
+#[derive(Debug)]
+pub(crate) struct Act(pub Activation);
+
+pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+    let Layer::Act(activation) = layer else { return Ok(None) };
+    Ok(Some(Act(*activation).into()))
+}
+
+impl Operation for Act {
+    fn layout(&self) -> Option<Layout> {
+        None
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let elements = pass.setup.elements_of(pass.output(op))? as u32;
+        pass.simple(op, Kernel::Forward(ActForward { activation: self.0, elements }), &[])
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        if !pass.continues(op) {
+            return Ok(());
+        }
+        let to = pass.target(op.input())?;
+        let elements = (pass.setup.batch * pass.input(op).len()) as u32;
+        let (mode, plane_in, plane_out) = (pass.mode, signal.plane, to.plane);
+        let kernel = ActSignal { activation: self.0, mode, elements, plane_in, plane_out };
+        let slices = vec![signal.slice, pass.saved_input(op), to.slice];
+        pass.schedule.push(Kernel::Backward(kernel), slices);
+        Ok(())
+    }
+
+    fn activation(&self) -> Option<Activation> {
+        Some(self.0)
+    }
+}

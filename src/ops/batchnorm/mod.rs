@@ -1,0 +1,60 @@
+//! Batch normalisation with fixed statistics: an affine map of each channel.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::kernel::{Norm as NormForward, NormSignal, Parameters, Partial, Storage};
+use crate::model::{BatchNorm as Statistics, Layer, Mode, Role};
+use crate::ops::{channel_sums, layout::storage};
+
+#[derive(Debug)]
+pub(crate) struct BatchNorm(pub Statistics);
+
+pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+    let Layer::BatchNorm(statistics) = layer else { return Ok(None) };
+    Ok(Some(BatchNorm(statistics.clone()).into()))
+}
+
+impl BatchNorm {
+    /// The means, then 1 / √(var + ε), each padded as the channels are.
+    fn statistics(&self, kernel: &NormForward) -> Vec<f32> {
+        let mut numbers = vec![0.0; kernel.statistics_len() as usize];
+        let (means, inverses) = numbers.split_at_mut(kernel.statistics_len() as usize / 2);
+        means[..self.0.mean.len()].copy_from_slice(&self.0.mean);
+        let computed = self.0.inverse_deviations();
+        inverses.iter_mut().zip(computed).for_each(|(number, inverse)| *number = inverse as f32);
+        numbers
+    }
+}
+
+impl Operation for BatchNorm {
+    fn layout(&self) -> Option<Layout> {
+        Some(Layout::Image)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let (setup, output) = (pass.setup, pass.output(op));
+        let kernel = NormForward { storage: storage(output, setup.batch) };
+        let statistics = setup.constants(format!("statistics of {}", output.name), self.statistics(&kernel));
+        pass.save(op, statistics);
+        let [weight, bias] = [Role::Weight, Role::Bias].map(|role| setup.parameter(op, role));
+        pass.simple(op, kernel, &[statistics, weight, bias])
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        let storage: Storage = storage(pass.output(op), pass.setup.batch);
+        let statistics = pass.saved.extra(op);
+        let parameters = Parameters::Norm(storage);
+        channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true);
+        if pass.continues(op) {
+            let weight = pass.setup.parameter(op, Role::Weight);
+            let extras: Vec<_> = statistics.into_iter().chain([weight]).collect();
+            let norm = NormForward { storage };
+            pass.through(op, signal, &extras, |flow| NormSignal { norm, flow })?;
+        }
+        Ok(())
+    }
+
+    fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
+        Partial { parameters: Parameters::Norm(storage(output, batch)), mode, plane: 0 }.len() as usize
+    }
+}

@@ -1,0 +1,110 @@
+//! Convolutions and their transposes: the product over images.
+
+use crate::Result;
+use crate::graph::{
+    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,
+    padded,
+};
+use crate::kernel::{DepthwiseSizes, DeviceClass, GemmPlaces, Kernel, Leave, Number, Pack, Unpack, Use};
+use crate::model::{Convolution, Layer, Mode, Role};
+use crate::ops::depthwise::Depthwise;
+
+#[derive(Debug)]
+pub(crate) struct Conv(pub Convolution);
+
+/// A convolution of each channel by itself is an operation of its own.
+pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+    let Some(convolution) = layer.convolution(at.name, at.input)? else { return Ok(None) };
+    let alone = [convolution.inputs, convolution.outputs] == [convolution.groups; 2];
+    let short = convolution.window.taps() <= DepthwiseSizes::MOST_TAPS;
+    let depthwise = alone && short && convolution.groups > 1 && !convolution.transposed;
+    Ok(Some(if depthwise { Depthwise(convolution).into() } else { Conv(convolution).into() }))
+}
+
+/// Elements of a convolution's weight with its channels padded.
+pub(crate) fn packed_weight(convolution: &Convolution) -> Option<usize> {
+    let weight = padded(convolution.inputs).checked_mul(padded(convolution.outputs));
+    weight.and_then(|weight| weight.checked_mul(convolution.window.taps()))
+}
+
+impl Operation for Conv {
+    fn layout(&self) -> Option<Layout> {
+        Some(Layout::Image)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let (tuning, batch, bias) = (pass.setup.tuning, pass.batch(), self.0.bias);
+        let weight = self.pack(pass, op);
+        pass.linear(op, weight, bias, |activation, keep, c_plane| {
+            let gemm = self.0.forward(tuning, batch, Use::Forward { activation, bias, keep });
+            Kernel::Gemm(gemm, GemmPlaces { c_plane, ..GemmPlaces::ALONE })
+        })
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        self.parameters(pass, op, signal);
+        let (tuning, batch) = (pass.setup.tuning, pass.batch());
+        if let (true, Some(weight)) = (pass.continues(op), pass.saved.extra(op)) {
+            pass.through_weight(op, signal, weight, |flow| {
+                let gemm = self.0.signal(tuning, batch, Use::Signal { mode: flow.mode, below: flow.below });
+                let (a_plane, c_plane) = (flow.plane_in, flow.plane_out);
+                Kernel::Gemm(gemm, GemmPlaces { a_plane, c_plane, ..GemmPlaces::ALONE })
+            })?;
+        }
+        Ok(())
+    }
+
+    fn packed_weight(&self) -> Option<usize> {
+        packed_weight(&self.0)
+    }
+
+    fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {
+        let of = |class: DeviceClass| {
+            let partial = self.0.partial(class, batch as u32, mode);
+            partial.split().splits as usize * partial.kept() as usize * self.0.packing().len as usize
+        };
+        DeviceClass::ALL.into_iter().map(of).max().unwrap_or(0)
+    }
+}
+
+impl Conv {
+    /// The weight in the order its kernels read it.
+    fn pack(&self, pass: &mut Forward<'_>, op: &Op) -> Slice {
+        let weight = pass.setup.parameter(op, Role::Weight);
+        let packed = if self.0.is_packed() {
+            weight
+        } else {
+            let packing = self.0.packing();
+            let name = format!("weight of {}", pass.output(op).name);
+            let packed = pass.setup.own(Purpose::Parameter, name, packing.bias as usize);
+            pass.schedule.push(Kernel::Pack(Pack(packing)), vec![weight, packed]);
+            packed
+        };
+        pass.save(op, packed);
+        packed
+    }
+
+    /// Gradient and diagonal: sums over parts of the batch, then their sum.
+    fn parameters(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) {
+        let (partial, packing) =
+            (self.0.partial(pass.setup.tuning, pass.batch(), pass.mode), self.0.packing());
+        let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
+        let name = format!("sums of {}", pass.output(op).name);
+        let sums = pass.schedule.transient(name, elements, Number::F32);
+        let (a_plane, c_plane, bias) = (signal.plane, packing.len, packing.bias);
+        let places = GemmPlaces { a_plane, c_plane, bias, ..GemmPlaces::ALONE };
+        let slices = vec![signal.slice, pass.saved_input(op), sums];
+        pass.schedule.push(Kernel::Gemm(partial, places), slices);
+        unpack(pass, op, Unpack::after(&partial, packing), sums);
+    }
+}
+
+/// Sums that are complete go where the parameters' gradient and diagonal lie.
+pub(crate) fn unpack(pass: &mut Backward<'_>, op: &Op, unpack: Unpack, sums: Slice) {
+    let flat = pass.flat(op);
+    let (accumulate, scale) = (pass.sink == Leave::Accumulate, pass.setup.parameter_scale());
+    let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
+    let mut slices = vec![sums, flat.of(Memory::Gradient)];
+    slices.extend(unpack.diagonal.then(|| flat.of(Memory::Diagonal)));
+    pass.schedule.push(Kernel::Unpack(unpack), slices);
+}

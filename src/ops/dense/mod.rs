@@ -1,0 +1,119 @@
+//! `z = W x + b`: the product in all its uses.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal};
+use crate::kernel::{Gemm, GemmPlaces, Kernel, Leave, Use};
+use crate::model::{Layer, Role};
+use crate::ops::optimizer;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dense {
+    pub inputs: usize,
+    pub outputs: usize,
+    pub bias: bool,
+}
+
+pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+    let Layer::Dense { inputs, outputs, bias } = *layer else { return Ok(None) };
+    Ok(Some(Dense { inputs, outputs, bias }.into()))
+}
+
+/// Samples that one dispatch sums over; a larger batch is summed in several, one after the other. It keeps each far from a
+/// driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently. A multiple of 64, so that every
+/// part starts where a binding may.
+const MOST_SAMPLES: u32 = 16_384;
+
+impl Operation for Dense {
+    fn layout(&self) -> Option<Layout> {
+        Some(Layout::Rows)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let Dense { bias, .. } = *self;
+        let (tuning, batch) = (pass.setup.tuning, pass.batch());
+        let weight = pass.setup.parameter(op, Role::Weight);
+        pass.linear(op, weight, bias, |activation, keep, c_plane| {
+            let usage = Use::Forward { activation, bias, keep };
+            let gemm = Gemm::new(tuning, usage, batch, self.outputs as u32, self.inputs as u32);
+            Kernel::Gemm(gemm, GemmPlaces { c_plane, ..GemmPlaces::ALONE })
+        })
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        if pass.continues(op) {
+            let (tuning, batch) = (pass.setup.tuning, pass.batch());
+            let weight = pass.setup.parameter(op, Role::Weight);
+            pass.through_weight(op, signal, weight, |flow| {
+                let usage = Use::Signal { mode: flow.mode, below: flow.below };
+                let gemm = Gemm::new(tuning, usage, batch, self.inputs as u32, self.outputs as u32);
+                let (a_plane, c_plane) = (flow.plane_in, flow.plane_out);
+                Kernel::Gemm(gemm, GemmPlaces { a_plane, c_plane, ..GemmPlaces::ALONE })
+            })?;
+        }
+        // After the signal, for the weights may be updated here.
+        match pass.sink {
+            Leave::Update(update) if self.is_updated_in_place(pass, &update) => {
+                self.update(pass, op, signal, update);
+            }
+            _ => self.parameters(pass, op, signal),
+        }
+        Ok(())
+    }
+}
+
+impl Dense {
+    /// Whether the optimiser's step is taken where the gradient is summed.
+    fn is_updated_in_place(&self, pass: &Backward<'_>, update: &crate::kernel::Update) -> bool {
+        let (class, batch) = (pass.setup.tuning.class, pass.batch());
+        update.reads_diagonal() == pass.mode.has_diagonal()
+            && batch <= MOST_SAMPLES
+            && Gemm::update_pays(class, self.inputs as u32, batch)
+    }
+
+    fn update(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal, update: crate::kernel::Update) {
+        let (setup, flat) = (pass.setup, pass.flat(op));
+        let (diagonal, bias, leave) = (pass.mode.has_diagonal(), self.bias, Leave::Update(update));
+        let usage = Use::Parameters { diagonal, bias, leave };
+        let gemm = Gemm::new(setup.tuning, usage, self.outputs as u32, self.inputs as u32, pass.batch());
+        let places = GemmPlaces {
+            a_plane: signal.plane,
+            bias: flat.bias,
+            scale: setup.parameter_scale(),
+            c_plane: setup.flat_len() as u32,
+            first: flat.range.start as u32 / 4,
+        };
+        let slices = [signal.slice, pass.saved_input(op), setup.flat(Memory::Parameters)];
+        let slices = slices.into_iter().chain(optimizer::memory(setup)).collect();
+        pass.schedule.push(Kernel::Gemm(gemm, places), slices);
+        pass.updated.push(flat.range);
+    }
+
+    /// Gradient and diagonal, weight and bias in one dispatch.
+    fn parameters(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) {
+        let (setup, batch, flat) = (pass.setup, pass.batch(), pass.flat(op));
+        let (diagonal, bias, input) = (pass.mode.has_diagonal(), self.bias, pass.saved_input(op));
+        let places = GemmPlaces {
+            a_plane: signal.plane,
+            bias: flat.bias,
+            scale: setup.parameter_scale(),
+            ..GemmPlaces::ALONE
+        };
+        let mut start = 0;
+        while start < batch {
+            let leave = match pass.sink {
+                Leave::Replace | Leave::Update(_) if start == 0 => Leave::Replace,
+                _ => Leave::Accumulate,
+            };
+            let usage = Use::Parameters { diagonal, bias, leave };
+            let samples = (batch - start).min(MOST_SAMPLES);
+            let gemm = Gemm::new(setup.tuning, usage, self.outputs as u32, self.inputs as u32, samples);
+            let from = |slice: crate::graph::Slice, width: u32| {
+                slice.skipping(slice.dtype.bytes(start as usize * width as usize) as u64)
+            };
+            let mut slices = vec![from(signal.slice, gemm.m), from(input, gemm.n), flat.of(Memory::Gradient)];
+            slices.extend(diagonal.then(|| flat.of(Memory::Diagonal)));
+            pass.schedule.push(Kernel::Gemm(gemm, places), slices);
+            start += samples;
+        }
+    }
+}

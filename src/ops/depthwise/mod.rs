@@ -1,0 +1,56 @@
+//! A convolution of each channel by itself.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+use crate::kernel::{Depthwise as DepthwiseForward, DepthwiseSignal, DepthwiseSizes, Parameters, Partial};
+use crate::model::{Convolution, Mode, Role};
+use crate::ops::{channel_sums, conv};
+
+#[derive(Debug)]
+pub(crate) struct Depthwise(pub Convolution);
+
+impl Depthwise {
+    fn sizes(&self, batch: u32) -> DepthwiseSizes {
+        DepthwiseSizes { window: self.0.window, batch, channels: self.0.inputs as u32 }
+    }
+
+    fn parameters(&self, batch: u32) -> Parameters {
+        Parameters::Depthwise { sizes: self.sizes(batch), bias: self.0.bias }
+    }
+}
+
+impl Operation for Depthwise {
+    fn layout(&self) -> Option<Layout> {
+        Some(Layout::Image)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let (sizes, bias, weight) =
+            (self.sizes(pass.batch()), self.0.bias, pass.setup.parameter(op, Role::Weight));
+        pass.linear(op, weight, bias, |activation, keep, plane| DepthwiseForward {
+            sizes,
+            bias,
+            activation,
+            keep,
+            plane,
+        })
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        let (sizes, parameters) = (self.sizes(pass.batch()), self.parameters(pass.batch()));
+        channel_sums::push(pass, op, signal, parameters, &[], self.0.window.taps() as u32, self.0.bias);
+        if pass.continues(op) {
+            let weight = pass.setup.parameter(op, Role::Weight);
+            pass.through(op, signal, &[weight], |flow| DepthwiseSignal { sizes, flow })?;
+        }
+        Ok(())
+    }
+
+    fn packed_weight(&self) -> Option<usize> {
+        conv::packed_weight(&self.0)
+    }
+
+    fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {
+        Partial { parameters: self.parameters(batch as u32), mode, plane: 0 }.len() as usize
+    }
+}

@@ -1,0 +1,63 @@
+//! Dropout in training; at inference it is nothing at all.
+
+use crate::Result;
+use crate::graph::{
+    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice,
+};
+use crate::kernel::{AdvanceNoise, Dropout as DropoutForward, DropoutSignal};
+use crate::model::Layer;
+use crate::ops::layout::storage;
+
+#[derive(Debug)]
+pub(crate) struct Dropout {
+    pub p: f64,
+    /// The number that [`Noise`](crate::model::Noise) draws for.
+    pub node: u32,
+}
+
+pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+    let Layer::Dropout { p } = *layer else { return Ok(None) };
+    if !at.training || p == 0.0 {
+        return Ok(Some(Lowered::Nothing));
+    }
+    Ok(Some(Dropout { p, node: at.node as u32 }.into()))
+}
+
+/// Seed and step.
+fn noise() -> Slice {
+    Slice::new(Memory::Noise, 0, DropoutForward::NOISE_LEN)
+}
+
+/// What moves the random numbers on, at a backward pass's end.
+pub(crate) fn advance(pass: &mut Backward<'_>) {
+    pass.schedule.push(AdvanceNoise, vec![noise()]);
+}
+
+impl Dropout {
+    fn kernel(&self, setup: &Setup<'_>, output: &crate::graph::Value) -> DropoutForward {
+        DropoutForward { storage: storage(output, setup.batch), node: self.node, p: self.p }
+    }
+}
+
+impl Operation for Dropout {
+    fn layout(&self) -> Option<Layout> {
+        None
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let kernel = self.kernel(pass.setup, pass.output(op));
+        pass.simple(op, kernel, &[noise()])
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        if !pass.continues(op) {
+            return Ok(());
+        }
+        let dropout = self.kernel(pass.setup, pass.output(op));
+        pass.through(op, signal, &[noise()], |flow| DropoutSignal { dropout, flow })
+    }
+
+    fn is_random(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,71 @@
+//! The two ways that images lie, and the change from one to the other.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::kernel::{Direction, Layout as Reorder, Storage, planes};
+use crate::model::Layer;
+
+/// Rows become an image, or an image rows.
+#[derive(Debug)]
+pub(crate) struct Reordering {
+    pub to: Layout,
+}
+
+/// Layers that are no more than a layout.
+pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+    Ok(match layer {
+        Layer::Identity => Some(Lowered::Nothing),
+        Layer::Flatten => Some(Lowered::Flat),
+        _ => None,
+    })
+}
+
+/// How a batch of a value lies, for kernels that take whole samples.
+pub(crate) fn storage(value: &Value, batch: usize) -> Storage {
+    let batch = batch as u32;
+    match value.layout {
+        Layout::Rows => Storage::Rows { batch, features: value.len() as u32 },
+        _ => {
+            let (channels, positions) = (value.channels() as u32, value.positions() as u32);
+            Storage::Image { batch, channels, positions }
+        }
+    }
+}
+
+/// Changes the layout of `planes` planes; `plane_rows` and `plane_image` are their distances.
+pub(crate) fn reorder(
+    value: &Value,
+    batch: u32,
+    direction: Direction,
+    planes: u32,
+    [plane_rows, plane_image]: [u32; 2],
+) -> Reorder {
+    let (channels, positions) = (value.channels() as u32, value.positions() as u32);
+    Reorder { direction, batch, channels, positions, planes, plane_rows, plane_image }
+}
+
+impl Operation for Reordering {
+    fn layout(&self) -> Option<Layout> {
+        Some(self.to)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let direction = if self.to == Layout::Image { Direction::ToImage } else { Direction::ToRows };
+        let kernel = reorder(pass.output(op), pass.batch(), direction, 1, [0, 0]);
+        pass.simple(op, kernel, &[])
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        if !pass.continues(op) {
+            return Ok(());
+        }
+        let to = pass.target(op.input())?;
+        let (direction, distances) = match self.to {
+            Layout::Image => (Direction::ToRows, [to.plane, signal.plane]),
+            _ => (Direction::ToImage, [signal.plane, to.plane]),
+        };
+        let kernel = reorder(pass.output(op), pass.batch(), direction, planes(pass.mode), distances);
+        pass.schedule.push(kernel, vec![signal.slice, to.slice]);
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! The network's head: logits and targets become loss and signal.
+
+use crate::Result;
+use crate::graph::{Backward, Memory, Purpose, Setup, Signal, Slice, Step};
+use crate::kernel::{Kernel, LastLayer, LossKernel, Number, Reduce};
+use crate::model::{Loss, Mode, Model};
+
+/// What the loss's kernels bind.
+#[derive(Debug)]
+pub(crate) struct LossHead {
+    logits: Slice,
+    targets: Slice,
+    /// One of each row.
+    values: Slice,
+    rows: u32,
+    /// The reduced loss.
+    pub total: Slice,
+    weights: Option<Slice>,
+}
+
+impl LossHead {
+    pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<LossHead> {
+        let total = setup.own(Purpose::Activation, "loss", 1);
+        let rows = setup.elements("losses", rows_of(setup.model))?;
+        let values = setup.own(Purpose::Activation, "losses", rows);
+        let weights = setup.model.loss().class_weights();
+        let weights = weights.map(|weights| setup.constants("class weights", weights.to_vec()));
+        Ok(LossHead { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
+    }
+
+    /// Loss, signal at the logits, and the sum over the batch, behind a forward pass.
+    pub(crate) fn push(&self, pass: &mut Backward<'_>) -> Result<()> {
+        let Signal { slice: signal, plane } = pass.top()?;
+        let (setup, schedule) = (pass.setup, &mut pass.schedule);
+        let loss = self.kernel(setup, pass.mode, plane);
+        // In f16 the loss is scaled, and scaled back where it is added up.
+        let unscaled = setup.options.storage == Number::F32;
+        let adds = unscaled && setup.saves_dispatches(self.rows > 1);
+        let last = schedule.steps.last().filter(|_| unscaled && setup.saves_dispatches(true));
+        let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
+        let (kernel, mut slices, added_up) = match last {
+            Some((last, slices)) => {
+                schedule.steps.pop();
+                let last = last.adding_up(adds);
+                let added_up = last.adds_up();
+                (Kernel::LastLayer(Box::new(last)), slices, added_up)
+            }
+            None => {
+                let loss = loss.adding_up(adds);
+                let added_up = loss.adds_up();
+                (Kernel::Loss(loss), vec![self.logits], added_up)
+            }
+        };
+        slices.extend([self.targets, if added_up { self.total } else { self.values }, signal]);
+        slices.extend(self.weights);
+        schedule.push(kernel, slices);
+        if !added_up {
+            let (class, scale) = (setup.tuning.class, 1.0 / setup.options.loss_scale);
+            let reduce = Reduce::new(class, self.rows, scale).within(setup.tuning.allowed.in_a_row());
+            schedule.push(Kernel::Reduce(reduce), vec![self.values, self.total]);
+        }
+        Ok(())
+    }
+
+    fn kernel(&self, setup: &Setup<'_>, mode: Mode, plane: u32) -> LossKernel {
+        let Setup { model, batch, tuning, .. } = setup;
+        let positions = rows_of(model);
+        let outputs = (model.outputs() / positions) as u32;
+        let (of, batch) = (model.loss().clone(), *batch as u32);
+        LossKernel::new(tuning.class, of, mode, batch, outputs, positions as u32, plane)
+            .scaled(setup.options.loss_scale)
+    }
+
+    /// The forward pass's last step with the loss in it, and what it binds, if it makes the logits and the two can be one.
+    fn with_loss(
+        &self,
+        setup: &Setup<'_>,
+        (kernel, slices): &Step,
+        loss: LossKernel,
+    ) -> Option<(LastLayer, Vec<Slice>)> {
+        let (Kernel::Gemm(gemm, of), written) = (kernel, slices.get(2)?) else { return None };
+        let makes_logits = (written.memory, written.offset) == (self.logits.memory, self.logits.offset);
+        let last = LastLayer::new(setup.tuning, *gemm, *of, loss)?;
+        makes_logits.then(|| (last, slices.clone()))
+    }
+}
+
+/// The targets of a batch.
+pub(crate) fn targets(setup: &Setup<'_>) -> Result<Slice> {
+    Ok(Slice::new(Memory::Targets, 0, setup.elements("targets", setup.model.target_len())?))
+}
+
+/// What has a loss of its own in each sample: the whole, or each position that is classified.
+fn rows_of(model: &Model) -> usize {
+    match model.loss() {
+        Loss::SoftmaxCrossEntropy { .. } => model.positions(),
+        _ => 1,
+    }
+}

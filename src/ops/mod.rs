@@ -1,0 +1,70 @@
+//! One folder for each operation: what it is, its kernels, its CPU path.
+//!
+//! An operation is a type that implements [`Operation`](crate::graph::Operation), and a function that makes one of a layer; that
+//! function stands in [`LAYERS`], and nothing else has to know it.
+
+pub(crate) mod act;
+pub(crate) mod batchnorm;
+pub(crate) mod cast;
+pub(crate) mod channel_sums;
+pub(crate) mod conv;
+pub(crate) mod dense;
+pub(crate) mod depthwise;
+pub(crate) mod dropout;
+pub(crate) mod layout;
+pub(crate) mod loss;
+pub(crate) mod optimizer;
+pub(crate) mod pool;
+pub(crate) mod residual;
+pub(crate) mod zeropad;
+
+use crate::graph::{Catalog, Layout, Lowered, Operation, Position};
+use crate::model::Layer;
+use crate::{Error, Result};
+use std::sync::Arc;
+
+/// What makes an operation of a layer; `None` for layers of other folders.
+type Lower = fn(&Layer, &Position<'_>) -> Result<Option<Lowered>>;
+
+/// All of them.
+const LAYERS: [Lower; 8] = [
+    act::lower,
+    batchnorm::lower,
+    conv::lower,
+    dense::lower,
+    dropout::lower,
+    layout::lower,
+    pool::lower,
+    zeropad::lower,
+];
+
+/// The crate's operations.
+#[derive(Debug)]
+pub(crate) struct Ops;
+
+impl Catalog for Ops {
+    fn lower(layer: &Layer, at: &Position<'_>) -> Result<Lowered> {
+        for lower in LAYERS {
+            if let Some(lowered) = lower(layer, at)? {
+                return Ok(lowered);
+            }
+        }
+        Err(Error::Unsupported { layer: at.name.into(), kind: layer.kind().into() })
+    }
+
+    fn residual() -> Arc<dyn Operation> {
+        Arc::new(residual::Residual)
+    }
+
+    fn reorder(to: Layout) -> Arc<dyn Operation> {
+        Arc::new(layout::Reordering { to })
+    }
+}
+
+/// Height and width of an image `[channels, height, width]`.
+fn image_size(layer: &Layer, at: &Position<'_>) -> Result<[usize; 2]> {
+    match at.input {
+        [_, height, width] => Ok([*height, *width]),
+        _ => Err(Error::Unsupported { layer: at.name.into(), kind: layer.kind().into() }),
+    }
+}

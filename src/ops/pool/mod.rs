@@ -1,0 +1,51 @@
+//! Pooling: the largest or the mean of windows of an image.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal};
+use crate::kernel::{Pool as PoolForward, PoolSignal, Pooling};
+use crate::model::Layer;
+use crate::ops::image_size;
+
+#[derive(Debug)]
+pub(crate) struct Pool(pub Pooling);
+
+pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+    if let Layer::AdaptiveAvgPool2d { output } = layer {
+        let image = image_size(layer, at)?;
+        return Ok(Some(Pool(Pooling::Adaptive { image, positions: *output }).into()));
+    }
+    let pooling = match (layer, layer.pooling(at.name, at.input)?) {
+        (Layer::MaxPool2d(_), Some(window)) => Pooling::Max(window),
+        (Layer::AvgPool2d(pool), Some(window)) => {
+            Pooling::Mean { window, count_padding: pool.count_include_pad }
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(Pool(pooling).into()))
+}
+
+impl Operation for Pool {
+    fn layout(&self) -> Option<Layout> {
+        Some(Layout::Image)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let output = pass.output(op);
+        let (batch, channels, keep) = (pass.batch(), output.channels() as u32, pass.setup.options.training);
+        let kernel = PoolForward { pooling: self.0, batch, channels, keep };
+        let words = kernel.taps_len() as usize;
+        let taps = (words > 0)
+            .then(|| pass.setup.own(Purpose::Activation, format!("places of {}", output.name), words));
+        taps.iter().for_each(|taps| pass.save(op, *taps));
+        pass.simple(op, kernel, taps.as_slice())
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        if !pass.continues(op) {
+            return Ok(());
+        }
+        let (pooling, batch, channels) = (self.0, pass.batch(), pass.output(op).channels() as u32);
+        let taps = pass.saved.extra(op);
+        pass.through(op, signal, taps.as_slice(), |flow| PoolSignal { pooling, batch, channels, flow })
+    }
+}

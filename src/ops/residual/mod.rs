@@ -1,0 +1,34 @@
+//! The sum at a residual block's end, and of signals where it begins.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+use crate::kernel::{Sum as AddForward, SumSignal as AddSignal};
+use crate::model::Activation;
+
+#[derive(Debug)]
+pub(crate) struct Residual;
+
+impl Operation for Residual {
+    fn layout(&self) -> Option<Layout> {
+        None
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let elements = pass.setup.elements_of(pass.output(op))? as u32;
+        pass.simple(op, AddForward { elements }, &[])
+    }
+
+    /// The same signal goes to both.
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        pass.pass_on(op, signal);
+        Ok(())
+    }
+}
+
+/// The sum of two signals that arrive at `value`, into a third.
+pub(crate) fn add_signals(pass: &mut Backward<'_>, value: &Value, [one, other, to]: [Signal; 3]) {
+    let elements = (pass.setup.batch * value.len()) as u32;
+    let flow = pass.flow(&one, &to, Activation::Identity);
+    let kernel = AddSignal { sum: AddForward { elements }, flow };
+    pass.schedule.push(kernel, vec![one.slice, to.slice, other.slice]);
+}

@@ -1,0 +1,44 @@
+//! Zeros around an image.
+
+use crate::Result;
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::kernel::{Pad as PadForward, PadSignal};
+use crate::model::Layer;
+use crate::ops::image_size;
+
+#[derive(Debug)]
+pub(crate) struct ZeroPad {
+    /// Left, right, top, bottom.
+    pub padding: [usize; 4],
+}
+
+pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+    let Layer::ZeroPad2d { padding } = layer else { return Ok(None) };
+    image_size(layer, at)?;
+    Ok(Some(ZeroPad { padding: *padding }.into()))
+}
+
+impl ZeroPad {
+    fn kernel(&self, batch: u32, input: &Value) -> PadForward {
+        PadForward { batch, channels: input.channels() as u32, image: input.size(), padding: self.padding }
+    }
+}
+
+impl Operation for ZeroPad {
+    fn layout(&self) -> Option<Layout> {
+        Some(Layout::Image)
+    }
+
+    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+        let kernel = self.kernel(pass.batch(), pass.input(op));
+        pass.simple(op, kernel, &[])
+    }
+
+    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        if !pass.continues(op) {
+            return Ok(());
+        }
+        let pad = self.kernel(pass.batch(), pass.input(op));
+        pass.through(op, signal, &[], |flow| PadSignal { pad, flow })
+    }
+}

@@ -1,0 +1,90 @@
+//! Every list that a plan can record, as schedules without buffers.
+
+use super::work::{Pass, Work};
+use super::{PlanOptions, backward, whole};
+use crate::At;
+use crate::Result;
+use crate::graph::{Forward, Graph, Ground, Requested, Schedule, Setup, Slice};
+use crate::kernel::Leave;
+use crate::model::Mode;
+use crate::ops::{loss::LossHead, optimizer};
+
+/// The lists of a plan, and where the host finds their results.
+#[derive(Debug)]
+pub(super) struct Lists {
+    pub schedules: Vec<(Work, Schedule)>,
+    pub logits: Slice,
+    /// Of a training plan, the loss.
+    pub loss: Option<Slice>,
+    /// Signals that were asked for: where, g, and the diagonal.
+    pub signals: Vec<(At, Slice, Option<Slice>)>,
+}
+
+/// All lists of a model.
+pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Lists> {
+    match whole::chosen(setup, graph, options)? {
+        Some(network) => whole::build(setup, &network, options),
+        None => by_layers(setup, graph, options),
+    }
+}
+
+/// A kernel for each layer and direction.
+fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Lists> {
+    let Forward { schedule: forward, saved, logits, .. } = Forward::build(setup, graph)?;
+    let mut lists =
+        Lists { schedules: vec![(Work::Forward, forward)], logits, loss: None, signals: Vec::new() };
+    if !options.training {
+        return Ok(lists);
+    }
+    let head = LossHead::new(setup, logits)?;
+    let requested = Requested::new(setup, graph)?;
+    let forward = lists.schedules[0].1.clone();
+    let ground = Ground { setup, graph, forward: &forward, saved: &saved, requested: &requested };
+    for (mode, pass) in passes(options) {
+        let build = |sink| backward::build(&ground, &head, mode, sink);
+        let update = optimizer::update(setup, mode)?;
+        let gradient = build(if pass.accumulate { Leave::Accumulate } else { Leave::Replace })?;
+        if let Some(update) = update {
+            let step = match options.fused_update && !pass.accumulate {
+                true => build(Leave::Update(update))?,
+                false => optimizer::behind(setup, &update, gradient.clone()),
+            };
+            lists.schedules.push((Work::Step(pass), joined(setup, step)));
+            if !pass.accumulate {
+                let update = optimizer::behind(setup, &update, Schedule::default());
+                lists.schedules.push((Work::Update(pass), update));
+            }
+        }
+        lists.schedules.push((Work::Gradient(pass), joined(setup, gradient)));
+    }
+    lists.loss = Some(head.total);
+    let signals = options.signals.iter().filter_map(|at| {
+        let (gradient, diagonal) = requested.slices(setup, graph, *at)?;
+        Some((*at, gradient, diagonal))
+    });
+    lists.signals = signals.collect();
+    Ok(lists)
+}
+
+/// The same with two kernels in one dispatch, where that is wanted.
+fn joined(setup: &Setup<'_>, schedule: Schedule) -> Schedule {
+    match setup.saves_dispatches(true) {
+        true => super::join::neighbours(schedule, setup.tuning, setup.options.fewer_dispatches.is_some()),
+        false => schedule,
+    }
+}
+
+/// The modes of the backward passes: the plan's, and none beside it where the curvature is lazy.
+pub(super) fn modes(options: &PlanOptions) -> impl Iterator<Item = Mode> {
+    let lazy = options.lazy_curvature && options.mode.has_diagonal();
+    [options.mode].into_iter().chain(lazy.then_some(Mode::None))
+}
+
+/// The backward passes that are asked for, under the names that [`Work::in_mode`] gives them.
+pub(super) fn passes(options: &PlanOptions) -> impl Iterator<Item = (Mode, Pass)> {
+    let accumulates = options.accumulation;
+    let ways = move |(mode, pass): (Mode, Pass)| {
+        [(mode, pass)].into_iter().chain(accumulates.then_some((mode, pass.accumulating())))
+    };
+    modes(options).zip([Pass::FULL, Pass::FULL.without_curvature()]).flat_map(ways)
+}

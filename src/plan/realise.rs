@@ -1,0 +1,175 @@
+//! Schedules get buffers, and their steps become dispatches.
+
+use super::check;
+use super::memory::Memory as Usage;
+use super::state::given_buffer;
+use super::work::{Lists, Work};
+use super::{PlanOptions, State};
+use crate::Result;
+use crate::gpu::{Buffer, Context, Resource, Tensor};
+use crate::graph::{Memory, Purpose, Schedule, Setup, Slice, slots};
+use crate::kernel::{Kernel, Update};
+use crate::model::{Model, Parameter};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A buffer for every memory of a plan's lists, of which one runs at a time.
+#[derive(Debug)]
+pub(super) struct Buffers<'a> {
+    pub input: Tensor,
+    pub targets: Option<Tensor>,
+    state: &'a State,
+    own: Vec<Buffer>,
+    /// Whether an own buffer is constant.
+    constant: Vec<bool>,
+    /// What transient memories share.
+    shared: Vec<Buffer>,
+    /// Of each list, which of those each of its transient memories has.
+    slots: Vec<Vec<usize>>,
+    usage: Usage,
+}
+
+impl<'a> Buffers<'a> {
+    pub(super) fn new(
+        context: &Context,
+        setup: &Setup<'_>,
+        state: &'a State,
+        options: &PlanOptions,
+        schedules: &[(Work, Schedule)],
+    ) -> Result<Buffers<'a>> {
+        let mut usage = Usage::default();
+        let mut make = |purpose, name: &str, elements| {
+            let buffer = context.storage(name, elements)?;
+            usage.add(purpose, buffer.size());
+            Result::Ok(buffer)
+        };
+        let mut host = |name: &str, given: Option<&wgpu::Buffer>, shape: &[usize]| {
+            let elements = setup.elements(name, shape.iter().product())?;
+            let buffer = match given {
+                Some(buffer) => given_buffer(context, name, buffer, elements)?,
+                None => make(Purpose::Activation, name, elements)?,
+            };
+            let shape: Vec<usize> = std::iter::once(setup.batch).chain(shape.iter().copied()).collect();
+            Result::Ok(Tensor::new(name, &buffer, 0, &shape))
+        };
+        let input = host("input", options.input.as_ref(), setup.model.input_shape())?;
+        let target_len = [setup.model.target_len()];
+        let targets = options.training.then(|| host("targets", options.targets.as_ref(), &target_len));
+        let targets = targets.transpose()?;
+        let (mut own, mut constant) = (Vec::new(), Vec::new());
+        for owned in setup.owned().iter() {
+            let buffer = make(owned.purpose, &owned.name, owned.elements)?;
+            if let Some(values) = &owned.constants {
+                context.write(&Tensor::new(owned.name.clone(), &buffer, 0, &[values.len()]), values)?;
+            }
+            own.push(buffer);
+            constant.push(owned.constants.is_some());
+        }
+        let assigned: Vec<_> = schedules.iter().map(|(_, schedule)| slots(&schedule.lives())).collect();
+        let count = assigned.iter().map(|(_, sizes)| sizes.len()).max().unwrap_or(0);
+        let mut shared = Vec::with_capacity(count);
+        for index in 0..count {
+            let sizes = assigned.iter().filter_map(|(_, sizes)| sizes.get(index));
+            let size = sizes.max().copied().unwrap_or(0);
+            let name = schedules.iter().find_map(|(_, schedule)| schedule.named(size)).unwrap_or("signal");
+            shared.push(make(Purpose::Signal, name, size / 4)?);
+        }
+        usage.add(Purpose::Parameter, state.bytes());
+        let slots = assigned.into_iter().map(|(slots, _)| slots).collect();
+        Ok(Buffers { input, targets, state, own, constant, shared, slots, usage })
+    }
+
+    /// Bytes in all.
+    pub(super) fn memory(&self) -> Usage {
+        self.usage
+    }
+
+    /// The buffer of a memory that no list has for itself.
+    pub(super) fn of(&self, memory: Memory) -> &Buffer {
+        let moments = || self.state.optimizer_state().expect("there is an optimiser");
+        match memory {
+            Memory::Input => self.input.owned(),
+            Memory::Targets => self.targets.as_ref().expect("a training plan has targets").owned(),
+            Memory::Parameters => self.state.parameters().owned(),
+            Memory::Gradient => self.state.gradient().owned(),
+            Memory::Diagonal => self.state.diagonal().owned(),
+            Memory::Optimizer => moments().memory.owned(),
+            Memory::Noise => self.state.noise_words().owned(),
+            Memory::Own(index) => &self.own[index],
+            Memory::Transient(_) => unreachable!("each list has its own"),
+        }
+    }
+
+    /// What a step of a list binds.
+    fn resource(&self, list: usize, slice: &Slice) -> Resource {
+        let buffer = match slice.memory {
+            Memory::Transient(id) => &self.shared[self.slots[list][id]],
+            memory => self.of(memory),
+        };
+        let Slice { offset, size, dtype: number, .. } = *slice;
+        Resource { buffer: buffer.clone(), offset, size, number }
+    }
+
+    /// The bytes of a slice that must have been written before `kernel` reads them in `work`. What comes from outside is
+    /// there already: the host's input and targets, parameters, moments, constants. A step reads no gradient but its own.
+    fn needed(&self, model: &Model, work: Work, kernel: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
+        match (slice.memory, work, kernel) {
+            (Memory::Gradient | Memory::Diagonal, Work::Step(_), Kernel::Update(update)) => {
+                // What lies between parameters is nobody's.
+                let Range { start, end } = Update::range(update);
+                let mine = model.parameters().iter().map(Parameter::range);
+                let mine = mine.filter(|range| start <= range.start && range.end <= end);
+                mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect()
+            }
+            (Memory::Own(index), ..) if !self.constant[index] => {
+                vec![slice.offset..slice.offset + slice.size]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A kernel, and what it is bound to.
+type Bound = (Kernel, Vec<Resource>);
+
+/// The dispatches of all lists. All shaders are compiled before anything needs one, so that it is known how many there are.
+/// What several lists have alike is one dispatch.
+#[allow(clippy::mutable_key_type)] // a buffer is known by its id
+pub(super) fn dispatches(
+    context: &Context,
+    model: &Model,
+    buffers: &Buffers<'_>,
+    schedules: &[(Work, Schedule)],
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Lists> {
+    if cfg!(debug_assertions) {
+        for ((work, schedule), slots) in schedules.iter().zip(&buffers.slots) {
+            let needed = |kernel: &Kernel, slice: &Slice| buffers.needed(model, *work, kernel, slice);
+            let checked = check::reads(&schedule.steps, slots, needed);
+            checked.unwrap_or_else(|fault| panic!("{work:?} of {}: {fault}", model.to_json()));
+        }
+    }
+    let mut distinct: Vec<Bound> = Vec::new();
+    let mut on: HashMap<Vec<Resource>, Vec<usize>> = HashMap::new();
+    let mut lists: Vec<(Work, Vec<usize>)> = Vec::new();
+    for (list, (work, schedule)) in schedules.iter().enumerate() {
+        let bound = schedule.steps.iter().map(|(kernel, slices)| {
+            let resources: Vec<Resource> = slices.iter().map(|s| buffers.resource(list, s)).collect();
+            let same = on.entry(resources.clone()).or_default();
+            same.iter().copied().find(|known| distinct[*known].0 == *kernel).unwrap_or_else(|| {
+                same.push(distinct.len());
+                distinct.push((kernel.clone(), resources));
+                distinct.len() - 1
+            })
+        });
+        lists.push((*work, bound.collect()));
+    }
+    context.compile(distinct.iter().map(|(kernel, _)| kernel), progress)?;
+    let dispatch = |(kernel, resources): &Bound| Ok(Arc::new(context.dispatch(kernel, resources)?));
+    let dispatches = distinct.iter().map(dispatch).collect::<Result<Vec<_>>>()?;
+    let list = |(work, steps): (Work, Vec<usize>)| {
+        (work, steps.into_iter().map(|step| Arc::clone(&dispatches[step])).collect())
+    };
+    Ok(Lists(lists.into_iter().map(list).collect()))
+}
