@@ -7,8 +7,10 @@ extern crate self as hesscale;
 pub mod cpu;
 mod error;
 mod gpu;
+mod host;
 mod kernel;
 pub mod model;
+mod ops;
 mod plan;
 #[cfg(test)]
 mod portability;

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module with those it may use, besides itself. A name of the crate's root counts as the module it comes from.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("error", &[]),
     ("model", &["error"]),
     ("reference", &["model", "error"]),
-    ("cpu", &["reference", "model", "error"]),
     ("kernel", &["model", "error"]),
+    ("host", &["model", "error"]),
+    ("ops", &["host", "kernel", "reference", "model", "error"]),
+    ("cpu", &["ops", "host", "reference", "model", "error"]),
     ("gpu", &["kernel", "model", "error"]),
     ("plan", &["gpu", "kernel", "reference", "model", "error"]),
     ("record", &["plan", "gpu", "kernel", "reference", "model", "error"]),

@@ -1,0 +1,3 @@
+//! Elementwise activation functions.
+
+pub(crate) mod host;

@@ -1,0 +1,3 @@
+//! Convolutions and transposed convolutions.
+
+pub(crate) mod host;

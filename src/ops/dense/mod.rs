@@ -1,0 +1,3 @@
+//! Dense layers.
+
+pub(crate) mod host;

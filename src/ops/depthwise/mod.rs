@@ -1,0 +1,3 @@
+//! Depthwise convolutions.
+
+pub(crate) mod host;

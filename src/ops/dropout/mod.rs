@@ -1,0 +1,3 @@
+//! Dropout.
+
+pub(crate) mod host;

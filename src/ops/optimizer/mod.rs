@@ -1,0 +1,3 @@
+//! The optimizers' steps.
+
+pub(crate) mod host;

@@ -1,0 +1,3 @@
+//! Max and average pooling.
+
+pub(crate) mod host;

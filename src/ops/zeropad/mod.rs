@@ -1,0 +1,3 @@
+//! Zeros around an image.
+
+pub(crate) mod host;
