@@ -23,7 +23,7 @@ pub(super) struct Network {
     pub logits: usize,
     /// Components of a signal; 0 for inference.
     pub components: usize,
-    /// Of each top-level layer, the value that is its output.
+    /// For each top-level layer, the value that is its output.
     pub layers: Vec<usize>,
 }
 
@@ -31,21 +31,21 @@ pub(super) struct Network {
 pub(super) struct Value {
     /// Elements of a sample.
     pub size: usize,
-    /// Whether a sample lies as `[positions, channels]`: of a value in the user's order, `None`.
+    /// `[positions, channels]` of a sample that is stored channels last; `None` for a value in the user's order.
     pub image: Option<[usize; 2]>,
-    /// Whether anything before it has parameters, so that its signal is of use.
+    /// Whether its signal is needed: an operation before it has parameters, or signals are saved.
     pub wanted: bool,
-    /// Whether its signal, or without a backward pass it itself, lives only within a block of samples of one run.
+    /// Whether its signal, or for inference the value itself, lives only within a block of samples of one run.
     pub block_local: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Op {
     pub kind: OpKind,
-    /// The model's node; of a reordering, where there is none, the one that it is for.
+    /// The model's node; a reordering, which has none, has the node that it serves.
     pub node: usize,
     pub inputs: Vec<usize>,
-    /// Of each input, whether its signal has a share of another operation already when this one's comes.
+    /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
     pub output: usize,
 }
@@ -58,8 +58,7 @@ pub(super) enum OpKind {
 }
 
 impl Network {
-    /// For a backward pass with signals of `components`; for inference 0. With `save` every signal is wanted to the
-    /// end.
+    /// `components` of the signal in the backward pass; 0 for inference. With `save` every signal is saved to the end.
     pub(super) fn new(model: &Model, components: usize, save: bool) -> Result<Network> {
         let (ops, stages, values, layers) = Default::default();
         let mut network = Network { ops, stages, values, logits: 0, components, layers };

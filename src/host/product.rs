@@ -95,7 +95,7 @@ struct Start(*mut f32);
 
 impl Start {
     /// # Safety
-    /// As [`pointer::add`].
+    /// As for `add` of a pointer.
     unsafe fn at(&self, offset: usize) -> *mut f32 {
         // SAFETY: by contract.
         unsafe { self.0.add(offset) }
