@@ -8,6 +8,7 @@ pub mod cpu;
 mod error;
 mod gpu;
 mod graph;
+mod host;
 mod kernel;
 pub mod model;
 mod ops;

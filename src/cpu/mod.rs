@@ -1,28 +1,19 @@
-//! The path without a GPU: model, batch and mode become buffers and steps, all made once, that run in `f32` on the processor's
-//! own vectors and threads.
+//! Training and inference without a GPU: an [`Executor`] makes all buffers for a model, a batch size and a mode once, and runs passes
+//! in `f32` with the processor's vector units and threads.
 //!
-//! It computes what [`Plan`](crate::Plan) does, by the same formulas ([`reference`](crate::reference) has them in plain
-//! loops): HesScale's signal `(g, h)`, with HesScale-R's `u`, beside plain backprop. Products are those of the crate `gemm`.
-//! The same executor on the same numbers gives the same bits, every time, for one number of threads; with another number
-//! sums over a batch are cut elsewhere.
+//! It computes what [`Plan`](crate::Plan) does, by the formulas that [`reference`](crate::reference) has in plain
+//! loops: HesScale's signal `(g, h)`, with HesScale-R's `u`, or plain backprop. Matrix products are those of the crate `gemm`.
+//! Results depend on the number of threads, which decides how sums over a batch are cut; with the same number of threads the same
+//! inputs give the same bits.
 
-mod activation;
-mod convolution;
-mod dense;
-mod depthwise;
 mod executor;
-mod local;
-mod math;
 mod network;
-mod pooling;
-mod product;
-mod simple;
-mod threads;
-mod update;
+mod signals;
+mod stages;
 mod views;
 mod weights;
 mod worker;
 
+pub use crate::host::Threads;
+pub use crate::ops::optimizer::host::update;
 pub use executor::{Executor, ExecutorOptions};
-pub use threads::Threads;
-pub use update::update;

@@ -1,14 +1,13 @@
-//! Weights as the operations on single samples want them.
+//! Weights in the form that operations on single samples read.
 
-use super::Threads;
-use super::dense::square_by;
-use super::local::Call;
 use super::network::{Op, OpKind};
 use crate::Result;
+use crate::host::vector::square_parallel;
+use crate::host::{Call, Threads};
 use crate::model::memory::zeros;
 use crate::model::{Mode, Model, Noise, Parameter, Role};
 
-/// Of an operation on single samples: packed, squared.
+/// The parameters of one operation; empty for a dense layer, which reads the user's.
 #[derive(Debug, Default)]
 pub(super) struct Weights {
     packed: Vec<f32>,
@@ -20,7 +19,7 @@ impl Weights {
     pub(super) fn new(op: &Op, model: &Model, curved: bool) -> Result<Weights> {
         let len = |role| model.parameter_of(op.node, role).map_or(0, Parameter::len);
         let weight = match &op.kind {
-            OpKind::Local(local) if local.weighted().is_some() => len(Role::Weight),
+            OpKind::Sample(sample_op) if sample_op.weighted().is_some() => len(Role::Weight),
             _ => return Ok(Weights::default()),
         };
         let squared = if curved { weight } else { 0 };
@@ -28,7 +27,7 @@ impl Weights {
         Ok(Weights { packed: zeros(weight)?, squared: zeros(squared)?, bias: zeros(len(Role::Bias))? })
     }
 
-    /// From the parameters as they are now.
+    /// Packs the current parameters, and squares the weight if `squared`.
     pub(super) fn prepare(
         &mut self,
         op: &Op,
@@ -38,11 +37,11 @@ impl Weights {
         threads: &Threads,
     ) {
         let part = |role| model.parameter_of(op.node, role).map(|p| &parameters[p.range()]);
-        let OpKind::Local(local) = &op.kind else { return };
-        let Some((weighted, weight)) = local.weighted().zip(part(Role::Weight)) else { return };
+        let OpKind::Sample(sample_op) = &op.kind else { return };
+        let Some((weighted, weight)) = sample_op.weighted().zip(part(Role::Weight)) else { return };
         weighted.pack(weight, &mut self.packed);
         if squared {
-            square_by(threads, &mut self.squared, &self.packed);
+            square_parallel(threads, &mut self.squared, &self.packed);
         }
         self.bias.copy_from_slice(part(Role::Bias).unwrap_or_default());
     }

@@ -1,6 +1,8 @@
 //! An activation by itself: behind another activation, first in the network, or next to the loss. Elsewhere the kernel before
 //! it computes it, and the kernel behind it its derivatives.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal};
 use crate::kernel::{Backward as ActSignal, Forward as ActForward, Kernel};

@@ -1,5 +1,7 @@
 //! Batch normalisation with fixed statistics: an affine map of each channel.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::kernel::{Norm as NormForward, NormSignal, Parameters, Partial, Storage};

@@ -1,5 +1,7 @@
 //! Convolutions and their transposes: the product over images.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,

@@ -1,5 +1,7 @@
 //! `z = W x + b`: the product in all its uses.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal};
 use crate::kernel::{Gemm, GemmPlaces, Kernel, Leave, Use};

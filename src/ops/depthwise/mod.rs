@@ -1,5 +1,7 @@
 //! A convolution of each channel by itself.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
 use crate::kernel::{Depthwise as DepthwiseForward, DepthwiseSignal, DepthwiseSizes, Parameters, Partial};

@@ -1,5 +1,7 @@
 //! Dropout in training; at inference it is nothing at all.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice,

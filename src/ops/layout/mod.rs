@@ -1,5 +1,7 @@
 //! The two ways that images lie, and the change from one to the other.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::kernel::{Direction, Layout as Reorder, Storage, planes};

@@ -1,6 +1,8 @@
 //! The optimiser's kernels: the step is counted, then parameters are updated, by a kernel of their own or where their
 //! gradient is summed.
 
+pub(crate) mod host;
+
 use crate::graph::{Memory, Schedule, Setup, Slice};
 use crate::kernel::{Advance, Hyper, Kernel, Update};
 use crate::model::{Mode, Rule};

@@ -1,5 +1,7 @@
 //! Pooling: the largest or the mean of windows of an image.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal};
 use crate::kernel::{Pool as PoolForward, PoolSignal, Pooling};

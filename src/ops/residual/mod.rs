@@ -1,5 +1,7 @@
 //! The sum at a residual block's end, and of signals where it begins.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
 use crate::kernel::{Sum as AddForward, SumSignal as AddSignal};

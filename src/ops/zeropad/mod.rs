@@ -1,5 +1,7 @@
 //! Zeros around an image.
 
+pub(crate) mod host;
+
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::kernel::{Pad as PadForward, PadSignal};

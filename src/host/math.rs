@@ -1,5 +1,5 @@
-//! `exp` and what is made of it in `f32`, without branches or calls, so that the compiler fills its vectors. Errors are the
-//! largest found against `f64`, relative unless said otherwise; a test holds them.
+//! `exp` and functions built on it in `f32`, without branches or calls, so that the compiler vectorizes them. Stated errors are the
+//! largest found against `f64`, relative unless said otherwise; a test checks them.
 
 const LOG2_E: f32 = std::f32::consts::LOG2_E;
 /// ln 2 in two parts: the first has so few digits that whole multiples of it are exact.
@@ -32,7 +32,7 @@ const RANGE: [f32; 2] = [-87.33, 88.72];
 
 /// `(e^x, e^x − 1)` for x up to 88. 2e-7, 3e-7.
 #[inline(always)]
-pub(super) fn exponential(x: f32) -> (f32, f32) {
+pub(crate) fn exponential(x: f32) -> (f32, f32) {
     let (n, p) = split(x.clamp(RANGE[0], 88.0));
     let scale = power(n);
     let m = scale * p;
@@ -41,7 +41,7 @@ pub(super) fn exponential(x: f32) -> (f32, f32) {
 
 /// `e^x` alone. 2e-7.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let (n, p) = split(x.clamp(RANGE[0], RANGE[1]));
     // In two factors, for 2¹²⁸ is none.
     let (half, rest) = (power(n >> 1), power(n - (n >> 1)));
@@ -51,7 +51,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// `log(1 + y)` for y in 0 to 1: `2 artanh s`, `s = y / (2 + y)`. 3e-7.
 #[inline(always)]
-pub(super) fn log1p(y: f32) -> f32 {
+pub(crate) fn log1p(y: f32) -> f32 {
     let s = y / (2.0 + y);
     let t = s * s;
     let series = ((((((t / 15.0 + 1.0 / 13.0) * t + 1.0 / 11.0) * t + 1.0 / 9.0) * t + 1.0 / 7.0) * t + 0.2)
@@ -63,7 +63,7 @@ pub(super) fn log1p(y: f32) -> f32 {
 
 /// `(σ(a), σ(−a))`. 4e-7.
 #[inline(always)]
-pub(super) fn sigmoid(a: f32) -> (f32, f32) {
+pub(crate) fn sigmoid(a: f32) -> (f32, f32) {
     let e = exp(-a.abs());
     let large = 1.0 / (1.0 + e);
     let small = e * large;
@@ -72,13 +72,13 @@ pub(super) fn sigmoid(a: f32) -> (f32, f32) {
 
 /// `log(1 + e^a)`. 4e-7.
 #[inline(always)]
-pub(super) fn softplus(a: f32) -> f32 {
+pub(crate) fn softplus(a: f32) -> f32 {
     a.max(0.0) + log1p(exp(-a.abs()))
 }
 
 /// `(tanh a, 1 − tanh² a)`. 5e-7.
 #[inline(always)]
-pub(super) fn tanh(a: f32) -> (f32, f32) {
+pub(crate) fn tanh(a: f32) -> (f32, f32) {
     let (e, m) = exponential(-2.0 * a.abs());
     let share = 1.0 / (2.0 + m);
     ((-m * share).copysign(a), 4.0 * e * (share * share))
@@ -86,7 +86,7 @@ pub(super) fn tanh(a: f32) -> (f32, f32) {
 
 /// `1 − erf(x)`: `t exp(−x² + P(t))`, `t = 1/(1 + |x|/2)` (Press et al., *Numerical Recipes*, 6.2). 6e-7 absolute.
 #[inline(always)]
-pub(super) fn erfc(x: f32) -> f32 {
+pub(crate) fn erfc(x: f32) -> f32 {
     let z = x.abs();
     let t = 1.0 / (1.0 + 0.5 * z);
     let p = ((((((((0.170_872_77 * t - 0.822_152_23) * t + 1.488_515_9) * t - 1.135_204) * t
@@ -108,7 +108,8 @@ pub(super) fn erfc(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::special;
+    // As an integration test names it: only tests may use the reference here.
+    use hesscale::reference::special;
 
     /// The largest error of `f` over ±`bound`, relative to `scale` of the true value.
     fn worst(bound: f64, f: impl Fn(f32) -> f32, truth: impl Fn(f64) -> f64, absolute: bool) -> f64 {

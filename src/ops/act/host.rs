@@ -1,6 +1,7 @@
-//! Elementwise functions in one sweep each, forward and back. The formulas are the reference's.
+//! Activations on the CPU: one sweep over memory each way. The formulas are the reference's.
 
-use super::math::{erfc, exp, exponential, sigmoid, softplus, tanh};
+use crate::host::math::{erfc, exp, exponential, sigmoid, softplus, tanh};
+use crate::host::{Call, SampleOp, Saved};
 use crate::model::{Activation, Mode};
 use pulp::Arch;
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
@@ -8,13 +9,41 @@ use std::f32::consts::{FRAC_1_SQRT_2, PI};
 const SELU_LAMBDA: f32 = 1.050_701;
 const SELU_ALPHA: f32 = 1.673_263_2;
 
-/// Something to do with the function `a ↦ [f, f', f'']`. Generic, so that each function has loops of its own.
+/// An elementwise function of `size` elements a sample.
+#[derive(Debug)]
+pub(crate) struct Act {
+    pub function: Activation,
+    pub size: usize,
+}
+
+impl SampleOp for Act {
+    fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
+        forward(self.function, inputs[0], output);
+    }
+
+    fn backward(
+        &self,
+        call: &Call<'_>,
+        saved: Saved<'_>,
+        signal: &[&[f32]],
+        to: &mut [&mut [f32]],
+        _: &mut [f32],
+    ) {
+        backward(self.function, call.mode, saved.input, signal, to);
+    }
+
+    fn work(&self) -> usize {
+        32 * self.size
+    }
+}
+
+/// A loop over elements, given the function `a ↦ [f, f', f'']`. Generic, so that it is compiled for each function.
 trait Sweep {
     fn with(self, f: impl Fn(f32) -> [f32; 3]);
 }
 
 /// `z ← f(a)`
-pub(super) fn forward(function: Activation, a: &[f32], z: &mut [f32]) {
+fn forward(function: Activation, a: &[f32], z: &mut [f32]) {
     struct Forward<'a>(&'a [f32], &'a mut [f32]);
     impl Sweep for Forward<'_> {
         #[inline(always)]
@@ -25,8 +54,8 @@ pub(super) fn forward(function: Activation, a: &[f32], z: &mut [f32]) {
     apply(function, Forward(a, z));
 }
 
-/// `g, u ← f'·g, f'·u` and `h ← f'²·h + f''·g`, the last term not in Gauss-Newton mode. Planes are `[g, u …, h]`, or `g` alone.
-pub(super) fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]], to: &mut [&mut [f32]]) {
+/// `g, u ← f'·g, f'·u` and `h ← f'²·h + f''·g`, without the last term in Gauss-Newton mode. Components are `[g, u …, h]`, or `g` alone.
+fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]], to: &mut [&mut [f32]]) {
     let (Some((g, others)), Some((to_g, to_others))) = (s.split_first(), to.split_first_mut()) else {
         return;
     };
@@ -42,7 +71,7 @@ pub(super) fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]]
     }
 }
 
-/// One plane times f'.
+/// One component times f'.
 struct Scale<'a> {
     a: &'a [f32],
     s: &'a [f32],
@@ -77,7 +106,7 @@ impl<const CURVED: bool> Sweep for Pair<'_, CURVED> {
     }
 }
 
-/// Runs `sweep` with the function, compiled for what this processor has.
+/// Runs `sweep` with the function, vectorized for this processor.
 fn apply(function: Activation, sweep: impl Sweep) {
     let arch = Arch::new();
     macro_rules! with {
@@ -184,8 +213,8 @@ mod tests {
         got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= 3e-6 * scale + 2e-36
     }
 
-    /// Everywhere in f32: every 65,537th number, both signs, subnormal ones, the largest, infinities and NaN. The reference's f64
-    /// where the two mean the same, its f32 where e^a stops growing or nothing is finite.
+    /// Every 65,537th number of f32, with both signs, subnormals, the largest, infinities and NaN. Compared with the reference in f64
+    /// where that means the same, and in f32 where e^a saturates or nothing is finite.
     #[test]
     fn all_of_f32_is_the_references() {
         let mut a: Vec<f32> = (0..=u32::MAX).step_by(65_537).map(f32::from_bits).collect();

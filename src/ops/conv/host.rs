@@ -1,41 +1,45 @@
-//! Convolutions and their transposes, as products with patches of the image that a window slides over.
+//! Convolutions and their transposes on the CPU, as matrix products with patches of the image that the window slides over.
 //!
-//! With `P[q, (t, c)]` the patch at position q and `M[k, (t, c)]` the weight: `to_positions` is `P Mᵀ`, the way forward of a
-//! convolution and the way back of its transpose; `to_image` is `Pᵀ`'s scatter of `Q M`, the other way of each; and the
-//! parameters' sums are `Qᵀ P`, whichever of the two sides the signal is on. Patches are made in blocks that stay in cache.
+//! With P `[position, (tap, channel)]` the patches, Q `[position, channel]` what stands at the positions and M the weight:
+//! `to_positions` computes `P Mᵀ`, the forward pass of a convolution and the backward pass of its transpose; `to_image` computes
+//! `Q M` and scatters it over the image, the other direction of each; the parameters' sums are `Qᵀ P`, whichever of the two
+//! holds the signal. Patches are gathered in blocks that stay in cache.
 
-use super::local::{Call, Local, Passed, Sums, Weighted, add_bias, add_squares, is_diagonal, square};
-use super::product::{Matrix, Target, multiply};
+use crate::host::product::{Matrix, Target, multiply};
+use crate::host::vector::{add_squares, square};
+use crate::host::{Call, SampleOp, Saved, Sums, Weighted, is_diagonal};
 use crate::model::{Convolution, Window};
+use crate::ops::layout::host::transpose_each;
 use std::ops::Range;
 
 #[derive(Debug)]
-pub(super) struct Convolve {
+pub(crate) struct Convolve {
     window: Window,
-    /// Channels of the image that the window slides over, and at its positions.
+    /// Channels of the image, and at the window's positions.
     channels: [usize; 2],
     groups: usize,
     transposed: bool,
-    /// A patch is a row of the image.
+    /// Kernel and stride are 1: a patch is a pixel of the image, so nothing needs gathering.
     pointwise: bool,
     work: usize,
 }
 
-/// Elements of a block of patches, and the fewest rows of one, so that the weight is not read too often.
+/// Elements of a block of patches.
 const BLOCK: usize = 1 << 17;
+/// Fewest rows of a block, so that the weight is not read too often.
 const LEAST_ROWS: usize = 256;
 
-/// Patches of one group of channels, at positions `rows` counted through all samples.
+/// Patches of one group of channels; `rows` counts positions through all samples.
 struct Patches<'a> {
     rows: Range<usize>,
     group: usize,
-    numbers: &'a [f32],
-    /// From one row to the next.
+    data: &'a [f32],
+    /// Elements from one row to the next.
     stride: usize,
 }
 
 impl Convolve {
-    pub(super) fn new(c: &Convolution) -> Convolve {
+    pub(crate) fn new(c: &Convolution) -> Convolve {
         let window = c.window;
         let ones = [window.stride, window.kernel] == [[1, 1]; 2];
         let channels = if c.transposed { [c.outputs, c.inputs] } else { [c.inputs, c.outputs] };
@@ -56,36 +60,36 @@ impl Convolve {
         self.window.positions.iter().product()
     }
 
-    fn places(&self) -> usize {
+    fn pixels(&self) -> usize {
         self.window.image.iter().product()
     }
 
-    /// Channels of a group on both sides.
-    fn group(&self) -> [usize; 2] {
+    /// Channels of a group, of the image and at the positions.
+    fn group_channels(&self) -> [usize; 2] {
         self.channels.map(|channels| channels / self.groups)
     }
 
     /// Elements of a patch.
-    fn patch(&self) -> usize {
-        self.window.taps() * self.group()[0]
+    fn patch_len(&self) -> usize {
+        self.window.taps() * self.group_channels()[0]
     }
 
-    /// Numbers of a sample of the image, and at the positions.
-    fn samples(&self) -> [usize; 2] {
-        [self.places() * self.channels[0], self.positions() * self.channels[1]]
+    /// Elements of a sample, of the image and at the positions.
+    fn sample_sizes(&self) -> [usize; 2] {
+        [self.pixels() * self.channels[0], self.positions() * self.channels[1]]
     }
 
-    /// Of `all`.
+    /// Rows of a block, given how many there are in all.
     fn block_rows(&self, all: usize) -> usize {
-        (BLOCK / self.patch()).max(LEAST_ROWS).min(all)
+        (BLOCK / self.patch_len()).max(LEAST_ROWS).min(all)
     }
 
-    /// The places in an image of the taps at one position, as runs: first element of the patch, first of the image, length.
-    /// Taps outside the image are in none.
+    /// Calls `run` for each run of elements that a position's patch and the image share: first in the patch, first in the image,
+    /// length. Taps outside the image are in no run.
     #[inline]
     fn runs(&self, position: usize, group: usize, mut run: impl FnMut(usize, usize, usize)) {
         let w = &self.window;
-        let (channels, each) = (self.channels[0], self.group()[0]);
+        let (channels, each) = (self.channels[0], self.group_channels()[0]);
         let (row, column) = (position / w.positions[1], position % w.positions[1]);
         let joined = w.dilation[1] == 1 && self.groups == 1;
         let left = column * w.stride[1];
@@ -104,9 +108,9 @@ impl Convolve {
         }
     }
 
-    /// Gathers the patches of positions `rows`.
+    /// Copies the patches at positions `rows` out of the image.
     fn gather(&self, image: &[f32], rows: Range<usize>, group: usize, patches: &mut [f32]) {
-        let (patch, positions, sample) = (self.patch(), self.positions(), self.samples()[0]);
+        let (patch, positions, sample) = (self.patch_len(), self.positions(), self.sample_sizes()[0]);
         let padded = self.window.image != self.window.positions || self.window.before != [0, 0];
         for (row, patch) in rows.zip(patches.chunks_exact_mut(patch)) {
             let image = &image[row / positions * sample..][..sample];
@@ -119,9 +123,9 @@ impl Convolve {
         }
     }
 
-    /// Adds patches to the image, each element where it was gathered from.
+    /// Adds patches to the image, each element where `gather` reads it.
     fn scatter(&self, patches: &[f32], rows: Range<usize>, group: usize, image: &mut [f32]) {
-        let (patch, positions, sample) = (self.patch(), self.positions(), self.samples()[0]);
+        let (patch, positions, sample) = (self.patch_len(), self.positions(), self.sample_sizes()[0]);
         for (row, patch) in rows.zip(patches.chunks_exact(patch)) {
             let image = &mut image[row / positions * sample..][..sample];
             self.runs(row % positions, group, |from, to, len| {
@@ -131,7 +135,7 @@ impl Convolve {
         }
     }
 
-    /// Calls `with` with all patches of an image, block by block; no block has positions of two samples if `apart`.
+    /// Calls `with` with all patches of an image, block by block, and the rest of `scratch`. If `apart`, no block spans two samples.
     fn each_block(
         &self,
         image: &[f32],
@@ -139,8 +143,8 @@ impl Convolve {
         scratch: &mut [f32],
         mut with: impl FnMut(Patches<'_>, &mut [f32]),
     ) {
-        let (positions, patch) = (self.positions(), self.patch());
-        let all = image.len() / self.samples()[0] * positions;
+        let (positions, patch) = (self.positions(), self.patch_len());
+        let all = image.len() / self.sample_sizes()[0] * positions;
         let block_rows = self.block_rows(all);
         let (block, rest) = scratch.split_at_mut(block_rows * patch);
         let mut start = 0;
@@ -150,40 +154,40 @@ impl Convolve {
                 end = end.min((start / positions + 1) * positions);
             }
             for group in 0..self.groups {
-                let (numbers, stride) = if self.pointwise {
+                let (data, stride) = if self.pointwise {
                     (&image[start * self.channels[0] + group * patch..], self.channels[0])
                 } else {
                     self.gather(image, start..end, group, block);
                     (&block[..(end - start) * patch], patch)
                 };
-                with(Patches { rows: start..end, group, numbers, stride }, rest);
+                with(Patches { rows: start..end, group, data, stride }, rest);
             }
             start = end;
         }
     }
 
-    /// The weight of a group.
+    /// A group's part of the weight.
     fn kernels<'a>(&self, weight: &'a [f32], group: usize) -> Matrix<'a> {
-        let (rows, patch) = (self.group()[1], self.patch());
+        let (rows, patch) = (self.group_channels()[1], self.patch_len());
         Matrix::new(&weight[group * rows * patch..], rows, patch)
     }
 
-    /// `at_positions ← P(image) Mᵀ`, added to what is there if `add`.
+    /// `at ← P(image) Mᵀ`, added to what is there if `add`.
     fn to_positions(&self, weight: &[f32], image: &[f32], at: &mut [f32], add: bool, scratch: &mut [f32]) {
-        let (channels, each) = (self.channels[1], self.group()[1]);
+        let (channels, each) = (self.channels[1], self.group_channels()[1]);
         self.each_block(image, false, scratch, |patches, _| {
             let rows = patches.rows.len();
-            let p = Matrix::strided(patches.numbers, rows, self.patch(), patches.stride);
+            let p = Matrix::strided(patches.data, rows, self.patch_len(), patches.stride);
             let at = &mut at[patches.rows.start * channels + patches.group * each..];
             let kernels = self.kernels(weight, patches.group).transposed();
             multiply(Target::strided(at, rows, each, channels), add, p, kernels);
         });
     }
 
-    /// Adds what the positions scatter over the image.
+    /// Adds `at M`, scattered over the image.
     fn to_image(&self, weight: &[f32], at: &[f32], image: &mut [f32], scratch: &mut [f32]) {
-        let ([wide, channels], [_, each]) = (self.channels, self.group());
-        let (patch, all) = (self.patch(), at.len() / channels);
+        let ([wide, channels], [_, each]) = (self.channels, self.group_channels());
+        let (patch, all) = (self.patch_len(), at.len() / channels);
         let block_rows = self.block_rows(all);
         for start in (0..all).step_by(block_rows) {
             let end = (start + block_rows).min(all);
@@ -204,15 +208,15 @@ impl Convolve {
 
     /// `sums ← sums + Qᵀ P`
     fn add_product(&self, at: &[f32], patches: &Patches<'_>, sums: &mut [f32]) {
-        let (channels, each, patch) = (self.channels[1], self.group()[1], self.patch());
+        let (channels, each, patch) = (self.channels[1], self.group_channels()[1], self.patch_len());
         let (rows, group) = (patches.rows.len(), patches.group);
         let at = &at[patches.rows.start * channels + group * each..];
         let q = Matrix::strided(at, rows, each, channels).transposed();
-        let p = Matrix::strided(patches.numbers, rows, patch, patches.stride);
+        let p = Matrix::strided(patches.data, rows, patch, patches.stride);
         multiply(Target::new(&mut sums[group * each * patch..], each, patch), true, q, p);
     }
 
-    /// Adds to the `joint` sums of a sample; at its end they are squared and added to `diagonal`.
+    /// Adds to a sample's `joint` sums; after its last patch they are squared and added to `diagonal`.
     fn add_joint(&self, at: &[f32], patches: &Patches<'_>, joint: &mut [f32], diagonal: &mut [f32]) {
         let (positions, rows) = (self.positions(), &patches.rows);
         if patches.group == 0 && rows.start.is_multiple_of(positions) {
@@ -224,14 +228,14 @@ impl Convolve {
         }
     }
 
-    /// With the signal on the image's side: the patches are the signal's, of each plane.
+    /// The sums of a transposed convolution, where the patches are the signal's: they are gathered for each component.
     fn add_transposed(&self, x: &[f32], signal: &[&[f32]], sums: &mut Sums, scratch: &mut [f32]) {
         let (squares, scratch) = scratch.split_at_mut(x.len());
         let Sums { gradient, diagonal, joint } = sums;
-        for (plane, s) in signal.iter().enumerate() {
-            if plane == 0 {
+        for (component, s) in signal.iter().enumerate() {
+            if component == 0 {
                 self.each_block(s, false, scratch, |p, _| self.add_product(x, &p, &mut gradient[0]));
-            } else if is_diagonal(plane, signal.len()) {
+            } else if is_diagonal(component, signal.len()) {
                 square(squares, x);
                 self.each_block(s, false, scratch, |p, _| self.add_product(squares, &p, &mut diagonal[0]));
             } else {
@@ -242,7 +246,7 @@ impl Convolve {
     }
 }
 
-impl Local for Convolve {
+impl SampleOp for Convolve {
     fn forward(&self, call: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]) {
         let biased = !call.bias.is_empty();
         if biased {
@@ -261,13 +265,13 @@ impl Local for Convolve {
     fn backward(
         &self,
         call: &Call<'_>,
-        _: Passed<'_>,
+        _: Saved<'_>,
         signal: &[&[f32]],
         to: &mut [&mut [f32]],
         scratch: &mut [f32],
     ) {
-        for (plane, (s, to)) in signal.iter().zip(to).enumerate() {
-            let weight = if is_diagonal(plane, signal.len()) { call.squared } else { call.weight };
+        for (component, (s, to)) in signal.iter().zip(to).enumerate() {
+            let weight = if is_diagonal(component, signal.len()) { call.squared } else { call.weight };
             if self.transposed {
                 self.to_positions(weight, s, to, false, scratch);
             } else {
@@ -283,8 +287,8 @@ impl Local for Convolve {
 
     fn scratch(&self, samples: usize) -> usize {
         let rows = self.block_rows(samples * self.positions());
-        // Patches and their squares; the squares of a transposed one's input.
-        rows * self.patch() * 2 + if self.transposed { samples * self.samples()[1] } else { 0 }
+        // Patches and their squares; a transposed convolution also squares its input.
+        rows * self.patch_len() * 2 + if self.transposed { samples * self.sample_sizes()[1] } else { 0 }
     }
 
     fn rows(&self) -> Option<usize> {
@@ -298,51 +302,41 @@ impl Local for Convolve {
 
 impl Weighted for Convolve {
     fn sizes(&self) -> [usize; 2] {
-        [self.channels[1] * self.patch(), self.channels[usize::from(!self.transposed)]]
+        [self.channels[1] * self.patch_len(), self.channels[usize::from(!self.transposed)]]
     }
 
-    /// `[k, c, taps]` becomes `[k, taps, c]`.
+    /// From `[outputs, channels, taps]` to `[outputs, taps, channels]`.
     fn pack(&self, user: &[f32], packed: &mut [f32]) {
-        transpose_each(user, packed, [self.group()[0], self.window.taps()]);
+        transpose_each(user, packed, [self.group_channels()[0], self.window.taps()]);
     }
 
     fn unpack(&self, packed: &[f32], user: &mut [f32]) {
-        transpose_each(packed, user, [self.window.taps(), self.group()[0]]);
+        transpose_each(packed, user, [self.window.taps(), self.group_channels()[0]]);
     }
 
     fn add(&self, _: &Call<'_>, x: &[f32], signal: &[&[f32]], sums: &mut Sums, scratch: &mut [f32]) {
-        let planes = signal.len();
-        let sample = signal[0].len() / (x.len() / self.samples()[usize::from(self.transposed)]);
-        add_bias(signal, sample, sums);
+        let components = signal.len();
+        let sample = signal[0].len() / (x.len() / self.sample_sizes()[usize::from(self.transposed)]);
+        sums.add_bias(signal, sample);
         if self.transposed {
             return self.add_transposed(x, signal, sums, scratch);
         }
         let Sums { gradient, diagonal, joint } = sums;
-        self.each_block(x, planes > 2, scratch, |patches, rest| {
+        self.each_block(x, components > 2, scratch, |patches, rest| {
             self.add_product(signal[0], &patches, &mut gradient[0]);
-            if planes == 1 {
+            if components == 1 {
                 return;
             }
             let vectors = joint[0].chunks_exact_mut(diagonal[0].len());
-            for (u, joint) in signal[1..planes - 1].iter().zip(vectors) {
+            for (u, joint) in signal[1..components - 1].iter().zip(vectors) {
                 self.add_joint(u, &patches, joint, &mut diagonal[0]);
             }
-            let patch = self.patch();
+            let patch = self.patch_len();
             let squares = &mut rest[..patches.rows.len() * patch];
-            let rows = patches.numbers.chunks(patches.stride);
+            let rows = patches.data.chunks(patches.stride);
             squares.chunks_exact_mut(patch).zip(rows).for_each(|(to, from)| square(to, from));
-            let squares = Patches { numbers: squares, stride: patch, ..patches };
-            self.add_product(signal[planes - 1], &squares, &mut diagonal[0]);
+            let squares = Patches { data: squares, stride: patch, ..patches };
+            self.add_product(signal[components - 1], &squares, &mut diagonal[0]);
         });
-    }
-}
-
-/// Each `[rows, columns]` becomes `[columns, rows]`.
-pub(super) fn transpose_each(from: &[f32], to: &mut [f32], [rows, columns]: [usize; 2]) {
-    let size = rows * columns;
-    for (from, to) in from.chunks_exact(size).zip(to.chunks_exact_mut(size)) {
-        for (row, from) in from.chunks_exact(columns).enumerate() {
-            from.iter().enumerate().for_each(|(column, x)| to[column * rows + row] = *x);
-        }
     }
 }

@@ -1,10 +1,10 @@
-//! Products of matrices, by the crate `gemm`.
+//! Matrix products by the crate `gemm`.
 
 use super::Threads;
 
-/// A matrix that is read: `rows × columns` numbers, neighbours `row_stride` and `column_stride` elements apart.
+/// A matrix to read: `rows × columns`, neighbours `row_stride` and `column_stride` elements apart.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     data: &'a [f32],
     rows: usize,
     columns: usize,
@@ -14,19 +14,18 @@ pub(super) struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// `rows × columns`, row by row.
-    pub(super) fn new(data: &'a [f32], rows: usize, columns: usize) -> Matrix<'a> {
+    pub(crate) fn new(data: &'a [f32], rows: usize, columns: usize) -> Matrix<'a> {
         Matrix::strided(data, rows, columns, columns)
     }
 
     /// `columns` of each row of a wider matrix.
-    pub(super) fn strided(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Matrix<'a> {
+    pub(crate) fn strided(data: &'a [f32], rows: usize, columns: usize, row_stride: usize) -> Matrix<'a> {
         let matrix = Matrix { data, rows, columns, row_stride, column_stride: 1 };
-        assert!(matrix.data.len() >= reach(rows, columns, row_stride), "a matrix larger than its numbers");
+        assert!(matrix.data.len() >= reach(rows, columns, row_stride), "a matrix larger than its slice");
         matrix
     }
 
-    /// Rows become columns.
-    pub(super) fn transposed(self) -> Matrix<'a> {
+    pub(crate) fn transposed(self) -> Matrix<'a> {
         Matrix {
             data: self.data,
             rows: self.columns,
@@ -37,9 +36,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// A matrix that is written, row by row; its rows may be those of a wider one.
+/// A matrix to write, row by row; its rows may be part of a wider one's.
 #[derive(Debug)]
-pub(super) struct Target<'a> {
+pub(crate) struct Target<'a> {
     data: &'a mut [f32],
     rows: usize,
     columns: usize,
@@ -47,30 +46,30 @@ pub(super) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Target<'a> {
+    pub(crate) fn new(data: &'a mut [f32], rows: usize, columns: usize) -> Target<'a> {
         Target::strided(data, rows, columns, columns)
     }
 
-    pub(super) fn strided(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Target<'a> {
+    pub(crate) fn strided(data: &'a mut [f32], rows: usize, columns: usize, row_stride: usize) -> Target<'a> {
         assert!(columns <= row_stride && data.len() >= reach(rows, columns, row_stride));
         Target { data, rows, columns, row_stride }
     }
 }
 
-/// Elements from the first to behind the last.
+/// Elements from the first up to and including the last.
 fn reach(rows: usize, columns: usize, row_stride: usize) -> usize {
     if rows * columns == 0 { 0 } else { (rows - 1) * row_stride + columns }
 }
 
 /// `c ← a b`, or with `add` `c ← c + a b`, on this thread.
-pub(super) fn multiply(c: Target<'_>, add: bool, a: Matrix<'_>, b: Matrix<'_>) {
+pub(crate) fn multiply(c: Target<'_>, add: bool, a: Matrix<'_>, b: Matrix<'_>) {
     assert!(a.rows == c.rows && b.columns == c.columns && a.columns == b.rows, "sizes that do not fit");
     // SAFETY: `c` is borrowed mutably and as large as its sizes and stride say.
     unsafe { raw(c.data.as_mut_ptr(), c.rows, c.columns, c.row_stride, add, a, b) }
 }
 
-/// The same, rows or columns of `c` shared out among threads: no sum is cut.
-pub(super) fn multiply_by(threads: &Threads, c: Target<'_>, add: bool, a: Matrix<'_>, b: Matrix<'_>) {
+/// The same, the rows or columns of `c` shared out among threads. No sum is cut, so threads do not change the bits.
+pub(crate) fn multiply_parallel(threads: &Threads, c: Target<'_>, add: bool, a: Matrix<'_>, b: Matrix<'_>) {
     assert!(a.rows == c.rows && b.columns == c.columns && a.columns == b.rows, "sizes that do not fit");
     let by_rows = c.rows >= c.columns || c.rows >= 32 * threads.count();
     let ranges = threads.ranges(if by_rows { c.rows } else { c.columns }, 2 * c.rows * c.columns * a.columns);
@@ -90,20 +89,20 @@ pub(super) fn multiply_by(threads: &Threads, c: Target<'_>, add: bool, a: Matrix
     });
 }
 
-/// Where a matrix starts that several threads write, each its own part.
+/// Start of a matrix that several threads write, each its own part.
 #[derive(Clone, Copy)]
 struct Start(*mut f32);
 
 impl Start {
     /// # Safety
-    /// As [`pointer::add`].
+    /// As for `add` of a pointer.
     unsafe fn at(&self, offset: usize) -> *mut f32 {
         // SAFETY: by contract.
         unsafe { self.0.add(offset) }
     }
 }
 
-// SAFETY: a pointer is only an address; who writes through it says why that is sound.
+// SAFETY: a pointer is only an address; whoever writes through it states why that is sound.
 unsafe impl Send for Start {}
 // SAFETY: as above.
 unsafe impl Sync for Start {}
@@ -147,8 +146,8 @@ unsafe fn raw(
 
 #[cfg(test)]
 mod tests {
-    use super::{Matrix, Target, multiply, multiply_by};
-    use crate::cpu::Threads;
+    use super::{Matrix, Target, multiply, multiply_parallel};
+    use crate::host::Threads;
 
     /// Parts written by several threads are the product that one thread makes, bit for bit, within wider rows too.
     #[test]
@@ -162,7 +161,7 @@ mod tests {
             let mut many = one.clone();
             multiply(Target::strided(&mut one, m, n, n + 2), true, a, b);
             let three = Threads::new(3).unwrap();
-            multiply_by(&three, Target::strided(&mut many, m, n, n + 2), true, a, b);
+            multiply_parallel(&three, Target::strided(&mut many, m, n, n + 2), true, a, b);
             let plain: f32 =
                 1.0 + (0..k).map(|i| number((m - 1) * k + i) * number((n - 1) * k + i)).sum::<f32>();
             assert!((one[(m - 1) * (n + 2) + n - 1] - plain).abs() < 1e-3);

@@ -1,22 +1,23 @@
-//! Pooling: each place of the output is made of a rectangle of its channel. Loops run over channels.
+//! Pooling on the CPU: each output pixel is made of a rectangle of the input. Loops run over channels.
 
-use super::local::{Call, Local, Passed, add_to, is_diagonal};
+use crate::host::vector::add_to;
+use crate::host::{Call, SampleOp, Saved, is_diagonal};
 use crate::model::Window;
 use pulp::Arch;
 use std::ops::Range;
 
-/// The rectangles.
+/// The rectangles of all output pixels.
 #[derive(Debug)]
 struct Rectangles {
     channels: usize,
     /// Height and width of the input.
     image: [usize; 2],
-    /// Of each row and each column of the output, the input's that it covers; none of padding.
+    /// The input rows of each output row, and the columns of each column; padding is left out.
     covered: [Vec<Range<usize>>; 2],
 }
 
 impl Rectangles {
-    /// Where a window stands that is not dilated.
+    /// Those of a window without dilation.
     fn new(window: &Window, channels: usize) -> Rectangles {
         let range = |axis: usize, q: usize| {
             let (start, before) = (q * window.stride[axis], window.before[axis]);
@@ -27,7 +28,7 @@ impl Rectangles {
         Rectangles { channels, image: window.image, covered: [along(0), along(1)] }
     }
 
-    /// From `⌊q·H/Q⌋` to `⌈(q+1)·H/Q⌉`.
+    /// Those of adaptive pooling: from `⌊q·H/Q⌋` to `⌈(q+1)·H/Q⌉`.
     fn adaptive(image: [usize; 2], output: [usize; 2], channels: usize) -> Rectangles {
         let along = |axis: usize| {
             let (size, positions) = (image[axis], output[axis]);
@@ -36,19 +37,22 @@ impl Rectangles {
         Rectangles { channels, image, covered: [along(0), along(1)] }
     }
 
-    /// Numbers of a sample of the input and of the output.
-    fn samples(&self) -> [usize; 2] {
+    /// Elements of a sample, of the input and of the output.
+    fn sample_sizes(&self) -> [usize; 2] {
         let [rows, columns] = &self.covered;
         [self.image.iter().product::<usize>() * self.channels, rows.len() * columns.len() * self.channels]
     }
 
-    /// Calls `with` for each place of the output: the first of its elements, and how many places it covers.
+    /// Calls `with` for each output pixel: its first element, and its rectangle.
     #[inline(always)]
-    fn each(&self, mut with: impl FnMut(usize, Places<'_>)) {
+    fn each(&self, mut with: impl FnMut(usize, Rectangle<'_>)) {
         let [rows, columns] = &self.covered;
         let all = rows.iter().flat_map(|rows| columns.iter().map(move |columns| (rows, columns)));
         for (q, (rows, columns)) in all.enumerate() {
-            with(q * self.channels, Places { rows, columns, width: self.image[1], channels: self.channels });
+            with(
+                q * self.channels,
+                Rectangle { rows, columns, width: self.image[1], channels: self.channels },
+            );
         }
     }
 
@@ -59,20 +63,20 @@ impl Rectangles {
     }
 }
 
-/// The places that one rectangle covers.
+/// The input pixels of one output pixel.
 #[derive(Clone, Copy)]
-struct Places<'a> {
+struct Rectangle<'a> {
     rows: &'a Range<usize>,
     columns: &'a Range<usize>,
     width: usize,
     channels: usize,
 }
 
-impl Places<'_> {
-    /// The first element of each place, in row-major order.
+impl Rectangle<'_> {
+    /// The elements of each pixel, in row-major order.
     #[inline(always)]
-    fn elements(self) -> impl Iterator<Item = Range<usize>> {
-        let Places { rows, columns, width, channels } = self;
+    fn pixels(self) -> impl Iterator<Item = Range<usize>> {
+        let Rectangle { rows, columns, width, channels } = self;
         let (first, last) = (columns.start, columns.end);
         rows.clone().flat_map(move |row| {
             (first..last).map(move |column| {
@@ -82,35 +86,35 @@ impl Places<'_> {
         })
     }
 
-    fn count(self) -> usize {
+    fn area(self) -> usize {
         self.rows.len() * self.columns.len()
     }
 }
 
-/// The largest number of each rectangle.
+/// Max pooling.
 #[derive(Debug)]
-pub(super) struct Maximum(Rectangles);
+pub(crate) struct MaxPool(Rectangles);
 
-impl Maximum {
-    pub(super) fn new(window: &Window, channels: usize) -> Maximum {
-        Maximum(Rectangles::new(window, channels))
+impl MaxPool {
+    pub(crate) fn new(window: &Window, channels: usize) -> MaxPool {
+        MaxPool(Rectangles::new(window, channels))
     }
 }
 
-impl Local for Maximum {
+impl SampleOp for MaxPool {
     fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
-        let [from, to] = self.0.samples();
+        let [from, to] = self.0.sample_sizes();
         for (x, z) in inputs[0].chunks_exact(from).zip(output.chunks_exact_mut(to)) {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    self.0.each(|at, places| {
-                        let z = &mut z[at..at + places.channels];
+                    self.0.each(|at, rectangle| {
+                        let z = &mut z[at..at + rectangle.channels];
                         z.fill(f32::NEG_INFINITY);
-                        for place in places.elements() {
-                            // Once z is NaN nothing is above it.
+                        for pixel in rectangle.pixels() {
+                            // Once z is NaN, no comparison replaces it.
                             let larger = |x: f32, z: f32| if x > z || x.is_nan() { x } else { z };
-                            z.iter_mut().zip(&x[place]).for_each(|(z, x)| *z = larger(*x, *z));
+                            z.iter_mut().zip(&x[pixel]).for_each(|(z, x)| *z = larger(*x, *z));
                         }
                     });
                 },
@@ -118,30 +122,29 @@ impl Local for Maximum {
         }
     }
 
-    /// The first place that holds the maximum gets all.
+    /// The first pixel that holds the maximum gets the whole signal.
     fn backward(
         &self,
         _: &Call<'_>,
-        passed: Passed<'_>,
+        saved: Saved<'_>,
         signal: &[&[f32]],
         to: &mut [&mut [f32]],
         scratch: &mut [f32],
     ) {
-        let [image, at] = self.0.samples();
+        let [image, at] = self.0.sample_sizes();
         let channels = self.0.channels;
         to.iter_mut().for_each(|to| to.fill(0.0));
         let (left, share) = scratch[..2 * channels].split_at_mut(channels);
-        for (sample, (x, z)) in
-            passed.input.chunks_exact(image).zip(passed.output.chunks_exact(at)).enumerate()
+        for (sample, (x, z)) in saved.input.chunks_exact(image).zip(saved.output.chunks_exact(at)).enumerate()
         {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    self.0.each(|q, places| {
+                    self.0.each(|q, rectangle| {
                         let z = &z[q..q + channels];
                         left.fill(1.0);
-                        for place in places.elements() {
-                            let found = x[place.clone()].iter().zip(z);
+                        for pixel in rectangle.pixels() {
+                            let found = x[pixel.clone()].iter().zip(z);
                             for ((share, left), (x, z)) in share.iter_mut().zip(&mut *left).zip(found) {
                                 let found = *x == *z || (x.is_nan() && z.is_nan());
                                 *share = if found { *left } else { 0.0 };
@@ -149,7 +152,7 @@ impl Local for Maximum {
                             }
                             for (s, to) in signal.iter().zip(&mut *to) {
                                 let s = &s[sample * at + q..][..channels];
-                                let to = &mut to[sample * image + place.start..][..channels];
+                                let to = &mut to[sample * image + pixel.start..][..channels];
                                 let from = share.iter().zip(s);
                                 to.iter_mut().zip(from).for_each(|(to, (share, s))| *to += share * s);
                             }
@@ -169,54 +172,54 @@ impl Local for Maximum {
     }
 }
 
-/// The mean of each rectangle.
+/// Average pooling.
 #[derive(Debug)]
-pub(super) struct Mean {
+pub(crate) struct AvgPool {
     rectangles: Rectangles,
-    /// What every sum is divided by; without it, the number of places that it is of.
+    /// Fixed divisor where padding counts; otherwise each sum is divided by its rectangle's area.
     divisor: Option<usize>,
 }
 
-impl Mean {
-    pub(super) fn new(window: &Window, channels: usize, count_padding: bool) -> Mean {
+impl AvgPool {
+    pub(crate) fn new(window: &Window, channels: usize, count_padding: bool) -> AvgPool {
         let divisor = count_padding.then(|| window.taps());
-        Mean { rectangles: Rectangles::new(window, channels), divisor }
+        AvgPool { rectangles: Rectangles::new(window, channels), divisor }
     }
 
-    pub(super) fn adaptive(image: [usize; 2], output: [usize; 2], channels: usize) -> Mean {
-        Mean { rectangles: Rectangles::adaptive(image, output, channels), divisor: None }
+    pub(crate) fn adaptive(image: [usize; 2], output: [usize; 2], channels: usize) -> AvgPool {
+        AvgPool { rectangles: Rectangles::adaptive(image, output, channels), divisor: None }
     }
 
-    fn share(&self, places: Places<'_>) -> f32 {
-        (1.0 / self.divisor.unwrap_or(places.count()) as f64) as f32
+    fn share(&self, rectangle: Rectangle<'_>) -> f32 {
+        (1.0 / self.divisor.unwrap_or(rectangle.area()) as f64) as f32
     }
 }
 
-impl Local for Mean {
+impl SampleOp for AvgPool {
     fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
-        let [from, to] = self.rectangles.samples();
+        let [from, to] = self.rectangles.sample_sizes();
         for (x, z) in inputs[0].chunks_exact(from).zip(output.chunks_exact_mut(to)) {
-            self.rectangles.each(|at, places| {
-                let z = &mut z[at..at + places.channels];
+            self.rectangles.each(|at, rectangle| {
+                let z = &mut z[at..at + rectangle.channels];
                 z.fill(0.0);
-                places.elements().for_each(|place| add_to(z, &x[place]));
-                let share = self.share(places);
+                rectangle.pixels().for_each(|pixel| add_to(z, &x[pixel]));
+                let share = self.share(rectangle);
                 z.iter_mut().for_each(|z| *z *= share);
             });
         }
     }
 
-    fn backward(&self, _: &Call<'_>, _: Passed<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
-        let [image, at] = self.rectangles.samples();
-        for (plane, (s, to)) in signal.iter().zip(to).enumerate() {
+    fn backward(&self, _: &Call<'_>, _: Saved<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+        let [image, at] = self.rectangles.sample_sizes();
+        for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             to.fill(0.0);
             for (s, to) in s.chunks_exact(at).zip(to.chunks_exact_mut(image)) {
-                self.rectangles.each(|q, places| {
-                    let share = self.share(places);
-                    let share = if is_diagonal(plane, signal.len()) { share * share } else { share };
-                    for place in places.elements() {
-                        let s = &s[q..q + places.channels];
-                        to[place].iter_mut().zip(s).for_each(|(to, s)| *to += share * s);
+                self.rectangles.each(|q, rectangle| {
+                    let share = self.share(rectangle);
+                    let share = if is_diagonal(component, signal.len()) { share * share } else { share };
+                    for pixel in rectangle.pixels() {
+                        let s = &s[q..q + rectangle.channels];
+                        to[pixel].iter_mut().zip(s).for_each(|(to, s)| *to += share * s);
                     }
                 });
             }

@@ -1,17 +1,17 @@
-//! The optimisers, each in one sweep over parameters and moments.
+//! Optimizer steps on the CPU, each one sweep over parameters and moments.
 
-use super::Threads;
+use crate::host::Threads;
 use crate::model::{Optimizer, Rule};
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// What [`OptimizerState::step`] does, in one sweep shared out among threads.
+/// The same as [`OptimizerState::step`], in one sweep shared out among threads.
 ///
 /// # Errors
-/// As [`OptimizerState::step`]. [`Error::Diverged`] if a parameter or a second moment is NaN or infinite then: the step has been
-/// taken.
+/// As [`OptimizerState::step`]. [`Error::Diverged`] if a parameter or a second moment is NaN or infinite after the step, which
+/// has been taken.
 pub fn update(
     threads: &Threads,
     optimizer: &Optimizer,
@@ -32,7 +32,7 @@ pub fn update(
     memory.step = memory.step.saturating_add(1);
     let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
     let keep = (1.0 - rate * decay) as f32;
-    // What v averages the squares of; nothing on a step without curvature.
+    // v averages the squares of these; empty on a step without curvature.
     let values = match optimizer.rule {
         Rule::Sgd { .. } => &[],
         Rule::Adam { .. } => gradient,
@@ -85,38 +85,38 @@ pub fn update(
     }
 }
 
-/// Some of the parameters, with all that belongs to them.
+/// A range of the parameters, with its moments and gradient.
 struct Part<'a> {
     range: Range<usize>,
     parameters: &'a mut [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
     gradient: &'a [f32],
-    /// What v averages the squares of; as long as the others, whether it is used or not.
+    /// v averages the squares of these. As long as the others even where unused.
     values: &'a [f32],
 }
 
 impl Part<'_> {
-    /// Calls `with` for each parameter: itself, m, v, its gradient, its value. Whether all of p and v are finite then.
+    /// Calls `with` for each parameter p with m, v, gradient and value; returns whether all p and v are finite afterwards.
     fn sweep(self, with: impl Fn(&mut f32, &mut f32, &mut f32, f32, f32)) -> bool {
         let Part { parameters, m, v, gradient, values, .. } = self;
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
                 let moved = parameters.iter_mut().zip(m).zip(v);
-                // A number, not a truth value: the compiler fills its vectors with it.
-                let mut others = 0;
+                // An integer and not a bool, so that the compiler vectorizes the loop.
+                let mut nonfinite = 0;
                 for (((p, m), v), (g, x)) in moved.zip(gradient.iter().zip(values)) {
                     with(p, m, v, *g, *x);
-                    others |= u32::from(!p.is_finite()) | u32::from(!v.is_finite());
+                    nonfinite |= u32::from(!p.is_finite()) | u32::from(!v.is_finite());
                 }
-                others == 0
+                nonfinite == 0
             },
         )
     }
 }
 
-/// A part for each thread that is worth it.
+/// One part for each thread that pays off.
 fn parts<'a>(
     threads: &Threads,
     memory: &'a mut OptimizerState<f32>,
@@ -138,7 +138,7 @@ fn parts<'a>(
 #[cfg(test)]
 mod tests {
     use super::update;
-    use crate::cpu::Threads;
+    use crate::host::Threads;
     use crate::model::{Optimizer, Rule};
     use crate::reference::OptimizerState;
 

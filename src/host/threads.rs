@@ -1,11 +1,11 @@
-//! Work in equal parts, one a thread.
+//! A pool of threads, and work cut into equal parts for it.
 
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many threads an [`Executor`](super::Executor) works with. Clones share their threads.
+/// How many threads an [`Executor`](crate::cpu::Executor) works with. Clones share their threads.
 #[derive(Debug, Clone)]
 pub struct Threads {
     count: usize,
@@ -14,13 +14,13 @@ pub struct Threads {
     least_work: usize,
 }
 
-/// Operations, some 40 µs of them.
+/// Floating-point operations, about 40 µs of them.
 const LEAST_WORK: usize = 1 << 22;
 
 /// More do not help the networks this crate is for; a larger number can be asked for.
 const MOST_BY_DEFAULT: usize = 16;
 
-/// Beyond this a number of threads is a mistake, and asking the system for so many does harm.
+/// A larger number is taken for a mistake: asking the system for so many threads does harm.
 const MOST: usize = 1024;
 
 impl Default for Threads {
@@ -67,17 +67,17 @@ impl Threads {
         self.count
     }
 
-    /// Runs `with`: among the others, so that [`Threads::each`] need not wait for them, if it will call them for its largest
-    /// piece of work; else here, where the weights are in cache.
-    pub(super) fn enter<R: Send>(&self, largest: usize, with: impl FnOnce() -> R + Send) -> R {
+    /// Runs `with` inside the pool if its `largest` piece of work will be shared out, so that [`Threads::each`] need not wait for
+    /// the pool; otherwise on the caller's thread, where the weights are in cache.
+    pub(crate) fn enter<R: Send>(&self, largest: usize, with: impl FnOnce() -> R + Send) -> R {
         match &self.pool {
             Some(pool) if largest > self.least_work => pool.install(with),
             _ => with(),
         }
     }
 
-    /// All of `parts`, each on a thread.
-    pub(super) fn each<T: Send>(&self, parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
+    /// Calls `work` on all of `parts`, each on a thread.
+    pub(crate) fn each<T: Send>(&self, parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
         match &self.pool {
             Some(pool) if parts.len() > 1 => {
                 pool.install(|| parts.into_par_iter().with_max_len(1).for_each(work));
@@ -86,8 +86,9 @@ impl Threads {
         }
     }
 
-    /// `0..items` in as many ranges as are worth a thread each, for `work` operations in all. They depend on nothing else.
-    pub(super) fn ranges(&self, items: usize, work: usize) -> Vec<Range<usize>> {
+    /// Splits `0..items` into as many ranges as are worth a thread each, for `work` operations in all. Sums are cut where ranges are,
+    /// so the ranges must depend on nothing but these numbers.
+    pub(crate) fn ranges(&self, items: usize, work: usize) -> Vec<Range<usize>> {
         let parts = self.count.min(items).min(work.div_ceil(self.least_work)).max(1);
         (0..parts).map(|part| part * items / parts..(part + 1) * items / parts).collect()
     }

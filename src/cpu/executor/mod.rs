@@ -1,0 +1,253 @@
+//! The executor: all buffers, made once, and the public interface.
+
+mod dense;
+mod options;
+mod pass;
+mod run;
+mod work;
+
+pub use options::ExecutorOptions;
+
+use super::network::Network;
+use super::signals;
+use super::weights::Weights;
+use super::worker::Worker;
+use crate::host::{Threads, components, total_diagonal};
+use crate::model::memory::{product, zeros};
+use crate::model::{Mode, Model, Noise, Targets};
+use crate::ops::layout::host::transpose_each;
+use crate::{Error, Result, reference};
+use dense::DenseScratch;
+
+/// Forward and backward passes of one model, for batches up to a size.
+///
+/// ```
+/// use hesscale::cpu::{Executor, ExecutorOptions};
+/// use hesscale::model::{Init, Noise, Targets};
+/// use hesscale::{Activation, Loss, Mode, Model};
+///
+/// # fn main() -> hesscale::Result<()> {
+/// let model = Model::builder([2]).dense(16).act(Activation::Tanh).dense(2).loss(Loss::cross_entropy())?;
+/// let parameters = model.init(Init::Auto, 1)?;
+/// let mut executor = Executor::new(&model, 4, ExecutorOptions::training(Mode::HesScale))?;
+/// let x = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+/// let loss = executor.pass(Mode::HesScale, &parameters, &x, Targets::Classes(&[0, 1, 1, 0]), Noise::default())?;
+/// assert!(loss > 0.0);
+/// assert_eq!(executor.diagonal().len(), model.flat_len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Executor {
+    model: Model,
+    network: Network,
+    mode: Option<Mode>,
+    signals_saved: bool,
+    threads: Threads,
+    /// The largest batch.
+    batch: usize,
+    /// For each value `[batch, size]`; empty where it is block-local.
+    values: Vec<Vec<f32>>,
+    /// Buffers of the signals that outlive their stage: components `[batch, size]`, one after the other.
+    signals: Vec<Vec<f32>>,
+    /// For each value, the buffer of its signal.
+    slots: Vec<Option<usize>>,
+    weights: Vec<Weights>,
+    workers: Vec<Worker>,
+    dense_scratch: DenseScratch,
+    gradient: Vec<f32>,
+    diagonal: Vec<f32>,
+    /// Number of samples of the last pass, and its mode.
+    last: (usize, Mode),
+}
+
+impl Executor {
+    /// For batches of at most `batch` samples.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for;
+    /// [`Error::Memory`] where there is none for so many samples of this model.
+    pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
+        if batch == 0 {
+            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        }
+        let ExecutorOptions { mode, signals: signals_saved, threads } = options;
+        mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
+        let threads = threads.unwrap_or_default();
+        let components = mode.map_or(0, components);
+        let network = Network::new(model, components, signals_saved)?;
+        let block_local = |value: usize| components == 0 && network.values[value].block_local;
+        let value = |v: usize| match block_local(v) {
+            true => Ok(Vec::new()),
+            false => zeros("a layer's outputs", product([batch, network.values[v].size])),
+        };
+        let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
+        let (slots, sizes) =
+            if components > 0 { signals::assign(&network, signals_saved) } else { Default::default() };
+        let signal = |size| zeros("a signal", product([batch, components, size]));
+        let signals = sizes.into_iter().map(signal).collect::<Result<_>>()?;
+        let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
+        let workers = (0..threads.count().min(batch)).map(worker).collect::<Result<_>>()?;
+        let weights = |op| Weights::new(op, model, components > 1);
+        let weights = network.ops.iter().map(weights).collect::<Result<_>>()?;
+        let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
+        Ok(Executor {
+            model: model.clone(),
+            mode,
+            signals_saved,
+            threads,
+            batch,
+            values,
+            signals,
+            slots,
+            weights,
+            workers,
+            dense_scratch: DenseScratch::new(&network, batch)?,
+            gradient: flat("gradient", components > 0)?,
+            diagonal: flat("diagonal", components > 1)?,
+            last: (0, Mode::None),
+            network,
+        })
+    }
+
+    /// The largest batch.
+    #[must_use]
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The threads it uses.
+    #[must_use]
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
+    /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`].
+    pub fn predict(&mut self, parameters: &[f32], inputs: &[f32]) -> Result<&[f32]> {
+        if self.mode.is_some() {
+            let ask = "ExecutorOptions::inference";
+            return Err(Error::NotPlanned { what: "inference".into(), ask });
+        }
+        let samples = self.check(parameters, inputs)?;
+        let threads = self.threads.clone();
+        threads.enter(self.largest_piece(samples, Mode::None), || {
+            self.forward(parameters, inputs, samples, Mode::None, Noise::default())
+        });
+        Ok(self.logits())
+    }
+
+    /// A forward and a backward pass; returns the loss. `mode` is the executor's own, or [`Mode::None`] for plain backprop, which
+    /// leaves the diagonal as it was. Dropout draws from `noise`.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for another mode; [`Error::Length`], [`Error::ZeroSize`], and the targets' errors.
+    pub fn pass(
+        &mut self,
+        mode: Mode,
+        parameters: &[f32],
+        inputs: &[f32],
+        targets: Targets<'_>,
+        noise: Noise,
+    ) -> Result<f32> {
+        if self.mode.is_none_or(|own| mode != own && mode != Mode::None) {
+            let what = format!("a backward pass in mode {}", mode.name());
+            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::training" });
+        }
+        let samples = self.check(parameters, inputs)?;
+        self.model.check_targets(samples, targets)?;
+        let threads = self.threads.clone();
+        threads.enter(self.largest_piece(samples, mode), || {
+            self.forward(parameters, inputs, samples, mode, noise);
+            let (loss, start) = reference::loss_and_signal(&self.model, mode, self.logits(), targets)?;
+            let logits = self.network.logits;
+            if let Some(slot) = self.slots[logits] {
+                let diagonal = Some(start.diagonal()).filter(|h| !h.is_empty());
+                let from = [&start.g[..]].into_iter().chain(start.u.iter().map(|u| &u[..])).chain(diagonal);
+                let len = samples * self.network.values[logits].size;
+                let to = self.signals[slot].chunks_exact_mut(len);
+                to.zip(from).for_each(|(to, from)| to.copy_from_slice(from));
+            }
+            self.backward(parameters, samples, mode, noise);
+            Ok(loss)
+        })
+    }
+
+    /// The outputs of the last pass, `[N, outputs]`.
+    #[must_use]
+    pub fn logits(&self) -> &[f32] {
+        let logits = self.network.logits;
+        &self.values[logits][..self.last.0 * self.network.values[logits].size]
+    }
+
+    /// The last pass' gradient in the flat layout ([`crate::model::Parameter::offset`]).
+    #[must_use]
+    pub fn gradient(&self) -> &[f32] {
+        &self.gradient
+    }
+
+    /// The Hessian diagonal of the last pass that had one, in the same layout; empty in [`Mode::None`].
+    #[must_use]
+    pub fn diagonal(&self) -> &[f32] {
+        &self.diagonal
+    }
+
+    /// The last pass' signal at the output of a layer, or at the network's input: gradient and diagonal (empty in
+    /// [`Mode::None`]), each `[N, size]` in the user's order.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signals`]; [`Error::Unknown`] for a layer that is not.
+    pub fn signal(&self, layer: Option<usize>) -> Result<(Vec<f32>, Vec<f32>)> {
+        let value = match layer {
+            None => 0,
+            Some(layer) => *self.network.layers.get(layer).ok_or_else(|| Error::Unknown {
+                what: "layer",
+                name: layer.to_string(),
+                known: format!("0 to {}", self.network.layers.len().saturating_sub(1)),
+            })?,
+        };
+        let Some(slot) = self.slots.get(value).copied().flatten().filter(|_| self.signals_saved) else {
+            let ask = "ExecutorOptions::signals";
+            return Err(Error::NotPlanned { what: "a signal".into(), ask });
+        };
+        let (samples, mode) = self.last;
+        let (components, value) = (components(mode), &self.network.values[value]);
+        let all = &self.signals[slot][..components * samples * value.size];
+        let user = |stored: &[f32]| match value.image {
+            None => stored.to_vec(),
+            Some(shape) => {
+                let mut user = vec![0.0; stored.len()];
+                transpose_each(stored, &mut user, shape);
+                user
+            }
+        };
+        let gradient = user(&all[..samples * value.size]);
+        if components == 1 {
+            return Ok((gradient, Vec::new()));
+        }
+        let mut diagonal = vec![0.0; samples * value.size];
+        total_diagonal(all, components, &mut diagonal);
+        Ok((gradient, user(&diagonal)))
+    }
+
+    /// Checks the lengths; the number of samples.
+    fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
+        let length = |tensor: &str, got, needed| Err(Error::Length { tensor: tensor.into(), got, needed });
+        if parameters.len() != self.model.flat_len() {
+            return length("parameters", parameters.len(), self.model.flat_len());
+        }
+        if inputs.is_empty() {
+            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        }
+        let size = self.model.inputs();
+        if !inputs.len().is_multiple_of(size) {
+            return length("input", inputs.len(), inputs.len().next_multiple_of(size));
+        }
+        if inputs.len() > self.batch * size {
+            return length("input", inputs.len(), self.batch * size);
+        }
+        Ok(inputs.len() / size)
+    }
+}

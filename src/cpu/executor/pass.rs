@@ -1,0 +1,39 @@
+//! The stages in order, forward and backward.
+
+use super::Executor;
+use crate::cpu::stages::Stage;
+use crate::host::components;
+use crate::model::{Mode, Noise};
+
+impl Executor {
+    pub(super) fn forward(
+        &mut self,
+        parameters: &[f32],
+        inputs: &[f32],
+        samples: usize,
+        mode: Mode,
+        noise: Noise,
+    ) {
+        self.last = (samples, mode);
+        self.values[0][..inputs.len()].copy_from_slice(inputs);
+        for (op, weights) in self.network.ops.iter().zip(&mut self.weights) {
+            let squared = mode.has_diagonal() && self.network.values[op.inputs[0]].wanted;
+            weights.prepare(op, &self.model, parameters, squared, &self.threads);
+        }
+        for stage in 0..self.network.stages.len() {
+            match &self.network.stages[stage] {
+                Stage::Dense(op) => self.dense_forward(*op, parameters, samples),
+                Stage::Run { .. } => self.run_forward(stage, samples, mode, noise),
+            }
+        }
+    }
+
+    pub(super) fn backward(&mut self, parameters: &[f32], samples: usize, mode: Mode, noise: Noise) {
+        for stage in (0..self.network.stages.len()).rev() {
+            match &self.network.stages[stage] {
+                Stage::Dense(op) => self.dense_backward(*op, parameters, samples, components(mode)),
+                Stage::Run { .. } => self.run_backward(stage, samples, mode, noise),
+            }
+        }
+    }
+}

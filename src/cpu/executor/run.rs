@@ -1,0 +1,129 @@
+//! A run of operations on single samples, block by block, the batch shared out among threads.
+
+use super::Executor;
+use crate::cpu::network::{Network, OpKind};
+use crate::cpu::stages::Stage;
+use crate::cpu::views::Views;
+use crate::cpu::weights::Weights;
+use crate::cpu::worker::Worker;
+use crate::host::vector::add_to;
+use crate::host::{Saved, Sums, components};
+use crate::model::{Mode, Noise, Role};
+use std::ops::Range;
+
+impl Executor {
+    pub(super) fn run_forward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
+        let Executor { network, values, weights, workers, threads, .. } = self;
+        let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
+        let ranges = threads.ranges(samples, samples.saturating_mul(*work));
+        let (network, weights): (&Network, &[Weights]) = (network, weights);
+        let span = network.span(ops);
+        let first = span.start;
+        let spanned = &network.values[span.clone()];
+        let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
+        let buffers = buffers.filter(|(_, buffer)| !buffer.is_empty());
+        let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
+        let parts = ranges.into_iter().zip(views).zip(workers).collect();
+        threads.each(parts, |((range, mut views), worker)| {
+            if network.components == 0 {
+                views.add_block_local(&mut worker.block_local, 1);
+            }
+            for rows in blocks(range, *block) {
+                for index in ops.clone() {
+                    let op = &network.ops[index];
+                    let OpKind::Sample(sample_op) = &op.kind else { continue };
+                    let mut output = views.take(op.output);
+                    let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
+                    let call = weights[index].call(mode, noise, rows.start);
+                    for z in output.write(1, views.origin(), &rows) {
+                        sample_op.forward(&call, &inputs, z, &mut worker.scratch);
+                    }
+                    views.put(op.output, output);
+                }
+            }
+        });
+    }
+
+    pub(super) fn run_backward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
+        let components = components(mode);
+        let Executor { network, values, signals, slots, weights, workers, threads, .. } = self;
+        let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
+        let ranges = threads.ranges(samples, samples.saturating_mul(*work));
+        let parts = ranges.len();
+        let (network, weights): (&Network, &[Weights]) = (network, weights);
+        let span = network.span(ops);
+        let first = span.start;
+        let spanned = &network.values[span.clone()];
+        let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
+        let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
+        let mut there: Vec<Option<&mut Vec<f32>>> = signals.iter_mut().map(Some).collect();
+        let buffers = network.touched(ops).filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..])));
+        let signals = Views::cut(buffers, first, spanned, components, samples, &ranges);
+        let work = ranges.into_iter().zip(views).zip(signals).zip(&mut *workers).collect();
+        threads.each(work, |(((range, views), mut signals), worker)| {
+            let Worker { block_local, sums, scratch, branch } = worker;
+            signals.add_block_local(block_local, network.components);
+            sums[ops.clone()].iter_mut().for_each(Sums::clear);
+            for rows in blocks(range, *block) {
+                for index in ops.clone().rev() {
+                    let op = &network.ops[index];
+                    let OpKind::Sample(sample_op) = &op.kind else { continue };
+                    let view = signals.take(op.output);
+                    let s = view.read(components, signals.origin(), &rows);
+                    let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
+                    let call = weights[index].call(mode, noise, rows.start);
+                    if let Some(weighted) = sample_op.weighted() {
+                        weighted.add(&call, input, &s, &mut sums[index], scratch);
+                    }
+                    for (value, adds) in op.inputs.iter().zip(&op.adds) {
+                        if !network.values[*value].wanted {
+                            continue;
+                        }
+                        let mut to_view = signals.take(*value);
+                        let mut to = to_view.write(components, signals.origin(), &rows);
+                        let saved = Saved { input, output };
+                        if *adds {
+                            let parts = branch.chunks_exact_mut(rows.len() * network.values[*value].size);
+                            let mut parts: Vec<&mut [f32]> = parts.take(components).collect();
+                            sample_op.backward(&call, saved, &s, &mut parts, scratch);
+                            to.iter_mut().zip(&parts).for_each(|(to, part)| add_to(to, part));
+                        } else {
+                            sample_op.backward(&call, saved, &s, &mut to, scratch);
+                        }
+                        signals.put(*value, to_view);
+                    }
+                    signals.put(op.output, view);
+                }
+            }
+        });
+        let ops = ops.clone();
+        self.store_sums(ops, parts, components > 1);
+    }
+
+    /// Adds up the threads' sums, in the order of their parts, and stores them in the user's layout.
+    fn store_sums(&mut self, ops: Range<usize>, parts: usize, curved: bool) {
+        let Some((first, others)) = self.workers[..parts].split_first_mut() else { return };
+        for index in ops {
+            let op = &self.network.ops[index];
+            let OpKind::Sample(sample_op) = &op.kind else { continue };
+            let Some(weighted) = sample_op.weighted() else { continue };
+            let sums = &mut first.sums[index];
+            others.iter().for_each(|other| sums.add(&other.sums[index]));
+            let results = [(&sums.gradient, &mut self.gradient), (&sums.diagonal, &mut self.diagonal)];
+            for (sums, flat) in results.into_iter().take(1 + usize::from(curved)) {
+                if let Some(weight) = self.model.parameter_of(op.node, Role::Weight) {
+                    weighted.unpack(&sums[0], &mut flat[weight.range()]);
+                }
+                if let Some(bias) = self.model.parameter_of(op.node, Role::Bias) {
+                    flat[bias.range()].copy_from_slice(&sums[1]);
+                }
+            }
+        }
+    }
+}
+
+/// `range` in blocks of at most `block`.
+fn blocks(range: Range<usize>, block: usize) -> impl Iterator<Item = Range<usize>> {
+    let end = range.end;
+    range.step_by(block).map(move |start| start..(start + block).min(end))
+}

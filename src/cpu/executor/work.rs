@@ -1,0 +1,38 @@
+//! How much a pass computes.
+
+use super::Executor;
+use crate::cpu::network::OpKind;
+use crate::cpu::stages::Stage;
+use crate::host::components;
+use crate::model::Mode;
+use crate::ops::dense::host::largest_product;
+
+impl Executor {
+    /// Floating-point operations of the matrix products of a pass over a whole batch; for inference of the forward pass alone.
+    #[must_use]
+    pub fn flops(&self, mode: Mode) -> u64 {
+        let each = self.network.ops.iter().map(|op| {
+            let (product, vectors) = match &op.kind {
+                OpKind::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
+                OpKind::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
+                OpKind::Sample(_) => return 0,
+            };
+            let signal = if self.network.values[op.inputs[0]].wanted { components(mode) } else { 0 };
+            let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
+            product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
+        });
+        each.fold(0, u64::saturating_add).saturating_mul(self.batch as u64)
+    }
+
+    /// Floating-point operations of the largest piece of work that threads may share out, on `samples`.
+    pub(super) fn largest_piece(&self, samples: usize, mode: Mode) -> usize {
+        let each = self.network.stages.iter().map(|stage| match stage {
+            Stage::Dense(op) => match self.network.ops[*op].kind {
+                OpKind::Dense(sizes) => largest_product(sizes, components(mode), samples),
+                OpKind::Sample(_) => 0,
+            },
+            Stage::Run { work, .. } => samples.saturating_mul(*work),
+        });
+        each.max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,77 @@
+//! Elementwise loops and column sums, vectorized for the processor they run on.
+
+use super::Threads;
+
+/// `to ← to + from`
+pub(crate) fn add_to(to: &mut [f32], from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to += from),
+    );
+}
+
+/// `to ← to + from²`
+pub(crate) fn add_squares(to: &mut [f32], from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to += from * from),
+    );
+}
+
+/// `to ← to + scale · from`
+pub(crate) fn add_scaled(to: &mut [f32], scale: f32, from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * from),
+    );
+}
+
+/// `to ← to + scale · from²`
+pub(crate) fn add_scaled_squares(to: &mut [f32], scale: f32, from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * (from * from)),
+    );
+}
+
+/// `to ← from²`
+pub(crate) fn square(to: &mut [f32], from: &[f32]) {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, from)| *to = from * from),
+    );
+}
+
+/// The same, shared out among threads.
+pub(crate) fn square_parallel(threads: &Threads, to: &mut [f32], from: &[f32]) {
+    let ranges = threads.ranges(from.len(), 8 * from.len());
+    let mut rest = to;
+    let mut parts = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let (part, behind) = std::mem::take(&mut rest).split_at_mut(range.len());
+        parts.push((part, &from[range]));
+        rest = behind;
+    }
+    threads.each(parts, |(to, from)| square(to, from));
+}
+
+/// Rows that are summed in one chain: shorter chains lose less to rounding.
+const RUN: usize = 32;
+
+/// Adds the sum of all rows of `s`, `[rows, columns]`, summing runs of rows, then runs of runs, and so on.
+pub(crate) fn add_columns(to: &mut [f32], s: &[f32]) {
+    let columns = to.len();
+    let mut part = columns;
+    while part * RUN < s.len() {
+        part *= RUN;
+    }
+    if part == columns {
+        return s.chunks_exact(columns).for_each(|row| add_to(to, row));
+    }
+    let mut run = vec![0.0; columns];
+    for rows in s.chunks(part) {
+        run.fill(0.0);
+        add_columns(&mut run, rows);
+        add_to(to, &run);
+    }
+}

@@ -1,0 +1,105 @@
+//! Batch normalization on the CPU.
+
+use crate::host::vector::{add_squares, add_to};
+use crate::host::{Call, SampleOp, Saved, Sums, Weighted, is_diagonal};
+use crate::model::BatchNorm;
+
+/// `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, per channel.
+#[derive(Debug)]
+pub(crate) struct Normalize {
+    mean: Vec<f32>,
+    /// `1 / √(var + ε)`
+    inverse: Vec<f32>,
+    positions: usize,
+}
+
+impl Normalize {
+    pub(crate) fn new(norm: &BatchNorm, positions: usize) -> Normalize {
+        let inverse = norm.inverse_deviations().map(|x| x as f32).collect();
+        Normalize { mean: norm.mean.clone(), inverse, positions }
+    }
+
+    fn channels(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// Adds `Σ s x̂` of one sample, or `Σ s x̂²` if `squared`.
+    fn add_sample(&self, x: &[f32], s: &[f32], squared: bool, sums: &mut [f32]) {
+        let channels = self.channels();
+        for (x, s) in x.chunks_exact(channels).zip(s.chunks_exact(channels)) {
+            let constants = self.mean.iter().zip(&self.inverse);
+            for ((sum, (mean, inverse)), (x, s)) in sums.iter_mut().zip(constants).zip(x.iter().zip(s)) {
+                let feature = (x - mean) * inverse;
+                *sum += s * if squared { feature * feature } else { feature };
+            }
+        }
+    }
+}
+
+impl SampleOp for Normalize {
+    fn forward(&self, call: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
+        let channels = self.channels();
+        for (x, z) in inputs[0].chunks_exact(channels).zip(output.chunks_exact_mut(channels)) {
+            let constants = self.mean.iter().zip(&self.inverse).zip(call.weight.iter().zip(call.bias));
+            for ((z, x), ((mean, inverse), (gamma, beta))) in z.iter_mut().zip(x).zip(constants) {
+                *z = gamma * ((x - mean) * inverse) + beta;
+            }
+        }
+    }
+
+    fn backward(
+        &self,
+        call: &Call<'_>,
+        _: Saved<'_>,
+        signal: &[&[f32]],
+        to: &mut [&mut [f32]],
+        _: &mut [f32],
+    ) {
+        let channels = self.channels();
+        for (component, (s, to)) in signal.iter().zip(to).enumerate() {
+            let squared = is_diagonal(component, signal.len());
+            for (s, to) in s.chunks_exact(channels).zip(to.chunks_exact_mut(channels)) {
+                for ((to, s), (gamma, inverse)) in
+                    to.iter_mut().zip(s).zip(call.weight.iter().zip(&self.inverse))
+                {
+                    let slope = gamma * inverse;
+                    *to = s * if squared { slope * slope } else { slope };
+                }
+            }
+        }
+    }
+
+    fn weighted(&self) -> Option<&dyn Weighted> {
+        Some(self)
+    }
+
+    fn work(&self) -> usize {
+        8 * self.positions * self.channels()
+    }
+}
+
+impl Weighted for Normalize {
+    fn sizes(&self) -> [usize; 2] {
+        [self.channels(); 2]
+    }
+
+    fn add(&self, _: &Call<'_>, x: &[f32], signal: &[&[f32]], sums: &mut Sums, _: &mut [f32]) {
+        let (channels, sample) = (self.channels(), self.positions * self.channels());
+        sums.add_bias(signal, sample);
+        let Sums { gradient, diagonal, .. } = sums;
+        let run = &mut vec![0.0; channels];
+        for (component, s) in signal.iter().enumerate() {
+            for (x, s) in x.chunks_exact(sample).zip(s.chunks_exact(sample)) {
+                // Each sample is summed by itself: shorter chains lose less to rounding.
+                run.fill(0.0);
+                let squared = is_diagonal(component, signal.len());
+                self.add_sample(x, s, squared, run);
+                match component {
+                    0 => add_to(&mut gradient[0], run),
+                    _ if squared => add_to(&mut diagonal[0], run),
+                    _ => add_squares(&mut diagonal[0], run),
+                }
+            }
+        }
+    }
+}
