@@ -8,7 +8,7 @@
 
 mod executor;
 mod network;
-mod signals;
+
 mod stages;
 mod views;
 mod weights;

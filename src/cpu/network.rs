@@ -1,18 +1,11 @@
-//! The model lowered to operations on values.
+//! The graph as the executor runs it: operations on values, in stages.
 
 use super::stages::Stage;
-use crate::host::SampleOp;
-use crate::model::{Convolution, Kind, Layer, Model, Source};
-use crate::ops::act::host::Act;
-use crate::ops::batchnorm::host::Normalize;
-use crate::ops::conv::host::Convolve;
-use crate::ops::depthwise::host::Depthwise;
-use crate::ops::dropout::host::Dropout;
-use crate::ops::layout::host::Reorder;
-use crate::ops::pool::host::{AvgPool, MaxPool};
-use crate::ops::residual::host::Add;
-use crate::ops::zeropad::host::Pad;
-use crate::{Error, Result};
+use crate::graph::{Graph, Layout, Life, slots};
+use crate::host::HostOp;
+use crate::model::{Model, Parameter, Role};
+use crate::ops::Ops;
+use crate::{At, Result};
 
 #[derive(Debug)]
 pub(super) struct Network {
@@ -41,42 +34,57 @@ pub(super) struct Value {
 
 #[derive(Debug)]
 pub(super) struct Op {
-    pub kind: OpKind,
-    /// The model's node; a reordering, which has none, has the node that it serves.
-    pub node: usize,
+    pub kind: HostOp,
+    /// The model's node; `None` for a change of layout.
+    node: Option<usize>,
     pub inputs: Vec<usize>,
     /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
     pub output: usize,
 }
 
-#[derive(Debug)]
-pub(super) enum OpKind {
-    /// Inputs and outputs.
-    Dense([usize; 2]),
-    Sample(Box<dyn SampleOp>),
+impl Op {
+    /// Its parameter in that role, if it has one.
+    pub(super) fn parameter<'a>(&self, model: &'a Model, role: Role) -> Option<&'a Parameter> {
+        self.node.and_then(|node| model.parameter_of(node, role))
+    }
 }
 
 impl Network {
     /// `components` of the signal in the backward pass; 0 for inference. With `save` every signal is saved to the end.
     pub(super) fn new(model: &Model, components: usize, save: bool) -> Result<Network> {
-        let (ops, stages, values, layers) = Default::default();
-        let mut network = Network { ops, stages, values, logits: 0, components, layers };
-        network.value(model.input_shape(), false);
-        let input = network.image(0, 0, model.input_shape());
-        let mut outputs: Vec<usize> = Vec::with_capacity(model.nodes().len());
-        for (node, spec) in model.nodes().iter().enumerate() {
-            let read = |source: &Source| match source {
-                Source::Input => input,
-                Source::Node(before) => outputs[*before],
-            };
-            let inputs = spec.inputs.iter().map(read).collect();
-            let output = network.node(model, node, inputs, components > 0)?;
-            outputs.push(output);
-        }
-        network.layers = (0..model.layers().len()).map(|layer| outputs[model.end(layer)]).collect();
-        let last = outputs.last().copied().unwrap_or(input);
-        network.logits = network.rows(last, model.nodes().len().saturating_sub(1));
+        // On the CPU no channel is padded.
+        let graph = Graph::new::<Ops>(model, components > 0, 1)?;
+        // A view of another value's memory is no value here.
+        let mut roots = 0;
+        let indices = (0..graph.values.len()).map(|value| {
+            roots += usize::from(graph.root(value) == value);
+            roots - 1
+        });
+        let indices: Vec<usize> = indices.collect();
+        let index = |value: usize| indices[graph.root(value)];
+        let values = graph.values.iter().enumerate().filter(|(value, _)| graph.root(*value) == *value);
+        let values = values.map(|(_, value)| {
+            let image = [value.positions(), value.channels()];
+            let image = (value.layout == Layout::Image).then_some(image);
+            Value { size: value.len(), image, wanted: false, block_local: false }
+        });
+        let ops = graph.ops.iter().map(|op| Op {
+            kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
+            node: op.node,
+            inputs: op.inputs.iter().map(|input| index(*input)).collect(),
+            adds: vec![false; op.inputs.len()],
+            output: index(op.output),
+        });
+        let layer = |layer| graph.root_at(At::Layer(layer)).map_or(0, index);
+        let mut network = Network {
+            ops: ops.collect(),
+            stages: Vec::new(),
+            values: values.collect(),
+            logits: index(graph.logits),
+            components,
+            layers: (0..model.layers().len()).map(layer).collect(),
+        };
         network.want(save);
         network.mark_adds();
         network.cut_stages();
@@ -86,91 +94,11 @@ impl Network {
         Ok(network)
     }
 
-    fn value(&mut self, shape: &[usize], image: bool) -> usize {
-        let image = image.then(|| [shape[1..].iter().product(), shape[0]]);
-        let size = shape.iter().product();
-        self.values.push(Value { size, image, wanted: false, block_local: false });
-        self.values.len() - 1
-    }
-
-    fn op(&mut self, kind: OpKind, node: usize, inputs: Vec<usize>, output: usize) -> usize {
-        let adds = vec![false; inputs.len()];
-        self.ops.push(Op { kind, node, inputs, adds, output });
-        output
-    }
-
-    /// A value of several positions as an image.
-    fn image(&mut self, value: usize, node: usize, shape: &[usize]) -> usize {
-        if shape.len() == 1 {
-            return value;
-        }
-        let output = self.value(shape, true);
-        let [positions, channels] = [shape[1..].iter().product(), shape[0]];
-        let reorder = Reorder { from: [channels, positions] };
-        self.op(OpKind::Sample(Box::new(reorder)), node, vec![value], output)
-    }
-
-    /// A value in the user's order.
-    fn rows(&mut self, value: usize, node: usize) -> usize {
-        match self.values[value].image {
-            Some([positions, channels]) if positions > 1 && channels > 1 => {
-                let output = self.value(&[positions * channels], false);
-                let reorder = Reorder { from: [positions, channels] };
-                self.op(OpKind::Sample(Box::new(reorder)), node, vec![value], output)
-            }
-            _ => value,
-        }
-    }
-
-    /// The operation of a node; the value that is its output.
-    fn node(&mut self, model: &Model, node: usize, inputs: Vec<usize>, training: bool) -> Result<usize> {
-        let spec = &model.nodes()[node];
-        let shape = &spec.shape;
-        let (size, before) = (shape.iter().product(), model.shape_at(spec.inputs[0]));
-        let layer = match &spec.kind {
-            Kind::Add => {
-                let output = self.value(shape, shape.len() > 1);
-                return Ok(self.op(OpKind::Sample(Box::new(Add { size })), node, inputs, output));
-            }
-            Kind::Layer(layer) => layer,
-        };
-        let positions = shape[1..].iter().product();
-        let kind: Box<dyn SampleOp> = match layer {
-            Layer::Identity => return Ok(inputs[0]),
-            Layer::Dropout { p } if !training || *p == 0.0 => return Ok(inputs[0]),
-            Layer::Flatten => return Ok(self.rows(inputs[0], node)),
-            Layer::Dense { inputs: from, outputs: to, .. } => {
-                let output = self.value(shape, false);
-                return Ok(self.op(OpKind::Dense([*from, *to]), node, inputs, output));
-            }
-            Layer::Act(function) => Box::new(Act { function: *function, size }),
-            Layer::Dropout { p } => {
-                Box::new(Dropout { p: *p, node: node as u32, shape: [positions, shape[0]] })
-            }
-            Layer::BatchNorm(norm) => Box::new(Normalize::new(norm, positions)),
-            Layer::ZeroPad2d { padding } => {
-                let &[channels, height, width] = before else {
-                    return Err(Error::Unsupported { layer: spec.name(), kind: layer.kind().into() });
-                };
-                Box::new(Pad::new([channels, height, width], *padding))
-            }
-            Layer::AdaptiveAvgPool2d { output } => {
-                let &[channels, height, width] = before else {
-                    return Err(Error::Unsupported { layer: spec.name(), kind: layer.kind().into() });
-                };
-                Box::new(AvgPool::adaptive([height, width], *output, channels))
-            }
-            other => windowed(other, &spec.name(), before)?,
-        };
-        let output = self.value(shape, shape.len() > 1);
-        Ok(self.op(OpKind::Sample(kind), node, inputs, output))
-    }
-
     fn want(&mut self, save: bool) {
         for op in &self.ops {
             let weighted = match &op.kind {
-                OpKind::Dense(_) => true,
-                OpKind::Sample(sample_op) => sample_op.weighted().is_some(),
+                HostOp::Dense(_) => true,
+                HostOp::Sample(sample_op) => sample_op.weighted().is_some(),
             };
             self.values[op.output].wanted = weighted || op.inputs.iter().any(|v| self.values[*v].wanted);
         }
@@ -185,19 +113,28 @@ impl Network {
             }
         }
     }
-}
 
-fn windowed(layer: &Layer, name: &str, input: &[usize]) -> Result<Box<dyn SampleOp>> {
-    if let Some(c) = layer.convolution(name, input)? {
-        let Convolution { inputs, outputs, groups, transposed, .. } = c;
-        let alone = groups > 1 && [inputs, outputs] == [groups; 2] && !transposed;
-        return Ok(if alone { Box::new(Depthwise::new(&c)) } else { Box::new(Convolve::new(&c)) });
-    }
-    match (layer, layer.pooling(name, input)?) {
-        (Layer::MaxPool2d(_), Some(window)) => Ok(Box::new(MaxPool::new(&window, input[0]))),
-        (Layer::AvgPool2d(pool), Some(window)) => {
-            Ok(Box::new(AvgPool::new(&window, input[0], pool.count_include_pad)))
+    /// Buffers for signals that outlive their stage: for each value the buffer of its signal, if it has one, and for each buffer
+    /// the elements of a sample. A signal is in use from the stage that reads its value to the one that writes it, on the way
+    /// back; to the end, if signals are saved.
+    pub(super) fn signal_buffers(&self, save: bool) -> (Vec<Option<usize>>, Vec<usize>) {
+        let end = self.stages.len();
+        let mut lives: Vec<Life> =
+            self.values.iter().map(|value| Life { size: value.size, first: end, last: end }).collect();
+        lives[self.logits].first = 0;
+        for (step, stage) in self.stages.iter().rev().enumerate() {
+            for op in &self.ops[stage.ops()] {
+                op.inputs.iter().for_each(|input| lives[*input].first = lives[*input].first.min(step));
+                if !save {
+                    lives[op.output].last = step;
+                }
+            }
         }
-        _ => Err(Error::Unsupported { layer: name.into(), kind: layer.kind().into() }),
+        let there = |value: &usize| self.values[*value].wanted && !self.values[*value].block_local;
+        let held: Vec<usize> = (0..self.values.len()).filter(there).collect();
+        let (slots, sizes) = slots(&held.iter().map(|value| lives[*value]).collect::<Vec<_>>());
+        let mut of_values = vec![None; self.values.len()];
+        held.into_iter().zip(slots).for_each(|(value, slot)| of_values[value] = Some(slot));
+        (of_values, sizes)
     }
 }

@@ -1,7 +1,8 @@
 //! How the operations are grouped: a dense layer is a stage of its own, on the whole batch. All other operations treat each sample by
 //! itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
 
-use super::network::{Network, OpKind};
+use super::network::Network;
+use crate::host::HostOp;
 use std::ops::Range;
 
 /// Operations that are executed together.
@@ -56,15 +57,15 @@ impl Network {
         };
         for (index, op) in self.ops.iter().enumerate() {
             match &op.kind {
-                OpKind::Dense(_) => {
+                HostOp::Dense(_) => {
                     close(&mut start, index, &mut stages);
                     stages.push(Stage::Dense(index));
                     start = index + 1;
                 }
-                OpKind::Sample(sample_op) if self.components > 0 && sample_op.rows().is_some() => {
+                HostOp::Sample(sample_op) if self.components > 0 && sample_op.rows().is_some() => {
                     close(&mut start, index, &mut stages);
                 }
-                OpKind::Sample(_) => {}
+                HostOp::Sample(_) => {}
             }
         }
         close(&mut start, self.ops.len(), &mut stages);
@@ -75,7 +76,7 @@ impl Network {
         let (mut elements, mut least, mut work) = (0, 1, 0);
         for op in &self.ops[ops.clone()] {
             elements += self.values[op.output].size * (1 + self.components);
-            if let OpKind::Sample(sample_op) = &op.kind {
+            if let HostOp::Sample(sample_op) = &op.kind {
                 work = sample_op.work().saturating_add(work);
                 least = sample_op.rows().map_or(least, |rows| least.max(LEAST_ROWS.div_ceil(rows)));
             }

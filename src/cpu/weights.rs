@@ -1,7 +1,8 @@
 //! Weights in the form that operations on single samples read.
 
-use super::network::{Op, OpKind};
+use super::network::Op;
 use crate::Result;
+use crate::host::HostOp;
 use crate::host::vector::square_parallel;
 use crate::host::{Call, Threads};
 use crate::model::memory::zeros;
@@ -17,9 +18,9 @@ pub(super) struct Weights {
 
 impl Weights {
     pub(super) fn new(op: &Op, model: &Model, curved: bool) -> Result<Weights> {
-        let len = |role| model.parameter_of(op.node, role).map_or(0, Parameter::len);
+        let len = |role| op.parameter(model, role).map_or(0, Parameter::len);
         let weight = match &op.kind {
-            OpKind::Sample(sample_op) if sample_op.weighted().is_some() => len(Role::Weight),
+            HostOp::Sample(sample_op) if sample_op.weighted().is_some() => len(Role::Weight),
             _ => return Ok(Weights::default()),
         };
         let squared = if curved { weight } else { 0 };
@@ -36,8 +37,8 @@ impl Weights {
         squared: bool,
         threads: &Threads,
     ) {
-        let part = |role| model.parameter_of(op.node, role).map(|p| &parameters[p.range()]);
-        let OpKind::Sample(sample_op) = &op.kind else { return };
+        let part = |role| op.parameter(model, role).map(|p| &parameters[p.range()]);
+        let HostOp::Sample(sample_op) = &op.kind else { return };
         let Some((weighted, weight)) = sample_op.weighted().zip(part(Role::Weight)) else { return };
         weighted.pack(weight, &mut self.packed);
         if squared {

@@ -1,8 +1,9 @@
 //! Memory that belongs to one thread.
 
-use super::network::{Network, OpKind};
+use super::network::Network;
 use super::stages::Stage;
 use crate::Result;
+use crate::host::HostOp;
 use crate::host::Sums;
 use crate::model::Mode;
 use crate::model::memory::{product, zeros};
@@ -36,7 +37,7 @@ impl Worker {
             let block = (*block).min(batch);
             for index in run.clone() {
                 let op = &ops[index];
-                let OpKind::Sample(sample_op) = &op.kind else { continue };
+                let HostOp::Sample(sample_op) = &op.kind else { continue };
                 grow(&mut scratch, Some(sample_op.scratch(block)));
                 if values[op.output].block_local && (components == 0 || values[op.output].wanted) {
                     let len = product([components.max(1), block, values[op.output].size]);

@@ -2,6 +2,7 @@
 
 use super::{Backward, Forward, Layout, Setup, Signal, Value};
 use crate::Result;
+use crate::host::HostOp;
 use crate::model::{Activation, Mode};
 use std::any::Any;
 use std::fmt::Debug;
@@ -17,6 +18,9 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
 
     /// Pushes what takes the signal at the output to parameters and, where [`Backward::continues`], to the inputs.
     fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()>;
+
+    /// The same on the CPU, between values that lie as `input` and `output` do.
+    fn host(&self, input: &Value, output: &Value) -> HostOp;
 
     /// The elementwise function that it is: producers of its input may compute it in their own kernel.
     fn activation(&self) -> Option<Activation> {

@@ -3,6 +3,7 @@
 //! Everything here works in `f32` and knows no operation.
 
 mod call;
+mod host_op;
 pub(crate) mod math;
 pub(crate) mod product;
 mod sample_op;
@@ -13,6 +14,7 @@ pub(crate) mod vector;
 mod weighted;
 
 pub(crate) use call::{Call, Saved};
+pub(crate) use host_op::HostOp;
 pub(crate) use sample_op::SampleOp;
 pub(crate) use signal::{components, is_diagonal, total_diagonal};
 pub(crate) use sums::Sums;

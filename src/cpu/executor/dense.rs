@@ -2,7 +2,8 @@
 
 use super::Executor;
 use crate::Result;
-use crate::cpu::network::{Network, Op, OpKind};
+use crate::cpu::network::{Network, Op};
+use crate::host::HostOp;
 use crate::host::vector::{add_columns, square_parallel};
 use crate::host::{Threads, total_diagonal};
 use crate::model::memory::{product, zeros};
@@ -25,7 +26,7 @@ impl DenseScratch {
         // The largest of what the layers need, given a layer's inputs and outputs and whether it propagates a signal.
         let largest = |used: bool, need: &dyn Fn([usize; 2], bool) -> [usize; 2]| {
             let needs = network.ops.iter().map(|op| match op.kind {
-                OpKind::Dense(sizes) if used => product(need(sizes, network.values[op.inputs[0]].wanted)),
+                HostOp::Dense(sizes) if used => product(need(sizes, network.values[op.inputs[0]].wanted)),
                 _ => Some(0),
             });
             let largest = needs.reduce(|a, b| Some(a?.max(b?))).unwrap_or(Some(0));
@@ -68,10 +69,10 @@ impl Executor {
         let s = &all[..components * len];
         let x = &values[input][..samples * dense.inputs];
         let sums = |s: &[f32], x: &[f32], flat: &mut [f32]| {
-            if let Some(weight) = model.parameter_of(op.node, Role::Weight) {
+            if let Some(weight) = op.parameter(model, Role::Weight) {
                 dense.weight_sums(s, x, &mut flat[weight.range()]);
             }
-            if let Some(bias) = model.parameter_of(op.node, Role::Bias) {
+            if let Some(bias) = op.parameter(model, Role::Bias) {
                 let bias = &mut flat[bias.range()];
                 bias.fill(0.0);
                 add_columns(bias, s);
@@ -99,8 +100,8 @@ impl Executor {
 
 /// The dense layer of `op`; `None` for other operations.
 fn dense<'a>(op: &Op, model: &Model, parameters: &'a [f32], threads: &'a Threads) -> Option<Dense<'a>> {
-    let OpKind::Dense([inputs, outputs]) = op.kind else { return None };
-    let part = |role| model.parameter_of(op.node, role).map_or(&[][..], |p| &parameters[p.range()]);
+    let HostOp::Dense([inputs, outputs]) = op.kind else { return None };
+    let part = |role| op.parameter(model, role).map_or(&[][..], |p| &parameters[p.range()]);
     let (weight, bias) = (part(Role::Weight), part(Role::Bias));
     Some(Dense { threads, inputs, outputs, weight, bias })
 }

@@ -9,7 +9,7 @@ mod work;
 pub use options::ExecutorOptions;
 
 use super::network::Network;
-use super::signals;
+
 use super::weights::Weights;
 use super::worker::Worker;
 use crate::host::{Threads, components, total_diagonal};
@@ -83,7 +83,7 @@ impl Executor {
         };
         let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
         let (slots, sizes) =
-            if components > 0 { signals::assign(&network, signals_saved) } else { Default::default() };
+            if components > 0 { network.signal_buffers(signals_saved) } else { Default::default() };
         let signal = |size| zeros("a signal", product([batch, components, size]));
         let signals = sizes.into_iter().map(signal).collect::<Result<_>>()?;
         let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);

@@ -1,11 +1,12 @@
 //! A run of operations on single samples, block by block, the batch shared out among threads.
 
 use super::Executor;
-use crate::cpu::network::{Network, OpKind};
+use crate::cpu::network::Network;
 use crate::cpu::stages::Stage;
 use crate::cpu::views::Views;
 use crate::cpu::weights::Weights;
 use crate::cpu::worker::Worker;
+use crate::host::HostOp;
 use crate::host::vector::add_to;
 use crate::host::{Saved, Sums, components};
 use crate::model::{Mode, Noise, Role};
@@ -31,7 +32,7 @@ impl Executor {
             for rows in blocks(range, *block) {
                 for index in ops.clone() {
                     let op = &network.ops[index];
-                    let OpKind::Sample(sample_op) = &op.kind else { continue };
+                    let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let mut output = views.take(op.output);
                     let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
                     let call = weights[index].call(mode, noise, rows.start);
@@ -67,7 +68,7 @@ impl Executor {
             for rows in blocks(range, *block) {
                 for index in ops.clone().rev() {
                     let op = &network.ops[index];
-                    let OpKind::Sample(sample_op) = &op.kind else { continue };
+                    let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
@@ -105,16 +106,16 @@ impl Executor {
         let Some((first, others)) = self.workers[..parts].split_first_mut() else { return };
         for index in ops {
             let op = &self.network.ops[index];
-            let OpKind::Sample(sample_op) = &op.kind else { continue };
+            let HostOp::Sample(sample_op) = &op.kind else { continue };
             let Some(weighted) = sample_op.weighted() else { continue };
             let sums = &mut first.sums[index];
             others.iter().for_each(|other| sums.add(&other.sums[index]));
             let results = [(&sums.gradient, &mut self.gradient), (&sums.diagonal, &mut self.diagonal)];
             for (sums, flat) in results.into_iter().take(1 + usize::from(curved)) {
-                if let Some(weight) = self.model.parameter_of(op.node, Role::Weight) {
+                if let Some(weight) = op.parameter(&self.model, Role::Weight) {
                     weighted.unpack(&sums[0], &mut flat[weight.range()]);
                 }
-                if let Some(bias) = self.model.parameter_of(op.node, Role::Bias) {
+                if let Some(bias) = op.parameter(&self.model, Role::Bias) {
                     flat[bias.range()].copy_from_slice(&sums[1]);
                 }
             }

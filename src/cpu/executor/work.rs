@@ -1,8 +1,8 @@
 //! How much a pass computes.
 
 use super::Executor;
-use crate::cpu::network::OpKind;
 use crate::cpu::stages::Stage;
+use crate::host::HostOp;
 use crate::host::components;
 use crate::model::Mode;
 use crate::ops::dense::host::largest_product;
@@ -13,9 +13,9 @@ impl Executor {
     pub fn flops(&self, mode: Mode) -> u64 {
         let each = self.network.ops.iter().map(|op| {
             let (product, vectors) = match &op.kind {
-                OpKind::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
-                OpKind::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
-                OpKind::Sample(_) => return 0,
+                HostOp::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
+                HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
+                HostOp::Sample(_) => return 0,
             };
             let signal = if self.network.values[op.inputs[0]].wanted { components(mode) } else { 0 };
             let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
@@ -28,8 +28,8 @@ impl Executor {
     pub(super) fn largest_piece(&self, samples: usize, mode: Mode) -> usize {
         let each = self.network.stages.iter().map(|stage| match stage {
             Stage::Dense(op) => match self.network.ops[*op].kind {
-                OpKind::Dense(sizes) => largest_product(sizes, components(mode), samples),
-                OpKind::Sample(_) => 0,
+                HostOp::Dense(sizes) => largest_product(sizes, components(mode), samples),
+                HostOp::Sample(_) => 0,
             },
             Stage::Run { work, .. } => samples.saturating_mul(*work),
         });

@@ -4,7 +4,8 @@
 pub(crate) mod host;
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal};
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Backward as ActSignal, Forward as ActForward, Kernel};
 use crate::model::{Activation, Layer};
 
@@ -37,6 +38,10 @@ impl Operation for Act {
         let slices = vec![signal.slice, pass.saved_input(op), to.slice];
         pass.schedule.push(Kernel::Backward(kernel), slices);
         Ok(())
+    }
+
+    fn host(&self, _: &Value, output: &Value) -> HostOp {
+        host::Act { function: self.0, size: output.len() }.into()
     }
 
     fn activation(&self) -> Option<Activation> {

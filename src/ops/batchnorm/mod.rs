@@ -4,6 +4,7 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Norm as NormForward, NormSignal, Parameters, Partial, Storage};
 use crate::model::{BatchNorm as Statistics, Layer, Mode, Role};
 use crate::ops::{channel_sums, layout::storage};
@@ -54,6 +55,10 @@ impl Operation for BatchNorm {
             pass.through(op, signal, &extras, |flow| NormSignal { norm, flow })?;
         }
         Ok(())
+    }
+
+    fn host(&self, _: &Value, output: &Value) -> HostOp {
+        host::Normalize::new(&self.0, output.positions()).into()
     }
 
     fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {

@@ -7,6 +7,7 @@ use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,
     padded,
 };
+use crate::host::HostOp;
 use crate::kernel::{DepthwiseSizes, DeviceClass, GemmPlaces, Kernel, Leave, Number, Pack, Unpack, Use};
 use crate::model::{Convolution, Layer, Mode, Role};
 use crate::ops::depthwise::Depthwise;
@@ -54,6 +55,10 @@ impl Operation for Conv {
             })?;
         }
         Ok(())
+    }
+
+    fn host(&self, _: &Value, _: &Value) -> HostOp {
+        host::Convolve::new(&self.0).into()
     }
 
     fn packed_weight(&self) -> Option<usize> {

@@ -3,7 +3,8 @@
 pub(crate) mod host;
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal};
+use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Gemm, GemmPlaces, Kernel, Leave, Use};
 use crate::model::{Layer, Role};
 use crate::ops::optimizer;
@@ -28,6 +29,10 @@ const MOST_SAMPLES: u32 = 16_384;
 impl Operation for Dense {
     fn layout(&self) -> Option<Layout> {
         Some(Layout::Rows)
+    }
+
+    fn host(&self, _: &Value, _: &Value) -> HostOp {
+        HostOp::Dense([self.inputs, self.outputs])
     }
 
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {

@@ -4,6 +4,7 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Depthwise as DepthwiseForward, DepthwiseSignal, DepthwiseSizes, Parameters, Partial};
 use crate::model::{Convolution, Mode, Role};
 use crate::ops::{channel_sums, conv};
@@ -46,6 +47,10 @@ impl Operation for Depthwise {
             pass.through(op, signal, &[weight], |flow| DepthwiseSignal { sizes, flow })?;
         }
         Ok(())
+    }
+
+    fn host(&self, _: &Value, _: &Value) -> HostOp {
+        host::Depthwise::new(&self.0).into()
     }
 
     fn packed_weight(&self) -> Option<usize> {

@@ -4,8 +4,9 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::graph::{
-    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice,
+    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice, Value,
 };
+use crate::host::HostOp;
 use crate::kernel::{AdvanceNoise, Dropout as DropoutForward, DropoutSignal};
 use crate::model::Layer;
 use crate::ops::layout::storage;
@@ -36,7 +37,7 @@ pub(crate) fn advance(pass: &mut Backward<'_>) {
 }
 
 impl Dropout {
-    fn kernel(&self, setup: &Setup<'_>, output: &crate::graph::Value) -> DropoutForward {
+    fn kernel(&self, setup: &Setup<'_>, output: &Value) -> DropoutForward {
         DropoutForward { storage: storage(output, setup.batch), node: self.node, p: self.p }
     }
 }
@@ -57,6 +58,14 @@ impl Operation for Dropout {
         }
         let dropout = self.kernel(pass.setup, pass.output(op));
         pass.through(op, signal, &[noise()], |flow| DropoutSignal { dropout, flow })
+    }
+
+    fn host(&self, _: &Value, output: &Value) -> HostOp {
+        let shape = match output.layout {
+            Layout::Image => [output.positions(), output.channels()],
+            _ => [1, output.len()],
+        };
+        host::Dropout { p: self.p, node: self.node, shape }.into()
     }
 
     fn is_random(&self) -> bool {

@@ -4,6 +4,7 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Direction, Layout as Reorder, Storage, planes};
 use crate::model::Layer;
 
@@ -49,6 +50,15 @@ pub(crate) fn reorder(
 impl Operation for Reordering {
     fn layout(&self) -> Option<Layout> {
         Some(self.to)
+    }
+
+    fn host(&self, _: &Value, output: &Value) -> HostOp {
+        let (channels, positions) = (output.channels(), output.positions());
+        let from = match self.to {
+            Layout::Image => [channels, positions],
+            _ => [positions, channels],
+        };
+        host::Reorder { from }.into()
     }
 
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {

@@ -3,7 +3,8 @@
 pub(crate) mod host;
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal};
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Pool as PoolForward, PoolSignal, Pooling};
 use crate::model::Layer;
 use crate::ops::image_size;
@@ -29,6 +30,19 @@ pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>>
 impl Operation for Pool {
     fn layout(&self) -> Option<Layout> {
         Some(Layout::Image)
+    }
+
+    fn host(&self, input: &Value, _: &Value) -> HostOp {
+        let channels = input.channels();
+        match self.0 {
+            Pooling::Max(window) => host::MaxPool::new(&window, channels).into(),
+            Pooling::Mean { window, count_padding } => {
+                host::AvgPool::new(&window, channels, count_padding).into()
+            }
+            Pooling::Adaptive { image, positions } => {
+                host::AvgPool::adaptive(image, positions, channels).into()
+            }
+        }
     }
 
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {

@@ -4,6 +4,7 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Sum as AddForward, SumSignal as AddSignal};
 use crate::model::Activation;
 
@@ -18,6 +19,10 @@ impl Operation for Residual {
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
         let elements = pass.setup.elements_of(pass.output(op))? as u32;
         pass.simple(op, AddForward { elements }, &[])
+    }
+
+    fn host(&self, _: &Value, output: &Value) -> HostOp {
+        host::Add { size: output.len() }.into()
     }
 
     /// The same signal goes to both.

@@ -4,6 +4,7 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::host::HostOp;
 use crate::kernel::{Pad as PadForward, PadSignal};
 use crate::model::Layer;
 use crate::ops::image_size;
@@ -29,6 +30,11 @@ impl ZeroPad {
 impl Operation for ZeroPad {
     fn layout(&self) -> Option<Layout> {
         Some(Layout::Image)
+    }
+
+    fn host(&self, input: &Value, _: &Value) -> HostOp {
+        let [height, width] = input.size();
+        host::Pad::new([input.channels(), height, width], self.padding).into()
     }
 
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
