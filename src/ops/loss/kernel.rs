@@ -1,9 +1,8 @@
 //! The loss at the logits, and its sum over the batch.
 
-use super::DeviceClass;
-use super::source::{self, Header};
-use super::{Binding, Binding::*, Workgroup};
+use crate::gemm::DeviceClass;
 use crate::model::{ClassTargets, Loss, Mode, Variance};
+use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, Workgroup, bytes_of, compose, words};
 
 /// Value, g, h and u of one loss: `shaders/loss/`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +27,10 @@ pub(crate) struct LossUniform {
     outputs: u32,
     grid_x: u32,
     plane_stride: u32,
-    pub(super) factor: f32,
-    pub(super) smoothing: f32,
-    pub(super) ignore: u32,
-    pub(super) has_ignore: u32,
+    pub(crate) factor: f32,
+    pub(crate) smoothing: f32,
+    pub(crate) ignore: u32,
+    pub(crate) has_ignore: u32,
     positions: u32,
 }
 
@@ -60,7 +59,7 @@ impl LossKernel {
     }
 
     /// The same where each row is one invocation's, and a workgroup takes so many; nothing where rows are shared.
-    pub(super) fn by_rows(self, rows: u32) -> Option<LossKernel> {
+    pub(crate) fn by_rows(self, rows: u32) -> Option<LossKernel> {
         (self.lanes == 1).then_some(LossKernel { rows, ..self })
     }
 
@@ -74,21 +73,8 @@ impl LossKernel {
         self.total
     }
 
-    pub(crate) fn label(&self) -> String {
-        let name = match &self.loss {
-            Loss::SoftmaxCrossEntropy { .. } => "cross-entropy",
-            Loss::Mse { .. } => "mse",
-            Loss::BceWithLogits { .. } => "bce with logits",
-            Loss::GaussianNll { .. } => "gaussian nll",
-        };
-        let each =
-            if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
-        let what = if self.total { "total loss" } else { "loss" };
-        format!("{what} {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
-    }
-
     #[cfg(test)]
-    pub(super) fn mode(&self) -> Mode {
+    pub(crate) fn mode(&self) -> Mode {
         self.mode
     }
 
@@ -96,20 +82,8 @@ impl LossKernel {
         self.loss.class_weights().is_some()
     }
 
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Read, Write, Write];
-        if self.weighted() {
-            bindings.push(Read);
-        }
-        bindings
-    }
-
-    pub(crate) fn source(&self) -> String {
-        self.source_with("loss/logits", self.lanes * self.rows)
-    }
-
     /// The same, logits read by that file, in a workgroup of so many invocations.
-    pub(super) fn source_with(&self, logits: &'static str, invocations: u32) -> String {
+    pub(crate) fn source_with(&self, logits: &'static str, invocations: u32) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes).number("ROWS", self.rows);
         let mut files = vec!["loss/kernel", "lib/rows", "lib/row_tops", logits];
@@ -118,11 +92,11 @@ impl LossKernel {
         }
         files.push(if self.total { "loss/total" } else { "loss/values" });
         files.extend(self.rule(&mut header));
-        source::compose(&header, &files)
+        compose(&header, &files)
     }
 
     /// The loss's constants into the header; its files out, all but those that say where rows lie and who shares one.
-    pub(super) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
+    pub(crate) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
         let mut files = vec!["loss/params", "lib/math", "lib/largest"];
         match &self.loss {
@@ -146,20 +120,12 @@ impl LossKernel {
         files
     }
 
-    pub(super) fn workgroup(&self) -> Workgroup {
-        self.workgroup_of(self.lanes * self.rows)
-    }
-
     /// The same in a workgroup of so many invocations: a sum and a pair for each of those that share rows; where losses are
     /// added up, one number for all.
-    pub(super) fn workgroup_of(&self, invocations: u32) -> Workgroup {
+    pub(crate) fn workgroup_of(&self, invocations: u32) -> Workgroup {
         let shares = if self.total { 4 * invocations } else { 0 };
         let rows = Workgroup::row(self.lanes * self.rows).each(16 + 16);
         Workgroup { bytes: rows.bytes + shares, ..Workgroup::row(invocations) }
-    }
-
-    pub(crate) fn groups(&self) -> u32 {
-        (self.batch * self.positions).div_ceil(self.rows)
     }
 
     pub(crate) fn uniform(&self, grid_x: u32) -> LossUniform {
@@ -185,7 +151,47 @@ impl LossKernel {
     }
 }
 
-/// The sum of `n` losses, times `scale`: `shaders/reduce.wgsl`.
+impl Key for LossKernel {
+    fn label(&self) -> String {
+        let name = match &self.loss {
+            Loss::SoftmaxCrossEntropy { .. } => "cross-entropy",
+            Loss::Mse { .. } => "mse",
+            Loss::BceWithLogits { .. } => "bce with logits",
+            Loss::GaussianNll { .. } => "gaussian nll",
+        };
+        let each =
+            if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
+        let what = if self.total { "total loss" } else { "loss" };
+        format!("{what} {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
+    }
+
+    /// Logits, targets, losses or their sum, the signal; class weights.
+    fn bindings(&self) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Read, Read, Write, Write];
+        if self.weighted() {
+            bindings.push(Read);
+        }
+        bindings
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        self.source_with("loss/logits", self.lanes * self.rows)
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        self.workgroup_of(self.lanes * self.rows)
+    }
+
+    fn groups(&self) -> u32 {
+        (self.batch * self.positions).div_ceil(self.rows)
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        vec![bytes_of(&self.uniform(grid_x))]
+    }
+}
+
+/// The sum of `n` losses, times `scale`: `shaders/loss/reduce.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Reduce {
     n: u32,
@@ -208,18 +214,37 @@ impl Reduce {
         }
         Reduce { lanes, ..self }
     }
+}
 
-    pub(super) fn workgroup(&self) -> Workgroup {
+impl Key for Reduce {
+    fn label(&self) -> String {
+        "reduce loss".into()
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// The losses, their sum.
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Uniform, Read, Write]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::default();
+        header.number("LANES", self.lanes).number("ROWS", 1);
+        compose(&header, &["lib/rows", "loss/reduce"])
+    }
+
+    fn groups(&self) -> u32 {
+        1
+    }
+
+    fn workgroup(&self) -> Workgroup {
         Workgroup::row(self.lanes).each(16)
     }
 
-    pub(crate) fn source(&self) -> String {
-        let mut header = Header::default();
-        header.number("LANES", self.lanes).number("ROWS", 1);
-        source::compose(&header, &["lib/rows", "reduce"])
-    }
-
-    pub(crate) fn uniform(&self) -> [u32; 4] {
-        [self.n, self.scale.to_bits(), 0, 0]
+    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+        words(&[self.n, self.scale.to_bits(), 0, 0])
     }
 }

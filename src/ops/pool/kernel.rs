@@ -1,10 +1,9 @@
 //! Pooling.
 
-use super::image::{Key, LANES, vectors};
-use super::signal::{Flow, Width};
-use super::source::{self, Header};
-use super::{Binding, Binding::*, Workgroup};
 use crate::model::Window;
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, Workgroup, compose, vectors, words,
+};
 
 /// What a pooling layer makes of which windows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -103,7 +102,7 @@ fn shape(share: usize) -> (u32, u32) {
 
 /// Pooling forward: `shaders/pool/max_forward.wgsl`, `mean_forward.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pool {
+pub(crate) struct PoolForward {
     pub pooling: Pooling,
     pub batch: u32,
     pub channels: u32,
@@ -116,7 +115,7 @@ fn wide(pooling: &Pooling) -> bool {
     pooling.most_elements() > 256
 }
 
-impl Pool {
+impl PoolForward {
     fn keeps(&self) -> bool {
         self.keep && matches!(self.pooling, Pooling::Max(_))
     }
@@ -136,7 +135,7 @@ impl Pool {
     }
 }
 
-impl Key for Pool {
+impl Key for PoolForward {
     fn label(&self) -> String {
         let ([rows, columns], [h, w]) = (self.pooling.positions(), self.pooling.image());
         let name = self.pooling.name();
@@ -152,7 +151,7 @@ impl Key for Pool {
         bindings
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_elements());
         match self.pooling {
@@ -166,7 +165,7 @@ impl Key for Pool {
             ]),
             _ => files.push("pool/mean_forward"),
         }
-        source::compose(&header, &files)
+        compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
@@ -180,8 +179,8 @@ impl Key for Pool {
         Workgroup::row(lanes * rows).each(16 + largest)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        vec![self.elements(), grid_x, 0, 0]
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        words(&[self.elements(), grid_x, 0, 0])
     }
 }
 
@@ -220,7 +219,7 @@ impl Key for PoolSignal {
         self.flow.bindings(self.extras() as usize)
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         let mut files = self.pooling.files(&mut header, self.channels, self.pooling.most_windows());
         files.extend(self.flow.files(&mut header, Width::Vector, self.extras()));
@@ -230,7 +229,7 @@ impl Key for PoolSignal {
             Pooling::Max(_) => files.extend(["pool/factor_max", "pool/tap_bytes"]),
             _ => files.push("pool/factor_mean"),
         }
-        source::compose(&header, &files)
+        compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
@@ -242,8 +241,8 @@ impl Key for PoolSignal {
         Workgroup::row(lanes * rows).each(16)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let [plane_in, plane_out] = self.flow.planes(Width::Vector);
-        vec![self.elements(), grid_x, plane_in, plane_out]
+        words(&[self.elements(), grid_x, plane_in, plane_out])
     }
 }

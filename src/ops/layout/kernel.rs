@@ -1,8 +1,6 @@
 //! Rows `[batch, channels, positions]` to images `[batch, positions, channels]` and back.
 
-use super::image::{Key, LANES, vectors};
-use super::source::{self, Header};
-use super::{Binding, Binding::*};
+use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, vectors, words};
 
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +12,7 @@ pub(crate) enum Direction {
 /// A change of layout of all planes alike: `shaders/layout/`. Channels that only pad an image become zeros. Planes in
 /// elements; that of the image a multiple of four.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Layout {
+pub(crate) struct Reorder {
     pub direction: Direction,
     pub batch: u32,
     pub channels: u32,
@@ -24,13 +22,13 @@ pub(crate) struct Layout {
     pub plane_image: u32,
 }
 
-impl Layout {
+impl Reorder {
     fn elements(&self) -> u32 {
         self.batch * self.positions * vectors(self.channels)
     }
 }
 
-impl Key for Layout {
+impl Key for Reorder {
     fn label(&self) -> String {
         let to = if self.direction == Direction::ToImage { "image" } else { "rows" };
         format!("to {to} {}x{}x{}", self.batch, self.channels, self.positions)
@@ -40,23 +38,23 @@ impl Key for Layout {
         vec![Uniform, Read, Write]
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
         let file = match self.direction {
             Direction::ToImage => "layout/to_image",
             Direction::ToRows => "layout/to_rows",
         };
-        source::compose(&header, &["layout/params", "lib/divide", file])
+        compose(&header, &["layout/params", "lib/divide", file])
     }
 
     fn groups(&self) -> u32 {
         self.elements().div_ceil(LANES)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        let Layout { channels, positions, planes, plane_rows, plane_image, .. } = *self;
-        vec![
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        let Reorder { channels, positions, planes, plane_rows, plane_image, .. } = *self;
+        words(&[
             self.elements(),
             grid_x,
             channels,
@@ -65,6 +63,6 @@ impl Key for Layout {
             planes,
             plane_rows,
             plane_image / 4,
-        ]
+        ])
     }
 }

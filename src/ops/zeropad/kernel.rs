@@ -1,13 +1,12 @@
 //! Zeros around an image.
 
-use super::image::{Key, LANES, pair, vectors};
-use super::signal::{Flow, Width};
-use super::source::{self, Header};
-use super::{Binding, Binding::*};
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, compose, pair, vectors, words,
+};
 
-/// Zero padding: `shaders/pad/forward.wgsl`.
+/// Zero padding: `shaders/zeropad/forward.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pad {
+pub(crate) struct PadForward {
     pub batch: u32,
     pub channels: u32,
     pub image: [usize; 2],
@@ -15,7 +14,7 @@ pub(crate) struct Pad {
     pub padding: [usize; 4],
 }
 
-impl Pad {
+impl PadForward {
     fn padded(&self) -> [u32; 2] {
         let ([h, w], [left, right, top, bottom]) = (self.image, self.padding);
         pair([h + top + bottom, w + left + right])
@@ -25,15 +24,15 @@ impl Pad {
         self.batch * rows * columns * vectors(self.channels)
     }
 
-    fn words(&self, n: u32, planes: [u32; 2], grid_x: u32) -> Vec<u32> {
+    fn uniforms_of(&self, n: u32, planes: [u32; 2], grid_x: u32) -> Vec<Vec<u8>> {
         let before = pair([self.padding[2], self.padding[0]]);
-        let mut words = [pair(self.image), self.padded(), before].concat();
-        words.extend([n, grid_x, vectors(self.channels), planes[0], planes[1], 0]);
-        words
+        let mut all = [pair(self.image), self.padded(), before].concat();
+        all.extend([n, grid_x, vectors(self.channels), planes[0], planes[1], 0]);
+        words(&all)
     }
 }
 
-impl Key for Pad {
+impl Key for PadForward {
     fn label(&self) -> String {
         let ([h, w], [rows, columns]) = (self.image, self.padded());
         format!("pad {}x{}x{h}x{w} to {rows}x{columns}", self.batch, self.channels)
@@ -44,25 +43,25 @@ impl Key for Pad {
         vec![Uniform, Read, Write]
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        source::compose(&header, &["pad/params", "lib/divide", "pad/forward"])
+        compose(&header, &["zeropad/params", "lib/divide", "zeropad/forward"])
     }
 
     fn groups(&self) -> u32 {
         self.elements(self.padded()).div_ceil(LANES)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
-        self.words(self.elements(self.padded()), [0, 0], grid_x)
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        self.uniforms_of(self.elements(self.padded()), [0, 0], grid_x)
     }
 }
 
-/// The signal through zero padding and the activation below: `shaders/pad/signal.wgsl`.
+/// The signal through zero padding and the activation below: `shaders/zeropad/signal.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct PadSignal {
-    pub pad: Pad,
+    pub pad: PadForward,
     pub flow: Flow,
 }
 
@@ -76,20 +75,20 @@ impl Key for PadSignal {
         self.flow.bindings(0)
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        let mut files = vec!["pad/params", "lib/divide", "pad/signal"];
+        let mut files = vec!["zeropad/params", "lib/divide", "zeropad/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 0));
-        source::compose(&header, &files)
+        compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
         self.pad.elements(pair(self.pad.image)).div_ceil(LANES)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let n = self.pad.elements(pair(self.pad.image));
-        self.pad.words(n, self.flow.planes(Width::Vector), grid_x)
+        self.pad.uniforms_of(n, self.flow.planes(Width::Vector), grid_x)
     }
 }

@@ -1,12 +1,8 @@
 //! The optimiser: one small kernel that counts the step, one that updates the whole model.
 
-use super::source::{self, Header};
-use super::{Binding, Binding::*};
 use crate::model::{Optimizer, Rule};
+use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, words};
 use std::ops::Range;
-
-/// Invocations of a workgroup; each updates four parameters.
-const LANES: u32 = 64;
 
 /// What the host may change between steps, in the order of the shader's struct.
 #[repr(C)]
@@ -111,44 +107,22 @@ impl Update {
         self.second == Second::Diagonal
     }
 
-    pub(super) fn rule_name(&self) -> &'static str {
+    pub(crate) fn rule_name(&self) -> &'static str {
         self.rule.name()
     }
 
-    pub(crate) fn label(&self) -> String {
-        format!("optimizer {} {}", self.name(), 4 * self.run)
-    }
-
     /// Numbers that it keeps for each parameter.
-    pub(super) fn moments(&self) -> u64 {
+    pub(crate) fn moments(&self) -> u64 {
         if self.second == Second::None { 1 } else { 2 }
     }
 
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
         format!("{}{rests}", self.rule.name())
     }
 
-    /// Sizes; hyper-parameters, counters and moments; θ; g; then the diagonal.
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Write, Write, Read];
-        if self.reads_diagonal() {
-            bindings.push(Read);
-        }
-        bindings
-    }
-
-    pub(crate) fn source(&self) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES).number("MEMORY", 1);
-        let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
-        let mut files = vec!["optimizer/optimizer", diagonal];
-        files.extend(self.rule(&mut header));
-        source::compose(&header, &files)
-    }
-
     /// The rule's constants into the header; its files out.
-    pub(super) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
+    pub(crate) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
         if let Rule::Sgd { nesterov, .. } = self.rule {
             header.flag("NESTEROV", nesterov);
         }
@@ -165,13 +139,42 @@ impl Update {
     pub(crate) fn counts(&self) -> bool {
         self.second != Second::None
     }
+}
 
-    pub(crate) fn groups(&self) -> u32 {
+impl Key for Update {
+    fn label(&self) -> String {
+        format!("optimizer {} {}", self.name(), 4 * self.run)
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// Sizes; hyper-parameters, counters and moments; θ; g; then the diagonal.
+    fn bindings(&self) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Write, Write, Read];
+        if self.reads_diagonal() {
+            bindings.push(Read);
+        }
+        bindings
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::default();
+        header.number("LANES", LANES).number("MEMORY", 1);
+        let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
+        let mut files = vec!["optimizer/optimizer", diagonal];
+        files.extend(self.rule(&mut header));
+        compose(&header, &files)
+    }
+
+    /// Each invocation updates four parameters.
+    fn groups(&self) -> u32 {
         self.run.div_ceil(LANES)
     }
 
-    pub(crate) fn uniform(&self, grid_x: u32) -> [u32; 4] {
-        [self.vectors, grid_x, self.first, self.run]
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        words(&[self.vectors, grid_x, self.first, self.run])
     }
 }
 
@@ -188,21 +191,43 @@ impl Advance {
         Advance { second_moves: matches!(update.second, Second::Gradient | Second::Diagonal) }
     }
 
-    /// Hyper-parameters and counters.
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        vec![Write]
-    }
-
     /// The files that count a step, and their constants.
-    pub(super) fn files(&self, header: &mut Header) -> [&'static str; 2] {
+    pub(crate) fn files(&self, header: &mut Header) -> [&'static str; 2] {
         header.flag("UPDATE_V", self.second_moves);
         ["lib/math", "optimizer/count"]
     }
+}
 
-    pub(crate) fn source(&self) -> String {
+impl Key for Advance {
+    fn label(&self) -> String {
+        "optimizer advance".into()
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// Hyper-parameters and counters.
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Write]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("MEMORY", 0);
         let files = self.files(&mut header);
-        source::compose(&header, &[&["optimizer/state", "optimizer/advance"], &files[..]].concat())
+        compose(&header, &[&["optimizer/state", "optimizer/advance"], &files[..]].concat())
+    }
+
+    fn groups(&self) -> u32 {
+        1
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(1)
+    }
+
+    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+        Vec::new()
     }
 }

@@ -1,12 +1,10 @@
 //! Sums over batch and positions for the parameters of depthwise convolutions and of batch normalisation.
 
-use super::affine::Storage;
-use super::depthwise::DepthwiseSizes;
-use super::image::{Key, LANES, pair, vectors};
-use super::signal;
-use super::source::{self, Header};
-use super::{Binding, Binding::*, Workgroup};
 use crate::model::{Mode, Window};
+use crate::ops::depthwise::DepthwiseSizes;
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Header, Key, LANES, Storage, Workgroup, compose, constants, pair, vectors, words,
+};
 
 /// Whose parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,10 +15,10 @@ pub(crate) enum Parameters {
     Norm(Storage),
 }
 
-/// Partial sums of gradient and diagonal: `shaders/partial/partial.wgsl`. They are left as `[splits][numbers][entries]`
-/// runs of [`stride`](Partial::stride) channels.
+/// ChannelSums sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as `[splits][components][entries]`
+/// runs of [`stride`](ChannelSums::stride) channels.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Partial {
+pub(crate) struct ChannelSums {
     pub parameters: Parameters,
     pub mode: Mode,
     /// Elements of a plane of the signal.
@@ -37,7 +35,7 @@ const LANES_OF: [u32; 3] = [1, 16, 256];
 /// Entries that an invocation may sum for at once.
 const MOST_ENTRIES: u32 = 5;
 
-impl Partial {
+impl ChannelSums {
     fn storage(&self) -> Storage {
         match self.parameters {
             Parameters::Depthwise { sizes: DepthwiseSizes { window, batch, channels }, .. } => {
@@ -69,8 +67,8 @@ impl Partial {
         self.storage().batch().div_ceil(self.samples())
     }
 
-    /// Numbers: gradient, and diagonal where there is one.
-    pub(crate) fn numbers(&self) -> u32 {
+    /// Components: gradient, and diagonal where there is one.
+    pub(crate) fn components(&self) -> u32 {
         1 + u32::from(self.mode.has_diagonal())
     }
 
@@ -89,7 +87,7 @@ impl Partial {
 
     /// Elements of the sums in all.
     pub(crate) fn len(&self) -> u32 {
-        self.splits() * self.numbers() * self.entries() * self.stride()
+        self.splits() * self.components() * self.entries() * self.stride()
     }
 
     /// Invocations that it takes to cover all entries.
@@ -102,7 +100,7 @@ impl Partial {
     }
 }
 
-impl Key for Partial {
+impl Key for ChannelSums {
     fn label(&self) -> String {
         let what = match self.parameters {
             Parameters::Depthwise { .. } => "depthwise",
@@ -119,18 +117,18 @@ impl Key for Partial {
         }
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes()).number("ROWS", self.rows());
         header.number("ENTRIES", self.entries().div_ceil(self.sets()));
-        signal::constants(&mut header, self.mode);
+        constants(&mut header, self.mode);
         let plug = match self.parameters {
-            Parameters::Depthwise { .. } => "partial/depthwise",
-            Parameters::Norm(_) => "partial/norm",
+            Parameters::Depthwise { .. } => "channel_sums/depthwise",
+            Parameters::Norm(_) => "channel_sums/batchnorm",
         };
-        let body = ["partial/params", "partial/partial", plug, "signal/gather", "signal/lanes"];
+        let body = ["channel_sums/params", "channel_sums/channel_sums", plug, "signal/gather", "signal/lanes"];
         let library = [self.storage().width().file(), "lib/walk", "lib/rows"];
-        source::compose(&header, &[&body[..], &library].concat())
+        compose(&header, &[&body[..], &library].concat())
     }
 
     fn groups(&self) -> u32 {
@@ -141,10 +139,10 @@ impl Key for Partial {
         Workgroup::row(self.lanes() * self.rows()).each(16)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let storage = self.storage();
-        let width = storage.width().numbers();
-        let mut words = match self.parameters {
+        let width = storage.width().elements();
+        let mut all = match self.parameters {
             Parameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
                 let Window { image, kernel, stride, dilation, before, positions } = window;
                 [positions, image, kernel, stride, dilation, before].map(pair).concat()
@@ -154,8 +152,8 @@ impl Key for Partial {
                 [line, line, [1, 1], [1, 1], [1, 1], [0, 0]].concat()
             }
         };
-        words.extend([self.sums(), grid_x, storage.batch(), self.samples(), self.entries()]);
-        words.extend([storage.vectors(), self.plane / width, self.stride() / width]);
-        words
+        all.extend([self.sums(), grid_x, storage.batch(), self.samples(), self.entries()]);
+        all.extend([storage.vectors(), self.plane / width, self.stride() / width]);
+        words(&all)
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// What becomes of one binding of a shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(crate) enum Slot {
     /// It stands at this number.
     At(u32),
     /// The other shader's variable of that name is used instead.
@@ -16,7 +16,7 @@ pub(super) enum Slot {
 /// A shader to be spliced: its text, and what becomes of its bindings 0, 1, …. Its `main` becomes a function `main_1` or
 /// `main_2` of the builtins that it took.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Part<'a> {
+pub(crate) struct Part<'a> {
     pub text: &'a str,
     pub slots: &'a [Slot],
     /// Names that it uses of the other, declaring none such.
@@ -24,7 +24,7 @@ pub(super) struct Part<'a> {
 }
 
 /// Both in one text, all but an entry point.
-pub(super) fn splice(parts: [Part<'_>; 2]) -> String {
+pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
     let declared = parts.map(|part| declarations(part.text));
     let common = common(&declared);
     let mut text = String::new();

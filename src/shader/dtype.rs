@@ -1,11 +1,11 @@
 //! What activations and signals are stored as between kernels. All arithmetic is in `f32`, whatever they are.
 
-use super::source::{self, Header};
+use super::{Header, compose};
 
-/// A number as it lies in a buffer: see [`PlanOptions::storage`](crate::PlanOptions::storage).
+/// The type of a number as it lies in a buffer: see [`PlanOptions::storage`](crate::PlanOptions::storage).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub enum Number {
+pub enum Dtype {
     /// Four bytes.
     #[default]
     F32,
@@ -13,20 +13,20 @@ pub enum Number {
     F16,
 }
 
-impl Number {
+impl Dtype {
     /// Its name in a shader.
     fn name(self) -> &'static str {
         match self {
-            Number::F32 => "f32",
-            Number::F16 => "f16",
+            Dtype::F32 => "f32",
+            Dtype::F16 => "f16",
         }
     }
 
     /// Bytes of `elements` of them.
     pub(crate) fn bytes(self, elements: usize) -> usize {
         match self {
-            Number::F32 => 4 * elements,
-            Number::F16 => 2 * elements,
+            Dtype::F32 => 4 * elements,
+            Dtype::F16 => 2 * elements,
         }
     }
 
@@ -38,35 +38,35 @@ impl Number {
 
 /// What a kernel's bindings 1, 2, … hold: `N1`, `N2`, … in its shader. Of bindings that hold something else it says nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Numbers([Number; 5]);
+pub(crate) struct Dtypes([Dtype; 5]);
 
-impl Numbers {
-    pub(crate) fn of(numbers: impl Iterator<Item = Number>) -> Numbers {
-        let mut all = Numbers::default();
-        all.0.iter_mut().zip(numbers).for_each(|(to, number)| *to = number);
+impl Dtypes {
+    pub(crate) fn of(dtypes: impl Iterator<Item = Dtype>) -> Dtypes {
+        let mut all = Dtypes::default();
+        all.0.iter_mut().zip(dtypes).for_each(|(to, dtype)| *to = dtype);
         all
     }
 
-    pub(super) fn at(self, binding: usize) -> Number {
+    pub(crate) fn at(self, binding: usize) -> Dtype {
         self.0[binding - 1]
     }
 
-    pub(super) fn all_f32(self) -> bool {
-        self == Numbers::default()
+    pub(crate) fn all_f32(self) -> bool {
+        self == Dtypes::default()
     }
 
     /// The rest of a shader that uses `N1` to `N5`, and `storable` before it stores what is `written`.
-    pub(super) fn with(self, text: &str, written: Number) -> String {
+    pub(crate) fn complete(self, text: &str, written: Dtype) -> String {
         let mut header = Header::default();
-        for (binding, number) in (1..).zip(self.0) {
-            header.alias(&format!("N{binding}"), number.name());
+        for (binding, dtype) in (1..).zip(self.0) {
+            header.alias(&format!("N{binding}"), dtype.name());
         }
         let storable = match written {
-            Number::F32 => "number/exact",
-            Number::F16 => "number/saturated",
+            Dtype::F32 => "lib/store_exact",
+            Dtype::F16 => "lib/store_saturated",
         };
         let enable = if self.all_f32() { "" } else { ENABLE };
-        format!("{enable}{text}\n{}", source::compose(&header, &[storable]))
+        format!("{enable}{text}\n{}", compose(&header, &[storable]))
     }
 }
 

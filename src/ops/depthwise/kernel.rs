@@ -1,10 +1,9 @@
 //! Convolution of each channel by itself.
 
-use super::image::{Key, LANES, pair, vectors};
-use super::signal::{Flow, Width};
-use super::source::{self, Header};
-use super::{Binding, Binding::*};
 use crate::model::{Activation, Window};
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, activation, compose, pair, vectors, words,
+};
 
 /// Neighbours in a row that an invocation makes.
 const COLUMNS: u32 = 4;
@@ -44,17 +43,17 @@ impl DepthwiseSizes {
         header
     }
 
-    fn uniform(&self, n: u32, planes: [u32; 2], grid_x: u32) -> Vec<u32> {
+    fn uniforms(&self, n: u32, planes: [u32; 2], grid_x: u32) -> Vec<Vec<u8>> {
         let Window { image, kernel, dilation, before, positions, .. } = self.window;
-        let mut words = [image, kernel, dilation, before, positions].map(pair).concat();
-        words.extend([n, grid_x, self.channels, vectors(self.channels), planes[0], planes[1]]);
-        words
+        let mut all = [image, kernel, dilation, before, positions].map(pair).concat();
+        all.extend([n, grid_x, self.channels, vectors(self.channels), planes[0], planes[1]]);
+        words(&all)
     }
 }
 
 /// Forward, with the activation that follows: `shaders/depthwise/forward.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Depthwise {
+pub(crate) struct DepthwiseForward {
     pub sizes: DepthwiseSizes,
     pub bias: bool,
     pub activation: Activation,
@@ -64,7 +63,7 @@ pub(crate) struct Depthwise {
     pub plane: u32,
 }
 
-impl Key for Depthwise {
+impl Key for DepthwiseForward {
     fn label(&self) -> String {
         format!("forward+{} {}", self.activation.name(), self.sizes.label())
     }
@@ -78,22 +77,22 @@ impl Key for Depthwise {
         bindings
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = self.sizes.header();
         header.flag("KEEP", self.keep).number("WEIGHT_BINDING", 2);
         let bias = if self.bias { "depthwise/bias" } else { "depthwise/no_bias" };
-        let [activation, math] = source::activation(&mut header, self.activation);
+        let [function, math] = activation(&mut header, self.activation);
         let body = ["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/forward"];
-        source::compose(&header, &[&body[..], &[bias, activation, math]].concat())
+        compose(&header, &[&body[..], &[bias, function, math]].concat())
     }
 
     fn groups(&self) -> u32 {
         self.sizes.invocations(self.sizes.window.positions).div_ceil(LANES)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let n = self.sizes.invocations(self.sizes.window.positions);
-        self.sizes.uniform(n, [0, self.plane / 4], grid_x)
+        self.sizes.uniforms(n, [0, self.plane / 4], grid_x)
     }
 }
 
@@ -114,20 +113,20 @@ impl Key for DepthwiseSignal {
         self.flow.bindings(1)
     }
 
-    fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let mut header = self.sizes.header();
         header.number("WEIGHT_BINDING", 3);
         let mut files = vec!["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 1));
-        source::compose(&header, &files)
+        compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
         self.sizes.invocations(self.sizes.window.image).div_ceil(LANES)
     }
 
-    fn uniform(&self, grid_x: u32) -> Vec<u32> {
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let n = self.sizes.invocations(self.sizes.window.image);
-        self.sizes.uniform(n, self.flow.planes(Width::Vector), grid_x)
+        self.sizes.uniforms(n, self.flow.planes(Width::Vector), grid_x)
     }
 }
