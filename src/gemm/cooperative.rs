@@ -1,7 +1,8 @@
 //! Matrix units: what they multiply, which tiles they are offered, and for which products.
 
-use super::source::Header;
-use super::tile::{Family, Sizes, Tile};
+use super::sizes::Sizes;
+use super::tile::{Family, Tile};
+use crate::shader::Header;
 use serde::{Deserialize, Serialize};
 
 /// What the matrix units of a device multiply: blocks of `size` × `size` that the lanes of a subgroup hold together, with sums
@@ -28,7 +29,7 @@ pub(super) fn pays(sizes: &Sizes) -> bool {
 
 impl Cooperative {
     /// Tiles on offer: subgroups stand above each other, as Vulkan wants whole ones along x.
-    pub(super) fn tiles(self) -> impl Iterator<Item = Tile> {
+    pub(crate) fn tiles(self) -> impl Iterator<Item = Tile> {
         let shape = move |(rows, vectors), height| Tile {
             family: Family::Cooperative { matrices: self, steps: 16 },
             rows,
@@ -58,12 +59,12 @@ impl Cooperative {
     }
 
     /// Bytes of workgroup memory, as `cooperative.wgsl` declares it.
-    pub(super) fn storage(self, tile: Tile, steps: u32, numbers: u32) -> u32 {
+    pub(super) fn storage(self, tile: Tile, steps: u32, components: u32) -> u32 {
         let operand = if self.half { 2 } else { 4 };
         let (rows, columns) = (tile.height * tile.rows, 4 * tile.width * tile.vectors);
         let block = 4 * self.size * self.size;
-        let staged = operand * steps * (numbers * rows + numbers.min(2) * columns);
-        let largest = (4 * (numbers + 1)).next_multiple_of(16);
+        let staged = operand * steps * (components * rows + components.min(2) * columns);
+        let largest = (4 * (components + 1)).next_multiple_of(16);
         // With what is drawn, and whether powers are chosen anew.
         staged + block * (tile.lanes() / self.subgroup + 1) + largest + 16 + 16
     }

@@ -1,17 +1,18 @@
 //! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of it so; and there
 //! is one launch for two.
 
-use super::gemm::{Gemm, GemmUniform, Leave, Use};
-use super::source::{self, Header};
-use super::splice::{Part, Slot, splice};
-use super::tile::{Tile, Tuning};
-use super::{Binding, Binding::*, GemmPlaces, Number, Numbers, Workgroup, is_bindable};
+use super::choose::Tuning;
+use super::product::{Gemm, GradientSink, Product, Use};
+use super::tile::Tile;
+use crate::shader::{
+    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable, splice, words,
+};
 
 /// Two products, neither of which reads or writes what the other writes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Join {
-    first: (Gemm, GemmPlaces),
-    second: (Gemm, GemmPlaces),
+    first: Product,
+    second: Product,
     pair: Pair,
 }
 
@@ -29,7 +30,7 @@ enum Pair {
 
 impl Pair {
     fn of(first: &Gemm, second: &Gemm) -> Option<Pair> {
-        let update = |usage| matches!(usage, Use::Parameters { leave: Leave::Update(_), .. });
+        let update = |usage| matches!(usage, Use::Parameters { sink: GradientSink::Update(_), .. });
         match (first.usage, second.usage) {
             (Use::Signal { .. }, usage) if update(usage) => Some(Pair::SignalAndUpdate),
             (Use::Signal { .. }, Use::Parameters { .. } | Use::Partial { .. }) => Some(Pair::SameLayer),
@@ -39,44 +40,32 @@ impl Pair {
     }
 }
 
-/// The uniform of `shaders/join/products.wgsl`: workgroups of the first, and those of a row of the grid.
-type JoinUniform = [u32; 2];
-
 impl Join {
     /// The two side by side, in tiles of one shape of workgroup; nothing where that cannot be, or would take longer.
     pub(crate) fn new(
         tuning: Tuning<'_>,
-        first: (Gemm, GemmPlaces),
-        second: (Gemm, GemmPlaces),
+        first: Product,
+        second: Product,
     ) -> Option<Join> {
-        let pair = Pair::of(&first.0, &second.0)?;
-        if first.0.tile().is_cooperative() || second.0.tile().is_cooperative() {
+        let pair = Pair::of(&first.gemm, &second.gemm)?;
+        if first.gemm.tile().is_cooperative() || second.gemm.tile().is_cooperative() {
             return None;
         }
         // Parameters that are updated are bound in vec4s, so weights are read so.
-        let readable = first.0.image.is_none() && first.0.sizes().vectors;
+        let readable = first.gemm.image.is_none() && first.gemm.sizes().vectors;
         if pair == Pair::SignalAndUpdate && !readable {
             return None;
         }
         let sized = |gemm: &Gemm| (gemm.tile(), gemm.sizes());
-        let (one, other) = tuning.choose_together(sized(&first.0), sized(&second.0))?;
-        let (first, second) = ((first.0.with_tile(one), first.1), (second.0.with_tile(other), second.1));
+        let (one, other) = tuning.choose_together(sized(&first.gemm), sized(&second.gemm))?;
+        let (first, second) = (first.with_tile(one), second.with_tile(other));
         let join = Join { first, second, pair };
-        (is_bindable(&join.bindings()) && join.workgroup().fits(&tuning.allowed)).then_some(join)
-    }
-
-    pub(super) fn workgroup(&self) -> Workgroup {
-        let sized = |gemm: &Gemm| (gemm.tile(), gemm.sizes().numbers);
-        Tile::workgroup_of_both([sized(&self.first.0), sized(&self.second.0)])
+        (is_bindable(&join.bindings()) && tuning.allowed.has(join.workgroup())).then_some(join)
     }
 
     /// The least workgroups that one of the two has.
     pub(crate) fn fewest_groups(&self) -> u32 {
-        self.first.0.groups().min(self.second.0.groups())
-    }
-
-    pub(crate) fn label(&self) -> String {
-        format!("{} beside {}", self.first.0.label(), self.second.0.label())
+        self.first.gemm.groups().min(self.second.gemm.groups())
     }
 
     /// Where both's bindings go: 0 says which workgroups are whose, 1 and 2 are their own uniforms.
@@ -98,7 +87,7 @@ impl Join {
             };
             (0..gemm.bindings().len()).map(slot).collect()
         };
-        [slots(&self.first.0, 1, shared[0]), slots(&self.second.0, 2, shared[1])]
+        [slots(&self.first.gemm, 1, shared[0]), slots(&self.second.gemm, 2, shared[1])]
     }
 
     /// What is bound of what both bind, in order; uniforms are left out.
@@ -108,15 +97,26 @@ impl Join {
         let both = both.chain(second.into_iter().zip(of_second.into_iter().skip(1)));
         both.filter_map(|(what, slot)| matches!(slot, Slot::At(_)).then_some(what)).collect()
     }
+}
 
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        let [first, second] = [&self.first.0, &self.second.0].map(|gemm| gemm.bindings().split_off(1));
+impl Key for Join {
+    fn label(&self) -> String {
+        format!("{} beside {}", self.first.gemm.label(), self.second.gemm.label())
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        let [first, second] = [&self.first.gemm, &self.second.gemm].map(|gemm| gemm.bindings().split_off(1));
         [vec![Uniform; 3], self.bound(first, second)].concat()
     }
 
-    pub(crate) fn source(&self) -> String {
-        let text = |(gemm, _): &(Gemm, GemmPlaces), weights| {
-            Numbers::default().with(&gemm.source_with(Number::F32, weights), Number::F32)
+    fn source(&self, _: Dtypes) -> String {
+        let text = |product: &Product, weights| {
+            let text = product.gemm.source_with(Dtype::F32, weights);
+            Dtypes::default().complete(&text, Dtype::F32)
         };
         let (weights, foreign): (_, &[_]) = match self.pair {
             Pair::SignalAndUpdate => (Some("gemm/b_updated"), &["parameters"]),
@@ -124,42 +124,46 @@ impl Join {
         };
         let [one, other] = [text(&self.first, weights), text(&self.second, None)];
         let [of_one, of_other] = self.slots();
-        let tile = self.first.0.tile();
+        let tile = self.first.gemm.tile();
         let mut header = Header::default();
         header.number("WIDTH", tile.width).number("HEIGHT", tile.height);
         let both = splice([
             Part { text: &one, slots: &of_one, foreign },
             Part { text: &other, slots: &of_other, foreign: &[] },
         ]);
-        source::compose(&header, &["join/products"]) + &both
+        compose(&header, &["gemm/join/products"]) + &both
     }
 
-    pub(crate) fn groups(&self) -> u32 {
-        self.first.0.groups() + self.second.0.groups()
+    fn groups(&self) -> u32 {
+        self.first.gemm.groups() + self.second.gemm.groups()
     }
 
-    /// Its own and both's, in the order they are bound.
-    pub(crate) fn uniforms(&self, grid_x: u32) -> (JoinUniform, [GemmUniform; 2]) {
-        let each = [self.first, self.second].map(|(gemm, places)| gemm.uniform(1, &places));
-        ([self.first.0.groups(), grid_x], each)
+    /// Its own, that of `shaders/gemm/join/products.wgsl`: workgroups of the first, and those of a row of the grid; then both's.
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        let mut all = words(&[self.first.groups(), grid_x]);
+        all.extend([self.first, self.second].map(|product| bytes_of(&product.uniform(1))));
+        all
     }
 
-    /// Bytes that both touch of what is bound; `bound` has the size of each.
-    pub(super) fn bytes(&self, bound: &[u64]) -> u64 {
-        let [(first, of_first), (second, of_second)] = [&self.first, &self.second];
-        let own = |gemm: &Gemm, places, at: usize| gemm.bytes(places, &bound[at..at + 2]);
+    fn workgroup(&self) -> Workgroup {
+        let sized = |gemm: &Gemm| (gemm.tile(), gemm.components());
+        Tile::workgroup_of_both([sized(&self.first.gemm), sized(&self.second.gemm)])
+    }
+
+    fn bytes(&self, bound: &[u64]) -> u64 {
+        let (first, second) = (&self.first, &self.second);
         match self.pair {
             Pair::SameLayer => bound.iter().sum(),
             Pair::SignalAndUpdate => {
                 let at = bound.len() - 4;
-                let weights = 4 * u64::from(first.n) * u64::from(first.k);
-                bound[..at].iter().sum::<u64>() + weights + own(second, of_second, at)
+                let weights = 4 * u64::from(first.gemm.n) * u64::from(first.gemm.k);
+                bound[..at].iter().sum::<u64>() + weights + second.bytes(&bound[at..at + 2])
             }
-            Pair::Updates => own(first, of_first, 0) + own(second, of_second, 4),
+            Pair::Updates => first.bytes(&bound[..2]) + second.bytes(&bound[4..6]),
         }
     }
 
-    pub(crate) fn flops(&self) -> u64 {
-        self.first.0.flops() + self.second.0.flops()
+    fn flops(&self) -> u64 {
+        self.first.gemm.flops() + self.second.gemm.flops()
     }
 }

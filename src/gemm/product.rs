@@ -1,15 +1,17 @@
-//! The tiled product in its three uses.
+//! The tiled product in its uses.
 
-use super::convolution::{Image, Split};
-use super::optimizer::Update;
-use super::source::{self, Header};
-use super::tile::{DeviceClass, Family, Sizes, Tile, TileUse, Tuning};
-use super::{Binding, Binding::*, GemmPlaces, Number, Workgroup};
+use super::choose::Tuning;
+use super::class::DeviceClass;
+use super::image::{ImageUniform, ImageWalk, Split};
+use super::sizes::{Sizes, TileUse};
+use super::tile::Tile;
 use crate::model::{Activation, Mode};
+use crate::ops::optimizer::Update;
+use crate::shader::{Binding, Binding::*, Dtypes, Kernel, Key, Workgroup, bytes_of, components};
 
 /// Where the four elements of a vector lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Access {
+pub(super) enum Access {
     /// In one vec4.
     Vector,
     /// One by one: the contiguous size is no multiple of four.
@@ -17,11 +19,11 @@ enum Access {
 }
 
 impl Access {
-    fn of(contiguous: u32) -> Access {
+    pub(super) fn of(contiguous: u32) -> Access {
         if contiguous.is_multiple_of(4) { Access::Vector } else { Access::Scalar }
     }
 
-    fn pick(self, vector: &'static str, scalar: &'static str) -> &'static str {
+    pub(super) fn pick(self, vector: &'static str, scalar: &'static str) -> &'static str {
         match self {
             Access::Vector => vector,
             Access::Scalar => scalar,
@@ -43,7 +45,7 @@ pub(crate) enum Use {
     },
     /// The signal through the layer and the activation below: m = batch, n = in, k = out.
     Signal {
-        /// Numbers per element, and whether the f'' term is there.
+        /// Components per element, and whether the f'' term is there.
         mode: Mode,
         /// What stands below, fused.
         below: Activation,
@@ -55,20 +57,20 @@ pub(crate) enum Use {
         /// Whether there is a bias.
         bias: bool,
         /// What becomes of them.
-        leave: Leave,
+        sink: GradientSink,
     },
     /// Sums for the gradient and diagonal of a convolution over parts of the batch: m = out, n = taps × in, k = positions.
     Partial {
-        /// Numbers per element.
+        /// Components per element.
         mode: Mode,
         /// Whether there is a bias.
         bias: bool,
     },
 }
 
-/// What becomes of a dense layer's gradient and diagonal.
+/// Where a dense layer's gradient and diagonal go.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Leave {
+pub(crate) enum GradientSink {
     /// They are left in memory.
     Replace,
     /// They are added to what is there.
@@ -86,7 +88,7 @@ pub(crate) struct Gemm {
     pub k: u32,
     tile: Tile,
     /// Of a convolution: what is summed over beside k, and where it lies.
-    pub image: Option<Image>,
+    pub image: Option<ImageWalk>,
 }
 
 /// The uniform of `gemm.wgsl`.
@@ -105,24 +107,8 @@ pub(crate) struct GemmUniform {
     bias: u32,
     scale: f32,
     first: u32,
-    image: super::convolution::ImageUniform,
+    image: ImageUniform,
 }
-
-/// Numbers that flow backwards per element: g; g, h; g, h and u.
-pub(crate) fn numbers(mode: Mode) -> u32 {
-    match mode {
-        Mode::None => 1,
-        _ => 2 + mode.rank() as u32,
-    }
-}
-
-/// Planes a signal is stored in: its numbers, and beside u the sum of all curvature.
-pub(crate) fn planes(mode: Mode) -> u32 {
-    numbers(mode) + u32::from(mode.rank() > 0)
-}
-
-/// Parameters' sums are never longer than this.
-pub(crate) const LONG_SUM: u32 = 16_384;
 
 /// Steps of a run, and terms of the longest sum that is made in one go. Convolutions stand behind each other in dozens, and
 /// what their biases sum over positions cancels: short runs there keep errors three times smaller, for a twentieth of the
@@ -136,16 +122,16 @@ impl Gemm {
     }
 
     /// A product over an image: k is of one segment.
-    pub(super) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: Image) -> Gemm {
+    pub(crate) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: ImageWalk) -> Gemm {
         Gemm::untiled(usage, sizes, Some(image)).tiled_by(tuning)
     }
 
-    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<Image>) -> Gemm {
+    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<ImageWalk>) -> Gemm {
         Gemm { usage, m, n, k, tile: Tile::SLIM, image }
     }
 
     fn tiled_by(self, tuning: Tuning<'_>) -> Gemm {
-        let updates = matches!(self.usage, Use::Parameters { leave: Leave::Update(_), .. });
+        let updates = matches!(self.usage, Use::Parameters { sink: GradientSink::Update(_), .. });
         let slim = updates && tuning.class == DeviceClass::Software;
         self.with_tile(if slim { Tile::SLIM } else { tuning.choose(&self.sizes()) })
     }
@@ -183,19 +169,19 @@ impl Gemm {
         let (_, longest) = self.run();
         Sizes {
             kind,
-            numbers: Gemm::numbers(self.usage),
+            components: self.components(),
             m: self.m,
             n: self.n,
             k: self.k,
             segments,
-            step: Gemm::step(self.usage),
+            step: self.step(),
             vectors,
             long: !partial && self.k.saturating_mul(segments) > longest,
         }
     }
 
     /// Steps of a run, and terms of the longest sum that is made in one go.
-    fn run(&self) -> (u32, u32) {
+    pub(super) fn run(&self) -> (u32, u32) {
         if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN }
     }
 
@@ -207,7 +193,7 @@ impl Gemm {
     }
 
     /// Tiles of the result.
-    pub(super) fn tiles(&self) -> u32 {
+    pub(crate) fn tiles(&self) -> u32 {
         self.tile.grid(self.m, self.n).1
     }
 
@@ -216,25 +202,26 @@ impl Gemm {
         self.image.map_or(Split::WHOLE, |image| image.split)
     }
 
-    /// Numbers that each part of the sum leaves.
+    /// Components that each part of the sum leaves.
     pub(crate) fn kept(&self) -> u32 {
         match self.usage {
-            Use::Partial { .. } if !self.split().cuts_samples() => Gemm::numbers(self.usage).min(2),
-            usage => Gemm::numbers(usage),
+            Use::Partial { .. } if !self.split().cuts_samples() => self.components().min(2),
+            _ => self.components(),
         }
     }
 
-    fn numbers(usage: Use) -> u32 {
-        match usage {
+    /// Components of A and of the result.
+    pub(super) fn components(&self) -> u32 {
+        match self.usage {
             Use::Forward { .. } => 1,
-            Use::Signal { mode, .. } | Use::Partial { mode, .. } => numbers(mode),
+            Use::Signal { mode, .. } | Use::Partial { mode, .. } => components(mode),
             Use::Parameters { diagonal, .. } => 1 + u32::from(diagonal),
         }
     }
 
     /// Advance along k: four where A is read along k.
-    fn step(usage: Use) -> u32 {
-        match usage {
+    pub(super) fn step(&self) -> u32 {
+        match self.usage {
             Use::Parameters { .. } | Use::Partial { .. } => 1,
             _ => 4,
         }
@@ -244,7 +231,7 @@ impl Gemm {
         let what = match self.usage {
             Use::Forward { activation, .. } => format!("forward+{}", activation.name()),
             Use::Signal { mode, below } => format!("signal {}+{}", mode.name(), below.name()),
-            Use::Parameters { leave: Leave::Update(update), .. } => format!("parameters {}", update.name()),
+            Use::Parameters { sink: GradientSink::Update(update), .. } => format!("parameters {}", update.name()),
             Use::Parameters { diagonal: true, .. } => "parameters gradient+diagonal".into(),
             Use::Parameters { .. } => "parameters gradient".into(),
             Use::Partial { mode, .. } => format!("partial {}", mode.name()),
@@ -259,115 +246,10 @@ impl Gemm {
             Use::Signal { below, .. } if below != Activation::Identity => {
                 vec![Uniform, Read, Read, Write, Read]
             }
-            Use::Parameters { leave: Leave::Update(_), .. } => vec![Uniform, Read, Read, Write, Write],
+            Use::Parameters { sink: GradientSink::Update(_), .. } => vec![Uniform, Read, Read, Write, Write],
             Use::Parameters { diagonal: true, .. } => vec![Uniform, Read, Read, Write, Write],
             _ => vec![Uniform, Read, Read, Write],
         }
-    }
-
-    /// The shader, its result stored in such numbers.
-    pub(crate) fn source(&self, result: Number) -> String {
-        self.source_with(result, None)
-    }
-
-    /// The same, a signal's weights read by that file instead.
-    pub(super) fn source_with(&self, result: Number, weights: Option<&'static str>) -> String {
-        let Tile { family, rows, vectors, width, height } = self.tile;
-        let mut header = Header::default();
-        if let Family::Cooperative { matrices, .. } = family {
-            matrices.types(&mut header);
-        }
-        header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
-        header.number("P", Gemm::numbers(self.usage));
-        let taps = self.image.map_or(1, |image| image.taps());
-        let partial = matches!(self.usage, Use::Partial { .. });
-        header.number("KEPT", self.kept()).number("TAPS", taps);
-        header.flag("LONG", self.sizes().long).number("RUN", self.run().0);
-        header.flag("JOINT", partial && self.kept() < Gemm::numbers(self.usage));
-        let out = Access::of(self.n);
-        let mut files = vec!["gemm/gemm"];
-        if !matches!(self.usage, Use::Parameters { leave: Leave::Update(_), .. }) {
-            files.push(out.pick("gemm/out_vec4", "gemm/out_scalar"));
-        }
-        if matches!(self.usage, Use::Forward { .. } | Use::Signal { .. }) {
-            files.push(match result {
-                Number::F32 => "gemm/hold_out",
-                Number::F16 => "gemm/hold_aside",
-            });
-        }
-        match family {
-            Family::Registers => {
-                header.number("HELD", rows).number("KS", Gemm::step(self.usage));
-                files.push("gemm/registers");
-            }
-            Family::Workgroup { steps, buffers } => {
-                header.number("HELD", rows.max(4)).number("STEPS", steps).number("BUFFERS", buffers);
-                files.push("gemm/workgroup");
-            }
-            Family::Cooperative { matrices, steps } => {
-                let (high, wide) = matrices.share(self.tile).unwrap_or((1, 1));
-                header.number("STEPS", steps).number("HIGH", high).number("WIDE", wide);
-                files.push("gemm/cooperative");
-            }
-        }
-        let a = match (&self.image, partial) {
-            (None, _) => {
-                files.push("gemm/walk_dense");
-                "gemm/a_k"
-            }
-            (Some(image), partial) => {
-                image.constants(&mut header);
-                files.extend([if partial { "gemm/walk_samples" } else { "gemm/walk_taps" }, "gemm/window"]);
-                "gemm/a_image"
-            }
-        };
-        match self.usage {
-            Use::Forward { activation, bias, keep } => {
-                let k = Access::of(self.k);
-                header.flag("KEEP", keep);
-                files.extend(["gemm/forward", a, "gemm/b_k"]);
-                files
-                    .extend([k.pick("gemm/a_vec4", "gemm/a_scalar"), k.pick("gemm/b_vec4", "gemm/b_scalar")]);
-                files.push(if bias { "gemm/bias" } else { "gemm/no_bias" });
-                files.extend(source::activation(&mut header, activation));
-            }
-            Use::Signal { mode, below } => {
-                let k = Access::of(self.k);
-                header.flag("F2_TERM", mode != Mode::HesScaleGn);
-                files.extend(["gemm/signal", a, "gemm/b_n"]);
-                files.push(k.pick("gemm/a_vec4", "gemm/a_scalar"));
-                files.push(weights.unwrap_or(out.pick("gemm/b_vec4", "gemm/b_scalar")));
-                files.push(match below {
-                    Activation::Identity => "gemm/below_none",
-                    _ => out.pick("gemm/below_vec4", "gemm/below_scalar"),
-                });
-                files.extend(source::activation(&mut header, below));
-            }
-            Use::Parameters { diagonal, bias, leave } => {
-                // Whether the last tile has rows past the end.
-                header.flag("BIAS", bias).flag("RAGGED", !self.m.is_multiple_of(rows * height));
-                files.extend(["gemm/parameters", "gemm/a_m", "gemm/b_n"]);
-                files.push(Access::of(self.m).pick("gemm/a_vec4", "gemm/a_scalar"));
-                files.push(out.pick("gemm/b_vec4", "gemm/b_scalar"));
-                if let Leave::Update(update) = leave {
-                    header.number("MEMORY", 4);
-                    files.push("gemm/update");
-                    files.extend(update.rule(&mut header));
-                } else {
-                    header.flag("ACCUMULATE", leave == Leave::Accumulate);
-                    files.push("gemm/leave");
-                    files.push(match diagonal {
-                        true => out.pick("gemm/diagonal_vec4", "gemm/diagonal_scalar"),
-                        false => "gemm/no_diagonal",
-                    });
-                }
-            }
-            Use::Partial { bias, .. } => {
-                header.flag("BIAS", bias);
-                files.extend(["gemm/partial", "gemm/a_m", "gemm/a_vec4", "gemm/b_image", "gemm/b_vec4"]);
-            }
-        }
-        source::compose(&header, &files)
     }
 
     /// Workgroups in all: the tiles, and those that sum a bias beside them.
@@ -382,45 +264,121 @@ impl Gemm {
     }
 
     pub(super) fn workgroup(&self) -> Workgroup {
-        self.tile.workgroup(Gemm::numbers(self.usage))
-    }
-
-    /// The uniform.
-    pub(crate) fn uniform(&self, grid_x: u32, places: &GemmPlaces) -> GemmUniform {
-        let (tiles_n, tiles) = self.tile.grid(self.m, self.n);
-        let (splits, image) =
-            (self.split().splits, self.image.map(|image| image.uniform()).unwrap_or_default());
-        let Gemm { m, n, k, .. } = *self;
-        let GemmPlaces { a_plane, c_plane, bias, scale, first } = *places;
-        GemmUniform { m, n, k, tiles_n, tiles, splits, grid_x, a_plane, c_plane, bias, scale, first, image }
-    }
-
-    /// Parameters that it updates.
-    pub(crate) fn updated(&self, places: &GemmPlaces) -> Option<u32> {
-        match self.usage {
-            Use::Parameters { bias: true, leave: Leave::Update(_), .. } => Some(places.bias + self.m),
-            Use::Parameters { leave: Leave::Update(_), .. } => Some(self.m * self.n),
-            _ => None,
-        }
-    }
-
-    /// Bytes that it touches of what is bound; `bound` has the size of each. An update binds all parameters and moments of the
-    /// model, and touches its layer's.
-    pub(super) fn bytes(&self, places: &GemmPlaces, bound: &[u64]) -> u64 {
-        match (self.usage, self.updated(places)) {
-            (Use::Parameters { leave: Leave::Update(update), .. }, Some(len)) => {
-                bound[0] + bound[1] + 4 * u64::from(len) * (1 + update.moments())
-            }
-            _ => bound.iter().sum(),
-        }
+        self.tile.workgroup(self.components())
     }
 
     /// Multiply-adds, counted twice as is usual.
     pub(crate) fn flops(&self) -> u64 {
         let sums = match &self.image {
             None => u64::from(self.m) * u64::from(self.n) * u64::from(self.k),
-            Some(image) => image.products(),
+            Some(image) => image.products,
         };
-        2 * sums * u64::from(Gemm::numbers(self.usage))
+        2 * sums * u64::from(self.components())
+    }
+}
+
+/// Where a product finds its planes and its bias, in elements, and what its result is multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Offsets {
+    pub a_plane: u32,
+    pub c_plane: u32,
+    pub bias: u32,
+    pub scale: f32,
+    /// Where the parameters that are updated begin, or weights that are read beside others that are: in vec4s.
+    pub first: u32,
+}
+
+impl Offsets {
+    /// One plane, no bias, scale 1.
+    pub(crate) const ALONE: Offsets = Offsets { a_plane: 0, c_plane: 0, bias: 0, scale: 1.0, first: 0 };
+}
+
+/// A product in a dispatch of its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Product {
+    pub gemm: Gemm,
+    pub offsets: Offsets,
+}
+
+impl Product {
+    /// The same in another tile.
+    pub(crate) fn with_tile(self, tile: Tile) -> Product {
+        Product { gemm: self.gemm.with_tile(tile), ..self }
+    }
+
+    /// Parameters that it updates.
+    pub(crate) fn updated(&self) -> Option<u32> {
+        match self.gemm.usage {
+            Use::Parameters { bias: true, sink: GradientSink::Update(_), .. } => {
+                Some(self.offsets.bias + self.gemm.m)
+            }
+            Use::Parameters { sink: GradientSink::Update(_), .. } => Some(self.gemm.m * self.gemm.n),
+            _ => None,
+        }
+    }
+
+    /// The uniform.
+    pub(super) fn uniform(&self, grid_x: u32) -> GemmUniform {
+        let Gemm { m, n, k, .. } = self.gemm;
+        let (tiles_n, tiles) = self.gemm.tile.grid(m, n);
+        let (splits, image) = (self.gemm.split().splits, self.gemm.image.map(|image| image.uniform()));
+        let image = image.unwrap_or_default();
+        let Offsets { a_plane, c_plane, bias, scale, first } = self.offsets;
+        GemmUniform { m, n, k, tiles_n, tiles, splits, grid_x, a_plane, c_plane, bias, scale, first, image }
+    }
+}
+
+impl Key for Product {
+    fn label(&self) -> String {
+        self.gemm.label()
+    }
+
+    fn source(&self, dtypes: Dtypes) -> String {
+        self.gemm.source(dtypes.at(3))
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        self.gemm.bindings()
+    }
+
+    fn groups(&self) -> u32 {
+        self.gemm.groups()
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        vec![bytes_of(&self.uniform(grid_x))]
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        self.gemm.workgroup()
+    }
+
+    /// An update binds all parameters and moments of the model, and touches its layer's.
+    fn bytes(&self, bound: &[u64]) -> u64 {
+        match (self.gemm.usage, self.updated()) {
+            (Use::Parameters { sink: GradientSink::Update(update), .. }, Some(len)) => {
+                bound[0] + bound[1] + 4 * u64::from(len) * (1 + update.moments())
+            }
+            _ => bound.iter().sum(),
+        }
+    }
+
+    fn flops(&self) -> u64 {
+        self.gemm.flops()
+    }
+}
+
+impl Kernel {
+    /// The product, if it is one by itself.
+    pub(crate) fn product(&self) -> Option<&Product> {
+        self.get()
+    }
+
+    /// The same product in another tile; whatever else it is stays as it is.
+    pub(crate) fn with_tile(self, tile: Tile) -> Kernel {
+        match self.get::<Product>() {
+            Some(product) => Kernel::from(product.with_tile(tile)).storing(self.dtypes()),
+            None => self,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Tiles that were measured on a device, to be used instead of the shipped choice.
 
-use super::tile::{Family, Sizes, Tile, TileUse};
+use super::sizes::{Sizes, TileUse};
+use super::tile::{Family, Tile};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,7 @@ impl TileTable {
     pub(super) fn find(&self, sizes: &Sizes, can: impl Fn(Tile) -> bool) -> Option<Tile> {
         let size = [sizes.m, sizes.n, sizes.terms()];
         let near = self.entries.iter().filter_map(|entry| {
-            let fits = entry.usage == sizes.kind && entry.numbers == sizes.numbers && can(entry.tile);
+            let fits = entry.usage == sizes.kind && entry.numbers == sizes.components && can(entry.tile);
             let far = match entry.size {
                 None => Some(f64::INFINITY),
                 Some(own) => distance(own, size),
@@ -119,7 +120,7 @@ impl TileEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{DeviceClass, Tuning};
+    use crate::gemm::{DeviceClass, Tuning};
 
     const TEXT: &str = r#"{
         "adapter": "one",
@@ -134,7 +135,7 @@ mod tests {
 
     fn sizes(m: u32) -> Sizes {
         let kind = TileUse::Forward;
-        Sizes { kind, numbers: 1, m, n: 512, k: 784, segments: 1, step: 4, vectors: true, long: false }
+        Sizes { kind, components: 1, m, n: 512, k: 784, segments: 1, step: 4, vectors: true, long: false }
     }
 
     #[test]
@@ -154,7 +155,7 @@ mod tests {
         let table = TileTable { entries: vec![any, table.entries[1].clone()], ..table.clone() };
         let tuning = Tuning { table: Some(&table), ..shipped };
         assert_eq!([1, 512, 2048].map(|m| tuning.choose(&sizes(m)).rows), [2, 8, 2]);
-        let two = Sizes { numbers: 2, ..sizes(128) };
+        let two = Sizes { components: 2, ..sizes(128) };
         assert_eq!(tuning.choose(&two), shipped.choose(&two));
     }
 

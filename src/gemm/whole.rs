@@ -1,10 +1,13 @@
-//! A network of dense layers as a whole, one workgroup a chunk of the batch: `shaders/whole/`. What decides its kernels, where
+//! A network of dense layers as a whole, one workgroup a chunk of the batch: `shaders/gemm/whole/`. What decides its kernels, where
 //! everything lies in workgroup memory, and what it costs.
 
-use super::gemm::{numbers, planes};
-use super::source::{self, Header};
-use super::{Advance, Binding, Binding::*, DeviceClass, LossKernel, Update, Workgroup};
+use super::class::DeviceClass;
 use crate::model::{Activation, Loss, Mode};
+use crate::ops::loss::LossKernel;
+use crate::ops::optimizer::{Advance, Update};
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of, components, compose, planes, words,
+};
 
 /// Workgroup memory in `f32`: 16 KiB, less what a driver may want for itself.
 const HELD: u32 = 4088;
@@ -16,15 +19,12 @@ pub(crate) const MOST_CLASSES: usize = 128;
 /// Invocations of a workgroup on a software adapter: one vector of its processor, for which a barrier is nothing.
 const NARROWEST: u32 = 8;
 
-/// Invocations of a workgroup of [`Gather`].
-const LANES: u32 = 64;
-
 /// llvmpipe leaves an invocation's loops after 65,535 trips in all, silently.
 const MOST_TRIPS: u64 = 50_000;
 
 /// A dense layer, and whether the network's activation follows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Layer {
+pub(crate) struct WholeLayer {
     pub inputs: u32,
     pub outputs: u32,
     /// Where its parameters start in the flat layout.
@@ -37,7 +37,7 @@ pub(crate) struct Layer {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Whole {
     pub class: DeviceClass,
-    pub layers: Vec<Layer>,
+    pub layers: Vec<WholeLayer>,
     /// The one activation of all layers that have one.
     pub activation: Activation,
     pub loss: Loss,
@@ -48,7 +48,7 @@ pub(crate) struct Whole {
 
 /// Where a layer's numbers lie in workgroup memory, in numbers of a sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Places {
+struct LayerSlots {
     x: u32,
     a: u32,
     z: u32,
@@ -58,8 +58,8 @@ struct Places {
 
 /// The same of all layers and of the losses, and how many numbers a sample needs.
 #[derive(Debug, Clone, PartialEq)]
-struct Held {
-    layers: Vec<Places>,
+struct Slots {
+    layers: Vec<LayerSlots>,
     losses: u32,
     len: u32,
 }
@@ -145,7 +145,7 @@ impl Whole {
 
     /// Where everything lies while a pass runs; `None`: forward only. Phases: 0 the input, l a layer, then the loss, then of
     /// each layer, from the last, parameters and signal.
-    fn held(&self, mode: Option<Mode>) -> Held {
+    fn slots(&self, mode: Option<Mode>) -> Slots {
         let count = self.layers.len() as u32;
         let loss = count + 1;
         let (parameters, signal) =
@@ -184,27 +184,27 @@ impl Whole {
         let (places, len) = pack(&lives);
         let layers = layers.into_iter().map(|ids| {
             let [x, a, z, g, rest] = ids.map(|id: usize| places[id]);
-            Places { x, a, z, g, rest }
+            LayerSlots { x, a, z, g, rest }
         });
-        Held { layers: layers.collect(), losses: places[losses], len }
+        Slots { layers: layers.collect(), losses: places[losses], len }
     }
 
     /// Samples at a time, a multiple of four; 0 where not even four find room.
-    fn tile(&self, held: &Held) -> u32 {
-        let (fours, most) = (self.chunk().min(self.batch).div_ceil(4), HELD / 4 / held.len);
+    fn tile(&self, slots: &Slots) -> u32 {
+        let (fours, most) = (self.chunk().min(self.batch).div_ceil(4), HELD / 4 / slots.len);
         if most == 0 { 0 } else { 4 * fours.div_ceil(fours.div_ceil(most)) }
     }
 
     /// Bytes of workgroup memory that the least tile of a pass needs, and those there are.
     pub(crate) fn memory(&self, mode: Option<Mode>) -> (u64, u64) {
-        (16 * u64::from(self.held(mode).len), 4 * u64::from(HELD))
+        (16 * u64::from(self.slots(mode).len), 4 * u64::from(HELD))
     }
 
     /// Whether an invocation loops no more often than every driver lets it.
     pub(crate) fn loops_end(&self) -> bool {
         let wide = u64::from(self.invocations());
         let fours = u64::from(self.chunk().min(self.batch).div_ceil(4));
-        let of = |layer: &Layer| {
+        let of = |layer: &WholeLayer| {
             let [i, o] = [layer.inputs, layer.outputs].map(u64::from);
             let forward = o.div_ceil(wide) * (4 + if i % 4 == 0 { i / 4 } else { i });
             let down = i.div_ceil(wide) * (4 + o / 4);
@@ -230,10 +230,10 @@ impl Whole {
 
     /// Multiply-adds of the products, counted twice.
     fn flops(&self, mode: Option<Mode>) -> u64 {
-        let of = |(l, layer): (usize, &Layer)| {
+        let of = |(l, layer): (usize, &WholeLayer)| {
             let size = u64::from(layer.inputs) * u64::from(layer.outputs);
             let back = mode.map_or(0, |mode| {
-                let signal = if l > 0 { numbers(mode) } else { 0 };
+                let signal = if l > 0 { components(mode) } else { 0 };
                 u64::from(signal) + 1 + u64::from(mode.has_diagonal())
             });
             size * (1 + back)
@@ -250,7 +250,7 @@ impl Whole {
 
 /// What is done with a network.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Job {
+pub(crate) enum WholePass {
     /// Input to logits.
     Forward,
     /// Forward and backward, and with an update the optimiser's step.
@@ -283,115 +283,25 @@ impl Back {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WholeKernel {
     pub net: Whole,
-    pub job: Job,
+    pub pass: WholePass,
 }
 
 impl WholeKernel {
     fn mode(&self) -> Option<Mode> {
-        match self.job {
-            Job::Forward => None,
-            Job::Back(back) => Some(back.mode),
+        match self.pass {
+            WholePass::Forward => None,
+            WholePass::Back(back) => Some(back.mode),
         }
     }
 
-    pub(crate) fn label(&self) -> String {
-        let what = match &self.job {
-            Job::Forward => "forward".into(),
-            Job::Back(back) => back.label(),
-        };
-        let act = self.net.activation.name();
-        format!("whole {what}+{act} {} batch {}", self.net.widths(), self.net.batch)
-    }
-
-    /// Sizes, parameters, input, results; then targets; then, where one workgroup has the whole batch, the gradient; the
-    /// optimiser's memory; the diagonal.
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        let Job::Back(back) = self.job else { return vec![Uniform, Read, Read, Write] };
-        if self.net.chunks() > 1 {
-            let mut bindings = vec![Uniform, Read, Read, Write, Read];
-            bindings.extend(back.counts().then_some(Write));
-            return bindings;
-        }
-        let parameters = if back.update.is_some() { Write } else { Read };
-        let mut bindings = vec![Uniform, parameters, Read, Write, Read, Write];
-        bindings.extend(back.update.map(|_| Write));
-        bindings.extend(back.mode.has_diagonal().then_some(Write));
-        bindings
-    }
-
-    pub(crate) fn source(&self) -> String {
+    fn uniform(&self, grid_x: u32) -> WholeUniform {
         let net = &self.net;
-        let mut header = Header::default();
-        header.number("INVOCATIONS", net.invocations()).number("NARROWEST", NARROWEST).number("HELD", HELD);
-        header.number("MOST_LAYERS", MOST_LAYERS as u32).number("MOST_CLASSES", MOST_CLASSES as u32);
-        let mut files = vec!["whole/network"];
-        let Job::Back(back) = self.job else {
-            header.flag("KEEP", false);
-            files.extend(["whole/forward_only", "whole/read"]);
-            files.extend(source::activation(&mut header, net.activation));
-            return source::compose(&header, &files);
-        };
-        header.flag("KEEP", net.keeps()).flag("F2_TERM", back.mode != Mode::HesScaleGn);
-        header.number("P", numbers(back.mode)).number("PLANES", planes(back.mode));
-        header.number("LANES", 1).flag("ACCUMULATE", back.accumulate);
-        files.extend(["whole/backward", "lib/alone"]);
-        let [act, math] = source::activation(&mut header, net.activation);
-        files.push(act);
-        let loss = LossKernel::new(net.class, net.loss.clone(), back.mode, net.batch, net.outputs(), 1, 0);
-        files.extend(loss.rule(&mut header));
-        if net.loss.class_weights().is_some() {
-            files.retain(|file| *file != "loss/weights");
-            files.push("whole/weights");
-        }
-        if net.chunks() > 1 {
-            files.extend(["whole/chunked", "whole/read"]);
-            match back.update.filter(|_| back.counts()) {
-                Some(update) => {
-                    header.number("MEMORY", 5);
-                    files.extend(["whole/count", "optimizer/state"]);
-                    files.extend(Advance::of(&update).files(&mut header));
-                }
-                None => files.push("whole/no_count"),
-            }
-        } else {
-            let diagonal = back.mode.has_diagonal();
-            files.extend(["whole/alone", if diagonal { "whole/diagonal" } else { "whole/no_diagonal" }]);
-            header.number("DIAGONAL", 6 + u32::from(back.update.is_some()));
-            match back.update {
-                Some(update) => {
-                    header.number("MEMORY", 6);
-                    files.extend(["whole/write", "whole/update"]);
-                    files.extend(update.rule(&mut header));
-                    files.push(if update.counts() { "whole/count" } else { "whole/no_count" });
-                    if update.counts() {
-                        files.extend(Advance::of(&update).files(&mut header));
-                    }
-                }
-                None => files.extend(["whole/read", "whole/no_update"]),
-            }
-        }
-        // Activation, loss and optimiser each ask for it.
-        files.retain(|file| *file != math);
-        files.push(math);
-        source::compose(&header, &files)
-    }
-
-    pub(crate) fn groups(&self) -> u32 {
-        self.net.chunks()
-    }
-
-    pub(crate) fn flops(&self) -> u64 {
-        self.net.flops(self.mode())
-    }
-
-    pub(crate) fn uniform(&self, grid_x: u32) -> WholeUniform {
-        let net = &self.net;
-        let held = net.held(self.mode());
-        let tile = net.tile(&held);
+        let slots = net.slots(self.mode());
+        let tile = net.tile(&slots);
         let (fours, invocations) = (tile / 4, net.invocations());
         let lanes = |units: u32| units.next_power_of_two().clamp(NARROWEST, invocations).trailing_zeros();
         let mut layers = [LayerUniform::default(); MOST_LAYERS];
-        for ((out, layer), places) in layers.iter_mut().zip(&net.layers).zip(&held.layers) {
+        for ((out, layer), places) in layers.iter_mut().zip(&net.layers).zip(&slots.layers) {
             *out = LayerUniform {
                 inputs: layer.inputs,
                 outputs: layer.outputs,
@@ -413,7 +323,7 @@ impl WholeKernel {
         for (to, from) in class_weights.iter_mut().zip(net.loss.class_weights().unwrap_or_default()) {
             *to = *from;
         }
-        let back = if let Job::Back(back) = self.job { Some(back) } else { None };
+        let back = if let WholePass::Back(back) = self.pass { Some(back) } else { None };
         let diagonal = back.is_some_and(|back| back.mode.has_diagonal());
         let results = net.results(diagonal);
         let loss = LossKernel::new(net.class, net.loss.clone(), Mode::None, net.batch, net.outputs(), 1, 0);
@@ -428,7 +338,7 @@ impl WholeKernel {
             logits: results.logits,
             losses: results.losses,
             sums: results.sums,
-            held_losses: fours * held.losses,
+            held_losses: fours * slots.losses,
             target_len: net.loss.target_len(&[net.outputs() as usize]) as u32,
             scale: back.map_or(1.0, |back| back.scale),
             factor: loss.factor,
@@ -441,10 +351,114 @@ impl WholeKernel {
     }
 }
 
-/// The uniform of `whole/network.wgsl`.
+impl Key for WholeKernel {
+    fn label(&self) -> String {
+        let what = match &self.pass {
+            WholePass::Forward => "forward".into(),
+            WholePass::Back(back) => back.label(),
+        };
+        let act = self.net.activation.name();
+        format!("whole {what}+{act} {} batch {}", self.net.widths(), self.net.batch)
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// Sizes, parameters, input, results; then targets; then, where one workgroup has the whole batch, the gradient; the
+    /// optimiser's memory; the diagonal.
+    fn bindings(&self) -> Vec<Binding> {
+        let WholePass::Back(back) = self.pass else { return vec![Uniform, Read, Read, Write] };
+        if self.net.chunks() > 1 {
+            let mut bindings = vec![Uniform, Read, Read, Write, Read];
+            bindings.extend(back.counts().then_some(Write));
+            return bindings;
+        }
+        let parameters = if back.update.is_some() { Write } else { Read };
+        let mut bindings = vec![Uniform, parameters, Read, Write, Read, Write];
+        bindings.extend(back.update.map(|_| Write));
+        bindings.extend(back.mode.has_diagonal().then_some(Write));
+        bindings
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let net = &self.net;
+        let mut header = Header::default();
+        header.number("INVOCATIONS", net.invocations()).number("NARROWEST", NARROWEST).number("HELD", HELD);
+        header.number("MOST_LAYERS", MOST_LAYERS as u32).number("MOST_CLASSES", MOST_CLASSES as u32);
+        let mut files = vec!["gemm/whole/network"];
+        let WholePass::Back(back) = self.pass else {
+            header.flag("KEEP", false);
+            files.extend(["gemm/whole/forward_only", "gemm/whole/read"]);
+            files.extend(activation(&mut header, net.activation));
+            return compose(&header, &files);
+        };
+        header.flag("KEEP", net.keeps()).flag("F2_TERM", back.mode != Mode::HesScaleGn);
+        header.number("P", components(back.mode)).number("PLANES", planes(back.mode));
+        header.number("LANES", 1).flag("ACCUMULATE", back.accumulate);
+        files.extend(["gemm/whole/backward", "lib/alone"]);
+        let [act, math] = activation(&mut header, net.activation);
+        files.push(act);
+        let loss = LossKernel::new(net.class, net.loss.clone(), back.mode, net.batch, net.outputs(), 1, 0);
+        files.extend(loss.rule(&mut header));
+        if net.loss.class_weights().is_some() {
+            files.retain(|file| *file != "loss/weights");
+            files.push("gemm/whole/weights");
+        }
+        if net.chunks() > 1 {
+            files.extend(["gemm/whole/chunked", "gemm/whole/read"]);
+            match back.update.filter(|_| back.counts()) {
+                Some(update) => {
+                    header.number("MEMORY", 5);
+                    files.extend(["gemm/whole/count", "optimizer/state"]);
+                    files.extend(Advance::of(&update).files(&mut header));
+                }
+                None => files.push("gemm/whole/no_count"),
+            }
+        } else {
+            let diagonal = back.mode.has_diagonal();
+            files.extend(["gemm/whole/alone", if diagonal { "gemm/whole/diagonal" } else { "gemm/whole/no_diagonal" }]);
+            header.number("DIAGONAL", 6 + u32::from(back.update.is_some()));
+            match back.update {
+                Some(update) => {
+                    header.number("MEMORY", 6);
+                    files.extend(["gemm/whole/write", "gemm/whole/update"]);
+                    files.extend(update.rule(&mut header));
+                    files.push(if update.counts() { "gemm/whole/count" } else { "gemm/whole/no_count" });
+                    if update.counts() {
+                        files.extend(Advance::of(&update).files(&mut header));
+                    }
+                }
+                None => files.extend(["gemm/whole/read", "gemm/whole/no_update"]),
+            }
+        }
+        // Activation, loss and optimiser each ask for it.
+        files.retain(|file| *file != math);
+        files.push(math);
+        compose(&header, &files)
+    }
+
+    fn groups(&self) -> u32 {
+        self.net.chunks()
+    }
+
+    fn flops(&self) -> u64 {
+        self.net.flops(self.mode())
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        vec![bytes_of(&self.uniform(grid_x))]
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        self.net.workgroup()
+    }
+}
+
+/// The uniform of `gemm/whole/network.wgsl`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-pub(crate) struct WholeUniform {
+struct WholeUniform {
     count: u32,
     batch: u32,
     chunk: u32,
@@ -484,53 +498,57 @@ struct LayerUniform {
     unused: [u32; 3],
 }
 
-/// What the chunks left, added up, and the optimiser behind it: `shaders/whole/gather.wgsl`.
+/// What the chunks left, added up, and the optimiser behind it: `shaders/gemm/whole/gather.wgsl`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gather {
     pub net: Whole,
     pub back: Back,
 }
 
-impl Gather {
-    pub(crate) fn label(&self) -> String {
+impl Key for Gather {
+    fn label(&self) -> String {
         format!("whole gather {} {}x{}", self.back.label(), self.net.chunks(), self.net.flat)
     }
 
+    fn is_generic(&self) -> bool {
+        false
+    }
+
     /// Sizes, results, gradient; parameters and the optimiser's memory; the diagonal.
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
+    fn bindings(&self) -> Vec<Binding> {
         let mut bindings = vec![Uniform, Write, Write];
         bindings.extend(self.back.update.into_iter().flat_map(|_| [Write, Write]));
         bindings.extend(self.back.mode.has_diagonal().then_some(Write));
         bindings
     }
 
-    pub(crate) fn source(&self) -> String {
+    fn source(&self, _: Dtypes) -> String {
         let Back { mode, accumulate, update, .. } = self.back;
         let mut header = Header::default();
         header.number("LANES", LANES).number("PLANES", 1 + u32::from(mode.has_diagonal()));
         header.flag("ACCUMULATE", accumulate).number("DIAGONAL", if update.is_some() { 5 } else { 3 });
         let diagonal = mode.has_diagonal();
-        let mut files = vec!["whole/gather"];
-        files.push(if diagonal { "whole/gather_diagonal" } else { "whole/gather_no_diagonal" });
+        let mut files = vec!["gemm/whole/gather"];
+        files.push(if diagonal { "gemm/whole/gather_diagonal" } else { "gemm/whole/gather_no_diagonal" });
         match update {
             Some(update) => {
                 header.number("MEMORY", 4);
-                files.push("whole/gather_update");
+                files.push("gemm/whole/gather_update");
                 files.extend(update.rule(&mut header));
             }
-            None => files.push("whole/gather_no_update"),
+            None => files.push("gemm/whole/gather_no_update"),
         }
-        source::compose(&header, &files)
+        compose(&header, &files)
     }
 
-    pub(crate) fn groups(&self) -> u32 {
+    fn groups(&self) -> u32 {
         (self.net.flat / 4).div_ceil(LANES)
     }
 
-    pub(crate) fn uniform(&self, grid_x: u32) -> [u32; 8] {
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let results = self.net.results(self.back.mode.has_diagonal());
         let (chunks, scale) = (self.net.chunks(), self.back.scale.to_bits());
-        [self.net.flat / 4, grid_x, chunks, results.losses, results.sums / 4, scale, 0, 0]
+        words(&[self.net.flat / 4, grid_x, chunks, results.losses, results.sums / 4, scale, 0, 0])
     }
 }
 

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::device::Buffer;
 use super::pipeline::Resource;
-use crate::kernel::Number;
+use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -72,7 +72,7 @@ impl Tensor {
     pub(crate) fn resource(&self) -> Resource {
         let bytes = self.bytes();
         let size = bytes.end - bytes.start;
-        Resource { buffer: self.buffer.clone(), offset: bytes.start, size, number: Number::F32 }
+        Resource { buffer: self.buffer.clone(), offset: bytes.start, size, dtype: Dtype::F32 }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::device::Buffer;
-use crate::kernel::{Binding, Kernel, Number, Workgroup};
+use crate::shader::{Binding, Dtype, Kernel, Workgroup};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ pub(crate) struct Resource {
     pub offset: u64,
     pub size: u64,
     /// What it holds, where that may differ.
-    pub number: Number,
+    pub dtype: Dtype,
 }
 
 /// A pipeline with its bind group and grid: all that recording needs.

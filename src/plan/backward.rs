@@ -9,11 +9,19 @@ use super::network::{Layout, Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
 use super::update;
 use crate::gpu::{Buffer, Resource, Tensor};
-use crate::kernel::{
-    self, AdvanceNoise, Backward, DepthwiseSignal, DepthwiseSizes, Direction, Dropout, DropoutSignal, Flow,
-    Gemm, GemmPlaces, Kernel, Leave, Norm, NormSignal, Number, Packing, Pad, PadSignal, Parameters, Partial,
-    PoolSignal, Show, Sum, SumSignal, Unpack, Use,
-};
+use crate::gemm::{Gemm, GradientSink, Offsets, Product, Use};
+use crate::ops::act::ActSignal;
+use crate::ops::batchnorm::{NormForward, NormSignal};
+use crate::ops::cast::Cast;
+use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::ops::conv::{Packing, Unpack};
+use crate::ops::depthwise::{DepthwiseSignal, DepthwiseSizes};
+use crate::ops::dropout::{AdvanceNoise, DropoutForward, DropoutSignal};
+use crate::ops::layout::{Direction, Reorder};
+use crate::ops::pool::PoolSignal;
+use crate::ops::residual::{Add, AddSignal};
+use crate::ops::zeropad::{PadForward, PadSignal};
+use crate::shader::{Dtype, Flow, Kernel, planes};
 use crate::model::{Activation, Convolution, Mode, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -34,12 +42,12 @@ impl Kept {
                 };
                 Error::Unknown { what: "layer", name, known }
             })?;
-            let planes = kernel::planes(builder.options.mode) as usize;
+            let planes = planes(builder.options.mode) as usize;
             let name = format!("signal at {at:?}");
             let elements = builder.elements(&name, network.values[root].shape.iter().product())?;
             builder.elements(&name, network.values[root].len() * planes)?;
             if let std::collections::btree_map::Entry::Vacant(place) = kept.entry(root) {
-                place.insert(builder.storage(Kind::Signal, &name, planes * Number::F32.plane(elements))?);
+                place.insert(builder.storage(Kind::Signal, &name, planes * Dtype::F32.plane(elements))?);
             }
         }
         Ok(Kept(kept))
@@ -58,7 +66,7 @@ impl Kept {
                 At::Layer(index) => builder.model.shape(*index).ok()?,
             };
             let whole = builder.with_batch(shape);
-            let second = Number::F32.plane(whole.iter().product());
+            let second = Dtype::F32.plane(whole.iter().product());
             let diagonal = Tensor::new(format!("diagonal at {at:?}"), buffer, second, &whole);
             let diagonal = builder.options.mode.has_diagonal().then_some(diagonal);
             Some((*at, Tensor::new(format!("gradient at {at:?}"), buffer, 0, &whole), diagonal))
@@ -92,7 +100,7 @@ struct Walk<'a, 'b> {
     held: &'a Held,
     kept: &'a Kept,
     mode: Mode,
-    leave: Leave,
+    leave: GradientSink,
     schedule: Schedule,
     /// Flat ranges of parameters that have been updated already.
     updated: Vec<Range<usize>>,
@@ -103,7 +111,7 @@ struct Walk<'a, 'b> {
 }
 
 /// Forward pass, loss, signals and parameters, with what becomes of their gradient and diagonal.
-pub(super) fn build(ground: &Ground<'_, '_>, mode: Mode, leave: Leave) -> Result<Schedule> {
+pub(super) fn build(ground: &Ground<'_, '_>, mode: Mode, leave: GradientSink) -> Result<Schedule> {
     let Ground { builder, network, forward, held, kept, ends } = *ground;
     let mut walk = Walk {
         builder,
@@ -118,7 +126,7 @@ pub(super) fn build(ground: &Ground<'_, '_>, mode: Mode, leave: Leave) -> Result
         needed: needed(builder, network, kept),
     };
     walk.loss(ends)?;
-    if let Leave::Update(step) = leave {
+    if let GradientSink::Update(step) = leave {
         update::advance(builder.state, &step, &mut walk.schedule);
     }
     for op in network.ops.iter().rev() {
@@ -130,7 +138,7 @@ pub(super) fn build(ground: &Ground<'_, '_>, mode: Mode, leave: Leave) -> Result
     if network.ops.iter().any(|op| matches!(op.kind, OpKind::Dropout(_))) {
         walk.schedule.push(AdvanceNoise.into(), vec![builder.state.noise_words().resource().into()]);
     }
-    if let Leave::Update(step) = leave {
+    if let GradientSink::Update(step) = leave {
         update::rest(builder.state, &step, walk.updated, &mut walk.schedule);
     }
     Ok(walk.schedule)
@@ -158,7 +166,7 @@ impl Walk<'_, '_> {
         let value = &self.network.values[value];
         let number = self.builder.options.storage;
         let plane = number.plane(self.builder.elements(&value.name, value.len())?);
-        let planes = kernel::planes(self.mode) as usize;
+        let planes = planes(self.mode) as usize;
         self.builder.elements(&value.name, planes * value.len())?;
         let name = format!("signal at {}", value.name);
         Ok(Signal { place: self.schedule.passing(name, planes * plane, number), plane: plane as u32 })
@@ -168,7 +176,7 @@ impl Walk<'_, '_> {
     fn place(&mut self, root: usize) -> Result<Signal> {
         match self.kept.0.get(&root) {
             Some(buffer) if self.is_as_seen(root) => {
-                let plane = Number::F32.plane(self.builder.batch * self.network.values[root].len()) as u32;
+                let plane = Dtype::F32.plane(self.builder.batch * self.network.values[root].len()) as u32;
                 Ok(Signal { place: whole(buffer).into(), plane })
             }
             _ => self.passing(root),
@@ -177,7 +185,7 @@ impl Walk<'_, '_> {
 
     /// Whether the signal at a root lies as a user sees it: in rows, and in f32.
     fn is_as_seen(&self, root: usize) -> bool {
-        self.network.values[root].layout != Layout::Image && self.builder.options.storage == Number::F32
+        self.network.values[root].layout != Layout::Image && self.builder.options.storage == Dtype::F32
     }
 
     /// Loss, signal at the logits, and the sum over the batch.
@@ -202,7 +210,7 @@ impl Walk<'_, '_> {
             let to = if arrived.is_empty() { self.place(root)? } else { self.passing(root)? };
             let elements = (self.builder.batch * self.network.values[root].len()) as u32;
             let flow = self.flow(&signal, &to, Activation::Identity);
-            let kernel = SumSignal { sum: Sum { elements }, flow };
+            let kernel = AddSignal { add: Add { elements }, flow };
             self.schedule.push(kernel.into(), vec![signal.place, to.place.clone(), other.place]);
             signal = to;
         }
@@ -220,11 +228,11 @@ impl Walk<'_, '_> {
         let value = &self.network.values[root];
         let elements = self.builder.batch * value.shape.iter().product::<usize>();
         let (planes, number) = (1 + u32::from(self.mode.has_diagonal()), self.builder.options.storage);
-        let shown = Signal { place: to, plane: Number::F32.plane(elements) as u32 };
+        let shown = Signal { place: to, plane: Dtype::F32.plane(elements) as u32 };
         let mut signal = signal.clone();
         if value.layout == Layout::Image {
             let mut rows = shown.clone();
-            if number != Number::F32 {
+            if number != Dtype::F32 {
                 let (name, plane) = (format!("rows of {}", value.name), number.plane(elements));
                 rows.place = self.schedule.passing(name, planes as usize * plane, number);
                 rows.plane = plane as u32;
@@ -233,9 +241,9 @@ impl Walk<'_, '_> {
             self.schedule.push(kernel, vec![signal.place, rows.place.clone()]);
             signal = rows;
         }
-        if number != Number::F32 {
+        if number != Dtype::F32 {
             let (plane_in, plane_out, scale) = (signal.plane, shown.plane, 1.0 / self.builder.loss_scale);
-            let kernel = Show { elements: elements as u32, planes, plane_in, plane_out, scale };
+            let kernel = Cast { elements: elements as u32, planes, plane_in, plane_out, scale };
             self.schedule.push(kernel.into(), vec![signal.place, shown.place]);
         }
     }
@@ -246,7 +254,7 @@ impl Walk<'_, '_> {
         let (batch, channels, positions) =
             (self.builder.batch as u32, value.shape[0] as u32, value.positions() as u32);
         let [plane_rows, plane_image] = planes_of;
-        kernel::Layout { direction, batch, channels, positions, planes, plane_rows, plane_image }.into()
+        Reorder { direction, batch, channels, positions, planes, plane_rows, plane_image }.into()
     }
 
     fn flow(&self, from: &Signal, to: &Signal, below: Activation) -> Flow {
@@ -319,7 +327,7 @@ impl Walk<'_, '_> {
                 let mut extras = self.extras(op);
                 extras.push(self.builder.parameter(op, Role::Weight).resource());
                 if goes_on {
-                    self.through(op, signal, extras, |flow| NormSignal { norm: Norm { storage }, flow })?;
+                    self.through(op, signal, extras, |flow| NormSignal { norm: NormForward { storage }, flow })?;
                 }
             }
             OpKind::Add => {
@@ -345,18 +353,18 @@ impl Walk<'_, '_> {
                 let value = &self.network.values[op.input()];
                 let (batch, channels, image) =
                     (self.builder.batch as u32, value.shape[0] as u32, value.size());
-                let pad = Pad { batch, channels, image, padding: *padding };
+                let pad = PadForward { batch, channels, image, padding: *padding };
                 self.through(op, signal, Vec::new(), |flow| PadSignal { pad, flow })?;
             }
             OpKind::Dropout(p) => {
                 let storage = self.network.values[op.output].storage(self.builder.batch);
-                let dropout = Dropout { storage, node: op.node.unwrap_or(0) as u32, p: *p };
+                let dropout = DropoutForward { storage, node: op.node.unwrap_or(0) as u32, p: *p };
                 let noise = vec![self.builder.state.noise_words().resource()];
                 self.through(op, signal, noise, |flow| DropoutSignal { dropout, flow })?;
             }
             OpKind::ToImage | OpKind::ToRows => {
                 let to = self.target(self.network.root(op.input()))?;
-                let planes = kernel::planes(self.mode);
+                let planes = planes(self.mode);
                 let kernel = match op.kind {
                     OpKind::ToImage => {
                         self.convert(op.output, Direction::ToRows, planes, [to.plane, signal.plane])
@@ -368,7 +376,7 @@ impl Walk<'_, '_> {
             OpKind::Act(activation) => {
                 let to = self.target(self.network.root(op.input()))?;
                 let value = &self.network.values[op.input()];
-                let kernel = Backward {
+                let kernel = ActSignal {
                     activation: *activation,
                     mode: self.mode,
                     elements: (self.builder.batch * value.len()) as u32,
@@ -376,7 +384,7 @@ impl Walk<'_, '_> {
                     plane_out: to.plane,
                 };
                 let input = self.held.value(self.network, op.input());
-                self.schedule.push(Kernel::Backward(kernel), vec![signal.place.clone(), input, to.place]);
+                self.schedule.push(Kernel::from(kernel), vec![signal.place.clone(), input, to.place]);
             }
         }
         Ok(())
@@ -414,9 +422,9 @@ impl Walk<'_, '_> {
         taps: u32,
         bias: bool,
     ) -> Result<()> {
-        let partial = Partial { parameters, mode: self.mode, plane: signal.plane };
+        let partial = ChannelSums { parameters, mode: self.mode, plane: signal.plane };
         let name = &self.network.values[op.output].name;
-        let sums = self.schedule.passing(format!("sums of {name}"), partial.len() as usize, Number::F32);
+        let sums = self.schedule.passing(format!("sums of {name}"), partial.len() as usize, Dtype::F32);
         let input = self.held.value(self.network, op.input());
         let mut places = vec![signal.place.clone(), sums.clone(), input];
         if let Parameters::Norm(_) = parameters {
@@ -425,19 +433,19 @@ impl Walk<'_, '_> {
         self.schedule.push(partial.into(), places);
         let channels = self.network.values[op.output].shape[0] as u32;
         let packing = Packing::of_channels(channels, taps, partial.stride(), bias);
-        self.unpack(op, Unpack::new(packing, partial.splits(), partial.numbers()), sums);
+        self.unpack(op, Unpack::new(packing, partial.splits(), partial.components()), sums);
         Ok(())
     }
 
     /// Sums that are complete go where the parameters' gradient and diagonal lie.
     fn unpack(&mut self, op: &Op, unpack: Unpack, sums: Place) {
         let flat = Flat::of(self.builder, op);
-        let (accumulate, scale) = (self.leave == Leave::Accumulate, self.builder.parameter_scale());
+        let (accumulate, scale) = (self.leave == GradientSink::Accumulate, self.builder.parameter_scale());
         let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
         let state = self.builder.state;
         let mut places = vec![sums, flat.part(state.gradient())];
         places.extend(unpack.diagonal.then(|| flat.part(state.diagonal())));
-        self.schedule.push(Kernel::Unpack(unpack), places);
+        self.schedule.push(Kernel::from(unpack), places);
     }
 
     /// The signal through a product with `weight`, and the activation below.
@@ -450,10 +458,10 @@ impl Walk<'_, '_> {
     ) -> Result<()> {
         let (to, below, under) = self.below(op.input())?;
         let gemm = gemm(Use::Signal { mode: self.mode, below });
-        let places = GemmPlaces { a_plane: signal.plane, c_plane: to.plane, ..GemmPlaces::ALONE };
+        let places = Offsets { a_plane: signal.plane, c_plane: to.plane, ..Offsets::ALONE };
         let mut resources = vec![signal.place.clone(), weight.into(), to.place];
         resources.extend(under.filter(|_| below != Activation::Identity));
-        self.schedule.push(Kernel::Gemm(gemm, places), resources);
+        self.schedule.push(Product { gemm, offsets: places }.into(), resources);
         Ok(())
     }
 
@@ -463,20 +471,20 @@ impl Walk<'_, '_> {
         let (tuning, diagonal) = (builder.context.tuning(), self.mode.has_diagonal());
         let input = self.held.value(self.network, op.input());
         let flat = Flat::of(builder, op);
-        let places = GemmPlaces {
+        let places = Offsets {
             a_plane: signal.plane,
             bias: flat.bias,
             scale: builder.parameter_scale(),
-            ..GemmPlaces::ALONE
+            ..Offsets::ALONE
         };
-        if let Leave::Update(update) = self.leave
+        if let GradientSink::Update(update) = self.leave
             && update.reads_diagonal() == diagonal
             && batch <= MOST_SAMPLES
             && Gemm::update_pays(tuning.class, inputs, batch)
         {
-            let usage = Use::Parameters { diagonal, bias, leave: self.leave };
+            let usage = Use::Parameters { diagonal, bias, sink: self.leave };
             let gemm = Gemm::new(tuning, usage, outputs, inputs, batch);
-            let places = GemmPlaces {
+            let places = Offsets {
                 c_plane: builder.state.parameters().len() as u32,
                 first: flat.range.start as u32 / 4,
                 ..places
@@ -484,17 +492,17 @@ impl Walk<'_, '_> {
             let parameters = builder.state.parameters().resource().into();
             let memory = update::memory(builder.state).map(Place::from);
             let resources = [signal.place.clone(), input, parameters].into_iter().chain(memory);
-            self.schedule.push(Kernel::Gemm(gemm, places), resources.collect());
+            self.schedule.push(Product { gemm, offsets: places }.into(), resources.collect());
             self.updated.push(flat.range);
             return;
         }
         let mut start = 0;
         while start < batch {
             let leave = match self.leave {
-                Leave::Replace | Leave::Update(_) if start == 0 => Leave::Replace,
-                _ => Leave::Accumulate,
+                GradientSink::Replace | GradientSink::Update(_) if start == 0 => GradientSink::Replace,
+                _ => GradientSink::Accumulate,
             };
-            let usage = Use::Parameters { diagonal, bias, leave };
+            let usage = Use::Parameters { diagonal, bias, sink: leave };
             let samples = (batch - start).min(MOST_SAMPLES);
             let gemm = Gemm::new(tuning, usage, outputs, inputs, samples);
             let skip = |place: &Place, width: u32| {
@@ -506,7 +514,7 @@ impl Walk<'_, '_> {
             if diagonal {
                 resources.push(flat.part(builder.state.diagonal()));
             }
-            self.schedule.push(Kernel::Gemm(gemm, places), resources);
+            self.schedule.push(Product { gemm, offsets: places }.into(), resources);
             start += samples;
         }
     }
@@ -518,15 +526,15 @@ impl Walk<'_, '_> {
         let packing = convolution.packing();
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = &self.network.values[op.output].name;
-        let sums = self.schedule.passing(format!("sums of {name}"), elements, Number::F32);
-        let places = GemmPlaces {
+        let sums = self.schedule.passing(format!("sums of {name}"), elements, Dtype::F32);
+        let places = Offsets {
             a_plane: signal.plane,
             c_plane: packing.len,
             bias: packing.bias,
-            ..GemmPlaces::ALONE
+            ..Offsets::ALONE
         };
         let input = self.held.value(self.network, op.input());
-        self.schedule.push(Kernel::Gemm(partial, places), vec![signal.place.clone(), input, sums.clone()]);
+        self.schedule.push(Product { gemm: partial, offsets: places }.into(), vec![signal.place.clone(), input, sums.clone()]);
         self.unpack(op, Unpack::after(&partial, packing), sums);
         Ok(())
     }
@@ -555,13 +563,13 @@ impl Flat {
 }
 
 fn whole(buffer: &Buffer) -> Resource {
-    Resource { buffer: buffer.clone(), offset: 0, size: buffer.size(), number: Number::F32 }
+    Resource { buffer: buffer.clone(), offset: 0, size: buffer.size(), dtype: Dtype::F32 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::DeviceClass;
+    use crate::gemm::DeviceClass;
     use crate::model::{Conv2d, Loss, Model};
 
     /// Else the order of a sum, and the last bits of the gradient, would depend on the mode.

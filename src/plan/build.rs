@@ -8,7 +8,9 @@ use super::schedule::Schedule;
 use super::work::{Pass, Schedules, Work};
 use super::{Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole};
 use crate::gpu::{Buffer, Context, Resource, Tensor};
-use crate::kernel::{DeviceClass, Kernel, Leave};
+use crate::gemm::{DeviceClass, GradientSink};
+use crate::ops::optimizer::Update;
+use crate::shader::Kernel;
 use crate::model::{Mode, Model, Parameter, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -112,10 +114,10 @@ impl Builder<'_> {
         for (mode, pass) in self.passes() {
             let build = |leave| backward::build(&ground, mode, leave);
             let update = update::key(self, mode)?;
-            let gradient = build(if pass.accumulate { Leave::Accumulate } else { Leave::Replace })?;
+            let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
             if let Some(update) = update {
                 let step = match self.options.fused_update && !pass.accumulate {
-                    true => build(Leave::Update(update))?,
+                    true => build(GradientSink::Update(update))?,
                     false => update::behind(self, &update, gradient.clone()),
                 };
                 schedules.push((Work::Step(pass), self.joined(step)));
@@ -190,7 +192,7 @@ impl Builder<'_> {
     pub(super) fn needed(&self, work: Work, kernel: &Kernel, resource: &Resource) -> Vec<Range<u64>> {
         let bound = resource.offset..resource.offset + resource.size;
         let results = [self.state.gradient(), self.state.diagonal()];
-        if let (Work::Step(_), Kernel::Update(update)) = (work, kernel)
+        if let (Work::Step(_), Some(update)) = (work, kernel.get::<Update>())
             && results.iter().any(|flat| flat.resource().buffer == resource.buffer)
         {
             // What lies between parameters is nobody's.

@@ -2,7 +2,7 @@
 
 use super::schedule::{Place, Step};
 use crate::gpu::{Buffer, Resource};
-use crate::kernel::{Binding, Kernel};
+use crate::shader::{Binding, Kernel};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -80,13 +80,15 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
 mod tests {
     use super::*;
     use crate::gpu::Context;
-    use crate::kernel::{Forward, Number, Reduce};
+    use crate::ops::act::ActForward;
+    use crate::ops::loss::Reduce;
+    use crate::shader::Dtype;
     use crate::model::Activation;
     use crate::{ContextOptions, DeviceClass};
 
     /// From the first place to the second.
     fn step(from: Place, to: Place) -> Step {
-        (Kernel::Forward(Forward { activation: Activation::Tanh, elements: 64 }), vec![from, to])
+        (Kernel::from(ActForward { activation: Activation::Tanh, elements: 64 }), vec![from, to])
     }
 
     fn memory(id: usize) -> Place {
@@ -100,7 +102,7 @@ mod tests {
 
     fn part(buffer: &Buffer, bytes: Range<u64>) -> Resource {
         let size = bytes.end - bytes.start;
-        Resource { buffer: buffer.clone(), offset: bytes.start, size, number: Number::F32 }
+        Resource { buffer: buffer.clone(), offset: bytes.start, size, dtype: Dtype::F32 }
     }
 
     fn all(_: &Kernel, resource: &Resource) -> Vec<Range<u64>> {
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn bindings_without_a_place_are_noticed() {
-        let reduce = Kernel::Reduce(Reduce::new(DeviceClass::Software, 4, 1.0));
+        let reduce = Kernel::from(Reduce::new(DeviceClass::Software, 4, 1.0));
         let fault = reads(&[(reduce, vec![memory(0)])], &[0], all).expect_err("one of two");
         assert_eq!(fault, "step 0, reduce loss: 1 places for 2 bindings");
     }

@@ -5,7 +5,9 @@ use super::memory::Kind;
 use super::schedule::{Place, Schedule, Step};
 use crate::Result;
 use crate::gpu::Tensor;
-use crate::kernel::{Kernel, LastLayer, LossKernel, Number, Reduce};
+use crate::gemm::LossHead;
+use crate::ops::loss::{LossKernel, Reduce};
+use crate::shader::{Dtype, Kernel};
 use crate::model::{Loss, Mode, Model};
 
 /// The network's end: logits, targets, loss.
@@ -50,7 +52,7 @@ impl Ends {
         let loss = LossKernel::new(class, of, mode, batch, outputs, positions as u32, plane)
             .scaled(builder.loss_scale);
         // In f16 the loss is scaled, and scaled back where it is added up.
-        let f32s = builder.options.storage == Number::F32;
+        let f32s = builder.options.storage == Dtype::F32;
         let adds = f32s && builder.saves_dispatches(rows > 1);
         let last = schedule.steps.last().filter(|_| f32s && builder.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(builder, step, loss.clone()));
@@ -59,12 +61,12 @@ impl Ends {
                 schedule.steps.pop();
                 let last = last.adding_up(adds);
                 let added_up = last.adds_up();
-                (Kernel::LastLayer(Box::new(last)), places, added_up)
+                (Kernel::from(last), places, added_up)
             }
             None => {
                 let loss = loss.adding_up(adds);
                 let added_up = loss.adds_up();
-                (Kernel::Loss(loss), vec![self.logits.resource().into()], added_up)
+                (Kernel::from(loss), vec![self.logits.resource().into()], added_up)
             }
         };
         let sum = if added_up { &self.total } else { &self.values };
@@ -75,7 +77,7 @@ impl Ends {
         if !added_up {
             let reduce = Reduce::new(class, rows, 1.0 / builder.loss_scale).within(context.invocations());
             let places = [&self.values, &self.total].map(|tensor| tensor.resource().into());
-            schedule.push(Kernel::Reduce(reduce), places.into());
+            schedule.push(Kernel::from(reduce), places.into());
         }
     }
 
@@ -85,11 +87,12 @@ impl Ends {
         builder: &Builder<'_>,
         (kernel, places): &Step,
         loss: LossKernel,
-    ) -> Option<(LastLayer, Vec<Place>)> {
-        let (Kernel::Gemm(gemm, of), Place::Fixed(written)) = (kernel, places.get(2)?) else { return None };
+    ) -> Option<(LossHead, Vec<Place>)> {
+        let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
+        let Place::Fixed(written) = places.get(2)? else { return None };
         let logits = self.logits.resource();
         let makes_logits = written.buffer == logits.buffer && written.offset == logits.offset;
-        let last = LastLayer::new(builder.context.tuning(), *gemm, *of, loss)?;
+        let last = LossHead::new(builder.context.tuning(), *product, loss)?;
         makes_logits.then(|| (last, places.clone()))
     }
 }

@@ -6,10 +6,17 @@ use super::network::{Network, Op, OpKind, Value};
 use super::schedule::{Place, Schedule};
 use crate::Result;
 use crate::gpu::{Resource, Tensor};
-use crate::kernel::{
-    Depthwise, DepthwiseSizes, Direction, Dropout, Forward, Gemm, GemmPlaces, Kernel, Layout, Norm, Number,
-    Pack, Pad, Pool, Sum, Use,
-};
+use crate::gemm::{Gemm, Offsets, Product, Use};
+use crate::ops::act::ActForward;
+use crate::ops::batchnorm::NormForward;
+use crate::ops::conv::Pack;
+use crate::ops::depthwise::{DepthwiseForward, DepthwiseSizes};
+use crate::ops::dropout::DropoutForward;
+use crate::ops::layout::{Direction, Reorder};
+use crate::ops::pool::PoolForward;
+use crate::ops::residual::Add;
+use crate::ops::zeropad::PadForward;
+use crate::shader::{Dtype, Kernel};
 use crate::model::{Activation, Convolution, Role};
 
 /// What the forward pass leaves for the backward pass.
@@ -80,14 +87,14 @@ impl Walk<'_, '_> {
             }
             OpKind::Act(activation) => {
                 let elements = self.elements(op.output)? as u32;
-                let kernel = Kernel::Forward(Forward { activation: *activation, elements });
+                let kernel = Kernel::from(ActForward { activation: *activation, elements });
                 self.simple(op, kernel, Vec::new())
             }
             OpKind::Depthwise(convolution) => self.depthwise(index, convolution),
             OpKind::Pool(pooling) => {
                 let keep = self.builder.options.training;
                 let kernel =
-                    Pool { pooling: *pooling, batch: self.batch(), channels: self.channels(op), keep };
+                    PoolForward { pooling: *pooling, batch: self.batch(), channels: self.channels(op), keep };
                 let mut taps = None;
                 if kernel.taps_len() > 0 {
                     let (name, len) = (format!("places of {}", self.name(op)), kernel.taps_len() as usize);
@@ -100,10 +107,10 @@ impl Walk<'_, '_> {
             OpKind::Pad(padding) => {
                 let (batch, channels) = (self.batch(), self.channels(op));
                 let image = self.network.values[op.input()].size();
-                self.simple(op, Pad { batch, channels, image, padding: *padding }.into(), Vec::new())
+                self.simple(op, PadForward { batch, channels, image, padding: *padding }.into(), Vec::new())
             }
             OpKind::Norm(norm) => {
-                let kernel = Norm { storage: self.network.values[op.output].storage(self.builder.batch) };
+                let kernel = NormForward { storage: self.network.values[op.output].storage(self.builder.batch) };
                 let mut numbers = vec![0.0; kernel.statistics_len() as usize];
                 let len = numbers.len();
                 numbers[..norm.mean.len()].copy_from_slice(&norm.mean);
@@ -118,12 +125,12 @@ impl Walk<'_, '_> {
             }
             OpKind::Dropout(p) => {
                 let storage = self.network.values[op.output].storage(self.builder.batch);
-                let kernel = Dropout { storage, node: op.node.unwrap_or(0) as u32, p: *p };
+                let kernel = DropoutForward { storage, node: op.node.unwrap_or(0) as u32, p: *p };
                 self.simple(op, kernel.into(), vec![self.builder.state.noise_words().resource().into()])
             }
             OpKind::Add => {
                 let elements = self.elements(op.output)? as u32;
-                self.simple(op, Sum { elements }.into(), Vec::new())
+                self.simple(op, Add { elements }.into(), Vec::new())
             }
             OpKind::ToImage => self.simple(op, self.layout(op, Direction::ToImage).into(), Vec::new()),
             OpKind::ToRows => self.simple(op, self.layout(op, Direction::ToRows).into(), Vec::new()),
@@ -142,10 +149,10 @@ impl Walk<'_, '_> {
         &self.network.values[op.output].name
     }
 
-    fn layout(&self, op: &Op, direction: Direction) -> Layout {
+    fn layout(&self, op: &Op, direction: Direction) -> Reorder {
         let (channels, positions) = (self.channels(op), self.network.values[op.output].positions() as u32);
         let (plane_rows, plane_image) = (0, 0);
-        Layout { direction, batch: self.batch(), channels, positions, planes: 1, plane_rows, plane_image }
+        Reorder { direction, batch: self.batch(), channels, positions, planes: 1, plane_rows, plane_image }
     }
 
     /// A depthwise convolution, and the activation that alone reads its output.
@@ -156,7 +163,7 @@ impl Walk<'_, '_> {
             channels: convolution.inputs as u32,
         };
         let kernel = |activation, keep, plane| {
-            Depthwise { sizes, bias: convolution.bias, activation, keep, plane }.into()
+            DepthwiseForward { sizes, bias: convolution.bias, activation, keep, plane }.into()
         };
         self.linear(index, kernel, convolution.bias)
     }
@@ -173,7 +180,7 @@ impl Walk<'_, '_> {
         let elements = self.elements(value)?;
         let Value { name, .. } = &self.network.values[named];
         let is_logits = self.network.root(self.network.logits) == value;
-        let number = if is_logits { Number::F32 } else { self.builder.options.storage };
+        let number = if is_logits { Dtype::F32 } else { self.builder.options.storage };
         if !self.builder.options.training && !is_logits {
             return Ok(self.schedule.passing(name.clone(), planes * number.plane(elements), number));
         }
@@ -183,7 +190,7 @@ impl Walk<'_, '_> {
             self.logits = Some(Tensor::new(name, &buffer, 0, &[elements]));
         }
         let size = number.bytes(elements).next_multiple_of(4) as u64;
-        Ok(Resource { buffer, offset: 0, size, number }.into())
+        Ok(Resource { buffer, offset: 0, size, dtype: number }.into())
     }
 
     /// An operation that reads its inputs and writes its output, and nothing else.
@@ -209,7 +216,7 @@ impl Walk<'_, '_> {
         let name = format!("weight of {}", self.network.values[op.output].name);
         let buffer = self.builder.storage(Kind::Parameter, &name, packing.bias as usize)?;
         let packed = Tensor::new(name, &buffer, 0, &[packing.bias as usize]).resource();
-        self.schedule.push(Kernel::Pack(Pack(packing)), vec![weight.into(), packed.clone().into()]);
+        self.schedule.push(Kernel::from(Pack(packing)), vec![weight.into(), packed.clone().into()]);
         self.held.weights[index] = Some(packed);
         Ok(())
     }
@@ -217,8 +224,8 @@ impl Walk<'_, '_> {
     /// A dense layer or a convolution, and the activation that alone reads its output.
     fn product(&mut self, index: usize, gemm: impl FnOnce(Use) -> Gemm, bias: bool) -> Result<()> {
         let kernel = |activation, keep, c_plane| {
-            let places = GemmPlaces { c_plane, ..GemmPlaces::ALONE };
-            Kernel::Gemm(gemm(Use::Forward { activation, bias, keep }), places)
+            let places = Offsets { c_plane, ..Offsets::ALONE };
+            Product { gemm: gemm(Use::Forward { activation, bias, keep }), offsets: places }.into()
         };
         self.linear(index, kernel, bias)
     }
@@ -249,7 +256,7 @@ impl Walk<'_, '_> {
             Place::Fixed(first) if keep => {
                 let mut whole = first.clone();
                 whole.size = whole.buffer.size();
-                let a = Resource { offset: first.number.bytes(plane) as u64, ..first.clone() };
+                let a = Resource { offset: first.dtype.bytes(plane) as u64, ..first.clone() };
                 (Place::Fixed(whole), Place::Fixed(a))
             }
             _ => (z.clone(), z.clone()),

@@ -1,7 +1,9 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
 use super::schedule::{Place, Schedule, Step};
-use crate::kernel::{Binding, Gemm, GemmPlaces, Hyper, Join, Kernel, Tuning, Use};
+use crate::gemm::{Join, Product, Tuning, Use};
+use crate::ops::optimizer::Hyper;
+use crate::shader::{Binding, Kernel};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -24,7 +26,7 @@ impl Schedule {
             self.steps.push(match joined {
                 Some((at, join, places)) => {
                     steps.remove(at);
-                    (Kernel::Join(Box::new(join)), places)
+                    (Kernel::from(join), places)
                 }
                 None => step,
             });
@@ -35,52 +37,51 @@ impl Schedule {
 
 /// Two products as one kernel, if that can be.
 fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Place>)> {
-    let (first, second) = (Product::of(one)?, Product::of(other)?);
+    let (first, second) = (Bound::of(one)?, Bound::of(other)?);
     if !is_free(one, other) {
         return None;
     }
     // What goes on waits for the signal, so it comes first.
     let (first, second) = if first.is_signal() { (first, second) } else { (second, first) };
     let same_layer = Extent::of(&first.bound[0]) == Extent::of(&second.bound[0]);
-    let (mut of_first, of_second) = (first.places, second.places);
+    let (mut of_first, of_second) = (*first.product, *second.product);
     if first.is_signal() {
         match (second.update(), same_layer) {
-            (Some(_), _) => of_first.first = first.weights_within(&second)?,
+            (Some(_), _) => of_first.offsets.first = first.weights_within(&second)?,
             (None, true) => (),
             (None, false) => return None,
         }
     }
-    let join = Join::new(tuning, (*first.gemm, of_first), (*second.gemm, of_second))?;
+    let join = Join::new(tuning, of_first, of_second)?;
     let places = join.bound(first.bound.to_vec(), second.bound.to_vec());
     Some((join, places))
 }
 
 /// A step that is a product.
-struct Product<'a> {
-    gemm: &'a Gemm,
-    places: GemmPlaces,
+struct Bound<'a> {
+    product: &'a Product,
     bound: &'a [Place],
 }
 
-impl Product<'_> {
-    fn of((kernel, bound): &Step) -> Option<Product<'_>> {
-        let Kernel::Gemm(gemm, places) = kernel else { return None };
-        Some(Product { gemm, places: *places, bound })
+impl Bound<'_> {
+    fn of((kernel, bound): &Step) -> Option<Bound<'_>> {
+        let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
+        Some(Bound { product, bound })
     }
 
     fn is_signal(&self) -> bool {
-        matches!(self.gemm.usage, Use::Signal { .. })
+        matches!(self.product.gemm.usage, Use::Signal { .. })
     }
 
     /// Of an update: the bytes of its parameters, and those from a first moment to its second.
     fn update(&self) -> Option<(Range<u64>, u64)> {
-        let len = self.gemm.updated(&self.places)?;
-        let start = 16 * u64::from(self.places.first);
-        Some((start..start + 4 * u64::from(len), 4 * u64::from(self.places.c_plane)))
+        let len = self.product.updated()?;
+        let start = 16 * u64::from(self.product.offsets.first);
+        Some((start..start + 4 * u64::from(len), 4 * u64::from(self.product.offsets.c_plane)))
     }
 
     /// Of a signal: where its weights begin in what the other binds as parameters, in vec4s.
-    fn weights_within(&self, update: &Product<'_>) -> Option<u32> {
+    fn weights_within(&self, update: &Bound<'_>) -> Option<u32> {
         let (Place::Fixed(weights), Place::Fixed(parameters)) = (&self.bound[1], &update.bound[2]) else {
             return None;
         };
@@ -98,7 +99,7 @@ fn extents(step: &Step) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
     for (extent, kind) in bound.iter().map(Extent::of).zip(kinds) {
         if kind == Binding::Write { writes.push(extent) } else { reads.push(extent) }
     }
-    if let Some((range, distance)) = Product::of(step).and_then(|product| product.update()) {
+    if let Some((range, distance)) = Bound::of(step).and_then(|product| product.update()) {
         let first = 4 * Hyper::FIRST as u64;
         let moment = |from: u64| from + range.start..from + range.end;
         let parts = [(0, range.clone()), (1, moment(first)), (1, moment(first + distance))];
@@ -165,7 +166,9 @@ mod tests {
     use super::*;
     use crate::Context;
     use crate::gpu::{Buffer, Resource};
-    use crate::kernel::{Advance, Leave, Number, Update};
+    use crate::gemm::{Gemm, GradientSink, Offsets};
+    use crate::ops::optimizer::{Advance, Update};
+    use crate::shader::Dtype;
     use crate::model::Rule;
 
     struct Rig {
@@ -190,22 +193,22 @@ mod tests {
 
         fn whole(buffer: &Buffer) -> Place {
             let (buffer, size) = (buffer.clone(), buffer.size());
-            Place::Fixed(Resource { buffer, offset: 0, size, number: Number::F32 })
+            Place::Fixed(Resource { buffer, offset: 0, size, dtype: Dtype::F32 })
         }
 
         /// Counts a step.
         fn advance(&self) -> Step {
-            (Kernel::Advance(Advance::of(&self.rule)), vec![Rig::whole(&self.memory)])
+            (Kernel::from(Advance::of(&self.rule)), vec![Rig::whole(&self.memory)])
         }
 
         /// The update of sixteen by eight weights, from that one on.
         fn update(&self, first: u32) -> Step {
-            let usage = Use::Parameters { diagonal: false, bias: false, leave: Leave::Update(self.rule) };
+            let usage = Use::Parameters { diagonal: false, bias: false, sink: GradientSink::Update(self.rule) };
             let gemm = Gemm::new(self.context.tuning(), usage, 16, 8, 4);
-            let places = GemmPlaces { first: first / 4, c_plane: LEN, ..GemmPlaces::ALONE };
+            let places = Offsets { first: first / 4, c_plane: LEN, ..Offsets::ALONE };
             let bound = [Place::Passing(0, 0), Place::Passing(1, 0)];
             let written = [&self.parameters, &self.memory].map(Rig::whole);
-            (Kernel::Gemm(gemm, places), bound.into_iter().chain(written).collect())
+            (Product { gemm, offsets: places }.into(), bound.into_iter().chain(written).collect())
         }
     }
 

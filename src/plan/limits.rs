@@ -2,7 +2,11 @@
 
 use super::network::{Network, OpKind, Value};
 use crate::gpu::Context;
-use crate::kernel::{DepthwiseSizes, DeviceClass, Hyper, Parameters, Partial, padded, planes};
+use crate::gemm::DeviceClass;
+use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::ops::depthwise::DepthwiseSizes;
+use crate::ops::optimizer::Hyper;
+use crate::shader::{padded, planes};
 use crate::model::{Mode, Model};
 use crate::{Error, Result};
 
@@ -73,7 +77,7 @@ fn largest_sums(network: &Network, batch: usize, mode: Mode) -> usize {
     if batch == 0 || check(network, batch).is_err() {
         return 0;
     }
-    let channels = |parameters| Partial { parameters, mode, plane: 0 }.len() as usize;
+    let channels = |parameters| ChannelSums { parameters, mode, plane: 0 }.len() as usize;
     let sums = network.ops.iter().map(|op| match &op.kind {
         OpKind::Convolution(convolution) => {
             let of = |class| {

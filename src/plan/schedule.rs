@@ -7,7 +7,7 @@ use super::memory::Kind;
 use super::work::{Lists, Work};
 use crate::Result;
 use crate::gpu::{Buffer, Resource};
-use crate::kernel::{Kernel, Number, Numbers};
+use crate::shader::{Dtype, Dtypes, Kernel};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ struct Passing {
     name: String,
     /// Of four bytes.
     words: usize,
-    number: Number,
+    number: Dtype,
 }
 
 /// A kernel, and what it is bound to.
@@ -59,7 +59,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// Memory for `elements` such numbers.
-    pub(super) fn passing(&mut self, name: impl Into<String>, elements: usize, number: Number) -> Place {
+    pub(super) fn passing(&mut self, name: impl Into<String>, elements: usize, number: Dtype) -> Place {
         let words = number.bytes(elements).div_ceil(4);
         self.passing.push(Passing { name: name.into(), words, number });
         Place::Passing(self.passing.len() - 1, 0)
@@ -68,13 +68,13 @@ impl Schedule {
     /// A kernel on places, whatever they hold.
     pub(super) fn push(&mut self, kernel: Kernel, places: Vec<Place>) {
         let numbers = places.iter().map(|place| self.number(place));
-        self.steps.push((kernel.storing(Numbers::of(numbers)), places));
+        self.steps.push((kernel.storing(Dtypes::of(numbers)), places));
     }
 
     /// What a place holds.
-    pub(super) fn number(&self, place: &Place) -> Number {
+    pub(super) fn number(&self, place: &Place) -> Dtype {
         match place {
-            Place::Fixed(resource) => resource.number,
+            Place::Fixed(resource) => resource.dtype,
             Place::Passing(id, _) => self.passing[*id].number,
         }
     }
@@ -88,7 +88,7 @@ impl Schedule {
                 let memory = &self.passing[*id];
                 let size = (4 * memory.words as u64).next_multiple_of(256).min(buffer.size());
                 let (buffer, number) = (buffer.clone(), memory.number);
-                Resource { buffer, offset: *skipped, size: size - skipped, number }
+                Resource { buffer, offset: *skipped, size: size - skipped, dtype: number }
             }
         }
     }

@@ -5,7 +5,8 @@ use super::State;
 use super::build::Builder;
 use super::schedule::{Place, Schedule};
 use crate::gpu::{Resource, Tensor};
-use crate::kernel::{Advance, Kernel, Update};
+use crate::ops::optimizer::{Advance, Update};
+use crate::shader::Kernel;
 use crate::model::Mode;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -33,7 +34,7 @@ pub(super) fn behind(builder: &Builder<'_>, update: &Update, mut schedule: Sched
 pub(super) fn advance(state: &State, update: &Update, schedule: &mut Schedule) {
     if update.counts() {
         let places = memory(state).into_iter().map(Place::from).collect();
-        schedule.push(Kernel::Advance(Advance::of(update)), places);
+        schedule.push(Kernel::from(Advance::of(update)), places);
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn rest(state: &State, update: &Update, mut done: Vec<Range<usize>>, 
             let flat = [state.parameters(), state.gradient()].map(Tensor::resource);
             let diagonal = update.reads_diagonal().then(|| state.diagonal().resource());
             let places = memory(state).into_iter().chain(flat).chain(diagonal).map(Place::from);
-            schedule.push(Kernel::Update(update.of(&(start..range.start))), places.collect());
+            schedule.push(Kernel::from(update.of(&(start..range.start))), places.collect());
         }
         start = range.end;
     }

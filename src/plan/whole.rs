@@ -7,9 +7,8 @@ use super::schedule::{Place, Schedule};
 use super::work::Work;
 use super::{Training, update};
 use crate::gpu::{Resource, Tensor};
-use crate::kernel::{
-    Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Number, Whole, WholeKernel,
-};
+use crate::gemm::{Back, DeviceClass, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};
+use crate::shader::{Dtype, Kernel};
 use crate::model::{Activation, Role};
 use crate::{Error, Result};
 
@@ -47,10 +46,10 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
         let what = "signals of a network that is taken as a whole".into();
         return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
     }
-    if builder.options.storage != Number::F32 {
+    if builder.options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
     }
-    let (mut layers, mut activation): (Vec<Layer>, _) = (Vec::new(), Activation::Identity);
+    let (mut layers, mut activation): (Vec<WholeLayer>, _) = (Vec::new(), Activation::Identity);
     let mut end = 0;
     for op in &network.ops {
         let name = &network.values[op.output].name;
@@ -60,7 +59,7 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
         match (&op.kind, layers.last_mut()) {
             (OpKind::Dense { inputs, outputs, bias }, _) => {
                 let place = |role| place(builder, op, role);
-                layers.push(Layer {
+                layers.push(WholeLayer {
                     inputs: *inputs as u32,
                     outputs: *outputs as u32,
                     weight: place(Role::Weight).unwrap_or(0),
@@ -144,7 +143,7 @@ pub(super) fn build(builder: &Builder<'_>, net: &Whole, input: &Tensor) -> Resul
     let results = Tensor::new("results", &buffer, 0, &[len]);
     let ends = Ends { builder, net, input, targets, results };
 
-    let mut schedules = vec![(Work::Forward, ends.walk(Job::Forward))];
+    let mut schedules = vec![(Work::Forward, ends.walk(WholePass::Forward))];
     for (mode, pass) in builder.passes().filter(|_| training) {
         let (scale, accumulate) = (builder.options.scale, pass.accumulate);
         let back = Back { mode, scale, accumulate, update: None };
@@ -165,7 +164,7 @@ pub(super) fn build(builder: &Builder<'_>, net: &Whole, input: &Tensor) -> Resul
 
 impl Ends<'_> {
     fn pass(&self, back: Back) -> Schedule {
-        let mut schedule = self.walk(Job::Back(back));
+        let mut schedule = self.walk(WholePass::Back(back));
         if self.net.chunks() > 1 {
             let state = self.builder.state;
             let mut places = vec![self.results.resource(), state.gradient().resource()];
@@ -175,16 +174,16 @@ impl Ends<'_> {
             }
             places.extend(back.mode.has_diagonal().then(|| state.diagonal().resource()));
             let gather = Gather { net: self.net.clone(), back };
-            schedule.push(Kernel::Gather(gather), places.into_iter().map(Place::from).collect());
+            schedule.push(Kernel::from(gather), places.into_iter().map(Place::from).collect());
         }
         schedule
     }
 
-    fn walk(&self, job: Job) -> Schedule {
+    fn walk(&self, job: WholePass) -> Schedule {
         let state = self.builder.state;
         let mut places: Vec<Resource> =
             [state.parameters(), self.input, &self.results].map(Tensor::resource).into();
-        if let Job::Back(back) = job {
+        if let WholePass::Back(back) = job {
             places.extend(self.targets.as_ref().map(Tensor::resource));
             if self.net.chunks() > 1 {
                 places.extend(self.memory().filter(|_| back.counts()));
@@ -194,9 +193,9 @@ impl Ends<'_> {
                 places.extend(back.mode.has_diagonal().then(|| state.diagonal().resource()));
             }
         }
-        let kernel = WholeKernel { net: self.net.clone(), job };
+        let kernel = WholeKernel { net: self.net.clone(), pass: job };
         let mut schedule = Schedule::default();
-        schedule.push(Kernel::Whole(kernel), places.into_iter().map(Place::from).collect());
+        schedule.push(Kernel::from(kernel), places.into_iter().map(Place::from).collect());
         schedule
     }
 

@@ -1,0 +1,2 @@
+mod kernel;
+pub(crate) use kernel::{ActForward, ActSignal};
