@@ -17,6 +17,17 @@ pub mod reference;
 mod shader;
 pub mod train;
 
+// Unit tests of more than one module: they see what is private to the crate.
+#[cfg(test)]
+#[path = "../tests/unit/permutations/mod.rs"]
+mod permutations;
+#[cfg(test)]
+#[path = "../tests/unit/portability/mod.rs"]
+mod portability;
+#[cfg(test)]
+#[path = "../tests/unit/texts.rs"]
+mod texts;
+
 pub use crate::gemm::{Cooperative, DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};

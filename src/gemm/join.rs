@@ -5,7 +5,8 @@ use super::choose::Tuning;
 use super::product::{Gemm, GradientSink, Product, Use};
 use super::tile::Tile;
 use crate::shader::{
-    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable, splice, words,
+    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable,
+    splice, words,
 };
 
 /// Two products, neither of which reads or writes what the other writes.
@@ -42,11 +43,7 @@ impl Pair {
 
 impl Join {
     /// The two side by side, in tiles of one shape of workgroup; nothing where that cannot be, or would take longer.
-    pub(crate) fn new(
-        tuning: Tuning<'_>,
-        first: Product,
-        second: Product,
-    ) -> Option<Join> {
+    pub(crate) fn new(tuning: Tuning<'_>, first: Product, second: Product) -> Option<Join> {
         let pair = Pair::of(&first.gemm, &second.gemm)?;
         if first.gemm.tile().is_cooperative() || second.gemm.tile().is_cooperative() {
             return None;

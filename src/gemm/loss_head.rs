@@ -4,7 +4,8 @@ use super::choose::Tuning;
 use super::product::{Product, Use};
 use crate::ops::loss::LossKernel;
 use crate::shader::{
-    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable, splice,
+    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable,
+    splice,
 };
 
 /// A dense layer's forward product, then the loss of its rows.
@@ -16,11 +17,7 @@ pub(crate) struct LossHead {
 
 impl LossHead {
     /// `loss` is of what `product` writes, rows of as many outputs; nothing where the two cannot be one, or would take longer.
-    pub(crate) fn new(
-        tuning: Tuning<'_>,
-        product: Product,
-        loss: LossKernel,
-    ) -> Option<LossHead> {
+    pub(crate) fn new(tuning: Tuning<'_>, product: Product, loss: LossKernel) -> Option<LossHead> {
         let gemm = product.gemm;
         let tile = gemm.tile();
         let plain = gemm.image.is_none() && !tile.is_cooperative();
@@ -76,9 +73,14 @@ impl Key for LossHead {
 
     fn source(&self, _: Dtypes) -> String {
         let tile = self.product.gemm.tile();
-        let logits = if self.product.gemm.n.is_multiple_of(4) { "gemm/join/logits_vec4" } else { "gemm/join/logits_scalar" };
-        let [product, loss] = [self.product.gemm.source(Dtype::F32), self.loss.source_with(logits, tile.lanes())]
-            .map(|text| Dtypes::default().complete(&text, Dtype::F32));
+        let logits = if self.product.gemm.n.is_multiple_of(4) {
+            "gemm/join/logits_vec4"
+        } else {
+            "gemm/join/logits_scalar"
+        };
+        let [product, loss] =
+            [self.product.gemm.source(Dtype::F32), self.loss.source_with(logits, tile.lanes())]
+                .map(|text| Dtypes::default().complete(&text, Dtype::F32));
         let [of_product, of_loss] = self.slots();
         let mut header = Header::default();
         header.number("WIDTH", tile.width).number("HEIGHT", tile.height);

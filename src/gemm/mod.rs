@@ -23,6 +23,4 @@ pub(crate) use product::{Gemm, GradientSink, Offsets, Product, Use};
 pub use sizes::TileUse;
 pub use table::{TileEntry, TileTable};
 pub use tile::{Family, Tile};
-pub(crate) use whole::{
-    Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass,
-};
+pub(crate) use whole::{Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};

@@ -231,7 +231,9 @@ impl Gemm {
         let what = match self.usage {
             Use::Forward { activation, .. } => format!("forward+{}", activation.name()),
             Use::Signal { mode, below } => format!("signal {}+{}", mode.name(), below.name()),
-            Use::Parameters { sink: GradientSink::Update(update), .. } => format!("parameters {}", update.name()),
+            Use::Parameters { sink: GradientSink::Update(update), .. } => {
+                format!("parameters {}", update.name())
+            }
             Use::Parameters { diagonal: true, .. } => "parameters gradient+diagonal".into(),
             Use::Parameters { .. } => "parameters gradient".into(),
             Use::Partial { mode, .. } => format!("partial {}", mode.name()),

@@ -6,7 +6,8 @@ use crate::model::{Activation, Loss, Mode};
 use crate::ops::loss::LossKernel;
 use crate::ops::optimizer::{Advance, Update};
 use crate::shader::{
-    Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of, components, compose, planes, words,
+    Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of, components, compose,
+    planes, words,
 };
 
 /// Workgroup memory in `f32`: 16 KiB, less what a driver may want for itself.
@@ -417,7 +418,10 @@ impl Key for WholeKernel {
             }
         } else {
             let diagonal = back.mode.has_diagonal();
-            files.extend(["gemm/whole/alone", if diagonal { "gemm/whole/diagonal" } else { "gemm/whole/no_diagonal" }]);
+            files.extend([
+                "gemm/whole/alone",
+                if diagonal { "gemm/whole/diagonal" } else { "gemm/whole/no_diagonal" },
+            ]);
             header.number("DIAGONAL", 6 + u32::from(back.update.is_some()));
             match back.update {
                 Some(update) => {

@@ -8,8 +8,9 @@ use super::memory::Kind;
 use super::network::{Layout, Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
 use super::update;
-use crate::gpu::{Buffer, Resource, Tensor};
 use crate::gemm::{Gemm, GradientSink, Offsets, Product, Use};
+use crate::gpu::{Buffer, Resource, Tensor};
+use crate::model::{Activation, Convolution, Mode, Role};
 use crate::ops::act::ActSignal;
 use crate::ops::batchnorm::{NormForward, NormSignal};
 use crate::ops::cast::Cast;
@@ -22,7 +23,6 @@ use crate::ops::pool::PoolSignal;
 use crate::ops::residual::{Add, AddSignal};
 use crate::ops::zeropad::{PadForward, PadSignal};
 use crate::shader::{Dtype, Flow, Kernel, planes};
-use crate::model::{Activation, Convolution, Mode, Role};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -327,7 +327,10 @@ impl Walk<'_, '_> {
                 let mut extras = self.extras(op);
                 extras.push(self.builder.parameter(op, Role::Weight).resource());
                 if goes_on {
-                    self.through(op, signal, extras, |flow| NormSignal { norm: NormForward { storage }, flow })?;
+                    self.through(op, signal, extras, |flow| NormSignal {
+                        norm: NormForward { storage },
+                        flow,
+                    })?;
                 }
             }
             OpKind::Add => {
@@ -527,14 +530,13 @@ impl Walk<'_, '_> {
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = &self.network.values[op.output].name;
         let sums = self.schedule.passing(format!("sums of {name}"), elements, Dtype::F32);
-        let places = Offsets {
-            a_plane: signal.plane,
-            c_plane: packing.len,
-            bias: packing.bias,
-            ..Offsets::ALONE
-        };
+        let places =
+            Offsets { a_plane: signal.plane, c_plane: packing.len, bias: packing.bias, ..Offsets::ALONE };
         let input = self.held.value(self.network, op.input());
-        self.schedule.push(Product { gemm: partial, offsets: places }.into(), vec![signal.place.clone(), input, sums.clone()]);
+        self.schedule.push(
+            Product { gemm: partial, offsets: places }.into(),
+            vec![signal.place.clone(), input, sums.clone()],
+        );
         self.unpack(op, Unpack::after(&partial, packing), sums);
         Ok(())
     }

@@ -7,11 +7,11 @@ use super::network::{Network, Op};
 use super::schedule::Schedule;
 use super::work::{Pass, Schedules, Work};
 use super::{Plan, PlanOptions, State, Training, backward, ends, forward, schedule, state, update, whole};
-use crate::gpu::{Buffer, Context, Resource, Tensor};
 use crate::gemm::{DeviceClass, GradientSink};
+use crate::gpu::{Buffer, Context, Resource, Tensor};
+use crate::model::{Mode, Model, Parameter, Role};
 use crate::ops::optimizer::Update;
 use crate::shader::Kernel;
-use crate::model::{Mode, Model, Parameter, Role};
 use crate::{Error, Result};
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -114,7 +114,8 @@ impl Builder<'_> {
         for (mode, pass) in self.passes() {
             let build = |leave| backward::build(&ground, mode, leave);
             let update = update::key(self, mode)?;
-            let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
+            let gradient =
+                build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
             if let Some(update) = update {
                 let step = match self.options.fused_update && !pass.accumulate {
                     true => build(GradientSink::Update(update))?,

@@ -80,10 +80,10 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
 mod tests {
     use super::*;
     use crate::gpu::Context;
+    use crate::model::Activation;
     use crate::ops::act::ActForward;
     use crate::ops::loss::Reduce;
     use crate::shader::Dtype;
-    use crate::model::Activation;
     use crate::{ContextOptions, DeviceClass};
 
     /// From the first place to the second.

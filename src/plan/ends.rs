@@ -4,11 +4,11 @@ use super::build::Builder;
 use super::memory::Kind;
 use super::schedule::{Place, Schedule, Step};
 use crate::Result;
-use crate::gpu::Tensor;
 use crate::gemm::LossHead;
+use crate::gpu::Tensor;
+use crate::model::{Loss, Mode, Model};
 use crate::ops::loss::{LossKernel, Reduce};
 use crate::shader::{Dtype, Kernel};
-use crate::model::{Loss, Mode, Model};
 
 /// The network's end: logits, targets, loss.
 pub(super) struct Ends {

@@ -5,8 +5,9 @@ use super::memory::Kind;
 use super::network::{Network, Op, OpKind, Value};
 use super::schedule::{Place, Schedule};
 use crate::Result;
-use crate::gpu::{Resource, Tensor};
 use crate::gemm::{Gemm, Offsets, Product, Use};
+use crate::gpu::{Resource, Tensor};
+use crate::model::{Activation, Convolution, Role};
 use crate::ops::act::ActForward;
 use crate::ops::batchnorm::NormForward;
 use crate::ops::conv::Pack;
@@ -17,7 +18,6 @@ use crate::ops::pool::PoolForward;
 use crate::ops::residual::Add;
 use crate::ops::zeropad::PadForward;
 use crate::shader::{Dtype, Kernel};
-use crate::model::{Activation, Convolution, Role};
 
 /// What the forward pass leaves for the backward pass.
 pub(super) struct Held {
@@ -110,7 +110,8 @@ impl Walk<'_, '_> {
                 self.simple(op, PadForward { batch, channels, image, padding: *padding }.into(), Vec::new())
             }
             OpKind::Norm(norm) => {
-                let kernel = NormForward { storage: self.network.values[op.output].storage(self.builder.batch) };
+                let kernel =
+                    NormForward { storage: self.network.values[op.output].storage(self.builder.batch) };
                 let mut numbers = vec![0.0; kernel.statistics_len() as usize];
                 let len = numbers.len();
                 numbers[..norm.mean.len()].copy_from_slice(&norm.mean);

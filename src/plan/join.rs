@@ -165,11 +165,11 @@ impl<'a> Extent<'a> {
 mod tests {
     use super::*;
     use crate::Context;
-    use crate::gpu::{Buffer, Resource};
     use crate::gemm::{Gemm, GradientSink, Offsets};
+    use crate::gpu::{Buffer, Resource};
+    use crate::model::Rule;
     use crate::ops::optimizer::{Advance, Update};
     use crate::shader::Dtype;
-    use crate::model::Rule;
 
     struct Rig {
         context: Context,
@@ -203,7 +203,8 @@ mod tests {
 
         /// The update of sixteen by eight weights, from that one on.
         fn update(&self, first: u32) -> Step {
-            let usage = Use::Parameters { diagonal: false, bias: false, sink: GradientSink::Update(self.rule) };
+            let usage =
+                Use::Parameters { diagonal: false, bias: false, sink: GradientSink::Update(self.rule) };
             let gemm = Gemm::new(self.context.tuning(), usage, 16, 8, 4);
             let places = Offsets { first: first / 4, c_plane: LEN, ..Offsets::ALONE };
             let bound = [Place::Passing(0, 0), Place::Passing(1, 0)];

@@ -1,10 +1,10 @@
 //! The model as a list of operations on values, with the conversions between the two ways a value can lie in memory.
 
 use super::At;
+use crate::model::{Activation, BatchNorm, Convolution, Kind, Layer, Model, Source};
 use crate::ops::depthwise::DepthwiseSizes;
 use crate::ops::pool::Pooling;
 use crate::shader::{Storage, padded};
-use crate::model::{Activation, BatchNorm, Convolution, Kind, Layer, Model, Source};
 use crate::{Error, Result};
 use std::collections::HashMap;
 

@@ -2,8 +2,8 @@
 
 use super::State;
 use crate::gpu::{Context, check_roles};
-use crate::shader::Dtype;
 use crate::model::Model;
+use crate::shader::Dtype;
 use crate::{Error, Mode, Result};
 
 /// A place where a signal can be looked at.

@@ -1,9 +1,9 @@
 //! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
 
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
+use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
 use crate::ops::dropout::DropoutForward;
 use crate::ops::optimizer::Hyper;
-use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 

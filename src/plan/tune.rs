@@ -2,8 +2,8 @@
 
 use super::{Pass, Plan, Work};
 use crate::Result;
-use crate::gpu::Dispatch;
 use crate::gemm::{Tile, TileEntry, TileUse};
+use crate::gpu::Dispatch;
 use std::time::{Duration, Instant};
 
 /// Which tiles are timed.
@@ -124,8 +124,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::{Context, ContextOptions};
     use crate::gemm::TileTable;
+    use crate::gpu::{Context, ContextOptions};
     use crate::model::{Loss, Mode, Model};
     use crate::{At, PlanOptions, State};
 

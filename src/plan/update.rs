@@ -5,9 +5,9 @@ use super::State;
 use super::build::Builder;
 use super::schedule::{Place, Schedule};
 use crate::gpu::{Resource, Tensor};
+use crate::model::Mode;
 use crate::ops::optimizer::{Advance, Update};
 use crate::shader::Kernel;
-use crate::model::Mode;
 use crate::{Error, Result};
 use std::ops::Range;
 

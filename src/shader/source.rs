@@ -225,8 +225,10 @@ pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'stat
     if let Some(alpha) = activation.alpha() {
         header.float("ALPHA", alpha as f32);
     }
-    let file =
-        FILES.iter().map(|(name, _)| *name).find(|name| name.strip_prefix("act/fn/") == Some(activation.name()));
+    let file = FILES
+        .iter()
+        .map(|(name, _)| *name)
+        .find(|name| name.strip_prefix("act/fn/") == Some(activation.name()));
     [file.expect("every activation has a file: a test says so"), "lib/math"]
 }
 

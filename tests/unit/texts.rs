@@ -1,7 +1,9 @@
 //! Every permutation is valid under portable capabilities, translates to the four languages of wgpu's backends, and binds
 //! what its key says.
 
-use super::{Binding, DeviceClass, ENABLE, Kernel, Workgroup, permutations, source};
+use crate::gemm::{Allowed, DeviceClass};
+use crate::permutations;
+use crate::shader::{self, Binding, ENABLE, Kernel, Workgroup};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,7 +74,7 @@ pub(crate) fn translate(module: &naga::Module, info: &ModuleInfo) -> Result<Tran
 }
 
 /// Bindings as the module declares them.
-pub(super) fn bindings(module: &naga::Module) -> Vec<Binding> {
+pub(crate) fn bindings(module: &naga::Module) -> Vec<Binding> {
     let mut found: Vec<(u32, Binding)> = module
         .global_variables
         .iter()
@@ -152,8 +154,8 @@ fn validation_notices_what_is_wrong() {
 #[test]
 fn every_shader_file_opens_with_what_it_computes_and_is_used() {
     let mut used: Vec<String> = texts().into_keys().collect();
-    used.extend(super::cooperative_permutations::texts().into_keys());
-    for (name, text) in source::FILES {
+    used.extend(permutations::cooperative::texts().into_keys());
+    for (name, text) in shader::FILES {
         assert!(text.starts_with("// "), "{name} opens without a comment");
         assert!(used.iter().any(|t| t.contains(&format!("// {name}.wgsl\n"))), "{name} is in no permutation");
     }
@@ -181,7 +183,7 @@ fn stale(text: &str) -> Vec<&str> {
 
 #[test]
 fn variables_in_loops_are_given_a_value() {
-    for (name, text) in source::FILES {
+    for (name, text) in shader::FILES {
         assert!(stale(text).is_empty(), "{name}: {:?}", stale(text));
     }
     let text =
@@ -222,60 +224,8 @@ fn a_workgroup_takes_what_its_key_says_and_any_device_has_it() {
         let (module, _) = valid(&text).expect("valid: tested above");
         let said = kernel.workgroup();
         assert_eq!(said, workgroup(&module), "{}", kernel.label());
-        assert!(said.fits(&Default::default()), "{}: {said:?}", kernel.label());
+        assert!(Allowed::default().has(said), "{}: {said:?}", kernel.label());
         sizes.insert((said.size, said.bytes));
     }
     assert!(sizes.len() > 30, "{sizes:?}");
-}
-
-/// A dozen whole shaders with what Metal, Direct3D and GL get of them. `cargo insta review` shows what a change does.
-#[test]
-fn snapshots() {
-    let kernels = permutations::all(DeviceClass::Discrete);
-    let wanted = [
-        "gemm forward+identity 32x64x64",
-        "gemm forward+tanh 32x33x33",
-        "gemm signal none+relu 32x64x64",
-        "gemm signal hesscale+tanh 32x64x64",
-        "gemm signal hesscale_r2+gelu 32x33x64",
-        "gemm parameters gradient 64x64x32",
-        "gemm parameters gradient+diagonal 33x33x32",
-        "gemm signal hesscale+tanh 32x64x64 tile 4x4 of 32x32 in 2x8 in f16",
-        "gemm forward+identity 1x12x8 * with total loss mse hesscale",
-        "loss cross-entropy hesscale_r1 32x1000",
-        "loss gaussian nll hesscale 32x64",
-        "signal hesscale_gn through silu",
-        "signal hesscale+tanh through max pool 2x5x512x512 to 256x256",
-        "parameters hesscale_r1 depthwise",
-        "optimizer adahesscale 4096",
-        "optimizer advance",
-    ];
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("../../tests/snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    for label in wanted {
-        // What a tile is called does not matter.
-        let (start, rest) = label.split_once(" * ").unwrap_or((label, ""));
-        let named = |k: &&Kernel| k.label().starts_with(start) && k.label().contains(rest);
-        let kernel = kernels.iter().find(named).unwrap_or_else(|| panic!("no {label}"));
-        let text = kernel.source();
-        let (mut module, _) = valid(&text).expect("valid: tested above");
-        naga::compact::compact(&mut module, naga::compact::KeepUnused::No);
-        let info = Validator::new(ValidationFlags::all(), capabilities(&text))
-            .validate(&module)
-            .expect("still valid");
-        let Translations { metal, direct, gl, .. } =
-            translate(&module, &info).expect("translates: tested above");
-        // Of the WGSL only the header: the rest is in `shaders/`.
-        let header: String = text
-            .lines()
-            .filter(|line| !line.starts_with("enable"))
-            .take_while(|line| line.starts_with("const"))
-            .map(|l| format!("{l}\n"))
-            .collect();
-        let gl = gl.unwrap_or_else(|| "not translated\n".into());
-        let shown = format!("{header}\n==== Metal\n{metal}\n==== Direct3D\n{direct}\n==== GL\n{gl}");
-        settings.bind(|| insta::assert_snapshot!(label.replace(" * ", " ").replace([' ', '+'], "_"), shown));
-    }
 }

@@ -3,7 +3,8 @@
 use crate::model::{Mode, Window};
 use crate::ops::depthwise::DepthwiseSizes;
 use crate::shader::{
-    Binding, Binding::*, Dtypes, Header, Key, LANES, Storage, Workgroup, compose, constants, pair, vectors, words,
+    Binding, Binding::*, Dtypes, Header, Key, LANES, Storage, Workgroup, compose, constants, pair, vectors,
+    words,
 };
 
 /// Whose parameters.
@@ -126,7 +127,8 @@ impl Key for ChannelSums {
             Parameters::Depthwise { .. } => "channel_sums/depthwise",
             Parameters::Norm(_) => "channel_sums/batchnorm",
         };
-        let body = ["channel_sums/params", "channel_sums/channel_sums", plug, "signal/gather", "signal/lanes"];
+        let body =
+            ["channel_sums/params", "channel_sums/channel_sums", plug, "signal/gather", "signal/lanes"];
         let library = [self.storage().width().file(), "lib/walk", "lib/rows"];
         compose(&header, &[&body[..], &library].concat())
     }

@@ -1,9 +1,7 @@
 //! Dropout in training, and the count of its steps.
 
 use crate::model::threshold;
-use crate::shader::{
-    Binding, Binding::*, Dtypes, Flow, Header, Key, Storage, Workgroup, affine, compose,
-};
+use crate::shader::{Binding, Binding::*, Dtypes, Flow, Header, Key, Storage, Workgroup, affine, compose};
 
 /// Dropout in training: `shaders/dropout/dropout.wgsl`. `node` is the number that [`Noise`](crate::model::Noise) draws for.
 #[derive(Debug, Clone, Copy, PartialEq)]

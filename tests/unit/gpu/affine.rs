@@ -1,6 +1,8 @@
 use super::{Bound, Lie, Map, apply, check_signal, compare, numbers, run, words};
-use crate::kernel::{AdvanceNoise, Dropout, DropoutSignal, Norm, NormSignal, Storage};
 use crate::model::Noise;
+use crate::ops::batchnorm::{NormForward, NormSignal};
+use crate::ops::dropout::{AdvanceNoise, DropoutForward, DropoutSignal};
+use crate::shader::Storage;
 
 /// Each storage with the same as the tests have it.
 fn storages() -> Vec<(Storage, Lie)> {
@@ -27,7 +29,7 @@ fn dropout_draws_what_the_model_says() {
             let scale = |i: usize| if noise.keeps(node, i as u32, p) { 1.0 / (1.0 - p) } else { 0.0 };
             let map: Map = (0..lie.len()).map(|i| (i, i, scale(i))).collect();
             let x = numbers(4, lie.len());
-            let dropout = Dropout { storage, node, p };
+            let dropout = DropoutForward { storage, node, p };
             let bound =
                 [Bound::Read(lie.store(&x)), Bound::Write(lie.elements()), Bound::Read(state.clone())];
             compare("dropout", &lie.load(&run(dropout, &bound)[0]), &apply(&map, &x, x.len()));
@@ -52,7 +54,7 @@ fn normalisation() {
                 (channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
             }
         };
-        let norm = Norm { storage };
+        let norm = NormForward { storage };
         assert_eq!(norm.statistics_len() as usize, 2 * padded);
         let [mean, inverse, gamma, beta] = [10, 11, 12, 13].map(|seed| numbers(seed, channels));
         let mut statistics = vec![0.0_f32; 2 * padded];

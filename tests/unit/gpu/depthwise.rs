@@ -1,6 +1,6 @@
 use super::{Bound, Lie, Map, apply, check_signal, compare, numbers, run};
-use crate::kernel::{Depthwise, DepthwiseSignal, DepthwiseSizes};
 use crate::model::{Activation, Window};
+use crate::ops::depthwise::{DepthwiseForward, DepthwiseSignal, DepthwiseSizes};
 
 /// A few windows, with the batch and the channels they run over.
 pub(super) fn cases() -> Vec<DepthwiseSizes> {
@@ -64,7 +64,7 @@ fn depthwise_convolution() {
         {
             let mut a = apply(&map, &values, z.len());
             let plane = z.plane();
-            let kernel = Depthwise { sizes, bias: with_bias, activation, keep, plane: plane as u32 };
+            let kernel = DepthwiseForward { sizes, bias: with_bias, activation, keep, plane: plane as u32 };
             let results = if keep { plane + z.elements() } else { z.elements() };
             let mut bound = vec![
                 Bound::Read(x.store(&values)),

@@ -1,5 +1,6 @@
 use super::{Bound, Lie, compare, numbers, run};
-use crate::kernel::{Direction, Layout, Pad, PadSignal};
+use crate::ops::layout::{Direction, Reorder};
+use crate::ops::zeropad::{PadForward, PadSignal};
 
 #[test]
 fn layouts_there_and_back() {
@@ -10,7 +11,7 @@ fn layouts_there_and_back() {
         let rows = Lie::Rows { len: lie.len() };
         let planes = 3;
         let values = numbers(1, planes * lie.len());
-        let layout = |direction| Layout {
+        let layout = |direction| Reorder {
             direction,
             batch: batch as u32,
             channels: channels as u32,
@@ -52,7 +53,7 @@ fn padding() {
             let (plane, row, column) = (i / (h * w), i / w % h, i % w);
             map.push(((plane * rows + row + top) * columns + column + left, i, 1.0));
         }
-        let pad = Pad { batch: batch as u32, channels: channels as u32, image, padding };
+        let pad = PadForward { batch: batch as u32, channels: channels as u32, image, padding };
         let values = numbers(2, x.len());
         let found = run(pad, &[Bound::Read(x.store(&values)), Bound::Write(z.elements())]);
         compare("pad", &z.load(&found[0]), &super::apply(&map, &values, z.len()));

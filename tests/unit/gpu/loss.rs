@@ -1,6 +1,7 @@
 use super::{Bound, Lie, compare, context, numbers, run};
-use crate::kernel::{Kernel, LossKernel, Reduce, planes};
 use crate::model::{ClassTargets, Loss, Mode, Reduction};
+use crate::ops::loss::{LossKernel, Reduce};
+use crate::shader::{Kernel, planes};
 
 /// Value, g and h of cross-entropy at every element of `[batch, classes, positions]`.
 fn expected(
@@ -70,7 +71,7 @@ fn cross_entropy_at_every_position() {
             if weighted {
                 bound.push(Bound::Read(Lie::Rows { len: classes }.store(&weights)));
             }
-            let found = run(Kernel::Loss(kernel), &bound);
+            let found = run(Kernel::from(kernel), &bound);
             let target = |sample: usize, q: usize, c: usize| match targets {
                 ClassTargets::Soft => soft[(sample * classes + c) * positions + q],
                 ClassTargets::ClassIndex if indices[sample * positions + q] as usize != c => 0.0,
@@ -92,7 +93,7 @@ fn losses_of_a_million_positions_add_up() {
     let n = 1_000_000;
     let values = numbers(3, n);
     let lie = Lie::Rows { len: n };
-    let kernel = Kernel::Reduce(Reduce::new(context().class(), n as u32, 1.0));
+    let kernel = Kernel::from(Reduce::new(context().class(), n as u32, 1.0));
     let found = run(kernel, &[Bound::Read(lie.store(&values)), Bound::Write(1)]);
     compare("sum", &Lie::Rows { len: 1 }.load(&found[0]), &[values.iter().sum()]);
 }
@@ -124,7 +125,7 @@ fn every_mode_at_positions_is_as_at_samples() {
                 bound,
                 Bound::Write(planes * lie.plane()),
             ];
-            run(Kernel::Loss(kernel), &bound).swap_remove(1)
+            run(Kernel::from(kernel), &bound).swap_remove(1)
         };
         let (one, other) = (signal(1, positions, &logits), signal(positions, 1, &turned));
         for (plane, i) in (0..planes).flat_map(|plane| (0..lie.len()).map(move |i| (plane, i))) {

@@ -2,16 +2,16 @@
 //! stand between guard words, and channels that only pad an image hold what no result may depend on.
 
 mod affine;
+mod channel_sums;
 mod depthwise;
 mod layout;
 mod loss;
-mod partial;
 mod pool;
-mod sum;
+mod residual;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};
-use crate::kernel::{Flow, Kernel, planes};
 use crate::model::{Activation, Mode};
+use crate::shader::{Flow, Kernel, planes};
 use std::sync::OnceLock;
 
 /// The modes that differ behind the loss.

@@ -1,6 +1,6 @@
 use super::{Bound, Lie, Map, apply, check_signal, compare, numbers, run};
-use crate::kernel::{Pool, PoolSignal, Pooling};
 use crate::model::Window;
+use crate::ops::pool::{PoolForward, PoolSignal, Pooling};
 
 fn window(image: [usize; 2], kernel: [usize; 2], stride: [usize; 2], before: [usize; 2]) -> Window {
     let positions = [0, 1].map(|axis| (image[axis] + 2 * before[axis] - kernel[axis]) / stride[axis] + 1);
@@ -63,12 +63,13 @@ fn check(pooling: Pooling, batch: usize, channels: usize, backward: bool) {
     let expected = apply(&map, &values, z.len());
     let (batch, channels) = (batch as u32, channels as u32);
     let input = || Bound::Read(x.store(&values));
-    let found = run(Pool { pooling, batch, channels, keep: false }, &[input(), Bound::Write(z.elements())]);
+    let found =
+        run(PoolForward { pooling, batch, channels, keep: false }, &[input(), Bound::Write(z.elements())]);
     compare(&format!("{pooling:?}"), &z.load(&found[0]), &expected);
 
     let mut extras = Vec::new();
     if matches!(pooling, Pooling::Max(_)) {
-        let keeping = Pool { pooling, batch, channels, keep: true };
+        let keeping = PoolForward { pooling, batch, channels, keep: true };
         let taps = Bound::Write(keeping.taps_len() as usize);
         let mut found = run(keeping, &[input(), Bound::Write(z.elements()), taps]);
         extras.extend(found.pop());

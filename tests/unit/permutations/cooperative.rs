@@ -1,9 +1,10 @@
 //! Products by matrix units: every text, for every kind of unit, under the capabilities that it needs.
 
-use super::cooperative::Cooperative;
-use super::tests::bindings;
-use super::{Gemm, GemmPlaces, Kernel, Number, Numbers, Tile, Use, permutations};
+use super::keeps;
+use crate::gemm::{Cooperative, DeviceClass, Gemm, Offsets, Product, Tile, Use};
 use crate::model::{Activation, Mode};
+use crate::shader::{Dtype, Dtypes, Kernel};
+use crate::texts::bindings;
 use naga::back::{msl, spv};
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
 use std::collections::BTreeMap;
@@ -29,15 +30,15 @@ pub(crate) fn texts() -> BTreeMap<String, Gemm> {
         .flat_map(|u| [64, 33].into_iter().flat_map(move |n| [64, 33, 100_000].map(|k| (u, n, k))))
     {
         let mut add = |usage| {
-            let gemm = Gemm::new(super::DeviceClass::Discrete, usage, 32, n, k).with_tile(tile(units));
-            let kernel = Kernel::Gemm(gemm, GemmPlaces::ALONE);
+            let gemm = Gemm::new(DeviceClass::Discrete, usage, 32, n, k).with_tile(tile(units));
+            let kernel = Kernel::from(Product { gemm, offsets: Offsets::ALONE });
             texts.insert(kernel.source(), gemm);
             // What both read and write may be stored in f16 as well.
-            let stored = Numbers::of([Number::F16, Number::F32, Number::F16].into_iter());
+            let stored = Dtypes::of([Dtype::F16, Dtype::F32, Dtype::F16].into_iter());
             texts.insert(kernel.storing(stored).source(), gemm);
         };
         for activation in [Activation::Identity, Activation::Tanh, Activation::Relu] {
-            for keep in [false, permutations::keeps(activation)] {
+            for keep in [false, keeps(activation)] {
                 for bias in [false, true] {
                     add(Use::Forward { activation, bias, keep });
                 }
@@ -106,6 +107,6 @@ fn storage_is_what_the_shader_declares() {
         layouter.update(module.to_ctx()).expect("sizes are known");
         let shared = module.global_variables.iter().filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup);
         let declared: u32 = shared.map(|(_, v)| layouter[v.ty].size.next_multiple_of(16)).sum();
-        assert_eq!(gemm.tile().storage(gemm.sizes().numbers), declared, "{}", gemm.label());
+        assert_eq!(gemm.tile().storage(gemm.sizes().components), declared, "{}", gemm.label());
     }
 }

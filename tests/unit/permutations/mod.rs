@@ -1,198 +1,183 @@
-//! The shipped permutations as data: every shader text that a model can lead to, but for the numbers in its header that
-//! tiles and sizes decide, and with one activation for all around convolutions and pools. `portability/` leads to those too.
+//! The shipped permutations as data, a file for each operation: every shader text that a model can lead to, but for the
+//! numbers in its header that tiles and sizes decide, and with one activation for all around convolutions and pools.
+//! `portability/` leads to those too.
 
-use super::{
-    Advance, Backward, DeviceClass, Family, Forward, Gemm, GemmPlaces, Kernel, Leave, LossKernel, Pack,
-    Reduce, Tile, Unpack, Update, Use,
-};
-use crate::model::{
-    Activation, ClassTargets, Conv2d, ConvTranspose2d, Convolution, Layer, Loss, Mode, Reduction, Rule,
-    Variance,
-};
+mod act;
+mod batchnorm;
+mod cast;
+mod channel_sums;
+mod conv;
+pub(crate) mod cooperative;
+mod dense;
+mod depthwise;
+mod dropout;
+mod join;
+mod layout;
+mod loss;
+pub(crate) mod loss_head;
+mod optimizer;
+mod pool;
+mod residual;
+mod whole;
+mod zeropad;
 
-/// Sizes that lead to vec4s, and to single elements.
-const SIZES: [u32; 2] = [64, 33];
+pub(crate) use loss::losses;
+pub(crate) use optimizer::rules;
 
-const PLACES: GemmPlaces = GemmPlaces { a_plane: 4096, c_plane: 4096, bias: 4096, ..GemmPlaces::ALONE };
+use crate::gemm::{DeviceClass, Family, Offsets, Tile};
+use crate::model::{Activation, Mode, Window};
+use crate::shader::{Dtype, Dtypes, Flow, Kernel, Key};
+use Dtype::F16;
 
-/// Every loss, in every way it changes the shader.
-pub(crate) fn losses() -> Vec<Loss> {
-    let reduction = Reduction::Mean;
-    let mut losses = vec![
-        Loss::Mse { reduction },
-        Loss::BceWithLogits { reduction },
-        Loss::GaussianNll { reduction, var: Variance::Log },
-        Loss::GaussianNll { reduction, var: Variance::Softplus },
-    ];
-    for targets in [ClassTargets::ClassIndex, ClassTargets::Soft] {
-        for class_weights in [None, Some(vec![1.0; 64])] {
-            let (label_smoothing, ignore_index) = (0.1, Some(3));
-            losses.push(Loss::SoftmaxCrossEntropy {
-                targets,
-                reduction,
-                class_weights,
-                label_smoothing,
-                ignore_index,
-            });
-        }
+/// The permutations of one operation.
+struct Operation {
+    /// All for one class of device, whatever is bound stored as f32.
+    all: fn(DeviceClass) -> Vec<Kernel>,
+    /// What the bindings of one of them hold where plans store in f16. Those texts differ from the others in how numbers are read
+    /// and written and in nothing else; so one activation, one mode and sums of moderate length stand for all: nothing for the
+    /// rest of them, and for what is not this operation's.
+    stored: fn(&Kernel) -> Vec<Vec<Dtype>>,
+    /// What a kernel belongs to in the table of `portability/`, if it is this operation's.
+    family: fn(&Kernel) -> Option<&'static str>,
+}
+
+const OPERATIONS: [Operation; 17] = [
+    dense::OPERATION,
+    conv::OPERATION,
+    loss::OPERATION,
+    act::OPERATION,
+    optimizer::OPERATION,
+    layout::OPERATION,
+    pool::OPERATION,
+    zeropad::OPERATION,
+    dropout::OPERATION,
+    batchnorm::OPERATION,
+    residual::OPERATION,
+    depthwise::OPERATION,
+    channel_sums::OPERATION,
+    cast::OPERATION,
+    whole::OPERATION,
+    join::OPERATION,
+    loss_head::OPERATION,
+];
+
+/// All of them, for one class of device.
+pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
+    let mut kernels: Vec<Kernel> = OPERATIONS.iter().flat_map(|operation| (operation.all)(class)).collect();
+    if class == DeviceClass::Discrete {
+        // As large products are made on GPUs.
+        let products = kernels.iter().filter(|kernel| kernel.product().is_some()).cloned();
+        let staged: Vec<Kernel> = products.map(|kernel| kernel.with_tile(STAGED)).collect();
+        kernels.extend(staged);
     }
-    losses
-}
-
-/// Every rule, in every way it changes the shader.
-pub(crate) fn rules() -> Vec<Rule> {
-    let (beta1, beta2, eps) = (0.9, 0.999, 1e-8);
-    vec![
-        Rule::Sgd { momentum: 0.9, nesterov: false },
-        Rule::Sgd { momentum: 0.9, nesterov: true },
-        Rule::Adam { beta1, beta2, eps },
-        Rule::AdaHesScale { beta1, beta2, eps },
-        Rule::AdaHesScaleGn { beta1, beta2, eps },
-    ]
-}
-
-/// Every update of theirs, with a diagonal and without.
-fn updates() -> impl Iterator<Item = Update> {
-    rules().into_iter().flat_map(|rule| [false, true].map(|diagonal| Update::new(&rule, 4096, diagonal)))
-}
-
-/// Layers of convolution that differ in more than the numbers of the window.
-fn layers() -> [Layer; 4] {
-    let conv = Conv2d::new(12, 3).inputs(8).padding(1);
-    let transposed = ConvTranspose2d::new(12, [3, 2]).stride(2);
-    [
-        conv.clone().into(),
-        conv.clone().groups(4).stride([2, 1]).bias(false).into(),
-        ConvTranspose2d { inputs: 8, ..transposed.clone() }.into(),
-        ConvTranspose2d { inputs: 8, ..transposed.groups(2).bias(false) }.into(),
-    ]
-}
-
-/// The same on small images.
-pub(super) fn convolution_layers() -> Vec<Convolution> {
-    let layers = layers();
-    let of = layers.iter().map(|layer| layer.convolution("convolution", &[8, 10, 11]));
-    of.filter_map(|convolution| convolution.ok().flatten()).collect()
-}
-
-/// Convolutions in every way that changes the shader, but for the numbers of the window.
-fn convolutions(class: DeviceClass) -> Vec<Kernel> {
-    let mut kernels = Vec::new();
-    let mut add = |conv: &Convolution, batch, short: bool| {
-        let gemm = |gemm| Kernel::Gemm(gemm, PLACES);
-        let activation = Activation::Tanh;
-        for keep in [false, true] {
-            kernels.push(gemm(conv.forward(
-                class,
-                batch,
-                Use::Forward { activation, bias: conv.bias, keep },
-            )));
+    // GPUs' own products all go through workgroup memory, and the rest is as on software.
+    let here = |kernel: &&Kernel| match (class, kernel.product()) {
+        (DeviceClass::Software, _) => true,
+        (DeviceClass::Discrete, Some(product)) => {
+            matches!(product.gemm.tile().family, Family::Workgroup { .. })
         }
-        for mode in Mode::ALL {
-            for below in [Activation::Identity, activation] {
-                kernels.push(gemm(conv.signal(class, batch, Use::Signal { mode, below })));
-            }
-            let partial = conv.partial(class, batch, mode);
-            kernels.push(gemm(partial));
-            for accumulate in [false, true].into_iter().filter(|_| short) {
-                kernels
-                    .push(Kernel::Unpack(Unpack { accumulate, ..Unpack::after(&partial, conv.packing()) }));
-            }
-        }
-        kernels.push(Kernel::Pack(Pack(conv.packing())));
+        _ => false,
     };
-    convolution_layers().iter().for_each(|conv| add(conv, 2, true));
-    for layer in &layers() {
-        // Samples in parts, and sums of more terms than one run has.
-        if let Ok(Some(conv)) = layer.convolution("convolution", &[8, 200, 201]) {
-            add(&conv, 2, false);
-        }
-    }
-    let deep: Layer = Conv2d::new(8, 3).inputs(2048).into();
-    if let Ok(Some(conv)) = deep.convolution("convolution", &[2048, 4, 4]) {
-        add(&conv, 2, false);
-    }
+    let stored: Vec<Kernel> = kernels.iter().filter(here).flat_map(stored).collect();
+    kernels.extend(stored);
     kernels
 }
 
+/// The same kernel in every way in which plans store in f16.
+fn stored(kernel: &Kernel) -> Vec<Kernel> {
+    let ways = OPERATIONS.iter().flat_map(|operation| (operation.stored)(kernel));
+    ways.map(|dtypes| kernel.clone().storing(Dtypes::of(dtypes.into_iter()))).collect()
+}
+
+/// What a kernel belongs to in the table of `portability/`.
+pub(crate) fn family(kernel: &Kernel) -> &'static str {
+    let family = OPERATIONS.iter().find_map(|operation| (operation.family)(kernel));
+    let family = family.unwrap_or_else(|| panic!("{} is no operation's", kernel.label()));
+    if kernel.dtypes().all_f32() { family } else { "storage in f16" }
+}
+
+fn is<K: Key>(kernel: &Kernel) -> bool {
+    kernel.get::<K>().is_some()
+}
+
+/// Of kernels that are never stored in f16.
+fn only_f32(_: &Kernel) -> Vec<Vec<Dtype>> {
+    Vec::new()
+}
+
+/// The mode, and the activation beside the identity, that stand for all where numbers are stored in f16.
+const SHOWN: Mode = Mode::HesScale;
+const TANH: Activation = Activation::Tanh;
+
+fn is_shown(mode: Mode, below: Activation) -> bool {
+    mode == SHOWN && [Activation::Identity, TANH].contains(&below)
+}
+
+/// What a backward kernel binds: the signals, `extras` that it reads beside them, what the activation below had as its input.
+fn backward(flow: &Flow, extras: &[Dtype]) -> Vec<Vec<Dtype>> {
+    let below = (flow.below != Activation::Identity).then_some(F16);
+    let bound = [F16, F16].into_iter().chain(extras.iter().copied()).chain(below).collect();
+    if is_shown(flow.mode, flow.below) { vec![bound] } else { vec![] }
+}
+
 /// Whether plans may ask a forward kernel to keep what its activation reads. These two's derivatives follow from the output.
-pub(super) fn keeps(activation: Activation) -> bool {
+fn keeps(activation: Activation) -> bool {
     !matches!(activation, Activation::Identity | Activation::Relu)
 }
 
-/// A product of the sizes here through workgroup memory, as large ones are made on GPUs.
-fn staged(kernel: Kernel) -> Option<Kernel> {
-    kernel.product().is_some().then(|| kernel.with_tile(STAGED))
+fn flow(mode: Mode, below: Activation) -> Flow {
+    Flow { mode, below, plane_in: 4096, plane_out: 4096 }
 }
 
-pub(super) const STAGED: Tile = {
+/// Sizes of small images.
+const BATCH: u32 = 2;
+const CHANNELS: u32 = 5;
+
+/// A window of `kernel` at stride 2 over an image with one row and column of padding.
+fn window(kernel: [usize; 2]) -> Window {
+    let image = [512, 512];
+    let positions = kernel.map(|k| (512 + 2 - k) / 2 + 1);
+    Window { image, kernel, stride: [2, 2], dilation: [1, 1], before: [1, 1], positions }
+}
+
+const OFFSETS: Offsets = Offsets { a_plane: 4096, c_plane: 4096, bias: 4096, ..Offsets::ALONE };
+
+/// Through workgroup memory.
+const STAGED: Tile = {
     let family = Family::Workgroup { steps: 8, buffers: 2 };
     Tile { family, rows: 4, vectors: 1, width: 8, height: 8 }
 };
 
-/// All of them, for one class of device.
-pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
-    let mut kernels = Vec::new();
-    let flags = [false, true];
-    let mut gemm = |usage, n, k, m| kernels.push(Kernel::Gemm(Gemm::new(class, usage, m, n, k), PLACES));
-    for (n, k) in SIZES.into_iter().flat_map(|n| SIZES.map(|k| (n, k))) {
-        for activation in Activation::ALL {
-            let keep = flags.into_iter().filter(|keep| !keep || keeps(activation));
-            for (bias, keep) in keep.flat_map(|keep| flags.map(|bias| (bias, keep))) {
-                gemm(Use::Forward { activation, bias, keep }, n, k, 32);
-            }
-            for mode in Mode::ALL {
-                gemm(Use::Signal { mode, below: activation }, n, k, 32);
-            }
-        }
-        for (diagonal, bias) in flags.into_iter().flat_map(|diagonal| flags.map(|bias| (diagonal, bias))) {
-            for leave in [Leave::Replace, Leave::Accumulate] {
-                gemm(Use::Parameters { diagonal, bias, leave }, n, 32, k);
-            }
-            for update in updates().filter(|update| n == SIZES[0] && update.reads_diagonal() == diagonal) {
-                gemm(Use::Parameters { diagonal, bias, leave: Leave::Update(update) }, n, 32, k);
-            }
-        }
+/// In registers.
+const NARROW: Tile = Tile { width: 8, height: 8, ..Tile::SLIM };
+
+/// Tiles of products that share a dispatch; `None`: those of the class. Both of one family: another test has the rest.
+fn tiles(class: DeviceClass) -> &'static [Option<Tile>] {
+    match class {
+        DeviceClass::Software => &[None],
+        DeviceClass::Integrated => &[Some(NARROW)],
+        DeviceClass::Discrete => &[Some(NARROW), Some(STAGED)],
     }
-    let long = 100_000;
-    gemm(Use::Forward { activation: Activation::Identity, bias: true, keep: false }, 64, long, 32);
-    for mode in Mode::ALL {
-        gemm(Use::Signal { mode, below: Activation::Tanh }, 64, long, 32);
+}
+
+#[test]
+fn what_is_stored_in_f16_is_said_so() {
+    let kernels = all(DeviceClass::Software);
+    let halves: Vec<&Kernel> = kernels.iter().filter(|kernel| !kernel.dtypes().all_f32()).collect();
+    assert!(halves.len() > 100, "{}", halves.len());
+    for kernel in halves {
+        let text = kernel.source();
+        let begins = text.starts_with(crate::shader::ENABLE);
+        assert!(begins && kernel.label().ends_with(" in f16"), "{}", kernel.label());
     }
-    kernels.extend(convolutions(class));
-    if class == DeviceClass::Discrete {
-        kernels.extend(kernels.clone().into_iter().filter_map(staged));
-    }
-    for loss in losses() {
-        for mode in Mode::ALL {
-            for outputs in [64, 1000] {
-                kernels.push(Kernel::Loss(LossKernel::new(
-                    class,
-                    loss.clone(),
-                    mode,
-                    32,
-                    outputs,
-                    1,
-                    32_000,
-                )));
-            }
+}
+
+#[test]
+fn every_kernel_is_one_operations() {
+    for class in DeviceClass::ALL {
+        for kernel in all(class) {
+            let of = OPERATIONS.iter().filter(|operation| (operation.family)(&kernel).is_some());
+            assert_eq!(of.count(), 1, "{}", kernel.label());
         }
     }
-    kernels.push(Kernel::Reduce(Reduce::new(class, 100, 1.0)));
-    for activation in Activation::ALL {
-        kernels.push(Kernel::Forward(Forward { activation, elements: 100 }));
-        for mode in Mode::ALL {
-            let (elements, plane_in, plane_out) = (100, 128, 128);
-            kernels.push(Kernel::Backward(Backward { activation, mode, elements, plane_in, plane_out }));
-        }
-    }
-    for update in updates() {
-        kernels.push(Kernel::Advance(Advance::of(&update)));
-        kernels.push(Kernel::Update(update));
-    }
-    kernels.extend(super::image_permutations::all());
-    kernels.extend(super::whole_permutations::all(class));
-    kernels.extend(super::half_permutations::halves(class, &kernels));
-    kernels.extend(super::join_permutations::all(class));
-    kernels
 }

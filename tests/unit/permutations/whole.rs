@@ -1,18 +1,26 @@
 //! Kernels for whole networks. They put together one plug of each kind (activation, loss, rule), too many combinations to list:
 //! each plug is here in every mode that changes it, beside one of the others.
 
-use super::permutations::{losses, rules};
-use super::{Back, DeviceClass, Gather, Job, Kernel, Layer, Update, Whole, WholeKernel};
+use super::{Operation, is, losses, only_f32, rules};
+use crate::gemm::{Back, DeviceClass, Gather, Whole, WholeKernel, WholeLayer, WholePass};
 use crate::model::{Activation, Loss, Mode};
+use crate::ops::optimizer::Update;
+use crate::shader::Kernel;
+
+pub(super) const OPERATION: Operation = Operation {
+    all,
+    stored: only_f32,
+    family: |kernel| (is::<WholeKernel>(kernel) || is::<Gather>(kernel)).then_some("whole network"),
+};
 
 /// Batches that one workgroup takes, and several.
 const BATCHES: [u32; 2] = [7, 100];
 
-pub(super) fn all(class: DeviceClass) -> Vec<Kernel> {
+fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut kernels = Vec::new();
     let layer = |inputs: u32, outputs: u32, activated| {
         let (weight, bias) = (0, Some((inputs * outputs).next_multiple_of(64)));
-        Layer { inputs, outputs, weight, bias, activated }
+        WholeLayer { inputs, outputs, weight, bias, activated }
     };
     let net = |activation: Activation, loss: Loss, batch| {
         let layers = match activation {
@@ -24,10 +32,10 @@ pub(super) fn all(class: DeviceClass) -> Vec<Kernel> {
     let mut add = |net: Whole, mode, accumulate, update: Option<Update>| {
         let back = Back { mode, scale: 1.0, accumulate, update };
         if net.chunks() > 1 {
-            kernels.push(Kernel::Gather(Gather { net: net.clone(), back }));
+            kernels.push(Gather { net: net.clone(), back }.into());
         }
-        kernels.push(Kernel::Whole(WholeKernel { net: net.clone(), job: Job::Forward }));
-        kernels.push(Kernel::Whole(WholeKernel { net, job: Job::Back(back) }));
+        kernels.push(WholeKernel { net: net.clone(), pass: WholePass::Forward }.into());
+        kernels.push(WholeKernel { net, pass: WholePass::Back(back) }.into());
     };
     // One whose derivative its output does not tell.
     let folding = Activation::LeakyRelu { alpha: -0.5 };

@@ -5,7 +5,7 @@ use super::models;
 
 use crate::model::{Layer, Role};
 use crate::reference::{OptimizerState, Pass, pass, predict};
-use crate::{Activation, At, DeviceClass, Mode, Model, Number, Optimizer, PlanOptions, Result};
+use crate::{Activation, At, DeviceClass, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
 
 /// What of a plan is run.
@@ -71,7 +71,7 @@ pub(super) struct Job {
     /// Relative max norm that a tensor's error may have.
     pub bound: f64,
     /// What lies between its kernels, and what signals are multiplied by there.
-    storage: Number,
+    storage: Dtype,
     loss_scale: Option<f32>,
     golden: Option<Rc<Case>>,
 }
@@ -88,7 +88,7 @@ impl Job {
     pub(super) fn halved(&self) -> Job {
         Job {
             name: format!("{} in f16", self.name),
-            storage: Number::F16,
+            storage: Dtype::F16,
             // A mean over an area divides h by the area twice, and with the usual scale most of its bits are gone.
             loss_scale: self.name.contains("pool, shared").then_some(16_384.0),
             // As `tests/gpu/half.rs` reasons.
@@ -139,7 +139,7 @@ impl Job {
             x,
             targets,
             bound,
-            storage: Number::F32,
+            storage: Dtype::F32,
             loss_scale: None,
             golden,
         }
@@ -293,7 +293,7 @@ fn golden_jobs() -> Vec<Job> {
                 x: case.x.clone(),
                 targets: OwnedTargets::clone(&case.targets),
                 bound: BOUND,
-                storage: Number::F32,
+                storage: Dtype::F32,
                 loss_scale: None,
                 golden: Some(Rc::clone(&case)),
             });

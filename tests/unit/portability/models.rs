@@ -1,9 +1,9 @@
 //! Networks that between them lead to every permutation.
 
 use super::job::{Job, Kind};
-use crate::kernel::join_permutations::{INPUTS, endings};
-use crate::kernel::permutations::{losses, rules};
 use crate::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Optimizer, Rule};
+use crate::permutations::loss_head::{INPUTS, endings};
+use crate::permutations::{losses, rules};
 use crate::{Activation, Layer, Loss, Mode, Model};
 
 const TANH: Activation = Activation::Tanh;

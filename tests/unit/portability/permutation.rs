@@ -1,7 +1,9 @@
 //! A permutation: all shader texts that differ in nothing but sizes.
 
 use super::record::key;
-use crate::kernel::{Kernel, tests::texts};
+use crate::permutations::family;
+use crate::shader::Kernel;
+use crate::texts::texts;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -84,36 +86,4 @@ impl Permutations {
 /// The name of a text's file, which no other text has.
 pub(super) fn file(id: &str, text: &str) -> String {
     format!("{id}.{}.wgsl", key([text.as_bytes()]))
-}
-
-fn family(kernel: &Kernel) -> &'static str {
-    use crate::kernel::{Image, Use};
-    match kernel {
-        Kernel::Gemm(gemm, _) => match (gemm.usage, gemm.image.is_some()) {
-            (Use::Forward { .. }, false) => "dense: forward",
-            (Use::Forward { .. }, true) => "convolution: forward",
-            (Use::Signal { .. }, false) => "dense: signal",
-            (Use::Signal { .. }, true) => "convolution: signal",
-            (Use::Parameters { .. }, _) => "dense: parameters",
-            (Use::Partial { .. }, _) => "convolution: parameters",
-        },
-        Kernel::Pack(_) | Kernel::Unpack(_) => "convolution: packing",
-        Kernel::Loss(_) | Kernel::Reduce(_) => "loss",
-        Kernel::Forward(_) | Kernel::Backward(_) => "activation by itself",
-        Kernel::Advance(_) | Kernel::Update(_) => "optimizer",
-        Kernel::Half(..) => "storage in f16",
-        Kernel::Join(_) | Kernel::LastLayer(_) => "dense: two in one dispatch",
-        Kernel::Whole(_) | Kernel::Gather(_) => "whole network",
-        Kernel::Image(image) => match image {
-            Image::Layout(_) => "layout",
-            Image::Pool(_) | Image::PoolSignal(_) => "pooling",
-            Image::Pad(_) | Image::PadSignal(_) => "padding",
-            Image::Dropout(_) | Image::DropoutSignal(_) | Image::AdvanceNoise(_) => "dropout",
-            Image::Norm(_) | Image::NormSignal(_) => "normalisation",
-            Image::Sum(_) | Image::SumSignal(_) => "sum",
-            Image::Depthwise(_) | Image::DepthwiseSignal(_) => "depthwise convolution",
-            Image::Show(_) => "storage in f16",
-            Image::Partial(_) => "parameters of normalisation, depthwise",
-        },
-    }
 }

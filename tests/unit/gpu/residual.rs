@@ -1,6 +1,7 @@
 use super::{Bound, Lie, MODES, Signal, compare, numbers, run};
-use crate::kernel::{Flow, Sum, SumSignal, planes};
 use crate::model::Activation;
+use crate::ops::residual::{Add, AddSignal};
+use crate::shader::{Flow, planes};
 
 #[test]
 fn sums_and_what_flows_back_from_two_branches() {
@@ -10,7 +11,7 @@ fn sums_and_what_flows_back_from_two_branches() {
         Lie::Rows { len: 301 },
         Lie::Image { batch: 2, channels: 5, positions: 7 },
     ] {
-        let sum = Sum { elements: lie.elements() as u32 };
+        let sum = Add { elements: lie.elements() as u32 };
         let (x, y) = (numbers(1, lie.len()), numbers(2, lie.len()));
         let bound = [Bound::Read(lie.store(&x)), Bound::Read(lie.store(&y)), Bound::Write(lie.elements())];
         let expected: Vec<f64> = x.iter().zip(&y).map(|(x, y)| x + y).collect();
@@ -35,7 +36,7 @@ fn sums_and_what_flows_back_from_two_branches() {
             }
             let plane = lie.plane() as u32;
             let flow = Flow { mode, below, plane_in: plane, plane_out: plane };
-            expected.check("join", mode, lie, &run(SumSignal { sum, flow }, &bound)[0]);
+            expected.check("join", mode, lie, &run(AddSignal { add: sum, flow }, &bound)[0]);
         }
     }
 }

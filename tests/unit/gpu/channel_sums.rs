@@ -1,11 +1,13 @@
 use super::depthwise::{cases, lies, meetings};
 use super::{Bound, Lie, MODES, Signal, compare, numbers, run, words};
-use crate::kernel::{DepthwiseSizes, Parameters, Partial, Storage};
 use crate::model::{Mode, Window};
+use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::ops::depthwise::DepthwiseSizes;
+use crate::shader::Storage;
 
 /// Sums over splits: `[number][parameter]`, with parameter = channel · entries + entry.
-fn collected(partial: &Partial, channels: usize, sums: &[u32]) -> Vec<Vec<f64>> {
-    let (numbers, entries) = (partial.numbers() as usize, partial.entries() as usize);
+fn collected(partial: &ChannelSums, channels: usize, sums: &[u32]) -> Vec<Vec<f64>> {
+    let (numbers, entries) = (partial.components() as usize, partial.entries() as usize);
     let stride = partial.stride() as usize;
     let mut result = vec![vec![0.0; channels * entries]; numbers];
     for split in 0..partial.splits() as usize {
@@ -61,7 +63,7 @@ fn check(
 ) {
     for &mode in modes {
         let signal = Signal::new(mode, z.len());
-        let partial = Partial { parameters, mode, plane: z.plane() as u32 };
+        let partial = ChannelSums { parameters, mode, plane: z.plane() as u32 };
         let mut bound = vec![Bound::Read(signal.store(mode, z)), Bound::Write(partial.len() as usize)];
         bound.extend(extras.iter().cloned().map(Bound::Read));
         let found = collected(&partial, channels, &run(partial, &bound)[0]);
@@ -159,7 +161,7 @@ fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared
     for (batch, channels, positions, splits) in [(20, 3, 300, 7), (5, 3, 3000, 1), (2, 1, 40_000, 1)] {
         let storage =
             Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-        let partial = Partial { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 };
+        let partial = ChannelSums { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 };
         assert_eq!(partial.splits(), splits);
         check_norm(storage, Lie::Image { batch, channels, positions }, &modes);
     }
