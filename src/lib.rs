@@ -25,6 +25,9 @@ mod permutations;
 #[path = "../tests/unit/portability/mod.rs"]
 mod portability;
 #[cfg(test)]
+#[path = "../tests/unit/snapshots.rs"]
+mod snapshots;
+#[cfg(test)]
 #[path = "../tests/unit/texts.rs"]
 mod texts;
 
