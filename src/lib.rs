@@ -6,25 +6,40 @@ extern crate self as hesscale;
 
 pub mod cpu;
 mod error;
+mod gemm;
 mod gpu;
 mod graph;
 mod host;
-mod kernel;
+mod lifetime;
 pub mod model;
 mod ops;
 mod plan;
-#[cfg(test)]
-mod portability;
 mod profile;
 mod record;
 pub mod reference;
+mod shader;
 pub mod train;
 
+// Unit tests of more than one module: they see what is private to the crate.
+#[cfg(test)]
+#[path = "../tests/unit/permutations/mod.rs"]
+mod permutations;
+#[cfg(test)]
+#[path = "../tests/unit/portability/mod.rs"]
+mod portability;
+#[cfg(test)]
+#[path = "../tests/unit/snapshots.rs"]
+mod snapshots;
+#[cfg(test)]
+#[path = "../tests/unit/texts.rs"]
+mod texts;
+
+pub use crate::gemm::{Cooperative, DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
-pub use kernel::{Cooperative, DeviceClass, Family, Number, Tile, TileEntry, TileTable, TileUse};
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Pass, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
 pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Piece, Pieces};
+pub use shader::Dtype;
 pub use wgpu;

@@ -89,7 +89,7 @@ macro_rules! activation {
             name: $name,
             source: format!(
                 "const ALPHA: f32 = {alpha:?};\n{}\nfn value(x: f32) -> vec3<f32> {{ return vec3(act(x), act_d(x)); }}",
-                include_str!(concat!("../shaders/act/", $name, ".wgsl"))
+                include_str!(concat!("../shaders/act/fn/", $name, ".wgsl"))
             ),
             exact: Box::new(move |a| {
                 let exact: fn(f64, f64) -> _ = $exact;

@@ -1,5 +1,5 @@
 // A loss by itself, from the logits; the signal in planes, each as the logits lie: [batch, outputs, positions]. Grid: a
-// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | join/logits_…); leave_value (values |
+// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | gemm/join/logits_…); leave_value (values |
 // total).
 
 @group(0) @binding(0) var<uniform> p: LossParams;

@@ -1,8 +1,9 @@
 //! The graph as the executor runs it: operations on values, in stages.
 
 use super::stages::Stage;
-use crate::graph::{Graph, Layout, Life, slots};
+use crate::graph::{Graph, Layout};
 use crate::host::HostOp;
+use crate::lifetime::{Life, slots};
 use crate::model::{Model, Parameter, Role};
 use crate::ops::Ops;
 use crate::{At, Result};

@@ -2,8 +2,6 @@
 
 use super::context::Context;
 use super::device::Buffer;
-use super::pipeline::Resource;
-use crate::kernel::Number;
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -61,13 +59,6 @@ impl Tensor {
     #[must_use]
     pub fn bytes(&self) -> Range<u64> {
         4 * self.offset as u64..4 * (self.offset + self.len()) as u64
-    }
-
-    /// The range as it is bound: not a byte more, for what follows in a buffer of the host's may be anything.
-    pub(crate) fn resource(&self) -> Resource {
-        let bytes = self.bytes();
-        let size = bytes.end - bytes.start;
-        Resource { buffer: self.buffer.clone(), offset: bytes.start, size, number: Number::F32 }
     }
 }
 

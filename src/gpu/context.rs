@@ -2,7 +2,7 @@
 
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
-use crate::kernel::{Allowed, Cooperative, DeviceClass, TileTable, Tuning};
+use crate::gemm::{Allowed, Cooperative, DeviceClass, TileTable, Tuning};
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use futures::FutureExt as _;

@@ -1,6 +1,6 @@
 //! What matrix units an adapter has, and what a device needs so that shaders may use them.
 
-use crate::kernel::Cooperative;
+use crate::gemm::Cooperative;
 use crate::{Error, Result};
 use wgpu::{CooperativeMatrixProperties, CooperativeScalarType, Features};
 

@@ -6,6 +6,7 @@ mod cooperative;
 mod device;
 mod pipeline;
 #[cfg(test)]
+#[path = "../../tests/unit/gpu/mod.rs"]
 mod tests;
 #[cfg(not(target_arch = "wasm32"))]
 mod waiting;

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::device::Buffer;
-use crate::kernel::{Binding, Kernel, Number};
+use crate::shader::{Binding, Dtype, Kernel};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ pub(crate) struct Resource {
     pub offset: u64,
     pub size: u64,
     /// What it holds, where that may differ.
-    pub number: Number,
+    pub dtype: Dtype,
 }
 
 /// A pipeline with its bind group and grid: all that recording needs.
@@ -104,7 +104,7 @@ impl Context {
         Ok(layout)
     }
 
-    /// Number of pipelines that have been made, for all plans of this context.
+    /// Dtype of pipelines that have been made, for all plans of this context.
     #[must_use]
     pub fn pipelines(&self) -> usize {
         self.inner.pipelines.made().len()

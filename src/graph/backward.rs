@@ -1,8 +1,9 @@
 //! A backward pass in the making: where signals lie, and what operations push onto it.
 
 use super::{Graph, Layout, Memory, Op, Purpose, Saved, Schedule, Setup, Slice, Value};
-use crate::kernel::{Flow, Kernel, Leave, Number, planes};
+use crate::gemm::GradientSink;
 use crate::model::{Activation, Mode, Parameter, Role};
+use crate::shader::{Dtype, Flow, Kernel, planes};
 use crate::{At, Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -29,7 +30,7 @@ impl Requested {
             setup.elements(&name, graph.values[root].len() * planes)?;
             requested
                 .entry(root)
-                .or_insert_with(|| setup.own(Purpose::Signal, name, planes * Number::F32.plane(elements)));
+                .or_insert_with(|| setup.own(Purpose::Signal, name, planes * Dtype::F32.plane(elements)));
         }
         Ok(Requested(requested))
     }
@@ -39,7 +40,7 @@ impl Requested {
         let root = graph.root_at(at)?;
         let slice = self.0.get(&root)?;
         let elements = setup.batch * graph.values[root].shape.iter().product::<usize>();
-        let plane = |index: usize| Slice::new(slice.memory, index * Number::F32.plane(elements), elements);
+        let plane = |index: usize| Slice::new(slice.memory, index * Dtype::F32.plane(elements), elements);
         Some((plane(0), setup.options.mode.has_diagonal().then(|| plane(1))))
     }
 }
@@ -71,7 +72,7 @@ pub(crate) struct Backward<'a> {
     requested: &'a Requested,
     pub mode: Mode,
     /// What becomes of gradient and diagonal.
-    pub sink: Leave,
+    pub sink: GradientSink,
     pub schedule: Schedule,
     /// Flat ranges of parameters that have been updated already.
     pub updated: Vec<Range<usize>>,
@@ -83,7 +84,7 @@ pub(crate) struct Backward<'a> {
 
 impl<'a> Backward<'a> {
     /// Behind the forward pass.
-    pub(crate) fn new(ground: &Ground<'a>, mode: Mode, sink: Leave) -> Backward<'a> {
+    pub(crate) fn new(ground: &Ground<'a>, mode: Mode, sink: GradientSink) -> Backward<'a> {
         let Ground { setup, graph, forward, saved, requested } = *ground;
         Backward {
             setup,
@@ -137,7 +138,7 @@ impl<'a> Backward<'a> {
     fn whole(&mut self, root: usize) -> Result<Signal> {
         match self.requested.0.get(&root) {
             Some(slice) if self.is_as_seen(root) => {
-                let plane = Number::F32.plane(self.setup.batch * self.graph.values[root].len()) as u32;
+                let plane = Dtype::F32.plane(self.setup.batch * self.graph.values[root].len()) as u32;
                 Ok(Signal { slice: *slice, plane })
             }
             _ => self.transient(root),
@@ -146,7 +147,7 @@ impl<'a> Backward<'a> {
 
     /// Whether the signal at a root lies as a user sees it: in rows, and in f32.
     fn is_as_seen(&self, root: usize) -> bool {
-        self.graph.values[root].layout != Layout::Image && self.setup.options.storage == Number::F32
+        self.graph.values[root].layout != Layout::Image && self.setup.options.storage == Dtype::F32
     }
 
     /// Where the loss leaves its signal, at the logits.
@@ -176,7 +177,7 @@ impl<'a> Backward<'a> {
         if let Some(slice) = self.requested.0.get(&root).filter(|_| !self.is_as_seen(root)) {
             let value = &self.graph.values[root];
             let elements = self.setup.batch * value.shape.iter().product::<usize>();
-            let shown = Signal { slice: *slice, plane: Number::F32.plane(elements) as u32 };
+            let shown = Signal { slice: *slice, plane: Dtype::F32.plane(elements) as u32 };
             show(self, value, signal, shown);
         }
         Ok(Some(signal))

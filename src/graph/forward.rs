@@ -2,8 +2,8 @@
 
 use super::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice, Value};
 use crate::Result;
-use crate::kernel::{Kernel, Number};
 use crate::model::{Activation, Role};
+use crate::shader::{Dtype, Kernel};
 
 /// What a forward pass leaves.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl<'a> Forward<'a> {
         let elements = self.setup.elements_of(&self.graph.values[value])?;
         let name = &self.graph.values[named].name;
         let is_logits = self.graph.root(self.graph.logits) == value;
-        let dtype = if is_logits { Number::F32 } else { self.setup.options.storage };
+        let dtype = if is_logits { Dtype::F32 } else { self.setup.options.storage };
         if !self.setup.options.training && !is_logits {
             return Ok(self.schedule.transient(name.clone(), planes * dtype.plane(elements), dtype));
         }

@@ -1,6 +1,6 @@
 //! Memory by what it is for, before there are buffers.
 
-use crate::kernel::Number;
+use crate::shader::Dtype;
 
 /// Which memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,13 +27,13 @@ pub(crate) struct Slice {
     pub offset: u64,
     pub size: u64,
     /// What it holds, where that may differ.
-    pub dtype: Number,
+    pub dtype: Dtype,
 }
 
 impl Slice {
     /// `elements` of `f32`, or as large, from element `first` on.
     pub(crate) fn new(memory: Memory, first: usize, elements: usize) -> Slice {
-        Slice { memory, offset: 4 * first as u64, size: 4 * elements as u64, dtype: Number::F32 }
+        Slice { memory, offset: 4 * first as u64, size: 4 * elements as u64, dtype: Dtype::F32 }
     }
 
     /// The same without its first bytes.

@@ -3,7 +3,6 @@
 
 mod backward;
 mod forward;
-mod lifetime;
 mod lower;
 mod memory;
 mod operation;
@@ -13,7 +12,6 @@ mod value;
 
 pub(crate) use backward::{Backward, Ground, Requested, Signal};
 pub(crate) use forward::{Forward, Saved};
-pub(crate) use lifetime::{Life, offsets, slots};
 pub(crate) use lower::{Catalog, Graph, Lowered, Position};
 pub(crate) use memory::{Memory, Owned, Purpose, Slice};
 pub(crate) use operation::{Op, Operation};

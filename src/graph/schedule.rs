@@ -1,7 +1,8 @@
 //! The steps of one list, in order, and the memory that lives within it.
 
-use super::{Life, Memory, Slice};
-use crate::kernel::{Kernel, Number, Numbers};
+use super::{Memory, Slice};
+use crate::lifetime::Life;
+use crate::shader::{Dtype, Dtypes, Kernel};
 
 /// A kernel, and what it is bound to.
 pub(crate) type Step = (Kernel, Vec<Slice>);
@@ -22,7 +23,7 @@ struct Transient {
 
 impl Schedule {
     /// Memory for `elements` of a type, from the first step that binds it to the last.
-    pub(crate) fn transient(&mut self, name: impl Into<String>, elements: usize, dtype: Number) -> Slice {
+    pub(crate) fn transient(&mut self, name: impl Into<String>, elements: usize, dtype: Dtype) -> Slice {
         let size = (dtype.bytes(elements) as u64).next_multiple_of(256);
         self.transients.push(Transient { name: name.into(), bytes: size });
         Slice { memory: Memory::Transient(self.transients.len() - 1), offset: 0, size, dtype }
@@ -30,7 +31,7 @@ impl Schedule {
 
     /// A kernel on slices, whatever they hold.
     pub(crate) fn push(&mut self, kernel: impl Into<Kernel>, slices: Vec<Slice>) {
-        let dtypes = Numbers::of(slices.iter().map(|slice| slice.dtype));
+        let dtypes = Dtypes::of(slices.iter().map(|slice| slice.dtype));
         self.steps.push((kernel.into().storing(dtypes), slices));
     }
 

@@ -1,8 +1,9 @@
 //! What decides a plan's steps, beside the graph.
 
 use super::{Memory, Op, Owned, Purpose, Slice, Value};
-use crate::kernel::{DeviceClass, Number, Tuning};
+use crate::gemm::{DeviceClass, Tuning};
 use crate::model::{Mode, Model, Optimizer, Role};
+use crate::shader::Dtype;
 use crate::{At, Error, Result};
 use std::cell::RefCell;
 
@@ -12,7 +13,7 @@ pub(crate) struct Options<'a> {
     pub mode: Mode,
     pub training: bool,
     pub signals: &'a [At],
-    pub storage: Number,
+    pub storage: Dtype,
     /// What parameters' sums are multiplied by.
     pub scale: f32,
     /// What the loss is multiplied by, so that its signals are stored well.
@@ -61,7 +62,7 @@ impl<'a> Setup<'a> {
         self.add(Owned { name: name.into(), purpose, elements, constants: None })
     }
 
-    /// Numbers that the plan holds and no kernel changes.
+    /// Dtypes that the plan holds and no kernel changes.
     pub(crate) fn constants(&self, name: impl Into<String>, values: Vec<f32>) -> Slice {
         let (purpose, elements) = (Purpose::Parameter, values.len());
         self.add(Owned { name: name.into(), purpose, elements, constants: Some(values) })

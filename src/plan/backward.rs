@@ -1,17 +1,17 @@
 //! The backward pass: the loss, then operation by operation the parameters' sums and the signal's way down.
 
 use crate::Result;
+use crate::gemm::GradientSink;
 use crate::graph::{Backward, Ground, Schedule};
-use crate::kernel::Leave;
 use crate::model::Mode;
-use crate::ops::{cast, dropout, loss::LossHead, optimizer, residual};
+use crate::ops::{cast, dropout, loss::Head, optimizer, residual};
 
 /// Forward pass, loss, signals and parameters, with what becomes of their gradient and diagonal.
-pub(super) fn build(ground: &Ground<'_>, head: &LossHead, mode: Mode, sink: Leave) -> Result<Schedule> {
+pub(super) fn build(ground: &Ground<'_>, head: &Head, mode: Mode, sink: GradientSink) -> Result<Schedule> {
     let (setup, graph) = (ground.setup, ground.graph);
     let mut pass = Backward::new(ground, mode, sink);
     head.push(&mut pass)?;
-    if let Leave::Update(update) = sink {
+    if let GradientSink::Update(update) = sink {
         optimizer::advance(setup, &update, &mut pass.schedule);
     }
     for op in graph.ops.iter().rev() {
@@ -23,7 +23,7 @@ pub(super) fn build(ground: &Ground<'_>, head: &LossHead, mode: Mode, sink: Leav
     if graph.ops.iter().any(|op| op.operation.is_random()) {
         dropout::advance(&mut pass);
     }
-    if let Leave::Update(update) = sink {
+    if let GradientSink::Update(update) = sink {
         optimizer::rest(setup, &update, pass.updated, &mut pass.schedule);
     }
     Ok(pass.schedule)

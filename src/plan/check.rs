@@ -1,7 +1,7 @@
 //! That a list reads nothing that was not left for it: in debug builds every list of every plan is walked before it gets buffers.
 
 use crate::graph::{Memory, Slice, Step};
-use crate::kernel::{Binding, Kernel};
+use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -72,12 +72,14 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
 mod tests {
     use super::*;
     use crate::DeviceClass;
-    use crate::kernel::{Forward, Number, Reduce};
     use crate::model::Activation;
+    use crate::ops::act::ActForward;
+    use crate::ops::loss::Reduce;
+    use crate::shader::Dtype;
 
     /// From the first slice to the second.
     fn step(from: Slice, to: Slice) -> Step {
-        (Kernel::Forward(Forward { activation: Activation::Tanh, elements: 64 }), vec![from, to])
+        (ActForward { activation: Activation::Tanh, elements: 64 }.into(), vec![from, to])
     }
 
     fn memory(id: usize) -> Slice {
@@ -86,7 +88,7 @@ mod tests {
 
     fn own(id: usize, bytes: Range<u64>) -> Slice {
         let size = bytes.end - bytes.start;
-        Slice { memory: Memory::Own(id), offset: bytes.start, size, dtype: Number::F32 }
+        Slice { memory: Memory::Own(id), offset: bytes.start, size, dtype: Dtype::F32 }
     }
 
     fn all(_: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
@@ -135,8 +137,8 @@ mod tests {
 
     #[test]
     fn bindings_without_a_place_are_noticed() {
-        let reduce = Kernel::Reduce(Reduce::new(DeviceClass::Software, 4, 1.0));
-        let fault = reads(&[(reduce, vec![memory(0)])], &[0], all).expect_err("one of two");
+        let reduce = Reduce::new(DeviceClass::Software, 4, 1.0);
+        let fault = reads(&[(reduce.into(), vec![memory(0)])], &[0], all).expect_err("one of two");
         assert_eq!(fault, "step 0, reduce loss: 1 slices for 2 bindings");
     }
 }

@@ -1,7 +1,9 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
+use crate::gemm::{Join, Product, Tuning, Use};
 use crate::graph::{Memory, Schedule, Slice, Step};
-use crate::kernel::{Binding, Gemm, GemmPlaces, Hyper, Join, Kernel, Tuning, Use};
+use crate::ops::optimizer::Hyper;
+use crate::shader::Binding;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -23,7 +25,7 @@ pub(super) fn neighbours(mut schedule: Schedule, tuning: Tuning<'_>, all: bool) 
         schedule.steps.push(match joined {
             Some((at, join, slices)) => {
                 steps.remove(at);
-                (Kernel::Join(Box::new(join)), slices)
+                (join.into(), slices)
             }
             None => step,
         });
@@ -33,53 +35,52 @@ pub(super) fn neighbours(mut schedule: Schedule, tuning: Tuning<'_>, all: bool) 
 
 /// Two products as one kernel, if that can be.
 fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice>)> {
-    let (first, second) = (Product::of(one)?, Product::of(other)?);
+    let (first, second) = (Bound::of(one)?, Bound::of(other)?);
     if !is_free(one, other) {
         return None;
     }
     // What goes on waits for the signal, so it comes first.
     let (first, second) = if first.is_signal() { (first, second) } else { (second, first) };
-    let same_layer = whole(&first.bound[0]) == whole(&second.bound[0]);
-    let (mut of_first, of_second) = (first.places, second.places);
+    let same_layer = whole(&first.slices[0]) == whole(&second.slices[0]);
+    let (mut of_first, of_second) = (*first.product, *second.product);
     if first.is_signal() {
         match (second.update(), same_layer) {
-            (Some(_), _) => of_first.first = first.weights_within(&second)?,
+            (Some(_), _) => of_first.offsets.first = first.weights_within(&second)?,
             (None, true) => (),
             (None, false) => return None,
         }
     }
-    let join = Join::new(tuning, (*first.gemm, of_first), (*second.gemm, of_second))?;
-    let places = join.bound(first.bound.to_vec(), second.bound.to_vec());
-    Some((join, places))
+    let join = Join::new(tuning, of_first, of_second)?;
+    let slices = join.bound(first.slices.to_vec(), second.slices.to_vec());
+    Some((join, slices))
 }
 
-/// A step that is a product.
-struct Product<'a> {
-    gemm: &'a Gemm,
-    places: GemmPlaces,
-    bound: &'a [Slice],
+/// A step that is a product in f32.
+struct Bound<'a> {
+    product: &'a Product,
+    slices: &'a [Slice],
 }
 
-impl Product<'_> {
-    fn of((kernel, bound): &Step) -> Option<Product<'_>> {
-        let Kernel::Gemm(gemm, places) = kernel else { return None };
-        Some(Product { gemm, places: *places, bound })
+impl Bound<'_> {
+    fn of((kernel, slices): &Step) -> Option<Bound<'_>> {
+        let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
+        Some(Bound { product, slices })
     }
 
     fn is_signal(&self) -> bool {
-        matches!(self.gemm.usage, Use::Signal { .. })
+        matches!(self.product.gemm.usage, Use::Signal { .. })
     }
 
     /// Of an update: the bytes of its parameters, and those from a first moment to its second.
     fn update(&self) -> Option<(Range<u64>, u64)> {
-        let len = self.gemm.updated(&self.places)?;
-        let start = 16 * u64::from(self.places.first);
-        Some((start..start + 4 * u64::from(len), 4 * u64::from(self.places.c_plane)))
+        let len = self.product.updated()?;
+        let start = 16 * u64::from(self.product.offsets.first);
+        Some((start..start + 4 * u64::from(len), 4 * u64::from(self.product.offsets.c_plane)))
     }
 
     /// Of a signal: where its weights begin in what the other binds as parameters, in vec4s.
-    fn weights_within(&self, update: &Product<'_>) -> Option<u32> {
-        let (weights, parameters) = (&self.bound[1], &update.bound[2]);
+    fn weights_within(&self, update: &Bound<'_>) -> Option<u32> {
+        let (weights, parameters) = (&self.slices[1], &update.slices[2]);
         let inside = weights.memory == parameters.memory && weights.offset >= parameters.offset;
         inside.then(|| ((weights.offset - parameters.offset) / 16) as u32)
     }
@@ -94,7 +95,7 @@ fn extents(step: &Step) -> (Vec<Slice>, Vec<Slice>) {
     for (slice, kind) in bound.iter().map(whole).zip(kinds) {
         if kind == Binding::Write { writes.push(slice) } else { reads.push(slice) }
     }
-    if let Some((range, distance)) = Product::of(step).and_then(|product| product.update()) {
+    if let Some((range, distance)) = Bound::of(step).and_then(|bound| bound.update()) {
         let first = 4 * Hyper::FIRST as u64;
         let moment = |from: u64| from + range.start..from + range.end;
         let parts = [(0, range.clone()), (1, moment(first)), (1, moment(first + distance))];
@@ -127,8 +128,9 @@ fn whole(slice: &Slice) -> Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::{Advance, DeviceClass, Leave, Update};
+    use crate::gemm::{DeviceClass, Gemm, GradientSink, Offsets};
     use crate::model::Rule;
+    use crate::ops::optimizer::{Advance, Update};
 
     /// Parameters of the model, in the flat layout.
     const LEN: u32 = 1024;
@@ -143,17 +145,17 @@ mod tests {
 
     /// Counts a step.
     fn advance() -> Step {
-        (Kernel::Advance(Advance::of(&rule())), vec![memory()])
+        (Advance::of(&rule()).into(), vec![memory()])
     }
 
     /// The update of sixteen by eight weights, from that one on.
     fn update(first: u32) -> Step {
-        let usage = Use::Parameters { diagonal: false, bias: false, leave: Leave::Update(rule()) };
+        let usage = Use::Parameters { diagonal: false, bias: false, sink: GradientSink::Update(rule()) };
         let gemm = Gemm::new(DeviceClass::Discrete, usage, 16, 8, 4);
-        let places = GemmPlaces { first: first / 4, c_plane: LEN, ..GemmPlaces::ALONE };
+        let offsets = Offsets { first: first / 4, c_plane: LEN, ..Offsets::ALONE };
         let transient = |id| Slice::new(Memory::Transient(id), 0, 64);
         let parameters = Slice::new(Memory::Parameters, 0, LEN as usize);
-        (Kernel::Gemm(gemm, places), vec![transient(0), transient(1), parameters, memory()])
+        (Product { gemm, offsets }.into(), vec![transient(0), transient(1), parameters, memory()])
     }
 
     /// An update reads the counts that a step begins with, and changes its own layer's moments only.

@@ -2,9 +2,10 @@
 
 use crate::gpu::Context;
 use crate::graph::{Graph, MOST_ELEMENTS, Op, Setup, Value};
-use crate::kernel::{Hyper, planes};
 use crate::model::{Mode, Model};
 use crate::ops::Ops;
+use crate::ops::optimizer::Hyper;
+use crate::shader::planes;
 use crate::{Error, Result};
 
 impl Context {

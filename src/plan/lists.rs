@@ -4,10 +4,10 @@ use super::work::{Pass, Work};
 use super::{PlanOptions, backward, whole};
 use crate::At;
 use crate::Result;
+use crate::gemm::GradientSink;
 use crate::graph::{Forward, Graph, Ground, Requested, Schedule, Setup, Slice};
-use crate::kernel::Leave;
 use crate::model::Mode;
-use crate::ops::{loss::LossHead, optimizer};
+use crate::ops::{loss::Head, optimizer};
 
 /// The lists of a plan, and where the host finds their results.
 #[derive(Debug)]
@@ -36,17 +36,17 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     if !options.training {
         return Ok(lists);
     }
-    let head = LossHead::new(setup, logits)?;
+    let head = Head::new(setup, logits)?;
     let requested = Requested::new(setup, graph)?;
     let forward = lists.schedules[0].1.clone();
     let ground = Ground { setup, graph, forward: &forward, saved: &saved, requested: &requested };
     for (mode, pass) in passes(options) {
         let build = |sink| backward::build(&ground, &head, mode, sink);
         let update = optimizer::update(setup, mode)?;
-        let gradient = build(if pass.accumulate { Leave::Accumulate } else { Leave::Replace })?;
+        let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
         if let Some(update) = update {
             let step = match options.fused_update && !pass.accumulate {
-                true => build(Leave::Update(update))?,
+                true => build(GradientSink::Update(update))?,
                 false => optimizer::behind(setup, &update, gradient.clone()),
             };
             lists.schedules.push((Work::Step(pass), joined(setup, step)));

@@ -2,8 +2,8 @@
 
 use super::State;
 use crate::gpu::{Context, check_roles};
-use crate::kernel::Number;
 use crate::model::Model;
+use crate::shader::Dtype;
 use crate::{Error, Mode, Result};
 
 /// A place where a signal can be looked at.
@@ -56,12 +56,12 @@ pub struct PlanOptions {
     /// dispatch, and its sum over few samples in the loss's. Results have the same bits. `None`: on GPUs, products where one by
     /// itself is too small to keep one busy; on software the sum over a single row. `Some(true)`: wherever it can be done.
     pub fewer_dispatches: Option<bool>,
-    /// What activations and signals are stored as between kernels. [`Number::F16`] takes half the memory and half its traffic; its
+    /// What activations and signals are stored as between kernels. [`Dtype::F16`] takes half the memory and half its traffic; its
     /// error is in `docs/performance.md`. Arithmetic, sums, parameters, their gradient and diagonal, inputs, logits, losses and
     /// the signals that were asked for are `f32` in any case. The device must have the features that
     /// [`PlanOptions::required_features`] says.
-    pub storage: Number,
-    /// What signals are multiplied by while they are stored in [`Number::F16`]: a power of four, since curvature flows as √ too.
+    pub storage: Dtype,
+    /// What signals are multiplied by while they are stored in [`Dtype::F16`]: a power of four, since curvature flows as √ too.
     /// It is taken off exactly where gradient and diagonal are written. `None`: the largest with which the loss of one
     /// sample counts no more than 64 times, for what a mean divides by is most of what makes signals small.
     pub loss_scale: Option<f32>,
@@ -86,7 +86,7 @@ impl PlanOptions {
             signals: Vec::new(),
             whole_network: None,
             fewer_dispatches: None,
-            storage: Number::F32,
+            storage: Dtype::F32,
             loss_scale: None,
             input: None,
             targets: None,
@@ -145,7 +145,7 @@ impl PlanOptions {
 
     /// Stores activations and signals so: see [`PlanOptions::storage`].
     #[must_use]
-    pub fn storage(mut self, storage: Number) -> PlanOptions {
+    pub fn storage(mut self, storage: Dtype) -> PlanOptions {
         self.storage = storage;
         self
     }
@@ -161,8 +161,8 @@ impl PlanOptions {
     #[must_use]
     pub fn required_features(&self) -> wgpu::Features {
         match self.storage {
-            Number::F32 => wgpu::Features::empty(),
-            Number::F16 => wgpu::Features::SHADER_F16,
+            Dtype::F32 => wgpu::Features::empty(),
+            Dtype::F16 => wgpu::Features::SHADER_F16,
         }
     }
 
@@ -202,8 +202,8 @@ impl PlanOptions {
         let factor = || model.loss().factor(batch, model.output_shape());
         let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor() as i32);
         Ok(match self.storage {
-            Number::F32 => 1.0,
-            Number::F16 => self.loss_scale.unwrap_or_else(largest),
+            Dtype::F32 => 1.0,
+            Dtype::F16 => self.loss_scale.unwrap_or_else(largest),
         })
     }
 

@@ -7,9 +7,11 @@ use super::work::{Lists, Work};
 use super::{PlanOptions, State};
 use crate::Result;
 use crate::gpu::{Buffer, Context, Resource, Tensor};
-use crate::graph::{Memory, Purpose, Schedule, Setup, Slice, slots};
-use crate::kernel::{Kernel, Update};
+use crate::graph::{Memory, Purpose, Schedule, Setup, Slice};
+use crate::lifetime::slots;
 use crate::model::{Model, Parameter};
+use crate::ops::optimizer::Update;
+use crate::shader::Kernel;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -107,17 +109,17 @@ impl<'a> Buffers<'a> {
             Memory::Transient(id) => &self.shared[self.slots[list][id]],
             memory => self.of(memory),
         };
-        let Slice { offset, size, dtype: number, .. } = *slice;
-        Resource { buffer: buffer.clone(), offset, size, number }
+        let Slice { offset, size, dtype, .. } = *slice;
+        Resource { buffer: buffer.clone(), offset, size, dtype }
     }
 
     /// The bytes of a slice that must have been written before `kernel` reads them in `work`. What comes from outside is
     /// there already: the host's input and targets, parameters, moments, constants. A step reads no gradient but its own.
     fn needed(&self, model: &Model, work: Work, kernel: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
-        match (slice.memory, work, kernel) {
-            (Memory::Gradient | Memory::Diagonal, Work::Step(_), Kernel::Update(update)) => {
+        match (slice.memory, work, kernel.get::<Update>()) {
+            (Memory::Gradient | Memory::Diagonal, Work::Step(_), Some(update)) => {
                 // What lies between parameters is nobody's.
-                let Range { start, end } = Update::range(update);
+                let Range { start, end } = update.range();
                 let mine = model.parameters().iter().map(Parameter::range);
                 let mine = mine.filter(|range| start <= range.start && range.end <= end);
                 mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect()

@@ -1,9 +1,10 @@
 //! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
 
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
-use crate::kernel::{Dropout, Hyper};
 use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
+use crate::ops::dropout::DropoutForward;
 use crate::ops::optimizer;
+use crate::ops::optimizer::Hyper;
 use crate::reference::OptimizerState;
 use crate::{Error, Result};
 
@@ -113,9 +114,9 @@ impl State {
             moments,
             noise: Tensor::new(
                 "noise",
-                &context.storage("noise", Dropout::NOISE_LEN)?,
+                &context.storage("noise", DropoutForward::NOISE_LEN)?,
                 0,
-                &[Dropout::NOISE_LEN],
+                &[DropoutForward::NOISE_LEN],
             ),
         };
         check_roles(state.roles())?;

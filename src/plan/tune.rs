@@ -2,8 +2,8 @@
 
 use super::{Pass, Plan, Work};
 use crate::Result;
+use crate::gemm::{Tile, TileEntry, TileUse};
 use crate::gpu::Dispatch;
-use crate::kernel::{Tile, TileEntry, TileUse};
 use std::time::{Duration, Instant};
 
 /// Which tiles are timed.
@@ -58,9 +58,10 @@ impl Plan {
         let works = [Work::Forward, Work::Gradient(Pass::FULL)];
         for dispatch in works.into_iter().filter_map(|work| self.kernels(work).ok()).flatten() {
             let (kernel, resources) = &dispatch.made_of;
-            let Some((gemm, sizes)) = kernel.product() else { continue };
+            let Some(gemm) = kernel.product().map(|product| product.gemm) else { continue };
+            let sizes = gemm.sizes();
             let size = [sizes.m, sizes.n, sizes.terms()];
-            let same = |t: &ProductTime| (t.usage, t.numbers, t.size) == (sizes.kind, sizes.numbers, size);
+            let same = |t: &ProductTime| (t.usage, t.numbers, t.size) == (sizes.kind, sizes.components, size);
             if times.iter().any(same) {
                 continue;
             }
@@ -73,7 +74,7 @@ impl Plan {
             for (tile, time) in wanted.into_iter().zip(self.time(&dispatches, about)?) {
                 times.push(ProductTime {
                     usage: sizes.kind,
-                    numbers: sizes.numbers,
+                    numbers: sizes.components,
                     size,
                     tile,
                     planned: tile == gemm.tile(),
@@ -123,8 +124,8 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gemm::TileTable;
     use crate::gpu::{Context, ContextOptions};
-    use crate::kernel::TileTable;
     use crate::model::{Loss, Mode, Model};
     use crate::{At, PlanOptions, State};
 

@@ -3,12 +3,13 @@
 use super::PlanOptions;
 use super::lists::{Lists, modes, passes};
 use super::work::Work;
-use crate::graph::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice};
-use crate::kernel::{
-    Back, DeviceClass, Gather, Job, Kernel, Layer, MOST_CLASSES, MOST_LAYERS, Number, Whole, WholeKernel,
+use crate::gemm::{
+    Back, DeviceClass, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass,
 };
+use crate::graph::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice};
 use crate::model::{Activation, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
+use crate::shader::Dtype;
 use crate::{Error, Result};
 
 /// The network, if it is to be taken as a whole.
@@ -45,10 +46,10 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         let what = "signals of a network that is taken as a whole".into();
         return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
     }
-    if options.storage != Number::F32 {
+    if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
     }
-    let (mut layers, mut activation): (Vec<Layer>, _) = (Vec::new(), Activation::Identity);
+    let (mut layers, mut activation): (Vec<WholeLayer>, _) = (Vec::new(), Activation::Identity);
     let mut end = 0;
     for op in &graph.ops {
         let name = &graph.values[op.output].name;
@@ -58,7 +59,7 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         match (op.operation.get::<Dense>(), op.operation.activation(), layers.last_mut()) {
             (Some(Dense { inputs, outputs, bias }), ..) => {
                 let offset = |role| offset(setup, op, role);
-                layers.push(Layer {
+                layers.push(WholeLayer {
                     inputs: *inputs as u32,
                     outputs: *outputs as u32,
                     weight: offset(Role::Weight).unwrap_or(0),
@@ -138,7 +139,7 @@ pub(super) fn build(setup: &Setup<'_>, network: &Whole, options: &PlanOptions) -
     let targets = if training { Some(loss::targets(setup)?) } else { None };
     let bound = Bound { setup, network, targets, results };
 
-    let mut schedules = vec![(Work::Forward, bound.walk(Job::Forward))];
+    let mut schedules = vec![(Work::Forward, bound.walk(WholePass::Forward))];
     for (mode, pass) in passes(options).filter(|_| training) {
         let (scale, accumulate) = (options.scale, pass.accumulate);
         let back = Back { mode, scale, accumulate, update: None };
@@ -159,7 +160,7 @@ pub(super) fn build(setup: &Setup<'_>, network: &Whole, options: &PlanOptions) -
 
 impl Bound<'_> {
     fn pass(&self, back: Back) -> Schedule {
-        let (setup, mut schedule) = (self.setup, self.walk(Job::Back(back)));
+        let (setup, mut schedule) = (self.setup, self.walk(WholePass::Back(back)));
         if self.network.chunks() > 1 {
             let mut slices = vec![self.results, setup.flat(Memory::Gradient)];
             if back.update.is_some() {
@@ -167,16 +168,16 @@ impl Bound<'_> {
                 slices.extend(optimizer::memory(setup));
             }
             slices.extend(back.mode.has_diagonal().then(|| setup.flat(Memory::Diagonal)));
-            schedule.push(Kernel::Gather(Gather { net: self.network.clone(), back }), slices);
+            schedule.push(Gather { net: self.network.clone(), back }, slices);
         }
         schedule
     }
 
-    fn walk(&self, job: Job) -> Schedule {
+    fn walk(&self, pass: WholePass) -> Schedule {
         let setup = self.setup;
         let input = Slice::new(Memory::Input, 0, setup.batch * setup.model.inputs());
         let mut slices = vec![setup.flat(Memory::Parameters), input, self.results];
-        if let Job::Back(back) = job {
+        if let WholePass::Back(back) = pass {
             slices.extend(self.targets);
             if self.network.chunks() > 1 {
                 slices.extend(optimizer::memory(setup).filter(|_| back.counts()));
@@ -187,7 +188,7 @@ impl Bound<'_> {
             }
         }
         let mut schedule = Schedule::default();
-        schedule.push(Kernel::Whole(WholeKernel { net: self.network.clone(), job }), slices);
+        schedule.push(WholeKernel { net: self.network.clone(), pass }, slices);
         schedule
     }
 }

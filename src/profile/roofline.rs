@@ -1,7 +1,7 @@
 //! What an adapter can do at best, measured on it by two kernels of a few lines.
 
 use super::clock::Clock;
-use crate::kernel::Workgroup;
+use crate::shader::Workgroup;
 use crate::{Context, Result};
 
 /// The most arithmetic and the most memory traffic that were seen.

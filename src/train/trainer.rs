@@ -5,10 +5,10 @@ use super::checkpoint::{Checkpoint, Settings};
 use super::host::Host;
 use crate::cpu::Threads;
 use crate::gpu::{Context, Request, Tensor};
-use crate::kernel::Number;
 use crate::model::memory::{product, room};
 use crate::model::{Init, Mode, Model, Noise, Optimizer, Targets};
 use crate::plan::{Pass, Plan, PlanOptions, State};
+use crate::shader::Dtype;
 use crate::{Error, Result, reference};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,7 +28,7 @@ pub struct TrainerOptions {
     /// Threads of a trainer on the processor; by default as [`Threads::default`].
     pub threads: Option<usize>,
     /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`].
-    pub storage: Number,
+    pub storage: Dtype,
 }
 
 impl Default for TrainerOptions {
@@ -39,7 +39,7 @@ impl Default for TrainerOptions {
             init: Init::default(),
             seed: 0,
             threads: None,
-            storage: Number::default(),
+            storage: Dtype::default(),
         }
     }
 }
@@ -77,7 +77,7 @@ impl TrainerOptions {
 
     /// What activations and signals are stored as on a GPU.
     #[must_use]
-    pub fn storage(self, storage: Number) -> TrainerOptions {
+    pub fn storage(self, storage: Dtype) -> TrainerOptions {
         TrainerOptions { storage, ..self }
     }
 }
@@ -136,7 +136,7 @@ enum Engine {
 struct Gpu {
     context: Context,
     state: State,
-    storage: Number,
+    storage: Dtype,
     /// Plans by batch size, the one used last at the end. A few, since a data set has one batch size and one remainder.
     training: Vec<Plan>,
     inference: Vec<Plan>,
@@ -242,7 +242,7 @@ impl Trainer {
     /// storage that is not f32; [`Error::Memory`].
     pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         optimizer.validate()?;
-        if options.storage != Number::F32 {
+        if options.storage != Dtype::F32 {
             let (layer, kind) = ("trainer".into(), "storage in f16 on the processor".into());
             return Err(Error::Unsupported { layer, kind });
         }

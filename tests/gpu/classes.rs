@@ -14,7 +14,7 @@ use hesscale::model::{BatchNorm, ClassTargets, Conv2d, Init, MaxPool2d, Noise, R
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::Features;
 use hesscale::{
-    Activation, Context, DeviceClass, Loss, Mode, Model, Number, Optimizer, Pass, Pieces, Plan, PlanOptions,
+    Activation, Context, DeviceClass, Dtype, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions,
     State,
 };
 use std::collections::BTreeSet;
@@ -93,7 +93,7 @@ struct Way {
     /// `None`: as the class has it by default.
     joined: Option<bool>,
     whole: bool,
-    storage: Number,
+    storage: Dtype,
     course: Course,
     rule: usize,
     network: usize,
@@ -108,7 +108,7 @@ impl Way {
             fused: fused == 0,
             joined: [None, Some(true), Some(false)][joined],
             whole: whole == 1,
-            storage: [Number::F32, Number::F16][storage],
+            storage: [Dtype::F32, Dtype::F16][storage],
             course: COURSES[course],
             rule,
             network,
@@ -118,7 +118,7 @@ impl Way {
 
     /// Whether it can be. Dropout draws anew for each batch that is accumulated, so no single batch compares.
     fn is_possible(&self) -> bool {
-        let whole = !self.whole || (self.network == WHOLE && self.storage == Number::F32);
+        let whole = !self.whole || (self.network == WHOLE && self.storage == Dtype::F32);
         whole && !(self.network == WITH_DROPOUT && self.course == Course::Accumulated)
     }
 
@@ -275,11 +275,11 @@ impl Trained {
     /// That each tensor has moved, and to where it moved in `want`; the worst error of a tensor, relative to the way. All of its
     /// elements count together. A single one may be further off: where a sum is next to 0 relu may be of two minds about it,
     /// and where a gradient is, what divides by its size moves the other way; in f16 more of them are.
-    fn agrees(&self, want: &Trained, model: &Model, storage: Number) -> Result<f64, String> {
+    fn agrees(&self, want: &Trained, model: &Model, storage: Dtype) -> Result<f64, String> {
         if self.start != want.start {
             return Err("they begin apart".into());
         }
-        let (together, single) = if storage == Number::F32 { (5e-4, 2e-2) } else { (0.05, 1.0) };
+        let (together, single) = if storage == Dtype::F32 { (5e-4, 2e-2) } else { (0.05, 1.0) };
         let mut worst = compare("losses", &self.losses, &want.losses, together)?;
         for p in model.parameters() {
             let moved = |trained: &Trained| -> Vec<f64> {
@@ -318,7 +318,7 @@ fn all_ways_of_training_end_in_the_same_place() {
         let way = Way::of(*run);
         let (name, model) = &networks[way.network];
         let context = of_class(way.class);
-        if way.storage == Number::F16 && !context.device().features().contains(Features::SHADER_F16) {
+        if way.storage == Dtype::F16 && !context.device().features().contains(Features::SHADER_F16) {
             // Its name cannot say so, for the rest of it runs.
             not_run("the adapter has no f16");
             without += 1;
@@ -333,7 +333,7 @@ fn all_ways_of_training_end_in_the_same_place() {
         println!("{name} {way:?}: {verdict:?}, {gpu:.1?} of {:.1?}", begin.elapsed());
         match verdict {
             Ok(error) => {
-                let worst = &mut worst[usize::from(way.storage == Number::F16)];
+                let worst = &mut worst[usize::from(way.storage == Dtype::F16)];
                 *worst = worst.max(error);
             }
             Err(fault) => faults.push(format!("{name} {way:?}: {fault}")),
@@ -359,7 +359,7 @@ fn trainers_of_every_class_train() {
             let want = by_trainer(None, &model, rule, samples, 1);
             for class in DeviceClass::ALL {
                 let got = by_trainer(Some(&of_class(class)), &model, rule, samples, 1);
-                if let Err(fault) = got.agrees(&want, &model, Number::F32) {
+                if let Err(fault) = got.agrees(&want, &model, Dtype::F32) {
                     faults.push(format!("{name} {class:?} batch {samples} {rule:?}: {fault}"));
                 }
             }
@@ -390,17 +390,17 @@ fn a_trainer_that_does_not_train_is_noticed() {
     let model = mlp(&[3, 5, 4], Activation::Tanh, Loss::cross_entropy());
     let rule = rules()[0];
     let want = by_trainer(None, &model, rule, 6, 1);
-    let planted = |storage: Number, change: fn(&mut Trained)| {
+    let planted = |storage: Dtype, change: fn(&mut Trained)| {
         let mut got = by_trainer(None, &model, rule, 6, 1);
-        for storage in [Number::F32, Number::F16] {
+        for storage in [Dtype::F32, Dtype::F16] {
             assert_eq!(got.agrees(&want, &model, storage), Ok(0.0));
         }
         change(&mut got);
         got.agrees(&want, &model, storage).unwrap_err()
     };
-    let f16 = planted(Number::F16, |got| got.end[2] += 0.02);
+    let f16 = planted(Dtype::F16, |got| got.end[2] += 0.02);
     assert!(f16.starts_with("0.weight") && f16.ends_with("on average"), "{f16}");
-    let planted = |change| planted(Number::F32, change);
+    let planted = |change| planted(Dtype::F32, change);
     assert_eq!(planted(|got| got.end = got.start.clone()), "0.weight: its numbers stand still");
     let many = planted(|got| got.end[..15].iter_mut().for_each(|end| *end += 1e-4));
     assert!(many.starts_with("0.weight") && many.ends_with("on average"), "{many}");

@@ -4,7 +4,7 @@ use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{Outcome, Sample, context, host_device, not_run, request, run_with_signals};
 use hesscale::model::{Reduction, Role};
 use hesscale::{
-    Activation, At, Context, ContextOptions, Cooperative, Error, Family, Loss, Mode, Model, Number, Plan,
+    Activation, At, Context, ContextOptions, Cooperative, Dtype, Error, Family, Loss, Mode, Model, Plan,
     PlanOptions, Request, Result, State, Tile, TileEntry, TileTable, TileUse, wgpu,
 };
 
@@ -207,7 +207,7 @@ fn with_storage_in_f16_where_there_are_units() {
     }
     let model = Model::builder([20]).dense(33).act(Activation::Tanh).dense(64).act(Activation::Tanh);
     let sample = Sample::new(model.dense(5).loss(Loss::cross_entropy()).unwrap(), 18, 6);
-    let options = PlanOptions::training(Mode::HesScale).storage(Number::F16);
+    let options = PlanOptions::training(Mode::HesScale).storage(Dtype::F16);
     let state = State::new(&context, &sample.model, None).unwrap();
     let plan = Plan::new(&context, &sample.model, &state, sample.batch, options.clone()).unwrap();
     let units = context.cooperative().expect("asked for").to_string();

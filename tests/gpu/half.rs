@@ -8,7 +8,7 @@ use hesscale::model::{Conv2d, Reduction, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::Features;
 use hesscale::{
-    Activation, At, Context, Error, Loss, Mode, Model, Number, Pass, Plan, PlanOptions, Request, State,
+    Activation, At, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, Request, State,
 };
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ use std::sync::OnceLock;
 const UNIT: f64 = 1.0 / 2048.0;
 
 fn halved(mode: Mode) -> PlanOptions {
-    PlanOptions::training(mode).storage(Number::F16)
+    PlanOptions::training(mode).storage(Dtype::F16)
 }
 
 /// A context whose device has f16. On an adapter without it, none: there the plan must be refused.
@@ -323,9 +323,9 @@ fn trainers_store_so_where_there_is_f16() {
     let optimizer = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.02);
     let model = small();
     let stored_in = |storage| TrainerOptions::default().seed(3).storage(storage);
-    let on_cpu = Trainer::on_cpu(&model, optimizer, stored_in(Number::F16)).unwrap_err();
+    let on_cpu = Trainer::on_cpu(&model, optimizer, stored_in(Dtype::F16)).unwrap_err();
     assert_eq!(on_cpu.to_string(), "trainer: `storage in f16 on the processor` is not supported");
-    let refused = Trainer::new(&context(), &model, optimizer, stored_in(Number::F16)).unwrap_err();
+    let refused = Trainer::new(&context(), &model, optimizer, stored_in(Dtype::F16)).unwrap_err();
     assert_eq!(refused, Error::Feature { what: "storage in f16", feature: "SHADER_F16" });
     let Some(context) = half_context() else { return };
     let sample = Sample::new(small(), 9, 2);
@@ -333,12 +333,12 @@ fn trainers_store_so_where_there_is_f16() {
         let mut trainer = Trainer::new(&context, &model, optimizer, options).unwrap();
         trainer.gradient(&sample.x, sample.targets.view()).unwrap().0
     };
-    let (exact, stored) = (gradient(stored_in(Number::F32)), gradient(stored_in(Number::F16)));
+    let (exact, stored) = (gradient(stored_in(Dtype::F32)), gradient(stored_in(Dtype::F16)));
     assert!(exact != stored);
     compare("gradient", &to_f64(&stored), &to_f64(&exact), bound(&model)).unwrap();
     // A trainer's own device has what it needs.
     let request = Request { adapter: Some(context.describe()), ..request(false) };
-    let made = Trainer::request_with(&request, &model, optimizer, stored_in(Number::F16));
+    let made = Trainer::request_with(&request, &model, optimizer, stored_in(Dtype::F16));
     let mut trainer = pollster::block_on(made).unwrap();
     for _ in 0..200 {
         trainer.step(&sample.x, sample.targets.view()).unwrap();

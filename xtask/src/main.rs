@@ -8,7 +8,7 @@ mod distro;
 mod matrix;
 mod portability;
 #[allow(dead_code, reason = "the crate's tests use all of it")]
-#[path = "../../src/portability/record.rs"]
+#[path = "../../tests/unit/portability/record.rs"]
 mod record;
 mod setup;
 mod stage;

@@ -2,11 +2,13 @@
 //! it computes it, and the kernel behind it its derivatives.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{ActForward, ActSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Backward as ActSignal, Forward as ActForward, Kernel};
 use crate::model::{Activation, Layer};
 
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Operation for Act {
 
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
         let elements = pass.setup.elements_of(pass.output(op))? as u32;
-        pass.simple(op, Kernel::Forward(ActForward { activation: self.0, elements }), &[])
+        pass.simple(op, ActForward { activation: self.0, elements }, &[])
     }
 
     fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
@@ -36,7 +38,7 @@ impl Operation for Act {
         let (mode, plane_in, plane_out) = (pass.mode, signal.plane, to.plane);
         let kernel = ActSignal { activation: self.0, mode, elements, plane_in, plane_out };
         let slices = vec![signal.slice, pass.saved_input(op), to.slice];
-        pass.schedule.push(Kernel::Backward(kernel), slices);
+        pass.schedule.push(kernel, slices);
         Ok(())
     }
 

@@ -1,13 +1,17 @@
 //! Batch normalisation with fixed statistics: an affine map of each channel.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{NormForward, NormSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Norm as NormForward, NormSignal, Parameters, Partial, Storage};
 use crate::model::{BatchNorm as Statistics, Layer, Mode, Role};
+use crate::ops::channel_sums::{ChannelSums, Parameters};
 use crate::ops::{channel_sums, layout::storage};
+use crate::shader::Storage;
 
 #[derive(Debug)]
 pub(crate) struct BatchNorm(pub Statistics);
@@ -62,6 +66,6 @@ impl Operation for BatchNorm {
     }
 
     fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
-        Partial { parameters: Parameters::Norm(storage(output, batch)), mode, plane: 0 }.len() as usize
+        ChannelSums { parameters: Parameters::Norm(storage(output, batch)), mode, plane: 0 }.len() as usize
     }
 }

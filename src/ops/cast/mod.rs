@@ -1,8 +1,13 @@
 //! Signals as a user wants to see them: in rows, in f32, without the loss's scale.
 
+mod kernel;
+
+pub(crate) use kernel::Cast;
+
 use crate::graph::{Backward, Layout, Signal, Value};
-use crate::kernel::{Direction, Number, Show as Cast};
 use crate::ops::layout;
+use crate::ops::layout::Direction;
+use crate::shader::Dtype;
 
 /// Brings g and the diagonal of a signal from where it lies to where the user sees it.
 pub(crate) fn show(pass: &mut Backward<'_>, value: &Value, signal: Signal, shown: Signal) {
@@ -11,7 +16,7 @@ pub(crate) fn show(pass: &mut Backward<'_>, value: &Value, signal: Signal, shown
     let mut signal = signal;
     if value.layout == Layout::Image {
         let mut rows = shown;
-        if dtype != Number::F32 {
+        if dtype != Dtype::F32 {
             let (name, plane) = (format!("rows of {}", value.name), dtype.plane(elements));
             let slice = pass.schedule.transient(name, planes as usize * plane, dtype);
             rows = Signal { slice, plane: plane as u32 };
@@ -21,7 +26,7 @@ pub(crate) fn show(pass: &mut Backward<'_>, value: &Value, signal: Signal, shown
         pass.schedule.push(kernel, vec![signal.slice, rows.slice]);
         signal = rows;
     }
-    if dtype != Number::F32 {
+    if dtype != Dtype::F32 {
         let (plane_in, plane_out, scale) = (signal.plane, shown.plane, 1.0 / pass.setup.options.loss_scale);
         let kernel = Cast { elements: elements as u32, planes, plane_in, plane_out, scale };
         pass.schedule.push(kernel, vec![signal.slice, shown.slice]);

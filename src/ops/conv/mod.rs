@@ -1,16 +1,24 @@
 //! Convolutions and their transposes: the product over images.
 
 pub(crate) mod host;
+mod kernel;
+mod packing;
+mod product;
+
+pub(crate) use kernel::{Pack, Unpack};
+pub(crate) use packing::Packing;
 
 use crate::Result;
+use crate::gemm::{DeviceClass, GradientSink, Offsets, Product, Use};
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,
     padded,
 };
 use crate::host::HostOp;
-use crate::kernel::{DepthwiseSizes, DeviceClass, GemmPlaces, Kernel, Leave, Number, Pack, Unpack, Use};
 use crate::model::{Convolution, Layer, Mode, Role};
 use crate::ops::depthwise::Depthwise;
+use crate::ops::depthwise::DepthwiseSizes;
+use crate::shader::Dtype;
 
 #[derive(Debug)]
 pub(crate) struct Conv(pub Convolution);
@@ -40,7 +48,7 @@ impl Operation for Conv {
         let weight = self.pack(pass, op);
         pass.linear(op, weight, bias, |activation, keep, c_plane| {
             let gemm = self.0.forward(tuning, batch, Use::Forward { activation, bias, keep });
-            Kernel::Gemm(gemm, GemmPlaces { c_plane, ..GemmPlaces::ALONE })
+            Product { gemm, offsets: Offsets { c_plane, ..Offsets::ALONE } }
         })
     }
 
@@ -51,7 +59,7 @@ impl Operation for Conv {
             pass.through_weight(op, signal, weight, |flow| {
                 let gemm = self.0.signal(tuning, batch, Use::Signal { mode: flow.mode, below: flow.below });
                 let (a_plane, c_plane) = (flow.plane_in, flow.plane_out);
-                Kernel::Gemm(gemm, GemmPlaces { a_plane, c_plane, ..GemmPlaces::ALONE })
+                Product { gemm, offsets: Offsets { a_plane, c_plane, ..Offsets::ALONE } }
             })?;
         }
         Ok(())
@@ -84,7 +92,7 @@ impl Conv {
             let packing = self.0.packing();
             let name = format!("weight of {}", pass.output(op).name);
             let packed = pass.setup.own(Purpose::Parameter, name, packing.bias as usize);
-            pass.schedule.push(Kernel::Pack(Pack(packing)), vec![weight, packed]);
+            pass.schedule.push(Pack(packing), vec![weight, packed]);
             packed
         };
         pass.save(op, packed);
@@ -97,11 +105,11 @@ impl Conv {
             (self.0.partial(pass.setup.tuning, pass.batch(), pass.mode), self.0.packing());
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
         let name = format!("sums of {}", pass.output(op).name);
-        let sums = pass.schedule.transient(name, elements, Number::F32);
+        let sums = pass.schedule.transient(name, elements, Dtype::F32);
         let (a_plane, c_plane, bias) = (signal.plane, packing.len, packing.bias);
-        let places = GemmPlaces { a_plane, c_plane, bias, ..GemmPlaces::ALONE };
+        let offsets = Offsets { a_plane, c_plane, bias, ..Offsets::ALONE };
         let slices = vec![signal.slice, pass.saved_input(op), sums];
-        pass.schedule.push(Kernel::Gemm(partial, places), slices);
+        pass.schedule.push(Product { gemm: partial, offsets }, slices);
         unpack(pass, op, Unpack::after(&partial, packing), sums);
     }
 }
@@ -109,9 +117,9 @@ impl Conv {
 /// Sums that are complete go where the parameters' gradient and diagonal lie.
 pub(crate) fn unpack(pass: &mut Backward<'_>, op: &Op, unpack: Unpack, sums: Slice) {
     let flat = pass.flat(op);
-    let (accumulate, scale) = (pass.sink == Leave::Accumulate, pass.setup.parameter_scale());
+    let (accumulate, scale) = (pass.sink == GradientSink::Accumulate, pass.setup.parameter_scale());
     let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
     let mut slices = vec![sums, flat.of(Memory::Gradient)];
     slices.extend(unpack.diagonal.then(|| flat.of(Memory::Diagonal)));
-    pass.schedule.push(Kernel::Unpack(unpack), slices);
+    pass.schedule.push(unpack, slices);
 }

@@ -3,11 +3,13 @@
 pub(crate) mod host;
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Value};
+use crate::gemm::{Gemm, GradientSink, Offsets, Product, Use};
+use crate::graph::{
+    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Slice, Value,
+};
 use crate::host::HostOp;
-use crate::kernel::{Gemm, GemmPlaces, Kernel, Leave, Use};
 use crate::model::{Layer, Role};
-use crate::ops::optimizer;
+use crate::ops::optimizer::{self, Update};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dense {
@@ -42,7 +44,7 @@ impl Operation for Dense {
         pass.linear(op, weight, bias, |activation, keep, c_plane| {
             let usage = Use::Forward { activation, bias, keep };
             let gemm = Gemm::new(tuning, usage, batch, self.outputs as u32, self.inputs as u32);
-            Kernel::Gemm(gemm, GemmPlaces { c_plane, ..GemmPlaces::ALONE })
+            Product { gemm, offsets: Offsets { c_plane, ..Offsets::ALONE } }
         })
     }
 
@@ -54,12 +56,12 @@ impl Operation for Dense {
                 let usage = Use::Signal { mode: flow.mode, below: flow.below };
                 let gemm = Gemm::new(tuning, usage, batch, self.inputs as u32, self.outputs as u32);
                 let (a_plane, c_plane) = (flow.plane_in, flow.plane_out);
-                Kernel::Gemm(gemm, GemmPlaces { a_plane, c_plane, ..GemmPlaces::ALONE })
+                Product { gemm, offsets: Offsets { a_plane, c_plane, ..Offsets::ALONE } }
             })?;
         }
         // After the signal, for the weights may be updated here.
         match pass.sink {
-            Leave::Update(update) if self.is_updated_in_place(pass, &update) => {
+            GradientSink::Update(update) if self.is_updated_in_place(pass, &update) => {
                 self.update(pass, op, signal, update);
             }
             _ => self.parameters(pass, op, signal),
@@ -70,19 +72,19 @@ impl Operation for Dense {
 
 impl Dense {
     /// Whether the optimiser's step is taken where the gradient is summed.
-    fn is_updated_in_place(&self, pass: &Backward<'_>, update: &crate::kernel::Update) -> bool {
+    fn is_updated_in_place(&self, pass: &Backward<'_>, update: &Update) -> bool {
         let (class, batch) = (pass.setup.tuning.class, pass.batch());
         update.reads_diagonal() == pass.mode.has_diagonal()
             && batch <= MOST_SAMPLES
             && Gemm::update_pays(class, self.inputs as u32, batch)
     }
 
-    fn update(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal, update: crate::kernel::Update) {
+    fn update(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal, update: Update) {
         let (setup, flat) = (pass.setup, pass.flat(op));
-        let (diagonal, bias, leave) = (pass.mode.has_diagonal(), self.bias, Leave::Update(update));
-        let usage = Use::Parameters { diagonal, bias, leave };
+        let (diagonal, bias, sink) = (pass.mode.has_diagonal(), self.bias, GradientSink::Update(update));
+        let usage = Use::Parameters { diagonal, bias, sink };
         let gemm = Gemm::new(setup.tuning, usage, self.outputs as u32, self.inputs as u32, pass.batch());
-        let places = GemmPlaces {
+        let offsets = Offsets {
             a_plane: signal.plane,
             bias: flat.bias,
             scale: setup.parameter_scale(),
@@ -91,7 +93,7 @@ impl Dense {
         };
         let slices = [signal.slice, pass.saved_input(op), setup.flat(Memory::Parameters)];
         let slices = slices.into_iter().chain(optimizer::memory(setup)).collect();
-        pass.schedule.push(Kernel::Gemm(gemm, places), slices);
+        pass.schedule.push(Product { gemm, offsets }, slices);
         pass.updated.push(flat.range);
     }
 
@@ -99,27 +101,27 @@ impl Dense {
     fn parameters(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) {
         let (setup, batch, flat) = (pass.setup, pass.batch(), pass.flat(op));
         let (diagonal, bias, input) = (pass.mode.has_diagonal(), self.bias, pass.saved_input(op));
-        let places = GemmPlaces {
+        let offsets = Offsets {
             a_plane: signal.plane,
             bias: flat.bias,
             scale: setup.parameter_scale(),
-            ..GemmPlaces::ALONE
+            ..Offsets::ALONE
         };
         let mut start = 0;
         while start < batch {
-            let leave = match pass.sink {
-                Leave::Replace | Leave::Update(_) if start == 0 => Leave::Replace,
-                _ => Leave::Accumulate,
+            let sink = match pass.sink {
+                GradientSink::Replace | GradientSink::Update(_) if start == 0 => GradientSink::Replace,
+                _ => GradientSink::Accumulate,
             };
-            let usage = Use::Parameters { diagonal, bias, leave };
+            let usage = Use::Parameters { diagonal, bias, sink };
             let samples = (batch - start).min(MOST_SAMPLES);
             let gemm = Gemm::new(setup.tuning, usage, self.outputs as u32, self.inputs as u32, samples);
-            let from = |slice: crate::graph::Slice, width: u32| {
+            let from = |slice: Slice, width: u32| {
                 slice.skipping(slice.dtype.bytes(start as usize * width as usize) as u64)
             };
             let mut slices = vec![from(signal.slice, gemm.m), from(input, gemm.n), flat.of(Memory::Gradient)];
             slices.extend(diagonal.then(|| flat.of(Memory::Diagonal)));
-            pass.schedule.push(Kernel::Gemm(gemm, places), slices);
+            pass.schedule.push(Product { gemm, offsets }, slices);
             start += samples;
         }
     }

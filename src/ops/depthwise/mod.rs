@@ -1,12 +1,15 @@
 //! A convolution of each channel by itself.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{DepthwiseForward, DepthwiseSignal, DepthwiseSizes};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Depthwise as DepthwiseForward, DepthwiseSignal, DepthwiseSizes, Parameters, Partial};
 use crate::model::{Convolution, Mode, Role};
+use crate::ops::channel_sums::{ChannelSums, Parameters};
 use crate::ops::{channel_sums, conv};
 
 #[derive(Debug)]
@@ -58,6 +61,6 @@ impl Operation for Depthwise {
     }
 
     fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {
-        Partial { parameters: self.parameters(batch as u32), mode, plane: 0 }.len() as usize
+        ChannelSums { parameters: self.parameters(batch as u32), mode, plane: 0 }.len() as usize
     }
 }

@@ -1,13 +1,16 @@
 //! Dropout in training; at inference it is nothing at all.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{AdvanceNoise, DropoutForward, DropoutSignal};
 
 use crate::Result;
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice, Value,
 };
 use crate::host::HostOp;
-use crate::kernel::{AdvanceNoise, Dropout as DropoutForward, DropoutSignal};
+
 use crate::model::Layer;
 use crate::ops::layout::storage;
 

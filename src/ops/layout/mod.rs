@@ -1,12 +1,15 @@
 //! The two ways that images lie, and the change from one to the other.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{Direction, Reorder};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Direction, Layout as Reorder, Storage, planes};
 use crate::model::Layer;
+use crate::shader::{Storage, planes};
 
 /// Rows become an image, or an image rows.
 #[derive(Debug)]

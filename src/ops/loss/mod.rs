@@ -1,13 +1,18 @@
 //! The network's head: logits and targets become loss and signal.
 
+mod kernel;
+
+pub(crate) use kernel::{LossKernel, Reduce};
+
 use crate::Result;
+use crate::gemm::LossHead;
 use crate::graph::{Backward, Memory, Purpose, Setup, Signal, Slice, Step};
-use crate::kernel::{Kernel, LastLayer, LossKernel, Number, Reduce};
 use crate::model::{Loss, Mode, Model};
+use crate::shader::{Dtype, Kernel};
 
 /// What the loss's kernels bind.
 #[derive(Debug)]
-pub(crate) struct LossHead {
+pub(crate) struct Head {
     logits: Slice,
     targets: Slice,
     /// One of each row.
@@ -18,14 +23,14 @@ pub(crate) struct LossHead {
     weights: Option<Slice>,
 }
 
-impl LossHead {
-    pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<LossHead> {
+impl Head {
+    pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<Head> {
         let total = setup.own(Purpose::Activation, "loss", 1);
         let rows = setup.elements("losses", rows_of(setup.model))?;
         let values = setup.own(Purpose::Activation, "losses", rows);
         let weights = setup.model.loss().class_weights();
         let weights = weights.map(|weights| setup.constants("class weights", weights.to_vec()));
-        Ok(LossHead { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
+        Ok(Head { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
     }
 
     /// Loss, signal at the logits, and the sum over the batch, behind a forward pass.
@@ -34,7 +39,7 @@ impl LossHead {
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
         let loss = self.kernel(setup, pass.mode, plane);
         // In f16 the loss is scaled, and scaled back where it is added up.
-        let unscaled = setup.options.storage == Number::F32;
+        let unscaled = setup.options.storage == Dtype::F32;
         let adds = unscaled && setup.saves_dispatches(self.rows > 1);
         let last = schedule.steps.last().filter(|_| unscaled && setup.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
@@ -43,12 +48,12 @@ impl LossHead {
                 schedule.steps.pop();
                 let last = last.adding_up(adds);
                 let added_up = last.adds_up();
-                (Kernel::LastLayer(Box::new(last)), slices, added_up)
+                (Kernel::from(last), slices, added_up)
             }
             None => {
                 let loss = loss.adding_up(adds);
                 let added_up = loss.adds_up();
-                (Kernel::Loss(loss), vec![self.logits], added_up)
+                (Kernel::from(loss), vec![self.logits], added_up)
             }
         };
         slices.extend([self.targets, if added_up { self.total } else { self.values }, signal]);
@@ -57,7 +62,7 @@ impl LossHead {
         if !added_up {
             let (class, scale) = (setup.tuning.class, 1.0 / setup.options.loss_scale);
             let reduce = Reduce::new(class, self.rows, scale).within(setup.tuning.allowed.in_a_row());
-            schedule.push(Kernel::Reduce(reduce), vec![self.values, self.total]);
+            schedule.push(reduce, vec![self.values, self.total]);
         }
         Ok(())
     }
@@ -77,10 +82,11 @@ impl LossHead {
         setup: &Setup<'_>,
         (kernel, slices): &Step,
         loss: LossKernel,
-    ) -> Option<(LastLayer, Vec<Slice>)> {
-        let (Kernel::Gemm(gemm, of), written) = (kernel, slices.get(2)?) else { return None };
+    ) -> Option<(LossHead, Vec<Slice>)> {
+        let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
+        let written = slices.get(2)?;
         let makes_logits = (written.memory, written.offset) == (self.logits.memory, self.logits.offset);
-        let last = LastLayer::new(setup.tuning, *gemm, *of, loss)?;
+        let last = LossHead::new(setup.tuning, *product, loss)?;
         makes_logits.then(|| (last, slices.clone()))
     }
 }

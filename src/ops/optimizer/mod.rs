@@ -2,9 +2,11 @@
 //! gradient is summed.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{Advance, Hyper, Update};
 
 use crate::graph::{Memory, Schedule, Setup, Slice};
-use crate::kernel::{Advance, Hyper, Kernel, Update};
 use crate::model::{Mode, Rule};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -30,7 +32,7 @@ pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule)
 /// Counts the step.
 pub(crate) fn advance(setup: &Setup<'_>, update: &Update, schedule: &mut Schedule) {
     if update.counts() {
-        schedule.push(Kernel::Advance(Advance::of(update)), memory(setup).into_iter().collect());
+        schedule.push(Advance::of(update), memory(setup).into_iter().collect());
     }
 }
 
@@ -45,7 +47,7 @@ pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize
             let flat = [Memory::Parameters, Memory::Gradient].map(|memory| setup.flat(memory));
             let diagonal = update.reads_diagonal().then(|| setup.flat(Memory::Diagonal));
             let slices = memory(setup).into_iter().chain(flat).chain(diagonal);
-            schedule.push(Kernel::Update(update.of(&(start..range.start))), slices.collect());
+            schedule.push(update.of(&(start..range.start)), slices.collect());
         }
         start = range.end;
     }

@@ -1,11 +1,14 @@
 //! Pooling: the largest or the mean of windows of an image.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{PoolForward, PoolSignal, Pooling};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Pool as PoolForward, PoolSignal, Pooling};
+
 use crate::model::Layer;
 use crate::ops::image_size;
 

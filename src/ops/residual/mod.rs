@@ -1,11 +1,14 @@
 //! The sum at a residual block's end, and of signals where it begins.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{Add, AddSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Sum as AddForward, SumSignal as AddSignal};
+
 use crate::model::Activation;
 
 #[derive(Debug)]
@@ -18,7 +21,7 @@ impl Operation for Residual {
 
     fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
         let elements = pass.setup.elements_of(pass.output(op))? as u32;
-        pass.simple(op, AddForward { elements }, &[])
+        pass.simple(op, Add { elements }, &[])
     }
 
     fn host(&self, _: &Value, output: &Value) -> HostOp {
@@ -36,6 +39,6 @@ impl Operation for Residual {
 pub(crate) fn add_signals(pass: &mut Backward<'_>, value: &Value, [one, other, to]: [Signal; 3]) {
     let elements = (pass.setup.batch * value.len()) as u32;
     let flow = pass.flow(&one, &to, Activation::Identity);
-    let kernel = AddSignal { sum: AddForward { elements }, flow };
+    let kernel = AddSignal { add: Add { elements }, flow };
     pass.schedule.push(kernel, vec![one.slice, to.slice, other.slice]);
 }

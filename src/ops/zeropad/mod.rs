@@ -1,11 +1,14 @@
 //! Zeros around an image.
 
 pub(crate) mod host;
+mod kernel;
+
+pub(crate) use kernel::{PadForward, PadSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::host::HostOp;
-use crate::kernel::{Pad as PadForward, PadSignal};
+
 use crate::model::Layer;
 use crate::ops::image_size;
 

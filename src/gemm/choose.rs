@@ -1,0 +1,271 @@
+//! The choice of a tile for a product: by a table, by matrix units, else by the estimate.
+
+use super::class::{Costs, DeviceClass, Tiles};
+use super::cooperative::{self, Cooperative};
+use super::sizes::{Sizes, TileUse};
+use super::table::TileTable;
+use super::tile::{Family, Tile};
+use crate::shader::Workgroup;
+use crate::{Error, Result};
+
+/// What decides about tiles: a class of device, what it allows, and a table where one was measured.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning<'a> {
+    pub class: DeviceClass,
+    pub table: Option<&'a TileTable>,
+    pub allowed: Allowed,
+}
+
+/// Limits of a device that bound tiles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Allowed {
+    /// Bytes of workgroup memory.
+    pub storage: u32,
+    /// Invocations of a workgroup: in all, along x, along y.
+    pub invocations: [u32; 3],
+    /// What matrix units there are, where they may be used.
+    pub cooperative: Option<Cooperative>,
+}
+
+impl Default for Allowed {
+    /// Those of wgpu's default limits.
+    fn default() -> Allowed {
+        Allowed { storage: 16_384, invocations: [256; 3], cooperative: None }
+    }
+}
+
+impl Allowed {
+    /// Whether the device has room for such a workgroup.
+    pub(crate) fn has(&self, workgroup: Workgroup) -> bool {
+        let [most, most_x, most_y] = self.invocations;
+        let [x, y] = workgroup.size;
+        workgroup.invocations() <= most && x <= most_x && y <= most_y && workgroup.bytes <= self.storage
+    }
+
+    /// Invocations that a workgroup in a row may have.
+    pub(crate) fn in_a_row(&self) -> u32 {
+        self.invocations[0].min(self.invocations[1])
+    }
+
+    /// That the device has room for such a workgroup.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] with the limit that is exceeded.
+    pub(crate) fn check(&self, place: &str, workgroup: Workgroup) -> Result<()> {
+        let [most, most_x, most_y] = self.invocations;
+        let [x, y] = workgroup.size;
+        let limits = [
+            ("max_compute_invocations_per_workgroup", workgroup.invocations(), most),
+            ("max_compute_workgroup_size_x", x, most_x),
+            ("max_compute_workgroup_size_y", y, most_y),
+            ("max_compute_workgroup_storage_size", workgroup.bytes, self.storage),
+        ];
+        match limits.into_iter().find(|(_, needed, available)| needed > available) {
+            Some((limit, needed, available)) => {
+                let (needed, available) = (needed.into(), available.into());
+                Err(Error::Limit { place: place.into(), limit, needed, available })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<DeviceClass> for Tuning<'static> {
+    fn from(class: DeviceClass) -> Tuning<'static> {
+        Tuning { class, table: None, allowed: Allowed::default() }
+    }
+}
+
+/// How much more work than in its best tile a product may be, if that saves a dispatch. A guess.
+const WORTH: f64 = 1.1;
+
+impl Tuning<'_> {
+    /// The table's tile for a product, else the one with the least estimated work.
+    pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
+        self.measured(sizes).or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
+    }
+
+    fn measured(&self, sizes: &Sizes) -> Option<Tile> {
+        self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)))
+    }
+
+    /// Tiles of one shape of workgroup for two products that are to stand in one dispatch, each with its own tile: those, if
+    /// they are so, else the least estimated work, if that is a tenth more at most and none of the two was measured.
+    pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
+        let shape = |tile: &Tile| (tile.width, tile.height);
+        if shape(&one.0) == shape(&other.0) {
+            return Some((one.0, other.0));
+        }
+        if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
+            return None;
+        }
+        let costs = Costs::of(self.class);
+        let best = |sizes: &Sizes, wanted: (u32, u32)| {
+            let tiles = self.plain(sizes).filter(|tile| shape(tile) == wanted);
+            let estimates = tiles.map(|tile| (costs.estimate(tile, sizes), tile));
+            estimates.min_by(|a, b| a.0.total_cmp(&b.0))
+        };
+        let shapes = costs.tiles.iter().flat_map(|tiles| tiles.workgroups);
+        let pairs = shapes.filter_map(|wanted| {
+            let ((cost, tile), (other_cost, other_tile)) = (best(&one.1, *wanted)?, best(&other.1, *wanted)?);
+            Some((cost + other_cost, (tile, other_tile)))
+        });
+        let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let apart = costs.estimate(one.0, &one.1) + costs.estimate(other.0, &other.1);
+        (cost <= WORTH * apart).then_some(tiles)
+    }
+
+    /// The tile, if it has all columns of its rows; else the one with the least estimated work that has, if that is a tenth
+    /// more at most and it was not measured.
+    pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
+        let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
+        if whole(&tile) {
+            return Some(tile);
+        }
+        if self.measured(sizes).is_some() {
+            return None;
+        }
+        let costs = Costs::of(self.class);
+        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
+        let best = self.plain(sizes).filter(whole).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
+        best.filter(|best| estimate(best) <= WORTH * estimate(&tile))
+    }
+
+    /// By matrix units, where they may be used and the product is worth it.
+    fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
+        let costs = Costs::of(self.class);
+        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
+        let tiles = self.cooperative(sizes).filter(|_| cooperative::pays(sizes));
+        tiles.min_by(|a, b| estimate(a).total_cmp(&estimate(b)))
+    }
+
+    fn guess(&self, sizes: &Sizes) -> Tile {
+        let costs = Costs::of(self.class);
+        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
+        let best = self.plain(sizes).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
+        best.unwrap_or(Tile::SLIM)
+    }
+
+    /// Every tile that the class has on offer and the device can make.
+    pub(crate) fn legal(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        self.plain(sizes).chain(self.cooperative(sizes))
+    }
+
+    /// Those of matrix units.
+    fn cooperative(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        let tiles = self.allowed.cooperative.into_iter().flat_map(Cooperative::tiles);
+        tiles.filter(move |tile| {
+            // The teams' sums, and what invocations have collected of them.
+            2 * tile.sums() * sizes.components <= Costs::of(self.class).registers(sizes)
+                && self.can(*tile, sizes)
+        })
+    }
+
+    /// Those without.
+    fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        let costs = Costs::of(self.class);
+        let held = costs.held(sizes);
+        let most = costs.registers(sizes);
+        let tiles = costs.tiles.iter().flat_map(Tiles::all);
+        tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, sizes))
+    }
+
+    /// Whether the device and the shaders can make a tile.
+    pub(crate) fn can(&self, tile: Tile, sizes: &Sizes) -> bool {
+        let (a, b) = tile.sides();
+        let family = match tile.family {
+            Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
+            // Whole rows of invocations stage whole rows of blocks.
+            Family::Workgroup { .. } => {
+                tile.rows.is_multiple_of(4)
+                    && tile.lanes().is_multiple_of(a)
+                    && tile.lanes().is_multiple_of(b)
+            }
+            Family::Cooperative { matrices, .. } => {
+                self.allowed.cooperative == Some(matrices)
+                    && matches!(sizes.kind, TileUse::Forward | TileUse::Signal)
+                    && matrices.share(tile).is_some()
+            }
+        };
+        family && self.allowed.has(tile.workgroup(sizes.components))
+    }
+
+    /// Fewer workgroups than this leave the machine partly idle.
+    pub(crate) fn busy(&self) -> u32 {
+        Costs::of(self.class).busy
+    }
+
+    /// The same without a table.
+    pub(crate) fn shipped(&self) -> Tuning<'static> {
+        Tuning { class: self.class, table: None, allowed: self.allowed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes(components: u32, [m, n, k]: [u32; 3]) -> Sizes {
+        let kind = TileUse::Signal;
+        Sizes { kind, components, m, n, k, segments: 1, step: 4, vectors: true, long: false }
+    }
+
+    #[test]
+    fn legal_tiles_keep_to_what_the_device_allows() {
+        for (class, components, long) in DeviceClass::ALL
+            .into_iter()
+            .flat_map(|class| (1..=4).flat_map(move |p| [false, true].map(move |long| (class, p, long))))
+        {
+            let sizes = Sizes { long, ..sizes(components, [512; 3]) };
+            for storage in [16_384, 16_352, 4096, 0] {
+                let allowed = Allowed { storage, invocations: [128, 128, 8], cooperative: None };
+                let tuning = Tuning { allowed, ..class.into() };
+                let mut found = 0;
+                for tile in tuning.legal(&sizes) {
+                    assert!(tile.storage(components) <= storage && tile.lanes() <= 128 && tile.height <= 8);
+                    let registers = 4 * tile.rows * tile.vectors * components * (1 + u32::from(long));
+                    assert!(class == DeviceClass::Software || registers <= 128, "{}", tile);
+                    found += 1;
+                }
+                assert!(found > 0, "{class:?} {components} {storage}");
+            }
+        }
+    }
+
+    /// What the tuner found on llvmpipe: the estimate comes to the same.
+    #[test]
+    fn software_gets_what_was_measured() {
+        use TileUse::{Forward, Parameters, Signal};
+        for (kind, components, size, best) in [
+            (Forward, 1, [8, 512, 512], "8x16 of 8x128"),
+            (Forward, 1, [128, 512, 512], "16x16 of 16x128"),
+            (Signal, 2, [1, 1024, 1024], "1x16 of 1x128"),
+            (Signal, 2, [128, 128, 128], "16x16 of 16x128"),
+            (Signal, 2, [128, 1024, 1024], "16x16 of 16x128"),
+            (Signal, 3, [512, 128, 128], "8x16 of 8x128"),
+            (Signal, 4, [512, 1024, 1024], "8x16 of 8x128"),
+            (Parameters, 1, [1024, 1024, 512], "16x16 of 16x128"),
+            (Parameters, 2, [128, 128, 512], "8x16 of 8x128"),
+            (Parameters, 2, [512, 512, 512], "8x16 of 8x128"),
+        ] {
+            let step = if kind == Parameters { 1 } else { 4 };
+            let sizes = Sizes { kind, step, ..sizes(components, size) };
+            let chosen = Tuning::from(DeviceClass::Software).choose(&sizes);
+            assert_eq!(chosen.to_string(), best, "{} of {components}, {size:?}", kind.name());
+        }
+    }
+
+    #[test]
+    fn gpus_stage_what_is_large_and_software_nothing() {
+        for (class, components) in
+            DeviceClass::ALL.into_iter().flat_map(|class| (1..=4).map(move |p| (class, p)))
+        {
+            let staged = |size| {
+                let tile = Tuning::from(class).choose(&sizes(components, size));
+                matches!(tile.family, Family::Workgroup { .. })
+            };
+            assert_eq!(staged([2048; 3]), class != DeviceClass::Software, "{class:?} {components}");
+            assert!(!staged([1, 512, 784]), "{class:?} {components}");
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of it so; and there
+//! is one launch for two.
+
+use super::choose::Tuning;
+use super::product::{Gemm, GradientSink, Product, Use};
+use super::tile::Tile;
+use crate::shader::{
+    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable,
+    splice, words,
+};
+
+/// Two products, neither of which reads or writes what the other writes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Join {
+    first: Product,
+    second: Product,
+    pair: Pair,
+}
+
+/// What stands beside what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pair {
+    /// The signal through a layer, and the layer's gradient and diagonal, or parts of a convolution's: both read the signal
+    /// above.
+    SameLayer,
+    /// The signal through a layer, and the update of another: weights are read where the others are written.
+    SignalAndUpdate,
+    /// The updates of two layers.
+    Updates,
+}
+
+impl Pair {
+    fn of(first: &Gemm, second: &Gemm) -> Option<Pair> {
+        let update = |usage| matches!(usage, Use::Parameters { sink: GradientSink::Update(_), .. });
+        match (first.usage, second.usage) {
+            (Use::Signal { .. }, usage) if update(usage) => Some(Pair::SignalAndUpdate),
+            (Use::Signal { .. }, Use::Parameters { .. } | Use::Partial { .. }) => Some(Pair::SameLayer),
+            (one, other) if update(one) && update(other) => Some(Pair::Updates),
+            _ => None,
+        }
+    }
+}
+
+impl Join {
+    /// The two side by side, in tiles of one shape of workgroup; nothing where that cannot be, or would take longer.
+    pub(crate) fn new(tuning: Tuning<'_>, first: Product, second: Product) -> Option<Join> {
+        let pair = Pair::of(&first.gemm, &second.gemm)?;
+        if first.gemm.tile().is_cooperative() || second.gemm.tile().is_cooperative() {
+            return None;
+        }
+        // Parameters that are updated are bound in vec4s, so weights are read so.
+        let readable = first.gemm.image.is_none() && first.gemm.sizes().vectors;
+        if pair == Pair::SignalAndUpdate && !readable {
+            return None;
+        }
+        let sized = |gemm: &Gemm| (gemm.tile(), gemm.sizes());
+        let (one, other) = tuning.choose_together(sized(&first.gemm), sized(&second.gemm))?;
+        let (first, second) = (first.with_tile(one), second.with_tile(other));
+        let join = Join { first, second, pair };
+        (is_bindable(&join.bindings()) && tuning.allowed.has(join.workgroup())).then_some(join)
+    }
+
+    /// The least workgroups that one of the two has.
+    pub(crate) fn fewest_groups(&self) -> u32 {
+        self.first.gemm.groups().min(self.second.gemm.groups())
+    }
+
+    /// Where both's bindings go: 0 says which workgroups are whose, 1 and 2 are their own uniforms.
+    fn slots(&self) -> [Vec<Slot>; 2] {
+        let shared: [&[_]; 2] = match self.pair {
+            Pair::SameLayer => [&[], &[(1, "a_data")]],
+            Pair::SignalAndUpdate => [&[(2, "parameters")], &[]],
+            Pair::Updates => [&[], &[(3, "parameters"), (4, "memory")]],
+        };
+        let mut next = 3;
+        let mut slots = |gemm: &Gemm, uniform, shared: &[(usize, &'static str)]| -> Vec<Slot> {
+            let slot = |index| match shared.iter().find(|(at, _)| *at == index) {
+                Some((_, of)) => Slot::Shared(of),
+                None if index == 0 => Slot::At(uniform),
+                None => {
+                    next += 1;
+                    Slot::At(next - 1)
+                }
+            };
+            (0..gemm.bindings().len()).map(slot).collect()
+        };
+        [slots(&self.first.gemm, 1, shared[0]), slots(&self.second.gemm, 2, shared[1])]
+    }
+
+    /// What is bound of what both bind, in order; uniforms are left out.
+    pub(crate) fn bound<T>(&self, first: Vec<T>, second: Vec<T>) -> Vec<T> {
+        let [of_first, of_second] = self.slots();
+        let both = first.into_iter().zip(of_first.into_iter().skip(1));
+        let both = both.chain(second.into_iter().zip(of_second.into_iter().skip(1)));
+        both.filter_map(|(what, slot)| matches!(slot, Slot::At(_)).then_some(what)).collect()
+    }
+}
+
+impl Key for Join {
+    fn label(&self) -> String {
+        format!("{} beside {}", self.first.gemm.label(), self.second.gemm.label())
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        let [first, second] = [&self.first.gemm, &self.second.gemm].map(|gemm| gemm.bindings().split_off(1));
+        [vec![Uniform; 3], self.bound(first, second)].concat()
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let text = |product: &Product, weights| {
+            let text = product.gemm.source_with(Dtype::F32, weights);
+            Dtypes::default().complete(&text, Dtype::F32)
+        };
+        let (weights, foreign): (_, &[_]) = match self.pair {
+            Pair::SignalAndUpdate => (Some("gemm/b_updated"), &["parameters"]),
+            _ => (None, &[]),
+        };
+        let [one, other] = [text(&self.first, weights), text(&self.second, None)];
+        let [of_one, of_other] = self.slots();
+        let tile = self.first.gemm.tile();
+        let mut header = Header::default();
+        header.number("WIDTH", tile.width).number("HEIGHT", tile.height);
+        let both = splice([
+            Part { text: &one, slots: &of_one, foreign },
+            Part { text: &other, slots: &of_other, foreign: &[] },
+        ]);
+        compose(&header, &["gemm/join/products"]) + &both
+    }
+
+    fn groups(&self) -> u32 {
+        self.first.gemm.groups() + self.second.gemm.groups()
+    }
+
+    /// Its own, that of `shaders/gemm/join/products.wgsl`: workgroups of the first, and those of a row of the grid; then both's.
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        let mut all = words(&[self.first.groups(), grid_x]);
+        all.extend([self.first, self.second].map(|product| bytes_of(&product.uniform(1))));
+        all
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        let sized = |gemm: &Gemm| (gemm.tile(), gemm.components());
+        Tile::workgroup_of_both([sized(&self.first.gemm), sized(&self.second.gemm)])
+    }
+
+    fn bytes(&self, bound: &[u64]) -> u64 {
+        let (first, second) = (&self.first, &self.second);
+        match self.pair {
+            Pair::SameLayer => bound.iter().sum(),
+            Pair::SignalAndUpdate => {
+                let at = bound.len() - 4;
+                let weights = 4 * u64::from(first.gemm.n) * u64::from(first.gemm.k);
+                bound[..at].iter().sum::<u64>() + weights + second.bytes(&bound[at..at + 2])
+            }
+            Pair::Updates => first.bytes(&bound[..2]) + second.bytes(&bound[4..6]),
+        }
+    }
+
+    fn flops(&self) -> u64 {
+        self.first.gemm.flops() + self.second.gemm.flops()
+    }
+}

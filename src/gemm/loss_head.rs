@@ -1,0 +1,113 @@
+//! A network's last layer and the loss behind it in one dispatch, where a tile has all classes.
+
+use super::choose::Tuning;
+use super::product::{Product, Use};
+use crate::ops::loss::LossKernel;
+use crate::shader::{
+    Binding, Binding::*, Dtype, Dtypes, Header, Key, Part, Slot, Workgroup, bytes_of, compose, is_bindable,
+    splice,
+};
+
+/// A dense layer's forward product, then the loss of its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LossHead {
+    product: Product,
+    loss: LossKernel,
+}
+
+impl LossHead {
+    /// `loss` is of what `product` writes, rows of as many outputs; nothing where the two cannot be one, or would take longer.
+    pub(crate) fn new(tuning: Tuning<'_>, product: Product, loss: LossKernel) -> Option<LossHead> {
+        let gemm = product.gemm;
+        let tile = gemm.tile();
+        let plain = gemm.image.is_none() && !tile.is_cooperative();
+        if !plain || !matches!(gemm.usage, Use::Forward { .. }) {
+            return None;
+        }
+        let tile = tuning.choose_whole_rows(tile, &gemm.sizes())?;
+        let (product, loss) = (product.with_tile(tile), loss.by_rows(tile.rows * tile.height)?);
+        let head = LossHead { product, loss };
+        let adding_up = LossHead { loss: head.loss.clone().adding_up(true), ..head.clone() };
+        (is_bindable(&head.bindings()) && tuning.allowed.has(adding_up.workgroup())).then_some(head)
+    }
+
+    /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all, an
+    /// invocation each. They are added up by halves, so there must be halves.
+    pub(crate) fn adding_up(self, wanted: bool) -> LossHead {
+        let tile = self.product.gemm.tile();
+        let alone = tile.rows <= tile.width && tile.lanes().is_power_of_two();
+        LossHead { loss: self.loss.adding_up(wanted && alone), ..self }
+    }
+
+    /// Whether it does.
+    pub(crate) fn adds_up(&self) -> bool {
+        self.loss.adds_up()
+    }
+
+    /// Where both's bindings go, after their uniforms; logits are what the product writes.
+    fn slots(&self) -> [Vec<Slot>; 2] {
+        let [first, second] = [self.product.gemm.bindings(), self.loss.bindings()].map(|of| of.len() as u32);
+        let behind = |index| match index {
+            0 => Slot::At(1),
+            1 => Slot::Shared("out"),
+            index => Slot::At(first - 1 + index),
+        };
+        let ahead = |index| Slot::At(if index == 0 { 0 } else { index + 1 });
+        [(0..first).map(ahead).collect(), (0..second).map(behind).collect()]
+    }
+}
+
+impl Key for LossHead {
+    fn label(&self) -> String {
+        format!("{} with {}", self.product.gemm.label(), self.loss.label())
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        let [first, second] = [self.product.gemm.bindings(), self.loss.bindings()];
+        [&[Uniform, Uniform], &first[1..], &second[2..]].concat()
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let tile = self.product.gemm.tile();
+        let logits = if self.product.gemm.n.is_multiple_of(4) {
+            "gemm/join/logits_vec4"
+        } else {
+            "gemm/join/logits_scalar"
+        };
+        let [product, loss] =
+            [self.product.gemm.source(Dtype::F32), self.loss.source_with(logits, tile.lanes())]
+                .map(|text| Dtypes::default().complete(&text, Dtype::F32));
+        let [of_product, of_loss] = self.slots();
+        let mut header = Header::default();
+        header.number("WIDTH", tile.width).number("HEIGHT", tile.height);
+        header.number("TILE_ROWS", tile.rows * tile.height);
+        let both = splice([
+            Part { text: &product, slots: &of_product, foreign: &[] },
+            Part { text: &loss, slots: &of_loss, foreign: &["out"] },
+        ]);
+        compose(&header, &["gemm/join/loss"]) + &both
+    }
+
+    fn groups(&self) -> u32 {
+        self.product.gemm.groups()
+    }
+
+    /// Of the product and of the loss.
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        vec![bytes_of(&self.product.uniform(grid_x)), bytes_of(&self.loss.uniform(grid_x))]
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        let product = self.product.gemm.workgroup();
+        let loss = self.loss.workgroup_of(product.invocations());
+        Workgroup { bytes: product.bytes + loss.bytes, ..product }
+    }
+
+    fn flops(&self) -> u64 {
+        self.product.gemm.flops()
+    }
+}

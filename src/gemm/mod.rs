@@ -1,0 +1,26 @@
+//! The tiled product and what is made of products: tiles and their choice, two kernels in one dispatch, whole networks.
+
+mod choose;
+mod class;
+mod cooperative;
+mod image;
+mod join;
+mod loss_head;
+mod product;
+mod sizes;
+mod table;
+mod text;
+mod tile;
+mod whole;
+
+pub(crate) use choose::{Allowed, Tuning};
+pub use class::DeviceClass;
+pub use cooperative::Cooperative;
+pub(crate) use image::{ImageWalk, Split};
+pub(crate) use join::Join;
+pub(crate) use loss_head::LossHead;
+pub(crate) use product::{Gemm, GradientSink, Offsets, Product, Use};
+pub use sizes::TileUse;
+pub use table::{TileEntry, TileTable};
+pub use tile::{Family, Tile};
+pub(crate) use whole::{Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};

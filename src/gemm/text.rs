@@ -1,0 +1,113 @@
+//! The product's text: which constants and which files of `shaders/gemm/` a permutation is made of.
+
+use super::product::{Access, Gemm, GradientSink, Use};
+use super::tile::{Family, Tile};
+use crate::model::{Activation, Mode};
+use crate::shader::{Dtype, Header, activation, compose};
+
+impl Gemm {
+    /// The shader, its result stored as that.
+    pub(crate) fn source(&self, result: Dtype) -> String {
+        self.source_with(result, None)
+    }
+
+    /// The same, a signal's weights read by that file instead.
+    pub(super) fn source_with(&self, result: Dtype, weights: Option<&'static str>) -> String {
+        let Tile { family, rows, vectors, width, height } = self.tile();
+        let mut header = Header::default();
+        if let Family::Cooperative { matrices, .. } = family {
+            matrices.types(&mut header);
+        }
+        header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
+        header.number("P", self.components());
+        let taps = self.image.map_or(1, |image| image.taps());
+        let partial = matches!(self.usage, Use::Partial { .. });
+        header.number("KEPT", self.kept()).number("TAPS", taps);
+        header.flag("LONG", self.sizes().long).number("RUN", self.run().0);
+        header.flag("JOINT", partial && self.kept() < self.components());
+        let out = Access::of(self.n);
+        let mut files = vec!["gemm/gemm"];
+        if !matches!(self.usage, Use::Parameters { sink: GradientSink::Update(_), .. }) {
+            files.push(out.pick("gemm/out_vec4", "gemm/out_scalar"));
+        }
+        if matches!(self.usage, Use::Forward { .. } | Use::Signal { .. }) {
+            files.push(match result {
+                Dtype::F32 => "gemm/hold_out",
+                Dtype::F16 => "gemm/hold_aside",
+            });
+        }
+        match family {
+            Family::Registers => {
+                header.number("HELD", rows).number("KS", self.step());
+                files.push("gemm/registers");
+            }
+            Family::Workgroup { steps, buffers } => {
+                header.number("HELD", rows.max(4)).number("STEPS", steps).number("BUFFERS", buffers);
+                files.push("gemm/workgroup");
+            }
+            Family::Cooperative { matrices, steps } => {
+                let (high, wide) = matrices.share(self.tile()).unwrap_or((1, 1));
+                header.number("STEPS", steps).number("HIGH", high).number("WIDE", wide);
+                files.push("gemm/cooperative");
+            }
+        }
+        let a = match (&self.image, partial) {
+            (None, _) => {
+                files.push("gemm/walk_dense");
+                "gemm/a_k"
+            }
+            (Some(image), partial) => {
+                image.constants(&mut header);
+                files.extend([if partial { "gemm/walk_samples" } else { "gemm/walk_taps" }, "gemm/window"]);
+                "gemm/a_image"
+            }
+        };
+        match self.usage {
+            Use::Forward { activation: function, bias, keep } => {
+                let k = Access::of(self.k);
+                header.flag("KEEP", keep);
+                files.extend(["gemm/forward", a, "gemm/b_k"]);
+                files
+                    .extend([k.pick("gemm/a_vec4", "gemm/a_scalar"), k.pick("gemm/b_vec4", "gemm/b_scalar")]);
+                files.push(if bias { "gemm/bias" } else { "gemm/no_bias" });
+                files.extend(activation(&mut header, function));
+            }
+            Use::Signal { mode, below } => {
+                let k = Access::of(self.k);
+                header.flag("F2_TERM", mode != Mode::HesScaleGn);
+                files.extend(["gemm/signal", a, "gemm/b_n"]);
+                files.push(k.pick("gemm/a_vec4", "gemm/a_scalar"));
+                files.push(weights.unwrap_or(out.pick("gemm/b_vec4", "gemm/b_scalar")));
+                files.push(match below {
+                    Activation::Identity => "gemm/below_none",
+                    _ => out.pick("gemm/below_vec4", "gemm/below_scalar"),
+                });
+                files.extend(activation(&mut header, below));
+            }
+            Use::Parameters { diagonal, bias, sink } => {
+                // Whether the last tile has rows past the end.
+                header.flag("BIAS", bias).flag("RAGGED", !self.m.is_multiple_of(rows * height));
+                files.extend(["gemm/parameters", "gemm/a_m", "gemm/b_n"]);
+                files.push(Access::of(self.m).pick("gemm/a_vec4", "gemm/a_scalar"));
+                files.push(out.pick("gemm/b_vec4", "gemm/b_scalar"));
+                if let GradientSink::Update(update) = sink {
+                    header.number("MEMORY", 4);
+                    files.push("gemm/update");
+                    files.extend(update.rule(&mut header));
+                } else {
+                    header.flag("ACCUMULATE", sink == GradientSink::Accumulate);
+                    files.push("gemm/leave");
+                    files.push(match diagonal {
+                        true => out.pick("gemm/diagonal_vec4", "gemm/diagonal_scalar"),
+                        false => "gemm/no_diagonal",
+                    });
+                }
+            }
+            Use::Partial { bias, .. } => {
+                header.flag("BIAS", bias);
+                files.extend(["gemm/partial", "gemm/a_m", "gemm/a_vec4", "gemm/b_image", "gemm/b_vec4"]);
+            }
+        }
+        compose(&header, &files)
+    }
+}

@@ -1,0 +1,134 @@
+//! The shape of a workgroup's share of a product.
+
+use super::cooperative::Cooperative;
+use crate::shader::Workgroup;
+use serde::{Deserialize, Serialize};
+
+/// How a workgroup makes its share of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Family {
+    /// Every invocation by itself, from storage: `shaders/gemm/registers.wgsl`.
+    Registers,
+    /// Together, through workgroup memory: `shaders/gemm/workgroup.wgsl`.
+    Workgroup {
+        /// Steps along k that are staged at a time: a multiple of 4.
+        steps: u32,
+        /// 2: one stage is filled while the other is read. 1: for half the memory, a barrier more.
+        buffers: u32,
+    },
+    /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`] and
+    /// [`TileUse::Signal`].
+    Cooperative {
+        /// What the units multiply.
+        matrices: Cooperative,
+        /// Steps along k that are staged at a time: 16 or 32.
+        steps: u32,
+    },
+}
+
+/// The shape of one workgroup's share of a product; see `shaders/gemm/gemm.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tile {
+    /// What it is made by.
+    pub family: Family,
+    /// Rows an invocation owns.
+    pub rows: u32,
+    /// vec4 columns an invocation owns.
+    pub vectors: u32,
+    /// Invocations along the columns.
+    pub width: u32,
+    /// Invocations along the rows.
+    pub height: u32,
+}
+
+impl Tile {
+    /// For sums so short that memory is all that counts, on software.
+    pub(crate) const SLIM: Tile =
+        Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 1 };
+
+    /// Whether matrix units make it.
+    pub(crate) fn is_cooperative(self) -> bool {
+        matches!(self.family, Family::Cooperative { .. })
+    }
+
+    /// Tiles along n, and in all, of an m × n product.
+    pub(crate) fn grid(self, m: u32, n: u32) -> (u32, u32) {
+        let along_n = n.div_ceil(4 * self.vectors * self.width);
+        (along_n, along_n * m.div_ceil(self.rows * self.height))
+    }
+
+    /// Invocations of a workgroup.
+    pub(crate) fn lanes(self) -> u32 {
+        self.width * self.height
+    }
+
+    /// vec4s of A, of one component, and of B that a workgroup needs for one step along k.
+    pub(super) fn sides(self) -> (u32, u32) {
+        (self.height * self.rows / 4, self.width * self.vectors)
+    }
+
+    /// Accumulators of an invocation, of one component.
+    pub(super) fn sums(self) -> u32 {
+        4 * self.rows * self.vectors
+    }
+
+    /// Bytes of workgroup memory for `components` components of A.
+    pub(crate) fn storage(self, components: u32) -> u32 {
+        match self.family {
+            Family::Cooperative { matrices, steps } => matrices.storage(self, steps, components),
+            _ => self.staged(components).into_iter().sum(),
+        }
+    }
+
+    /// Bytes of what is staged of A and of B, where no matrix units are used.
+    fn staged(self, components: u32) -> [u32; 2] {
+        let (a, b) = self.sides();
+        match self.family {
+            Family::Workgroup { steps, buffers } => {
+                [components * a, b].map(|fours| 16 * buffers * steps * fours)
+            }
+            _ => [0, 0],
+        }
+    }
+
+    pub(crate) fn workgroup(self, components: u32) -> Workgroup {
+        Workgroup::new([self.width, self.height], self.storage(components))
+    }
+
+    /// Of two products in one dispatch that stage in the same memory: for each its tile and its components.
+    pub(crate) fn workgroup_of_both([one, other]: [(Tile, u32); 2]) -> Workgroup {
+        let [staged, others] = [one, other].map(|(tile, components)| tile.staged(components));
+        let bytes = staged.into_iter().zip(others).map(|(a, b)| a.max(b)).sum();
+        Workgroup::new([one.0.width, one.0.height], bytes)
+    }
+}
+
+/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k.
+impl std::fmt::Display for Tile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Tile { rows, vectors, width, height, .. } = self;
+        write!(f, "{rows}x{} of {}x{}", 4 * vectors, rows * height, 4 * vectors * width)?;
+        match self.family {
+            Family::Registers => Ok(()),
+            Family::Workgroup { steps, buffers } => write!(f, " in {buffers}x{steps}"),
+            Family::Cooperative { matrices, steps } => write!(f, " in {steps} by {matrices}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of workgroup memory as they stand in the shader.
+    #[test]
+    fn storage_is_what_the_shader_declares() {
+        let family = Family::Workgroup { steps: 8, buffers: 2 };
+        let tile = Tile { family, rows: 8, vectors: 2, width: 8, height: 16 };
+        // 128 rows of A for each number, 64 columns of B, 8 steps, twice.
+        assert_eq!(tile.storage(1), 4 * (128 + 64) * 8 * 2);
+        assert_eq!(tile.storage(3), 4 * (3 * 128 + 64) * 8 * 2);
+    }
+}

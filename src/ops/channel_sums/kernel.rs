@@ -1,0 +1,161 @@
+//! Sums over batch and positions for the parameters of depthwise convolutions and of batch normalisation.
+
+use crate::model::{Mode, Window};
+use crate::ops::depthwise::DepthwiseSizes;
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Header, Key, LANES, Storage, Workgroup, compose, constants, pair, vectors,
+    words,
+};
+
+/// Whose parameters.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Parameters {
+    /// Entries: the taps, row by row; then the bias, where there is one.
+    Depthwise { sizes: DepthwiseSizes, bias: bool },
+    /// Entries: γ, β.
+    Norm(Storage),
+}
+
+/// ChannelSums sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as `[splits][components][entries]`
+/// runs of [`stride`](ChannelSums::stride) channels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ChannelSums {
+    pub parameters: Parameters,
+    pub mode: Mode,
+    /// Elements of a plane of the signal.
+    pub plane: u32,
+}
+
+/// Positions that an invocation sums over, about. For each it may loop 50 times, entries and vectors u counted, where no
+/// compiler unrolls that; it must not loop more than 65,535 times in all.
+const POSITIONS: u32 = 1024;
+
+/// Invocations that may share a sum over the positions of an image: no more than it needs.
+const LANES_OF: [u32; 3] = [1, 16, 256];
+
+/// Entries that an invocation may sum for at once.
+const MOST_ENTRIES: u32 = 5;
+
+impl ChannelSums {
+    fn storage(&self) -> Storage {
+        match self.parameters {
+            Parameters::Depthwise { sizes: DepthwiseSizes { window, batch, channels }, .. } => {
+                let [rows, columns] = pair(window.positions);
+                Storage::Image { batch, channels, positions: rows * columns }
+            }
+            Parameters::Norm(storage) => storage,
+        }
+    }
+
+    /// Invocations that share a sum.
+    fn lanes(&self) -> u32 {
+        let enough = |lanes: &u32| self.storage().positions() <= POSITIONS * lanes;
+        LANES_OF.into_iter().find(enough).unwrap_or(256)
+    }
+
+    /// Sums of a workgroup.
+    fn rows(&self) -> u32 {
+        (LANES / self.lanes()).max(1)
+    }
+
+    /// Samples of a split.
+    fn samples(&self) -> u32 {
+        (POSITIONS / self.storage().positions().div_ceil(self.lanes())).clamp(1, self.storage().batch())
+    }
+
+    /// Parts of the batch that are summed apart.
+    pub(crate) fn splits(&self) -> u32 {
+        self.storage().batch().div_ceil(self.samples())
+    }
+
+    /// Components: gradient, and diagonal where there is one.
+    pub(crate) fn components(&self) -> u32 {
+        1 + u32::from(self.mode.has_diagonal())
+    }
+
+    /// Parameters of a channel.
+    pub(crate) fn entries(&self) -> u32 {
+        match self.parameters {
+            Parameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
+            Parameters::Norm(_) => 2,
+        }
+    }
+
+    /// Elements from an entry to the next: the channels, rounded up to a multiple of four.
+    pub(crate) fn stride(&self) -> u32 {
+        4 * vectors(self.storage().channels())
+    }
+
+    /// Elements of the sums in all.
+    pub(crate) fn len(&self) -> u32 {
+        self.splits() * self.components() * self.entries() * self.stride()
+    }
+
+    /// Invocations that it takes to cover all entries.
+    fn sets(&self) -> u32 {
+        self.entries().div_ceil(MOST_ENTRIES)
+    }
+
+    fn sums(&self) -> u32 {
+        self.splits() * self.sets() * self.storage().vectors()
+    }
+}
+
+impl Key for ChannelSums {
+    fn label(&self) -> String {
+        let what = match self.parameters {
+            Parameters::Depthwise { .. } => "depthwise",
+            Parameters::Norm(_) => "norm",
+        };
+        format!("parameters {} {what} {}", self.mode.name(), self.storage().label())
+    }
+
+    /// The signal, the sums, the layer's input; for normalisation its statistics.
+    fn bindings(&self) -> Vec<Binding> {
+        match self.parameters {
+            Parameters::Depthwise { .. } => vec![Uniform, Read, Write, Read],
+            Parameters::Norm(_) => vec![Uniform, Read, Write, Read, Read],
+        }
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::default();
+        header.number("LANES", self.lanes()).number("ROWS", self.rows());
+        header.number("ENTRIES", self.entries().div_ceil(self.sets()));
+        constants(&mut header, self.mode);
+        let plug = match self.parameters {
+            Parameters::Depthwise { .. } => "channel_sums/depthwise",
+            Parameters::Norm(_) => "channel_sums/batchnorm",
+        };
+        let body =
+            ["channel_sums/params", "channel_sums/channel_sums", plug, "signal/gather", "signal/lanes"];
+        let library = [self.storage().width().file(), "lib/walk", "lib/rows"];
+        compose(&header, &[&body[..], &library].concat())
+    }
+
+    fn groups(&self) -> u32 {
+        self.sums().div_ceil(self.rows())
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(self.lanes() * self.rows()).each(16)
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        let storage = self.storage();
+        let width = storage.width().elements();
+        let mut all = match self.parameters {
+            Parameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
+                let Window { image, kernel, stride, dilation, before, positions } = window;
+                [positions, image, kernel, stride, dilation, before].map(pair).concat()
+            }
+            Parameters::Norm(storage) => {
+                let line = [1, storage.positions()];
+                [line, line, [1, 1], [1, 1], [1, 1], [0, 0]].concat()
+            }
+        };
+        all.extend([self.sums(), grid_x, storage.batch(), self.samples(), self.entries()]);
+        all.extend([storage.vectors(), self.plane / width, self.stride() / width]);
+        words(&all)
+    }
+}

@@ -1,0 +1,106 @@
+//! Dropout in training, and the count of its steps.
+
+use crate::model::threshold;
+use crate::shader::{Binding, Binding::*, Dtypes, Flow, Header, Key, Storage, Workgroup, affine, compose};
+
+/// Dropout in training: `shaders/dropout/dropout.wgsl`. `node` is the number that [`Noise`](crate::model::Noise) draws for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct DropoutForward {
+    pub storage: Storage,
+    pub node: u32,
+    pub p: f64,
+}
+
+impl DropoutForward {
+    /// Words of the buffer with seed and step.
+    pub(crate) const NOISE_LEN: usize = 4;
+
+    fn words(&self) -> [u32; 3] {
+        [self.node, threshold(self.p), ((1.0 / (1.0 - self.p)) as f32).to_bits()]
+    }
+}
+
+impl Key for DropoutForward {
+    fn label(&self) -> String {
+        format!("dropout {}", self.storage.label())
+    }
+
+    /// x, z, seed and step.
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Uniform, Read, Write, Read]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        affine::forward(self.storage, &["dropout/dropout", "dropout/forward", "lib/divide"])
+    }
+
+    fn groups(&self) -> u32 {
+        self.storage.groups()
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        affine::uniforms(self.storage, grid_x, [0, 0], self.words())
+    }
+}
+
+/// The signal through dropout and the activation below.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct DropoutSignal {
+    pub dropout: DropoutForward,
+    pub flow: Flow,
+}
+
+impl Key for DropoutSignal {
+    fn label(&self) -> String {
+        format!("signal {} through {}", self.flow.label(), self.dropout.label())
+    }
+
+    /// The signals above and below, seed and step; the activation's input.
+    fn bindings(&self) -> Vec<Binding> {
+        self.flow.bindings(1)
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        affine::signal(self.dropout.storage, &self.flow, &["dropout/dropout", "lib/divide"], 1)
+    }
+
+    fn groups(&self) -> u32 {
+        self.dropout.groups()
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        let storage = self.dropout.storage;
+        affine::uniforms(storage, grid_x, self.flow.planes(storage.width()), self.dropout.words())
+    }
+}
+
+/// Counts a backward pass for dropout, on the GPU, so that any number of recorded steps may be submitted together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct AdvanceNoise;
+
+impl Key for AdvanceNoise {
+    fn label(&self) -> String {
+        "dropout advance".into()
+    }
+
+    /// Seed and step.
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Write]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        compose(&Header::default(), &["dropout/advance"])
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(1)
+    }
+
+    fn groups(&self) -> u32 {
+        1
+    }
+
+    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+        vec![]
+    }
+}

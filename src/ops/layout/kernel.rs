@@ -1,0 +1,68 @@
+//! Rows `[batch, channels, positions]` to images `[batch, positions, channels]` and back.
+
+use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, vectors, words};
+
+/// Which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    ToImage,
+    ToRows,
+}
+
+/// A change of layout of all planes alike: `shaders/layout/`. Channels that only pad an image become zeros. Planes in
+/// elements; that of the image a multiple of four.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reorder {
+    pub direction: Direction,
+    pub batch: u32,
+    pub channels: u32,
+    pub positions: u32,
+    pub planes: u32,
+    pub plane_rows: u32,
+    pub plane_image: u32,
+}
+
+impl Reorder {
+    fn elements(&self) -> u32 {
+        self.batch * self.positions * vectors(self.channels)
+    }
+}
+
+impl Key for Reorder {
+    fn label(&self) -> String {
+        let to = if self.direction == Direction::ToImage { "image" } else { "rows" };
+        format!("to {to} {}x{}x{}", self.batch, self.channels, self.positions)
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Uniform, Read, Write]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::default();
+        header.number("LANES", LANES);
+        let file = match self.direction {
+            Direction::ToImage => "layout/to_image",
+            Direction::ToRows => "layout/to_rows",
+        };
+        compose(&header, &["layout/params", "lib/divide", file])
+    }
+
+    fn groups(&self) -> u32 {
+        self.elements().div_ceil(LANES)
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        let Reorder { channels, positions, planes, plane_rows, plane_image, .. } = *self;
+        words(&[
+            self.elements(),
+            grid_x,
+            channels,
+            vectors(channels),
+            positions,
+            planes,
+            plane_rows,
+            plane_image / 4,
+        ])
+    }
+}

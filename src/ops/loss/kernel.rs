@@ -1,0 +1,250 @@
+//! The loss at the logits, and its sum over the batch.
+
+use crate::gemm::DeviceClass;
+use crate::model::{ClassTargets, Loss, Mode, Variance};
+use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, Workgroup, bytes_of, compose, words};
+
+/// Value, g, h and u of one loss: `shaders/loss/`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LossKernel {
+    loss: Loss,
+    mode: Mode,
+    batch: u32,
+    outputs: u32,
+    positions: u32,
+    plane: u32,
+    scale: f32,
+    lanes: u32,
+    rows: u32,
+    total: bool,
+}
+
+/// The uniform of the loss kernels.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(crate) struct LossUniform {
+    rows: u32,
+    outputs: u32,
+    grid_x: u32,
+    plane_stride: u32,
+    pub(crate) factor: f32,
+    pub(crate) smoothing: f32,
+    pub(crate) ignore: u32,
+    pub(crate) has_ignore: u32,
+    positions: u32,
+}
+
+impl LossKernel {
+    /// For logits `[batch, outputs, positions]`; losses but cross-entropy count all that a sample has as outputs.
+    pub(crate) fn new(
+        class: DeviceClass,
+        loss: Loss,
+        mode: Mode,
+        batch: u32,
+        outputs: u32,
+        positions: u32,
+        plane: u32,
+    ) -> LossKernel {
+        // One invocation a sample while that keeps the loop short; a whole workgroup a sample for many outputs. llvmpipe
+        // leaves loops after 65,535 trips in all, silently: so many outputs need many lanes.
+        let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
+        let lanes = if outputs <= 64 { 1 } else { invocations };
+        let (scale, rows) = (1.0, invocations / lanes);
+        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total: false }
+    }
+
+    /// Of `scale` times the loss.
+    pub(crate) fn scaled(self, scale: f32) -> LossKernel {
+        LossKernel { scale, ..self }
+    }
+
+    /// The same where each row is one invocation's, and a workgroup takes so many; nothing where rows are shared.
+    pub(crate) fn by_rows(self, rows: u32) -> Option<LossKernel> {
+        (self.lanes == 1).then_some(LossKernel { rows, ..self })
+    }
+
+    /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all.
+    pub(crate) fn adding_up(self, wanted: bool) -> LossKernel {
+        LossKernel { total: wanted && self.groups() == 1, ..self }
+    }
+
+    /// Whether it does.
+    pub(crate) fn adds_up(&self) -> bool {
+        self.total
+    }
+
+    #[cfg(test)]
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    fn weighted(&self) -> bool {
+        self.loss.class_weights().is_some()
+    }
+
+    /// The same, logits read by that file, in a workgroup of so many invocations.
+    pub(crate) fn source_with(&self, logits: &'static str, invocations: u32) -> String {
+        let mut header = Header::default();
+        header.number("LANES", self.lanes).number("ROWS", self.rows);
+        let mut files = vec!["loss/kernel", "lib/rows", "lib/row_tops", logits];
+        if self.total {
+            header.number("SHARES", invocations).flag("ALONE", self.batch * self.positions == 1);
+        }
+        files.push(if self.total { "loss/total" } else { "loss/values" });
+        files.extend(self.rule(&mut header));
+        compose(&header, &files)
+    }
+
+    /// The loss's constants into the header; its files out, all but those that say where rows lie and who shares one.
+    pub(crate) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
+        header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
+        let mut files = vec!["loss/params", "lib/math", "lib/largest"];
+        match &self.loss {
+            Loss::SoftmaxCrossEntropy { targets, .. } => {
+                header
+                    .flag("BL89", self.mode == Mode::Bl89)
+                    .flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
+                let weights = if self.weighted() { "loss/weights" } else { "loss/no_weights" };
+                files.extend(["loss/cross_entropy", weights]);
+            }
+            elementwise => {
+                let plug = match elementwise {
+                    Loss::Mse { .. } => "loss/mse",
+                    Loss::GaussianNll { var: Variance::Log, .. } => "loss/gaussian_log",
+                    Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
+                    _ => "loss/bce_logits",
+                };
+                files.extend(["loss/elementwise", plug]);
+            }
+        }
+        files
+    }
+
+    /// The same in a workgroup of so many invocations: a sum and a pair for each of those that share rows; where losses are
+    /// added up, one number for all.
+    pub(crate) fn workgroup_of(&self, invocations: u32) -> Workgroup {
+        let shares = if self.total { 4 * invocations } else { 0 };
+        let rows = Workgroup::row(self.lanes * self.rows).each(16 + 16);
+        Workgroup { bytes: rows.bytes + shares, ..Workgroup::row(invocations) }
+    }
+
+    pub(crate) fn uniform(&self, grid_x: u32) -> LossUniform {
+        let (smoothing, ignore) = match &self.loss {
+            Loss::SoftmaxCrossEntropy { label_smoothing, ignore_index, .. } => {
+                (*label_smoothing, *ignore_index)
+            }
+            _ => (0.0, None),
+        };
+        LossUniform {
+            rows: self.batch * self.positions,
+            outputs: self.outputs,
+            grid_x,
+            plane_stride: self.plane,
+            factor: self.scale
+                * self.loss.factor(self.batch as usize, &[self.outputs as usize, self.positions as usize])
+                    as f32,
+            smoothing,
+            ignore: ignore.unwrap_or(0),
+            has_ignore: u32::from(ignore.is_some()),
+            positions: self.positions,
+        }
+    }
+}
+
+impl Key for LossKernel {
+    fn label(&self) -> String {
+        let name = match &self.loss {
+            Loss::SoftmaxCrossEntropy { .. } => "cross-entropy",
+            Loss::Mse { .. } => "mse",
+            Loss::BceWithLogits { .. } => "bce with logits",
+            Loss::GaussianNll { .. } => "gaussian nll",
+        };
+        let each =
+            if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
+        let what = if self.total { "total loss" } else { "loss" };
+        format!("{what} {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
+    }
+
+    /// Logits, targets, losses or their sum, the signal; class weights.
+    fn bindings(&self) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Read, Read, Write, Write];
+        if self.weighted() {
+            bindings.push(Read);
+        }
+        bindings
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        self.source_with("loss/logits", self.lanes * self.rows)
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        self.workgroup_of(self.lanes * self.rows)
+    }
+
+    fn groups(&self) -> u32 {
+        (self.batch * self.positions).div_ceil(self.rows)
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        vec![bytes_of(&self.uniform(grid_x))]
+    }
+}
+
+/// The sum of `n` losses, times `scale`: `shaders/loss/reduce.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Reduce {
+    n: u32,
+    scale: f32,
+    lanes: u32,
+}
+
+impl Reduce {
+    pub(crate) fn new(class: DeviceClass, n: u32, scale: f32) -> Reduce {
+        // As many on llvmpipe too where 8 would loop too often.
+        let few = class == DeviceClass::Software && n <= 262_144;
+        Reduce { n, scale, lanes: if few { 8 } else { 256 } }
+    }
+
+    /// The same by no more invocations than that.
+    pub(crate) fn within(self, invocations: u32) -> Reduce {
+        let mut lanes = self.lanes;
+        while lanes > invocations.max(1) {
+            lanes /= 2;
+        }
+        Reduce { lanes, ..self }
+    }
+}
+
+impl Key for Reduce {
+    fn label(&self) -> String {
+        "reduce loss".into()
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// The losses, their sum.
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Uniform, Read, Write]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::default();
+        header.number("LANES", self.lanes).number("ROWS", 1);
+        compose(&header, &["lib/rows", "loss/reduce"])
+    }
+
+    fn groups(&self) -> u32 {
+        1
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(self.lanes).each(16)
+    }
+
+    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+        words(&[self.n, self.scale.to_bits(), 0, 0])
+    }
+}

@@ -1,0 +1,74 @@
+//! What activations and signals are stored as between kernels. All arithmetic is in `f32`, whatever they are.
+
+use super::{Header, compose};
+
+/// The type of a number as it lies in a buffer: see [`PlanOptions::storage`](crate::PlanOptions::storage).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Dtype {
+    /// Four bytes.
+    #[default]
+    F32,
+    /// Two bytes: 11 bits of precision between 6.1e-5 and 65504, fewer down to 6e-8. Beyond 65504 a number counts as that.
+    F16,
+}
+
+impl Dtype {
+    /// Its name in a shader.
+    fn name(self) -> &'static str {
+        match self {
+            Dtype::F32 => "f32",
+            Dtype::F16 => "f16",
+        }
+    }
+
+    /// Bytes of `elements` of them.
+    pub(crate) fn bytes(self, elements: usize) -> usize {
+        match self {
+            Dtype::F32 => 4 * elements,
+            Dtype::F16 => 2 * elements,
+        }
+    }
+
+    /// Distance between planes of `elements` each, in elements: whole 256 bytes, so that each can be bound by itself.
+    pub(crate) fn plane(self, elements: usize) -> usize {
+        elements.next_multiple_of(256 / self.bytes(1))
+    }
+}
+
+/// What a kernel's bindings 1, 2, … hold: `N1`, `N2`, … in its shader. Of bindings that hold something else it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Dtypes([Dtype; 5]);
+
+impl Dtypes {
+    pub(crate) fn of(dtypes: impl Iterator<Item = Dtype>) -> Dtypes {
+        let mut all = Dtypes::default();
+        all.0.iter_mut().zip(dtypes).for_each(|(to, dtype)| *to = dtype);
+        all
+    }
+
+    pub(crate) fn at(self, binding: usize) -> Dtype {
+        self.0[binding - 1]
+    }
+
+    pub(crate) fn all_f32(self) -> bool {
+        self == Dtypes::default()
+    }
+
+    /// The rest of a shader that uses `N1` to `N5`, and `storable` before it stores what is `written`.
+    pub(crate) fn complete(self, text: &str, written: Dtype) -> String {
+        let mut header = Header::default();
+        for (binding, dtype) in (1..).zip(self.0) {
+            header.alias(&format!("N{binding}"), dtype.name());
+        }
+        let storable = match written {
+            Dtype::F32 => "lib/store_exact",
+            Dtype::F16 => "lib/store_saturated",
+        };
+        let enable = if self.all_f32() { "" } else { ENABLE };
+        format!("{enable}{text}\n{}", compose(&header, &[storable]))
+    }
+}
+
+/// How a shader begins that has an f16 in it.
+pub(crate) const ENABLE: &str = "enable f16;\n";

@@ -1,0 +1,102 @@
+//! What backward kernels have in common: they gather a signal through a linear map, then take it through the activation
+//! below: `shaders/signal/`.
+
+use super::{Binding, Binding::*, Header, activation};
+use crate::model::{Activation, Mode};
+
+/// Which signal flows, through which activation below the layer, between planes of which sizes (in elements).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Flow {
+    pub mode: Mode,
+    /// What made the layer's input, fused. With the identity its input is not bound.
+    pub below: Activation,
+    pub plane_in: u32,
+    pub plane_out: u32,
+}
+
+/// How many elements a shader takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    Scalar,
+    Vector,
+}
+
+impl Width {
+    pub(crate) fn elements(self) -> u32 {
+        match self {
+            Width::Scalar => 1,
+            Width::Vector => 4,
+        }
+    }
+
+    /// So many of what the shader stores at a binding.
+    fn kept(self, binding: u32) -> String {
+        match self {
+            Width::Scalar => format!("N{binding}"),
+            Width::Vector => format!("vec4<N{binding}>"),
+        }
+    }
+
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Width::Scalar => "lib/scalar",
+            Width::Vector => "lib/vector",
+        }
+    }
+}
+
+/// Components that flow backwards per element: g; g, h; g, h and u.
+pub(crate) fn components(mode: Mode) -> u32 {
+    match mode {
+        Mode::None => 1,
+        _ => 2 + mode.rank() as u32,
+    }
+}
+
+/// Planes a signal is stored in: its components, and beside u the sum of all curvature.
+pub(crate) fn planes(mode: Mode) -> u32 {
+    components(mode) + u32::from(mode.rank() > 0)
+}
+
+/// The constants of a signal.
+pub(crate) fn constants(header: &mut Header, mode: Mode) {
+    header.number("RANK", mode.rank() as u32).flag("HAS_DIAGONAL", mode.has_diagonal());
+}
+
+impl Flow {
+    pub(crate) fn label(&self) -> String {
+        format!("{}+{}", self.mode.name(), self.below.name())
+    }
+
+    fn fused(&self) -> bool {
+        self.below != Activation::Identity
+    }
+
+    /// The signal above, the signal below, `extras` that the kernel reads beside them, the activation's input.
+    pub(crate) fn bindings(&self, extras: usize) -> Vec<Binding> {
+        let mut bindings = vec![Uniform, Read, Write];
+        bindings.extend(vec![Read; extras + usize::from(self.fused())]);
+        bindings
+    }
+
+    /// The constants, and the files beside the kernel's own.
+    pub(crate) fn files(&self, header: &mut Header, width: Width, extras: u32) -> Vec<&'static str> {
+        constants(header, self.mode);
+        header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
+        let mut files = vec![width.file(), "signal/gather", "signal/leave"];
+        if self.fused() {
+            let (binding, a) = (3 + extras, width.kept(3 + extras));
+            header.number("A_BINDING", binding).alias("A", &a);
+            files.push("signal/below");
+            files.extend(activation(header, self.below));
+        } else {
+            files.push("signal/no_below");
+        }
+        files
+    }
+
+    /// The planes' sizes in what the shader takes at once.
+    pub(crate) fn planes(&self, width: Width) -> [u32; 2] {
+        [self.plane_in / width.elements(), self.plane_out / width.elements()]
+    }
+}

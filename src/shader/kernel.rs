@@ -1,0 +1,218 @@
+//! What every kernel is: a key, and what its bindings hold.
+
+use super::{Dtype, Dtypes, LANES, Workgroup};
+use std::any::Any;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Storage buffers of a kernel: Metal needs the eighth.
+const MOST_BUFFERS: usize = 7;
+
+/// Whether those of a kernel are few enough.
+pub(crate) fn is_bindable(bindings: &[Binding]) -> bool {
+    bindings.iter().filter(|binding| **binding != Binding::Uniform).count() <= MOST_BUFFERS
+}
+
+/// What stands at a binding, in order. Uniforms come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Binding {
+    Uniform,
+    Read,
+    Write,
+}
+
+/// What every kernel says of itself. A key is plain data, from which text, bindings, grid and uniforms follow.
+pub(crate) trait Key: Same + Debug + Send + Sync {
+    /// A name for tables, profilers and error messages.
+    fn label(&self) -> String;
+
+    /// The shader. Where the key [is generic](Key::is_generic), it is to be completed with what `N1`, `N2`, … and `storable` are.
+    fn source(&self, dtypes: Dtypes) -> String;
+
+    /// Whether the shader has `N1`, `N2`, … for the types that its bindings hold, so that they may be stored as any of them.
+    fn is_generic(&self) -> bool {
+        true
+    }
+
+    /// What is bound where.
+    fn bindings(&self) -> Vec<Binding>;
+
+    /// Number of workgroups.
+    fn groups(&self) -> u32;
+
+    /// The bytes of the uniforms, in the order of their bindings, for a grid folded into rows of `grid_x` workgroups.
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>>;
+
+    /// What a workgroup takes of a device.
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(LANES)
+    }
+
+    /// Bytes that it touches of what is bound; `bound` has the size of each, in order, uniforms left out.
+    fn bytes(&self, bound: &[u64]) -> u64 {
+        bound.iter().sum()
+    }
+
+    /// Multiply-adds of the heavy part, counted twice; 0 for what only moves memory.
+    fn flops(&self) -> u64 {
+        0
+    }
+}
+
+/// Equality of keys behind a pointer.
+pub(crate) trait Same: Any {
+    fn is_same(&self, other: &dyn Any) -> bool;
+}
+
+impl<T: Any + PartialEq> Same for T {
+    fn is_same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref::<T>() == Some(self)
+    }
+}
+
+/// A key with what its bindings hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Kernel {
+    key: Arc<dyn Key>,
+    dtypes: Dtypes,
+}
+
+impl PartialEq for Kernel {
+    fn eq(&self, other: &Kernel) -> bool {
+        self.dtypes == other.dtypes && self.key.is_same(&*other.key)
+    }
+}
+
+impl<K: Key> From<K> for Kernel {
+    fn from(key: K) -> Kernel {
+        Kernel { key: Arc::new(key), dtypes: Dtypes::default() }
+    }
+}
+
+impl Kernel {
+    /// The key, if it is one of this type.
+    pub(crate) fn get<K: Key>(&self) -> Option<&K> {
+        let key: &dyn Any = &*self.key;
+        key.downcast_ref()
+    }
+
+    /// The same with what its bindings hold stored as that.
+    pub(crate) fn storing(self, dtypes: Dtypes) -> Kernel {
+        Kernel { dtypes, ..self }
+    }
+
+    /// What its bindings hold.
+    pub(crate) fn dtypes(&self) -> Dtypes {
+        self.dtypes
+    }
+
+    /// See [`Key::label`].
+    pub(crate) fn label(&self) -> String {
+        let stored = if self.dtypes.all_f32() { "" } else { " in f16" };
+        format!("{}{stored}", self.key.label())
+    }
+
+    /// The shader, whole.
+    pub(crate) fn source(&self) -> String {
+        let text = self.key.source(self.dtypes);
+        if !self.key.is_generic() {
+            return text;
+        }
+        let bindings = (0..).zip(self.bindings()).skip(1);
+        let mut written = bindings.filter(|(_, b)| *b == Binding::Write).map(|(i, _)| self.dtypes.at(i));
+        self.dtypes.complete(&text, written.find(|dtype| *dtype != Dtype::F32).unwrap_or_default())
+    }
+
+    /// See [`Key::bindings`].
+    pub(crate) fn bindings(&self) -> Vec<Binding> {
+        self.key.bindings()
+    }
+
+    /// See [`Key::groups`].
+    pub(crate) fn groups(&self) -> u32 {
+        self.key.groups()
+    }
+
+    /// See [`Key::uniforms`].
+    pub(crate) fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        self.key.uniforms(grid_x)
+    }
+
+    /// See [`Key::workgroup`].
+    pub(crate) fn workgroup(&self) -> Workgroup {
+        self.key.workgroup()
+    }
+
+    /// See [`Key::bytes`].
+    pub(crate) fn bytes(&self, bound: &[u64]) -> u64 {
+        self.key.bytes(bound)
+    }
+
+    /// See [`Key::flops`].
+    pub(crate) fn flops(&self) -> u64 {
+        self.key.flops()
+    }
+}
+
+/// One uniform of these words.
+pub(crate) fn words(words: &[u32]) -> Vec<Vec<u8>> {
+    vec![bytemuck::cast_slice(words).to_vec()]
+}
+
+/// The bytes of a uniform.
+pub(crate) fn bytes_of<T: bytemuck::Pod>(value: &T) -> Vec<u8> {
+    bytemuck::bytes_of(value).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Fill(u32);
+
+    #[derive(Debug, PartialEq)]
+    struct Copy(u32);
+
+    macro_rules! keys {
+        ($($name:ident),*) => {
+            $(impl Key for $name {
+                fn label(&self) -> String {
+                    format!("{self:?}")
+                }
+
+                fn source(&self, _: Dtypes) -> String {
+                    String::new()
+                }
+
+                fn bindings(&self) -> Vec<Binding> {
+                    vec![Binding::Uniform, Binding::Write]
+                }
+
+                fn groups(&self) -> u32 {
+                    1
+                }
+
+                fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+                    words(&[self.0])
+                }
+            })*
+        };
+    }
+
+    keys![Fill, Copy];
+
+    #[test]
+    fn kernels_are_alike_if_keys_and_dtypes_are() {
+        let fill = |n| Kernel::from(Fill(n));
+        let half = || fill(1).storing(Dtypes::of([Dtype::F16].into_iter()));
+        assert_eq!(fill(1), fill(1));
+        assert_eq!(half(), half());
+        for other in [fill(2), Kernel::from(Copy(1)), half()] {
+            assert_ne!(fill(1), other);
+        }
+        assert_eq!(fill(1).get::<Fill>(), Some(&Fill(1)));
+        assert_eq!(fill(1).get::<Copy>(), None);
+        assert!(half().label().ends_with(" in f16") && half().source().contains("alias N1 = f16;"));
+    }
+}

@@ -1,0 +1,282 @@
+//! Two shaders in one text: what both declare alike stands there once, other names get the number of their shader, and
+//! bindings are numbered anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+/// What becomes of one binding of a shader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// It stands at this number.
+    At(u32),
+    /// The other shader's variable of that name is used instead.
+    Shared(&'static str),
+}
+
+/// A shader to be spliced: its text, and what becomes of its bindings 0, 1, …. Its `main` becomes a function `main_1` or
+/// `main_2` of the builtins that it took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub text: &'a str,
+    pub slots: &'a [Slot],
+    /// Names that it uses of the other, declaring none such.
+    pub foreign: &'a [&'static str],
+}
+
+/// Both in one text, all but an entry point.
+pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
+    let declared = parts.map(|part| declarations(part.text));
+    let common = common(&declared);
+    let mut text = String::new();
+    let mut staged: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (index, (part, declarations)) in parts.iter().zip(&declared).enumerate() {
+        let (mine, other) = (format!("_{}", index + 1), format!("_{}", 2 - index));
+        let mut names: BTreeMap<&str, String> = BTreeMap::new();
+        for Declaration { name, code, .. } in declarations {
+            if !common.contains(name) && !code.starts_with(WORKGROUP) {
+                names.insert(name, format!("{name}{mine}"));
+            }
+        }
+        names.extend(part.foreign.iter().map(|name| (*name, format!("{name}{other}"))));
+        for Declaration { name, binding, .. } in declarations {
+            if let Some(Slot::Shared(of)) = binding.map(|number| part.slots[number]) {
+                names.insert(name, format!("{of}{other}"));
+            }
+        }
+        for Declaration { name, text: whole, code, binding } in declarations {
+            if common.contains(name) && index == 1 {
+                continue;
+            }
+            if let Some(length) = length_of(code) {
+                // Only one of the two ever runs in a workgroup.
+                staged.entry(name).or_default().push(renamed(length, &names));
+                continue;
+            }
+            let mut whole = (*whole).to_string();
+            if let Some(number) = binding {
+                let Slot::At(at) = part.slots[*number] else { continue };
+                let (before, after) = whole.split_once("@binding(").expect("it has a binding");
+                let (_, after) = after.split_once(')').expect("brackets close");
+                whole = format!("{before}@binding({at}){after}");
+            }
+            if *name == "main" {
+                whole = without_attributes(&whole);
+            }
+            writeln!(text, "{}", renamed(&whole, &names)).expect("a String takes every write");
+        }
+    }
+    for (name, lengths) in staged {
+        let length = lengths.into_iter().reduce(|a, b| format!("max({a}, {b})")).unwrap_or_default();
+        writeln!(text, "{WORKGROUP} {name}: array<vec4<f32>, {length}>;")
+            .expect("a String takes every write");
+    }
+    text
+}
+
+/// Sizes of tiles, numbered even where both have the same: so the text has one form, whatever they are.
+const SIZES: [&str; 5] = ["TM", "V", "HELD", "STEPS", "BUFFERS"];
+
+const WORKGROUP: &str = "var<workgroup>";
+
+/// The length of an array of vec4s in workgroup memory.
+fn length_of(code: &str) -> Option<&str> {
+    let array = code.strip_prefix(WORKGROUP)?.split_once("array<vec4<f32>,")?.1;
+    Some(array.trim().trim_end_matches(';').trim_end_matches('>'))
+}
+
+/// What stands at module scope.
+struct Declaration<'a> {
+    name: &'a str,
+    /// With the comments before it.
+    text: &'a str,
+    /// Without.
+    code: &'a str,
+    /// Where it is bound.
+    binding: Option<usize>,
+}
+
+fn declarations(text: &str) -> Vec<Declaration<'_>> {
+    let (mut found, mut start, mut depth) = (Vec::new(), 0, 0);
+    let mut comment = false;
+    for (at, c) in text.char_indices() {
+        comment = if comment { c != '\n' } else { text[at..].starts_with("//") };
+        depth += i32::from(!comment && c == '{');
+        depth -= i32::from(!comment && c == '}');
+        if !comment && depth == 0 && (c == ';' || c == '}') {
+            let whole = text[start..=at].trim();
+            let code = code_of(whole);
+            // A struct may end in `};`.
+            if let Some(name) = name_of(code) {
+                found.push(Declaration { name, text: whole, code, binding: None });
+            }
+            start = at + 1;
+        }
+    }
+    let number = |code: &str| {
+        let bound = code.split_once("@binding(")?.1.split_once(')')?.0;
+        let constant = |name: &str| found.iter().find(|d| d.name == name).map(|d| d.code);
+        let digits = constant(bound).and_then(|code| code.split_once("= ")).map_or(bound, |(_, value)| value);
+        digits.trim_end_matches(['u', ';']).parse().ok()
+    };
+    let numbers: Vec<_> = found.iter().map(|d| number(d.code)).collect();
+    found.iter_mut().zip(numbers).for_each(|(declaration, binding)| declaration.binding = binding);
+    found
+}
+
+/// A declaration without the comments before it.
+fn code_of(text: &str) -> &str {
+    let mut code = text;
+    while code.starts_with("//") {
+        code = code.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
+    }
+    code
+}
+
+fn name_of(code: &str) -> Option<&str> {
+    let mut words = words(code).map(|(at, word)| (&code[at..], word));
+    let (rest, _) = words.find(|(_, word)| ["fn", "struct", "alias", "const", "var"].contains(word))?;
+    let rest = rest.trim_start_matches(char::is_alphabetic);
+    // An address space may stand between.
+    let rest = if rest.starts_with('<') { rest.split_once('>')?.1 } else { rest };
+    self::words(rest).next().map(|(_, word)| word)
+}
+
+/// Identifiers and keywords with their places; not those in comments, nor attributes.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < text.len() {
+            let rest = &text[at..];
+            let c = rest.chars().next()?;
+            if rest.starts_with("//") {
+                at += rest.find('\n').unwrap_or(rest.len());
+            } else if is_word(c) {
+                let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+                let attribute = text[..at].ends_with('@');
+                at += length;
+                if !attribute && !c.is_ascii_digit() {
+                    return Some((at - length, &text[at - length..at]));
+                }
+            } else {
+                at += c.len_utf8();
+            }
+        }
+        None
+    })
+}
+
+fn renamed(text: &str, names: &BTreeMap<&str, String>) -> String {
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for (at, word) in words(text) {
+        if let Some(name) = names.get(word) {
+            out.push_str(&text[done..at]);
+            out.push_str(name);
+            done = at + word.len();
+        }
+    }
+    out + &text[done..]
+}
+
+/// The entry point as any other function.
+fn without_attributes(main: &str) -> String {
+    let (before, after) = main.split_once("@compute").expect("it is an entry point");
+    let function = after.find("fn main").map_or("", |at| &after[at..]);
+    let mut out = before.to_string();
+    let mut pieces = function.split("@builtin(");
+    out += pieces.next().unwrap_or_default();
+    for piece in pieces {
+        out += piece.split_once(") ").map_or(piece, |(_, rest)| rest);
+    }
+    out
+}
+
+/// Names that both declare in the same words, variables and sizes left out, as long as all that they are made of is alike
+/// as well.
+fn common<'a>(declared: &[Vec<Declaration<'a>>; 2]) -> BTreeSet<&'a str> {
+    let [first, second] = declared;
+    let is_own = |d: &Declaration<'_>| {
+        d.code.contains("var<") && !d.code.starts_with("fn") || d.name == "main" || SIZES.contains(&d.name)
+    };
+    let alike = |one: &&Declaration<'_>| second.iter().any(|d| d.name == one.name && d.code == one.code);
+    let mut common: BTreeSet<&str> =
+        first.iter().filter(|d| !is_own(d)).filter(alike).map(|d| d.name).collect();
+    let known: BTreeSet<&str> = declared.iter().flatten().map(|d| d.name).collect();
+    loop {
+        let stays = |d: &&Declaration<'a>| {
+            common.contains(d.name) && words(d.code).all(|(_, w)| !known.contains(w) || common.contains(w))
+        };
+        let left: BTreeSet<&str> = first.iter().filter(stays).map(|d| d.name).collect();
+        if left.len() == common.len() {
+            return common;
+        }
+        common = left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "
+        // How many.
+        const N: u32 = 3u;
+        const SLOT: u32 = 1u;
+        alias Few = array<f32, N>;
+        alias Wide = array<f32, WIDE>;
+        const WIDE: u32 = 1u;
+        const TM: u32 = 4u;
+        struct Params { n: u32 }
+        @group(0) @binding(0) var<uniform> p: Params;
+        @group(0) @binding(SLOT) var<storage, read> from: array<f32>;
+        @group(0) @binding(2) var<storage, read_write> to: array<f32>;
+        var<workgroup> staged: array<vec4<f32>, N * 2u>;
+        var<private> few: Few;
+        fn half(x: f32) -> f32 { return x / 2.0; } // N stays as it is
+        @compute @workgroup_size(N)
+        fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+            let p = half(from[lane]);
+            to[group.x] = p * f32(WIDE);
+        }";
+
+    fn two() -> String {
+        let other = ONE.replace("WIDE: u32 = 1u", "WIDE: u32 = 2u").replace("N * 2u", "N * 4u");
+        let slots = [Slot::At(1), Slot::At(2), Slot::At(3)];
+        let others = [Slot::At(4), Slot::Shared("to"), Slot::At(5)];
+        let part = |text, slots| Part { text, slots, foreign: &[] };
+        splice([part(ONE, &slots), part(&other, &others)])
+    }
+
+    #[test]
+    fn two_stand_in_one_text() {
+        let text = two();
+        for line in [
+            "const N: u32 = 3u;",
+            "const TM_2: u32 = 4u;",
+            "alias Few = array<f32, N>;",
+            "alias Wide_1 = array<f32, WIDE_1>;",
+            "alias Wide_2 = array<f32, WIDE_2>;",
+            "@group(0) @binding(2) var<storage, read> from_1: array<f32>;",
+            "@group(0) @binding(4) var<uniform> p_2: Params;",
+            "var<workgroup> staged: array<vec4<f32>, max(N * 2u, N * 4u)>;",
+            "fn main_2(group: vec3<u32>, lane: u32) {",
+            "let p_2 = half(to_1[lane]);",
+            "to_1[group.x] = p_1 * f32(WIDE_1);",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert_eq!(text.matches("fn half(").count(), 1);
+        let entry = "@compute @workgroup_size(N) fn main(@builtin(workgroup_id) g: vec3<u32>) \
+                     { main_1(g, 0u); main_2(g, 0u); staged[0] = vec4<f32>(); few_1 = Few(); few_2 = Few(); }";
+        let whole = format!("{}\n{entry}", text.replace("@group(0) @binding(1)", "@group(0) @binding(0)"));
+        naga::front::wgsl::parse_str(&whole).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&whole)));
+    }
+
+    #[test]
+    fn what_differs_behind_the_same_words_is_not_common() {
+        let other = ONE.replace("N: u32 = 3u", "N: u32 = 4u");
+        let shared = common(&[declarations(ONE), declarations(&other)]);
+        assert!(shared.contains("half") && shared.contains("WIDE") && !shared.contains("TM"));
+        assert!(!shared.contains("N") && !shared.contains("Few") && !shared.contains("main"));
+    }
+}

@@ -1,0 +1,168 @@
+use super::depthwise::{cases, lies, meetings};
+use super::{Bound, Lie, MODES, Signal, compare, numbers, run, words};
+use crate::model::{Mode, Window};
+use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::ops::depthwise::DepthwiseSizes;
+use crate::shader::Storage;
+
+/// Sums over splits: `[number][parameter]`, with parameter = channel · entries + entry.
+fn collected(partial: &ChannelSums, channels: usize, sums: &[u32]) -> Vec<Vec<f64>> {
+    let (numbers, entries) = (partial.components() as usize, partial.entries() as usize);
+    let stride = partial.stride() as usize;
+    let mut result = vec![vec![0.0; channels * entries]; numbers];
+    for split in 0..partial.splits() as usize {
+        for (number, result) in result.iter_mut().enumerate() {
+            for (parameter, result) in result.iter_mut().enumerate() {
+                let (channel, entry) = (parameter / entries, parameter % entries);
+                let at = ((split * numbers + number) * entries + entry) * stride + channel;
+                *result += f64::from(f32::from_bits(sums[at]));
+            }
+        }
+    }
+    result
+}
+
+/// Gradient and diagonal from `(output, parameter, what it multiplies)`: u is summed over a sample before it is squared.
+fn expected(
+    mode: Mode,
+    signal: &Signal,
+    terms: &[(usize, usize, f64)],
+    batch: usize,
+    count: usize,
+) -> Vec<Vec<f64>> {
+    let per_sample = signal.0[0].len() / batch;
+    let sum = |values: &[f64], square: bool| {
+        let mut sums = vec![vec![0.0; count]; batch];
+        for (j, parameter, b) in terms {
+            sums[j / per_sample][*parameter] += values[*j] * if square { b * b } else { *b };
+        }
+        sums
+    };
+    let over_batch = |sums: Vec<Vec<f64>>, f: fn(f64) -> f64| -> Vec<f64> {
+        (0..count).map(|k| sums.iter().map(|sample| f(sample[k])).sum()).collect()
+    };
+    let mut result = vec![over_batch(sum(&signal.0[0], false), |s| s)];
+    if mode.has_diagonal() {
+        let mut diagonal = over_batch(sum(&signal.0[1], true), |s| s);
+        for u in &signal.0[2..] {
+            let squares = over_batch(sum(u, false), |s| s * s);
+            diagonal.iter_mut().zip(squares).for_each(|(d, s)| *d += s);
+        }
+        result.push(diagonal);
+    }
+    result
+}
+
+fn check(
+    parameters: Parameters,
+    [batch, channels]: [usize; 2],
+    z: Lie,
+    extras: &[Vec<u32>],
+    terms: &[(usize, usize, f64)],
+    modes: &[Mode],
+) {
+    for &mode in modes {
+        let signal = Signal::new(mode, z.len());
+        let partial = ChannelSums { parameters, mode, plane: z.plane() as u32 };
+        let mut bound = vec![Bound::Read(signal.store(mode, z)), Bound::Write(partial.len() as usize)];
+        bound.extend(extras.iter().cloned().map(Bound::Read));
+        let found = collected(&partial, channels, &run(partial, &bound)[0]);
+        let expected = expected(mode, &signal, terms, batch, channels * partial.entries() as usize);
+        for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            compare(&format!("{parameters:?} {} {number}", mode.name()), found, expected);
+        }
+    }
+}
+
+fn check_depthwise(sizes: DepthwiseSizes, modes: &[Mode]) {
+    let (x, z) = lies(&sizes);
+    let (batch, channels, taps) = (sizes.batch as usize, sizes.channels as usize, sizes.window.taps());
+    let values = numbers(8, x.len());
+    for bias in [false, true] {
+        let entries = taps + usize::from(bias);
+        let place = |weight: usize| weight / taps * entries + weight % taps;
+        let mut terms: Vec<_> =
+            meetings(&sizes).into_iter().map(|(j, i, weight)| (j, place(weight), values[i])).collect();
+        if bias {
+            let positions = z.len() / batch / channels;
+            terms.extend((0..z.len()).map(|j| (j, j / positions % channels * entries + taps, 1.0)));
+        }
+        check(
+            Parameters::Depthwise { sizes, bias },
+            [batch, channels],
+            z,
+            &[x.store(&values)],
+            &terms,
+            modes,
+        );
+    }
+}
+
+#[test]
+fn depthwise_parameters() {
+    for sizes in cases() {
+        check_depthwise(sizes, &MODES);
+    }
+}
+
+#[test]
+fn depthwise_parameters_of_large_images() {
+    let image = [100, 90];
+    let window = Window {
+        image,
+        kernel: [1, 2],
+        stride: [1, 1],
+        dilation: [1, 1],
+        before: [0, 0],
+        positions: [100, 89],
+    };
+    check_depthwise(DepthwiseSizes { window, batch: 2, channels: 2 }, &[Mode::HesScaleR2]);
+}
+
+fn check_norm(storage: Storage, z: Lie, modes: &[Mode]) {
+    let (batch, channels, positions, padded) = match storage {
+        Storage::Rows { batch, features } => (batch, features as usize, 1, features as usize),
+        Storage::Image { batch, channels, positions } => {
+            (batch, channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
+        }
+    };
+    let [mean, inverse] = [10, 11].map(|seed| numbers(seed, channels));
+    let mut statistics = vec![0.0_f32; 2 * padded];
+    for c in 0..channels {
+        statistics[c] = mean[c] as f32;
+        statistics[padded + c] = inverse[c] as f32;
+    }
+    let x = numbers(4, z.len());
+    let mut terms = Vec::new();
+    for (j, x) in x.iter().enumerate() {
+        let c = j / positions % channels;
+        terms.extend([(j, 2 * c, (x - mean[c]) * inverse[c]), (j, 2 * c + 1, 1.0)]);
+    }
+    let extras = [z.store(&x), words(&statistics)];
+    check(Parameters::Norm(storage), [batch as usize, channels], z, &extras, &terms, modes);
+}
+
+#[test]
+fn normalisation_parameters() {
+    for (batch, features) in [(1, 1), (3, 5), (2, 33), (3000, 1)] {
+        let z = Lie::Rows { len: batch * features };
+        check_norm(Storage::Rows { batch: batch as u32, features: features as u32 }, z, &MODES);
+    }
+    for (batch, channels, positions) in [(1, 1, 1), (2, 3, 7), (3, 33, 6)] {
+        let storage =
+            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        check_norm(storage, Lie::Image { batch, channels, positions }, &MODES);
+    }
+}
+
+#[test]
+fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared() {
+    let modes = [Mode::HesScale, Mode::HesScaleR1];
+    for (batch, channels, positions, splits) in [(20, 3, 300, 7), (5, 3, 3000, 1), (2, 1, 40_000, 1)] {
+        let storage =
+            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        let partial = ChannelSums { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 };
+        assert_eq!(partial.splits(), splits);
+        check_norm(storage, Lie::Image { batch, channels, positions }, &modes);
+    }
+}

@@ -1,0 +1,30 @@
+//! Sums for parameters that each channel has of its own.
+
+use super::{BATCH, CHANNELS, Operation, SHOWN, depthwise, is};
+use crate::model::Mode;
+use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::shader::{Dtype::F16, Dtype::F32, Kernel, Storage};
+
+pub(super) const OPERATION: Operation = Operation {
+    all: |_| all(),
+    stored: |kernel| {
+        let shown = kernel.get().is_some_and(|sums: &ChannelSums| sums.mode == SHOWN);
+        if shown { vec![vec![F16, F32, F16]] } else { vec![] }
+    },
+    family: |kernel| is::<ChannelSums>(kernel).then_some("parameters of normalisation, depthwise"),
+};
+
+fn all() -> Vec<Kernel> {
+    let storage = |positions| Storage::Image { batch: BATCH, channels: CHANNELS, positions };
+    let mut kernels = Vec::new();
+    let mut add = |parameters, mode| kernels.push(ChannelSums { parameters, mode, plane: 4096 }.into());
+    for mode in Mode::ALL {
+        for positions in [30, 10_000] {
+            add(Parameters::Norm(storage(positions)), mode);
+        }
+        for (sizes, bias) in depthwise::sizes().into_iter().flat_map(|s| [false, true].map(|b| (s, b))) {
+            add(Parameters::Depthwise { sizes, bias }, mode);
+        }
+    }
+    kernels
+}

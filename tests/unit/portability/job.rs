@@ -1,0 +1,312 @@
+//! One pass of one network with what it must give.
+
+use super::common::golden::{self, Case, OwnedTargets};
+use super::models;
+
+use crate::model::{Layer, Role};
+use crate::reference::{OptimizerState, Pass, pass, predict};
+use crate::{Activation, At, DeviceClass, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
+use std::rc::Rc;
+
+/// What of a plan is run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Kind {
+    /// Forward and backward, the signals behind every layer kept: little is fused.
+    Signals,
+    /// Forward and backward, all fused that can be.
+    Fused,
+    /// A backward pass at half scale, and another that adds to it.
+    Accumulated,
+    Inference,
+    /// A step with curvature and one without.
+    Steps(Optimizer),
+    /// The same, parameters updated where their gradient is summed.
+    FusedSteps(Optimizer),
+    /// Of these, with two kernels in one dispatch where that can be. All others have one each.
+    Joined,
+    JoinedAccumulated,
+    JoinedSteps(Optimizer),
+    /// The same with the network taken as a whole.
+    Whole,
+    WholeAccumulated,
+    WholeSteps(Optimizer),
+}
+
+impl Kind {
+    pub(super) fn optimizer(self) -> Option<Optimizer> {
+        match self {
+            Kind::Steps(optimizer)
+            | Kind::FusedSteps(optimizer)
+            | Kind::JoinedSteps(optimizer)
+            | Kind::WholeSteps(optimizer) => Some(optimizer),
+            _ => None,
+        }
+    }
+}
+
+/// A result, and where it is found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Slot {
+    Loss,
+    Logits,
+    /// At parameter i.
+    Gradient(usize),
+    Diagonal(usize),
+    Parameter(usize),
+    SignalGradient(At),
+    SignalDiagonal(At),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub name: String,
+    pub model: Model,
+    pub mode: Mode,
+    pub class: DeviceClass,
+    pub kind: Kind,
+    pub batch: usize,
+    pub parameters: Vec<f32>,
+    pub x: Vec<f32>,
+    pub targets: OwnedTargets,
+    /// Relative max norm that a tensor's error may have.
+    pub bound: f64,
+    /// What lies between its kernels, and what signals are multiplied by there.
+    storage: Dtype,
+    loss_scale: Option<f32>,
+    golden: Option<Rc<Case>>,
+}
+
+/// What all but the longest sums keep to.
+const BOUND: f64 = 1e-5;
+
+impl Job {
+    pub(super) fn all() -> impl Iterator<Item = Job> {
+        golden_jobs().into_iter().chain(models::jobs())
+    }
+
+    /// The same with activations and signals in f16.
+    pub(super) fn halved(&self) -> Job {
+        Job {
+            name: format!("{} in f16", self.name),
+            storage: Dtype::F16,
+            // A mean over an area divides h by the area twice, and with the usual scale most of its bits are gone.
+            loss_scale: self.name.contains("pool, shared").then_some(16_384.0),
+            // As `tests/gpu/half.rs` reasons.
+            bound: 12.0 / 2048.0 * (self.model.layers().len() + 1) as f64,
+            ..self.clone()
+        }
+    }
+
+    /// What its device must have: it runs nowhere else.
+    pub(super) fn features(&self) -> wgpu::Features {
+        self.options().required_features()
+    }
+
+    /// Numbers drawn from a seed that the name decides, weights scaled to their layer's width.
+    pub(super) fn new(name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
+        let mut random =
+            fastrand::Rng::with_seed(name.bytes().fold(7, |seed, byte| seed * 31 % 65_521 + u64::from(byte)));
+        // exp of exp of exp overflows soon.
+        let steep = model.layers().iter().any(|layer| matches!(layer, Layer::Act(Activation::Exp)));
+        let narrow = if steep { 0.3 } else { 1.0 };
+        let mut parameters = vec![0.0; model.flat_len()];
+        for p in model.parameters() {
+            let (middle, reach) = match (p.role, &p.shape[1..]) {
+                (Role::Weight, []) => (1.0, 0.5),
+                (Role::Weight, fan_in) => {
+                    (0.0, narrow * (3.0 / fan_in.iter().product::<usize>() as f32).sqrt())
+                }
+                (Role::Bias, _) => (0.0, 0.5),
+            };
+            parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
+        }
+        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let (classes, len) = (model.classes() as u32, batch * model.target_len());
+        let targets = if model.loss().takes_classes() {
+            OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
+        } else {
+            OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+        };
+        let (class, golden, bound) = (DeviceClass::Software, None, BOUND);
+        Job {
+            name: named(name, mode, class, kind),
+            model,
+            mode,
+            class,
+            kind,
+            batch,
+            parameters,
+            x,
+            targets,
+            bound,
+            storage: Dtype::F32,
+            loss_scale: None,
+            golden,
+        }
+    }
+
+    /// The same with the tiles of a GPU.
+    pub(super) fn on_gpus(name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
+        let class = DeviceClass::Discrete;
+        Job { class, name: named(name, mode, class, kind), ..Job::new(name, model, batch, mode, kind) }
+    }
+
+    /// Everywhere a signal can be looked at.
+    fn places(&self) -> Vec<At> {
+        match self.kind {
+            Kind::Signals => {
+                std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn options(&self) -> PlanOptions {
+        let options = match self.kind {
+            Kind::Inference => PlanOptions::inference(),
+            Kind::Accumulated | Kind::JoinedAccumulated | Kind::WholeAccumulated => {
+                PlanOptions::training(self.mode).accumulate(0.5)
+            }
+            Kind::Steps(_) | Kind::WholeSteps(_) => PlanOptions::training(self.mode).lazy(),
+            Kind::FusedSteps(_) | Kind::JoinedSteps(_) => {
+                PlanOptions::training(self.mode).lazy().fused_update()
+            }
+            Kind::Fused | Kind::Signals | Kind::Joined | Kind::Whole => PlanOptions::training(self.mode),
+        };
+        let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
+        let joined = matches!(self.kind, Kind::Joined | Kind::JoinedAccumulated | Kind::JoinedSteps(_));
+        let mut options = options.whole_network(whole).fewer_dispatches(joined).storage(self.storage);
+        options.loss_scale = self.loss_scale;
+        self.places().into_iter().fold(options, PlanOptions::signal)
+    }
+
+    /// What must come out, by an independent program where there are its vectors, else by the reference in f64.
+    pub(super) fn expected(&self) -> Result<Vec<(Slot, Vec<f64>)>> {
+        if let Some(case) = &self.golden {
+            return Ok(self.of_case(case));
+        }
+        let mut parameters = f64s(&self.parameters);
+        let x = f64s(&self.x);
+        if self.kind == Kind::Inference {
+            return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
+        }
+        let run = |parameters: &[f64], mode| pass(&self.model, mode, parameters, &x, self.targets.view());
+        let mut last = run(&parameters, self.mode)?;
+        let mut results = Vec::new();
+        if let Some(optimizer) = self.kind.optimizer() {
+            let mut state = OptimizerState::new(parameters.len());
+            state.step(&optimizer, &mut parameters, &last.gradient, &last.diagonal)?;
+            let plain = run(&parameters, Mode::None)?;
+            state.step(&optimizer, &mut parameters, &plain.gradient, &[])?;
+            // The diagonal stays as the step with curvature left it.
+            last = Pass { diagonal: last.diagonal, ..plain };
+            results.extend(self.parts(Slot::Parameter, &parameters));
+        }
+        results.push((Slot::Logits, last.logits.clone()));
+        results.push((Slot::Loss, vec![last.loss]));
+        if !matches!(self.kind, Kind::FusedSteps(_) | Kind::JoinedSteps(_)) {
+            results.extend(self.parts(Slot::Gradient, &last.gradient));
+            if self.mode.has_diagonal() {
+                results.extend(self.parts(Slot::Diagonal, &last.diagonal));
+            }
+        }
+        for at in self.places() {
+            let signal = match at {
+                At::Input => &last.input_signal,
+                At::Layer(i) => &last.signals[i],
+            };
+            results.push((Slot::SignalGradient(at), signal.g.clone()));
+            if self.mode.has_diagonal() {
+                results.push((Slot::SignalDiagonal(at), signal.h.clone()));
+            }
+        }
+        Ok(results)
+    }
+
+    /// A flat vector by parameters.
+    fn parts(&self, slot: fn(usize) -> Slot, flat: &[f64]) -> Vec<(Slot, Vec<f64>)> {
+        let parts = self.model.parameters().iter().enumerate();
+        parts.map(|(i, p)| (slot(i), flat[p.range()].to_vec())).collect()
+    }
+
+    fn of_case(&self, case: &Case) -> Vec<(Slot, Vec<f64>)> {
+        let mut wanted = vec![(Slot::Loss, "loss".to_owned()), (Slot::Logits, "logits".to_owned())];
+        for (i, p) in self.model.parameters().iter().enumerate() {
+            wanted.push((Slot::Gradient(i), format!("grad.{}", p.name())));
+            if self.mode.has_diagonal() {
+                wanted.push((Slot::Diagonal(i), format!("{}.{}", self.mode.name(), p.name())));
+            }
+        }
+        for at in self.places() {
+            let At::Layer(i) = at else { continue };
+            wanted.push((Slot::SignalGradient(at), format!("delta.{i}")));
+            match self.mode {
+                Mode::HesScale => wanted.push((Slot::SignalDiagonal(at), format!("s.{i}"))),
+                Mode::HesScaleGn => wanted.push((Slot::SignalDiagonal(at), format!("s_gn.{i}"))),
+                _ => {}
+            }
+        }
+        // Signals are in some files only; check of the rest is that there is an expectation for each parameter.
+        let found = wanted.into_iter().map(|(slot, name)| (slot, name.clone(), case.tensors.get(&name)));
+        let required = |slot: &Slot| !matches!(slot, Slot::SignalGradient(_) | Slot::SignalDiagonal(_));
+        found
+            .filter_map(|(slot, name, values)| match values {
+                Some(values) => Some((slot, values.clone())),
+                None if required(&slot) => panic!("{} has no {name}", case.name),
+                None => None,
+            })
+            .collect()
+    }
+}
+
+fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
+    let kind = match kind {
+        Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
+        Kind::FusedSteps(optimizer) => format!("fused steps {}", optimizer.rule.name()),
+        Kind::JoinedSteps(optimizer) => format!("joined steps {}", optimizer.rule.name()),
+        Kind::WholeSteps(optimizer) => format!("whole steps {}", optimizer.rule.name()),
+        kind => format!("{kind:?}").to_lowercase(),
+    };
+    format!("{name}, {}, {kind}, {class:?}", mode.name())
+}
+
+fn f64s(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
+}
+
+/// Every golden case in every mode; in some with all signals kept, and with the tiles of GPUs.
+fn golden_jobs() -> Vec<Job> {
+    let cases = golden::load(&golden::directory()).expect("the golden vectors are there");
+    let mut jobs = Vec::new();
+    for case in cases {
+        let case = Rc::new(case.expect("each can be read"));
+        let model = case.model.as_ref().expect("each can be taken");
+        let mut add = |mode, class, kind| {
+            jobs.push(Job {
+                name: named(&case.name, mode, class, kind),
+                model: model.clone(),
+                mode,
+                class,
+                kind,
+                batch: case.batch,
+                parameters: case.parameters.clone(),
+                x: case.x.clone(),
+                targets: OwnedTargets::clone(&case.targets),
+                bound: BOUND,
+                storage: Dtype::F32,
+                loss_scale: None,
+                golden: Some(Rc::clone(&case)),
+            });
+        };
+        for mode in Mode::ALL {
+            add(mode, DeviceClass::Software, Kind::Fused);
+        }
+        for mode in [Mode::HesScale, Mode::HesScaleGn] {
+            add(mode, DeviceClass::Software, Kind::Signals);
+        }
+        for class in &DeviceClass::ALL[1..] {
+            add(Mode::HesScaleR2, *class, Kind::Fused);
+        }
+    }
+    jobs
+}

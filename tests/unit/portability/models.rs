@@ -1,0 +1,389 @@
+//! Networks that between them lead to every permutation.
+
+use super::job::{Job, Kind};
+use crate::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Optimizer, Rule};
+use crate::permutations::loss_head::{INPUTS, endings};
+use crate::permutations::{losses, rules};
+use crate::{Activation, Layer, Loss, Mode, Model};
+
+const TANH: Activation = Activation::Tanh;
+
+/// The modes that differ behind the loss.
+const MODES: [Mode; 5] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2];
+
+type New = fn(&str, Model, usize, Mode, Kind) -> Job;
+
+/// A product is made in one of two ways.
+const FAMILIES: [New; 2] = [Job::new, Job::on_gpus];
+
+pub(super) fn jobs() -> Vec<Job> {
+    let mut jobs = Vec::new();
+    // One whose derivative its output does not tell.
+    let folding = Activation::LeakyRelu { alpha: -0.5 };
+    for activation in Activation::ALL.into_iter().chain([folding]) {
+        let name = if activation == folding { "folding" } else { activation.name() };
+        for bias in [true, false] {
+            let of = |what: &str| format!("{what} {name}, bias {bias}");
+            let (dense, image) = (|| dense(activation, bias), || image(activation, bias));
+            if bias {
+                everywhere(&mut jobs, &of("dense"), 3, dense);
+                everywhere(&mut jobs, &of("image"), 2, image);
+            } else {
+                // Only the forward pass differs.
+                plainly(&mut jobs, &of("dense"), 3, dense);
+                plainly(&mut jobs, &of("image"), 2, image);
+            }
+            if activation == TANH {
+                accumulated(&mut jobs, &of("dense"), 3, dense);
+            }
+        }
+        let alone = format!("{name} by itself");
+        for mode in MODES {
+            let model = Model::builder([5]).act(activation).dense(4);
+            jobs.push(Job::new(&alone, model.loss(Loss::mse()).unwrap(), 3, mode, Kind::Signals));
+        }
+    }
+    for bias in [true, false] {
+        let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+        let model = || {
+            let below = layer(Model::builder([5]), 16).act(TANH);
+            layer(layer(below, 16).act(TANH), 6).loss(Loss::mse()).unwrap()
+        };
+        let name = format!("dense, whole tiles, bias {bias}");
+        for kind in [Kind::Fused, Kind::Accumulated] {
+            for new in FAMILIES {
+                jobs.extend(MODES.map(|mode| new(&name, model(), 3, mode, kind)));
+            }
+        }
+    }
+    for activation in [Activation::Identity, TANH] {
+        let name = activation.name();
+        everywhere(&mut jobs, &format!("around images {name}"), 2, || around_images(activation));
+        everywhere(&mut jobs, &format!("around rows {name}"), 2, || around_rows(activation));
+    }
+    for (name, model) in convolutions() {
+        everywhere(&mut jobs, name, 2, || model.clone());
+        if !name.contains("large images") {
+            accumulated(&mut jobs, name, 2, || model.clone());
+        }
+    }
+    for (name, model) in pools() {
+        everywhere(&mut jobs, name, 2, || model.clone());
+    }
+    // Sums over thousands of positions, in which much cancels.
+    jobs.iter_mut().filter(|job| job.name.contains("large images")).for_each(|job| job.bound = 5e-5);
+    for (i, loss) in losses().into_iter().enumerate() {
+        // Rows that one invocation sums, and rows that a workgroup shares.
+        for outputs in [64, 1000] {
+            let loss = with_weights(loss.clone(), outputs);
+            for mode in Mode::ALL {
+                let model = Model::builder([5]).dense(outputs).loss(loss.clone()).unwrap();
+                let name = format!("loss {i} of {outputs}");
+                jobs.push(Job::new(&name, model, 5, mode, Kind::Fused));
+            }
+        }
+    }
+    for (i, rule) in rules().into_iter().enumerate() {
+        // ε not so small that a diagonal near zero decides everything.
+        let rule = match rule {
+            Rule::AdaHesScale { beta1, beta2, .. } => Rule::AdaHesScale { beta1, beta2, eps: 0.1 },
+            Rule::AdaHesScaleGn { beta1, beta2, .. } => Rule::AdaHesScaleGn { beta1, beta2, eps: 0.1 },
+            Rule::Adam { beta1, beta2, .. } => Rule::Adam { beta1, beta2, eps: 0.1 },
+            rule => rule,
+        };
+        let optimizer: Optimizer = rule.at(0.05).with_weight_decay(0.1);
+        let model = || Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap();
+        let name = format!("rule {i}");
+        jobs.push(Job::new(&name, model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
+        for bias in [true, false] {
+            let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+            // Rows of the result that are whole tiles of either family, and such that are not.
+            let model = |activation| {
+                let below = layer(Model::builder([8]), 16).act(activation);
+                layer(layer(below, 8).act(activation), 6).loss(Loss::cross_entropy()).unwrap()
+            };
+            let kind = Kind::FusedSteps(optimizer);
+            let of = |activation: Activation| format!("{name}, {}, bias {bias}", activation.name());
+            jobs.extend(FAMILIES.map(|new| new(&of(TANH), model(TANH), 2, rule.mode(), kind)));
+            let kind = Kind::JoinedSteps(optimizer);
+            for activation in [Activation::Identity, TANH] {
+                let job = |new: New| new(&of(activation), model(activation), 2, rule.mode(), kind);
+                jobs.extend(FAMILIES.map(job));
+                let name = format!("{}, whole tiles", of(activation));
+                let whole_tiles = || {
+                    let below = layer(layer(Model::builder([8]), 16).act(activation), 16).act(activation);
+                    layer(below, 16).loss(Loss::cross_entropy()).unwrap()
+                };
+                jobs.extend(FAMILIES.map(|new| new(&name, whole_tiles(), 2, rule.mode(), kind)));
+            }
+        }
+        for batch in WHOLE_BATCHES {
+            let name = format!("{name}, batch {batch}");
+            jobs.push(Job::new(&name, model(), batch, Mode::HesScale, Kind::WholeSteps(optimizer)));
+        }
+    }
+    joined(&mut jobs);
+    whole_networks(&mut jobs);
+    halves(&mut jobs);
+    jobs
+}
+
+/// As `kernel/join_permutations.rs` lists them, but for updates.
+fn joined(jobs: &mut Vec<Job>) {
+    for (activation, bias) in
+        [Activation::Identity, TANH].into_iter().flat_map(|a| [true, false].map(|b| (a, b)))
+    {
+        let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+        let whole_tiles = || {
+            let mut builder = Model::builder([5]);
+            for width in [16, 16, 7, 16] {
+                builder = layer(builder, width).act(activation);
+            }
+            layer(builder, 6).loss(Loss::mse()).unwrap()
+        };
+        for (name, model) in [("dense", dense(activation, bias)), ("dense, whole tiles,", whole_tiles())] {
+            let name = format!("{name} {}, bias {bias}", activation.name());
+            for (kind, new) in
+                [Kind::Joined, Kind::JoinedAccumulated].into_iter().flat_map(|k| FAMILIES.map(|n| (k, n)))
+            {
+                jobs.extend(MODES.map(|mode| new(&name, model.clone(), 3, mode, kind)));
+            }
+        }
+    }
+    // And one more, right behind a convolution.
+    let back = ConvTranspose2d::new(12, [3, 2]).stride(2).padding(1).groups(2).bias(false);
+    let back = classifier([2, 4, 3], |m| m.conv2d(8, 1).layer(back.clone()));
+    let back = ("transposed convolution in groups, no bias", back);
+    let small = convolutions().into_iter().filter(|(name, _)| !name.contains("large"));
+    for (name, model) in small.chain([back]) {
+        for new in FAMILIES {
+            jobs.extend(MODES.map(|mode| new(name, model.clone(), 2, mode, Kind::Joined)));
+        }
+    }
+    let losses = losses();
+    for (loss, mode, outputs, batch) in endings() {
+        let index = losses.iter().position(|known| *known == loss).unwrap();
+        let (outputs, batch) = (outputs as usize, batch as usize);
+        let name = format!("last layer, loss {index} of {outputs}, batch {batch}");
+        let below = Model::builder([INPUTS as usize]);
+        let last = match loss.class_weights() {
+            None => below.dense(outputs),
+            Some(_) => below.dense_no_bias(outputs),
+        };
+        let loss = with_weights(loss, outputs);
+        let model = last.clone().loss(loss.clone()).unwrap();
+        jobs.extend(FAMILIES.map(|new| new(&name, model.clone(), batch, mode, Kind::Joined)));
+        // Behind an activation by itself the loss is a kernel that adds up.
+        let apart = last.act(TANH).act(Activation::Sin).loss(loss).unwrap();
+        jobs.push(Job::new(&format!("{name}, apart"), apart, batch, mode, Kind::Joined));
+    }
+}
+
+/// As `kernel/half_permutations.rs` lists them: what the jobs so far lead to, and what stores between layers of every width.
+fn halves(jobs: &mut Vec<Job>) {
+    let linear = |layer: &Layer| !matches!(layer, Layer::Act(activation) if ![Activation::Identity, TANH].contains(activation));
+    let shown = |job: &&Job| {
+        let fused = job.mode == Mode::HesScale && [Kind::Fused, Kind::Signals].contains(&job.kind);
+        (fused || job.kind == Kind::Inference && job.name.contains("max"))
+            && !["to large images", "long sums"].iter().any(|long| job.name.contains(long))
+            && job.model.layers().iter().all(linear)
+    };
+    let mut halves: Vec<Job> = jobs.iter().filter(shown).map(Job::halved).collect();
+    let mut add = |name: &str, model: &Model| {
+        let job = |new: New| new(name, model.clone(), 3, Mode::HesScale, Kind::Fused).halved();
+        halves.extend(FAMILIES.map(job));
+    };
+    let widths = [16, 7];
+    for (n, k) in widths.into_iter().flat_map(|n| widths.map(|k| (n, k))) {
+        let nested = Model::builder([k]).dense(n).act(TANH).dense(k).act(TANH).dense(n);
+        add(&format!("stored rows of {n} and {k}"), &nested.loss(Loss::mse()).unwrap());
+        let linear = Model::builder([k]).dense(n).dense(k).dense(n);
+        add(&format!("linear rows of {n} and {k}"), &linear.loss(Loss::mse()).unwrap());
+    }
+    let images = Model::builder([2, 7, 6]).conv2d(5, 2).layer(MaxPool2d::new(2)).act(TANH).conv2d(3, 2);
+    add("stored images", &images.flatten().loss(Loss::mse()).unwrap());
+    jobs.extend(halves);
+}
+
+/// Batches of whole networks: for one workgroup, and for several.
+const WHOLE_BATCHES: [usize; 2] = [7, 100];
+
+/// As `kernel/whole_permutations.rs` lists them.
+fn whole_networks(jobs: &mut Vec<Job>) {
+    let mlp = |activation| Model::builder([5]).dense(9).act(activation).dense(4).loss(Loss::mse()).unwrap();
+    let folding = Activation::LeakyRelu { alpha: -0.5 };
+    for activation in Activation::ALL.into_iter().filter(|act| *act != Activation::Identity).chain([folding])
+    {
+        let name = format!("whole {activation:?}");
+        jobs.extend(MODES.map(|mode| Job::new(&name, mlp(activation), 7, mode, Kind::Whole)));
+    }
+    for batch in WHOLE_BATCHES {
+        let name = format!("whole tanh, batch {batch}");
+        let job = |mode| Job::new(&name, mlp(TANH), batch, mode, Kind::WholeAccumulated);
+        jobs.extend(MODES.map(job));
+    }
+    for (i, loss) in losses().into_iter().enumerate() {
+        let model = || Model::builder([5]).dense(64).loss(with_weights(loss.clone(), 64)).unwrap();
+        let job = |mode| Job::new(&format!("whole loss {i}"), model(), 5, mode, Kind::Whole);
+        jobs.extend(Mode::ALL.map(job));
+    }
+}
+
+/// In every mode, all fused; at inference.
+fn everywhere(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
+    for new in FAMILIES {
+        jobs.extend(MODES[1..].iter().map(|mode| new(name, model(), batch, *mode, Kind::Fused)));
+    }
+    plainly(jobs, name, batch, model);
+}
+
+/// Plain backprop; at inference.
+fn plainly(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
+    for new in FAMILIES {
+        for kind in [Kind::Fused, Kind::Inference] {
+            jobs.push(new(name, model(), batch, Mode::None, kind));
+        }
+    }
+}
+
+/// Two passes that add up.
+fn accumulated(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
+    for new in FAMILIES {
+        jobs.extend(MODES.map(|mode| new(name, model(), batch, mode, Kind::Accumulated)));
+    }
+}
+
+/// Widths that are and are not multiples of four, in every order.
+fn dense(activation: Activation, bias: bool) -> Model {
+    let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
+    let mut builder = Model::builder([5]);
+    for width in [7, 8, 12, 5] {
+        builder = layer(builder, width).act(activation);
+    }
+    layer(builder, 6).loss(Loss::mse()).unwrap()
+}
+
+fn conv(channels: usize, kernel: usize, bias: bool) -> Conv2d {
+    Conv2d::new(channels, kernel).padding(1).bias(bias)
+}
+
+/// Padding, and convolutions of each channel by itself, with the activation before and behind.
+fn image(activation: Activation, bias: bool) -> Model {
+    let each = |stride| conv(5, 3, bias).groups(5).stride(stride);
+    let m = Model::builder([2, 7, 6])
+        .conv2d(5, 2)
+        .act(activation)
+        .layer(Layer::ZeroPad2d { padding: [1, 2, 0, 1] });
+    let m = m.layer(each(1)).act(activation).layer(each(2)).act(activation).layer(each(1));
+    m.flatten().dense(3).loss(Loss::mse()).unwrap()
+}
+
+/// Statistics of so many channels, none of them trivial.
+fn norm(channels: usize) -> BatchNorm {
+    let of = |scale: f32, least: f32| (0..channels).map(|c| least + scale * (c % 5) as f32).collect();
+    BatchNorm::new(of(0.1, -0.2), of(0.4, 0.3))
+}
+
+/// What stands around convolutions, each right behind the activation.
+fn around_images(activation: Activation) -> Model {
+    let act = |m: Builder| m.layer(conv(5, 3, true)).act(activation);
+    let m = act(Model::builder([2, 9, 8])).layer(norm(5));
+    let m = act(m).dropout(0.25);
+    act(m).residual(|body| body.layer(conv(5, 3, false))).flatten().dense(3).loss(Loss::mse()).unwrap()
+}
+
+/// What stands around dense layers; rows that are and are not whole vec4s.
+fn around_rows(activation: Activation) -> Model {
+    let m = Model::builder([5]).dense(9).act(activation).layer(norm(9));
+    let m = m.dense(7).act(activation).dropout(0.5).dense(7).act(activation);
+    m.residual(|body| body.dense(7)).dense(3).loss(Loss::mse()).unwrap()
+}
+
+/// Images through these layers to a class.
+fn classifier(shape: [usize; 3], layers: impl Fn(Builder) -> Builder) -> Model {
+    layers(Model::builder(shape)).flatten().dense(3).loss(Loss::cross_entropy()).unwrap()
+}
+
+fn convolutions() -> Vec<(&'static str, Model)> {
+    let stem = |m: Builder| m.conv2d(8, 1).act(TANH);
+    let grouped = |bias| conv(12, 3, bias).groups(4).stride([2, 1]);
+    let transposed = |bias| ConvTranspose2d::new(12, [3, 2]).stride(2).padding(1).bias(bias);
+    let upwards = |groups, bias| ConvTranspose2d::new(4, [3, 2]).stride(2).groups(groups).bias(bias);
+
+    let plain = classifier([2, 6, 5], |m| stem(m).layer(conv(12, 3, true)).act(TANH));
+    let linear = classifier([2, 6, 5], |m| m.conv2d(8, 2).layer(conv(12, 3, true)));
+    let in_groups = classifier([2, 6, 5], |m| {
+        let m = stem(stem(m).layer(grouped(false)).act(TANH)).layer(grouped(true)).act(TANH);
+        m.conv2d(8, 1).layer(grouped(false)).conv2d(8, 1).layer(grouped(true))
+    });
+    let back = classifier([2, 4, 3], |m| {
+        let m = stem(stem(m).layer(transposed(true)).act(TANH)).layer(transposed(false)).act(TANH);
+        m.conv2d(8, 1).layer(transposed(true))
+    });
+    let back_in_groups = classifier([2, 4, 3], |m| {
+        let transposed = |bias| transposed(bias).groups(2);
+        let m = stem(stem(m).layer(transposed(true)).act(TANH)).layer(transposed(false)).act(TANH);
+        m.conv2d(8, 1).layer(transposed(true))
+    });
+    // A sample's positions are more than one sum takes.
+    let large = classifier([1, 131, 130], |m| {
+        let m = m.layer(conv(4, 3, true)).act(TANH).layer(conv(4, 3, false).groups(2)).act(TANH);
+        m.layer(conv(4, 3, true).groups(4)).layer(norm(4)).layer(AvgPool2d::new(32))
+    });
+    let large_back =
+        classifier([2, 66, 65], |m| m.layer(upwards(1, true)).act(TANH).layer(AvgPool2d::new(32)));
+    let large_back_in_groups =
+        classifier([2, 66, 65], |m| m.layer(upwards(2, false)).act(TANH).layer(AvgPool2d::new(32)));
+    let long = Model::builder([4]).dense(8).act(TANH).dense(16_400).dense(8).loss(Loss::cross_entropy());
+    vec![
+        ("convolution", plain),
+        ("convolution, nothing below", linear),
+        ("convolution in groups", in_groups),
+        ("transposed convolution", back),
+        ("transposed convolution in groups", back_in_groups),
+        ("convolution of large images", large),
+        ("transposed convolution to large images", large_back),
+        ("transposed convolution in groups to large images", large_back_in_groups),
+        ("dense layers with long sums", long.unwrap()),
+    ]
+}
+
+/// Small windows, windows whose elements need more than a byte, windows that a workgroup shares; of each kind.
+fn pools() -> Vec<(&'static str, Model)> {
+    // Twice each: behind an activation, and behind none.
+    fn twice(shape: [usize; 3], pool: impl Into<Layer>) -> Model {
+        let pool = pool.into();
+        let bent = |m: Builder| m.conv2d(3, 1).act(TANH).layer(pool.clone());
+        let straight = |m: Builder| m.conv2d(3, 1).layer(pool.clone());
+        classifier(shape, |m| m.residual_projected(bent, straight).layer(Layer::global_avg_pool()))
+    }
+    let adaptive = |output| Layer::AdaptiveAvgPool2d { output };
+    let max = |kernel: usize, stride: usize| MaxPool2d::new(kernel).stride(stride).padding(1);
+    let mean = |kernel: usize, stride: usize| AvgPool2d::new(kernel).stride(stride).padding(1);
+    let inside = |kernel, stride| mean(kernel, stride).count_include_pad(false);
+    // At stride 1 a place is in as many windows as a window has elements, so that both are shared.
+    let (small, wide, shared) = ([2, 9, 8], [1, 24, 24], [1, 34, 34]);
+    vec![
+        ("max pool", twice(small, max(3, 2))),
+        ("max pool, wide", twice(wide, max(20, 2))),
+        ("max pool, shared", twice(shared, max(33, 1))),
+        ("mean pool, padding counted", twice(small, mean(3, 2))),
+        ("mean pool, shared, padding counted", twice(shared, mean(33, 1))),
+        ("mean pool", twice(small, inside(3, 2))),
+        ("mean pool, shared", twice(shared, inside(33, 1))),
+        ("adaptive pool", twice(small, adaptive([3, 3]))),
+        ("adaptive pool, shared", twice([1, 34, 34], adaptive([1, 1]))),
+        ("adaptive pool to more", twice([1, 1, 1], adaptive([34, 34]))),
+    ]
+}
+
+/// The loss for so many outputs.
+fn with_weights(loss: Loss, outputs: usize) -> Loss {
+    match loss {
+        Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index } => {
+            let class_weights = class_weights.map(|_| (0..outputs).map(|c| 0.5 + (c % 4) as f32).collect());
+            Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index }
+        }
+        loss => loss,
+    }
+}
