@@ -571,8 +571,8 @@ fn whole(buffer: &Buffer) -> Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::DeviceClass;
     use crate::model::{Conv2d, Loss, Model};
+    use crate::shader::DeviceClass;
 
     /// Else the order of a sum, and the last bits of the gradient, would depend on the mode.
     #[test]

@@ -1,13 +1,12 @@
 //! What a plan will ask of a device, known before there is one.
 
 use super::network::{Network, OpKind, Value};
-use crate::gemm::DeviceClass;
 use crate::gpu::Context;
 use crate::model::{Mode, Model};
 use crate::ops::channel_sums::{ChannelSums, Parameters};
 use crate::ops::depthwise::DepthwiseSizes;
 use crate::ops::optimizer::Hyper;
-use crate::shader::{padded, planes};
+use crate::shader::{DeviceClass, padded, planes};
 use crate::{Error, Result};
 
 /// Elements of a buffer beyond which no plan can be made: shaders count in 32 bits.

@@ -6,12 +6,10 @@ use super::network::{Network, Op, OpKind};
 use super::schedule::{Place, Schedule};
 use super::work::Work;
 use super::{Training, update};
-use crate::gemm::{
-    Back, DeviceClass, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass,
-};
+use crate::gemm::{Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};
 use crate::gpu::{Resource, Tensor};
 use crate::model::{Activation, Role};
-use crate::shader::{Dtype, Kernel};
+use crate::shader::{DeviceClass, Dtype, Kernel};
 use crate::{Error, Result};
 
 /// The network, if it is to be taken as a whole.
