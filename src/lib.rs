@@ -34,12 +34,12 @@ mod snapshots;
 #[path = "../tests/unit/texts.rs"]
 mod texts;
 
-pub use crate::gemm::{Cooperative, DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
+pub use crate::gemm::{Cooperative, Family, Tile, TileEntry, TileTable, TileUse};
 pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
 pub use plan::{At, Memory, Pass, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
 pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Piece, Pieces};
-pub use shader::Dtype;
+pub use shader::{DeviceClass, Dtype};
 pub use wgpu;

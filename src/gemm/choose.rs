@@ -1,11 +1,11 @@
 //! The choice of a tile for a product: by a table, by matrix units, else by the estimate.
 
-use super::class::{Costs, DeviceClass, Tiles};
 use super::cooperative::{self, Cooperative};
+use super::costs::{Costs, Tiles};
 use super::sizes::{Sizes, TileUse};
 use super::table::TileTable;
 use super::tile::{Family, Tile};
-use crate::shader::Workgroup;
+use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
 
 /// What decides about tiles: a class of device, what it allows, and a table where one was measured.

@@ -1,8 +1,8 @@
 //! The tiled product and what is made of products: tiles and their choice, two kernels in one dispatch, whole networks.
 
 mod choose;
-mod class;
 mod cooperative;
+mod costs;
 mod image;
 mod join;
 mod loss_head;
@@ -14,7 +14,6 @@ mod tile;
 mod whole;
 
 pub(crate) use choose::{Allowed, Tuning};
-pub use class::DeviceClass;
 pub use cooperative::Cooperative;
 pub(crate) use image::{ImageWalk, Split};
 pub(crate) use join::Join;

@@ -1,13 +1,12 @@
 //! The tiled product in its uses.
 
 use super::choose::Tuning;
-use super::class::DeviceClass;
 use super::image::{ImageUniform, ImageWalk, Split};
 use super::sizes::{Sizes, TileUse};
 use super::tile::Tile;
 use crate::model::{Activation, Mode};
 use crate::ops::optimizer::Update;
-use crate::shader::{Binding, Binding::*, Dtypes, Kernel, Key, Workgroup, bytes_of, components};
+use crate::shader::{Binding, Binding::*, DeviceClass, Dtypes, Kernel, Key, Workgroup, bytes_of, components};
 
 /// Where the four elements of a vector lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -120,7 +120,8 @@ impl TileEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::{DeviceClass, Tuning};
+    use crate::gemm::Tuning;
+    use crate::shader::DeviceClass;
 
     const TEXT: &str = r#"{
         "adapter": "one",

@@ -1,14 +1,13 @@
 //! A network of dense layers as a whole, one workgroup a chunk of the batch: `shaders/gemm/whole/`. What decides its kernels, where
 //! everything lies in workgroup memory, and what it costs.
 
-use super::class::DeviceClass;
 use crate::lifetime::{Life, offsets};
 use crate::model::{Activation, Loss, Mode};
 use crate::ops::loss::LossKernel;
 use crate::ops::optimizer::{Advance, Update};
 use crate::shader::{
-    Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of, components, compose,
-    planes, words,
+    Binding, Binding::*, DeviceClass, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of,
+    components, compose, planes, words,
 };
 
 /// Workgroup memory in `f32`: 16 KiB, less what a driver may want for itself.

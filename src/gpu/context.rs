@@ -2,7 +2,8 @@
 
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
-use crate::gemm::{Allowed, Cooperative, DeviceClass, TileTable, Tuning};
+use crate::gemm::{Allowed, Cooperative, TileTable, Tuning};
+use crate::shader::DeviceClass;
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use futures::FutureExt as _;

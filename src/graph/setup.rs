@@ -1,8 +1,9 @@
 //! What decides a plan's steps, beside the graph.
 
 use super::{Memory, Op, Owned, Purpose, Slice, Value};
-use crate::gemm::{DeviceClass, Tuning};
+use crate::gemm::Tuning;
 use crate::model::{Mode, Model, Optimizer, Role};
+use crate::shader::DeviceClass;
 use crate::shader::Dtype;
 use crate::{At, Error, Result};
 use std::cell::RefCell;

@@ -128,9 +128,10 @@ fn whole(slice: &Slice) -> Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gemm::{DeviceClass, Gemm, GradientSink, Offsets};
+    use crate::gemm::{Gemm, GradientSink, Offsets};
     use crate::model::Rule;
     use crate::ops::optimizer::{Advance, Update};
+    use crate::shader::DeviceClass;
 
     /// Parameters of the model, in the flat layout.
     const LEN: u32 = 1024;

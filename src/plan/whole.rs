@@ -3,12 +3,11 @@
 use super::PlanOptions;
 use super::lists::{Lists, modes, passes};
 use super::work::Work;
-use crate::gemm::{
-    Back, DeviceClass, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass,
-};
+use crate::gemm::{Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};
 use crate::graph::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice};
 use crate::model::{Activation, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
+use crate::shader::DeviceClass;
 use crate::shader::Dtype;
 use crate::{Error, Result};
 

@@ -2,6 +2,7 @@
 //! wgpu type appears here.
 
 pub(crate) mod affine;
+mod class;
 mod dtype;
 mod flow;
 mod kernel;
@@ -10,6 +11,7 @@ mod splice;
 mod storage;
 mod workgroup;
 
+pub use class::DeviceClass;
 pub use dtype::Dtype;
 pub(crate) use dtype::Dtypes;
 #[cfg(test)]

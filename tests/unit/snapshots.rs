@@ -2,11 +2,11 @@
 //!
 //! `HESSCALE_RENEW=1 cargo test --lib snapshots` writes all of them anew.
 
-use crate::gemm::{DeviceClass, Gemm, Offsets, Product, Use};
+use crate::gemm::{Gemm, Offsets, Product, Use};
 use crate::model::{Activation, Rule};
 use crate::ops::optimizer::Update;
 use crate::permutations;
-use crate::shader::Kernel;
+use crate::shader::{DeviceClass, Kernel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! Every permutation is valid under portable capabilities, translates to the four languages of wgpu's backends, and binds
 //! what its key says.
 
-use crate::gemm::{Allowed, DeviceClass};
+use crate::gemm::Allowed;
 use crate::permutations;
-use crate::shader::{self, Binding, ENABLE, Kernel, Workgroup};
+use crate::shader::{self, Binding, DeviceClass, ENABLE, Kernel, Workgroup};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use std::collections::{BTreeMap, BTreeSet};

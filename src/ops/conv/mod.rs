@@ -9,7 +9,7 @@ pub(crate) use kernel::{Pack, Unpack};
 pub(crate) use packing::Packing;
 
 use crate::Result;
-use crate::gemm::{DeviceClass, GradientSink, Offsets, Product, Use};
+use crate::gemm::{GradientSink, Offsets, Product, Use};
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,
     padded,
@@ -18,6 +18,7 @@ use crate::host::HostOp;
 use crate::model::{Convolution, Layer, Mode, Role};
 use crate::ops::depthwise::Depthwise;
 use crate::ops::depthwise::DepthwiseSizes;
+use crate::shader::DeviceClass;
 use crate::shader::Dtype;
 
 #[derive(Debug)]

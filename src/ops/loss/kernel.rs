@@ -1,8 +1,9 @@
 //! The loss at the logits, and its sum over the batch.
 
-use crate::gemm::DeviceClass;
 use crate::model::{ClassTargets, Loss, Mode, Variance};
-use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, Workgroup, bytes_of, compose, words};
+use crate::shader::{
+    Binding, Binding::*, DeviceClass, Dtypes, Header, Key, Workgroup, bytes_of, compose, words,
+};
 
 /// Value, g, h and u of one loss: `shaders/loss/`.
 #[derive(Debug, Clone, PartialEq)]

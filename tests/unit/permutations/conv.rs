@@ -1,10 +1,10 @@
 //! Convolutions.
 
 use super::{OFFSETS, Operation, SHOWN, TANH, is, is_shown};
-use crate::gemm::{DeviceClass, Gemm, Product, Use};
+use crate::gemm::{Gemm, Product, Use};
 use crate::model::{Activation, Conv2d, ConvTranspose2d, Convolution, Layer, Mode};
 use crate::ops::conv::{Pack, Unpack};
-use crate::shader::{Dtype, Dtype::F16, Dtype::F32, Kernel};
+use crate::shader::{DeviceClass, Dtype, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation { all, stored, family };
 

@@ -1,9 +1,9 @@
 //! Products by matrix units: every text, for every kind of unit, under the capabilities that it needs.
 
 use super::keeps;
-use crate::gemm::{Cooperative, DeviceClass, Gemm, Offsets, Product, Tile, Use};
+use crate::gemm::{Cooperative, Gemm, Offsets, Product, Tile, Use};
 use crate::model::{Activation, Mode};
-use crate::shader::{Dtype, Dtypes, Kernel};
+use crate::shader::{DeviceClass, Dtype, Dtypes, Kernel};
 use crate::texts::bindings;
 use naga::back::{msl, spv};
 use naga::valid::{Capabilities, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};

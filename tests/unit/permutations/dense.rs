@@ -1,9 +1,9 @@
 //! Products of dense layers.
 
 use super::{OFFSETS, Operation, TANH, is_shown, keeps, optimizer};
-use crate::gemm::{DeviceClass, Gemm, GradientSink, Product, Use};
+use crate::gemm::{Gemm, GradientSink, Product, Use};
 use crate::model::{Activation, Mode};
-use crate::shader::{Dtype, Dtype::F16, Dtype::F32, Kernel};
+use crate::shader::{DeviceClass, Dtype, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation { all, stored, family };
 

@@ -2,10 +2,10 @@
 //! their rule.
 
 use super::{NARROW, OFFSETS, Operation, STAGED, TANH, conv, is, only_f32, rules, tiles};
-use crate::gemm::{DeviceClass, Gemm, GradientSink, Join, Product, Tile, Use};
+use crate::gemm::{Gemm, GradientSink, Join, Product, Tile, Use};
 use crate::model::{Activation, Mode};
 use crate::ops::optimizer::Update;
-use crate::shader::{Kernel, Key};
+use crate::shader::{DeviceClass, Kernel, Key};
 
 pub(super) const OPERATION: Operation = Operation {
     all,

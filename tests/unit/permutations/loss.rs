@@ -1,10 +1,9 @@
 //! Losses, and the sum over a batch.
 
 use super::{Operation, SHOWN, is};
-use crate::gemm::DeviceClass;
 use crate::model::{ClassTargets, Loss, Mode, Reduction, Variance};
 use crate::ops::loss::{LossKernel, Reduce};
-use crate::shader::{Dtype::F16, Dtype::F32, Kernel};
+use crate::shader::{DeviceClass, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all,

@@ -1,10 +1,10 @@
 //! A last layer with the loss behind it: every loss, and two in every other way.
 
 use super::{OFFSETS, Operation, is, losses, only_f32, tiles};
-use crate::gemm::{DeviceClass, Gemm, LossHead, Product, Use};
+use crate::gemm::{Gemm, LossHead, Product, Use};
 use crate::model::{Activation, Loss, Mode};
 use crate::ops::loss::LossKernel;
-use crate::shader::Kernel;
+use crate::shader::{DeviceClass, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all,

@@ -24,9 +24,9 @@ mod zeropad;
 pub(crate) use loss::losses;
 pub(crate) use optimizer::rules;
 
-use crate::gemm::{DeviceClass, Family, Offsets, Tile};
+use crate::gemm::{Family, Offsets, Tile};
 use crate::model::{Activation, Mode, Window};
-use crate::shader::{Dtype, Dtypes, Flow, Kernel, Key};
+use crate::shader::{DeviceClass, Dtype, Dtypes, Flow, Kernel, Key};
 use Dtype::F16;
 
 /// The permutations of one operation.

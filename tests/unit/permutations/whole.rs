@@ -2,10 +2,10 @@
 //! each plug is here in every mode that changes it, beside one of the others.
 
 use super::{Operation, is, losses, only_f32, rules};
-use crate::gemm::{Back, DeviceClass, Gather, Whole, WholeKernel, WholeLayer, WholePass};
+use crate::gemm::{Back, Gather, Whole, WholeKernel, WholeLayer, WholePass};
 use crate::model::{Activation, Loss, Mode};
 use crate::ops::optimizer::Update;
-use crate::shader::Kernel;
+use crate::shader::{DeviceClass, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all,

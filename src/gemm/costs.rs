@@ -1,25 +1,9 @@
-//! Classes of devices: which tiles each is offered, and an estimate of what a product costs in one.
+//! What each class of device can do: the tiles it is offered, and an estimate of what a product costs in one.
 
 use super::cooperative;
 use super::sizes::{Sizes, TileUse};
 use super::tile::{Family, Tile};
-
-/// What kind of machine runs the shaders. Decides tile shapes, nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum DeviceClass {
-    /// A CPU behind a graphics API (llvmpipe, SwiftShader): few wide cores, dear loads and barriers, a large cache.
-    Software,
-    /// A GPU that shares the CPU's memory.
-    Integrated,
-    /// A GPU of its own.
-    Discrete,
-}
-
-impl DeviceClass {
-    /// Every class that has tiles of its own.
-    pub const ALL: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-}
+use crate::shader::DeviceClass;
 
 /// What a class of device can do, in units of one multiply-add of one invocation.
 pub(super) struct Costs {
