@@ -9,7 +9,8 @@ use super::weights::Weights;
 use super::worker::{Worker, place};
 use crate::model::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, Role, Targets};
-use crate::{Error, Result, reference};
+use crate::ops::loss::{HostLoss, LossSignal};
+use crate::{Error, Result};
 use std::mem::take;
 use std::ops::Range;
 
@@ -72,6 +73,7 @@ impl ExecutorOptions {
 #[derive(Debug)]
 pub struct Executor {
     model: Model,
+    loss: HostLoss,
     network: Network,
     mode: Option<Mode>,
     signals_kept: bool,
@@ -98,7 +100,7 @@ pub struct Executor {
 
 /// Numbers that a mode's signal has: g, the vectors u, h.
 fn planes(mode: Mode) -> usize {
-    1 + mode.rank() + usize::from(mode.has_diagonal())
+    mode.components()
 }
 
 impl Executor {
@@ -146,6 +148,7 @@ impl Executor {
         let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
         Ok(Executor {
             model: model.clone(),
+            loss: HostLoss::new(model.loss(), model.output_shape()),
             mode,
             signals_kept,
             threads,
@@ -244,18 +247,28 @@ impl Executor {
         let threads = self.threads.clone();
         threads.enter(self.largest(samples, mode), || {
             self.forward(parameters, inputs, samples, mode, noise);
-            let (loss, start) = reference::loss_and_signal(&self.model, mode, self.logits(), targets)?;
-            let logits = self.network.logits;
-            if let Some(slot) = self.slots[logits] {
-                let diagonal = Some(start.diagonal()).filter(|h| !h.is_empty());
-                let from = [&start.g[..]].into_iter().chain(start.u.iter().map(|u| &u[..])).chain(diagonal);
-                let plane = samples * self.network.values[logits].size;
-                let to = self.signals[slot].chunks_exact_mut(plane);
-                to.zip(from).for_each(|(to, from)| to.copy_from_slice(from));
-            }
+            let loss = self.start(mode, samples, targets)?;
             self.backward(parameters, samples, mode, noise);
-            Ok(loss)
+            Ok(loss as f32)
         })
+    }
+
+    /// The loss at the logits, and the signal it starts.
+    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> Result<f64> {
+        let logits = self.network.logits;
+        let plane = samples * self.network.values[logits].size;
+        let signal = self.slots[logits].map(|slot| {
+            // g, the vectors u, h: the order of all signals here.
+            let mut planes = self.signals[slot].chunks_exact_mut(plane).take(planes(mode));
+            let mut next =
+                |there: bool| if there { planes.next().unwrap_or_default() } else { Default::default() };
+            LossSignal {
+                g: next(true),
+                u: [next(mode.rank() > 0), next(mode.rank() > 1)],
+                h: next(mode.has_diagonal()),
+            }
+        });
+        self.loss.run(mode, &self.values[logits][..plane], targets, signal)
     }
 
     /// The outputs of the last pass, `[N, outputs]`.

@@ -110,15 +110,12 @@ pub(crate) struct GemmUniform {
 
 /// Numbers that flow backwards per element: g; g, h; g, h and u.
 pub(crate) fn numbers(mode: Mode) -> u32 {
-    match mode {
-        Mode::None => 1,
-        _ => 2 + mode.rank() as u32,
-    }
+    mode.components() as u32
 }
 
 /// Planes a signal is stored in: its numbers, and beside u the sum of all curvature.
 pub(crate) fn planes(mode: Mode) -> u32 {
-    numbers(mode) + u32::from(mode.rank() > 0)
+    mode.planes() as u32
 }
 
 /// Parameters' sums are never longer than this.

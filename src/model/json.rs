@@ -1,20 +1,10 @@
 //! Reading JSON so that nothing in it is passed over.
 
 use super::MOST_LAYERS;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::fmt;
-
-/// The fields of what has none: serde's own reading of a tagged unit variant lets any field pass.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// Reads a variant that is its tag and no more.
-pub(super) fn nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    Nothing::deserialize(deserializer).map(|Nothing {}| ())
-}
 
 /// The layers of a model, each in whatever form it has.
 pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {

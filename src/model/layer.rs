@@ -1,12 +1,12 @@
 //! The layers, and what each makes of a shape.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
-use super::json::nothing;
 use super::normalization::BatchNorm;
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
 use super::window::{Padding, Window};
 use super::{Activation, Parameter, Role};
+use crate::rules::nothing;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 

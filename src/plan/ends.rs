@@ -6,7 +6,7 @@ use super::schedule::{Place, Schedule, Step};
 use crate::Result;
 use crate::gpu::Tensor;
 use crate::kernel::{Kernel, LastLayer, LossKernel, Number, Reduce};
-use crate::model::{Loss, Mode, Model};
+use crate::model::{Mode, Model};
 
 /// The network's end: logits, targets, loss.
 pub(super) struct Ends {
@@ -96,8 +96,5 @@ impl Ends {
 
 /// What has a loss of its own in each sample: the whole, or each position that is classified.
 fn rows_of(model: &Model) -> usize {
-    match model.loss() {
-        Loss::SoftmaxCrossEntropy { .. } => model.positions(),
-        _ => 1,
-    }
+    model.loss().rows(model.output_shape())
 }

@@ -2,8 +2,7 @@
 
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
 use crate::kernel::{Dropout, Hyper};
-use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
-use crate::reference::OptimizerState;
+use crate::model::{Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
 use crate::{Error, Result};
 
 /// Parameters of one model on one device, with gradient, diagonal and optimiser state. All are flat: see

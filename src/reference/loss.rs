@@ -1,11 +1,12 @@
 //! The losses: value, g and h at the logits.
 
-use super::activation::{sigmoid, softplus};
+use super::layer::act::{sigmoid, softplus};
 use super::softmax::cross_entropy;
 use super::sum::Sum;
 use super::{Real, Signal, batch_of};
 use crate::Result;
 use crate::model::{Loss, Mode, Model, Targets, Variance};
+use crate::rules::MAX_LOG_PRECISION;
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
 pub(super) struct Local<T> {
@@ -181,9 +182,6 @@ fn take_largest<T: Real>(h: &mut [T], rank: usize) -> Vec<Vec<T>> {
     };
     (0..rank).map(take).collect()
 }
-
-/// Past this, `1/v` is held: at a vanishing variance the curvature stays a number in f32 as in f64.
-const MAX_LOG_PRECISION: f64 = 80.0;
 
 /// The variance head: `[log v, 1/v, s, t]` with `s = v'/v` and `t = v''/v`. In these the losses' formulas need no v², v³.
 fn variance<T: Real>(var: Variance, rho: T) -> [T; 4] {

@@ -21,7 +21,6 @@
 //! the rest. A vector passes through each layer as g does, and a parameter's diagonal is
 //! `Σ_n [Σ_pos h x² + Σ_u (Σ_pos u x)²]`: what it does at a sample's positions adds up before it is squared.
 
-mod activation;
 mod dual;
 mod exact;
 mod hutchinson;
@@ -35,16 +34,17 @@ mod softmax;
 pub mod special;
 mod sum;
 
-pub use activation::activation;
 pub use dual::Dual;
 pub use exact::{exact_ggn_diagonal, exact_hessian_diagonal, hessian_vector_product};
 pub use hutchinson::hutchinson_diagonal;
+pub use layer::act::activation;
 pub use loss::loss_and_signal;
-pub use optimizer::OptimizerState;
 pub use real::Real;
 pub use signal::Signal;
 
-use crate::model::memory::{product, room};
+pub use crate::rules::OptimizerState;
+
+use crate::memory::{product, room};
 use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
 use network::Network;

@@ -3,23 +3,25 @@
 //! All layers but the elementwise functions are linear maps where they stand, so one rule serves them: g and u go through
 //! `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`] where it has parameters.
 
-mod convolution;
+pub(super) mod act;
+mod batchnorm;
+mod conv;
 mod dense;
 mod dropout;
-mod normalization;
-mod padding;
-mod pooling;
+mod pool;
+mod zeropad;
 
-use super::{Real, Signal, activation};
+use super::{Real, Signal};
 use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
 use crate::{Error, Result};
-use convolution::Convolve;
+use act::activation;
+use batchnorm::Normalize;
+use conv::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
-use normalization::Normalize;
-use padding::Pad;
-use pooling::{Average, Maximum};
+use pool::{Average, Maximum};
+use zeropad::Pad;
 
 /// A map `z = A x + b` on each sample of a batch.
 pub(super) trait Linear<T: Real> {

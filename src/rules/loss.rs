@@ -1,5 +1,7 @@
-//! Losses: what stands at the network's end, and what it is compared with.
+//! Losses and their targets.
 
+use super::Mode;
+use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
@@ -35,6 +37,9 @@ pub enum Variance {
     /// `v = log(1 + e^ρ)`
     Softplus,
 }
+
+/// `log(1/v)` of a Gaussian is held at this in its derivatives: at a vanishing variance they stay finite in f32.
+pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
 
 /// The loss, with all that decides its value, gradient and diagonal at the logits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,7 +95,7 @@ pub enum Loss {
 }
 
 /// Reads a class index, or a negative number for the one with its bits.
-fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
     let index = u32::try_from(given).or_else(|_| i32::try_from(given).map(i32::cast_unsigned));
     index
@@ -161,6 +166,15 @@ impl Loss {
         }
     }
 
+    /// Rows of a sample: parts of its logits, of shape `output`, that have a loss of their own. A cross-entropy has one at each
+    /// position, other losses one in all.
+    pub(crate) fn rows(&self, output: &[usize]) -> usize {
+        match self {
+            Loss::SoftmaxCrossEntropy { .. } => count(output.get(1..).unwrap_or_default()),
+            _ => 1,
+        }
+    }
+
     /// Whether targets are class indices (`u32`) rather than numbers (`f32`).
     #[must_use]
     pub fn takes_classes(&self) -> bool {
@@ -178,6 +192,77 @@ impl Loss {
             _ => self.target_len(output),
         };
         1.0 / (batch as f64 * each as f64).max(1.0)
+    }
+
+    /// Checks every number, and that the loss fits logits of shape `output`.
+    ///
+    /// # Errors
+    /// [`Error::Value`], [`Error::Length`] for class weights, [`Error::Shape`] for an odd number of a Gaussian's outputs.
+    pub(crate) fn validate(&self, output: &[usize]) -> Result<()> {
+        let value = |name, value: f32, needed| {
+            Err(Error::Value { place: "loss".into(), name, value: f64::from(value), needed })
+        };
+        match self {
+            Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
+                if !(0.0..=1.0).contains(label_smoothing) {
+                    return value("label_smoothing", *label_smoothing, "in [0, 1]");
+                }
+                let weights = class_weights.as_deref().unwrap_or_default();
+                if class_weights.is_some() && weights.len() != output[0] {
+                    let tensor = "loss: class_weights".into();
+                    return Err(Error::Length { tensor, got: weights.len(), needed: output[0] });
+                }
+                match weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
+                    Some(weight) => value("class weight", *weight, "finite and >= 0"),
+                    None => Ok(()),
+                }
+            }
+            Loss::GaussianNll { .. } if output.len() != 1 || !count(output).is_multiple_of(2) => {
+                let needed = "[2 K]: K means, then K variance heads".into();
+                Err(Error::Shape { layer: "loss".into(), got: output.to_vec(), needed })
+            }
+            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } => Ok(()),
+        }
+    }
+
+    /// Whether there is a rule for `mode` at logits of shape `output`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions are
+    /// independent, so each would have to be carried by itself.
+    pub(crate) fn check_mode(&self, mode: Mode, output: &[usize]) -> Result<()> {
+        let positions = self.rows(output);
+        if mode.rank() == 0 || positions == 1 {
+            return Ok(());
+        }
+        let kind = format!("{} with a cross-entropy at each of {positions} positions", mode.name());
+        Err(Error::Unsupported { layer: "loss".into(), kind })
+    }
+
+    /// Checks the targets of `batch` samples with logits of shape `output`: kind, length, class range.
+    ///
+    /// # Errors
+    /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
+    pub(crate) fn check_targets(&self, batch: usize, output: &[usize], targets: Targets<'_>) -> Result<()> {
+        let kind = |classes| if classes { "class-index" } else { "numeric" };
+        let (got, given_classes) = match targets {
+            Targets::Classes(classes) => (classes.len(), true),
+            Targets::Values(values) => (values.len(), false),
+        };
+        if given_classes != self.takes_classes() {
+            return Err(Error::TargetKind { needed: kind(self.takes_classes()), got: kind(given_classes) });
+        }
+        let needed = batch.saturating_mul(self.target_len(output));
+        if got != needed {
+            return Err(Error::Length { tensor: "targets".into(), got, needed });
+        }
+        let Targets::Classes(given) = targets else { return Ok(()) };
+        let (classes, ignored) = (output[0], self.ignore_index());
+        let bad = |(_, class): &(usize, &u32)| **class as usize >= classes && Some(**class) != ignored;
+        match given.iter().enumerate().find(bad) {
+            Some((index, class)) => Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes }),
+            None => Ok(()),
+        }
     }
 }
 
