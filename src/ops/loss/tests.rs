@@ -91,18 +91,23 @@ fn reference(model: &Model, mode: Mode, logits: &[f32], targets: Targets<'_>) ->
 }
 
 /// What differs by more than rounding to f32, number by number; what is not finite on one path must not be on the other.
-/// Where large terms cancel, f64 leaves an error of its own, in proportion to the plane's largest number.
-fn difference(got: &Results, want: &Results) -> Result<(), String> {
-    for (name, (got, want)) in ["value", "g", "h", "u1", "u2"].iter().zip(got.iter().zip(want)) {
+/// Where large terms cancel, f64 leaves an error of its own, in proportion to the plane's largest number; of h beside vectors,
+/// in proportion to the whole diagonal.
+fn difference(got: &Results, want_all: &Results) -> Result<(), String> {
+    for (name, (got, want)) in ["value", "g", "h", "u1", "u2"].iter().zip(got.iter().zip(want_all)) {
         if got.len() != want.len() {
             return Err(format!("{name} has {} numbers, not {}", got.len(), want.len()));
         }
+        let whole = |i: usize| match *name {
+            "h" => want_all[3..].iter().filter_map(|plane| plane.get(i)).fold(0.0, |sum, u| sum + u * u),
+            _ => 0.0,
+        };
         let largest = want.iter().filter(|w| w.is_finite()).fold(0.0_f64, |most, w| most.max(w.abs()));
         for (i, (got, want)) in got.iter().zip(want).enumerate() {
             // Beyond f32 there is infinity.
             let want_finite = want.abs() <= f64::from(f32::MAX) || (*name == "value" && want.is_finite());
             let ok = match want_finite {
-                true => (got - want).abs() <= 1e-7 * want.abs() + 1e-13 * largest + 1e-44,
+                true => (got - want).abs() <= 1e-7 * want.abs() + 1e-13 * (largest + whole(i)) + 1e-44,
                 false => !got.is_finite(),
             };
             if !ok {
