@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// What [`OptimizerState::step`] does, in one sweep shared out among threads.
+/// The optimiser's step, by the rules of [`OptimizerState::step`], in one sweep shared out among threads.
 ///
 /// # Errors
 /// As [`OptimizerState::step`]. [`Error::Diverged`] if a parameter or a second moment is NaN or infinite then: the step has been

@@ -1,4 +1,4 @@
-//! The network as data: layers, loss, shapes. Validated when it is built, immutable afterwards.
+//! The network as data: layers, loss, shapes, the flat layout of parameters. Validated when built, immutable afterwards.
 
 mod builder;
 mod convolution;
@@ -33,9 +33,9 @@ pub(crate) use window::Window;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Layers of a model, those within blocks included.
+/// Most layers of a model, those within blocks included.
 const MOST_LAYERS: usize = 1 << 14;
-/// Dimensions of an input.
+/// Most dimensions of an input.
 const MOST_DIMENSIONS: usize = 8;
 
 /// A feed-forward network and its loss. Made by [`Model::builder`], [`Model::new`] or [`Model::from_json`].
@@ -51,7 +51,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
 }
 
-/// The model as it stands in JSON.
+/// The model as JSON has it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -113,7 +113,7 @@ impl Model {
     /// {"type": "act", "fn": "tanh"}], "loss": {"type": "mse", "reduction": "mean"}}`.
     ///
     /// # Errors
-    /// [`Error::Json`] for text that is not such a model, with a field that is unknown or stands twice for instance;
+    /// [`Error::Json`] for text that is not such a model, for instance with a field that is unknown or occurs twice;
     /// [`Error::Unsupported`] for a layer of a type this version does not know; and all of [`Model::new`].
     pub fn from_json(text: &str) -> Result<Model> {
         #[derive(Deserialize)]
@@ -200,17 +200,17 @@ impl Model {
         self.output_shape().iter().product()
     }
 
-    /// The network in the order of computation, blocks taken apart.
+    /// The network in the order of computation, blocks flattened.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// Where the output of layer `index` comes from.
+    /// The node whose output is that of layer `index`.
     pub(crate) fn end(&self, index: usize) -> usize {
         self.ends[index]
     }
 
-    /// The shape of what a node reads or a place holds.
+    /// The shape of a sample at `source`.
     pub(crate) fn shape_at(&self, source: Source) -> &[usize] {
         match source {
             Source::Input => &self.input,
@@ -325,7 +325,7 @@ fn check_input(input: &[usize]) -> Result<()> {
     check_count("input", input)
 }
 
-/// Whether there are not too many, within blocks too: what a model takes of memory and time has a bound then.
+/// Limits the number of layers, those within blocks included, and so the memory and time that a model can take.
 fn check_layers(layers: &[Layer]) -> Result<()> {
     let (mut count, mut open) = (0, vec![layers]);
     while let Some(layers) = open.pop() {

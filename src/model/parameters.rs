@@ -1,4 +1,4 @@
-//! Where each parameter lies in the flat layout, and how it starts.
+//! The flat layout of parameters, and their initial values.
 
 use super::{Activation, Kind, Layer, Model, Node, Source};
 use crate::memory::zeros;

@@ -236,7 +236,7 @@ impl State {
         self.moments.as_ref()
     }
 
-    /// Moments and counts as the reference keeps them; what this optimiser does not keep is zero. Waits for the GPU.
+    /// Moments and counts; what this optimiser does not keep is zero. Waits for the GPU.
     pub(crate) fn read_memory(&self) -> Result<OptimizerState<f32>> {
         let len = self.model.flat_len();
         let mut memory = OptimizerState::zeroed(len)?;

@@ -147,7 +147,7 @@ impl<T: Real> Local<T> {
         self.h.extend(other.h);
     }
 
-    /// What contributes nothing.
+    /// A loss that contributes nothing.
     fn nothing(outputs: usize, rank: usize) -> Local<T> {
         let zeros = vec![T::zero(); outputs];
         Local { value: T::zero(), g: zeros.clone(), h: zeros.clone(), u: vec![zeros; rank] }
@@ -204,7 +204,7 @@ fn gaussian_mean<T: Real>(var: Variance, r: T, rho: T) -> [T; 3] {
     [(log_v + r * (r * precision)) / T::from_f64(2.0), r * precision, precision]
 }
 
-/// g and h along ρ; with `q = r²/v`: `g = ½ s (1 − q)`, `h = ½ s² (2q − 1) + ½ t (1 − q)`. The value stands with μ.
+/// g and h along ρ; with `q = r²/v`: `g = ½ s (1 − q)`, `h = ½ s² (2q − 1) + ½ t (1 − q)`. The value is counted with μ.
 fn gaussian_head<T: Real>(var: Variance, r: T, rho: T) -> [T; 3] {
     let [_, precision, s, t] = variance(var, rho);
     let (one, two) = (T::one(), T::from_f64(2.0));

@@ -1,4 +1,4 @@
-//! The update rules.
+//! The optimisers' update rules.
 
 use super::Real;
 use crate::model::{Optimizer, OptimizerState, Rule};

@@ -16,7 +16,7 @@ pub enum Reduction {
     Sum,
 }
 
-/// What cross-entropy is compared with.
+/// The kind of targets of a cross-entropy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassTargets {
@@ -41,7 +41,7 @@ pub enum Variance {
 /// `log(1/v)` of a Gaussian is held at this in its derivatives: at a vanishing variance they stay finite in f32.
 pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
 
-/// The loss, with all that decides its value, gradient and diagonal at the logits.
+/// The loss, with all options that decide its value, gradient and diagonal at the logits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 #[non_exhaustive]
@@ -63,9 +63,9 @@ pub enum Loss {
         /// ε in [0, 1].
         #[serde(default)]
         label_smoothing: f32,
-        /// Samples of this class index count nothing at all: also those whose logits are NaN add exactly 0, as in PyTorch. JSON
-        /// may have it negative, as PyTorch's default of −100 is: that is the index with the same bits, as `class as u32` makes
-        /// of a negative target.
+        /// Samples of this class index are ignored: they add exactly 0, as in PyTorch, even if their logits are NaN. JSON may
+        /// have it negative, like PyTorch's default of −100: that is the index with the same bits, which `class as u32` gives for
+        /// a negative target.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "index")]
         ignore_index: Option<u32>,
     },
@@ -133,7 +133,7 @@ impl Loss {
         }
     }
 
-    /// The class index whose samples count nothing, where there is one.
+    /// The class index whose samples are ignored, where there is one.
     #[must_use]
     pub fn ignore_index(&self) -> Option<u32> {
         match self {
@@ -152,8 +152,8 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; of one that no model has, whose elements
-    /// cannot be counted, the largest number is taken.
+    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; a shape with
+    /// more elements than a `usize` can count (no model has one) counts as the largest number.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
         let outputs = count(output);
@@ -266,7 +266,7 @@ impl Loss {
     }
 }
 
-/// The elements of a shape; more than can be counted are as many as can.
+/// The number of elements of a shape, saturating.
 fn count(shape: &[usize]) -> usize {
     match shape.contains(&0) {
         true => 0,

@@ -1,4 +1,4 @@
-//! Which second-order quantity flows backwards beside the gradient.
+//! Modes of the backward pass.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Optimisers and what they remember.
+//! Optimisers and their state.
 
 use super::Mode;
 use crate::memory::zeros;
@@ -148,7 +148,7 @@ impl Rule {
     }
 }
 
-/// What an optimiser remembers between steps, in the flat layout of the parameters.
+/// An optimiser's state between steps, in the flat layout of the parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState<T> {
     /// The mean of gradients; SGD's momentum buffer.
@@ -170,7 +170,7 @@ impl<T: Clone + Default> OptimizerState<T> {
 }
 
 impl OptimizerState<f32> {
-    /// As [`OptimizerState::new`], or what there is no memory for.
+    /// As [`OptimizerState::new`], or an error where memory does not suffice.
     pub(crate) fn zeroed(len: usize) -> Result<OptimizerState<f32>> {
         let moment = || zeros("an optimiser's moment", Some(len));
         Ok(OptimizerState { m: moment()?, v: moment()?, step: 0, curvature_steps: 0 })

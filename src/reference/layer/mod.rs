@@ -9,6 +9,7 @@ mod conv;
 mod dense;
 mod dropout;
 mod pool;
+mod residual;
 mod zeropad;
 
 use super::{Real, Signal};
@@ -40,7 +41,7 @@ pub(super) trait Linear<T: Real> {
 
 /// A linear map with parameters, in which it is linear too: `z = W x̂ + b`.
 pub(super) trait Weighted<T: Real> {
-    /// Whether a parameter acts at several places of a sample. What it does there adds up before it is squared.
+    /// Whether a parameter acts at several positions of a sample. Contributions there add up before they are squared.
     fn shared(&self) -> bool;
 
     /// Numbers per sample of input and output.
@@ -143,13 +144,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
-            Step::Sum => {
-                let mut sum = x.to_vec();
-                for other in &inputs[1..] {
-                    sum.iter_mut().zip(*other).for_each(|(sum, x)| *sum += *x);
-                }
-                sum
-            }
+            Step::Sum => residual::sum(inputs),
         }
     }
 
