@@ -6,7 +6,7 @@ use super::sizes::{Sizes, TileUse};
 use super::tile::Tile;
 use crate::model::{Activation, Mode};
 use crate::ops::optimizer::Update;
-use crate::shader::{Binding, Binding::*, DeviceClass, Dtypes, Kernel, Key, Workgroup, bytes_of, components};
+use crate::shader::{Binding, Binding::*, DeviceClass, Dtypes, Kernel, Key, Workgroup, bytes_of};
 
 /// Where the four elements of a vector lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -213,7 +213,7 @@ impl Gemm {
     pub(super) fn components(&self) -> u32 {
         match self.usage {
             Use::Forward { .. } => 1,
-            Use::Signal { mode, .. } | Use::Partial { mode, .. } => components(mode),
+            Use::Signal { mode, .. } | Use::Partial { mode, .. } => mode.components() as u32,
             Use::Parameters { diagonal, .. } => 1 + u32::from(diagonal),
         }
     }

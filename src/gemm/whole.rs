@@ -6,8 +6,8 @@ use crate::model::{Activation, Loss, Mode};
 use crate::ops::loss::LossKernel;
 use crate::ops::optimizer::{Advance, Update};
 use crate::shader::{
-    Binding, Binding::*, DeviceClass, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of,
-    components, compose, planes, words,
+    Binding, Binding::*, DeviceClass, Dtypes, Header, Key, LANES, Workgroup, activation, bytes_of, compose,
+    words,
 };
 
 /// Workgroup memory in `f32`: 16 KiB, less what a driver may want for itself.
@@ -139,10 +139,10 @@ impl Whole {
             };
             let z = add(len, phase, z_last);
             let a = if keeps { add(len, phase, if last { loss + 1 } else { signal(l) }) } else { z };
-            let rest = match mode.map(planes) {
+            let rest = match mode.map(Mode::planes) {
                 Some(planes) if planes > 1 => {
                     let from = if last { loss } else { signal(l + 1) };
-                    add(len * (planes - 1), from, signal(l))
+                    add(len * (planes as u32 - 1), from, signal(l))
                 }
                 _ => z,
             };
@@ -202,7 +202,7 @@ impl Whole {
         let of = |(l, layer): (usize, &WholeLayer)| {
             let size = u64::from(layer.inputs) * u64::from(layer.outputs);
             let back = mode.map_or(0, |mode| {
-                let signal = if l > 0 { components(mode) } else { 0 };
+                let signal = if l > 0 { mode.components() as u32 } else { 0 };
                 u64::from(signal) + 1 + u64::from(mode.has_diagonal())
             });
             size * (1 + back)
@@ -363,7 +363,7 @@ impl Key for WholeKernel {
             return compose(&header, &files);
         };
         header.flag("KEEP", net.keeps()).flag("F2_TERM", back.mode != Mode::HesScaleGn);
-        header.number("P", components(back.mode)).number("PLANES", planes(back.mode));
+        header.number("P", back.mode.components() as u32).number("PLANES", back.mode.planes() as u32);
         header.number("LANES", 1).flag("ACCUMULATE", back.accumulate);
         files.extend(["gemm/whole/backward", "lib/alone"]);
         let [act, math] = activation(&mut header, net.activation);

@@ -3,7 +3,7 @@
 use super::{Graph, Layout, Memory, Op, Purpose, Saved, Schedule, Setup, Slice, Value};
 use crate::gemm::GradientSink;
 use crate::model::{Activation, Mode, Parameter, Role};
-use crate::shader::{Dtype, Flow, Kernel, planes};
+use crate::shader::{Dtype, Flow, Kernel};
 use crate::{At, Error, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,7 +24,7 @@ impl Requested {
                 };
                 Error::Unknown { what: "layer", name, known }
             })?;
-            let planes = planes(setup.options.mode) as usize;
+            let planes = setup.options.mode.planes();
             let name = format!("signal at {at:?}");
             let elements = setup.elements(&name, graph.values[root].shape.iter().product())?;
             setup.elements(&name, graph.values[root].len() * planes)?;
@@ -128,7 +128,7 @@ impl<'a> Backward<'a> {
         let value = &self.graph.values[value];
         let dtype = self.setup.options.storage;
         let plane = dtype.plane(self.setup.elements_of(value)?);
-        let planes = planes(self.mode) as usize;
+        let planes = self.mode.planes();
         self.setup.elements(&value.name, planes * value.len())?;
         let slice = self.schedule.transient(format!("signal at {}", value.name), planes * plane, dtype);
         Ok(Signal { slice, plane: plane as u32 })

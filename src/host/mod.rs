@@ -16,7 +16,7 @@ mod weighted;
 pub(crate) use call::{Call, Saved};
 pub(crate) use host_op::HostOp;
 pub(crate) use sample_op::SampleOp;
-pub(crate) use signal::{components, is_diagonal, total_diagonal};
+pub(crate) use signal::{is_diagonal, total_diagonal};
 pub(crate) use sums::Sums;
 pub use threads::Threads;
 pub(crate) use weighted::Weighted;

@@ -1,12 +1,6 @@
 //! The components of a signal: `[g, u …, h]`, or `g` alone in plain backprop.
 
 use super::vector::add_squares;
-use crate::model::Mode;
-
-/// How many components a mode's signal has.
-pub(crate) fn components(mode: Mode) -> usize {
-    1 + mode.rank() + usize::from(mode.has_diagonal())
-}
 
 /// Whether a component is h, which is propagated with squared factors.
 pub(crate) fn is_diagonal(component: usize, components: usize) -> bool {

@@ -1,17 +1,17 @@
-//! Puts a model together layer by layer.
+//! Builds a model layer by layer.
 
 use super::node::shape_of;
 use super::{Activation, Conv2d, Layer, Loss, Model, check_input};
 use crate::{Error, Result};
 
-/// Puts a [`Model`] together layer by layer; shapes follow by themselves. What is wrong is said at the end.
+/// Builds a [`Model`] layer by layer and derives the shapes. Errors are reported at the end.
 #[derive(Debug, Clone)]
 pub struct Builder {
     input: Vec<usize>,
     layers: Vec<Layer>,
     /// Path of the layers to come: empty, or `3.body.`
     prefix: String,
-    /// The shape so far, or the first thing that went wrong.
+    /// The shape so far, or the first error.
     shape: Result<Vec<usize>>,
 }
 
@@ -74,13 +74,13 @@ impl Builder {
         self.layer(Layer::Dropout { p })
     }
 
-    /// A block whose input is added to what `body` makes of it.
+    /// A residual block: the input is added to the output of `body`.
     #[must_use]
     pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Builder {
         self.residual_projected(body, |projection| projection)
     }
 
-    /// The same with what `projection` makes of the input, where the body changes the shape.
+    /// The same with the output of `projection` in place of the input, where the body changes the shape.
     #[must_use]
     pub fn residual_projected(
         mut self,

@@ -1,22 +1,12 @@
-//! Reading JSON so that nothing in it is passed over.
+//! Reading JSON strictly: a key that occurs twice is an error.
 
 use super::MOST_LAYERS;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::fmt;
 
-/// The fields of what has none: serde's own reading of a tagged unit variant lets any field pass.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// Reads a variant that is its tag and no more.
-pub(super) fn nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    Nothing::deserialize(deserializer).map(|Nothing {}| ())
-}
-
-/// The layers of a model, each in whatever form it has.
+/// The layers of a model as JSON values, to be read one by one.
 pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
     struct Layers;
     impl<'de> Visitor<'de> for Layers {
@@ -37,8 +27,8 @@ pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<V
     deserializer.deserialize_seq(Layers)
 }
 
-/// Reads a [`Value`] in which no key stands twice: by itself that would keep the last. An object takes far more memory than
-/// its text; but each is a layer or an error, so there need not be more than there may be layers.
+/// Reads a [`Value`] in which no key occurs twice (serde_json alone keeps the last). An object takes far more memory than its
+/// text; each is a layer or an error, so their number is limited to that of layers.
 #[derive(Clone, Copy)]
 struct Tree<'a> {
     /// Those read so far.

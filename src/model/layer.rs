@@ -1,12 +1,12 @@
 //! The layers, and what each makes of a shape.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
-use super::json::nothing;
 use super::normalization::BatchNorm;
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
 use super::window::{Padding, Window};
 use super::{Activation, Parameter, Role};
+use crate::rules::nothing;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -75,7 +75,7 @@ pub enum Layer {
     },
 }
 
-/// What JSON may name.
+/// The kinds that JSON may name.
 pub(super) const KINDS: [&str; 15] = [
     "dense",
     "act",
@@ -94,7 +94,7 @@ pub(super) const KINDS: [&str; 15] = [
     "layernorm",
 ];
 
-/// Why there is none.
+/// Why there is no layer normalisation.
 pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \
      no rule for its Hessian diagonal has been derived and measured here";
 
@@ -297,7 +297,7 @@ impl Layer {
         [(Role::Weight, Some(weight)), (Role::Bias, bias.map(|len| vec![len]))]
     }
 
-    /// Inputs and outputs that meet in one weight's layer, for the size of initial weights.
+    /// Fan-in and fan-out, which decide the size of initial weights.
     pub(super) fn fans(&self, weight: &Parameter) -> (usize, usize) {
         let taps: usize = weight.shape.iter().skip(2).product();
         let (first, second) = (weight.shape[0], weight.shape.get(1).copied().unwrap_or(1));

@@ -1,36 +1,30 @@
-//! The network as data: layers, loss, shapes. Validated when it is built, immutable afterwards.
+//! The network as data: layers, loss, shapes, the flat layout of parameters. Validated when built, immutable afterwards.
 
-mod activation;
 mod builder;
 mod convolution;
 mod json;
 mod layer;
-mod loss;
-pub(crate) mod memory;
-mod mode;
 mod node;
-mod noise;
 mod normalization;
-mod optimizer;
 mod pair;
 mod parameters;
 mod pooling;
 mod window;
 
-pub use activation::Activation;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use layer::Layer;
-pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
-pub use mode::Mode;
-pub use noise::Noise;
-pub(crate) use noise::threshold;
 pub use normalization::BatchNorm;
-pub use optimizer::{Optimizer, Rule};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
 pub use window::{Named, Padding};
+
+pub use crate::rules::{
+    Activation, ClassTargets, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule, Targets,
+    Variance,
+};
+pub(crate) use crate::{memory, rules::threshold};
 
 pub(crate) use convolution::Convolution;
 pub(crate) use node::{Kind, Node, Source};
@@ -39,9 +33,9 @@ pub(crate) use window::Window;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Layers of a model, those within blocks included.
+/// Most layers of a model, those within blocks included.
 const MOST_LAYERS: usize = 1 << 14;
-/// Dimensions of an input.
+/// Most dimensions of an input.
 const MOST_DIMENSIONS: usize = 8;
 
 /// A feed-forward network and its loss. Made by [`Model::builder`], [`Model::new`] or [`Model::from_json`].
@@ -57,7 +51,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
 }
 
-/// The model as it stands in JSON.
+/// The model as JSON has it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -97,60 +91,16 @@ impl Model {
         nodes.iter().enumerate().for_each(|(index, node)| ends[node.layer] = index);
         let parameters = parameters::layout(&nodes)?;
         let model = Model { input, layers, loss, nodes, ends, parameters };
-        model.check_loss()?;
+        model.loss.validate(model.output_shape())?;
         Ok(model)
-    }
-
-    fn check_loss(&self) -> Result<()> {
-        let shape = self.output_shape();
-        let wrong = |needed: String| Error::Shape { layer: "loss".into(), got: shape.to_vec(), needed };
-        match &self.loss {
-            Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
-                if !(0.0..=1.0).contains(label_smoothing) {
-                    let value = f64::from(*label_smoothing);
-                    let (place, needed) = ("loss".into(), "in [0, 1]");
-                    return Err(Error::Value { place, name: "label_smoothing", value, needed });
-                }
-                if let Some(weights) = class_weights {
-                    if weights.len() != self.classes() {
-                        let tensor = "loss: class_weights".into();
-                        return Err(Error::Length { tensor, got: weights.len(), needed: self.classes() });
-                    }
-                    if let Some(w) = weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
-                        let (place, needed) = ("loss".into(), "finite and >= 0");
-                        return Err(Error::Value {
-                            place,
-                            name: "class weight",
-                            value: f64::from(*w),
-                            needed,
-                        });
-                    }
-                }
-            }
-            Loss::GaussianNll { .. } => {
-                if shape.len() != 1 || !self.outputs().is_multiple_of(2) {
-                    return Err(wrong("[2 K]: K means, then K variance heads".into()));
-                }
-            }
-            Loss::Mse { .. } | Loss::BceWithLogits { .. } => {}
-        }
-        Ok(())
     }
 
     /// Whether the loss has a rule for `mode`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions
-    /// are independent, so each would have to be carried by itself.
+    /// As [`Loss::check_mode`].
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
-        match self.loss {
-            Loss::SoftmaxCrossEntropy { .. } if mode.rank() > 0 && self.positions() > 1 => {
-                let (name, positions) = (mode.name(), self.positions());
-                let kind = format!("{name} with a cross-entropy at each of {positions} positions");
-                Err(Error::Unsupported { layer: "loss".into(), kind })
-            }
-            _ => Ok(()),
-        }
+        self.loss.check_mode(mode, self.output_shape())
     }
 
     /// Starts a model whose samples have shape `input`.
@@ -163,7 +113,7 @@ impl Model {
     /// {"type": "act", "fn": "tanh"}], "loss": {"type": "mse", "reduction": "mean"}}`.
     ///
     /// # Errors
-    /// [`Error::Json`] for text that is not such a model, with a field that is unknown or stands twice for instance;
+    /// [`Error::Json`] for text that is not such a model, for instance with a field that is unknown or occurs twice;
     /// [`Error::Unsupported`] for a layer of a type this version does not know; and all of [`Model::new`].
     pub fn from_json(text: &str) -> Result<Model> {
         #[derive(Deserialize)]
@@ -250,17 +200,17 @@ impl Model {
         self.output_shape().iter().product()
     }
 
-    /// The network in the order of computation, blocks taken apart.
+    /// The network in the order of computation, blocks flattened.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// Where the output of layer `index` comes from.
+    /// The node whose output is that of layer `index`.
     pub(crate) fn end(&self, index: usize) -> usize {
         self.ends[index]
     }
 
-    /// The shape of what a node reads or a place holds.
+    /// The shape of a sample at `source`.
     pub(crate) fn shape_at(&self, source: Source) -> &[usize] {
         match source {
             Source::Input => &self.input,
@@ -339,31 +289,7 @@ impl Model {
     /// # Errors
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
-        let needed = batch.saturating_mul(self.target_len());
-        let kind = |classes| if classes { "class-index" } else { "numeric" };
-        let (got, given_classes) = match targets {
-            Targets::Classes(c) => (c.len(), true),
-            Targets::Values(v) => (v.len(), false),
-        };
-        if given_classes != self.loss.takes_classes() {
-            return Err(Error::TargetKind {
-                needed: kind(self.loss.takes_classes()),
-                got: kind(given_classes),
-            });
-        }
-        if got != needed {
-            return Err(Error::Length { tensor: "targets".into(), got, needed });
-        }
-        if let (Targets::Classes(classes), Loss::SoftmaxCrossEntropy { ignore_index, .. }) =
-            (targets, &self.loss)
-        {
-            let known = self.classes();
-            let bad = |(_, c): &(usize, &u32)| **c as usize >= known && Some(**c) != *ignore_index;
-            if let Some((index, class)) = classes.iter().enumerate().find(bad) {
-                return Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes: known });
-            }
-        }
-        Ok(())
+        self.loss.check_targets(batch, self.output_shape(), targets)
     }
 }
 
@@ -399,7 +325,7 @@ fn check_input(input: &[usize]) -> Result<()> {
     check_count("input", input)
 }
 
-/// Whether there are not too many, within blocks too: what a model takes of memory and time has a bound then.
+/// Limits the number of layers, those within blocks included, and so the memory and time that a model can take.
 fn check_layers(layers: &[Layer]) -> Result<()> {
     let (mut count, mut open) = (0, vec![layers]);
     while let Some(layers) = open.pop() {

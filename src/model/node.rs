@@ -1,14 +1,14 @@
-//! The network in the order of computation, blocks taken apart.
+//! The network in the order of computation, blocks flattened.
 
 use super::{Layer, check_count};
 use crate::{Error, Result};
 
-/// One step: a layer that is no block, or the sum at a block's end.
+/// One step: a layer other than a block, or the sum at a block's end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     /// Index of the top-level layer that it belongs to.
     pub layer: usize,
-    /// Where it stands: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
+    /// Its path in the model: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
     pub path: String,
     pub kind: Kind,
     /// What it reads: the nodes before it, or the network's input. Two for a sum: body first.
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Add,
 }
 
-/// Where a number comes from.
+/// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// The network's input.
@@ -54,7 +54,7 @@ pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// Blocks that may stand within each other: as many as the stack has room for and JSON can be read with.
+/// Deepest nesting of blocks, so that the stack suffices, also for reading JSON.
 const DEEPEST: usize = 32;
 
 /// The output's shape of one layer, with all that is within it.

@@ -1,7 +1,7 @@
-//! Where each parameter lies in the flat layout, and how it starts.
+//! The flat layout of parameters, and their initial values.
 
-use super::memory::zeros;
 use super::{Activation, Kind, Layer, Model, Node, Source};
+use crate::memory::zeros;
 use crate::{Error, Result};
 
 /// Weight or bias.

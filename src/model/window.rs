@@ -1,4 +1,4 @@
-//! Sliding windows: what convolution and pooling have in common.
+//! Sliding windows, shared by convolution and pooling.
 
 use super::pair::{Pair, pair};
 use crate::{Error, Result};
@@ -43,7 +43,7 @@ impl<T: Into<Pair>> From<T> for Padding {
     }
 }
 
-/// A window over an image `[height, width]`: where it stands for each position of the result. All pairs are height first.
+/// A window over an image `[height, width]`: its place for each position of the result. All pairs are height first.
 ///
 /// The window at position `q` covers the rows `q·stride + t·dilation − before` for `t` in `0..kernel`, where they exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,7 +5,6 @@ use crate::graph::{Graph, MOST_ELEMENTS, Op, Setup, Value};
 use crate::model::{Mode, Model};
 use crate::ops::Ops;
 use crate::ops::optimizer::Hyper;
-use crate::shader::planes;
 use crate::{Error, Result};
 
 impl Context {
@@ -29,7 +28,7 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
     let mut elements = (Hyper::FIRST + 2 * model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
     if let Ok(graph) = Graph::new::<Ops>(model, true, 4) {
-        let most_planes = u64::from(Mode::ALL.into_iter().map(planes).max().unwrap_or(1));
+        let most_planes = Mode::ALL.into_iter().map(Mode::planes).max().unwrap_or(1) as u64;
         // More than any device has, and no overflow.
         let most = 1 << 48;
         let count = |value: &Value| (batch as u64).saturating_mul(value.len() as u64).min(most);

@@ -1,11 +1,10 @@
 //! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
 
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
-use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
+use crate::model::{Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
 use crate::ops::dropout::DropoutForward;
 use crate::ops::optimizer;
 use crate::ops::optimizer::Hyper;
-use crate::reference::OptimizerState;
 use crate::{Error, Result};
 
 /// Parameters of one model on one device, with gradient, diagonal and optimiser state. All are flat: see

@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 /// `value + slope·ε` with `ε² = 0`. Nested (`Dual<Dual<f64>>`) it carries second derivatives.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Dual<T> {
     /// The number.
     pub value: T,

@@ -1,11 +1,12 @@
 //! The losses: value, g and h at the logits.
 
-use super::activation::{sigmoid, softplus};
+use super::layer::act::{sigmoid, softplus};
 use super::softmax::cross_entropy;
 use super::sum::Sum;
 use super::{Real, Signal, batch_of};
 use crate::Result;
 use crate::model::{Loss, Mode, Model, Targets, Variance};
+use crate::rules::MAX_LOG_PRECISION;
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
 pub(super) struct Local<T> {
@@ -146,7 +147,7 @@ impl<T: Real> Local<T> {
         self.h.extend(other.h);
     }
 
-    /// What contributes nothing.
+    /// A loss that contributes nothing.
     fn nothing(outputs: usize, rank: usize) -> Local<T> {
         let zeros = vec![T::zero(); outputs];
         Local { value: T::zero(), g: zeros.clone(), h: zeros.clone(), u: vec![zeros; rank] }
@@ -182,9 +183,6 @@ fn take_largest<T: Real>(h: &mut [T], rank: usize) -> Vec<Vec<T>> {
     (0..rank).map(take).collect()
 }
 
-/// Past this, `1/v` is held: at a vanishing variance the curvature stays a number in f32 as in f64.
-const MAX_LOG_PRECISION: f64 = 80.0;
-
 /// The variance head: `[log v, 1/v, s, t]` with `s = v'/v` and `t = v''/v`. In these the losses' formulas need no v², v³.
 fn variance<T: Real>(var: Variance, rho: T) -> [T; 4] {
     let precision = |log_v: T| (-log_v).min(T::from_f64(MAX_LOG_PRECISION)).exp();
@@ -206,7 +204,7 @@ fn gaussian_mean<T: Real>(var: Variance, r: T, rho: T) -> [T; 3] {
     [(log_v + r * (r * precision)) / T::from_f64(2.0), r * precision, precision]
 }
 
-/// g and h along ρ; with `q = r²/v`: `g = ½ s (1 − q)`, `h = ½ s² (2q − 1) + ½ t (1 − q)`. The value stands with μ.
+/// g and h along ρ; with `q = r²/v`: `g = ½ s (1 − q)`, `h = ½ s² (2q − 1) + ½ t (1 − q)`. The value is counted with μ.
 fn gaussian_head<T: Real>(var: Variance, r: T, rho: T) -> [T; 3] {
     let [_, precision, s, t] = variance(var, rho);
     let (one, two) = (T::one(), T::from_f64(2.0));

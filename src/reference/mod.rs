@@ -1,7 +1,7 @@
-//! The referee: forward, gradient and Hessian diagonals on the CPU, in plain loops, for any [`Real`].
+//! The reference: forward, gradient and Hessian diagonals on the CPU, in plain loops, for any [`Real`].
 //!
-//! Everything the GPU computes is checked against this module in `f64`, and this module against vectors of an independent
-//! program and against exact derivatives by dual numbers. It is written for reading and knows nothing of GPUs.
+//! Tests compare the GPU and the processor with this module in `f64`, and this module with vectors of an independent program
+//! and with exact derivatives by dual numbers. It is written for reading, and no other part of the crate calls it.
 //!
 //! Backwards flows a signal `(g, h)`: the gradient `dL/da` and an estimate of the diagonal `d²L/da²` (HesScale: Elsayed &
 //! Mahmood, 2022, arXiv 2210.11639). Each layer pushes it from its output to its input:
@@ -19,9 +19,8 @@
 //!
 //! HesScale-R carries the leading part of the loss's Hessian exactly, as vectors: `H = Σ u uᵀ + rest`, h the diagonal of
 //! the rest. A vector passes through each layer as g does, and a parameter's diagonal is
-//! `Σ_n [Σ_pos h x² + Σ_u (Σ_pos u x)²]`: what it does at a sample's positions adds up before it is squared.
+//! `Σ_n [Σ_pos h x² + Σ_u (Σ_pos u x)²]`: contributions at a sample's positions add up before they are squared.
 
-mod activation;
 mod dual;
 mod exact;
 mod hutchinson;
@@ -35,16 +34,17 @@ mod softmax;
 pub mod special;
 mod sum;
 
-pub use activation::activation;
 pub use dual::Dual;
 pub use exact::{exact_ggn_diagonal, exact_hessian_diagonal, hessian_vector_product};
 pub use hutchinson::hutchinson_diagonal;
+pub use layer::act::activation;
 pub use loss::loss_and_signal;
-pub use optimizer::OptimizerState;
 pub use real::Real;
 pub use signal::Signal;
 
-use crate::model::memory::{product, room};
+pub use crate::rules::OptimizerState;
+
+use crate::memory::{product, room};
 use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
 use network::Network;

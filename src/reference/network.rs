@@ -1,4 +1,4 @@
-//! The model's nodes in the order of computation, and what flows through them both ways.
+//! Forward and backward passes over the model's nodes.
 
 use super::layer::{Draw, Step, Sums, diagonal_sums, gradient_sums};
 use super::{Real, Signal};

@@ -1,39 +1,10 @@
-//! The update rules.
+//! The optimisers' update rules.
 
 use super::Real;
-use crate::model::memory::zeros;
-use crate::model::{Optimizer, Rule};
+use crate::model::{Optimizer, OptimizerState, Rule};
 use crate::{Error, Result};
 
-/// What an optimiser remembers between steps, in the flat layout of the parameters.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OptimizerState<T> {
-    /// The mean of gradients; SGD's momentum buffer.
-    pub m: Vec<T>,
-    /// The mean of `q`: squared gradients, or squared diagonals.
-    pub v: Vec<T>,
-    /// Updates of the parameters so far.
-    pub step: u64,
-    /// Updates of `v` so far: fewer than `step` where curvature is computed only now and then.
-    pub curvature_steps: u64,
-}
-
 impl<T: Real> OptimizerState<T> {
-    /// The state before the first step, for parameters of `len` elements.
-    #[must_use]
-    pub fn new(len: usize) -> OptimizerState<T> {
-        OptimizerState { m: vec![T::zero(); len], v: vec![T::zero(); len], step: 0, curvature_steps: 0 }
-    }
-
-    /// The same, or what there is no memory for.
-    pub(crate) fn zeroed(len: usize) -> Result<OptimizerState<T>>
-    where
-        T: bytemuck::Zeroable,
-    {
-        let moment = || zeros("an optimiser's moment", Some(len));
-        Ok(OptimizerState { m: moment()?, v: moment()?, step: 0, curvature_steps: 0 })
-    }
-
     /// One update of `parameters`. Decoupled weight decay first: `θ ← θ − η λ θ`. Then
     ///
     /// - SGD: `m ← μ m + g`, `θ ← θ − η m`, or `θ − η (g + μ m)` with Nesterov;

@@ -1,4 +1,4 @@
-//! What flows backwards.
+//! The signal that flows backwards.
 
 use super::Real;
 

@@ -4,7 +4,7 @@ use super::Real;
 use super::loss::Local;
 use crate::model::Mode;
 
-/// A softmax seen from its likeliest class: nothing overflows or cancels at logits of any size.
+/// A softmax relative to its likeliest class: nothing overflows or cancels at logits of any size.
 struct Softmax<T> {
     /// The likeliest class; of equals the first.
     top: usize,

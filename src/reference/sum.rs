@@ -1,8 +1,8 @@
-//! Long sums that keep their digits.
+//! Compensated summation.
 
 use super::Real;
 
-/// A sum with what rounding has taken from it so far (Kahan): as good as one in twice the digits, however many terms.
+/// A sum with its rounding error so far (Kahan): as accurate as one in twice the digits, however many terms.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sum<T> {
     value: T,

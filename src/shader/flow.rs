@@ -45,19 +45,6 @@ impl Width {
     }
 }
 
-/// Components that flow backwards per element: g; g, h; g, h and u.
-pub(crate) fn components(mode: Mode) -> u32 {
-    match mode {
-        Mode::None => 1,
-        _ => 2 + mode.rank() as u32,
-    }
-}
-
-/// Planes a signal is stored in: its components, and beside u the sum of all curvature.
-pub(crate) fn planes(mode: Mode) -> u32 {
-    components(mode) + u32::from(mode.rank() > 0)
-}
-
 /// The constants of a signal.
 pub(crate) fn constants(header: &mut Header, mode: Mode) {
     header.number("RANK", mode.rank() as u32).flag("HAS_DIAGONAL", mode.has_diagonal());

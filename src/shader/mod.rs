@@ -16,7 +16,7 @@ pub use dtype::Dtype;
 pub(crate) use dtype::Dtypes;
 #[cfg(test)]
 pub(crate) use dtype::ENABLE;
-pub(crate) use flow::{Flow, Width, components, constants, planes};
+pub(crate) use flow::{Flow, Width, constants};
 pub(crate) use kernel::{Binding, Kernel, Key, bytes_of, is_bindable, words};
 #[cfg(test)]
 pub(crate) use source::FILES;

@@ -2,8 +2,7 @@
 //! metadata the settings and counts. Everything in it is covered by a CRC-32.
 
 use super::{atomic, plain};
-use crate::model::{Mode, Model, Noise, Optimizer, Parameter, Rule};
-use crate::reference::OptimizerState;
+use crate::model::{Mode, Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
 use crate::{Error, Result};
 use flate2::Crc;
 use safetensors::SafeTensors;

@@ -1,8 +1,7 @@
 //! Training on the processor.
 
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
-use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, Targets};
-use crate::reference::OptimizerState;
+use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, OptimizerState, Targets};
 use crate::{Error, Result};
 
 /// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.

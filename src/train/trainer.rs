@@ -7,9 +7,10 @@ use crate::cpu::Threads;
 use crate::gpu::{Context, Request, Tensor};
 use crate::model::memory::{product, room};
 use crate::model::{Init, Mode, Model, Noise, Optimizer, Targets};
+use crate::ops::loss::HostLoss;
 use crate::plan::{Pass, Plan, PlanOptions, State};
 use crate::shader::Dtype;
-use crate::{Error, Result, reference};
+use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -468,10 +469,8 @@ impl Trainer {
         self.model.check_targets(samples, data.labels().targets())?;
         let logits = self.forward(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits, self.model.loss().ignore_index())?;
-        // In f64, for it is a sum over all samples.
-        let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
-        let (loss, _) =
-            reference::loss_and_signal(&self.model, Mode::None, &logits, data.labels().targets())?;
+        let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
+        let loss = host.run(Mode::None, &logits, data.labels().targets(), None)?;
         match loss.is_finite() {
             true => Ok(Evaluation { loss, accuracy }),
             false => Err(Error::Diverged { what: "the loss over the data set", step: None }),

@@ -1,4 +1,4 @@
-//! Every kind of layer between others, in every mode, beside the referee in f64; and what must not depend on how the work is
+//! Every kind of layer between others, in every mode, beside the reference in f64; and what must not depend on how the work is
 //! cut.
 
 use crate::common::{compare, to_f64};

@@ -1,4 +1,4 @@
-//! The GPU against the referee, on whatever adapter this machine has; without one these tests fail.
+//! The GPU against the reference, on whatever adapter this machine has; without one these tests fail.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -3,15 +3,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod activations;
+mod act;
 mod comparators;
 mod dropout;
 mod errors;
 mod exactness;
 mod golden;
+mod hesscale_r;
 mod layers;
 mod losses;
-mod low_rank;
 mod optimizer;
 mod positions;
 mod problem;

@@ -12,11 +12,12 @@ use super::network::Network;
 
 use super::weights::Weights;
 use super::worker::Worker;
-use crate::host::{Threads, components, total_diagonal};
+use crate::host::{Threads, total_diagonal};
 use crate::model::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, Targets};
 use crate::ops::layout::host::transpose_each;
-use crate::{Error, Result, reference};
+use crate::ops::loss::{HostLoss, LossSignal};
+use crate::{Error, Result};
 use dense::DenseScratch;
 
 /// Forward and backward passes of one model, for batches up to a size.
@@ -40,6 +41,7 @@ use dense::DenseScratch;
 #[derive(Debug)]
 pub struct Executor {
     model: Model,
+    loss: HostLoss,
     network: Network,
     mode: Option<Mode>,
     signals_saved: bool,
@@ -74,7 +76,7 @@ impl Executor {
         let ExecutorOptions { mode, signals: signals_saved, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
-        let components = mode.map_or(0, components);
+        let components = mode.map_or(0, Mode::components);
         let network = Network::new(model, components, signals_saved)?;
         let block_local = |value: usize| components == 0 && network.values[value].block_local;
         let value = |v: usize| match block_local(v) {
@@ -93,6 +95,7 @@ impl Executor {
         let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
         Ok(Executor {
             model: model.clone(),
+            loss: HostLoss::new(model.loss(), model.output_shape()),
             mode,
             signals_saved,
             threads,
@@ -161,18 +164,28 @@ impl Executor {
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
             self.forward(parameters, inputs, samples, mode, noise);
-            let (loss, start) = reference::loss_and_signal(&self.model, mode, self.logits(), targets)?;
-            let logits = self.network.logits;
-            if let Some(slot) = self.slots[logits] {
-                let diagonal = Some(start.diagonal()).filter(|h| !h.is_empty());
-                let from = [&start.g[..]].into_iter().chain(start.u.iter().map(|u| &u[..])).chain(diagonal);
-                let len = samples * self.network.values[logits].size;
-                let to = self.signals[slot].chunks_exact_mut(len);
-                to.zip(from).for_each(|(to, from)| to.copy_from_slice(from));
-            }
+            let loss = self.start(mode, samples, targets)?;
             self.backward(parameters, samples, mode, noise);
-            Ok(loss)
+            Ok(loss as f32)
         })
+    }
+
+    /// The loss at the logits, and the signal it starts.
+    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> Result<f64> {
+        let logits = self.network.logits;
+        let len = samples * self.network.values[logits].size;
+        let signal = self.slots[logits].map(|slot| {
+            // g, the vectors u, h: the order of all signals here.
+            let mut components = self.signals[slot].chunks_exact_mut(len).take(mode.components());
+            let mut next =
+                |there: bool| if there { components.next().unwrap_or_default() } else { Default::default() };
+            LossSignal {
+                g: next(true),
+                u: [next(mode.rank() > 0), next(mode.rank() > 1)],
+                h: next(mode.has_diagonal()),
+            }
+        });
+        self.loss.run(mode, &self.values[logits][..len], targets, signal)
     }
 
     /// The outputs of the last pass, `[N, outputs]`.
@@ -213,7 +226,7 @@ impl Executor {
             return Err(Error::NotPlanned { what: "a signal".into(), ask });
         };
         let (samples, mode) = self.last;
-        let (components, value) = (components(mode), &self.network.values[value]);
+        let (components, value) = (mode.components(), &self.network.values[value]);
         let all = &self.signals[slot][..components * samples * value.size];
         let user = |stored: &[f32]| match value.image {
             None => stored.to_vec(),

@@ -2,7 +2,6 @@
 
 use super::Executor;
 use crate::cpu::stages::Stage;
-use crate::host::components;
 use crate::model::{Mode, Noise};
 
 impl Executor {
@@ -31,7 +30,7 @@ impl Executor {
     pub(super) fn backward(&mut self, parameters: &[f32], samples: usize, mode: Mode, noise: Noise) {
         for stage in (0..self.network.stages.len()).rev() {
             match &self.network.stages[stage] {
-                Stage::Dense(op) => self.dense_backward(*op, parameters, samples, components(mode)),
+                Stage::Dense(op) => self.dense_backward(*op, parameters, samples, mode.components()),
                 Stage::Run { .. } => self.run_backward(stage, samples, mode, noise),
             }
         }

@@ -8,7 +8,7 @@ use crate::cpu::weights::Weights;
 use crate::cpu::worker::Worker;
 use crate::host::HostOp;
 use crate::host::vector::add_to;
-use crate::host::{Saved, Sums, components};
+use crate::host::{Saved, Sums};
 use crate::model::{Mode, Noise, Role};
 use std::ops::Range;
 
@@ -46,7 +46,7 @@ impl Executor {
     }
 
     pub(super) fn run_backward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
-        let components = components(mode);
+        let components = mode.components();
         let Executor { network, values, signals, slots, weights, workers, threads, .. } = self;
         let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));

@@ -3,7 +3,6 @@
 use super::Executor;
 use crate::cpu::stages::Stage;
 use crate::host::HostOp;
-use crate::host::components;
 use crate::model::Mode;
 use crate::ops::dense::host::largest_product;
 
@@ -17,7 +16,7 @@ impl Executor {
                 HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
                 HostOp::Sample(_) => return 0,
             };
-            let signal = if self.network.values[op.inputs[0]].wanted { components(mode) } else { 0 };
+            let signal = if self.network.values[op.inputs[0]].wanted { mode.components() } else { 0 };
             let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
             product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
         });
@@ -28,7 +27,7 @@ impl Executor {
     pub(super) fn largest_piece(&self, samples: usize, mode: Mode) -> usize {
         let each = self.network.stages.iter().map(|stage| match stage {
             Stage::Dense(op) => match self.network.ops[*op].kind {
-                HostOp::Dense(sizes) => largest_product(sizes, components(mode), samples),
+                HostOp::Dense(sizes) => largest_product(sizes, mode.components(), samples),
                 HostOp::Sample(_) => 0,
             },
             Stage::Run { work, .. } => samples.saturating_mul(*work),

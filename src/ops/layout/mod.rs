@@ -9,7 +9,7 @@ use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
 use crate::host::HostOp;
 use crate::model::Layer;
-use crate::shader::{Storage, planes};
+use crate::shader::Storage;
 
 /// Rows become an image, or an image rows.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Operation for Reordering {
             Layout::Image => (Direction::ToRows, [to.plane, signal.plane]),
             _ => (Direction::ToImage, [signal.plane, to.plane]),
         };
-        let kernel = reorder(pass.output(op), pass.batch(), direction, planes(pass.mode), distances);
+        let kernel = reorder(pass.output(op), pass.batch(), direction, pass.mode.planes() as u32, distances);
         pass.schedule.push(kernel, vec![signal.slice, to.slice]);
         Ok(())
     }

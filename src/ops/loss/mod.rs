@@ -1,13 +1,18 @@
 //! The network's head: logits and targets become loss and signal.
 
+mod host;
 mod kernel;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use host::{HostLoss, LossSignal};
 
 pub(crate) use kernel::{LossKernel, Reduce};
 
 use crate::Result;
 use crate::gemm::LossHead;
 use crate::graph::{Backward, Memory, Purpose, Setup, Signal, Slice, Step};
-use crate::model::{Loss, Mode, Model};
+use crate::model::Mode;
 use crate::shader::{Dtype, Kernel};
 
 /// What the loss's kernels bind.
@@ -26,7 +31,7 @@ pub(crate) struct Head {
 impl Head {
     pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<Head> {
         let total = setup.own(Purpose::Activation, "loss", 1);
-        let rows = setup.elements("losses", rows_of(setup.model))?;
+        let rows = setup.elements("losses", setup.model.loss().rows(setup.model.output_shape()))?;
         let values = setup.own(Purpose::Activation, "losses", rows);
         let weights = setup.model.loss().class_weights();
         let weights = weights.map(|weights| setup.constants("class weights", weights.to_vec()));
@@ -69,7 +74,7 @@ impl Head {
 
     fn kernel(&self, setup: &Setup<'_>, mode: Mode, plane: u32) -> LossKernel {
         let Setup { model, batch, tuning, .. } = setup;
-        let positions = rows_of(model);
+        let positions = model.loss().rows(model.output_shape());
         let outputs = (model.outputs() / positions) as u32;
         let (of, batch) = (model.loss().clone(), *batch as u32);
         LossKernel::new(tuning.class, of, mode, batch, outputs, positions as u32, plane)
@@ -94,12 +99,4 @@ impl Head {
 /// The targets of a batch.
 pub(crate) fn targets(setup: &Setup<'_>) -> Result<Slice> {
     Ok(Slice::new(Memory::Targets, 0, setup.elements("targets", setup.model.target_len())?))
-}
-
-/// What has a loss of its own in each sample: the whole, or each position that is classified.
-fn rows_of(model: &Model) -> usize {
-    match model.loss() {
-        Loss::SoftmaxCrossEntropy { .. } => model.positions(),
-        _ => 1,
-    }
 }

@@ -1,8 +1,7 @@
 //! Optimizer steps on the CPU, each one sweep over parameters and moments.
 
 use crate::host::Threads;
-use crate::model::{Optimizer, Rule};
-use crate::reference::OptimizerState;
+use crate::model::{Optimizer, OptimizerState, Rule};
 use crate::{Error, Result};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -139,8 +138,7 @@ fn parts<'a>(
 mod tests {
     use super::update;
     use crate::host::Threads;
-    use crate::model::{Optimizer, Rule};
-    use crate::reference::OptimizerState;
+    use crate::model::{Optimizer, OptimizerState, Rule};
 
     /// Four steps, curvature on every other, are the reference's.
     #[test]

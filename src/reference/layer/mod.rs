@@ -3,23 +3,26 @@
 //! All layers but the elementwise functions are linear maps where they stand, so one rule serves them: g and u go through
 //! `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`] where it has parameters.
 
-mod convolution;
+pub(super) mod act;
+mod batchnorm;
+mod conv;
 mod dense;
 mod dropout;
-mod normalization;
-mod padding;
-mod pooling;
+mod pool;
+mod residual;
+mod zeropad;
 
-use super::{Real, Signal, activation};
+use super::{Real, Signal};
 use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
 use crate::{Error, Result};
-use convolution::Convolve;
+use act::activation;
+use batchnorm::Normalize;
+use conv::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
-use normalization::Normalize;
-use padding::Pad;
-use pooling::{Average, Maximum};
+use pool::{Average, Maximum};
+use zeropad::Pad;
 
 /// A map `z = A x + b` on each sample of a batch.
 pub(super) trait Linear<T: Real> {
@@ -38,7 +41,7 @@ pub(super) trait Linear<T: Real> {
 
 /// A linear map with parameters, in which it is linear too: `z = W x̂ + b`.
 pub(super) trait Weighted<T: Real> {
-    /// Whether a parameter acts at several places of a sample. What it does there adds up before it is squared.
+    /// Whether a parameter acts at several positions of a sample. Contributions there add up before they are squared.
     fn shared(&self) -> bool;
 
     /// Numbers per sample of input and output.
@@ -141,13 +144,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
-            Step::Sum => {
-                let mut sum = x.to_vec();
-                for other in &inputs[1..] {
-                    sum.iter_mut().zip(*other).for_each(|(sum, x)| *sum += *x);
-                }
-                sum
-            }
+            Step::Sum => residual::sum(inputs),
         }
     }
 

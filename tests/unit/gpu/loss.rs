@@ -1,7 +1,7 @@
 use super::{Bound, Lie, compare, context, numbers, run};
 use crate::model::{ClassTargets, Loss, Mode, Reduction};
 use crate::ops::loss::{LossKernel, Reduce};
-use crate::shader::{Kernel, planes};
+use crate::shader::Kernel;
 
 /// Value, g and h of cross-entropy at every element of `[batch, classes, positions]`.
 fn expected(
@@ -66,7 +66,7 @@ fn cross_entropy_at_every_position() {
                 Bound::Read(lie.store(&logits)),
                 Bound::Read(given),
                 Bound::Write(rows),
-                Bound::Write(plane * planes(mode) as usize),
+                Bound::Write(plane * mode.planes()),
             ];
             if weighted {
                 bound.push(Bound::Read(Lie::Rows { len: classes }.store(&weights)));
@@ -106,7 +106,7 @@ fn every_mode_at_positions_is_as_at_samples() {
     let (lie, rows) = (Lie::Rows { len: logits.len() }, Lie::Rows { len: positions });
     let targets: Vec<u32> = (0..positions as u32).collect();
     for mode in Mode::ALL {
-        let planes = planes(mode) as usize;
+        let planes = mode.planes();
         let signal = |batch: usize, positions: usize, logits: &[f64]| {
             let (targets, bound) = (targets.clone(), Bound::Write(rows.len()));
             let loss = Loss::SoftmaxCrossEntropy {

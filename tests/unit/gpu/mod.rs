@@ -11,7 +11,7 @@ mod residual;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};
 use crate::model::{Activation, Mode};
-use crate::shader::{Dtype, Flow, Kernel, planes};
+use crate::shader::{Dtype, Flow, Kernel};
 use std::sync::OnceLock;
 
 /// The modes that differ behind the loss.
@@ -260,8 +260,8 @@ impl Signal {
     }
 
     fn store(&self, mode: Mode, lie: Lie) -> Vec<u32> {
-        let mut stored = vec![UNTOUCHED; lie.plane() * planes(mode) as usize];
-        for plane in 0..planes(mode) as usize {
+        let mut stored = vec![UNTOUCHED; lie.plane() * mode.planes()];
+        for plane in 0..mode.planes() {
             let numbers = lie.store(&self.in_plane(plane));
             stored[plane * lie.plane()..][..numbers.len()].copy_from_slice(&numbers);
         }
@@ -269,7 +269,7 @@ impl Signal {
     }
 
     fn check(&self, what: &str, mode: Mode, lie: Lie, stored: &[u32]) {
-        for plane in 0..planes(mode) as usize {
+        for plane in 0..mode.planes() {
             let found = lie.load(&stored[plane * lie.plane()..][..lie.elements()]);
             compare(&format!("{what}, plane {plane}"), &found, &self.in_plane(plane));
         }
@@ -291,10 +291,8 @@ fn check_signal<K: Into<Kernel>>(
         for activation in [Activation::Identity, Activation::Tanh] {
             let (plane_in, plane_out) = (above.plane() as u32, below.plane() as u32);
             let a = numbers(7, below.len());
-            let mut bound = vec![
-                Bound::Read(signal.store(mode, above)),
-                Bound::Write(below.plane() * planes(mode) as usize),
-            ];
+            let mut bound =
+                vec![Bound::Read(signal.store(mode, above)), Bound::Write(below.plane() * mode.planes())];
             bound.extend(extras.iter().cloned().map(Bound::Read));
             let mut expected = signal.through(map, below.len());
             if activation == Activation::Tanh {

@@ -1,7 +1,7 @@
 use super::{Bound, Lie, MODES, Signal, compare, numbers, run};
 use crate::model::Activation;
 use crate::ops::residual::{Add, AddSignal};
-use crate::shader::{Flow, planes};
+use crate::shader::Flow;
 
 #[test]
 fn sums_and_what_flows_back_from_two_branches() {
@@ -27,7 +27,7 @@ fn sums_and_what_flows_back_from_two_branches() {
             let mut expected = Signal(one.0.iter().zip(&other.0).map(add).collect());
             let mut bound = vec![
                 Bound::Read(one.store(mode, lie)),
-                Bound::Write(lie.plane() * planes(mode) as usize),
+                Bound::Write(lie.plane() * mode.planes()),
                 Bound::Read(other.store(mode, lie)),
             ];
             if below == Activation::Tanh {

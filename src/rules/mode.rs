@@ -1,4 +1,4 @@
-//! Which second-order quantity flows backwards beside the gradient.
+//! Modes of the backward pass.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,16 @@ impl Mode {
             Mode::HesScaleR2 => 2,
             _ => 0,
         }
+    }
+
+    /// Numbers per element that flow backwards: g; g and h; or g, h and the vectors u.
+    pub(crate) fn components(self) -> usize {
+        1 + usize::from(self.has_diagonal()) + self.rank()
+    }
+
+    /// Planes in which a GPU stores a signal: its components and, beside u, the whole diagonal `h + Σ u²`.
+    pub(crate) fn planes(self) -> usize {
+        self.components() + usize::from(self.rank() > 0)
     }
 
     /// Whether a Hessian diagonal is computed.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An elementwise function `f`. Conventions at kinks are PyTorch's: at 0 relu's derivative is 0, and leaky_relu, elu and selu take
 /// the negative branch for f'; f'' of elu and selu at 0 is 0, as differentiating PyTorch's gradient again gives it.
 ///
-/// f of NaN is NaN, and f of ±∞ is what PyTorch gives, on every path: see [`reference::activation`](crate::reference::activation).
+/// f of NaN is NaN, and f of ±∞ is what PyTorch gives, on every path: see [`activation`](crate::reference::activation).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fn", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -119,8 +119,7 @@ impl Activation {
         }
     }
 
-    /// Whether its derivatives follow from its output as well as from its input: both have the same sign, and that is all
-    /// they ask for.
+    /// Whether its derivatives can be computed from its output: they depend on the input's sign only, which the output shares.
     pub(crate) fn is_told_by_output(self) -> bool {
         match self {
             Activation::Identity | Activation::Relu => true,

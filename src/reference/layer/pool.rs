@@ -1,4 +1,4 @@
-//! Pooling: each place of the output is made of a window of its channel.
+//! Pooling: each element of the output is computed from a window of its channel.
 
 use super::{Linear, power};
 use crate::model::Window;

@@ -1,4 +1,4 @@
-//! Convolutions and their transposes: weights that join places of the input with places of the output.
+//! Convolutions and their transposes: each weight connects positions of the input with positions of the output.
 
 use super::{Linear, Sums, Weighted, power, total};
 use crate::model::{Convolution, Window};

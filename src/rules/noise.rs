@@ -1,4 +1,4 @@
-//! Random numbers that depend on where they are used, not on when.
+//! Counter-based random numbers: they depend on where they are used, not on when.
 
 /// Which random numbers dropout draws. The number of an element is a hash of (element's index in the batch, counted in
 /// row-major `[N, C, H, W]` order; node; step; seed) by `pcg4d` (Jarzynski & Olano, *Hash Functions for GPU Rendering*,
@@ -35,7 +35,7 @@ impl Noise {
     }
 }
 
-/// Words below this are dropped: a share `p` of all.
+/// Elements whose random word is below this are dropped: a fraction `p` of all.
 pub(crate) fn threshold(p: f64) -> u32 {
     (p * 4_294_967_296.0) as u32
 }

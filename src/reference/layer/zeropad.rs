@@ -1,4 +1,4 @@
-//! Zeros around an image; backwards they are cut off.
+//! Zeros around an image; backwards the border is cut off.
 
 use super::Linear;
 use crate::reference::Real;

@@ -1,4 +1,4 @@
-//! Memory that may not be there.
+//! Allocations whose failure is an error, not an abort.
 
 use crate::{Error, Result};
 

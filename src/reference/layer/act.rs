@@ -3,8 +3,8 @@
 //! Every formula is arranged so that nothing overflows and nothing cancels where the function saturates: `1 − σ(a)` is
 //! `σ(−a)`, `1 − tanh² a` is `4e/(1+e)²` with `e = exp(−2|a|)`, and the tail of Φ comes from erfc.
 
-use super::Real;
 use crate::model::Activation;
+use crate::reference::Real;
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// selu's constants (Klambauer et al., 2017).
@@ -100,14 +100,14 @@ fn gated<T: Real>(a: T, b: T, w: T, w1: T, w2: T) -> [T; 3] {
 }
 
 /// `(σ(a), σ(−a))`: both accurate, neither overflows.
-pub(super) fn sigmoid<T: Real>(a: T) -> (T, T) {
+pub(in crate::reference) fn sigmoid<T: Real>(a: T) -> (T, T) {
     let e = (-a.abs()).exp();
     let (large, small) = (T::one() / (T::one() + e), e / (T::one() + e));
     if a < T::zero() { (small, large) } else { (large, small) }
 }
 
 /// `log(1 + e^a)`
-pub(super) fn softplus<T: Real>(a: T) -> T {
+pub(in crate::reference) fn softplus<T: Real>(a: T) -> T {
     a.max(T::zero()) + (-a.abs()).exp().ln_1p()
 }
 

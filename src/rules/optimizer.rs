@@ -1,9 +1,11 @@
-//! Optimisers, as data.
+//! Optimisers and their state.
 
-use crate::{Error, Mode, Result};
+use super::Mode;
+use crate::memory::zeros;
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The update rule. `q` is what the second moment averages; see the reference for the formulas.
+/// The update rule. `q` is what the second moment averages; [`OptimizerState::step`] has the formulas.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -143,5 +145,34 @@ impl Rule {
             Rule::AdaHesScale { .. } => "adahesscale",
             Rule::AdaHesScaleGn { .. } => "adahesscale_gn",
         }
+    }
+}
+
+/// An optimiser's state between steps, in the flat layout of the parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OptimizerState<T> {
+    /// The mean of gradients; SGD's momentum buffer.
+    pub m: Vec<T>,
+    /// The mean of `q`: squared gradients, or squared diagonals.
+    pub v: Vec<T>,
+    /// Updates of the parameters so far.
+    pub step: u64,
+    /// Updates of `v` so far: fewer than `step` where curvature is computed only now and then.
+    pub curvature_steps: u64,
+}
+
+impl<T: Clone + Default> OptimizerState<T> {
+    /// The state before the first step, for parameters of `len` elements.
+    #[must_use]
+    pub fn new(len: usize) -> OptimizerState<T> {
+        OptimizerState { m: vec![T::default(); len], v: vec![T::default(); len], step: 0, curvature_steps: 0 }
+    }
+}
+
+impl OptimizerState<f32> {
+    /// As [`OptimizerState::new`], or an error where memory does not suffice.
+    pub(crate) fn zeroed(len: usize) -> Result<OptimizerState<f32>> {
+        let moment = || zeros("an optimiser's moment", Some(len));
+        Ok(OptimizerState { m: moment()?, v: moment()?, step: 0, curvature_steps: 0 })
     }
 }

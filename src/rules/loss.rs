@@ -1,5 +1,7 @@
-//! Losses: what stands at the network's end, and what it is compared with.
+//! Losses and their targets.
 
+use super::Mode;
+use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
@@ -14,7 +16,7 @@ pub enum Reduction {
     Sum,
 }
 
-/// What cross-entropy is compared with.
+/// The kind of targets of a cross-entropy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassTargets {
@@ -36,7 +38,10 @@ pub enum Variance {
     Softplus,
 }
 
-/// The loss, with all that decides its value, gradient and diagonal at the logits.
+/// `log(1/v)` of a Gaussian is held at this in its derivatives: at a vanishing variance they stay finite in f32.
+pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
+
+/// The loss, with all options that decide its value, gradient and diagonal at the logits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 #[non_exhaustive]
@@ -58,9 +63,9 @@ pub enum Loss {
         /// ε in [0, 1].
         #[serde(default)]
         label_smoothing: f32,
-        /// Samples of this class index count nothing at all: also those whose logits are NaN add exactly 0, as in PyTorch. JSON
-        /// may have it negative, as PyTorch's default of −100 is: that is the index with the same bits, as `class as u32` makes
-        /// of a negative target.
+        /// Samples of this class index are ignored: they add exactly 0, as in PyTorch, even if their logits are NaN. JSON may
+        /// have it negative, like PyTorch's default of −100: that is the index with the same bits, which `class as u32` gives for
+        /// a negative target.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "index")]
         ignore_index: Option<u32>,
     },
@@ -90,7 +95,7 @@ pub enum Loss {
 }
 
 /// Reads a class index, or a negative number for the one with its bits.
-fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
     let index = u32::try_from(given).or_else(|_| i32::try_from(given).map(i32::cast_unsigned));
     index
@@ -128,7 +133,7 @@ impl Loss {
         }
     }
 
-    /// The class index whose samples count nothing, where there is one.
+    /// The class index whose samples are ignored, where there is one.
     #[must_use]
     pub fn ignore_index(&self) -> Option<u32> {
         match self {
@@ -147,8 +152,8 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; of one that no model has, whose elements
-    /// cannot be counted, the largest number is taken.
+    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; a shape with
+    /// more elements than a `usize` can count (no model has one) counts as the largest number.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
         let outputs = count(output);
@@ -158,6 +163,15 @@ impl Loss {
             }
             Loss::GaussianNll { .. } => outputs / 2,
             _ => outputs,
+        }
+    }
+
+    /// Rows of a sample: parts of its logits, of shape `output`, that have a loss of their own. A cross-entropy has one at each
+    /// position, other losses one in all.
+    pub(crate) fn rows(&self, output: &[usize]) -> usize {
+        match self {
+            Loss::SoftmaxCrossEntropy { .. } => count(output.get(1..).unwrap_or_default()),
+            _ => 1,
         }
     }
 
@@ -179,9 +193,80 @@ impl Loss {
         };
         1.0 / (batch as f64 * each as f64).max(1.0)
     }
+
+    /// Checks every number, and that the loss fits logits of shape `output`.
+    ///
+    /// # Errors
+    /// [`Error::Value`], [`Error::Length`] for class weights, [`Error::Shape`] for an odd number of a Gaussian's outputs.
+    pub(crate) fn validate(&self, output: &[usize]) -> Result<()> {
+        let value = |name, value: f32, needed| {
+            Err(Error::Value { place: "loss".into(), name, value: f64::from(value), needed })
+        };
+        match self {
+            Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
+                if !(0.0..=1.0).contains(label_smoothing) {
+                    return value("label_smoothing", *label_smoothing, "in [0, 1]");
+                }
+                let weights = class_weights.as_deref().unwrap_or_default();
+                if class_weights.is_some() && weights.len() != output[0] {
+                    let tensor = "loss: class_weights".into();
+                    return Err(Error::Length { tensor, got: weights.len(), needed: output[0] });
+                }
+                match weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
+                    Some(weight) => value("class weight", *weight, "finite and >= 0"),
+                    None => Ok(()),
+                }
+            }
+            Loss::GaussianNll { .. } if output.len() != 1 || !count(output).is_multiple_of(2) => {
+                let needed = "[2 K]: K means, then K variance heads".into();
+                Err(Error::Shape { layer: "loss".into(), got: output.to_vec(), needed })
+            }
+            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } => Ok(()),
+        }
+    }
+
+    /// Whether there is a rule for `mode` at logits of shape `output`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions are
+    /// independent, so each would have to be carried by itself.
+    pub(crate) fn check_mode(&self, mode: Mode, output: &[usize]) -> Result<()> {
+        let positions = self.rows(output);
+        if mode.rank() == 0 || positions == 1 {
+            return Ok(());
+        }
+        let kind = format!("{} with a cross-entropy at each of {positions} positions", mode.name());
+        Err(Error::Unsupported { layer: "loss".into(), kind })
+    }
+
+    /// Checks the targets of `batch` samples with logits of shape `output`: kind, length, class range.
+    ///
+    /// # Errors
+    /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
+    pub(crate) fn check_targets(&self, batch: usize, output: &[usize], targets: Targets<'_>) -> Result<()> {
+        let kind = |classes| if classes { "class-index" } else { "numeric" };
+        let (got, given_classes) = match targets {
+            Targets::Classes(classes) => (classes.len(), true),
+            Targets::Values(values) => (values.len(), false),
+        };
+        if given_classes != self.takes_classes() {
+            return Err(Error::TargetKind { needed: kind(self.takes_classes()), got: kind(given_classes) });
+        }
+        let needed = batch.saturating_mul(self.target_len(output));
+        if got != needed {
+            return Err(Error::Length { tensor: "targets".into(), got, needed });
+        }
+        let Targets::Classes(given) = targets else { return Ok(()) };
+        let (classes, ignored) = (output[0], self.ignore_index());
+        let bad = |(_, class): &(usize, &u32)| **class as usize >= classes && Some(**class) != ignored;
+        match given.iter().enumerate().find(bad) {
+            Some((index, class)) => Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes }),
+            None => Ok(()),
+        }
+    }
 }
 
-/// The elements of a shape; more than can be counted are as many as can.
+/// The number of elements of a shape, saturating.
 fn count(shape: &[usize]) -> usize {
     match shape.contains(&0) {
         true => 0,

@@ -1,0 +1,417 @@
+//! Losses on the processor. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
+//! overflows or is lost in a sum over many samples.
+
+use crate::Result;
+use crate::rules::{Loss, MAX_LOG_PRECISION, Mode, Targets, Variance};
+use std::ops::Range;
+
+/// A loss at logits of one shape, with scratch memory for a sample.
+#[derive(Debug, Clone)]
+pub(crate) struct HostLoss {
+    loss: Loss,
+    /// Of one sample's logits.
+    output: Vec<usize>,
+    /// Logits of a sample, and classes and positions of a cross-entropy.
+    outputs: usize,
+    classes: usize,
+    positions: usize,
+    row: Row,
+    /// Of an elementwise loss, the sample's diagonal.
+    diagonal: Vec<f64>,
+}
+
+/// Where the signal at the logits goes: `[N, outputs]` each, or empty where the mode has none.
+#[derive(Debug, Default)]
+pub(crate) struct LossSignal<'a> {
+    pub g: &'a mut [f32],
+    /// With vectors u, the rest beside them.
+    pub h: &'a mut [f32],
+    pub u: [&'a mut [f32]; 2],
+}
+
+impl LossSignal<'_> {
+    fn spoil(&mut self, places: impl Iterator<Item = usize> + Clone) {
+        for plane in [&mut *self.g, &mut *self.h].into_iter().chain(self.u.iter_mut().map(|u| &mut **u)) {
+            fill(plane, places.clone(), f32::NAN);
+        }
+    }
+}
+
+fn fill(plane: &mut [f32], places: impl Iterator<Item = usize>, value: f32) {
+    if !plane.is_empty() {
+        places.for_each(|i| plane[i] = value);
+    }
+}
+
+impl HostLoss {
+    /// For logits of shape `output` a sample.
+    pub(crate) fn new(loss: &Loss, output: &[usize]) -> HostLoss {
+        let (outputs, positions) = (output.iter().product(), output[1..].iter().product());
+        let (loss, row, output) = (loss.clone(), Row::default(), output.to_vec());
+        HostLoss { loss, classes: output[0], output, outputs, positions, row, diagonal: Vec::new() }
+    }
+
+    /// The loss of logits `[N, outputs]`, reduced over the batch. The signal, if asked for, carries the reduction factor as
+    /// well. A logit that is not finite makes the loss NaN, and the signal where it acts, unless its class is ignored.
+    ///
+    /// # Errors
+    /// As [`Loss::check_mode`] and [`Loss::check_targets`].
+    pub(crate) fn run(
+        &mut self,
+        mode: Mode,
+        logits: &[f32],
+        targets: Targets<'_>,
+        mut signal: Option<LossSignal<'_>>,
+    ) -> Result<f64> {
+        let batch = logits.len() / self.outputs;
+        self.loss.check_mode(mode, &self.output)?;
+        self.loss.check_targets(batch, &self.output, targets)?;
+        let factor = self.loss.factor(batch, &self.output);
+        let mut value = 0.0;
+        for sample in 0..batch {
+            let logits = &logits[sample * self.outputs..][..self.outputs];
+            let signal = signal.as_mut();
+            value += match self.loss {
+                Loss::SoftmaxCrossEntropy { .. } => {
+                    self.cross_entropies(mode, factor, sample, logits, targets, signal)
+                }
+                _ => self.elementwise(mode, factor, sample, logits, targets, signal),
+            };
+        }
+        Ok(factor * value)
+    }
+
+    /// A sum over targets, each with one logit or, for a Gaussian, a mean and a variance head `K` apart.
+    fn elementwise(
+        &mut self,
+        mode: Mode,
+        factor: f64,
+        sample: usize,
+        logits: &[f32],
+        targets: Targets<'_>,
+        mut signal: Option<&mut LossSignal<'_>>,
+    ) -> f64 {
+        let Targets::Values(targets) = targets else { return f64::NAN };
+        let width = self.loss.target_len(&self.output);
+        let first = sample * self.outputs;
+        let diagonal = &mut self.diagonal;
+        diagonal.clear();
+        diagonal.resize(self.outputs, 0.0);
+        let mut value = 0.0;
+        for (k, target) in targets[sample * width..][..width].iter().enumerate() {
+            let heads = || (k..self.outputs).step_by(width);
+            if heads().any(|i| !logits[i].is_finite()) {
+                value = f64::NAN;
+                if let Some(signal) = &mut signal {
+                    signal.spoil(heads().map(|i| first + i));
+                    heads().for_each(|i| diagonal[i] = f64::NAN);
+                }
+                continue;
+            }
+            let (z, t) = (f64::from(logits[k]), f64::from(*target));
+            let term = match self.loss {
+                Loss::Mse { .. } => squared_error(z, t),
+                Loss::GaussianNll { var, .. } => gaussian(var, z - t, f64::from(logits[width + k])),
+                _ => binary_cross_entropy(z, t),
+            };
+            value += term.value;
+            let Some(signal) = &mut signal else { continue };
+            for (i, (g, h)) in heads().zip(term.g.into_iter().zip(term.h)) {
+                signal.g[first + i] = (factor * g) as f32;
+                if mode.has_diagonal() {
+                    signal.h[first + i] = (factor * h) as f32;
+                    diagonal[i] = factor * h;
+                }
+            }
+        }
+        if let Some(signal) = signal {
+            let places = first..first + self.outputs;
+            take_largest(mode.rank(), diagonal, places, signal);
+        }
+        value
+    }
+
+    /// The sum over a sample's positions.
+    fn cross_entropies(
+        &mut self,
+        mode: Mode,
+        factor: f64,
+        sample: usize,
+        logits: &[f32],
+        targets: Targets<'_>,
+        mut signal: Option<&mut LossSignal<'_>>,
+    ) -> f64 {
+        let (positions, classes) = (self.positions, self.classes);
+        let mut value = 0.0;
+        for position in 0..positions {
+            let in_sample = move || (0..classes).map(move |c| c * positions + position);
+            let places = move || in_sample().map(move |i| sample * classes * positions + i);
+            let counts = match targets {
+                Targets::Classes(given) => {
+                    let class = given[sample * positions + position];
+                    let counts = Some(class) != self.loss.ignore_index();
+                    if counts {
+                        self.row.set_class(&self.loss, classes, class as usize);
+                    }
+                    counts
+                }
+                Targets::Values(given) => {
+                    self.row.set_masses(&self.loss, places().map(|i| f64::from(given[i])));
+                    true
+                }
+            };
+            if !counts {
+                if let Some(signal) = &mut signal {
+                    fill(signal.g, places(), 0.0);
+                    fill(signal.h, places(), 0.0);
+                    signal.u.iter_mut().for_each(|u| fill(u, places(), 0.0));
+                }
+            } else if in_sample().any(|i| !logits[i].is_finite()) {
+                value = f64::NAN;
+                if let Some(signal) = &mut signal {
+                    signal.spoil(places());
+                }
+            } else {
+                self.row.set_logits(in_sample().map(|i| f64::from(logits[i])));
+                value += self.row.value();
+                if let Some(signal) = &mut signal {
+                    self.row.leave(mode, factor, places(), signal);
+                }
+            }
+        }
+        value
+    }
+}
+
+// ---- Sums over targets ----
+
+/// What one target contributes: the value, and g and h of its one or two logits.
+struct Term {
+    value: f64,
+    g: [f64; 2],
+    h: [f64; 2],
+}
+
+fn squared_error(z: f64, t: f64) -> Term {
+    let d = z - t;
+    Term { value: d * d, g: [2.0 * d, 0.0], h: [2.0, 0.0] }
+}
+
+/// `softplus(z) − t z`, arranged so that a confident right answer does not cancel.
+fn binary_cross_entropy(z: f64, t: f64) -> Term {
+    let ([p, q], other) = (sigmoids(z), 1.0 - t);
+    let value = other * softplus(z) + t * softplus(-z);
+    Term { value, g: [other * p - t * q, 0.0], h: [p * q, 0.0] }
+}
+
+/// `½ (log v + r²/v)`. With `q = r²/v`, `s = v'/v`, `w = v''/v` its derivatives along ρ are `½ s (1 − q)` and
+/// `½ s² (2q − 1) + ½ w (1 − q)`.
+fn gaussian(var: Variance, r: f64, rho: f64) -> Term {
+    let (log_v, s, w) = match var {
+        Variance::Log => (rho, 1.0, 1.0),
+        // Below −40, softplus(ρ) is e^ρ to the last bit.
+        Variance::Softplus if rho < -40.0 => (rho, 1.0, sigmoids(rho)[1]),
+        Variance::Softplus => {
+            let ([p, q], v) = (sigmoids(rho), softplus(rho));
+            (v.ln(), p / v, p / v * q)
+        }
+    };
+    let precision = (-log_v).min(MAX_LOG_PRECISION).exp();
+    let q = r * r * precision;
+    let head = [0.5 * s * (1.0 - q), 0.5 * (s * s * (2.0 * q - 1.0) + w * (1.0 - q))];
+    Term { value: 0.5 * (log_v + q), g: [r * precision, head[0]], h: [precision, head[1]] }
+}
+
+/// HesScale-R where curvature is diagonal: the `rank` largest positive entries of `diagonal` (ties: lowest index) become
+/// `u = √h e` and leave h.
+fn take_largest(rank: usize, diagonal: &mut [f64], places: Range<usize>, signal: &mut LossSignal<'_>) {
+    for u in &mut signal.u[..rank] {
+        u[places.clone()].fill(0.0);
+        let mut largest = None;
+        for (i, h) in diagonal.iter().enumerate() {
+            if *h > largest.map_or(0.0, |(_, most)| most) {
+                largest = Some((i, *h));
+            }
+        }
+        if let Some((i, h)) = largest {
+            u[places.start + i] = h.sqrt() as f32;
+            signal.h[places.start + i] = 0.0;
+            diagonal[i] = 0.0;
+        }
+    }
+}
+
+/// `[σ(a), σ(−a)]`
+fn sigmoids(a: f64) -> [f64; 2] {
+    let e = (-a.abs()).exp();
+    let (large, small) = (1.0 / (1.0 + e), e / (1.0 + e));
+    if a < 0.0 { [small, large] } else { [large, small] }
+}
+
+/// `log(1 + e^a)`
+fn softplus(a: f64) -> f64 {
+    a.max(0.0) + (-a.abs()).exp().ln_1p()
+}
+
+// ---- Softmax cross-entropy ----
+
+/// Curvature below this stays in h: as a vector it would have no digits in f32.
+const TINY: f64 = f32::MIN_POSITIVE as f64;
+
+/// One softmax with its effective target y.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    /// Logits, counted from the largest.
+    z: Vec<f64>,
+    p: Vec<f64>,
+    y: Vec<f64>,
+    /// Mass of y.
+    mass: f64,
+    /// The first of the largest logits.
+    top: usize,
+    /// `Σ e^z` of all others: all that is known of `1 − p` at the top.
+    others: f64,
+    /// A column of what is left of the Hessian, and vectors found so far.
+    column: Vec<f64>,
+    u: [Vec<f64>; 2],
+}
+
+impl Row {
+    fn set_class(&mut self, loss: &Loss, classes: usize, class: usize) {
+        self.set_masses(loss, (0..classes).map(|c| if c == class { 1.0 } else { 0.0 }));
+    }
+
+    /// `y_c = w_c ((1−ε) t_c + ε m_t/C)`, m_t the mass of t.
+    fn set_masses(&mut self, loss: &Loss, t: impl Iterator<Item = f64>) {
+        self.y.clear();
+        self.y.extend(t);
+        let smoothing = match loss {
+            Loss::SoftmaxCrossEntropy { label_smoothing, .. } => f64::from(*label_smoothing),
+            _ => 0.0,
+        };
+        if smoothing > 0.0 {
+            let floor = smoothing * self.y.iter().sum::<f64>() / self.y.len() as f64;
+            self.y.iter_mut().for_each(|y| *y = (1.0 - smoothing) * *y + floor);
+        }
+        if let Some(weights) = loss.class_weights() {
+            self.y.iter_mut().zip(weights).for_each(|(y, w)| *y *= f64::from(*w));
+        }
+        self.mass = self.y.iter().sum();
+    }
+
+    /// Finite logits.
+    fn set_logits(&mut self, logits: impl Iterator<Item = f64>) {
+        let Row { z, p, top, others, .. } = self;
+        z.clear();
+        z.extend(logits);
+        *top = (0..z.len()).fold(0, |top, c| if z[c] > z[top] { c } else { top });
+        let most = z[*top];
+        z.iter_mut().for_each(|z| *z -= most);
+        p.clear();
+        p.extend(z.iter().map(|z| z.exp()));
+        p[*top] = 0.0;
+        *others = p.iter().sum();
+        p[*top] = 1.0;
+        let scale = 1.0 / (1.0 + *others);
+        p.iter_mut().for_each(|p| *p *= scale);
+    }
+
+    /// `1 − p`: at the top the sum of the other probabilities.
+    fn rest(&self, c: usize) -> f64 {
+        if c == self.top { self.others / (1.0 + self.others) } else { 1.0 - self.p[c] }
+    }
+
+    /// `−Σ y log p`
+    fn value(&self) -> f64 {
+        let log_sum = self.others.ln_1p();
+        self.y.iter().zip(&self.z).map(|(y, z)| y * (log_sum - z)).sum()
+    }
+
+    /// g = `m p − y` and h = `m (p − p²)`, or in [`Mode::Bl89`] h = `y (p − p²)`. HesScale-R takes u out of h where m is above 0,
+    /// and leaves all in h elsewhere.
+    fn leave(
+        &mut self,
+        mode: Mode,
+        factor: f64,
+        places: impl Iterator<Item = usize> + Clone,
+        signal: &mut LossSignal<'_>,
+    ) {
+        let rank = mode.rank();
+        let vectors = rank > 0 && self.mass > 0.0;
+        if vectors {
+            self.find_vectors(rank);
+        }
+        let root = (factor * self.mass).max(0.0).sqrt();
+        for (c, i) in places.enumerate() {
+            let (p, y, rest) = (self.p[c], self.y[c], self.rest(c));
+            // m p − y, arranged so that a confident right answer does not cancel.
+            signal.g[i] = (factor * (p * (self.mass - y) - y * rest)) as f32;
+            if !mode.has_diagonal() {
+                continue;
+            }
+            let mut h = p * rest;
+            for (plane, u) in signal.u[..rank].iter_mut().zip(&self.u) {
+                let u = if vectors { u[c] } else { 0.0 };
+                h = if u * u > h { 0.0 } else { h - u * u };
+                plane[i] = (root * u) as f32;
+            }
+            let mass = if mode == Mode::Bl89 { y } else { self.mass };
+            signal.h[i] = (factor * mass * h) as f32;
+        }
+    }
+
+    /// `rank` Nyström steps at `H = diag p − p pᵀ`: for the j-th likeliest class, `a = H e`, `w = H a`, `u = w / √(a·w)`,
+    /// `H ← H − u uᵀ`.
+    fn find_vectors(&mut self, rank: usize) {
+        let mut class = Some(self.top);
+        for found in 0..rank {
+            let mut u = std::mem::take(&mut self.u[found]);
+            u.clear();
+            u.resize(self.p.len(), 0.0);
+            if let Some(class) = class {
+                self.direction(class, found, &mut u);
+            }
+            self.u[found] = u;
+            class = class.and_then(|class| self.next_likeliest(class));
+        }
+    }
+
+    /// The next direction, from class `c`; zeros stay where nothing but rounding is left of its column.
+    fn direction(&mut self, c: usize, found: usize, w: &mut [f64]) {
+        let mut a = std::mem::take(&mut self.column);
+        a.clear();
+        a.extend(self.p.iter().map(|p| -p * self.p[c]));
+        a[c] = self.p[c] * self.rest(c);
+        let rounding = (16.0 * f64::EPSILON * a[c]).max(TINY);
+        for u in &self.u[..found] {
+            a.iter_mut().zip(u).for_each(|(a, other)| *a -= other * u[c]);
+        }
+        let scale = a.iter().fold(0.0_f64, |most, a| most.max(a.abs()));
+        if scale > rounding {
+            a.iter_mut().for_each(|a| *a /= scale);
+            // H a = p ∘ (a − p·a), with a counted from its entry at the top: p·a is then a sum of small terms.
+            let origin = a[self.top];
+            let mean: f64 = self.p.iter().zip(&a).map(|(p, a)| p * (a - origin)).sum();
+            w.iter_mut().zip(self.p.iter().zip(&a)).for_each(|(w, (p, a))| *w = p * (a - origin - mean));
+            for u in &self.u[..found] {
+                let along = dot(u, &a);
+                w.iter_mut().zip(u).for_each(|(w, u)| *w -= u * along);
+            }
+            let product = dot(&a, w);
+            let by = if product > 0.0 { product.sqrt().recip() } else { 0.0 };
+            w.iter_mut().for_each(|w| *w *= by);
+        }
+        self.column = a;
+    }
+
+    /// The class whose logit ranks behind that of `class`; of equals the lower index ranks first.
+    fn next_likeliest(&self, class: usize) -> Option<usize> {
+        let z = &self.z;
+        let behind = |c: &usize| z[*c] < z[class] || (z[*c] == z[class] && *c > class);
+        (0..z.len()).filter(behind).reduce(|best, c| if z[c] > z[best] { c } else { best })
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
