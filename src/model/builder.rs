@@ -1,17 +1,17 @@
-//! Puts a model together layer by layer.
+//! Builds a model layer by layer.
 
 use super::node::shape_of;
 use super::{Activation, Conv2d, Layer, Loss, Model, check_input};
 use crate::{Error, Result};
 
-/// Puts a [`Model`] together layer by layer; shapes follow by themselves. What is wrong is said at the end.
+/// Builds a [`Model`] layer by layer; shapes are inferred. Errors are reported at the end.
 #[derive(Debug, Clone)]
 pub struct Builder {
     input: Vec<usize>,
     layers: Vec<Layer>,
-    /// Path of the layers to come: empty, or `3.body.`
+    /// Path prefix of the following layers: empty, or `3.body.`
     prefix: String,
-    /// The shape so far, or the first thing that went wrong.
+    /// The shape so far, or the first error.
     shape: Result<Vec<usize>>,
 }
 
@@ -74,13 +74,13 @@ impl Builder {
         self.layer(Layer::Dropout { p })
     }
 
-    /// A block whose input is added to what `body` makes of it.
+    /// A residual block: its input is added to `body`'s output.
     #[must_use]
     pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Builder {
         self.residual_projected(body, |projection| projection)
     }
 
-    /// The same with what `projection` makes of the input, where the body changes the shape.
+    /// The same with `projection`'s output in place of the input, for a body that changes the shape.
     #[must_use]
     pub fn residual_projected(
         mut self,
@@ -104,7 +104,7 @@ impl Builder {
         }
     }
 
-    /// Any layer. A convolution's number of input channels is filled in where it is 0.
+    /// Any layer. A convolution's number of input channels is filled in if it is 0.
     #[must_use]
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
@@ -124,7 +124,7 @@ impl Builder {
         self
     }
 
-    /// Ends with the loss and validates the whole.
+    /// Adds the loss and validates the model.
     ///
     /// # Errors
     /// As [`Model::new`].

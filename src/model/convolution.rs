@@ -270,8 +270,8 @@ impl ConvTranspose2d {
     }
 }
 
-/// A convolution of any kind in the terms of a window that slides over an image: over the input, or, of a transposed
-/// convolution, over the output.
+/// A convolution of any kind, described by a window that slides over an image: the input, or for a transposed convolution the
+/// output.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Convolution {
     pub window: Window,
@@ -282,7 +282,7 @@ pub(crate) struct Convolution {
     pub transposed: bool,
 }
 
-/// The window that slides over a transposed convolution's output and stands once for each place of its input `image`.
+/// The window that slides over a transposed convolution's output, with one position for each place of its input `image`.
 pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose2d) -> Result<Window> {
     check_sizes(name, [c.kernel, c.stride, c.dilation])?;
     let mut size = [0; 2];

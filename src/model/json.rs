@@ -1,4 +1,4 @@
-//! Reading JSON so that nothing in it is passed over.
+//! Strict JSON reading: unknown and duplicate fields are errors.
 
 use super::MOST_LAYERS;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -6,17 +6,17 @@ use serde_json::{Map, Number, Value};
 use std::cell::Cell;
 use std::fmt;
 
-/// The fields of what has none: serde's own reading of a tagged unit variant lets any field pass.
+/// The fields of a unit variant: serde itself accepts any field in a tagged unit variant.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// Reads a variant that is its tag and no more.
+/// Reads a variant that has only its tag.
 pub(super) fn nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     Nothing::deserialize(deserializer).map(|Nothing {}| ())
 }
 
-/// The layers of a model, each in whatever form it has.
+/// The layers of a model, as uninterpreted values.
 pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
     struct Layers;
     impl<'de> Visitor<'de> for Layers {
@@ -37,8 +37,8 @@ pub(super) fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<V
     deserializer.deserialize_seq(Layers)
 }
 
-/// Reads a [`Value`] in which no key stands twice: by itself that would keep the last. An object takes far more memory than
-/// its text; but each is a layer or an error, so there need not be more than there may be layers.
+/// Reads a [`Value`] without duplicate keys; serde itself would keep the last. An object takes far more memory than its text, but
+/// each is a layer or an error, so their number is limited to that of a model's layers.
 #[derive(Clone, Copy)]
 struct Tree<'a> {
     /// Those read so far.

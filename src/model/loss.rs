@@ -1,8 +1,8 @@
-//! Losses: what stands at the network's end, and what it is compared with.
+//! Losses and their targets.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
+/// How the losses of a batch are reduced to one value. The factor multiplies value, gradient and diagonal alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
@@ -10,19 +10,19 @@ pub enum Reduction {
     /// targets. Weights and ignored samples do not change the divisor.
     #[default]
     Mean,
-    /// Divide by nothing.
+    /// Do not divide.
     Sum,
 }
 
-/// What cross-entropy is compared with.
+/// The kind of cross-entropy's targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassTargets {
     /// One class index per sample (`u32`).
     #[default]
     ClassIndex,
-    /// Masses per sample, `[N, C]` numbers: a distribution, or any of either sign. Where a row's sum is not above 0 HesScale-R carries no
-    /// vector of it, and all of its curvature, `m (p − p²)`, is in `h`.
+    /// Masses per sample, `[N, C]`: a distribution, or values of any sign. If a row's sum is not positive, HesScale-R carries no
+    /// vector for it, and all of its curvature, `m (p − p²)`, is in `h`.
     Soft,
 }
 
@@ -36,14 +36,14 @@ pub enum Variance {
     Softplus,
 }
 
-/// The loss, with all that decides its value, gradient and diagonal at the logits.
+/// The loss, with everything that determines its value, gradient and diagonal at the logits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Loss {
     /// `−Σ_c y_c log p_c` with `p = softmax(z)`. The effective target is `y_c = w_c ((1−ε) t_c + ε m_t/C)`, `t` the
     /// one-hot class or the soft target of mass `m_t`, `w` the class weights, ε the label smoothing. Logits `[C]`, or `[C, …]`
-    /// with one target for each position behind the classes.
+    /// with one target for each position after the class dimension.
     #[serde(rename = "softmax_ce")]
     SoftmaxCrossEntropy {
         /// Class indices or distributions.
@@ -58,9 +58,9 @@ pub enum Loss {
         /// ε in [0, 1].
         #[serde(default)]
         label_smoothing: f32,
-        /// Samples of this class index count nothing at all: also those whose logits are NaN add exactly 0, as in PyTorch. JSON
-        /// may have it negative, as PyTorch's default of −100 is: that is the index with the same bits, as `class as u32` makes
-        /// of a negative target.
+        /// Samples of this class index are ignored: they add exactly 0, even if their logits are NaN, as in PyTorch. In JSON it may
+        /// be negative, like PyTorch's default −100: that stands for the index with the same bits, which `class as u32` gives for
+        /// a negative target.
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "index")]
         ignore_index: Option<u32>,
     },
@@ -89,7 +89,7 @@ pub enum Loss {
     },
 }
 
-/// Reads a class index, or a negative number for the one with its bits.
+/// Reads a class index; a negative number stands for the index with the same bits.
 fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
     let index = u32::try_from(given).or_else(|_| i32::try_from(given).map(i32::cast_unsigned));
@@ -128,7 +128,7 @@ impl Loss {
         }
     }
 
-    /// The class index whose samples count nothing, where there is one.
+    /// The ignored class index, if any.
     #[must_use]
     pub fn ignore_index(&self) -> Option<u32> {
         match self {
@@ -137,7 +137,7 @@ impl Loss {
         }
     }
 
-    /// Class weights, where there are any.
+    /// Class weights, if any.
     #[must_use]
     pub fn class_weights(&self) -> Option<&[f32]> {
         match self {
@@ -147,8 +147,8 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; of one that no model has, whose elements
-    /// cannot be counted, the largest number is taken.
+    /// position), as many as logits, or half as many for a Gaussian. A shape without dimensions has one element. If the
+    /// number overflows, which no valid model's does, it saturates.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
         let outputs = count(output);
@@ -181,7 +181,7 @@ impl Loss {
     }
 }
 
-/// The elements of a shape; more than can be counted are as many as can.
+/// The number of elements of a shape; saturates on overflow.
 fn count(shape: &[usize]) -> usize {
     match shape.contains(&0) {
         true => 0,

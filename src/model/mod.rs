@@ -39,9 +39,9 @@ pub(crate) use window::Window;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Layers of a model, those within blocks included.
+/// Most layers of a model, including those within blocks.
 const MOST_LAYERS: usize = 1 << 14;
-/// Dimensions of an input.
+/// Most dimensions of an input.
 const MOST_DIMENSIONS: usize = 8;
 
 /// A feed-forward network and its loss. Made by [`Model::builder`], [`Model::new`] or [`Model::from_json`].
@@ -57,7 +57,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
 }
 
-/// The model as it stands in JSON.
+/// The JSON form of a model.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -83,8 +83,8 @@ impl Model {
     /// Validates and builds. `input` is the shape of one sample.
     ///
     /// # Errors
-    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have 8
-    /// dimensions, a model 16,384 layers, those within blocks included.
+    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have at most
+    /// 8 dimensions, a model at most 16,384 layers, including those within blocks.
     pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: Loss) -> Result<Model> {
         let input = input.into();
         check_input(&input)?;
@@ -137,11 +137,11 @@ impl Model {
         Ok(())
     }
 
-    /// Whether the loss has a rule for `mode`.
+    /// Checks that the loss has a rule for `mode`.
     ///
     /// # Errors
     /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions
-    /// are independent, so each would have to be carried by itself.
+    /// are independent, so each would have to be carried separately.
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
         match self.loss {
             Loss::SoftmaxCrossEntropy { .. } if mode.rank() > 0 && self.positions() > 1 => {
@@ -163,7 +163,7 @@ impl Model {
     /// {"type": "act", "fn": "tanh"}], "loss": {"type": "mse", "reduction": "mean"}}`.
     ///
     /// # Errors
-    /// [`Error::Json`] for text that is not such a model, with a field that is unknown or stands twice for instance;
+    /// [`Error::Json`] for text that is not such a model, for example with an unknown or duplicate field;
     /// [`Error::Unsupported`] for a layer of a type this version does not know; and all of [`Model::new`].
     pub fn from_json(text: &str) -> Result<Model> {
         #[derive(Deserialize)]
@@ -193,7 +193,7 @@ impl Model {
         serde_json::to_string(self).expect("a model holds only finite numbers and strings")
     }
 
-    /// The same network under another loss.
+    /// The same network with another loss.
     ///
     /// # Errors
     /// As [`Model::new`].
@@ -228,7 +228,7 @@ impl Model {
     /// Shape of one sample at the output of layer `index`.
     ///
     /// # Errors
-    /// [`Error::Unknown`] for a layer that is not there.
+    /// [`Error::Unknown`] for a layer that does not exist.
     pub fn shape(&self, index: usize) -> Result<&[usize]> {
         self.ends.get(index).map(|end| &self.nodes[*end].shape[..]).ok_or_else(|| self.no_layer(index))
     }
@@ -250,17 +250,17 @@ impl Model {
         self.output_shape().iter().product()
     }
 
-    /// The network in the order of computation, blocks taken apart.
+    /// The network in the order of computation, with blocks flattened.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// Where the output of layer `index` comes from.
+    /// The source of layer `index`'s output.
     pub(crate) fn end(&self, index: usize) -> usize {
         self.ends[index]
     }
 
-    /// The shape of what a node reads or a place holds.
+    /// The shape of the value at a source.
     pub(crate) fn shape_at(&self, source: Source) -> &[usize] {
         match source {
             Source::Input => &self.input,
@@ -274,7 +274,7 @@ impl Model {
         self.output_shape()[0]
     }
 
-    /// Positions of a sample's output that are classified each by itself: height × width for `[classes, height, width]`.
+    /// Positions of a sample's output that are classified separately: height × width for `[classes, height, width]`.
     #[must_use]
     pub fn positions(&self) -> usize {
         self.output_shape()[1..].iter().product()
@@ -292,7 +292,7 @@ impl Model {
         &self.parameters
     }
 
-    /// The parameter of a layer, where it has one; of a block, the first.
+    /// The first parameter of a layer or block, if any.
     #[must_use]
     pub fn parameter(&self, layer: usize, role: Role) -> Option<&Parameter> {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
@@ -304,7 +304,7 @@ impl Model {
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
     }
 
-    /// Number of parameters (gaps of the flat layout not counted).
+    /// Number of parameters, without the gaps of the flat layout.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(Parameter::len).sum()
@@ -319,7 +319,7 @@ impl Model {
     /// The name of layer `index` used in errors and tables: `dense 3`, `tanh 1`.
     ///
     /// # Errors
-    /// [`Error::Unknown`] for a layer that is not there.
+    /// [`Error::Unknown`] for a layer that does not exist.
     pub fn layer_name(&self, index: usize) -> Result<String> {
         let layer = self.layers.get(index).ok_or_else(|| self.no_layer(index))?;
         Ok(layer.name_at(&index.to_string()))
@@ -329,7 +329,7 @@ impl Model {
     /// The same seed gives the same numbers on every machine.
     ///
     /// # Errors
-    /// [`Error::Memory`] where there is none for so many.
+    /// [`Error::Memory`] if there is not enough memory.
     pub fn init(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
         parameters::init(self, init, seed)
     }
@@ -367,7 +367,7 @@ impl Model {
     }
 }
 
-/// The kind of a layer in JSON, if this version knows it and all within it.
+/// Checks that this version knows the type of a layer in JSON, and of all layers within it.
 fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
     let Some(kind) = layer.get("type").and_then(|kind| kind.as_str()).map(str::to_owned) else {
         return Err(Error::Json(format!("layer {path}: a layer is an object with its `type`, a text")));
@@ -399,7 +399,7 @@ fn check_input(input: &[usize]) -> Result<()> {
     check_count("input", input)
 }
 
-/// Whether there are not too many, within blocks too: what a model takes of memory and time has a bound then.
+/// Checks the number of layers, including those within blocks, which bounds a model's memory and time.
 fn check_layers(layers: &[Layer]) -> Result<()> {
     let (mut count, mut open) = (0, vec![layers]);
     while let Some(layers) = open.pop() {
@@ -417,7 +417,7 @@ fn check_layers(layers: &[Layer]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a sample's elements can be counted in 32 bits.
+/// Checks that the number of a sample's elements fits in 32 bits.
 fn check_count(name: &str, shape: &[usize]) -> Result<()> {
     let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     if count.is_none_or(|n| n > u32::MAX as usize) {

@@ -1,4 +1,4 @@
-//! Which second-order quantity flows backwards beside the gradient.
+//! Which second-order quantity the backward pass computes beside the gradient.
 
 use serde::{Deserialize, Serialize};
 

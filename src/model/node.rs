@@ -1,17 +1,17 @@
-//! The network in the order of computation, blocks taken apart.
+//! The network in the order of computation, with blocks flattened.
 
 use super::{Layer, check_count};
 use crate::{Error, Result};
 
-/// One step: a layer that is no block, or the sum at a block's end.
+/// One step: a layer other than a block, or the sum at a block's end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     /// Index of the top-level layer that it belongs to.
     pub layer: usize,
-    /// Where it stands: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
+    /// Its path: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's path.
     pub path: String,
     pub kind: Kind,
-    /// What it reads: the nodes before it, or the network's input. Two for a sum: body first.
+    /// Its inputs: outputs of earlier nodes, or the network's input. A sum has two, the body first.
     pub inputs: Vec<Source>,
     /// Shape of one sample at its output.
     pub shape: Vec<usize>,
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Add,
 }
 
-/// Where a number comes from.
+/// The source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
     /// The network's input.
@@ -54,15 +54,15 @@ pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// Blocks that may stand within each other: as many as the stack has room for and JSON can be read with.
+/// Most levels of nested blocks, limited by the stack and by the JSON reader.
 const DEEPEST: usize = 32;
 
-/// The output's shape of one layer, with all that is within it.
+/// The output shape of one layer, including nested ones.
 pub(super) fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
     push(&mut Vec::new(), 0, path.into(), layer, (Source::Input, input.to_vec())).map(|(_, shape)| shape)
 }
 
-/// Appends the nodes of one layer that reads `at`; what it leaves, and its shape.
+/// Appends the nodes of one layer that reads `at`. Returns the source of its output, and its shape.
 fn push(
     nodes: &mut Vec<Node>,
     top: usize,
@@ -73,7 +73,7 @@ fn push(
     let name = || layer.name_at(&path);
     let (kind, inputs, shape) = match layer {
         Layer::Residual { body, projection } => {
-            // A path has two more parts for each block around it.
+            // A path has two more parts for each enclosing block.
             if path.split('.').count() / 2 >= DEEPEST {
                 let kind = format!("a block within {DEEPEST} blocks");
                 return Err(Error::Unsupported { layer: name(), kind });

@@ -1,6 +1,6 @@
-//! Random numbers that depend on where they are used, not on when.
+//! Random numbers that depend on their place of use, not on the order of evaluation.
 
-/// Which random numbers dropout draws. The number of an element is a hash of (element's index in the batch, counted in
+/// The state of dropout's random numbers. The number of an element is a hash of (element's index in the batch, counted in
 /// row-major `[N, C, H, W]` order; node; step; seed) by `pcg4d` (Jarzynski & Olano, *Hash Functions for GPU Rendering*,
 /// 2020): the same on every device and in the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -35,7 +35,7 @@ impl Noise {
     }
 }
 
-/// Words below this are dropped: a share `p` of all.
+/// Elements whose word is below this are dropped, a fraction `p` of all.
 pub(crate) fn threshold(p: f64) -> u32 {
     (p * 4_294_967_296.0) as u32
 }

@@ -89,8 +89,9 @@ impl Product<'_> {
     }
 }
 
-/// What a step reads and what it writes; of an update its layer's own parameters and moments, and what stands before all
-/// moments: hyper-parameters and counters. (The word that tells of divergence only ever rises, in any order.)
+/// The extents that a step reads and writes. A fused update writes only its own layer's parameters and moments, and reads the
+/// header before the moments: hyper-parameters and counters. It also raises the divergence word in that header, but by an atomic
+/// maximum, which any order of updates leaves equal, so that does not count as a write.
 fn extents(step: &Step) -> (Vec<Extent<'_>>, Vec<Extent<'_>>) {
     let (kernel, bound) = step;
     let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
