@@ -1,9 +1,9 @@
-//! The crate's layers: which module may use which, read from the sources.
+//! Enforces the crate's layering: which module may use which, read from the sources.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Each module with those it may use, besides itself. A name of the crate's root counts as the module it comes from.
+/// Each module with the modules it may use besides itself. A name re-exported at the crate's root counts as its module.
 const MAY_USE: [(&str, &[&str]); 11] = [
     ("error", &[]),
     ("model", &["error"]),
@@ -48,7 +48,7 @@ fn sources() -> Vec<File> {
     files
 }
 
-/// The text without comments, so that documentation may name what it likes.
+/// The text without comments, so that documentation may mention any name.
 fn code(text: &str) -> String {
     let without = |line: &str| line.split("//").next().unwrap_or_default().to_owned() + "\n";
     text.lines().map(without).collect()
@@ -99,14 +99,14 @@ fn exports(lib: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What breaks the rules, one line each.
+/// Violations of the rules, one line each.
 fn violations(files: &[File]) -> Vec<String> {
     let lib = files.iter().find(|file| file.name == "lib.rs").expect("the crate has a lib.rs");
     let exports = exports(&lib.text);
     let mut found = Vec::new();
     for File { module, name, text } in files {
         let code = code(text);
-        // An extension of WGSL is no type of wgpu's.
+        // A WGSL extension is not a wgpu type.
         let code = code.replace("wgpu_cooperative_matrix", "");
         if code.contains("wgpu") && !WGPU.contains(&module.as_str()) {
             found.push(format!("{name} names wgpu"));

@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Divide by the number of samples N (cross-entropy; N·positions where an image is classified point by point), by N·K (MSE, BCE), or by N·K for a Gaussian with K
-    /// targets. Weights and ignored samples do not change the divisor.
+    /// Divide by the number of samples N for cross-entropy (by N·positions if every position of an image is classified), by N·K
+    /// for MSE and BCE, and by N·K for a Gaussian with K targets. Weights and ignored samples do not change the divisor.
     #[default]
     Mean,
     /// Do not divide.

@@ -1,8 +1,8 @@
-//! The executor of the processor against the referee and the golden vectors.
+//! The CPU executor against the reference and the golden vectors.
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code)] // what only the reference's own tests use
+#[allow(dead_code)] // some items are used only by the reference's tests
 #[path = "../reference/problem.rs"]
 mod problem;
 

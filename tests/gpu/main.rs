@@ -1,8 +1,8 @@
-//! The GPU against the referee, on whatever adapter this machine has; without one these tests fail.
+//! The GPU against the reference, on this machine's adapter; without an adapter these tests fail.
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code)] // what only the reference's own tests use
+#[allow(dead_code)] // some items are used only by the reference's tests
 #[path = "../reference/problem.rs"]
 mod problem;
 
