@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// All contenders, one at a time, so that memory holds two trainers. `threads`: of the processor, where it computes.
+/// All contenders, one at a time, so that memory holds two trainers. `threads`: CPU threads, if it runs on the CPU.
 pub(crate) fn measure(
     backend: &Backend,
     network: &Network,

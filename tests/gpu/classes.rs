@@ -245,7 +245,7 @@ fn on_gpu(way: &Way, context: &Context, model: &Model) -> Trained {
     Trained { start, end, losses }
 }
 
-/// The same steps by a trainer, on the processor or on `context`.
+/// The same steps by a trainer, on the CPU or on `context`.
 fn by_trainer(
     context: Option<&Context>,
     model: &Model,

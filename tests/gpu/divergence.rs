@@ -155,7 +155,7 @@ fn nothing_is_told_without_a_cause() {
     println!("{diverged} diverged");
 }
 
-/// What the loss is with these parameters on a GPU, in this class and way, and on the processor.
+/// The loss with these parameters on a GPU, with this class and way of recording, and on the CPU.
 fn loss_of(context: &Context, sample: &Sample, options: PlanOptions) -> [f32; 2] {
     let mode = options.mode;
     let gpu = sample.on(context, options).loss;
