@@ -1,12 +1,12 @@
 #!/bin/sh
-# What this crate does on a discrete GPU, in one table, with what PyTorch does on the same one where it is at hand.
+# Measures this crate on a discrete GPU, in one table, together with PyTorch on the same GPU if it is installed.
 #
-#   benches/discrete.sh build DIR     builds the programs and puts all that is needed into DIR, to be carried
+#   benches/discrete.sh build DIR     builds the programs and puts everything needed into DIR, for copying to the machine
 #   DIR/discrete.sh [--small] [--adapter NAME]
 #                                     runs there, offline: x86-64 Linux with a Vulkan loader and driver
 #
-# A loader that the machine lacks (libvulkan.so.1) may lie beside this file. PyTorch's rows want python3 with torch.
-# Ends with 1 if a check of the results fails.
+# If the machine has no Vulkan loader, put libvulkan.so.1 beside this file. PyTorch's rows need python3 with torch.
+# Exits with 1 if a check of the results fails.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 

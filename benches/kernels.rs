@@ -1,7 +1,7 @@
-//! Single kernels and passes by themselves: forward, gradient, gradient with the diagonal, update.
+//! Benchmarks of single kernels and passes: forward, gradient, gradient with the diagonal, update.
 //!
 //! `cargo bench --bench kernels`. A product's throughput is in floating-point operations: 1 Gelem/s is 1 GFLOP/s.
-//! `HESSCALE_ADAPTER` picks an adapter by part of its name.
+//! `HESSCALE_ADAPTER` selects an adapter by part of its name.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
@@ -43,7 +43,7 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-/// One dense layer forward: the tiled product alone.
+/// The forward pass of one dense layer: the tiled product alone.
 fn products(criterion: &mut Criterion, context: &Context) -> Result<()> {
     let mut group = criterion.benchmark_group("forward/dense");
     for size in [64, 256, 512] {
@@ -56,7 +56,7 @@ fn products(criterion: &mut Criterion, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// One activation forward, not fused with anything.
+/// The forward pass of one activation, without fusion.
 fn elementwise(criterion: &mut Criterion, context: &Context) -> Result<()> {
     let mut group = criterion.benchmark_group("forward/activation");
     for activation in [Activation::Relu, Activation::Tanh, Activation::Gelu] {
@@ -71,7 +71,7 @@ fn elementwise(criterion: &mut Criterion, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Softmax cross-entropy, its gradient and diagonal, right on the input.
+/// Softmax cross-entropy with gradient and diagonal, directly on the input.
 fn losses(criterion: &mut Criterion, context: &Context) -> Result<()> {
     let mut group = criterion.benchmark_group("loss");
     for classes in [10, 1000] {
@@ -125,7 +125,7 @@ fn updates(criterion: &mut Criterion, context: &Context) -> Result<()> {
     Ok(())
 }
 
-/// A plan with data in it.
+/// A plan with input and targets written.
 struct Bench<'a> {
     context: &'a Context,
     plan: Plan,

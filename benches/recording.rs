@@ -1,7 +1,7 @@
-//! What a step costs the CPU: µs to record it, and to hand it over; and how long a program waits for its first step.
+//! The CPU cost of a step: µs to record and to submit it, and the cold-start time until the first step is done.
 //!
-//! `cargo bench --bench recording`. `MESA_SHADER_CACHE_DISABLE=true` in the environment keeps Mesa from remembering shaders
-//! of an earlier run. Small networks, as policies of reinforcement learning are. `HESSCALE_ADAPTER` picks an
+//! `cargo bench --bench recording`. `MESA_SHADER_CACHE_DISABLE=true` in the environment keeps Mesa from reusing shaders
+//! of an earlier run. The networks are small, like reinforcement-learning policies. `HESSCALE_ADAPTER` selects an
 //! adapter by part of its name.
 
 use hesscale::model::{Builder, Init, MaxPool2d};
@@ -99,7 +99,7 @@ fn measure(context: &Context, model: &Model, optimizer: Optimizer, batch: usize)
             times[1].push(made - start + (finished - recorded));
             times[2].push(submitted - finished);
         }
-        // As between frames: the device is idle when the next step is recorded.
+        // As between frames, the device is idle when the next step is recorded.
         context.wait()?;
     }
     let micros = times.map(|mut times| {

@@ -1,8 +1,8 @@
-//! The one error type. Every variant carries the numbers, and the layer's name where there is one.
+//! The crate's error type. Variants carry the offending values, and the layer's name if there is one.
 
 use std::path::PathBuf;
 
-/// What can go wrong, said at the earliest moment it can be known.
+/// Errors of this crate, each reported as early as it can be detected.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -35,12 +35,12 @@ pub enum Error {
         /// What was asked for.
         kind: String,
     },
-    /// A number outside its domain: a slope, a smoothing, a learning rate.
+    /// A value outside its domain: a slope, a smoothing, a learning rate.
     #[error("{place}: {name} is {value}; it must be {needed}")]
     Value {
         /// The layer's name, or `loss`, `optimizer`.
         place: String,
-        /// Which number.
+        /// Which value.
         name: &'static str,
         /// What it is.
         value: f64,
@@ -67,7 +67,7 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
-    /// The targets given are of another kind than the loss takes.
+    /// The targets are of the wrong kind for the loss.
     #[error("the loss takes {needed} targets, but {got} were given")]
     TargetKind {
         /// What the loss takes.
@@ -85,31 +85,31 @@ pub enum Error {
         /// The value.
         value: f32,
     },
-    /// A number that training made, or a sum of what it made, is NaN or infinite.
+    /// A value that training produced, or a sum of such values, is NaN or infinite.
     #[error("{what} is not finite{}: training has diverged, or what it was given is not finite", since(*step))]
     Diverged {
-        /// Which number.
+        /// Which value.
         what: &'static str,
-        /// The first step after which it was so, counted from 1; `None` where that is not known.
+        /// The first step after which it was non-finite, counted from 1; `None` if unknown.
         step: Option<u64>,
     },
     /// The model as JSON could not be read.
     #[error("model JSON: {0}")]
     Json(String),
-    /// A table of tiles that could not be read, or an entry of it that no shader can be made of.
+    /// A tile table that could not be read, or an entry for which no shader can be generated.
     #[error("tile table: {0}")]
     TileTable(String),
-    /// A file that is missing, damaged, or another than it should be.
+    /// A file that is missing, damaged, or not the expected one.
     #[error("{}: {problem}; {help}", path.display())]
     File {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it: what was expected and what was found.
         problem: String,
-        /// What may help: where to get it.
+        /// What may help, for example where to get it.
         help: String,
     },
-    /// A tensor by this name does not exist.
+    /// Nothing of this name or index exists.
     #[error("there is no {what} `{name}`; there are: {known}")]
     Unknown {
         /// What kind of thing was looked up.
@@ -119,12 +119,12 @@ pub enum Error {
         /// What exists.
         known: String,
     },
-    /// The system does not give the memory that something needs.
+    /// The system could not provide the memory.
     #[error("{what}: there is no memory for {bytes} bytes")]
     Memory {
         /// What it was for.
         what: String,
-        /// How many bytes; the largest number where they cannot be counted.
+        /// How many bytes; `u64::MAX` if the number overflows.
         bytes: u64,
     },
     /// The device allows less than the model needs.
@@ -156,7 +156,7 @@ pub enum Error {
     /// The device could not be made or was lost.
     #[error("device: {0}")]
     Device(String),
-    /// Matrix units were asked for that are not there, or that the device was not made for.
+    /// The requested matrix units do not exist, or the device was created without support for them.
     #[error("cooperative matrices: {0}")]
     Cooperative(String),
     /// A raw buffer is too small.
@@ -179,7 +179,7 @@ pub enum Error {
         /// The usages needed.
         needed: String,
     },
-    /// One buffer in two roles, each of which wants its own.
+    /// One buffer in two roles, each of which needs its own.
     #[error("one buffer is both {one} and {other}; each needs its own")]
     SharedBuffer {
         /// The one role.
@@ -187,15 +187,15 @@ pub enum Error {
         /// The other.
         other: String,
     },
-    /// Two objects that belong to different devices, contexts, models or states met.
+    /// Objects of different devices, contexts, models or states were used together.
     #[error("{what} belongs to another {owner}")]
     Foreign {
         /// What was passed in.
         what: &'static str,
-        /// Whose it should have been: `device`, `context`, `model` or `state`.
+        /// What it should have shared: `device`, `context`, `model` or `state`.
         owner: &'static str,
     },
-    /// The call needs something that was not asked for when the plan was built.
+    /// The call needs something that was not requested when the plan was built.
     #[error("{what} is not part of this plan: ask for it with {ask}")]
     NotPlanned {
         /// What was asked for.

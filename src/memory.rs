@@ -2,15 +2,15 @@
 
 use crate::{Error, Result};
 
-/// So many zeros; `None` is a number that cannot be counted. The system may give them without touching them.
+/// `len` zeros; `None` is a length that overflows. The system may provide zeroed pages lazily.
 ///
 /// # Errors
-/// [`Error::Memory`] that says what they were for.
+/// [`Error::Memory`] that names their purpose.
 pub(crate) fn zeros<T: bytemuck::Zeroable>(what: &str, len: Option<usize>) -> Result<Vec<T>> {
     len.and_then(|len| bytemuck::try_zeroed_vec(len).ok()).ok_or_else(|| missing::<T>(what, len))
 }
 
-/// Room for so many.
+/// An empty vector with this capacity.
 ///
 /// # Errors
 /// As [`zeros`].
@@ -25,7 +25,7 @@ fn missing<T>(what: &str, len: Option<usize>) -> Error {
     Error::Memory { what: what.into(), bytes }
 }
 
-/// The product of sizes, if it can be counted.
+/// The product of sizes, unless it overflows.
 pub(crate) fn product<const N: usize>(sizes: [usize; N]) -> Option<usize> {
     sizes.into_iter().try_fold(1_usize, usize::checked_mul)
 }

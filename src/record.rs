@@ -1,11 +1,11 @@
-//! A plan into the caller's encoder, whole or in pieces. Nothing here submits, polls, blocks, makes or allocates anything.
-//! The encoder is of the plan's device: wgpu does not tell whose one is (docs/embedding.md).
+//! Records a plan into the caller's encoder, whole or in pieces. Nothing here submits, polls, blocks, creates or allocates
+//! anything. The encoder must belong to the plan's device, which wgpu cannot check (docs/embedding.md).
 
 use crate::gpu::Dispatch;
 use crate::plan::{Pass, Plan, Work};
 use crate::{Error, Result};
 
-/// How far work that is recorded in pieces has come: plain data, to be kept between frames. See [`Plan::record_piece`].
+/// The progress of work that is recorded in pieces: plain data, to be kept between frames. See [`Plan::record_piece`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pieces {
     work: Work,
@@ -14,19 +14,19 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// At the beginning of a forward pass, as of [`Plan::record_forward`].
+    /// At the start of a forward pass, see [`Plan::record_forward`].
     #[must_use]
     pub const fn forward() -> Pieces {
         Pieces { work: Work::Forward, next: 0 }
     }
 
-    /// At the beginning of what [`Plan::record_gradient`] records.
+    /// At the start of what [`Plan::record_gradient`] records.
     #[must_use]
     pub const fn gradient(pass: Pass) -> Pieces {
         Pieces { work: Work::Gradient(pass), next: 0 }
     }
 
-    /// At the beginning of a training step, as of [`Plan::record_step`].
+    /// At the start of a training step, see [`Plan::record_step`].
     #[must_use]
     pub const fn step(pass: Pass) -> Pieces {
         Pieces { work: Work::Step(pass), next: 0 }
@@ -46,15 +46,15 @@ pub struct Piece {
 }
 
 impl Plan {
-    /// Records the forward pass: input to logits. As with all that records, the encoder must be of the plan's device, which
-    /// cannot be checked: of another device of the same instance wgpu refuses it at `finish`, of another instance it may take
-    /// its ids for others.
+    /// Records the forward pass: input to logits. As with all recording, the encoder must belong to the plan's device, which
+    /// cannot be checked. wgpu rejects an encoder of another device of the same instance at `finish`; with another instance it
+    /// may confuse their ids.
     pub fn record_forward(&self, encoder: &mut wgpu::CommandEncoder) {
         // Every plan has it.
         record(encoder, self.kernels(Work::Forward).into_iter().flatten());
     }
 
-    /// Records forward pass, loss and backward pass: gradient and diagonal lie in the plan's [`crate::State`] afterwards.
+    /// Records forward pass, loss and backward pass: gradient and diagonal are in the plan's [`crate::State`] afterwards.
     ///
     /// # Errors
     /// [`Error::NotPlanned`] for an inference plan or a pass that the plan was not made for.
@@ -63,7 +63,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Records the optimiser's update from the gradient and diagonal that are there. `pass` says whether the diagonal is of
+    /// Records the optimiser's update from the stored gradient and diagonal. `pass` says whether the diagonal is from
     /// this step.
     ///
     /// # Errors
@@ -83,16 +83,16 @@ impl Plan {
         Ok(())
     }
 
-    /// Records the next kernels of `pieces` whose cost together is at most `budget`, or one where that one alone costs more:
-    /// no kernel is cut. So a step can be spread over submissions and frames; all pieces together leave the same bits as the
-    /// step in one. Where a single kernel takes too long, cut the batch ([`crate::PlanOptions::accumulate`]).
+    /// Records the next kernels of `pieces` whose total cost is at most `budget`, but at least one, because kernels cannot be
+    /// split. So a step can be spread over submissions and frames; the pieces together give the same bits as the undivided
+    /// step. If a single kernel takes too long, split the batch ([`crate::PlanOptions::accumulate`]).
     ///
-    /// Until the last piece the host leaves alone what the step reads and writes: this plan's input and targets, and the
-    /// gradient, diagonal and moments of its state. So no other training plan of that state runs between. The parameters
-    /// change in one kernel, the last: what only reads them, as inference plans do, may run between any pieces. Not so with
-    /// [`crate::PlanOptions::fused_update`]: parameters change layer by layer then.
+    /// Until the last piece, the host must not modify what the step reads and writes: this plan's input and targets, and the
+    /// gradient, diagonal and moments of its state. So no other training plan of that state may run in between. Only the last
+    /// kernel changes the parameters, so inference plans, which only read them, may run between any pieces. This is not the case
+    /// with [`crate::PlanOptions::fused_update`]: there parameters change layer by layer.
     ///
-    /// Pieces that were begun with one plan are nothing for another. After the last piece nothing is recorded any more.
+    /// Do not continue pieces of one plan with another. After the last piece nothing more is recorded.
     ///
     /// # Errors
     /// [`Error::NotPlanned`], as when all is recorded at once.
@@ -118,9 +118,9 @@ impl Plan {
         Ok(Piece { kernels, cost, last: rest.next().is_none() })
     }
 
-    /// What all of `pieces`' work costs, whatever of it has been recorded: floating-point operations of the products, plus
-    /// bytes bound, of an update its layer's. Cost over measured time is a rate that predicts other work on the same device
-    /// within a small factor.
+    /// The cost of all of `pieces`' work, recorded or not: floating-point operations of the products plus bytes bound (for a
+    /// fused update, its layer's bytes). Cost over measured time is a rate that predicts other work on the same device within a
+    /// small factor.
     ///
     /// # Errors
     /// [`Error::NotPlanned`], as when it is recorded.
@@ -128,12 +128,12 @@ impl Plan {
         Ok(self.kernels_of(pieces)?.map(Dispatch::cost).sum())
     }
 
-    /// The kernels of all of `pieces`' work, whatever of it has been recorded.
+    /// The kernels of all of `pieces`' work, recorded or not.
     pub(crate) fn kernels_of(&self, pieces: Pieces) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
         self.kernels(pieces.work)
     }
 
-    /// The kernels of one full step, the optimiser's with it where there is one; of inference those of the forward pass.
+    /// The kernels of one full step, including the optimiser's if there is one; for inference, those of the forward pass.
     pub(crate) fn full_step(&self) -> Option<impl Iterator<Item = &Dispatch> + Clone> {
         let works = [Work::Step(Pass::FULL), Work::Gradient(Pass::FULL), Work::Forward];
         works.into_iter().find_map(|work| self.kernels(work).ok())

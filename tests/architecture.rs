@@ -1,4 +1,4 @@
-//! The crate's layers: which module may use which, read from the sources.
+//! Enforces the crate's layering: which module may use which, read from the sources.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ fn sources() -> Vec<File> {
     files
 }
 
-/// The text without comments, so that documentation may name what it likes.
+/// The text without comments, so that documentation may mention any name.
 fn code(text: &str) -> String {
     let without = |line: &str| line.split("//").next().unwrap_or_default().to_owned() + "\n";
     text.lines().map(without).collect()
@@ -127,14 +127,14 @@ fn exports(lib: &str) -> Vec<(String, String)> {
     found
 }
 
-/// What breaks the rules, one line each.
+/// Violations of the rules, one line each.
 fn violations(files: &[File]) -> Vec<String> {
     let lib = files.iter().find(|file| file.name == "lib.rs").expect("the crate has a lib.rs");
     let exports = exports(&lib.text);
     let mut found = Vec::new();
     for File { module, name, text } in files {
         let code = code(text);
-        // An extension of WGSL is no type of wgpu's.
+        // A WGSL extension is not a wgpu type.
         let code = code.replace("wgpu_cooperative_matrix", "");
         if code.contains("wgpu") && !WGPU.contains(&module.as_str()) {
             found.push(format!("{name} names wgpu"));

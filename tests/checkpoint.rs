@@ -1,4 +1,4 @@
-//! Checkpoints: training goes on bit for bit, and a file that is not as it should be changes nothing.
+//! Checkpoints: training resumes bit for bit, and an invalid file changes nothing.
 
 #[path = "common/signed.rs"]
 mod signed;
@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 const BATCH: usize = 7;
 
-/// `HESSCALE_ADAPTER` picks one by part of its name.
+/// `HESSCALE_ADAPTER` selects one by part of its name.
 fn request(checked: bool) -> Request {
     let adapter = std::env::var("HESSCALE_ADAPTER").ok();
     Request { adapter, options: ContextOptions { checked, ..Default::default() }, ..Request::default() }
@@ -38,7 +38,7 @@ fn model() -> Model {
     Model::builder([5]).dense(9).act(Activation::Tanh).dense(3).loss(Loss::cross_entropy()).unwrap()
 }
 
-/// Of everything a little: convolution, normalisation, a block, pooling, dropout within the block and behind it.
+/// A mix of layers: convolution, normalisation, a block, pooling, dropout within the block and after it.
 fn convolutional() -> Model {
     let normalised = BatchNorm::new(vec![0.1, -0.1, 0.0, 0.2], vec![0.5, 1.0, 0.8, 0.6]);
     let convolution = || Conv2d::new(4, 3).same();
@@ -67,7 +67,7 @@ impl Device {
     }
 }
 
-/// Steps, each on a batch decided by the seed and its number; the learning rate falls at every third.
+/// Steps, each on a batch determined by the seed and its number; the learning rate falls at every third.
 fn train(trainer: &mut Trainer, steps: usize) {
     for _ in 0..steps {
         let mut random = fastrand::Rng::with_seed(trainer.seed() << 32 | trainer.steps());
@@ -111,7 +111,7 @@ fn goes_on_bit_for_bit(device: Device, test: &str) {
         let mut first = device.trainer(optimizer, options.clone());
         train(&mut first, 5);
         first.save(&path).unwrap();
-        // Another start and another learning rate: the file's are what counts.
+        // A different start and learning rate: the file's take precedence.
         let other = Optimizer { learning_rate: 1.0, ..optimizer };
         let mut second = device.trainer(other, options.seed(3));
         assert_ne!(parameters(&first), parameters(&second));
@@ -125,7 +125,7 @@ fn goes_on_bit_for_bit(device: Device, test: &str) {
         assert_eq!(parameters(&whole), parameters(&second), "{optimizer:?}");
         assert_eq!(whole.loss().unwrap().to_bits(), second.loss().unwrap().to_bits());
 
-        // Without the moments it would have been another way.
+        // Without the moments the result would differ.
         if !matches!(optimizer.rule, Rule::Sgd { momentum: 0.0, .. }) {
             let mut fresh = device.trainer(*first.optimizer(), TrainerOptions::default().seed(11));
             fresh.set_parameters(&first.parameters().unwrap()).unwrap();
@@ -146,7 +146,7 @@ fn goes_on_bit_for_bit_on_the_reference() {
     goes_on_bit_for_bit(Device::Cpu, "cpu");
 }
 
-/// Dropout drops what it would have dropped.
+/// Dropout drops the same elements as without the interruption.
 #[test]
 fn dropout_goes_on() {
     let path = directory("dropout").join("training.safetensors");
@@ -163,7 +163,7 @@ fn dropout_goes_on() {
         train(&mut second, 2);
         assert_eq!(parameters(&second), parameters(&whole), "{device:?}");
 
-        // Passes that were not saved draw other numbers.
+        // Unsaved passes draw different random numbers.
         first.load(&path).unwrap();
         let (inputs, classes) = (vec![0.5; BATCH * model.inputs()], [1; BATCH]);
         first.gradient(&inputs, Targets::Classes(&classes)).unwrap();
@@ -176,7 +176,7 @@ fn dropout_goes_on() {
 #[test]
 fn dropout_is_the_same_everywhere() {
     let path = directory("everywhere").join("training.safetensors");
-    // Where no small diagonal in a denominator blows up rounding.
+    // No small diagonal in a denominator amplifies rounding here.
     let (model, optimizer) = (convolutional(), Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.2));
     let options = || TrainerOptions::default().seed(5).mode(Mode::HesScale);
     let distance = |a: &Trainer, b: &Trainer| {
@@ -194,7 +194,7 @@ fn dropout_is_the_same_everywhere() {
     train(&mut gpu, 2);
     train(&mut cpu, 2);
     assert!(distance(&gpu, &cpu) < 1e-5, "{}", distance(&gpu, &cpu));
-    // Had they drawn others, it would show.
+    // Different random numbers would be detected.
     let mut other = trainer(Device::Cpu);
     other.load(&path).unwrap();
     other.gradient(&vec![0.5; BATCH * model.inputs()], Targets::Classes(&[1; BATCH])).unwrap();
@@ -287,7 +287,7 @@ fn the_file_is_plain_safetensors() {
     assert_eq!(Model::from_json(&entry("model")).unwrap(), model);
 }
 
-/// What is wrong with a file of this path.
+/// The error of loading a file at this path.
 fn problem(outcome: Result<()>, path: &Path) -> String {
     match outcome {
         Err(Error::File { path: named, problem, .. }) if named == path => problem,
@@ -295,7 +295,7 @@ fn problem(outcome: Result<()>, path: &Path) -> String {
     }
 }
 
-/// Everything of a trainer that can be seen from outside: what it is, and what it becomes.
+/// A trainer's externally visible state: now, and after further steps.
 fn fingerprint(
     trainer: &mut Trainer,
     path: &Path,
@@ -392,7 +392,7 @@ fn rewrite(path: &Path, sign: bool, change: impl Fn(&mut Entries)) {
     std::fs::write(path, file).unwrap();
 }
 
-/// Nothing in a file is believed before its checksum, and what moves from one entry to the next changes that.
+/// Nothing in a file is trusted before its checksum is verified, and moving bytes between entries changes the checksum.
 #[test]
 fn the_checksum_comes_first_and_knows_where_texts_end() {
     let path = directory("checksum").join("training.safetensors");
@@ -413,7 +413,7 @@ fn the_checksum_comes_first_and_knows_where_texts_end() {
         entries.insert("see".into(), format!("d{seed}"));
     });
     assert!(problem(trainer.load(&path), &path).starts_with("is damaged: its checksum is"));
-    // A model that cannot be read is not looked at.
+    // An unreadable model is not examined.
     let model = |entries: &mut Entries| drop(entries.insert("model".into(), "{".into()));
     change(false, &model);
     assert!(problem(trainer.load(&path), &path).starts_with("is damaged: its checksum is"));
@@ -427,7 +427,7 @@ fn the_checksum_comes_first_and_knows_where_texts_end() {
     assert_eq!(problem(trainer.load(&path), &path), expected);
 }
 
-/// A model in a file, of a right checksum even, costs no more than the file is long.
+/// Reading a model from a file, even with a valid checksum, takes time and memory bounded by the file's length.
 #[test]
 fn models_in_files_are_bounded() {
     let path = directory("bounded").join("training.safetensors");
@@ -450,7 +450,7 @@ fn models_in_files_are_bounded() {
     }
 }
 
-/// Counts end where they are, and what is saved can be loaded. Nothing is divided by a count that began anew.
+/// Counts saturate, and such checkpoints can be loaded. A wrapped count is never a divisor.
 #[test]
 fn counts_do_not_begin_anew() {
     let directory = directory("counts");
@@ -487,7 +487,7 @@ fn counts_do_not_begin_anew() {
     }
 }
 
-/// Dropout's count goes round, alike on both devices: what it counts is only hashed.
+/// Dropout's count wraps around, equally on both devices: it is only hashed.
 #[test]
 fn the_count_of_noise_goes_round() {
     let path = directory("noise").join("training.safetensors");
@@ -510,7 +510,7 @@ fn the_count_of_noise_goes_round() {
     assert!(far < 1e-5, "{far}");
 }
 
-/// What is at a path is kept as it is, or not touched.
+/// What exists at a path is preserved or left alone.
 #[cfg(unix)]
 #[test]
 fn links_modes_and_what_is_no_file() {
@@ -570,7 +570,7 @@ fn links_modes_and_what_is_no_file() {
     }
 }
 
-/// What could not be saved after hours is said before them.
+/// Problems of saving are reported before training.
 #[test]
 fn whether_a_file_can_be_saved_is_told() {
     let directory = directory("told");
@@ -627,7 +627,7 @@ fn other_settings() {
     }
 }
 
-/// What is not finite is not saved, and the checkpoint that is there stays.
+/// Non-finite values are not saved, and the existing checkpoint stays.
 #[test]
 fn not_finite() {
     let path = directory("not_finite").join("training.safetensors");
@@ -666,7 +666,7 @@ fn saving_leaves_one_whole_file() {
 
     let nowhere = directory.join("nowhere").join("training.safetensors");
     assert!(problem(trainer.save(&nowhere), &nowhere).starts_with("cannot be written"));
-    // A directory cannot be replaced; what was written beside it goes away again.
+    // A directory cannot be replaced; the temporary file beside it is removed again.
     let taken = directory.join("taken");
     std::fs::create_dir_all(taken.join("full")).unwrap();
     assert!(problem(trainer.save(&taken), &taken).starts_with("cannot be written"));

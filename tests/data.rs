@@ -1,4 +1,4 @@
-//! Data files: read as they are, and refused with a word that helps where they are damaged. The tests write them.
+//! Data files: valid ones are read, damaged ones refused with a helpful message. The tests write the files.
 
 use flate2::{Compression, write::GzEncoder};
 use hesscale::train::{Dataset, Labels, Normalization, cifar10, cifar100, fashion_mnist, mnist};
@@ -56,7 +56,7 @@ fn classes(dataset: &Dataset) -> &[u32] {
     }
 }
 
-/// The error's parts, once it is seen that it says where to get the file.
+/// The error's parts, after checking that it says where to get the file.
 fn file_error<T>(outcome: Result<T>, source: &str) -> (PathBuf, String) {
     match outcome.err() {
         Some(Error::File { path, problem, help }) if help.contains(source) => (path, problem),
@@ -102,7 +102,7 @@ fn damaged_idx_files() {
         (i, [&images[..], &[0]].concat(), "goes on behind 2368 bytes"),
         (i, idx(0x803, &[3, 28, 27], &images[16..]), "its images are 28 x 27, expected 28 x 28"),
         (i, idx(0x803, &[0, 28, 28], &[]), "promises 0 images, expected 1 to 1000000"),
-        // A header may promise what no memory holds.
+        // A header may claim more than fits in memory.
         (i, idx(0x803, &[u32::MAX, 28, 28], &[]), "promises 4294967295 images"),
         (i, idx(0x803, &[1_000_000, 28, 28], &[1, 2]), "ends after 2 of the 784000000 bytes"),
         (l, label_file(&[7, 0]), "holds 2 labels, expected 3"),
@@ -143,7 +143,7 @@ fn missing_files() {
     }
 }
 
-/// What has a data file's name and is none is refused by its kind: a FIFO would keep its reader waiting.
+/// Anything but a regular file is refused by its type: a FIFO would block its reader.
 #[cfg(unix)]
 #[test]
 fn what_is_no_file() {
@@ -162,7 +162,7 @@ fn what_is_no_file() {
         assert_eq!(path, directory.join(file));
         assert_eq!(problem, "cannot be opened: it is a FIFO, and no plain file");
     }
-    // A file beside it is what was meant; a directory of the name is none.
+    // A regular file beside it is used; a directory of the name is skipped.
     write_mnist(&directory.join("idx"));
     std::fs::create_dir(directory.join("idx").join("train-images.idx3-ubyte")).unwrap();
     mnist(directory.join("idx")).unwrap();
@@ -192,7 +192,7 @@ fn cifar_10_in_both_places() {
         assert_eq!(classes(&train), [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]);
         assert_eq!((train.inputs()[0], train.inputs()[3072]), (1.0 / 255.0, 1.0));
         assert_eq!((classes(&test), test.inputs()), (&[0][..], &[0.2; 3072][..]));
-        // So that the next place is found by itself.
+        // So that the next location is found on its own.
         std::fs::remove_file(place.join("data_batch_1.bin")).unwrap();
     }
 }

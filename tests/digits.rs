@@ -1,4 +1,4 @@
-//! The example `digits`: its networks fit the data, and its command line is understood.
+//! The example `digits`: its networks fit the data, and its command line is parsed.
 #![allow(dead_code)] // what only the example itself uses
 
 #[path = "../examples/common/mod.rs"]

@@ -1,4 +1,4 @@
-//! A trained network on a data set: loss and accuracy do not depend on how many samples go at once.
+//! Evaluating a trained network: loss and accuracy do not depend on the batch size.
 
 use hesscale::model::{ClassTargets, Init, Reduction};
 use hesscale::train::{Dataset, Evaluation, Labels, Trainer, TrainerOptions};
@@ -6,7 +6,7 @@ use hesscale::{Context, Error, Loss, Model, Optimizer, Request};
 
 const SAMPLES: usize = 10;
 
-/// Logits are the inputs themselves.
+/// The logits are the inputs.
 fn identity(trainer: &mut Trainer) {
     let model = trainer.model().clone();
     let mut flat = vec![0.0; model.flat_len()];
@@ -79,7 +79,7 @@ fn ignoring(index: u32) -> Loss {
     }
 }
 
-/// A sample that counts nothing in the loss is neither right nor wrong, though its class may be one of the network's.
+/// An ignored sample is neither right nor wrong, even if its class is one of the network's.
 #[test]
 fn ignored_samples_are_left_out() {
     // Of ten samples those of class 0 are four; with two that are wrong, one of class 1 and one of class 2.
@@ -102,7 +102,7 @@ fn ignored_samples_are_left_out() {
     }
 }
 
-/// Labels for each position of an image: in batches, learned from and evaluated.
+/// Labels for each position of an image: batching, training and evaluation.
 #[test]
 fn images_are_classified_at_each_position() {
     const PIXELS: usize = 6;
@@ -172,7 +172,7 @@ fn of_equal_logits_the_first_counts() {
     assert_eq!(accuracy(&[1, 1, 2], &[0.0, 2.0, 2.0, 0.0, 1.0, 2.0, -1.0, -3.0, -1.0]), 1.0 / 3.0);
     let infinite = f32::NEG_INFINITY;
     assert_eq!(accuracy(&[0, 1], &[infinite, infinite, infinite, 0.0]), 1.0);
-    // Nothing is read off what is no number, wherever it stands.
+    // A NaN logit gives no prediction, wherever it is.
     for at in 0..3 {
         let mut logits = [1.0, 2.0, 3.0];
         logits[at] = f32::NAN;
@@ -180,7 +180,7 @@ fn of_equal_logits_the_first_counts() {
             assert_eq!(accuracy(&[class], &logits), 0.0, "{at} {class}");
         }
     }
-    // Positions lie behind classes.
+    // Positions come after classes.
     let two = Dataset::new(vec![0.0; 2], 1, Labels::Classes(vec![0, 1, 1, 0])).unwrap();
     assert_eq!(two.accuracy(&[3.0, 1.0, 2.0, 1.5, 0.0, 5.0, 0.1, 4.9], None), Ok(1.0));
     assert_eq!(two.accuracy(&[3.0, 1.0, 2.0, 1.5, 0.0, 5.0, 0.1, 4.9], Some(1)), Ok(1.0));

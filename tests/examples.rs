@@ -1,4 +1,4 @@
-//! What the examples do with files: they ask before the work whether its results can be written.
+//! The examples check before their work that the results can be written.
 
 #[path = "../examples/common/files.rs"]
 mod files;
@@ -48,7 +48,7 @@ fn links_and_what_is_no_file() {
     assert_eq!(files::read(&link).unwrap(), "text");
 }
 
-/// Each program that writes a file has asked in its `main.rs`.
+/// Each program that writes a file checks in its `main.rs`.
 #[test]
 fn who_writes_asks() {
     const WRITES: [&str; 4] = ["SVGBackend::new(", "File::create(", "fs::write(", ".save("];

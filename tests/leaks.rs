@@ -1,5 +1,5 @@
-//! Over a long run memory does not grow, neither the host's nor the device's, and no handle is left. A process of its own,
-//! one thing after the other, for it is the process's memory that is measured. `HESSCALE_STEPS=10000` for a longer run.
+//! Over a long run neither host nor device memory grows, and no handle leaks. It is a separate, sequential process, because it
+//! measures the process's memory. `HESSCALE_STEPS=10000` for a longer run.
 
 #[allow(dead_code)] // what only the other reliability tests use
 #[path = "reliability/common.rs"]
@@ -9,7 +9,7 @@ use common::{BATCH, host_context, instance, statm, train, trainer};
 use hesscale::wgpu;
 use hesscale::{Activation, Context, Loss, Mode, Model, Plan, PlanOptions, State};
 
-/// What the process and the device hold.
+/// Resources held by the process and the device.
 #[derive(Debug, Clone, PartialEq)]
 struct Held {
     /// Bytes of the process in memory.
@@ -78,7 +78,7 @@ fn steps(instance: &wgpu::Instance) {
     };
     let before = run(300);
     let mut after = run(long_run());
-    // 32 bytes more or less come and go from reading to reading. What leaks does not go.
+    // Readings fluctuate by 32 bytes; leaks do not shrink.
     for _ in 0..50 {
         if after.device == before.device {
             break;

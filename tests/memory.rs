@@ -1,5 +1,5 @@
-//! Models and batches that the processor has no memory for: errors, not an end. A process of its own, for it is one whose
-//! address space is limited.
+//! Models and batches too large for host memory give errors instead of aborting. The tests run a separate process with a limited
+//! address space.
 
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{Conv2d, Init};

@@ -1,4 +1,4 @@
-//! The model as data: what the builder makes, what JSON keeps, and what neither lets through.
+//! The model as data: the builder, the JSON form, and invalid models that both refuse.
 
 use hesscale::model::{
     AvgPool2d, BatchNorm, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Padding,
@@ -34,7 +34,7 @@ fn losses() -> Vec<Loss> {
     losses
 }
 
-/// Every activation, those with a number twice.
+/// Every activation, those with a parameter twice.
 fn activations() -> Vec<Activation> {
     let given = [Activation::LeakyRelu { alpha: 0.3 }, Activation::Elu { alpha: 1.7 }];
     Activation::ALL.into_iter().chain(given).collect()
@@ -437,7 +437,7 @@ fn the_builder_finds_the_channels() {
         .unwrap();
     let shapes: Vec<&[usize]> = model.parameters().iter().map(|p| &p.shape[..]).collect();
     assert_eq!(shapes, [&[6, 2, 2, 3][..], &[4], &[3, 4, 2, 2], &[3]]);
-    // What is given is not overwritten.
+    // Explicit values are not overwritten.
     let wrong = Model::builder([6, 4, 4]).layer(Conv2d::new(3, 2).inputs(5)).loss(Loss::mse()).unwrap_err();
     assert!(matches!(&wrong, Error::Shape { layer, .. } if layer == "conv2d 0"), "{wrong:?}");
 }
@@ -603,7 +603,7 @@ fn no_field_is_passed_over() {
     }
 }
 
-/// What PyTorch's layers and losses have and these have not changes what a network is.
+/// Options of PyTorch's layers and losses that do not exist here would change the network, so they are refused.
 #[test]
 fn options_of_pytorch_are_named() {
     let conv = r#""type": "conv2d", "in": 4, "out": 2, "kernel": 3"#;
@@ -683,7 +683,7 @@ fn negative_classes_can_be_ignored() {
     }
 }
 
-/// What a model takes of memory and time has a bound, wherever its layers stand.
+/// A model's memory and time are bounded, wherever its layers are nested.
 #[test]
 fn models_too_large_to_be_meant() {
     let many = |what: &'static str, got: usize, needed| Error::Value {
@@ -726,7 +726,7 @@ fn models_too_large_to_be_meant() {
     assert!(largest(Init::He) > largest(Init::Glorot));
 }
 
-/// Kernels count with 32 bits, and less is left for what is added up.
+/// Kernels use 32-bit arithmetic, and sums need some headroom.
 #[test]
 fn windows_that_shaders_cannot_count() {
     for size in [(1 << 24) + 1, 1 << 32, usize::MAX] {
@@ -768,7 +768,7 @@ fn transposed_windows_that_shaders_cannot_count() {
     assert!(cut(1 << 24).is_ok());
 }
 
-/// Numbers that are in no model, too, are answered and not divided by.
+/// Queries with values that no model has still return, without dividing by zero.
 #[test]
 fn shapes_and_batches_of_nothing() {
     for loss in losses() {
@@ -822,7 +822,7 @@ fn json_that_is_no_model() {
     for text in ["", "[]", "{", r#"{"input": [4], "layers": []}"#] {
         assert!(matches!(Model::from_json(text), Err(Error::Json(_))), "{text}");
     }
-    // What JSON can say and no model can be.
+    // Valid JSON that is no valid model.
     let shape = Error::Shape { layer: "dense 0".into(), got: vec![4], needed: "[3]".into() };
     assert_eq!(json_error(r#"{"type": "dense", "in": 3, "out": 2}"#, mse), shape);
     assert_eq!(json_error("", mse), Error::EmptyModel);

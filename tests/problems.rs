@@ -1,4 +1,4 @@
-//! The example `problems`: its networks are the paper's, and its training goes on where it was interrupted.
+//! The example `problems`: its networks are the paper's, and its training resumes after an interruption.
 #![allow(dead_code)] // what only the example itself uses
 
 #[path = "../examples/common/mod.rs"]
@@ -46,7 +46,7 @@ fn networks_have_the_papers_sizes() {
     }
 }
 
-/// The shapes behind the layers of one kind.
+/// The output shapes of the layers of one kind.
 fn shapes(model: &Model, is_kind: fn(&Layer) -> bool) -> Vec<&[usize]> {
     let layers = model.layers().iter().enumerate();
     layers.filter(|(_, layer)| is_kind(layer)).map(|(index, _)| model.shape(index).unwrap()).collect()
@@ -153,7 +153,7 @@ fn training_says_what_happens() {
     assert_eq!(trainer.steps(), 8);
 }
 
-/// Stopped anywhere, within an epoch or between two, it goes on as if nothing had been.
+/// Stopped anywhere, within an epoch or between two, it resumes without a difference.
 #[test]
 fn interrupted_training_goes_on_bit_for_bit() {
     let (train, test) = data();

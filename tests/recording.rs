@@ -1,4 +1,4 @@
-//! What recording does beside recording: it makes nothing, allocates nothing of its own, submits nothing, waits for nothing.
+//! Recording has no side effects: it creates no resources, allocates nothing itself, never submits and never waits.
 
 use hesscale::wgpu;
 use hesscale::{
@@ -16,7 +16,7 @@ thread_local! {
     static SEEN: RefCell<Vec<Backtrace>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The system's allocator; on a thread that is watched it keeps who called.
+/// The system's allocator, which records its callers on watched threads.
 struct Watching;
 
 #[global_allocator]
@@ -50,7 +50,7 @@ fn note() {
     }
 }
 
-/// Who a function belongs to.
+/// The owner of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owner {
     Crate,
@@ -58,7 +58,7 @@ enum Owner {
     Test,
 }
 
-/// Whose allocations there are while `work` runs: of each the innermost function that is no library's beneath.
+/// The owners of allocations during `work`: for each, the innermost function outside lower-level libraries.
 fn allocations(work: impl FnOnce()) -> Vec<Owner> {
     WATCHED.set(true);
     work();

@@ -1,4 +1,4 @@
-//! The shader library's functions, and the activations with both derivatives, against f64 on every adapter there is.
+//! The shader library's functions, and the activations with both derivatives, against f64 on every available adapter.
 //!
 //! `cargo test --test shader_math -- --nocapture` prints the errors measured.
 
@@ -44,7 +44,7 @@ impl From<f64> for Exact {
     }
 }
 
-/// What is under test: up to three numbers (f, f', f'') of one argument.
+/// A test case: up to three functions (f, f', f'') of one argument.
 struct Case {
     name: &'static str,
     /// WGSL put after the library: the activation with its constant, and `value`.
@@ -52,7 +52,7 @@ struct Case {
     exact: Box<dyn Fn(f64) -> [Exact; 3] + Sync + Send>,
     /// The largest errors allowed, in ulp of the scale; 0 where the number is exact or absent.
     bounds: [f64; 3],
-    /// What it may cost that subnormal numbers are flushed to zero, and that factors multiply them afterwards.
+    /// Extra absolute error allowed for flushing subnormal numbers to zero before they are multiplied by a factor.
     flushed: f64,
 }
 
@@ -464,7 +464,7 @@ fn branches_at_zero_follow_the_conventions() {
     }
 }
 
-/// What is not finite: f of NaN is NaN, and at ±∞ f, f' and f'' are the reference's.
+/// Non-finite arguments: f of NaN is NaN, and at ±∞ f, f' and f'' equal the reference's.
 #[test]
 fn what_is_not_finite_follows_the_conventions() {
     let x = [

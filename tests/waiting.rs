@@ -1,7 +1,7 @@
-//! Whoever awaits the GPU sleeps meanwhile. A process of its own, for it is this process's threads whose time is measured.
+//! Awaiting the GPU sleeps instead of spinning. It is a separate process, because it measures the CPU time of its threads.
 //!
-//! What is awaited is long copies: Mesa's software adapter makes a submission wait for the one before, so that a read behind
-//! other work would spend its time there.
+//! The awaited work is long copies: on Mesa's software adapter a submission waits for the previous one, so a read after other work
+//! would spend its time there.
 
 #[allow(dead_code)] // what only the reliability tests use
 #[path = "reliability/common.rs"]
@@ -26,7 +26,7 @@ fn numbers(model: &Model) -> Vec<f32> {
     (0..model.flat_len()).map(|i| i as f32).collect()
 }
 
-/// All that one read may bring on any device.
+/// The most that one read may cost on any device.
 fn much(state: &State) -> [&Tensor; 4] {
     [state.parameters(), state.gradient(), state.diagonal(), state.parameters()]
 }
@@ -37,7 +37,7 @@ fn is_right(state: &State, read: hesscale::Result<Vec<Vec<f32>>>) {
     assert!(read[1].iter().chain(&read[2]).all(|zero| *zero == 0.0));
 }
 
-/// What the crate's own threads have spent.
+/// CPU time spent by the crate's threads.
 fn waiting() -> Vec<Duration> {
     let spent = |task: std::path::PathBuf| {
         let name = std::fs::read_to_string(task.join("comm")).ok()?;
@@ -84,7 +84,7 @@ fn awaiting_costs_next_to_nothing() {
     }
 }
 
-/// Of several threads, and several of one.
+/// Reads from several threads, and several from one thread.
 fn reads_at_the_same_time() {
     let context = Owner::Crate.context();
     let state = state(&context);
@@ -142,7 +142,7 @@ fn a_future_that_is_dropped() {
     is_right(&state, context.read_blocking(&tensors));
 }
 
-/// No hang, whenever the device goes.
+/// No hang, whenever the device is lost.
 fn a_device_that_is_lost() {
     for (owner, after) in Owner::ALL.into_iter().flat_map(|owner| [0, 5, 40, 300].map(|after| (owner, after)))
     {

@@ -1,4 +1,4 @@
-//! The same clockwork for the executor on the processor.
+//! The same measurement for the CPU executor.
 
 use crate::measure::{Effort, Row, WARM_UP, median};
 use crate::workload::{Data, MODES, Workload};
@@ -8,7 +8,7 @@ use hesscale::model::{Init, Noise};
 use hesscale::{Mode, Result};
 use std::time::{Duration, Instant};
 
-/// So many, or one and all.
+/// The given number of threads, or one and all.
 pub(crate) fn threads(count: Option<usize>) -> Result<Vec<Threads>> {
     let all = Threads::default();
     match count {
@@ -18,14 +18,14 @@ pub(crate) fn threads(count: Option<usize>) -> Result<Vec<Threads>> {
     }
 }
 
-/// Milliseconds of steps, by the clock and of the processor: of all threads, and whatever else the machine was doing.
+/// Milliseconds of steps: wall-clock time, and CPU time of all threads, which does not depend on the machine's load.
 #[derive(Default)]
 struct Times {
     wall: Vec<f64>,
     processor: Vec<f64>,
 }
 
-/// A mode's executor and a plain one, and what steps of them took, each next to one of the other.
+/// A mode's executor and a plain one, with the times of their interleaved steps.
 struct Contest {
     mode: Mode,
     executors: [Executor; 2],

@@ -1,5 +1,5 @@
-//! What curvature costs: the full step (forward, loss, backward with parameters; no optimiser) in each mode beside plain
-//! backprop on the same GPU, or with `--cpu` on the processor.
+//! The cost of curvature: the full step (forward, loss, backward with parameters; no optimiser) in each mode relative to plain
+//! backprop on the same GPU, or with `--cpu` on the CPU.
 //!
 //! `cargo bench --bench vs_backprop` prints a table and writes `vs_backprop.svg`; `-- --help` lists options.
 
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// `println!`, but for a reader that has gone away, which is an error and no panic.
+/// Like `println!`, but a closed pipe is an error instead of a panic.
 fn say(text: &str) -> Result<(), Box<dyn Error>> {
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }
@@ -79,7 +79,7 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     say(&format!("\n{}\npicture: {PICTURE}", report::NOTES))
 }
 
-/// The same on the processor.
+/// The same on the CPU.
 fn measure_cpu(options: &Options, workloads: &[workload::Workload]) -> Result<(), Box<dyn Error>> {
     let threads = cpu::threads(options.threads)?;
     if !options.json {

@@ -1,16 +1,16 @@
-//! The clockwork: each mode's step next to a plain one, again and again.
+//! The measurement: each mode's steps interleaved with plain ones.
 
 use crate::timestamps::Timestamps;
 use crate::workload::{MODES, Workload};
 use hesscale::{Context, Pass, Plan, Result};
 use std::time::{Duration, Instant};
 
-/// How often.
+/// Numbers of repetitions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     least: usize,
     most: usize,
-    /// Between these two, repetitions take about this long for a workload.
+    /// Within these bounds, a workload's repetitions take about this long.
     about: Duration,
 }
 
@@ -40,12 +40,12 @@ pub(crate) struct Row {
     /// Medians in milliseconds: of the plain steps next to this mode's, and of this mode's.
     pub(crate) plain_ms: f64,
     pub(crate) mode_ms: f64,
-    /// The same by the device's own clock, where it has one: a GPU's time stamps, or the processor's time.
+    /// The same by the device's clock, if any: GPU timestamps, or CPU time.
     pub(crate) device_ms: Option<(f64, f64)>,
-    /// Floating-point operations of a step, and over those of a plain one.
+    /// Floating-point operations of a step, and their ratio to a plain step's.
     pub(crate) flops: u64,
     pub(crate) flop_ratio: f64,
-    /// On a GPU; on the processor, threads.
+    /// Dispatches on a GPU; threads on the CPU.
     pub(crate) dispatches: usize,
     pub(crate) adapter: String,
 }
@@ -84,7 +84,7 @@ pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) ->
         }
         one = one.min(start.elapsed());
     }
-    // Of each mode, the times of its own steps and of the plain ones just before them: what disturbs, disturbs both.
+    // For each mode, the times of its steps and of the plain steps just before them, so that disturbances affect both.
     let mut times: Vec<[Times; 2]> = plans.iter().map(|_| Default::default()).collect();
     for _ in 0..effort.repetitions(one) {
         for (plan, [plain_times, plan_times]) in plans.iter().zip(&mut times) {

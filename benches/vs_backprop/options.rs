@@ -3,7 +3,7 @@
 use crate::measure::Effort;
 use std::path::PathBuf;
 
-/// What `--help` prints, and a start by `cargo test`.
+/// Printed by `--help`, and when started by `cargo test`.
 pub(crate) const USAGE: &str = "\
 Usage: cargo bench --bench vs_backprop [-- options]
 
@@ -20,7 +20,7 @@ Options:
   --trace FILE       also the first workload's HesScale pass by kernel: a table, and FILE for chrome://tracing or Perfetto
   --help             print this";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
@@ -38,7 +38,7 @@ pub(crate) struct Options {
     pub(crate) trace: Option<PathBuf>,
 }
 
-/// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is for the user.
+/// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is a message for the user.
 ///
 /// `cargo bench` adds `--bench`. `cargo test` does not: without it and any option of ours there is nothing to do.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {

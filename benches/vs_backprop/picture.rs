@@ -1,4 +1,4 @@
-//! `vs_backprop.svg`: a group of bars for each workload, a bar for each mode, a mark where operation counts put it.
+//! `vs_backprop.svg`: a group of bars for each workload, a bar for each mode, and a mark at the ratio of operation counts.
 
 use crate::measure::Row;
 use plotters::prelude::*;
@@ -14,7 +14,7 @@ const HEIGHT: i32 = 260;
 const FOOT: i32 = 70;
 const INK: RGBColor = RGBColor(50, 50, 50);
 const GRID: RGBColor = RGBColor(228, 228, 228);
-/// Mode, its name for readers, and a colour that colour-blind eyes tell from the others (Okabe and Ito's palette).
+/// Mode, its name for readers, and a colour from the colour-blind-safe palette of Okabe and Ito.
 const MODES: [(&str, &str, RGBColor); 4] = [
     ("hesscale_gn", "HesScaleGN", RGBColor(86, 180, 233)),
     ("hesscale", "HesScale", RGBColor(0, 114, 178)),
@@ -32,7 +32,7 @@ pub(crate) fn draw(path: &Path, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     let root = SVGBackend::new(path, (width as u32, (TOP + HEIGHT + FOOT) as u32)).into_drawing_area();
     root.fill(&WHITE)?;
     let most = rows.iter().map(|row| row.ratio().max(row.flop_ratio)).filter(|r| r.is_finite());
-    // Halves; no bar so high that the others vanish.
+    // Steps of one half; the axis is capped so that no bar dwarfs the others.
     let halves = (most.fold(1.0, f64::max) * 2.0).ceil().clamp(4.0, 20.0);
     let y = |ratio: f64| TOP + HEIGHT - (ratio.min(halves / 2.0) / (halves / 2.0) * f64::from(HEIGHT)) as i32;
 
@@ -82,7 +82,7 @@ fn draw_group(
     Ok(())
 }
 
-/// What colours and marks mean.
+/// The legend.
 fn draw_legend(root: &Area<'_>, style: &TextStyle<'_>) -> Result<(), Box<dyn Error>> {
     let middle = TOP + HEIGHT + FOOT - 16;
     let mut left = LEFT;

@@ -1,4 +1,4 @@
-//! The GPU's own clock, where it can be read between passes.
+//! GPU timestamps, if they can be written between passes.
 
 use hesscale::wgpu::{
     Buffer, BufferDescriptor, BufferUsages, CommandEncoder, Features, MapMode, QuerySet, QuerySetDescriptor,
@@ -6,19 +6,19 @@ use hesscale::wgpu::{
 };
 use hesscale::{Context, Error, Result};
 
-/// Two marks on the GPU's time line.
+/// Two GPU timestamps.
 pub(crate) struct Timestamps {
     marks: QuerySet,
     resolved: Buffer,
     staging: Buffer,
-    /// Milliseconds a tick.
+    /// Milliseconds per tick.
     period: f64,
 }
 
 const BYTES: u64 = 16;
 
 impl Timestamps {
-    /// `None` where the device was made without the features.
+    /// `None` if the device was created without the features.
     pub(crate) fn new(context: &Context) -> Option<Timestamps> {
         let device = context.device();
         let needed = Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
@@ -43,18 +43,18 @@ impl Timestamps {
         })
     }
 
-    /// Sets mark 0 or 1 after all that was recorded before.
+    /// Writes timestamp 0 or 1 after everything recorded before.
     pub(crate) fn write(&self, encoder: &mut CommandEncoder, mark: u32) {
         encoder.write_timestamp(&self.marks, mark);
     }
 
-    /// Milliseconds from mark 0 to mark 1; blocks.
+    /// Milliseconds from timestamp 0 to 1; blocks.
     pub(crate) fn read(&self, context: &Context) -> Result<f64> {
         let mut encoder = context.device().create_command_encoder(&Default::default());
         encoder.resolve_query_set(&self.marks, 0..2, &self.resolved, 0);
         encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, BYTES);
         context.queue().submit([encoder.finish()]);
-        // Whether it worked shows when the range is asked for.
+        // Failure shows when the mapped range is requested.
         self.staging.map_async(MapMode::Read, .., |_| ());
         context.wait()?;
         let ticks = {

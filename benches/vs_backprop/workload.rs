@@ -1,4 +1,4 @@
-//! What is timed: networks, batch sizes, modes.
+//! The workloads: networks, batch sizes, modes.
 
 use hesscale::model::{Builder, Conv2d, Init, MaxPool2d, Targets};
 use hesscale::{Activation, Context, Layer, Loss, Mode, Model, Plan, PlanOptions, Result, State};
@@ -32,7 +32,7 @@ impl Data {
 /// All workloads, or those with `only` in their name.
 ///
 /// # Errors
-/// Text for the user where there is none.
+/// A message for the user if there is none.
 pub(crate) fn chosen(only: Option<&str>) -> std::result::Result<Vec<Workload>, Box<dyn std::error::Error>> {
     let all = all()?;
     let known = all.iter().map(Workload::name).collect::<Vec<_>>().join("; ");
@@ -50,7 +50,7 @@ fn all() -> Result<Vec<Workload>> {
         tanh(tanh(Model::builder([784]).dense(512)).dense(512)).dense(10).loss(Loss::cross_entropy())?;
     let wide = (0..4).fold(Model::builder([784]), |builder, _| tanh(builder.dense(1024)));
     let wide = wide.dense(10).loss(Loss::cross_entropy())?;
-    // Without biases and under the mean squared error, as the cost experiment of the HesScale paper.
+    // Without biases and with mean squared error, as in the cost experiment of the HesScale paper.
     let deep = (0..9).fold(Model::builder([64]), |builder, _| tanh(builder.dense_no_bias(512)));
     let deep = deep.dense_no_bias(100).loss(Loss::mse())?;
     let at = |network, model: &Model, batches: &[usize]| -> Vec<Workload> {
@@ -105,7 +105,7 @@ impl Workload {
         Ok(state)
     }
 
-    /// A plan with data in it.
+    /// A plan with input and targets written.
     pub(crate) fn plan(&self, context: &Context, state: &State, mode: Mode) -> Result<Plan> {
         let plan = Plan::new(context, &self.model, state, self.batch, PlanOptions::training(mode))?;
         let data = self.data();

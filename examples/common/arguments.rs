@@ -1,10 +1,10 @@
-//! Reading a command line. Errors are for the user.
+//! Parsing a command line. Errors are messages for the user.
 
 /// Arguments one by one; a value may follow its option as the next argument or after `=`.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     rest: std::vec::IntoIter<String>,
-    /// The option that was read last, and what followed its `=`.
+    /// The last option read, and the text after its `=`.
     name: String,
     attached: Option<String>,
 }
@@ -46,7 +46,7 @@ impl Arguments {
         self.parsed("a whole number of at least 1", |number| *number > 0)
     }
 
-    /// The value, which is `what`: it can be read and is `good`.
+    /// The value, described as `what`, if it parses and is `good`.
     pub(crate) fn parsed<T: std::str::FromStr>(
         &mut self,
         what: &str,
@@ -58,7 +58,7 @@ impl Arguments {
     }
 }
 
-/// One of `known` by its name, in small or capital letters.
+/// One of `known` by name, ignoring case.
 pub(crate) fn named<'a, T>(
     what: &str,
     name: &str,

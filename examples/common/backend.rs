@@ -1,15 +1,15 @@
-//! What trains: a GPU, or the processor.
+//! The training backend: a GPU or the CPU.
 
 use hesscale::cpu::Threads;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Context, Error, Model, Optimizer, Request, Result};
 
-/// What the user asks for.
+/// The requested backend.
 #[derive(Debug)]
 pub(crate) enum Device {
-    /// A GPU if there is one, else the processor; an adapter that `HESSCALE_ADAPTER` names counts as one.
+    /// A GPU if there is one, else the CPU; an adapter named by `HESSCALE_ADAPTER` counts as a GPU.
     Best,
-    /// An adapter by a part of its name, a software one too.
+    /// An adapter by part of its name, software adapters included.
     Named(String),
     Cpu,
 }
@@ -26,7 +26,7 @@ impl Device {
     }
 }
 
-/// What the user gets.
+/// The backend in use.
 #[derive(Debug)]
 pub(crate) enum Backend {
     Gpu(Context),
@@ -34,7 +34,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// As [`Trainer::request`] decides, but once for many trainers. Says so where there turns out to be no GPU.
+    /// Chooses as [`Trainer::request`] does, but once for many trainers. Prints a notice if there is no GPU.
     pub(crate) fn new(device: &Device) -> Result<Backend> {
         let adapter = match device {
             Device::Cpu => return Ok(Backend::Cpu),

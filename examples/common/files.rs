@@ -1,10 +1,10 @@
-//! Files that the user names. Whether one can be written is asked before the work whose results it is for.
+//! Files named by the user. Output files are checked before the work whose results they receive.
 
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::path::Path;
 
-/// Whether a file can be put there, or what is there be written over. Leaves all as it was.
+/// Checks that a file can be created or overwritten there, without changing anything.
 #[allow(dead_code)] // not every example writes one
 pub(crate) fn can_write(path: &Path) -> Result<(), Box<dyn Error>> {
     let problem = |why: &dyn std::fmt::Display| format!("cannot write {}: {why}", path.display());
@@ -15,14 +15,14 @@ pub(crate) fn can_write(path: &Path) -> Result<(), Box<dyn Error>> {
             Ok(())
         }
         Err(_) => {
-            // At the end of a symbolic link it may be, but is not there yet.
+            // The target of a symbolic link may not exist yet.
             let made = std::fs::File::create(path).and_then(|_| std::fs::remove_file(path.canonicalize()?));
             Ok(made.map_err(|error| problem(&error))?)
         }
     }
 }
 
-/// All of a text file. What is no plain file is refused: a FIFO would keep one waiting.
+/// Reads a text file. Only regular files are accepted: a FIFO would block.
 #[allow(dead_code)] // not every example reads one
 pub(crate) fn read(path: &Path) -> Result<String, Box<dyn Error>> {
     let problem = |why: &dyn std::fmt::Display| format!("cannot read {}: {why}", path.display());

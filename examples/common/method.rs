@@ -1,9 +1,9 @@
-//! The optimizers that are compared.
+//! The optimizers to compare.
 
 use hesscale::Optimizer;
 use hesscale::model::Rule;
 
-/// An optimizer, what people call it, and how it is at a learning rate.
+/// An optimizer's name, and its constructor from a learning rate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Method {
     pub(crate) name: &'static str,

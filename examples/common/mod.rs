@@ -1,4 +1,4 @@
-//! What the examples that train share: reading a command line, the device, and what is said to whom.
+//! Shared by the examples that train: command line, device, and output.
 
 pub(crate) mod arguments;
 pub(crate) mod backend;
@@ -9,7 +9,7 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// `println!`, but for a reader that has gone away, which is an error and no panic.
+/// Like `println!`, but a closed pipe is an error instead of a panic.
 pub(crate) fn say(text: &str) -> Result<(), Box<dyn Error>> {
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }
@@ -23,7 +23,7 @@ pub(crate) fn list() -> Result<(), Box<dyn Error>> {
     adapters.iter().try_for_each(|adapter| say(adapter))
 }
 
-/// Reports what went wrong, if anything.
+/// Reports an error, if any.
 pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
@@ -33,7 +33,7 @@ pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Reports a command line that was not understood.
+/// Reports an invalid command line.
 pub(crate) fn misused(message: &str, usage: &str) -> ExitCode {
     eprintln!("{message}\n\n{usage}");
     ExitCode::from(2)

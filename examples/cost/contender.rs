@@ -1,4 +1,4 @@
-//! What is compared with plain SGD.
+//! The training steps compared with plain SGD.
 
 use crate::common::method::{METHODS, Rates};
 use hesscale::{Mode, Optimizer};
@@ -13,15 +13,15 @@ pub(crate) struct Contender {
 
 pub(crate) const CONTENDERS: usize = 5;
 
-/// So small that thousands of steps on one sample leave the network as it is, and no gradient vanishes.
+/// So small that thousands of steps on one sample hardly change the network and no gradient vanishes.
 const RATES: Rates = [1e-6; METHODS.len()];
 
-/// What all are measured beside: no momentum.
+/// The baseline: SGD without momentum.
 pub(crate) fn sgd() -> Contender {
     Contender { name: "SGD", optimizer: Optimizer::sgd(RATES[0]), mode: Mode::None }
 }
 
-/// Curvature alone, its diagonal written and not used, and the optimisers that adapt.
+/// Curvature alone, with the diagonal stored but unused, and the adaptive optimisers.
 pub(crate) fn all() -> [Contender; CONTENDERS] {
     let [_, adam, full, gauss_newton] = [0, 1, 2, 3].map(|i| {
         let optimizer = (METHODS[i].at)(RATES[i]);

@@ -1,4 +1,4 @@
-//! A straight line through points.
+//! Linear regression.
 
 /// `y = base + slope x` by least squares, and how much of `y`'s variance it explains (R²).
 #[derive(Debug, Clone, Copy)]

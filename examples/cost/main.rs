@@ -1,5 +1,5 @@
-//! What a whole training step costs beside plain SGD's: the cost experiment of the HesScale paper, on the GPU if there is one
-//! and else on the processor.
+//! The cost of a whole training step relative to plain SGD's: the cost experiment of the HesScale paper, on the GPU if there is
+//! one and else on the CPU.
 //!
 //! `cargo run --release --example cost` prints a table and writes `cost.svg`; `-- --quick` stops at small networks,
 //! `-- --help` lists options.
@@ -47,7 +47,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
                     say(&report::line(&row))?;
                     rows.push(row);
                 }
-                // A device that a large network does not fit; the smaller ones are worth a table.
+                // A large network may not fit on the device; the smaller ones still make a table.
                 Err(error) if !rows.is_empty() => {
                     eprintln!("notice: nothing larger than this: {}: {error}", network.name());
                     break;

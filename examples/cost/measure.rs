@@ -1,4 +1,4 @@
-//! The clockwork: each contender's steps next to SGD's, again and again.
+//! The measurement: each contender's steps interleaved with SGD's.
 
 use crate::common::backend::Backend;
 use crate::contender::{self, CONTENDERS, Contender};
@@ -8,12 +8,12 @@ use hesscale::model::Targets;
 use hesscale::train::{Trainer, TrainerOptions};
 use std::time::{Duration, Instant};
 
-/// How often.
+/// Numbers of repetitions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
     least: usize,
     most: usize,
-    /// Between these two, the turns of one contender take about this long.
+    /// Within these bounds, one contender's turns take about this long.
     about: Duration,
 }
 
@@ -31,8 +31,8 @@ impl Effort {
     }
 }
 
-/// Timed steps of a turn, of which the fastest counts: on a busy machine others are interrupted. One more before them is not
-/// timed: it brings back what the other's turn drove from the caches.
+/// Timed steps of a turn, of which the fastest counts, because others are interrupted on a busy machine. One untimed step before
+/// them reloads the caches after the other's turn.
 const TIMED: usize = 4;
 
 /// Medians over turns: of a contender's milliseconds, of SGD's, and of their ratio in each turn.
@@ -59,7 +59,7 @@ impl Row {
     }
 }
 
-/// All contenders, one at a time, so that memory holds two trainers. `threads`: of the processor, where it computes.
+/// All contenders, one at a time, so that memory holds two trainers. `threads`: CPU threads, if it runs on the CPU.
 pub(crate) fn measure(
     backend: &Backend,
     network: &Network,
@@ -82,7 +82,7 @@ pub(crate) fn measure(
 /// SGD against a contender.
 fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Pair> {
     let mut turn = || -> Result<[f64; 2]> { Ok([steps(&mut sgd)?, steps(&mut own)?]) };
-    // Compiles, allocates, fills caches.
+    // Warm-up: compiles, allocates, fills caches.
     turn()?;
     let start = Instant::now();
     turn()?;
@@ -92,7 +92,7 @@ fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Pair> {
     Ok(Pair { own: median_of(|t| t[1]), sgd: median_of(|t| t[0]), ratio: median_of(|t| t[1] / t[0]) })
 }
 
-/// Milliseconds of a step: written, recorded, submitted and waited for by itself.
+/// Milliseconds of a step: write the batch, record, submit and wait.
 fn steps(trainer: &mut Trainer) -> Result<f64> {
     let mut random = fastrand::Rng::with_seed(1);
     let mut numbers = |count| -> Vec<f32> { (0..count).map(|_| random.f32()).collect() };

@@ -5,7 +5,7 @@ use crate::common::backend::Device;
 use crate::measure::Effort;
 use crate::network::{AXES, Axis};
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: cost [options]
 
@@ -23,7 +23,7 @@ Options:
   --quick          fewer turns, at most 4 million parameters: rougher figures
   --help           print this";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     pub(crate) threads: Option<usize>,
 }
 
-/// Reads the arguments; the error is for the user.
+/// Reads the arguments; the error is a message for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut adapter, mut cpu, mut list, mut quick) = (None, false, false, false);
     let (mut axes, mut most, mut turns) = (AXES.to_vec(), None, None);

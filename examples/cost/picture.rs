@@ -13,7 +13,7 @@ const PANEL: (u32, u32) = (480, 320);
 const TITLE_HEIGHT: u32 = 64;
 const INK: RGBColor = RGBColor(50, 50, 50);
 const GRID: RGBColor = RGBColor(228, 228, 228);
-/// Told apart by colour-blind eyes, too (Okabe and Ito's palette); a pass alone is lighter than with its optimiser.
+/// The colour-blind-safe palette of Okabe and Ito; a pass alone is lighter than with its optimiser.
 const COLORS: [RGBColor; CONTENDERS] = [
     RGBColor(230, 159, 0),
     RGBColor(128, 206, 185),
@@ -43,7 +43,7 @@ pub(crate) fn draw(path: &Path, series: &[Vec<Row>]) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// The title, and what the colours mean.
+/// The title and the legend.
 fn draw_head(head: &Area<'_>, width: i32) -> Result<(), Box<dyn Error>> {
     let style = |size: i32, horizontal| {
         ("sans-serif", size).into_font().color(&INK).pos(Pos::new(horizontal, VPos::Center))
@@ -108,7 +108,7 @@ fn draw_ratios(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Milliseconds against parameters, both axes logarithmic: what grows linearly rises one decade in one.
+/// Milliseconds against parameters, both axes logarithmic: linear growth rises one decade per decade.
 fn draw_times(area: &Area<'_>, rows: &[Row]) -> Result<(), Box<dyn Error>> {
     let curve = |time: &dyn Fn(&Row) -> f64| {
         rows.iter().map(|row| (row.parameters as f64, time(row))).collect::<Vec<Point>>()

@@ -1,4 +1,4 @@
-//! The table, the paper's figures beside it, and how the times grow.
+//! The table with the paper's figures, and the growth of the times.
 
 use crate::contender::{self, CONTENDERS};
 use crate::line;
@@ -6,11 +6,11 @@ use crate::measure::Row;
 use crate::network::Axis;
 use std::fmt::Write as _;
 
-/// The paper's own ratios, from the data its code comes with: L, then Adam, HesScaleGN and HesScale over SGD.
+/// The paper's ratios, from the data published with its code: L, then Adam, HesScaleGN and HesScale over SGD.
 pub(crate) const PAPER: [(usize, [f64; 3]); 3] =
     [(1, [2.7, 3.5, 5.9]), (8, [2.5, 3.2, 5.6]), (128, [2.5, 3.2, 5.4])];
 
-/// Which contenders the paper's three stand beside: whole steps, with an optimiser that adapts.
+/// The contenders that correspond to the paper's three: whole steps with an adaptive optimiser.
 pub(crate) const PAPERS_PLACES: [usize; 3] = [0, 3, 4];
 
 /// Under the table.

@@ -8,13 +8,13 @@ use hesscale::{Model, Optimizer, Result};
 use std::time::{Duration, Instant};
 
 pub(crate) const BATCH: usize = 64;
-/// Images that are looked at together when nothing is learned.
+/// Batch size for evaluation.
 const EVALUATED: usize = 512;
-/// Of all images, shuffled, for testing; the split is the same in every run.
+/// Fraction of the shuffled images held out for testing; the split is the same in every run.
 const HELD_OUT: f64 = 0.2;
 const SPLIT_SEED: u64 = 0;
 
-/// Everything the contenders have in common.
+/// Settings common to all contenders.
 #[derive(Debug)]
 pub(crate) struct Experiment {
     pub(crate) backend: Backend,
@@ -25,7 +25,7 @@ pub(crate) struct Experiment {
     model: Model,
 }
 
-/// How good a network is, at the end of an epoch.
+/// A network's quality at the end of an epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Point {
     /// On the held-out images, 0 to 1.
@@ -34,7 +34,7 @@ pub(crate) struct Point {
     pub(crate) train_loss: f64,
 }
 
-/// What came of one contender.
+/// The results of one contender.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
@@ -52,7 +52,7 @@ impl Outcome {
         Outcome { name, optimizer, steps: 0, curves: Vec::new(), step_times: Vec::new() }
     }
 
-    /// The median over all epochs, so that what else the machine does matters little.
+    /// The median over all epochs, to reduce the effect of other load.
     pub(crate) fn ms_per_step(&self) -> f64 {
         let mut times = self.step_times.clone();
         times.sort_unstable();
@@ -90,8 +90,8 @@ impl Experiment {
         Ok(Experiment { backend, network, epochs, train, test, model })
     }
 
-    /// Trains all contenders from every start, epoch by epoch side by side, so that what else the machine does in the
-    /// meantime slows all of them alike. Tells `progress` of every contender's every epoch.
+    /// Trains all contenders from every start, interleaved by epoch so that other load on the machine affects all of them alike.
+    /// Reports each contender's epochs to `progress`.
     pub(crate) fn run(&self, starts: u64, mut progress: impl FnMut(usize, Point)) -> Result<Vec<Outcome>> {
         let contenders = METHODS.iter().zip(self.network.rates);
         let mut outcomes: Vec<Outcome> =
@@ -120,8 +120,8 @@ impl Experiment {
         Ok(outcomes)
     }
 
-    /// Builds shaders and plans for a whole batch and for the smaller last one, so that no step is timed that has to;
-    /// changes no parameter.
+    /// Builds shaders and plans for a whole batch and for the smaller last one, so that no timed step includes that; changes no
+    /// parameter.
     fn prepare(&self, trainer: &mut Trainer) -> Result<()> {
         let batches: Vec<Dataset> = self.train.batches(BATCH, 0)?.collect();
         batches.iter().skip(batches.len() - 2).try_for_each(|batch| {
@@ -130,7 +130,7 @@ impl Experiment {
         })
     }
 
-    /// Forward passes, so that no training step has to wait for its loss to be read.
+    /// Separate forward passes, so that no training step waits for reading its loss.
     fn evaluate(&self, trainer: &mut Trainer) -> Result<Point> {
         let test_accuracy = trainer.evaluate(&self.test, EVALUATED)?.accuracy;
         let train_loss = trainer.evaluate(&self.train, EVALUATED)?.loss;
@@ -148,7 +148,7 @@ fn train_epoch(trainer: &mut Trainer, batches: &[Dataset]) -> Result<Duration> {
     Ok(begin.elapsed())
 }
 
-/// 8 × 8 pixels in 0 to 1, and the digit they show: see `data/README.md` for source and licence.
+/// 8 × 8 pixels in 0 to 1, and their labels: see `data/README.md` for source and licence.
 fn digits() -> Result<Dataset> {
     let records = include_bytes!("../../data/digits.bin").chunks_exact(65);
     let pixels = records.clone().flat_map(|r| &r[..64]).map(|pixel| f32::from(*pixel) / 16.0).collect();

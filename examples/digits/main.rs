@@ -1,4 +1,4 @@
-//! A network learns to read handwritten digits, on the GPU if there is one: the same network from the same start, by SGD, Adam,
+//! Trains a network on handwritten digits, on the GPU if there is one: the same network from the same start with SGD, Adam,
 //! AdaHesScale and AdaHesScaleGN.
 //!
 //! `cargo run --release --example digits` prints a table and writes `learning_curves.svg`; `-- --model cnn` trains a
@@ -42,7 +42,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         say(&report::heading(&experiment, options.starts))?;
     }
 
-    // On the standard error; indicatif itself draws nothing where that is no terminal.
+    // On standard error; indicatif draws nothing if that is not a terminal.
     let all = MultiProgress::new();
     if options.json {
         all.set_draw_target(ProgressDrawTarget::hidden());
@@ -60,7 +60,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     })?;
     bars.iter().for_each(ProgressBar::finish_and_clear);
 
-    // Results first: they outlive a picture that cannot be written.
+    // Print the results first, in case the picture cannot be written.
     if options.json {
         outcomes.iter().try_for_each(|outcome| say(&report::json(outcome, &experiment)?))?;
     } else {

@@ -4,14 +4,14 @@ use crate::common::method::Rates;
 use hesscale::model::{Conv2d, MaxPool2d};
 use hesscale::{Activation, Loss, Model, Result};
 
-/// A network with what belongs to it.
+/// A network with its settings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Network {
     /// As `--model` takes it.
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) model: fn() -> Result<Model>,
-    /// Unless the user says otherwise.
+    /// The default, which the user may override.
     pub(crate) epochs: usize,
     pub(crate) rates: Rates,
     /// How the learning rates were chosen.
@@ -29,7 +29,7 @@ pub(crate) const NETWORKS: [Network; 2] = [
         rates: [0.1, 1e-3, 1e-3, 1e-3],
         note: "SGD has momentum 0.9 and a tuned learning rate, the others' is untuned",
     },
-    // Of two or three rates each, the one with the least training loss from one start.
+    // Of two or three rates each, the one with the lowest training loss from one start.
     Network {
         name: "cnn",
         title: "conv 16-32 silu, each with max pool, dropout, dense 10",

@@ -4,7 +4,7 @@ use crate::common::arguments::{Arguments, named};
 use crate::common::backend::Device;
 use crate::network::{NETWORKS, Network};
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: digits [options]
 
@@ -21,7 +21,7 @@ Options:
   --starts N       random starts, over which results are averaged (default: 3)
   --help           print this";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
@@ -39,7 +39,7 @@ pub(crate) struct Options {
     pub(crate) starts: u64,
 }
 
-/// Reads the arguments; the error is for the user.
+/// Reads the arguments; the error is a message for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut adapter, mut cpu, mut list, mut json) = (None, false, false, false);
     let (mut model, mut epochs, mut starts) = (NETWORKS[0].name.to_owned(), None, 3);

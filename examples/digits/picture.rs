@@ -10,7 +10,7 @@ const SIZE: (u32, u32) = (960, 440);
 const TITLE_HEIGHT: u32 = 40;
 const INK: RGBColor = RGBColor(50, 50, 50);
 const GRID: RGBColor = RGBColor(228, 228, 228);
-/// Told apart by colour-blind eyes, too (Okabe and Ito's palette).
+/// The colour-blind-safe palette of Okabe and Ito.
 const COLORS: [RGBColor; 4] =
     [RGBColor(120, 120, 120), RGBColor(230, 159, 0), RGBColor(0, 114, 178), RGBColor(0, 158, 115)];
 
@@ -41,7 +41,7 @@ fn draw_panel(
 ) -> Result<(), Box<dyn Error>> {
     let curves: Vec<Vec<f64>> =
         outcomes.iter().map(|outcome| outcome.mean_curve().into_iter().map(quantity).collect()).collect();
-    // What a logarithm cannot show, zero and a loss that has blown up, stays out of the picture.
+    // Values that a logarithmic axis cannot show, zero and a diverged loss, are left out.
     let shown = |y: &f64| y.is_finite() && *y > 0.0;
     let values = || curves.iter().flatten().copied().filter(shown);
     let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));

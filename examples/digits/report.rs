@@ -4,7 +4,7 @@ use crate::experiment::{Experiment, Outcome, Point};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// What is about to happen.
+/// Describes the run.
 pub(crate) fn heading(experiment: &Experiment, starts: u64) -> String {
     format!(
         "{} on {} handwritten digits, {} held out; epochs: {}, random starts: {starts}\nadapter: {}\n",

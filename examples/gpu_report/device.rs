@@ -1,4 +1,4 @@
-//! What the device itself can do: multiply-adds, copies.
+//! The device's peak throughput: multiply-adds, copies.
 
 use crate::Outcome;
 use hesscale::{Context, wgpu};
@@ -10,7 +10,7 @@ pub(crate) fn median(runs: usize, mut run: impl FnMut() -> Outcome<()>) -> Outco
     Ok(time)
 }
 
-/// The same of several that take turns; `run` is told whose turn it is.
+/// The same for several interleaved runs; `run` receives the index.
 pub(crate) fn medians<const N: usize>(
     runs: usize,
     run: impl FnMut(usize) -> Outcome<()>,
@@ -18,7 +18,7 @@ pub(crate) fn medians<const N: usize>(
     Ok(sorted(runs, run)?.map(|times| times[runs / 2]))
 }
 
-/// The shortest: of what is to be a bound, whatever disturbs.
+/// The shortest time, for an upper bound on throughput.
 fn shortest(runs: usize, mut run: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
     let [times] = sorted(runs, |_| run())?;
     Ok(times[0])
@@ -49,7 +49,7 @@ impl<'a> Probe<'a> {
         Probe { context }
     }
 
-    /// GFLOP/s of multiply-adds that wait for no memory.
+    /// GFLOP/s of multiply-adds on registers.
     pub(crate) fn multiply_adds(&self, small: bool) -> Outcome<f64> {
         let groups = if small { 64 } else { 16_384 };
         let device = self.context.device();
@@ -82,7 +82,7 @@ impl<'a> Probe<'a> {
         Ok((2 * 4 * 32 * 1024 * 256 * groups) as f64 / seconds / 1e9)
     }
 
-    /// GB/s, read and written counted both, of buffer copies of `bytes`.
+    /// GB/s of buffer copies of `bytes`, counting reads and writes.
     pub(crate) fn copies(&self, bytes: u64) -> Outcome<f64> {
         let bytes = bytes.next_multiple_of(256);
         let (from, to) = (self.buffer(bytes), self.buffer(bytes));

@@ -1,11 +1,11 @@
-//! What two kernels in one dispatch save.
+//! The savings of two kernels in one dispatch.
 
 use crate::Outcome;
 use crate::device::medians;
 use hesscale::model::{Init, Targets};
 use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State};
 
-/// Whole training steps with two kernels in one dispatch where that can be, over those with one each, by turns.
+/// Whole training steps with kernels joined in one dispatch where possible, over steps with a dispatch each, interleaved.
 pub(crate) fn compare(context: &Context, batch: usize) -> Outcome<()> {
     let body = Model::builder([784]).dense(512).act(Activation::Tanh).dense(512).act(Activation::Tanh);
     let model = body.dense(10).loss(Loss::cross_entropy())?;

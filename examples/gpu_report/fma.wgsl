@@ -1,7 +1,7 @@
-// Multiply-adds and nothing else, for the peak of a device's arithmetic: x = x · a + b over vec4s, 32 a round,
-// eight of which wait for none of the others.
+// x = x · a + b over vec4s: measures a device's peak multiply-add throughput. 32 multiply-adds per round, in eight independent
+// chains.
 //
-// 2 · 4 · 32 · ROUNDS floating-point operations an invocation.
+// 2 · 4 · 32 · ROUNDS floating-point operations per invocation.
 
 @group(0) @binding(0) var<storage, read_write> out: array<vec4<f32>>;
 

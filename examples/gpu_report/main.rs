@@ -1,8 +1,8 @@
-//! What a GPU does with this crate, beside what it can do: peak arithmetic and bandwidth, large products, small networks'
-//! steps, and the optimiser. Needs nothing but a Vulkan, Metal or DX12 driver, so it can be built elsewhere and carried.
+//! This crate's performance on a GPU relative to the GPU's peak: arithmetic and bandwidth, large products, small networks' steps,
+//! and the optimiser. It needs only a Vulkan, Metal or DX12 driver, so it can be built elsewhere and copied.
 //!
-//! `cargo run --release --example gpu_report` prints a table; `--small` takes sizes that a software adapter copes with.
-//! `benches/discrete.sh` runs it with all that goes before and behind.
+//! `cargo run --release --example gpu_report` prints a table; `--small` uses sizes suitable for a software adapter.
+//! `benches/discrete.sh` runs it together with the other measurements.
 
 #[path = "../common/arguments.rs"]
 #[allow(dead_code)] // what other examples ask of a command line
@@ -109,7 +109,7 @@ fn report(options: &Options) -> Outcome<()> {
     Ok(())
 }
 
-/// Square products: the forward pass, and a signal of two numbers beside one of one.
+/// Square products: the forward pass, and a signal of two components against one.
 fn products(context: &Context, size: usize, peak: f64) -> Outcome<()> {
     // An activation in front, so that the signal goes on to it.
     let body = Model::builder([size]).act(Activation::Identity).dense_no_bias(size);
@@ -143,7 +143,7 @@ fn products(context: &Context, size: usize, peak: f64) -> Outcome<()> {
     Ok(())
 }
 
-/// Whole training steps of a small network, by the clock on the wall: recorded, submitted and waited for one by one.
+/// Wall-clock time of whole training steps of a small network, each recorded, submitted and waited for.
 fn small_steps(context: &Context, batch: usize) -> Outcome<()> {
     let body = Model::builder([64]).dense(64).act(Activation::Tanh).dense(64).act(Activation::Tanh);
     let model = body.dense(10).loss(Loss::cross_entropy())?;
@@ -170,7 +170,7 @@ fn small_steps(context: &Context, batch: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// The optimiser's update over a copy of as many bytes as it must read and write.
+/// The optimiser's update relative to a copy of the bytes that it must read and write.
 fn update(context: &Context, probe: &Probe<'_>, width: usize, optimizer: Optimizer) -> Outcome<()> {
     let model = Model::builder([width]).dense(width).loss(Loss::mse())?;
     let state = State::new(context, &model, Some(optimizer))?;
@@ -183,7 +183,7 @@ fn update(context: &Context, probe: &Probe<'_>, width: usize, optimizer: Optimiz
         context.queue().submit([encoder.finish()]);
         Ok(context.wait()?)
     })? / 10.0;
-    // Words moved for a parameter: it and the gradient; with moments those; with curvature the diagonal.
+    // Words moved per parameter: the parameter and the gradient; with moments also those; with curvature also the diagonal.
     let words: u64 = match optimizer.rule.name() {
         "sgd" => 3,
         "adam" => 7,

@@ -1,4 +1,4 @@
-//! `psnr.svg`: how close each optimizer has come after how many steps.
+//! `psnr.svg`: each optimizer's PSNR against steps.
 
 use plotters::prelude::*;
 use std::error::Error;
@@ -6,13 +6,13 @@ use std::path::Path;
 
 const INK: RGBColor = RGBColor(50, 50, 50);
 const GRID: RGBColor = RGBColor(228, 228, 228);
-/// Told apart by colour-blind eyes, too (Okabe and Ito's palette); in the order of the curves.
+/// The colour-blind-safe palette of Okabe and Ito, in the order of the curves.
 const COLORS: [RGBColor; 3] = [RGBColor(0, 114, 178), RGBColor(230, 159, 0), RGBColor(120, 120, 120)];
 
-/// A name, and step and PSNR of each of its points.
+/// A name, and the step and PSNR of each point.
 pub(crate) type Curve = (&'static str, Vec<(u32, f64)>);
 
-/// Draws the curves; steps on a logarithmic axis, on which there is no step 0.
+/// Draws the curves; the logarithmic step axis has no step 0.
 pub(crate) fn draw(path: &Path, curves: &[Curve]) -> Result<(), Box<dyn Error>> {
     let points = || curves.iter().flat_map(|(_, points)| points);
     let last = points().map(|(step, _)| *step).max().unwrap_or(1).max(2);

@@ -1,9 +1,9 @@
-// The network's output on the screen: a triangle that covers it, each pixel looked up in the output buffer.
+// Draws the network's output: a triangle that covers the screen; each pixel is read from the output buffer.
 
 struct Size {
     width: u32,
     height: u32,
-    // Screen pixels for one of the picture's.
+    // Screen pixels per picture pixel.
     zoom: u32,
 }
 

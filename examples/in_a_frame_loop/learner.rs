@@ -9,13 +9,13 @@ use hesscale::{
 };
 use std::time::Duration;
 
-/// Pixels that a step looks at.
+/// Pixels in a batch.
 const BATCH: usize = 1024;
 
-/// Steps from one picture to the next: it looks at every pixel, which takes as long as a few steps.
+/// Steps between pictures: a picture evaluates every pixel, which takes as long as a few steps.
 const STEPS_A_PICTURE: u32 = 20;
 
-/// Random frequencies, in radians from the picture's middle to its edge; sines of them are what the network begins with.
+/// Scale of the random frequencies of the first layer's sines, in radians from the picture's centre to its edge.
 const FREQUENCY: f64 = 16.0;
 
 /// Pixel coordinates to colours.
@@ -28,7 +28,7 @@ pub(crate) fn model() -> Result<Model> {
 fn parameters(model: &Model) -> Result<Vec<f32>> {
     let mut parameters = model.init(Init::Auto, 7)?;
     let mut random = fastrand::Rng::with_seed(7);
-    // The first layer's: normal frequencies, phases all around.
+    // The first layer's: normally distributed frequencies, uniform phases.
     for p in model.parameters().iter().take(2) {
         parameters[p.range()].fill_with(|| match p.role {
             Role::Weight => {
@@ -41,22 +41,22 @@ fn parameters(model: &Model) -> Result<Vec<f32>> {
     Ok(parameters)
 }
 
-/// What takes several frames, where one has no time for it.
+/// Work that may be spread over several frames.
 #[derive(Debug, Clone, Copy)]
 enum Task {
     Step(Pieces),
     Picture(Pieces),
 }
 
-/// A network on its way to a picture.
+/// A network in training.
 #[derive(Debug)]
 pub(crate) struct Learner {
     training: Plan,
-    /// The same parameters on every pixel.
+    /// An inference plan with the same parameters, for every pixel.
     picture: Plan,
     sampler: wgpu::ComputePipeline,
     samples: wgpu::BindGroup,
-    /// What the last frame left half done.
+    /// The task that the last frame left unfinished.
     task: Option<Task>,
     steps: u32,
     shows: Option<u32>,
@@ -64,7 +64,7 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    /// All that is slow, shaders above all, happens here, before the first frame.
+    /// Everything slow, mainly compiling shaders, happens here, before the first frame.
     pub(crate) fn new(
         screen: &Screen,
         context: &Context,
@@ -113,18 +113,18 @@ impl Learner {
         self.picture.logits().buffer()
     }
 
-    /// Steps that have been recorded to their end.
+    /// Steps that have been fully recorded.
     pub(crate) fn steps(&self) -> u32 {
         self.steps
     }
 
-    /// After how many steps the picture was made that is drawn now.
+    /// The number of steps after which the current picture was computed.
     pub(crate) fn shows(&self) -> Option<u32> {
         self.shows
     }
 
-    /// Records what a frame has time for: steps up to `stop` in all, and pictures, of which each is of one step. Whether
-    /// there was enough to do.
+    /// Records as much as fits into a frame: steps, up to `stop` in total, and pictures, each from the parameters of a single step.
+    /// Returns whether the work filled the frame.
     pub(crate) fn record(&mut self, encoder: &mut wgpu::CommandEncoder, stop: u32) -> Result<bool> {
         let mut left = self.pace.work();
         while left > 0 {
@@ -146,7 +146,7 @@ impl Learner {
         Ok(true)
     }
 
-    /// What is to be done when nothing is half done.
+    /// The next task, if none is unfinished.
     fn next(&self, encoder: &mut wgpu::CommandEncoder, stop: u32) -> Option<Task> {
         let behind = self.shows.map(|shows| self.steps - shows);
         match behind {
@@ -159,7 +159,7 @@ impl Learner {
         }
     }
 
-    /// How long a frame took that made use of its time.
+    /// Reports the time of a frame that was filled with work.
     pub(crate) fn took(&mut self, time: Duration) {
         self.pace.took(time);
     }

@@ -1,5 +1,5 @@
-//! An application that renders, and trains between its frames: on its own device and queue, within a time budget, a small
-//! network learns a photograph, and every frame draws what it has learnt, straight from its output buffer.
+//! An application that renders and trains between its frames: it trains a small network on a photograph, on its own device and
+//! queue and within a time budget, and every frame draws the result directly from the network's output buffer.
 //!
 //! `cargo run --release --example in_a_frame_loop` renders offscreen and writes `strip.png`, its tiles as `step_N.png`, and
 //! `psnr.svg`; with `-- --window` it shows the frames in a window instead; `-- --help` lists options.
@@ -30,11 +30,11 @@ use std::time::{Duration, Instant};
 
 const PHOTO: &[u8] = include_bytes!("../../data/chelsea.png");
 
-/// An optimizer and its name; the pictures are of the first.
+/// An optimizer and its name; the pictures show the first.
 type Method = (&'static str, Optimizer);
 
-/// Each at the best of four or more learning rates after 150 steps. AdaHesScale's ε of 1e-8 comes to 17.6 dB there, this one
-/// to 22.4: a curvature near 0 is divided by.
+/// Each at the best of four or more learning rates after 150 steps. With ε = 1e-8 AdaHesScale reaches 17.6 dB there, with this
+/// one 22.4, because it divides by curvatures near 0.
 fn methods() -> [Method; 3] {
     let ada_hesscale = Rule::AdaHesScale { beta1: 0.9, beta2: 0.999, eps: 1e-3 };
     let sgd = Rule::Sgd { momentum: 0.9, nesterov: false };
@@ -104,12 +104,12 @@ fn show(options: &Options) -> Result<(), Box<dyn Error>> {
     window::run(Picture::decode(PHOTO)?, methods()[0].1, options)
 }
 
-/// What came of a training.
+/// The results of a training run.
 struct Film {
     curve: Vec<(u32, f64)>,
     /// Of steps 0, 10, 100, …, and the last.
     pictures: Vec<(u32, Picture)>,
-    /// Times of those that had training to do all their time.
+    /// Times of the frames that were filled with training.
     frames: Vec<Duration>,
 }
 
@@ -135,7 +135,7 @@ fn film(screen: &Screen, photo: &Picture, learner: &mut Learner, steps: u32) -> 
             let busy = learner.record(&mut encoder, stop)?;
             screen.draw(&mut encoder, &shown, &frame);
             screen.queue.submit([encoder.finish()]);
-            // Where a window presents, and waits for the display.
+            // A window would present here and wait for the display.
             screen.device.poll(hesscale::wgpu::PollType::wait_indefinitely())?;
             if busy {
                 learner.took(start.elapsed());
@@ -154,7 +154,7 @@ fn film(screen: &Screen, photo: &Picture, learner: &mut Learner, steps: u32) -> 
     Ok(film)
 }
 
-/// Where the loop looks how far it has come: 0, 1, 2, 5, 10, 20, … and the last step.
+/// The steps at which the loop evaluates the picture: 0, 1, 2, 5, 10, 20, … and the last.
 fn stops(steps: u32) -> Vec<u32> {
     let decades = (0..8).map(|exponent| 10_u32.pow(exponent));
     let known = decades.flat_map(|decade| [1, 2, 3, 5, 7].map(|digit| digit * decade));

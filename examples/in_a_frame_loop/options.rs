@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: in_a_frame_loop [options]
 
@@ -19,7 +19,7 @@ Options:
   --out DIR      where the pictures go (default: the current directory)
   --help         print this";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     pub(crate) out: PathBuf,
 }
 
-/// Reads the arguments; the error is for the user.
+/// Reads the arguments; the error is a message for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut window, mut steps, mut budget, mut out) = (false, 1000, None, PathBuf::new());
     while let Some(name) = arguments.next()? {

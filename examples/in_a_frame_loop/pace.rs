@@ -1,8 +1,8 @@
-//! How much work fits into a frame, learnt from how long frames take.
+//! Estimates from frame times how much work fits into a frame.
 
 use std::time::Duration;
 
-/// The work that a frame gets, in the unit of `Plan::cost`.
+/// The work per frame, in the unit of `Plan::cost`.
 #[derive(Debug)]
 pub(crate) struct Pace {
     budget: Duration,
@@ -10,7 +10,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Frames shall take `budget`; the first one gets `work`.
+    /// The target is `budget` per frame; the first frame gets `work`.
     pub(crate) fn new(budget: Duration, work: u64) -> Pace {
         Pace { budget, work: work as f64 }
     }
@@ -19,7 +19,7 @@ impl Pace {
         self.work as u64
     }
 
-    /// A frame with all of its work took `time`: the next gets more or less, but never suddenly much more.
+    /// A filled frame took `time`: adjusts the next frame's work, limiting sudden increases.
     pub(crate) fn took(&mut self, time: Duration) {
         let room = self.budget.as_secs_f64() / time.as_secs_f64().max(1e-6);
         self.work = (self.work * room.clamp(0.5, 1.25)).max(1.0);

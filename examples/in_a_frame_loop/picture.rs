@@ -35,12 +35,12 @@ impl Picture {
         Ok(())
     }
 
-    /// Four bytes a pixel, as textures have them.
+    /// Four bytes per pixel, as in textures.
     pub(crate) fn rgba(&self) -> Vec<u8> {
         self.rgb.chunks(3).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect()
     }
 
-    /// Where its pixels lie: x from −1 to 1, y in the same measure.
+    /// Pixel coordinates: x from −1 to 1, y on the same scale.
     pub(crate) fn coordinates(&self) -> Vec<f32> {
         let (width, height) = (self.width as f32, self.height as f32);
         let pixels = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x as f32, y as f32)));
@@ -55,7 +55,7 @@ impl Picture {
         10.0 * (255.0_f64.powi(2) * self.rgb.len() as f64 / squares.sum::<f64>()).log10()
     }
 
-    /// Pictures of one size side by side, a white gap between.
+    /// Pictures of equal size side by side, with white gaps.
     pub(crate) fn strip(pictures: &[Picture], gap: u32) -> Picture {
         let height = pictures.iter().map(|picture| picture.height).max().unwrap_or(1);
         let width = pictures.iter().map(|picture| picture.width + gap).sum::<u32>().saturating_sub(gap);

@@ -1,7 +1,7 @@
-// A batch: coordinates of random pixels into the network's input, their colours into its targets.
+// Samples a batch: writes random pixels' coordinates to the network's input and their colours to its targets.
 
 @group(0) @binding(0) var photo: texture_2d<f32>;
-// A generator (PCG) for each sample.
+// One random generator (PCG) per sample.
 @group(0) @binding(1) var<storage, read_write> random: array<u32>;
 @group(0) @binding(2) var<storage, read_write> coordinates: array<f32>;
 @group(0) @binding(3) var<storage, read_write> colours: array<f32>;

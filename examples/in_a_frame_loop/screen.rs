@@ -7,7 +7,7 @@ use std::error::Error;
 /// Of the photograph, and of frames that go to files.
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// What an application has before it knows of this crate.
+/// The application's own graphics state, independent of this crate.
 #[derive(Debug)]
 pub(crate) struct Screen {
     pub(crate) device: wgpu::Device,
@@ -19,7 +19,7 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// A device with default limits and no features, for nothing in the crate needs more; frames are offscreen.
+    /// A device with default limits and no features, which is all the crate needs; frames are offscreen.
     pub(crate) async fn new(photo: &Picture) -> Result<Screen, Box<dyn Error>> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance.request_adapter(&Default::default()).await?;
@@ -60,7 +60,7 @@ impl Screen {
         self.device.create_texture(&texture("frame", self.picture, usage))
     }
 
-    /// Frames are of this size from now on: the picture is drawn as many times its own as fits.
+    /// Sets the frame size: the picture is drawn at the largest integer scale that fits.
     pub(crate) fn fit(&self, frame: [u32; 2]) {
         let zoom = (frame[0] / self.picture[0]).min(frame[1] / self.picture[1]).max(1);
         let words = [self.picture[0], self.picture[1], zoom, 0];
@@ -99,7 +99,7 @@ impl Screen {
         pass.draw(0..3, 0..1);
     }
 
-    /// What an offscreen frame shows: for files and for figures, not for training.
+    /// Reads back an offscreen frame, for files and PSNR figures, not for training.
     pub(crate) fn screenshot(&self, frame: &wgpu::Texture) -> Result<Picture, Box<dyn Error>> {
         let [width, height] = self.picture;
         let row = (4 * width).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);

@@ -1,4 +1,4 @@
-//! The frames in a window: what an application does anyway, and between recording and submitting, the learner.
+//! Frames in a window: the usual application code, plus the learner between recording and submitting.
 
 use crate::learner::Learner;
 use crate::options::Options;
@@ -15,7 +15,7 @@ use winit::event::WindowEvent;
 use winit::event_loop::{ActiveEventLoop, EventLoop};
 use winit::window::{Window, WindowId};
 
-/// How large a pixel of the picture is at first.
+/// Initial scale of the picture's pixels.
 const ZOOM: u32 = 3;
 
 /// Shows the training until the window is closed.
@@ -31,11 +31,11 @@ struct Application<'a> {
     optimizer: Optimizer,
     options: &'a Options,
     view: Option<View>,
-    /// Why the loop was left, where it was not the user's wish.
+    /// The error that ended the loop, if any.
     failure: Option<Box<dyn Error>>,
 }
 
-/// An open window, and all that belongs to it.
+/// An open window and its resources.
 struct View {
     window: Arc<Window>,
     surface: wgpu::Surface<'static>,
@@ -80,7 +80,7 @@ impl Application<'_> {
         self.view.as_mut().map_or(Ok(()), View::frame)
     }
 
-    /// Leaves the loop where something has failed.
+    /// Ends the loop after a failure.
     fn check(&mut self, outcome: Result<(), Box<dyn Error>>, events: &ActiveEventLoop) {
         if let Err(error) = outcome {
             self.failure = Some(error);

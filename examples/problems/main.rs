@@ -1,5 +1,5 @@
-//! The networks of the paper's experiments on MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, with checkpoints that training
-//! goes on from bit for bit.
+//! The networks of the paper's experiments on MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, with checkpoints from
+//! which training resumes bit for bit.
 //!
 //! `cargo run --release --example problems -- mnist-mlp --data DIR` trains one and prints a table; `--synthetic` in place
 //! of `--data DIR` needs no files; `-- --help` lists options.
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// With this ε, if it divides by second derivatives.
+/// With this ε, for optimizers that divide by second derivatives.
 fn damped(mut optimizer: Optimizer, damping: f32) -> Optimizer {
     if let Rule::AdaHesScale { eps, .. } | Rule::AdaHesScaleGn { eps, .. } = &mut optimizer.rule {
         *eps = damping;
@@ -64,7 +64,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut progress = Progress::new(done, schedule.steps(&train), schedule.steps_per_epoch(&train));
     let outcome =
         training::run(&mut trainer, (&train, &test), schedule, |e, trainer| progress.tell(e, trainer));
-    // A checkpoint that can no longer be written ends the training, but what was learned is still told.
+    // If a checkpoint can no longer be written, training ends, but the results are still reported.
     let saved = match outcome {
         Err(error @ hesscale::Error::File { .. }) => Err(error),
         outcome => Ok(outcome?),
@@ -73,7 +73,7 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     let images_per_second = (trainer.steps() > done).then(|| progress.images_per_second());
     progress.finish();
 
-    // As many images that were learned as there are to test.
+    // As many training images as there are test images.
     let some: Vec<usize> = (0..train.len().min(test.len())).collect();
     let train = trainer.evaluate(&train.gather(&some)?, schedule.batch)?;
     let test = trainer.evaluate(&test, schedule.batch)?;

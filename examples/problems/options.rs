@@ -7,7 +7,7 @@ use crate::problem::{PROBLEMS, Problem};
 use crate::training::Schedule;
 use std::path::PathBuf;
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: problems PROBLEM (--data DIR | --synthetic) [options]
 
@@ -37,7 +37,7 @@ Options:
   --list             list the adapters and stop
   --help             print this";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
@@ -62,7 +62,7 @@ pub(crate) struct Options {
     pub(crate) schedule: Schedule,
 }
 
-/// Reads the arguments; the error is for the user.
+/// Reads the arguments; the error is a message for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut problem, mut data, mut synthetic) = (None, None, false);
     let (mut method, mut rate, mut batch, mut epochs, mut steps, mut seed) =

@@ -1,4 +1,4 @@
-//! The networks of the paper's experiments, with the data they learn and settings to begin with.
+//! The networks of the paper's experiments, with their data and default settings.
 
 use crate::common::method::Rates;
 use hesscale::model::{Conv2d, MaxPool2d};
@@ -17,13 +17,13 @@ pub(crate) struct Problem {
     pub(crate) epochs: u64,
     /// Untuned.
     pub(crate) rates: Rates,
-    /// ε of the two that divide by second derivatives, which span many orders of magnitude in a deep network: where they are
-    /// far below it, those become SGD with momentum at rate / ε.
+    /// ε of the two optimizers that divide by second derivatives. These span many orders of magnitude in a deep network; where they
+    /// are far below ε, the optimizers act like SGD with momentum at rate / ε.
     pub(crate) eps: f32,
 }
 
 const MLP_RATES: Rates = [0.1, 1e-3, 1e-3, 1e-3];
-// Second derivatives of a deeper network span many orders of magnitude: at 1e-3 the two that divide by them diverge.
+// Second derivatives of a deeper network span many orders of magnitude: at 1e-3 the two optimizers that divide by them diverge.
 const CNN_RATES: Rates = [1e-3, 1e-3, 1e-4, 3e-5];
 
 pub(crate) const PROBLEMS: [Problem; 5] = [
@@ -88,7 +88,7 @@ fn mlp() -> Result<Model> {
     model.dense(10).loss(Loss::cross_entropy())
 }
 
-/// Three convolutions, each with a pool behind it, and three dense layers.
+/// Three convolutions, each followed by a pool, and three dense layers.
 fn network_3c3d(classes: usize) -> Result<Model> {
     let elu = Activation::Elu { alpha: 1.0 };
     let convolutions = [(64, 5), (96, 3), (128, 3)].into_iter();

@@ -1,4 +1,4 @@
-//! How training goes, on the standard error: a bar, or where that is no terminal a line now and then.
+//! Training progress on standard error: a bar, or occasional lines if that is not a terminal.
 
 use crate::training::Event;
 use hesscale::Result;
@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-/// Reading the loss waits for the GPU, so it is read only so often.
+/// Interval between reads of the loss, because reading waits for the GPU.
 const LOOK: Duration = Duration::from_millis(500);
 const LINE: Duration = Duration::from_secs(10);
 
@@ -33,7 +33,7 @@ impl Progress {
             let template = "{bar:24} step {pos}/{len}  {msg}  {eta} left";
             let style =
                 ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            // What was done before says nothing about the time that is left.
+            // Steps of an earlier run must not affect the time estimate.
             let bar = ProgressBar::new(steps).with_style(style).with_position(done);
             bar.reset_eta();
             bar

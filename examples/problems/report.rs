@@ -1,9 +1,9 @@
-//! What is trained, and what came of it, as text.
+//! The run and its results as text.
 
 use crate::options::Options;
 use hesscale::train::{Dataset, Evaluation, Trainer};
 
-/// What is about to happen.
+/// Describes the run.
 pub(crate) fn heading(
     options: &Options,
     trainer: &Trainer,

@@ -1,11 +1,11 @@
-//! Going on from a checkpoint, and only where all else is the same.
+//! Resuming from a checkpoint, only if all settings match.
 
 use crate::options::Options;
 use hesscale::train::Trainer;
 use std::error::Error;
 use std::path::Path;
 
-/// What a checkpoint is written with and the model does not say.
+/// Settings stored in a checkpoint that the model does not contain.
 fn notes(options: &Options) -> [(&'static str, String); 3] {
     let data = if options.data.is_some() { "files" } else { "made-up" };
     [
@@ -15,12 +15,12 @@ fn notes(options: &Options) -> [(&'static str, String); 3] {
     ]
 }
 
-/// So that checkpoints will say it.
+/// Stores the settings, so that checkpoints contain them.
 pub(crate) fn note(trainer: &mut Trainer, options: &Options) {
     notes(options).into_iter().for_each(|(name, note)| trainer.set_note(name, note));
 }
 
-/// Loads the checkpoint, if it was written with what the user asks for now.
+/// Loads the checkpoint, if it was written with the current settings.
 pub(crate) fn go_on(trainer: &mut Trainer, path: &Path, options: &Options) -> Result<(), Box<dyn Error>> {
     trainer.load(path)?;
     for (name, now) in notes(options) {

@@ -1,4 +1,4 @@
-//! Data in the shape of a problem's, for where the real ones are not at hand: a pattern for each class, under noise.
+//! Synthetic data in the shape of a problem's, for use without the real files: a pattern for each class plus noise.
 
 use hesscale::train::{Dataset, Labels};
 use hesscale::{Model, Result};
@@ -9,7 +9,7 @@ const TEST: usize = 500;
 const BLOCK: usize = 4;
 const NOISE: f32 = 0.5;
 
-/// Training and test set for a model, in 0 to 1, all decided by `seed`.
+/// Training and test set for a model, in 0 to 1, determined by `seed`.
 pub(crate) fn dataset(model: &Model, seed: u64) -> Result<(Dataset, Dataset)> {
     let mut random = fastrand::Rng::with_seed(seed);
     let (width, classes) = (model.inputs(), model.classes());

@@ -1,17 +1,17 @@
-//! The loop over epochs and batches, which an interruption does not change: where training stands follows from the number
-//! of steps, and the order of samples from the seed and the epoch.
+//! The loop over epochs and batches. Interruptions do not affect it: the position follows from the number of steps, and the order
+//! of samples from the seed and the epoch.
 
 use hesscale::Result;
 use hesscale::train::{Dataset, Evaluation, Trainer};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long, and what is kept.
+/// Duration and checkpoints.
 #[derive(Debug, Clone)]
 pub(crate) struct Schedule {
     pub(crate) batch: usize,
     pub(crate) epochs: u64,
-    /// No more steps than these.
+    /// The maximum number of steps.
     pub(crate) most_steps: Option<u64>,
     pub(crate) checkpoint: Option<PathBuf>,
     /// Steps between checkpoints; without it there is one at the end of each epoch.
@@ -23,7 +23,7 @@ impl Schedule {
         train.len().div_ceil(self.batch) as u64
     }
 
-    /// All steps, those before an interruption included.
+    /// All steps, including those before an interruption.
     pub(crate) fn steps(&self, train: &Dataset) -> u64 {
         let steps = self.epochs * self.steps_per_epoch(train);
         self.most_steps.map_or(steps, |most| most.min(steps))
@@ -34,16 +34,16 @@ impl Schedule {
     }
 }
 
-/// What happens on the way.
+/// Progress events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Event {
     /// A step on so many images was submitted.
     Step { images: usize },
-    /// An epoch is over: on the test set, which took so long.
+    /// An epoch is over: results on the test set, and the time to compute them.
     Epoch { evaluation: Evaluation, took: Duration },
 }
 
-/// Trains from wherever the trainer stands to the schedule's end.
+/// Trains from the trainer's current step to the end of the schedule.
 pub(crate) fn run(
     trainer: &mut Trainer,
     (train, test): (&Dataset, &Dataset),

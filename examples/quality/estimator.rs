@@ -1,26 +1,26 @@
-//! The estimates that are compared.
+//! The estimators to compare.
 
 use hesscale::model::Targets;
 use hesscale::reference::{exact_ggn_diagonal, hutchinson_diagonal, pass};
 use hesscale::{Mode, Model, Result};
 
-/// One way to a Hessian diagonal.
+/// An estimator of the Hessian diagonal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Estimator {
     /// A mode of this crate.
     Pass(Mode),
     /// The exact diagonal of the generalised Gauss-Newton matrix: one reverse pass per logit.
     ExactGgn,
-    /// Hutchinson's estimate from so many samples, as AdaHessian uses it with one.
+    /// Hutchinson's estimate from this many samples; AdaHessian uses one.
     Hutchinson(usize),
-    /// `g²`, what Adam keeps.
+    /// `g²`, as in Adam.
     SquaredGradient,
-    /// No estimate at all: anything above this line is worse than saying zero.
+    /// Zero: an estimator above this line is worse than none.
     Zero,
 }
 
 impl Estimator {
-    /// In the order of the table; HesScale first, for the others are measured by it.
+    /// In the order of the table; HesScale first, because the others are relative to it.
     pub(crate) const ALL: [Estimator; 10] = [
         Estimator::Pass(Mode::HesScale),
         Estimator::Pass(Mode::HesScaleGn),

@@ -1,5 +1,5 @@
-//! How good are the cheap estimates of a Hessian diagonal? The approximation-quality experiment of the HesScale paper,
-//! and the same on handwritten digits before and after training, all on the CPU reference in f64.
+//! The quality of cheap estimates of the Hessian diagonal: the approximation-quality experiment of the HesScale paper, and the same
+//! on handwritten digits before and after training, all on the CPU reference in f64.
 //!
 //! `cargo run --release --example quality [-- --quick]` prints a table and writes `quality.svg`.
 
@@ -74,7 +74,7 @@ fn print_table(rows: &[Row]) {
     }
 }
 
-/// Three digits, and `exact` for what is only rounding.
+/// Three digits, or `exact` for rounding error only.
 fn figure(ratio: f64) -> String {
     match ratio {
         r if r < picture::EXACT => "exact".into(),

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use std::error::Error;
 use std::path::Path;
 
-/// Ratios below this are rounding: the estimate is exact. They stand at the panel's left edge.
+/// Ratios below this are rounding error: the estimate is exact. They are drawn at the panel's left edge.
 pub(crate) const EXACT: f64 = 1e-6;
 
 const LEFT_EDGE: f64 = 4e-3;
@@ -17,7 +17,7 @@ const PANEL_WIDTH: i32 = 180;
 const TOP: i32 = 70;
 const LINE: i32 = 26;
 
-/// Light to dark: the longer trained, the darker.
+/// Light to dark by training time.
 const SHADES: [RGBColor; 3] = [RGBColor(120, 190, 230), RGBColor(40, 120, 190), RGBColor(10, 40, 90)];
 const INK: RGBColor = RGBColor(50, 50, 50);
 
@@ -74,7 +74,7 @@ fn draw_panel(root: &Area<'_>, area: (i32, i32, i32, i32), rows: &[Row]) -> Resu
     }
     for (row, shade) in rows.iter().zip(SHADES) {
         for (line, ratio) in row.ratios.iter().enumerate() {
-            // An open circle at the edge: exact, which a logarithm cannot show.
+            // An open circle at the edge means exact, which a logarithmic axis cannot show.
             let (at, style) = match *ratio < EXACT {
                 true => (left + 6, shade.stroke_width(2)),
                 false => (x(*ratio), shade.filled()),
@@ -85,7 +85,7 @@ fn draw_panel(root: &Area<'_>, area: (i32, i32, i32, i32), rows: &[Row]) -> Resu
     Ok(())
 }
 
-/// What the shades mean.
+/// The legend of the shades.
 fn draw_legend(root: &Area<'_>, rows: &[Row], at: (i32, i32)) -> Result<(), Box<dyn Error>> {
     let style = ("sans-serif", 12).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
     let mut epochs: Vec<usize> = rows.iter().filter_map(|row| Some(row.trained?.0)).collect();

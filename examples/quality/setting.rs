@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use std::f64::consts::TAU;
 use std::thread;
 
-/// How much is measured.
+/// The size of the experiment.
 pub(crate) struct Effort {
     /// Draws of the paper's network.
     seeds: u64,
@@ -20,10 +20,10 @@ pub(crate) struct Effort {
     batches: [(usize, usize); 2],
 }
 
-/// A network and what it is called.
+/// A network and its name.
 type Named = (&'static str, fn() -> Result<Model>);
 
-/// Those that learn the digits.
+/// The networks for the digits.
 const NETWORKS: [Named; 3] = [
     ("digits tanh", || network(&[64, 64, 64, 10], Activation::Tanh)),
     ("digits relu", || network(&[64, 64, 64, 10], Activation::Relu)),
@@ -48,7 +48,7 @@ pub(crate) struct Row {
     /// The network's name.
     pub(crate) network: String,
     pub(crate) batch: usize,
-    /// Epochs of training and the training accuracy they gave; none for the paper's network, which is not trained.
+    /// Epochs of training and the resulting training accuracy; `None` for the paper's network, which is not trained.
     pub(crate) trained: Option<(usize, f64)>,
     /// HesScale's distance over the L1 norm of the exact diagonal.
     pub(crate) own: f64,
@@ -184,7 +184,7 @@ fn uniform_start(model: &Model, random: &mut fastrand::Rng) -> Vec<f64> {
     parameters
 }
 
-/// A standard normal number, by Box and Muller.
+/// A standard normal sample by the Box–Muller method.
 fn normal(random: &mut fastrand::Rng) -> f64 {
     (-2.0 * (1.0 - random.f64()).ln()).sqrt() * (TAU * random.f64()).cos()
 }

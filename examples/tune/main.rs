@@ -1,4 +1,4 @@
-//! Times every tile that this device can make on products of common sizes, and writes the fastest as a table for
+//! Times every tile that this device supports on products of common sizes, and writes the fastest as a table for
 //! `ContextOptions::tiles`.
 //!
 //! `cargo xtask tune` runs it; `-- --help` lists options.
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Nothing where help is wanted. The error is for the user.
+/// `None` for `--help`. The error is a message for the user.
 fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
     let about = Duration::from_millis(50);
     let mut options = Options { adapter: None, out: "tiles.json".into(), quick: false, only: None, about };
@@ -117,13 +117,13 @@ fn tune(options: &Options) -> Outcome<()> {
                 if known(best) {
                     continue;
                 }
-                // A change wants more of a reason than noise.
+                // Change a tile only for more than noise.
                 let best =
                     if 1.03 * best.time.as_secs_f64() < planned.time.as_secs_f64() { best } else { planned };
                 println!("{}", line(planned, best));
                 table.entries.push(best.entry());
             }
-            // Whoever stops it keeps what was measured.
+            // Results so far survive an interruption.
             std::fs::write(&options.out, table.to_json())
                 .map_err(|error| format!("cannot write {}: {error}", options.out))?;
         }
@@ -156,7 +156,7 @@ fn chosen(options: &Options) -> Outcome<Vec<(String, Model, usize)>> {
     Ok(networks)
 }
 
-/// Networks whose products are like those of most others, with names and batches.
+/// Networks with typical products, with names and batches.
 fn networks(quick: bool) -> Outcome<Vec<(String, Model, usize)>> {
     let dense = |width: usize| {
         let body = Model::builder([width]).act(Activation::Tanh).dense(width).act(Activation::Tanh);

@@ -1,10 +1,10 @@
-//! One check: tensors from the GPU beside those they should equal, and the verdict.
+//! One check: tensors from the GPU against their expected values, and the verdict.
 
 use crate::BOUND;
 use crate::common::{compare, relative_max_norm, to_f64};
 use hesscale::Model;
 
-/// What is compared, gathered first and judged at the end.
+/// Tensors to compare, collected first and judged at the end.
 #[derive(Default)]
 pub(crate) struct Check {
     tensors: Vec<Compared>,
@@ -16,10 +16,10 @@ struct Compared {
     want: Vec<f64>,
 }
 
-/// What gathering for a check comes to.
+/// The result of collecting a check's tensors.
 pub(crate) type Gathered = Result<(), Failure>;
 
-/// Why a check could not be made.
+/// Why a check could not run.
 pub(crate) enum Failure {
     Unsupported(String),
     Broken(String),
@@ -58,7 +58,7 @@ impl Check {
         }
     }
 
-    /// The verdict. `plant` moves one value first; its number decides which.
+    /// The verdict. `plant` first changes one value, selected by its number.
     pub(crate) fn settle(mut self, outcome: Gathered, plant: Option<usize>) -> Verdict {
         if let Err(failure) = outcome {
             return Verdict::Failed(failure);

@@ -1,21 +1,21 @@
-//! A pass on the GPU with everything read back.
+//! A pass on the GPU, with all results read back.
 
 use crate::check::Check;
 use crate::problem::Problem;
 use hesscale::reference::Pass as Reference;
 use hesscale::{At, Context, Mode, Pass, Plan, PlanOptions, Result, State};
 
-/// What a pass left on the GPU.
+/// The results of a pass on the GPU.
 pub(crate) struct Outcome {
     pub(crate) loss: f32,
     pub(crate) logits: Vec<f32>,
     pub(crate) gradient: Vec<f32>,
     pub(crate) diagonal: Vec<f32>,
-    /// g, and the diagonal where the mode has one, wherever they were asked for.
+    /// g, and the diagonal if the mode has one, at the requested places.
     pub(crate) signals: Vec<(At, Vec<f32>, Vec<f32>)>,
 }
 
-/// The two ways of a mode: everything fused that can be, and all signals kept, which takes kernels of their own.
+/// The two variants of a mode: fused as far as possible, and with all signals kept, which needs separate kernels.
 pub(crate) fn ways(problem: &Problem, mode: Mode) -> [PlanOptions; 2] {
     let fused = PlanOptions::training(mode);
     let places = (0..problem.model.layers().len()).map(At::Layer);
@@ -63,7 +63,7 @@ pub(crate) fn submit(
 }
 
 impl Outcome {
-    /// Adds all of it to a check.
+    /// Adds all results to a check.
     pub(crate) fn compare(&self, check: &mut Check, problem: &Problem, mode: Mode, want: &Reference<f64>) {
         let way = if self.signals.is_empty() { "" } else { ", signals kept" };
         let tag = format!(" ({}{way})", mode.name());

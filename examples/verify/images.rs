@@ -19,7 +19,7 @@ fn classifier<const D: usize>(
     })
 }
 
-/// The same, the loss at the layers' own output.
+/// The same with the loss directly on the layers' output.
 fn images(
     name: &str,
     batch: usize,
@@ -30,7 +30,7 @@ fn images(
     job(format!("{name}, batch {batch}"), batch, move || layers(Model::builder(shape)).loss(loss.clone()))
 }
 
-/// Statistics of so many channels, none of them trivial.
+/// Non-trivial statistics for this many channels.
 fn norm(channels: usize) -> BatchNorm {
     let of = |scale: f32, least: f32| (0..channels).map(|c| least + scale * (c % 5) as f32).collect();
     BatchNorm::new(of(0.1, -0.2), of(0.4, 0.3))
@@ -111,7 +111,7 @@ fn pools() -> Vec<Job> {
     ]
 }
 
-/// What stands around convolutions.
+/// Layers around convolutions.
 fn around() -> Vec<Job> {
     vec![
         classifier("zeros around, identity", 5, [2, 5, 6], |m| {

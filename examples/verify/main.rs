@@ -1,8 +1,7 @@
-//! Does this machine's GPU compute what it should? Kernels and networks against the f64 reference, or against vectors of
-//! an independent program.
+//! Verifies this machine's GPU: kernels and networks against the f64 reference, or against vectors of an independent program.
 //!
 //! `cargo run --release --example verify` prints a table of errors and fails if any is over its bound; `-- --help` lists
-//! options. For whoever does not trust a driver.
+//! options.
 
 mod check;
 #[path = "../../tests/common/mod.rs"]
@@ -25,10 +24,10 @@ use table::Table;
 /// Relative max-norm per tensor.
 const BOUND: f64 = 1e-5;
 
-/// Runs something on the GPU and adds what is to be compared.
+/// Runs something on the GPU and adds tensors to compare.
 type Gather = dyn Fn(&Context, &mut Check) -> Gathered;
 
-/// One row of the table to be.
+/// One row of the table.
 struct Job {
     name: String,
     gather: Box<Gather>,

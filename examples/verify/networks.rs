@@ -7,7 +7,7 @@ use crate::problem::{Problem, mlp};
 use hesscale::model::{ClassTargets, Reduction, Variance};
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Result};
 
-/// Around the edges of tiles and workgroups.
+/// Sizes around the edges of tiles and workgroups.
 const EDGES: [usize; 6] = [1, 3, 33, 64, 65, 129];
 const BATCHES: [usize; 3] = [1, 37, 131];
 
@@ -19,7 +19,7 @@ pub(crate) fn job(name: impl Into<String>, batch: usize, model: impl Fn() -> Res
 fn every_mode(context: &Context, check: &mut Check, problem: &Problem) -> Gathered {
     for mode in Mode::ALL {
         let want = match problem.reference(mode) {
-            // No rule for this loss in this mode; that the GPU refuses too is for the tests.
+            // This mode has no rule for this loss; the tests check that the GPU refuses it too.
             Err(Error::Unsupported { .. }) => continue,
             want => want?,
         };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: verify [options]
 
@@ -20,7 +20,7 @@ Options:
                    1e-3 of its tensor's largest. All must fail: exit status 1; 3 if one does not
   --help           print this";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug)]
 pub(crate) enum Command {
     Help,
@@ -36,7 +36,7 @@ pub(crate) struct Options {
     pub(crate) plant: bool,
 }
 
-/// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is for the user.
+/// Reads the arguments; a value may follow its option as the next argument or after `=`. The error is a message for the user.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let (mut options, mut list) = (Options::default(), false);
     let mut arguments = arguments.into_iter();

@@ -37,7 +37,7 @@ impl Problem {
         Problem { model, parameters, x, targets }
     }
 
-    /// What the GPU should compute.
+    /// The expected results.
     pub(crate) fn reference(&self, mode: Mode) -> Result<Pass<f64>> {
         pass(&self.model, mode, &to_f64(&self.parameters), &to_f64(&self.x), self.targets.view())
     }

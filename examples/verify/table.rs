@@ -1,4 +1,4 @@
-//! What the user reads.
+//! The printed table.
 
 use crate::check::{Failure, Verdict};
 use crate::{BOUND, Job};
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 const SHOWN: usize = 4;
 const TENSOR: usize = 36;
 
-/// Printed row by row, counted along the way.
+/// Prints rows and counts results.
 #[derive(Default)]
 pub(crate) struct Table {
     width: usize,
@@ -28,7 +28,7 @@ impl Table {
         Table { width, ..Table::default() }
     }
 
-    /// Prints a row, and what is wrong under it.
+    /// Prints a row, followed by its errors.
     pub(crate) fn add(&mut self, name: &str, verdict: Verdict) {
         self.rows += 1;
         let width = self.width;
@@ -61,7 +61,7 @@ impl Table {
         }
     }
 
-    /// The end of an ordinary run.
+    /// The summary of an ordinary run.
     pub(crate) fn summary(&self) -> ExitCode {
         println!();
         if let Some((error, tensor, name)) = &self.worst {
@@ -77,7 +77,7 @@ impl Table {
         }
     }
 
-    /// The end of a run with planted errors: a failure as it should be, or worse.
+    /// The summary of a run with planted errors, which should fail.
     pub(crate) fn planted(&self) -> ExitCode {
         let planted = self.rows - self.broken - self.unsupported;
         println!("\nself-test: {} of {planted} planted errors were caught", self.over);

@@ -42,8 +42,8 @@ fn problem(batch: usize) -> Result<Problem> {
     Ok(Problem::random(mlp(&[9, 33, 5], Activation::Tanh, Loss::cross_entropy())?, batch))
 }
 
-/// A few steps. The reference takes the GPU's own gradient and diagonal, so that only the update is compared: a small
-/// diagonal in the denominator would blow up any rounding of theirs.
+/// A few steps. The reference uses the GPU's gradient and diagonal, so that only the update is compared: a small diagonal in the
+/// denominator would amplify their rounding errors.
 fn steps(context: &Context, check: &mut Check, optimizer: Optimizer, lazy: bool) -> Gathered {
     let problem = problem(BATCH)?;
     let (model, mode) = (&problem.model, optimizer.rule.mode());
@@ -81,7 +81,7 @@ fn steps(context: &Context, check: &mut Check, optimizer: Optimizer, lazy: bool)
     Ok(())
 }
 
-/// Two halves of a batch, the second added to the first, against the whole.
+/// Two halves of a batch, accumulated, against the whole.
 fn accumulation(context: &Context, check: &mut Check) -> Gathered {
     let problem = problem(2 * BATCH)?;
     let (model, targets) = (&problem.model, problem.targets.view());

@@ -1,4 +1,4 @@
-//! Vectors of an independent program.
+//! Checks against vectors of an independent program.
 
 use crate::Job;
 use crate::check::{Check, Failure, Gathered};
@@ -11,7 +11,7 @@ use std::path::Path;
 /// A row for each case of a directory.
 ///
 /// # Errors
-/// Text for the user that names each file that is not as it should be.
+/// A message for the user that names each invalid file.
 pub(crate) fn jobs(directory: &Path) -> Result<Vec<Job>, String> {
     let mut jobs = Vec::new();
     let mut damaged = Vec::new();

@@ -1,7 +1,7 @@
-// Curves on a canvas, a point an epoch.
+// Curves on a canvas, one point per epoch.
 
 /// Draws `curves` (`[{ color, values }]`) over epochs 0 to `epochs`. `axis`: `ticks`, a `label` for each, and `place`, which
-/// maps a value to 0 (bottom) to 1 (top); what lies below or above is cut off.
+/// maps a value to 0 (bottom) to 1 (top); values outside are clipped.
 export function draw(canvas, curves, epochs, axis) {
   const { clientWidth: width, clientHeight: height } = canvas;
   const scale = window.devicePixelRatio;
@@ -47,7 +47,7 @@ export function draw(canvas, curves, epochs, axis) {
   }
 }
 
-/// A small grey picture of `size` × `size` numbers from 0 (paper) to 1 (ink).
+/// A small greyscale picture of `size` × `size` values from 0 (paper) to 1 (ink).
 export function picture(canvas, size, pixels) {
   [canvas.width, canvas.height] = [size, size];
   const context = canvas.getContext("2d");

@@ -1,5 +1,5 @@
-// Opens the page in a headless Chromium, waits until it has trained, and fails unless every optimizer's network reads
-// enough of the held-out digits. `node check.mjs --help` says how.
+// Opens the page in a headless Chromium, waits until it has trained, and fails unless every optimizer's network
+// recognises enough of the held-out digits. `node check.mjs --help` lists options.
 
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
@@ -29,7 +29,7 @@ if (options.help) {
   process.exit();
 }
 
-// As root there is no sandbox, and a page of our own needs none.
+// Chromium has no sandbox as root, and our own page needs none.
 const ARGUMENTS = ["--no-sandbox", "--enable-unsafe-webgpu", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--disable-quic"];
 const SOFTWARE = ["--use-webgpu-adapter=swiftshader"];

@@ -1,5 +1,5 @@
-// Trains, epoch by epoch, and shows how it goes. `document.body.dataset.state` is what a script may wait for: `training`,
-// `done` or `failed`.
+// Trains epoch by epoch and shows the progress. Scripts can wait for `document.body.dataset.state`: `training`, `done` or
+// `failed`.
 
 import { draw, picture } from "./chart.js";
 import load, { Race } from "./pkg/hesscale_web.js";
@@ -45,7 +45,7 @@ async function main() {
   }
 }
 
-/// One race to the end, or until another is wanted.
+/// One run, until it ends or another is started.
 async function run(race) {
   state("training", "getting shaders ready");
   methods = race.methods.map((name) => ({ name, points: [], speeds: [] }));
@@ -117,7 +117,7 @@ function digits(race) {
   });
 }
 
-/// What the browser tells of its adapter.
+/// The browser's description of its adapter.
 async function adapter() {
   const { info } = (await navigator.gpu.requestAdapter()) ?? {};
   if (!info) throw new Error("this browser has WebGPU, but no adapter for it");
@@ -135,7 +135,7 @@ function state(state, text) {
   get("status").textContent = text;
 }
 
-/// So that what else the machine does matters little.
+/// The median, to reduce the effect of other load.
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
 const frame = () => new Promise(requestAnimationFrame);

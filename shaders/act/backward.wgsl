@@ -1,8 +1,9 @@
-// A signal through an activation, from its output to its input; one element an invocation:
+// A signal through an activation, from its output to its input, one element per invocation:
 //
-//     g' = f' g      h' = f'² h + f'' g  (without the f'' term: Gauss-Newton)      u' = f' u      d' = h' + Σ u'²
+//     g' = f' g      h' = f'² h + f'' g  (Gauss-Newton: without the f'' term)      u' = f' u      d' = h' + Σ u'²
 //
-// Planes: 0 g; 1 d; with RANK > 0: 2 h, 3 … u. Without u, d is h.
+// Planes: 0 g; 1 d; with RANK > 0: 2 h, 3 … u. Without u, d = h. `a` is the activation's input, or its
+// output if that determines the derivatives (relu, leaky_relu).
 
 struct ElementwiseParams {
     n: u32,

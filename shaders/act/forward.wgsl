@@ -1,4 +1,4 @@
-// z = f(a), one element an invocation.
+// z = f(a), one element per invocation.
 
 struct ElementwiseParams {
     n: u32,

@@ -5,7 +5,7 @@
 
 fn slope(i: u32) -> Value {
     let v = i % p.vectors;
-    // Channels that only pad take the last one's.
+    // Padding channels use the last channel's parameters.
     let c = min(v * WIDTH + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(p.channels - 1u));
     return narrow(vec4<f32>(gamma[c.x], gamma[c.y], gamma[c.z], gamma[c.w])) * statistics[p.vectors + v];
 }

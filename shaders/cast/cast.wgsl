@@ -1,4 +1,4 @@
-// Planes of a signal in f32, the loss's scale taken off: shown = scale · signal. One element of every plane an invocation.
+// shown = scale · signal: a signal's planes in f32 without the loss scale. One element of every plane per invocation.
 
 struct ShowParams {
     n: u32, // elements of a plane

@@ -1,4 +1,4 @@
-// Entries of batch normalisation: γ multiplies x̂ = (x - mean) / √(var + ε), β multiplies 1.
+// The factor b of batch normalisation's entries: x̂ = (x - mean) / √(var + ε) for γ, 1 for β.
 @group(0) @binding(3) var<storage, read> x: array<Value3>;
 @group(0) @binding(4) var<storage, read> statistics: array<Value>; // means, then 1 / √(var + ε)
 

@@ -1,10 +1,10 @@
-// Gradient and diagonal of parameters that each multiply something, b, at every position q of every sample n:
+// Gradient and diagonal of parameters that each multiply a factor b at every position q of every sample n:
 //
 //     gradient Σ_n Σ_q g b        diagonal Σ_n [Σ_q h b² + Σ_j (Σ_q u_j b)²]
 //
-// The batch is split, and each split leaves its sums: [split][number][entry][channel], number 0 the gradient, 1 the
-// diagonal. An invocation sums for ENTRIES entries at once, since they share the signal; LANES invocations share that, and
-// a workgroup has ROWS such rows. Plugs: part_of, factor.
+// The batch is split, and each split writes its sums as [split][component][entry][channel]; component 0 is the gradient, 1 the
+// diagonal. An invocation sums ENTRIES entries at once, because they share the signal; LANES invocations divide the positions
+// between them, and a workgroup has ROWS such rows. Plugs: part_of, factor.
 
 @group(0) @binding(2) var<storage, read_write> sums: array<Value>;
 
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let count = p.positions.x * p.positions.y;
     var parts: array<vec2<u32>, ENTRIES>;
     for (var k = 0u; k < ENTRIES; k++) {
-        parts[k] = part_of(min(first + k, p.entries - 1u)); // entries past the last are summed in vain
+        parts[k] = part_of(min(first + k, p.entries - 1u)); // sums of entries past the last are discarded
     }
     var gradient: array<Value, ENTRIES>;
     var diagonal: array<Value, ENTRIES>;

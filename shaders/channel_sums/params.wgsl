@@ -1,4 +1,4 @@
-// Sizes of parameter sums; those of a window are a convolution's. Pairs are (row, column).
+// Sizes of parameter sums; kernel, stride, dilation and before apply to convolutions only. Pairs are (row, column).
 
 struct PartialParams {
     positions: vec2<u32>,

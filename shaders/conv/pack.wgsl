@@ -1,4 +1,4 @@
-// packed[packed_index(e)] = weight[e], one element an invocation. What lies between stays as it is: zero.
+// packed[packed_index(e)] = weight[e], one element per invocation. Gaps in the packed array are not written and stay zero.
 
 struct PackParams {
     packing: Packing,

@@ -1,8 +1,8 @@
-// How a weight [first, second, taps] lies in a packed array: element (i, j, t) at
+// The index in a packed array of element (i, j, t) of a weight [first, second, taps]:
 //
 //     i · first + j · second + t · tap + (i / per_group) · group
 //
-// Behind it the bias, in order.
+// The bias follows from index `bias` on, in order.
 
 struct Packing {
     elements: u32,

@@ -1,9 +1,9 @@
-// Partial sums of a layer's parameters become its gradient and Hessian diagonal, one element an invocation:
+// Reduces a layer's partial sums to its gradient and Hessian diagonal, one element per invocation:
 //
 //     gradient[e] = Σ_parts g        diagonal[e] = Σ_parts h + Σ_samples Σ_j (Σ_(parts of the sample) u_j)²
 //
-// with the numbers of part s at packed_index(e) of plane s · NUMBERS + number. All is scaled, and added to what is there where
-// ACCUMULATE says so. Weight and bias are two runs of the flat layout.
+// Component i (0: g, 1: h, 2…: u) of part s is at packed_index(e) of plane s · NUMBERS + i. The results are scaled, and added to
+// the stored values if ACCUMULATE. Weight and bias are two ranges of the flat layout.
 
 struct UnpackParams {
     packing: Packing,

@@ -1,4 +1,4 @@
-// The bias of four channels. Channels that only pad take the last one's.
+// bias4(v) = b[4v .. 4v + 4]. Padding channels use the last channel's bias.
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 
 fn bias4(v: u32) -> vec4<f32> {

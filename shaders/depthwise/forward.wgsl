@@ -1,8 +1,8 @@
-// A depthwise convolution and the activation that follows it:
+// A depthwise convolution and the following activation:
 //
 //     a[n, q, c] = Σ_t W[c, t] x[n, q·stride + t·dilation - before, c] + b[c]        z = act(a)
 //
-// Plane 0 of `z` gets z; plane 1 gets a, where KEEP says that the backward pass needs it. Plug: bias4.
+// Plane 0 of `z` stores z; plane 1 stores a if the backward pass needs it (KEEP). Plug: bias4.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(3) var<storage, read_write> z: array<vec4<N3>>;
@@ -13,7 +13,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     if i < p.n {
         let e = share(i, p.positions);
         let sample = e.sample * p.image.x;
-        // Above and left of the image this wraps round to something large.
+        // Above and left of the image this wraps around to a large value.
         let corner = e.place * STRIDE - p.before;
         var sums: array<vec4<f32>, COLUMNS>;
         for (var r = 0u; r < p.kernel.x; r++) {

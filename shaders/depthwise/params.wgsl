@@ -1,5 +1,5 @@
-// Sizes of a depthwise convolution, and how it is shared out: an invocation takes COLUMNS neighbours in a row, for which it
-// loads a weight once. Pairs are (row, column).
+// Sizes of a depthwise convolution and its mapping to invocations: each takes COLUMNS neighbouring elements of a row and loads
+// each weight once for them. Pairs are (row, column).
 
 const STRIDE = vec2<u32>(STRIDE_ROWS, STRIDE_COLUMNS);
 
@@ -17,7 +17,7 @@ struct DepthwiseParams {
     plane_out: u32,
 }
 
-// The first of an invocation's elements, in an image that is `size` large.
+// The first of an invocation's elements in an image of the given size.
 struct Share {
     sample: u32,
     place: vec2<u32>,

@@ -1,4 +1,9 @@
-// The signal through a depthwise convolution and the activation below it: each place gathers through the taps that reach it.
+// The signal below a depthwise convolution: place y of the input gathers from the positions q whose tap t covers it,
+// y = q·stride + t·dilation - before:
+//
+//     g[n, y, c] = Σ_t W[c, t] g[n, q, c]      h[n, y, c] = Σ_t W[c, t]² h[n, q, c]      u like g
+//
+// then through the activation below (signal/leave).
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
@@ -9,7 +14,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         let corner = e.place + p.before;
         var s = array<Signal, COLUMNS>();
         for (var r = 0u; r < p.kernel.x; r++) {
-            // What is above the first position wraps round to something large.
+            // Above the first position this wraps around to a large value.
             let down = corner.x - r * p.dilation.x;
             let row = down / STRIDE.x;
             if row * STRIDE.x == down && row < p.positions.x {

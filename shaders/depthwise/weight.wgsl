@@ -1,4 +1,4 @@
-// The weights of four channels, [channels, taps]. Channels that only pad take the last one's.
+// weight4(v, t) = W[4v .. 4v + 4, t], W [channels, taps]. Padding channels use the last channel's weights.
 @group(0) @binding(WEIGHT_BINDING) var<storage, read> weight: array<f32>;
 
 fn weight4(v: u32, tap: u32) -> vec4<f32> {

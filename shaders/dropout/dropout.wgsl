@@ -1,5 +1,5 @@
-// Dropout: s = 1 / (1 - p) where an element is kept, else 0. It is kept where its random word is not below the threshold.
-// The word is pcg4d (Jarzynski & Olano, 2020) of element, node, step and seed; elements count in row-major [N, C, Q] order.
+// Dropout: s = 1 / (1 - p) where an element is kept, else 0. An element is kept if its random word is at least the threshold.
+// The word is pcg4d (Jarzynski & Olano, 2020) of (element, node, step, seed); elements are numbered in row-major [N, C, Q] order.
 
 @group(0) @binding(3) var<storage, read> noise: array<u32>; // seed, step
 

@@ -1,4 +1,4 @@
-// A[m, k] stored row by row, k contiguous: input rows of the forward pass, a signal's rows.
+// A[m, k] stored row by row, k contiguous: the rows of the forward pass's input or of a signal.
 const A_ALONG_K: bool = true;
 
 fn a_four(place: ptr<function, Place>, p: u32, segment: u32, k: u32, i: u32, m: u32) -> vec4<f32> {

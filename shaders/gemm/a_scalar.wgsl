@@ -1,7 +1,7 @@
-// A element by element, for sizes that are not multiples of four.
+// a4(i) = A[i .. i + 4] by scalar loads, for sizes that are not multiples of four.
 @group(0) @binding(1) var<storage, read> a_data: array<N1>;
 
-// Four elements from `index` on; what lies past the end repeats the last one, and is thrown away later.
+// Four elements from `index` on; elements past the end repeat the last one and are discarded later.
 fn a4(index: u32) -> vec4<f32> {
     let last = arrayLength(&a_data) - 1u;
     return vec4<f32>(

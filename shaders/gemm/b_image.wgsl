@@ -1,4 +1,4 @@
-// B[k, n]: the channels that tap and channel n see from position k, zeros where they see nothing.
+// B[k, n]: the input channel that column n (a tap and a channel) reads at position k, zero outside the image.
 const B_ALONG_K: bool = false;
 
 fn b_four(place: ptr<function, Place>, segment: u32, k: u32, j: u32, n: u32) -> vec4<f32> {

@@ -1,4 +1,4 @@
-// B[k, n] stored as [k][segment][n], n contiguous: the weights [out, taps, in] on the signal's way down, the input for the
+// B[k, n] stored as [k][segment][n], n contiguous: the weights [out, taps, in] for the signal, or the layer's input for the
 // parameters.
 const B_ALONG_K: bool = false;
 

@@ -1,4 +1,5 @@
-// What the activation below had as its input, in vec4s.
+// below4(i) = a[i .. i + 4] by one vec4 load: the input of the activation below, or its output if that determines the derivatives
+// (relu, leaky_relu).
 @group(0) @binding(4) var<storage, read> below: array<vec4<N4>>;
 
 fn below4(index: u32) -> vec4<f32> {

@@ -1,16 +1,17 @@
-// The family of matrix units: the subgroups of a workgroup multiply blocks of SIDE × SIDE, each a matrix that the lanes of a
-// subgroup hold together (cooperative matrices, as wgpu has them). Operands are rounded to Operand, f16 or f32; sums are f32.
+// The family for matrix units: the subgroups of a workgroup multiply blocks of SIDE × SIDE, each a matrix distributed over the
+// lanes of a subgroup (wgpu's cooperative matrices). Operands are rounded to Operand, f16 or f32; sums are f32.
 //
-//     acc[m, n] = 2^-(a + b) Σ_k f16(2^a A[m, k]) f16(2^b B[k, n])                  h: 2^-(a + 2b + 15), f16(2^(2b - 15) B²)
+//     acc[m, n] = 2^-(a + b) Σ_k f16(2^a A[m, k]) f16(2^b B[k, n])                  h: 2^-(a + 2b - 15), f16(2^(2b - 15) B²)
 //
-// Powers of two bring what is rounded to f16 into its range: one for each number of A and one for B, of a whole tile, from the
-// largest element so far. Where a stage has one too large for that, the sums so far are collected and smaller powers
-// taken. An element is off by at most 2^-11 of itself (2^-10 where a driver rounds towards zero), or by 2^-36 of the largest, a
-// square by 2^-32 of the largest square.
+// (with f32 operands a = b = 0 and no 15). Powers of two scale f16 operands into range: one for each component of A and one for B,
+// per tile, from the largest element so far. If a stage has an element too large for them, the sums so far are collected and
+// smaller powers chosen. An element is off by at most 2^-11 of itself (2^-10 if a driver rounds towards zero), or by 2^-36 of the
+// largest; a square by 2^-32 of the largest square.
 //
-// STEPS steps of k at a time are staged in workgroup memory, [m][k] and, as B lies, [n][k] or [k][n]; the next ones are
-// fetched meanwhile. TEAMS subgroups own HIGH × WIDE blocks each; who is which team is drawn, for no subgroup knows its
-// number here. Where subgroups are smaller than was reckoned with, the rest have no team and only fetch.
+// STEPS terms of k at a time are staged in workgroup memory, as [m][k] and, depending on B's layout, [n][k] or [k][n]; the next
+// stage is fetched meanwhile. TEAMS subgroups own HIGH × WIDE blocks each. Subgroups draw their team number from an atomic counter,
+// because the subgroup's index is not available here. If subgroups are smaller than assumed, the surplus ones have no team and only
+// fetch.
 
 const LANES: u32 = WX * WY;
 const ROWS: u32 = WY * TM;
@@ -20,29 +21,29 @@ const TEAMS: u32 = ROWS / SIDE / HIGH * TEAMS_N;
 const SHARE: u32 = HIGH * WIDE;
 const BLOCK: u32 = SIDE * SIDE;
 const DEEP: u32 = STEPS / 4u;
-// vec4s of a stage, and in how many rounds they are fetched.
+// vec4s of a stage, and the number of rounds in which they are fetched.
 const A_FOURS: u32 = P * ROWS * DEEP;
 const B_FOURS: u32 = COLUMNS * DEEP;
 const A_ROUNDS: u32 = (A_FOURS + LANES - 1u) / LANES;
 const B_ROUNDS: u32 = (B_FOURS + LANES - 1u) / LANES;
-// B, and where there is h its square.
+// Staged copies of B: B, and its square if there is h.
 const POWERS: u32 = 1u + D;
 
-// Exponents: of the largest element when powers are chosen, and beyond which they are chosen anew; what a square is
-// smaller by.
+// Exponents: of the largest element when powers are chosen; above which they are chosen again; the extra down-scaling of a
+// square.
 const TOP: i32 = 11;
 const MOST: i32 = 14;
 const SQUARE: i32 = 15;
 
 var<workgroup> staged_a: array<Operand, P * ROWS * STEPS>;
 var<workgroup> staged_b: array<Operand, POWERS * COLUMNS * STEPS>;
-// A block of each team on its way to the invocations, and one of zeros.
+// One block of each team, to pass its sums to the invocations, and a block of zeros.
 var<workgroup> passing: array<f32, TEAMS * BLOCK>;
 var<workgroup> zeros: array<f32, BLOCK>;
-// Bits of the largest |A|, of each number, and of the largest |B| so far.
+// Bits of the largest |A| of each component, and of the largest |B|, so far.
 var<workgroup> largest: array<atomic<u32>, P + 1u>;
 var<workgroup> drawn: atomic<u32>;
-// Whether the powers are to be chosen anew: what one invocation found, for barriers depend on it.
+// Whether to choose the powers again. One invocation decides, because barriers depend on it.
 var<workgroup> anew: u32;
 
 alias Shares = array<MatrixC, P * SHARE>;
@@ -53,7 +54,7 @@ struct Fetched {
     b: array<vec4<f32>, B_ROUNDS>,
 }
 
-// Where an invocation stands.
+// An invocation's place in the workgroup, and the tile's.
 struct Seat {
     index: u32,
     team: u32,
@@ -61,7 +62,7 @@ struct Seat {
     n: u32,
 }
 
-// A number for each subgroup, from 0 on.
+// Draws a number for each subgroup, from 0 up.
 fn draw(index: u32) -> u32 {
     var ticket = 0u;
     if index == subgroupMin(index) {
@@ -74,12 +75,12 @@ fn power(exponent: i32) -> f32 {
     return bitcast<f32>(u32(exponent + 127) << 23u);
 }
 
-// Of a power of two for elements up to these bits. Inf and NaN stay what they are.
+// The exponent of the float with these bits. Inf and NaN give 128; scaled, they stay Inf and NaN.
 fn exponent(bits: u32) -> i32 {
     return i32(bits >> 23u) - 127;
 }
 
-// Whether an element is too large for the powers so far. All get the same answer.
+// Whether an element is too large for the current powers; uniform over the workgroup.
 fn outgrown(seat: Seat, powers: ptr<function, Powers>) -> bool {
     if seat.index == 0u {
         var found = false;
@@ -98,7 +99,7 @@ fn note(number: u32, four: vec4<f32>) {
     }
 }
 
-// Steps past the end are zeros in A; what they are in B does not matter then, so it is anything that can be read.
+// Terms past the end are zero in A, so their values in B do not matter; B reads any valid address.
 fn fetch(place: ptr<function, Place>, seat: Seat, k0: u32, end: u32) -> Fetched {
     var fetched: Fetched;
     for (var round = 0u; round < A_ROUNDS; round++) {
@@ -200,7 +201,7 @@ fn clear(shares: ptr<function, Shares>) {
     }
 }
 
-// Adds the teams' blocks, one of each team at a time, to what invocations hold, without the powers of two.
+// Adds the teams' blocks, one of each team at a time, to the invocations' sums, removing the powers of two.
 fn collect(
     seat: Seat,
     lane: vec2<u32>,
@@ -209,7 +210,7 @@ fn collect(
     acc: ptr<function, Tile>,
 ) {
     for (var p = 0u; p < P; p++) {
-        // By halves, for together they may be more than an f32 can be.
+        // In two factors, because their product may exceed f32's range.
         let squared = select((*powers)[P], 2 * (*powers)[P] - SQUARE, HALF && p == 1u);
         let both = clamp((*powers)[p] + squared, -252, 252);
         let half = power(-(both / 2));
@@ -269,7 +270,7 @@ fn sum_up(
     var fetched = fetch(place, seat, span.begin, span.end);
     workgroupBarrier();
     for (var k = span.begin; k < span.end; k += STEPS) {
-        // `largest` changes only behind the next barrier.
+        // `largest` changes only after the next barrier.
         var grown = LONG && k % RUN == 0u;
         if HALF {
             grown = outgrown(seat, &powers) || grown;

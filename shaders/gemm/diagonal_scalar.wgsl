@@ -1,8 +1,8 @@
-// The diagonal, element by element.
+// diagonal[i .. i + 4] by scalar accesses.
 @group(0) @binding(4) var<storage, read_write> diagonal: array<f32>;
 
-// The first `valid` of the four. Without a branch: from the last to the first, and what is too much goes where the last
-// valid one is about to go.
+// Writes the first `valid` of four, without a branch: from last to first, so that surplus values go to the last valid place and are
+// overwritten.
 fn write_diagonal(index: u32, value: vec4<f32>, valid: u32) {
     diagonal[index + min(3u, valid - 1u)] = value.w;
     diagonal[index + min(2u, valid - 1u)] = value.z;
@@ -10,7 +10,7 @@ fn write_diagonal(index: u32, value: vec4<f32>, valid: u32) {
     diagonal[index] = value.x;
 }
 
-// What lies past the end repeats the last element, and is not written back.
+// Elements past the end repeat the last one and are not written back.
 fn read_diagonal(index: u32) -> vec4<f32> {
     let last = arrayLength(&diagonal) - 1u;
     return vec4<f32>(

@@ -1,4 +1,4 @@
-// The diagonal, in vec4s.
+// diagonal[i .. i + 4] by vec4 accesses.
 @group(0) @binding(4) var<storage, read_write> diagonal: array<vec4<f32>>;
 
 fn write_diagonal(index: u32, value: vec4<f32>, valid: u32) {

@@ -1,9 +1,8 @@
-// Use of the product: a dense layer and the activation that follows it.
+// Use of the product: a dense layer (or convolution, over its taps) and the following activation.
 //
 //     a[m, n] = Σ_k x[m, k] W[n, k] + b[n]        z = act(a)
 //
-// A is x [batch, in], B is W [out, in]. Plane 0 of `out` gets z; plane 1 gets a, where KEEP says that the backward pass
-// needs it.
+// A is x [batch, in], B is W [out, in]. Plane 0 of `out` stores z; plane 1 stores a if the backward pass needs it (KEEP).
 
 const ONCE: bool = false;
 

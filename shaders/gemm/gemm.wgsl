@@ -1,20 +1,20 @@
-// The one product behind every pass:
+// The matrix product behind every pass:
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 //
-// A carries P numbers per element (g | g, h | g, h, u …), B one. `through` is the rule of a linear map: number 1 (h)
-// is multiplied by B², every other by B. With P = 1 this is plain backprop, or a plain product.
+// A has P components per element (g | g, h | g, h, u …), B has one. `through` is the rule for a linear map: component 1 (h)
+// is multiplied by B², every other by B. With P = 1 this is plain backprop, or an ordinary product.
 //
-// Tile: an invocation owns TM rows and V vec4 columns, a workgroup WY × WX of those side by side; columns of one
-// invocation stand WX vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense
-// layer; a kernel's taps or a batch's samples for a convolution) and, within each, over k, in order whatever the tile and the
-// family: the gradient has the same bits in every mode.
+// Tile: an invocation computes TM rows and V vec4 columns; a workgroup has WY × WX invocations. The columns of an invocation are WX
+// vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense layer; a kernel's taps or a
+// batch's samples for a convolution) and over k within each. The order does not depend on the tile or the family (except
+// cooperative, whose f16 rounding depends on the tile), so the gradient has the same bits in every mode.
 //
-// Plugs: sum_up, the family (registers | workgroup); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense |
-// walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar);
-// b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar); prepare, keep, finish and side (forward | signal |
-// parameters | partial) over write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
-// Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
+// Plugs: sum_up, the family (registers | workgroup | cooperative); span_of, arrive, enter, passes, locate, next_k and row_at
+// (walk_dense | walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 |
+// a_scalar); b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar | b_updated); prepare, keep, finish and side
+// (forward | signal | parameters | partial) over write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
+// Grid: g.splits times g.tiles workgroups, then those of `side`, folded into rows of g.grid_x.
 
 struct Gemm {
     m: u32,
@@ -22,33 +22,33 @@ struct Gemm {
     k: u32, // of one segment
     tiles_n: u32, // tiles along n
     tiles: u32, // tiles in all
-    splits: u32, // parts that the sum is cut into, each with its own result
+    splits: u32, // parts that the sum is split into, each with its own result
     grid_x: u32,
     a_plane: u32, // distance between the planes of A, in elements
-    c_plane: u32, // the same for a signal that is written, or for partial sums
-    bias: u32, // where the bias starts, counted from the weight
-    scale: f32, // of what is stored
-    first: u32, // where the parameters that are updated begin, in vec4s
+    c_plane: u32, // the same for the result: signal, kept activation input, partial sums; or between an update's moments
+    bias: u32, // start of the bias, relative to the weight
+    scale: f32, // factor for the stored gradient and diagonal
+    first: u32, // start of the layer's weights in the parameters, in vec4s, where updates are fused
     image: Image, // of a convolution
 }
 
 // Images are [batch, height, width, channels], channels a multiple of four.
 struct Image {
-    rows: vec2<u32>, // the image whose positions the walk takes one by one
-    source: vec2<u32>, // the image that a window looks into from there
+    rows: vec2<u32>, // size of the image whose positions the walk visits
+    source: vec2<u32>, // size of the image that the windows read
     samples: u32,
     per_split: u32, // samples of one part of the sum
-    parts: u32, // parts of one sample, where a sample alone is too much for one
+    parts: u32, // parts of one sample, if samples are split
     part: u32, // positions of such a part
     groups: u32,
-    group_m: u32, // rows, columns and terms that belong to one group
+    group_m: u32, // rows, columns and terms of one group
     group_n: u32,
     group_k: u32,
 }
 
 @group(0) @binding(0) var<uniform> g: Gemm;
 
-// What of the sum a workgroup makes: segments, and k of each. All its invocations agree on it, so barriers may depend on it.
+// A workgroup's part of the sum: a range of segments, and of k within each. It is uniform, so barriers may depend on it.
 struct Span {
     split: u32,
     first: u32,
@@ -62,10 +62,10 @@ alias Columns = array<vec4<f32>, V>;
 alias Tile = array<array<Columns, TM>, P>;
 alias Sums = array<vec4<f32>, KEPT>;
 
-// The number that B² multiplies, where there is one.
+// The component that B² multiplies, if there is one.
 const D: u32 = min(1u, P - 1u);
 
-// A LONG sum begins a new run after RUN steps along k, so that its rounding errors stay few.
+// A LONG sum is split into runs of RUN steps of four terms (cooperative: of RUN terms), to limit its rounding error.
 fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     for (var p = 0u; p < P; p++) {
         for (var i = 0u; i < TM; i++) {
@@ -77,7 +77,7 @@ fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     }
 }
 
-// A sample's end where parameters are shared between positions: u has been summed over them, and is squared only now.
+// The end of a sample whose positions share the parameters: u has been summed over the positions and is now squared.
 fn close_sample(acc: ptr<function, Tile>) {
     for (var p = 2u; p < P; p++) {
         for (var i = 0u; i < TM; i++) {
@@ -90,12 +90,12 @@ fn close_sample(acc: ptr<function, Tile>) {
     }
 }
 
-// Stores the sums and finishes what is fused.
+// Stores the sums and runs the fused epilogue.
 fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: u32, n0: u32) {
     if m0 >= g.m {
         return;
     }
-    // Few branches, for they are dear where this is unrolled: rows past the end go where the last one is about to go.
+    // Branches are expensive in this unrolled loop, so rows past the end are stored at the last row, which is then overwritten.
     for (var j = 0u; j < V; j++) {
         let n = n0 + j * WX * 4u;
         if n < g.n {
@@ -112,8 +112,8 @@ fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: 
             }
         }
     }
-    // What is fused is long, so it stands in a loop that is not unrolled, as the one above must be: it takes up the sums
-    // from where they were kept, by the slot among those of the invocation.
+    // The fused epilogue is long, so its loop is not unrolled, unlike the one above, which must be. It reads the sums back from
+    // where `keep` put them, by the invocation's slot.
     let rows = min(TM, g.m - m0);
     for (var e = 0u; e < rows * V; e++) {
         let n = n0 + e % V * WX * 4u;

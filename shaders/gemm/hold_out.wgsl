@@ -1,4 +1,4 @@
-// Sums wait to be finished where the result will stand.
+// held(index) = the sum stored by hold. Sums stay in the result buffer until the epilogue.
 fn hold(slot: u32, p: u32, index: u32, value: vec4<f32>, valid: u32) {
     write_out(index, value, valid);
 }

@@ -1,11 +1,11 @@
-// Gradient and diagonal are left in memory: scaled by g.scale, and added to what is there where ACCUMULATE says so.
+// gradient = scale · Σ g b      diagonal = scale · Σ d b²      stored, or added to the stored values if ACCUMULATE
 
 // A row must not be added twice.
 const ONCE: bool = RAGGED && ACCUMULATE;
 
 fn prepare() {}
 
-// The first `valid` of four parameters from `index` on.
+// Stores the first `valid` of four parameters from `index` on.
 fn store(index: u32, sums: Sums, valid: u32) {
     var gradient = g.scale * sums[0];
     if ACCUMULATE {

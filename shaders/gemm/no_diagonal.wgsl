@@ -1,4 +1,4 @@
-// Plain backprop writes no diagonal.
+// Plain backprop has no diagonal to write.
 fn write_diagonal(index: u32, value: vec4<f32>, valid: u32) {}
 
 fn read_diagonal(index: u32) -> vec4<f32> {

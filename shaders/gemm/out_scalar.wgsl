@@ -1,8 +1,8 @@
-// What the product writes, element by element.
+// out[i .. i + 4], the product's result, by scalar accesses.
 @group(0) @binding(3) var<storage, read_write> out: array<N3>;
 
-// The first `valid` of the four. Without a branch: from the last to the first, and what is too much goes where the last
-// valid one is about to go.
+// Writes the first `valid` of four, without a branch: from last to first, so that surplus values go to the last valid place and are
+// overwritten.
 fn write_out(index: u32, value: vec4<f32>, valid: u32) {
     let four = vec4<N3>(storable(value));
     out[index + min(3u, valid - 1u)] = four.w;
@@ -11,7 +11,7 @@ fn write_out(index: u32, value: vec4<f32>, valid: u32) {
     out[index] = four.x;
 }
 
-// What lies past the end repeats the last element, and is not written back.
+// Elements past the end repeat the last one and are not written back.
 fn read_out(index: u32) -> vec4<f32> {
     let last = arrayLength(&out) - 1u;
     return vec4<f32>(

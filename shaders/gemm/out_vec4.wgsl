@@ -1,4 +1,4 @@
-// What the product writes, in vec4s.
+// out[i .. i + 4], the product's result, by vec4 accesses.
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<N3>>;
 
 fn write_out(index: u32, value: vec4<f32>, valid: u32) {

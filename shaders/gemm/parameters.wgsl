@@ -3,8 +3,8 @@
 //     gradient W[m, n] = Σ_k g[k, m] x[k, n]        gradient b[m] = Σ_k g[k, m]
 //     diagonal W[m, n] = Σ_k d[k, m] x[k, n]²       diagonal b[m] = Σ_k d[k, m]
 //
-// A is the signal [batch, out] (planes 0 and 1: g and d), B is the layer's input [batch, in]. The bias is summed on the
-// side, by groups past the last tile, four outputs an invocation. Plugs: prepare and store (leave | update).
+// A is the signal [batch, out] (planes 0 and 1: g and d), B is the layer's input [batch, in]. Workgroups after the last tile sum
+// the bias, four outputs per invocation. Plugs: prepare and store (leave | update).
 
 fn a_base(p: u32) -> u32 {
     return p * g.a_plane;

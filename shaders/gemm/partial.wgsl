@@ -4,19 +4,19 @@
 //     diagonal W[m, n] = Σ_s (Σ_k h[s, k, m] x[s, k, n]² + Σ_j (Σ_k u_j[s, k, m] x[s, k, n])²)
 //     diagonal b[m] = Σ_s (Σ_k h[s, k, m] + Σ_j (Σ_k u_j[s, k, m])²)
 //
-// over samples s and positions k. A is the signal [s, k, m], B is what a tap sees of the input. Each part of the sum writes
-// its own KEPT planes [m, n], behind each the bias; `unpack.wgsl` adds them up. Where a sample is cut into parts (not JOINT
-// then), u is left as it is for that to square.
-// The bias is summed on the side, by groups past the last tile, four outputs an invocation.
+// over samples s and positions k. A is the signal [s, k, m], B is the input that a tap reads. Each part of the sum writes its own
+// KEPT planes [m, n], each followed by the bias; `unpack.wgsl` adds them up. If a sample is split into parts (JOINT is false then),
+// u is written without squaring, and `unpack.wgsl` squares it.
+// Workgroups after the last tile sum the bias, four outputs per invocation.
 
 const ONCE: bool = false;
 
-// A bias is summed in runs of so many positions: much cancels in it, and the rounding errors must stay few.
+// Biases are summed in runs of this many positions, because cancellation amplifies their rounding error.
 const BIAS_RUN: u32 = 32u;
 
 fn prepare() {}
 
-// Numbers are g | g, h | g, h, u …; planes of the signal are g, d, and with u also h, u ….
+// Components are g | g, h | g, h, u …; the signal's planes are g, d, and with u also h, u ….
 fn a_base(p: u32) -> u32 {
     return select(p, p + 1u, P > 2u && p > 0u) * g.a_plane;
 }

@@ -1,5 +1,5 @@
-// The family of software adapters: every invocation by itself reads what it multiplies, KS steps of k at a time. No workgroup
-// memory and no barriers, which are dear there.
+// The family for software adapters and narrow products: every invocation loads its own operands, KS terms of k at a time. It uses
+// no workgroup memory and no barriers, which are expensive on software adapters.
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 
@@ -52,7 +52,7 @@ fn sum_up(
     place: ptr<function, Place>,
     acc: ptr<function, Tile>,
 ) {
-    var total: Tile; // of the runs that are done, where the sum is LONG
+    var total: Tile; // sum of the finished runs, if LONG
     arrive(place, m0, n0, TM);
     for (var segment = span.first; segment < span.last; segment++) {
         if !enter(place, segment, TM) {
@@ -72,7 +72,7 @@ fn sum_up(
                     }
                 }
             }
-            // Counted from the sum's begin, whatever a tile passes over.
+            // Counted from the start of the sum, including skipped segments.
             if LONG && (segment * (g.k / KS) + k / KS + 1u) % RUN == 0u {
                 close_run(acc, &total);
             }

@@ -1,11 +1,11 @@
-// Use of the product: a signal goes down through a dense layer and the activation below it.
+// Use of the product: a signal goes backward through a dense layer and the activation below it.
 //
 //     g' = f' Σ_k g[m, k] W[k, n]
-//     h' = f'² Σ_k h[m, k] W[k, n]² + f'' Σ_k g[m, k] W[k, n]         (without the f'' term: Gauss-Newton)
+//     h' = f'² Σ_k h[m, k] W[k, n]² + f'' Σ_k g[m, k] W[k, n]         (Gauss-Newton: without the f'' term)
 //     u' = f' Σ_k u[m, k] W[k, n]
 //
-// A is the signal above [batch, out], B is W [out, in]. Planes of a signal: 0 g; 1 the diagonal d = h + Σ u²; and where
-// there are u (P > 2): 2 h, 3 … u. Without u, d is h.
+// A is the signal above [batch, out], B is W [out, in]. Planes of a signal: 0 g; 1 the diagonal d = h + Σ u²; with u (P > 2):
+// 2 h, 3 … u. Without u, d = h.
 
 const ONCE: bool = false;
 
@@ -39,7 +39,7 @@ fn finish(m: u32, n: u32, slot: u32) {
             h += f2 * at_output;
         }
         var d = h;
-        // From the last u on, since each moves up by one plane to make room for d.
+        // From the last u backward, because each moves up one plane to make room for d.
         for (var p = P - 1u; p > 1u; p--) {
             let u = f1 * held(slot, p, p * g.c_plane + index);
             d += u * u;

@@ -1,7 +1,7 @@
-// Gradient and diagonal, scaled by g.scale, are used at once by the optimiser's step, and never stored.
+// θ ← updated(θ, scale · Σ g b, scale · Σ d b²): the optimiser's step uses gradient and diagonal at once; they are never stored.
 
-// All parameters of the model are bound, and their moments in `memory`, the second c_plane behind the first; the layer's
-// begin `first` vec4s into them.
+// All parameters of the model are bound, and their moments in `memory`, the second moments c_plane elements after the first ones.
+// The layer's parameters begin at vec4 `first`.
 // Plug: updated (optimizer/rule).
 
 @group(0) @binding(3) var<storage, read_write> parameters: array<vec4<f32>>;
@@ -13,7 +13,7 @@ fn prepare() {
     take_hyper();
 }
 
-// The first `valid` of four parameters from `index` on; what stands behind them belongs to nobody, and stays 0.
+// Updates the first `valid` of four parameters from `index` on; the rest is a gap in the flat layout and stays 0.
 fn store(index: u32, sums: Sums, valid: u32) {
     let mine = vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(valid);
     let nothing = vec4<f32>(0.0);

@@ -1,4 +1,4 @@
-// The walk along a dense layer's sum: one segment, all of k.
+// Σ over a dense layer's sum: one segment with all of k.
 struct Place {
     unused: u32,
 }

@@ -1,5 +1,5 @@
-// The walk along the sum for a convolution's parameters: a column n is a tap and a channel, a segment is a sample, k runs over
-// its positions. A part of the sum is a few whole samples, or where those are large a part of one.
+// Σ_sample Σ_position, the sum for a convolution's parameters: a column n is a tap and a channel, a segment is a sample, k runs
+// over its positions. A part of the sum is a few whole samples, or part of one if samples are large.
 struct Place {
     position: vec2<u32>, // of the next k
     tap: array<u32, V>, // of each vec4 of columns
@@ -26,7 +26,7 @@ fn span_of(split: u32, tile: u32) -> Span {
     return span;
 }
 
-// Whether no output of the tile's rows is in a group with an input of its columns: then no parameter stands there.
+// Whether no output of the tile's rows shares a group with an input of its columns, so that the tile has no parameters.
 fn apart(tile: u32, channels: u32) -> bool {
     let row = tile / g.tiles_n * (WY * TM);
     let column = tile % g.tiles_n * (WX * V * 4u);

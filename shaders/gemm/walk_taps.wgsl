@@ -1,10 +1,10 @@
-// The walk along a convolution's sum: a row m is a position of the result, a segment is a tap of the kernel, k runs over the
-// channels that the tap sees there; with groups, over those that a column of the tile belongs to.
+// Σ_tap Σ_channel, a convolution's sum: a row m is a position of the result, a segment is a tap of the kernel, k runs over the
+// channels that the tap reads; with groups, over the channels of the groups of the tile's columns.
 struct Place {
-    row: array<u32, HELD>, // of the result, where it lies
+    row: array<u32, HELD>, // index of the row in the result
     sample: array<u32, HELD>,
     position: array<vec2<u32>, HELD>,
-    // What the tap sees from each row: where its channels begin, or nothing.
+    // The first channel that the tap reads for each row, and whether it is inside the image.
     seen: array<u32, HELD>,
     inside: array<bool, HELD>,
 }
@@ -20,8 +20,8 @@ fn span_of(split: u32, tile: u32) -> Span {
     return span;
 }
 
-// Looking back at a window's positions, a tap sees something only from every STEP-th row and column. So all samples are taken
-// phase by phase: what one tap sees nothing from stands together, and is passed over together.
+// With BACK, a tap contributes only to every STEP-th row and column. So rows are ordered by phase over all samples: rows to which a
+// tap contributes nothing are contiguous and are skipped together.
 const STEP: vec2<u32> = select(vec2<u32>(1u), STRIDE, BACK);
 
 // Rows and columns of a phase.
@@ -36,7 +36,7 @@ fn next_phase(phase: vec2<u32>) -> vec2<u32> {
     return vec2<u32>(phase.x + 1u, 0u);
 }
 
-// Row m of the product: its phase, how many rows and columns that has, and which it is of those of all samples.
+// Row m of the product: its phase, that phase's numbers of rows and columns, and its index within the phase over all samples.
 struct Spot {
     phase: vec2<u32>,
     count: vec2<u32>,
@@ -54,7 +54,7 @@ fn spot_of(m: u32) -> Spot {
 }
 
 fn arrive(place: ptr<function, Place>, m0: u32, n0: u32, rows: u32) {
-    // Divide once, count from there; rows past the end repeat the last one.
+    // Divide once, then increment; rows past the end repeat the last one.
     let size = g.image.rows;
     let spot = spot_of(min(m0, g.m - 1u));
     let area = spot.count.x * spot.count.y;
@@ -87,7 +87,7 @@ fn row_at(place: ptr<function, Place>, m0: u32, i: u32) -> u32 {
     return (*place).row[i];
 }
 
-// Whether a tap sees nothing from any row of a tile: all in one phase, and that the wrong one.
+// Whether a tap contributes to no row of a tile: all rows are in one phase, and it does not match the tap.
 fn passes(tile: u32, tap: u32) -> bool {
     if !BACK {
         return false;
@@ -95,7 +95,7 @@ fn passes(tile: u32, tap: u32) -> bool {
     let first = tile / g.tiles_n * (WY * TM);
     let rows = min(WY * TM, g.m - first);
     let spot = spot_of(first);
-    // Congruent to where the tap looks from the phase, and not negative.
+    // Congruent to phase + BEFORE - t · DILATION modulo STRIDE, and not negative.
     let way = spot.phase + BEFORE + vec2<u32>(tap / KW, tap % KW) * DILATION * (STRIDE - 1u);
     let whole = spot.index + rows <= spot.count.x * spot.count.y * g.image.samples;
     return whole && any(way % STRIDE != vec2<u32>(0u));

@@ -1,9 +1,9 @@
-// Where a window looks. From position q, tap t of a KH × KW kernel sees the place
+// The place that tap t of a KH × KW kernel reads at position q:
 //
-//     q · stride + t · dilation - before                          of a convolution's input,
-//     (q + before - t · dilation) / stride, if that is whole      of its output: the way back (BACK).
+//     q · stride + t · dilation - before                            in a convolution's input,
+//     (q + before - t · dilation) / stride, if an integer           in its output (BACK: the transposed direction).
 //
-// Places are u32, so that what lies before 0 is larger than any image.
+// Places are u32, so that negative ones wrap around to values larger than any image.
 
 // (y, x), and whether it is a place in the source.
 struct Seen {

@@ -1,12 +1,12 @@
-// The family of GPUs: a workgroup sums up together. STEPS steps of k at a time, its tiles of A and B are staged in workgroup
-// memory, from where each element serves a row or a column of invocations; the next ones are fetched into registers meanwhile.
+// The family for GPUs: a workgroup stages its tiles of A and B in workgroup memory, STEPS terms of k at a time. Each staged element
+// serves a row or a column of invocations. The next stage is fetched into registers meanwhile.
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 //
-// A block is four rows (columns) by four steps of k, fetched as four vec4s and turned where those lie along k, so that what is
-// staged is [k][m] and [k][n]. Neighbouring invocations stage neighbouring vec4s, and read neighbouring ones or the same:
-// no two wait for the same bank. With two BUFFERS one is filled while the other is read, and a stage needs one barrier, else
-// two. Barriers depend on g, the span and constants only, which are the same in the whole workgroup.
+// A block is four rows (columns) by four terms of k. It is fetched as four vec4s, and transposed if those lie along k, so that the
+// staged layout is [k][m] and [k][n]. Neighbouring invocations stage neighbouring vec4s and read neighbouring or equal ones, so
+// there are no bank conflicts. With two BUFFERS one is filled while the other is read, and a stage needs one barrier instead of
+// two. Barriers depend only on g, the span and constants, which are uniform.
 
 const LANES: u32 = WX * WY;
 // vec4s along the tile's rows and columns.
@@ -14,7 +14,8 @@ const ROWS4: u32 = WY * TM / 4u;
 const COLUMNS4: u32 = WX * V;
 // Blocks of a stage along k.
 const DEEP: u32 = STEPS / 4u;
-// Blocks that stand above each other are numbered, those of all numbers of A; so many are fetched at once, in so many rounds.
+// Blocks with the same rows (columns) are numbered along k, for A over all components. This many are fetched at once, in this many
+// rounds.
 const A_AT_ONCE: u32 = LANES / ROWS4;
 const B_AT_ONCE: u32 = LANES / COLUMNS4;
 const A_ROUNDS: u32 = (P * DEEP + A_AT_ONCE - 1u) / A_AT_ONCE;
@@ -26,19 +27,19 @@ var<workgroup> staged_b: array<vec4<f32>, BUFFERS * STEPS * COLUMNS4>;
 // One step of k a column.
 alias Block = mat4x4<f32>;
 
-// What an invocation has fetched of a stage.
+// The blocks that an invocation has fetched for a stage.
 struct Fetched {
     a: array<Block, A_ROUNDS>,
     b: array<Block, B_ROUNDS>,
 }
 
-// A stage: STEPS steps of k from here.
+// A stage: STEPS terms of k, starting here.
 struct Stage {
     segment: u32,
     k: u32,
 }
 
-// The first stage of a segment, or of the next that the tile does not pass over.
+// The first stage of a segment, or of the next one that the tile does not skip.
 fn stage_of(span: Span, tile: u32, segment: u32) -> Stage {
     var stage = Stage(segment, span.begin);
     while stage.segment < span.last && passes(tile, stage.segment) {
@@ -54,8 +55,8 @@ fn stage_after(stage: Stage, span: Span, tile: u32) -> Stage {
     return stage_of(span, tile, stage.segment + 1u);
 }
 
-// The vec4 of rows and of columns that an invocation stages, and which blocks of those it begins with. The last invocations
-// begin with B's: where there are more than blocks, all have something to do.
+// The vec4 of rows and of columns that an invocation stages, and its first block of each. B's blocks are assigned from the last
+// invocation backward, so that the work is spread when there are more invocations than blocks.
 struct Seat {
     row4: u32,
     a: u32,
@@ -69,7 +70,7 @@ fn seat_of(lane: vec2<u32>) -> Seat {
     return Seat(index % ROWS4, index / ROWS4, COLUMNS4 - 1u - back % COLUMNS4, back / COLUMNS4);
 }
 
-// Steps past the end are zeros in A; what they are in B does not matter then, so it is anything that can be read.
+// Terms past the end are zero in A, so their values in B do not matter; B reads any valid address.
 fn fetch(place: ptr<function, Place>, stage: Stage, end: u32, seat: Seat, m: u32, n: u32) -> Fetched {
     var fetched: Fetched;
     for (var round = 0u; round < A_ROUNDS; round++) {
@@ -155,7 +156,7 @@ fn multiply(
                 }
             }
         }
-        // Where the other family closes a run, which takes four steps at once.
+        // Runs end where the registers family ends them; it takes four terms at once.
         let four = stage.k + step / 4u * 4u;
         if LONG && step % 4u == 3u && four < end && (stage.segment * (g.k / 4u) + four / 4u + 1u) % RUN == 0u {
             close_run(acc, total);
@@ -172,7 +173,7 @@ fn sum_up(
     place: ptr<function, Place>,
     acc: ptr<function, Tile>,
 ) {
-    var total: Tile; // of the runs that are done, where the sum is LONG
+    var total: Tile; // sum of the finished runs, if LONG
     let seat = seat_of(lane);
     let m = (tile / g.tiles_n * ROWS4 + seat.row4) * 4u;
     let n = (tile % g.tiles_n * COLUMNS4 + seat.column4) * 4u;

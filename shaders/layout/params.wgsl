@@ -1,5 +1,5 @@
-// Sizes of what is converted: `vectors` vec4s hold the `channels` of one of `positions`; strides between planes in elements
-// of rows and in vec4s of images.
+// Sizes of a layout conversion: `vectors` vec4s hold the `channels` of each of `positions` positions. Strides between planes are in
+// elements for rows and in vec4s for images.
 
 struct LayoutParams {
     n: u32, // vec4s of one image plane
@@ -14,7 +14,7 @@ struct LayoutParams {
 
 @group(0) @binding(0) var<uniform> p: LayoutParams;
 
-// Where channel 0 of vec4 i lies in a plane of rows, and which channel is its first.
+// For vec4 i of an image: the index of its first channel in a plane of rows, and the number of that channel.
 fn place(i: u32) -> vec2<u32> {
     let pixel = divide(i, p.vectors);
     let sample = divide(pixel.x, p.positions);

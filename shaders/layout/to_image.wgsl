@@ -1,4 +1,4 @@
-// image[n, q, c] = rows[n, c, q], zero in the channels that only pad; one vec4 of every plane an invocation.
+// image[n, q, c] = rows[n, c, q], zero in padding channels; one vec4 of every plane per invocation.
 
 @group(0) @binding(1) var<storage, read> rows: array<N1>;
 @group(0) @binding(2) var<storage, read_write> image: array<vec4<N2>>;

@@ -1,4 +1,4 @@
-// rows[n, c, q] = image[n, q, c] without the channels that only pad; one vec4 of every plane an invocation.
+// rows[n, c, q] = image[n, q, c], without padding channels; one vec4 of every plane per invocation.
 
 @group(0) @binding(1) var<storage, read> image: array<vec4<N1>>;
 @group(0) @binding(2) var<storage, read_write> rows: array<N2>;

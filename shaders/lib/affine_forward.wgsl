@@ -1,4 +1,4 @@
-// z_i = s_i x_i + t_i, one value an invocation. Plug: affine.
+// z_i = s_i x_i + t_i, one value per invocation. Plug: affine.
 
 @group(0) @binding(1) var<storage, read> x: array<Value1>;
 @group(0) @binding(2) var<storage, read_write> z: array<Value2>;

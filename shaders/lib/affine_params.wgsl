@@ -1,4 +1,4 @@
-// Sizes of an elementwise affine map: `vectors` values hold the `channels` of one of `positions`; and what dropout needs.
+// Sizes of an elementwise affine map: `vectors` values hold the `channels` of each of `positions` positions. Dropout's parameters.
 
 struct AffineParams {
     n: u32, // values

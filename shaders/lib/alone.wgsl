@@ -1,4 +1,4 @@
-// Rows that no invocations share: what `rows.wgsl` has, for one lane and without a barrier.
+// row_sum(x) = x, row_top(t) = t: what `rows.wgsl` and `row_tops.wgsl` provide, for one lane per row and without barriers.
 
 const RUN: u32 = 64u;
 

@@ -1,14 +1,14 @@
-// The two largest numbers of a row, found in whatever order the row is walked.
+// The two largest values of a row; the result does not depend on the order in which the row is visited.
 
 const NO_INDEX: u32 = 0xffffffffu;
 
-// The two largest numbers of a row and where they stand; of equals the lower index comes first.
+// The two largest values of a row and their indices; among equal values the lower index comes first.
 struct Top {
     value: vec2<f32>,
     index: vec2<u32>,
 }
 
-// Nothing found yet; whatever is above `floor` will be.
+// Nothing found yet; only values above `floor` will be.
 fn top_above(floor: f32) -> Top {
     return Top(vec2<f32>(floor), vec2<u32>(NO_INDEX));
 }

@@ -1,16 +1,16 @@
 // f(x) = 2^n g(r) or f(x) = ±g(r), x = n c + r:  exp, expm1, log, log1p, tanh, sigmoid, softplus, sin, cos, erf
 //
-// WGSL lets the built-in functions be off by thousands of ulp, and some drivers take it up. These are good to a few
-// ulp everywhere. What they may not rely on, since drivers differ:
-// - NaN and infinity: arguments are clamped, so that no intermediate leaves the finite range.
-// - Subnormal numbers: a result below 2^-126 counts as 0, an argument likewise.
-// - Whether a product and a sum become one fma: the first products of a range reduction are exact either way.
-// - The order of sums: a `min` that never acts keeps a fast-math compiler from merging the reduction's parts.
+// WGSL allows built-in functions to be off by thousands of ulp, and some drivers are. These are accurate to a few
+// ulp everywhere. Because drivers differ, they do not rely on:
+// - NaN and infinity: arguments are clamped so that intermediates stay finite.
+// - Subnormal numbers: results and arguments below 2^-126 may count as 0.
+// - Fusing a product and a sum into an fma: the first products of a range reduction are exact either way.
+// - The order of sums: a `min` that never takes effect keeps a fast-math compiler from merging the reduction's parts.
 // "Error" below is the largest measured against f64 over four million points on llvmpipe and SwiftShader, in units in
 // the last place (ulp) of the exact result; a fast-math compiler, with or without fma, stays below twice that.
 
-// What is not finite is known by its bits alone: a compiler may take a comparison with it for anything. The functions below
-// make some number of NaN; whoever calls them with what may be NaN says so in the result.
+// NaN and infinity are detected by their bits, because compilers may evaluate comparisons with them either way. The functions below
+// may return a finite value for NaN; a caller whose argument may be NaN must restore it with hs_with_nan_of.
 fn hs_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -19,12 +19,12 @@ fn hs_is_finite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// y, or NaN: made of y's bits, for a constant would be an error.
+// y, or NaN if `spoilt`. NaN is made from y's bits, because a NaN constant is an error.
 fn hs_nan_where(spoilt: bool, y: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(y) | select(0u, 0x7fc00000u, spoilt));
 }
 
-// y, a function of x, which is NaN where x is.
+// y, but NaN where x is NaN.
 fn hs_with_nan_of(x: f32, y: f32) -> f32 {
     return hs_nan_where(hs_is_nan(x), y);
 }
@@ -82,7 +82,7 @@ fn hs_log_sum(n: f32, f: f32) -> f32 {
     return fma(n, 0.693145751953125, fma(n, 1.42860677e-6, log1p));
 }
 
-// Anything below the smallest normal number, zero and less included, counts as that. Error 1.2 ulp.
+// Arguments below the smallest normal number, including zero and negative ones, count as that number. Error 1.2 ulp.
 fn hs_log(x: f32) -> f32 {
     let y = max(x, 1.17549435e-38);
     let n = hs_log_exponent(y);
@@ -93,7 +93,7 @@ fn hs_log(x: f32) -> f32 {
 fn hs_log1p(x: f32) -> f32 {
     let y = max(1.0 + x, 1.17549435e-38);
     let n = hs_log_exponent(y);
-    // Near 0 x itself is what the rounding of 1 + x loses.
+    // Near 0, rounding 1 + x would lose x, so x itself is used.
     return hs_log_sum(f32(n), select(hs_log_mantissa(y, n) - 1.0, x, n == 0));
 }
 
@@ -104,7 +104,7 @@ fn hs_tanh(x: f32) -> f32 {
     return select(-t, t, x < 0.0);
 }
 
-// (sigmoid(x), sigmoid(-x)), both accurate however small. Error 3.1 ulp.
+// (sigmoid(x), sigmoid(-x)), both with small relative error. Error 3.1 ulp.
 fn hs_sigmoid_pair(x: f32) -> vec2<f32> {
     let e = hs_exp(-abs(x));
     let big = 1.0 / (1.0 + e);
@@ -132,7 +132,7 @@ fn hs_sin_cos(x: f32) -> vec2<f32> {
     let c = fma(z * z, fma(z, fma(z, 2.44306684e-5, -0.00138873013), 0.0416666456), fma(-0.5, z, 1.0));
     let quadrant = i32(n);
     let turned = select(vec2(s, c), vec2(c, s), (quadrant & 1) == 1);
-    // One condition per component: HLSL has dialects without a vector of them.
+    // One condition per component: some HLSL dialects have no vector conditions.
     return vec2(
         select(turned.x, -turned.x, (quadrant & 2) == 2),
         select(turned.y, -turned.y, ((quadrant + 1) & 2) == 2),
@@ -147,7 +147,7 @@ fn hs_cos(x: f32) -> f32 {
     return hs_sin_cos(x).y;
 }
 
-// (density of the normal distribution at x, its tail P(X > |x|)), both accurate however small. Errors 2.7 and 6.1 ulp.
+// (density of the normal distribution at x, its tail P(X > |x|)), both with small relative error. Errors 2.7 and 6.1 ulp.
 fn hs_normal(x: f32) -> vec2<f32> {
     let y = min(abs(x), 14.0);
     // y^2 = h^2 + (y - h)(y + h) with h^2 exact: its rounding would cost y^2 ulp.

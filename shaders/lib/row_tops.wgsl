@@ -1,4 +1,4 @@
-// The two largest numbers of a row that LANES invocations share: as `rows.wgsl` sums it.
+// The two largest values of a row that LANES invocations share, by the same tree reduction as in `rows.wgsl`.
 
 var<workgroup> row_tops: array<Top, LANES * ROWS>;
 
@@ -19,6 +19,6 @@ fn row_top(lane_top: Top, lane: vec3<u32>) -> Top {
     }
     workgroupBarrier();
     let top = row_tops[first];
-    workgroupBarrier(); // all have read before anyone writes again
+    workgroupBarrier(); // all reads finish before the next write
     return top;
 }

@@ -1,12 +1,12 @@
-// Reductions over the LANES invocations that share a row, LANES a power of two; a workgroup holds ROWS rows. The tree's
-// shape is fixed, so the result has the same bits every run. With one lane nothing is shared and no barrier is met.
-// All invocations of the workgroup call together, and get their row's result.
+// row_sum = Σ_lanes x: a tree reduction over the LANES invocations that share a row. LANES is a power of two; a workgroup holds
+// ROWS rows. The tree's shape is fixed, so the result has the same bits in every run. With one lane there is no reduction and no
+// barrier. All invocations of the workgroup must call it together; each gets its row's result.
 
-// A lane sums runs of so many columns, then the runs: the rounding errors of long sums stay few.
+// Lanes sum runs of this many columns, then the runs, to limit the rounding error of long sums.
 const RUN: u32 = 64u * LANES;
 
-// Where an invocation stands: x along its row, y which row. Workgroups are one-dimensional, since some drivers fill their
-// vectors along the first dimension only.
+// An invocation's place: x along its row, y the row. Workgroups are one-dimensional, because some drivers vectorise along the first
+// dimension only.
 fn lane_of(index: u32) -> vec3<u32> {
     return vec3<u32>(index % LANES, index / LANES, 0u);
 }
@@ -28,6 +28,6 @@ fn row_sum(lane_sum: vec4<f32>, lane: vec3<u32>) -> vec4<f32> {
     }
     workgroupBarrier();
     let sum = row_sums[first];
-    workgroupBarrier(); // all have read before anyone writes again
+    workgroupBarrier(); // all reads finish before the next write
     return sum;
 }

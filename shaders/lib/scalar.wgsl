@@ -1,4 +1,4 @@
-// Numbers lie one by one.
+// Value = f32: values are stored as scalars.
 alias Value = f32;
 
 const WIDTH: u32 = 1u;
@@ -7,7 +7,7 @@ fn narrow(v: vec4<f32>) -> Value {
     return v.x;
 }
 
-// What stands at the first three bindings.
+// Element types of the first three bindings.
 alias Value1 = N1;
 alias Value2 = N2;
 alias Value3 = N3;

@@ -1,4 +1,4 @@
-// Numbers lie in fours: four channels of one position of an image.
+// Value = vec4<f32>: values are stored in fours, four channels of one position of an image.
 alias Value = vec4<f32>;
 
 const WIDTH: u32 = 4u;
@@ -7,7 +7,7 @@ fn narrow(v: vec4<f32>) -> Value {
     return v;
 }
 
-// What stands at the first three bindings.
+// Element types of the first three bindings.
 alias Value1 = vec4<N1>;
 alias Value2 = vec4<N2>;
 alias Value3 = vec4<N3>;

@@ -1,4 +1,4 @@
-// Every LANES-th place of a rectangle, row by row, without a division a step. Pairs are (row, column).
+// Visits places first, first + LANES, … of a rectangle in row-major order, without a division per step. Pairs are (row, column).
 
 struct Walk {
     at: vec2<u32>,

@@ -1,5 +1,5 @@
 // l = (1 - t) softplus(z) + t softplus(-z),  l' = (1 - t) σ(z) - t σ(-z),  l'' = σ(z) σ(-z)
-// Written so that a confident right answer does not cancel.
+// In this form there is no cancellation when a confident prediction is right.
 const HEADS: u32 = 1u;
 
 fn term(z: f32, unused: f32, t: f32) -> Term {

@@ -1,21 +1,21 @@
-// Softmax cross-entropy of one row, a position of a sample, with all that the backward pass starts from; c is the reduction factor.
+// Softmax cross-entropy of one row (a position of a sample) and the signal that starts the backward pass; c: the reduction factor.
 //
 //     y_i = w_i ((1-ε) t_i + ε m_t / C)      m = Σ y      p = softmax(z)
 //     value = -c Σ y log p      g = c (m p - y)      h = c m (p - p²)      (BL89: h = c y (p - p²))
 //
-// All is counted from the likeliest class T and the one behind it, S, so that nothing overflows or cancels at logits of
-// any size: f_i = e^(z_i - z_S) is at most 1 for all others, F = Σ f and q = f / F over the classes but T, and then
+// Everything is relative to the most likely class T and the second, S, so that nothing overflows or cancels at logits of any
+// size. For all classes but T, f_i = e^(z_i - z_S) is at most 1, F = Σ f and q = f / F. Then
 //
 //     e = e^(z_S - z_T)      p_T = 1 / (1 + e F)      r = 1 - p_T = e F p_T      p_i = r q_i
 //
-// HesScale-R takes vectors u out of c m (diag p - p pᵀ): see `Leading`. Where m is not above 0 there are none, and all is h.
-// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: class_weight and WEIGHTED; where rows lie.
+// HesScale-R extracts vectors u from c m (diag p - p pᵀ): see `Leading`. If m is not positive there are none; h holds all.
+// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: class_weight and WEIGHTED; access to rows.
 
-// Whether the row at hand counts. One that does not is taken as if its logits were 0, whatever they are: it adds exactly 0.
+// Whether the current row counts. The logits of an ignored row are read as 0, whatever they are, so it contributes exactly 0.
 var<private> row_counts: bool;
 
-// Row n by the LANES that share it; its signal is written where `real` says so. A logit that is not finite makes the loss NaN,
-// and the row's g and d.
+// Row n, by the LANES invocations that share it; its signal is written if `real`. A non-finite logit makes the loss and the row's g
+// and d NaN.
 fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     let at = row_at(n);
     let goal = goal_of(n, at, lane);
@@ -28,7 +28,7 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
 
     let factor = hs_nan_where(s.spoilt, p.factor);
     let scale = factor * goal.mass;
-    // Only a positive curvature has vectors. Another stays whole in h.
+    // Only positive curvature has vectors; other curvature stays in h.
     let has_vectors = scale > 0.0;
     let root = sqrt(max(scale, 0.0));
     var value = 0.0;
@@ -40,7 +40,7 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
             let prob = probability(s, c, z);
             run += y * (s.log_sum + (s.top.value.x - z));
             if real {
-                // m p - y, so arranged that a confident right answer does not cancel.
+                // m p - y, arranged to avoid cancellation when a confident prediction is right.
                 put(0u, at, c, factor * (prob.x * (goal.mass - y) - y * prob.y));
                 if HAS_DIAGONAL {
                     put(1u, at, c, select(scale, factor * y, BL89) * prob.x * prob.y);
@@ -70,12 +70,12 @@ fn logit_seen(at: u32, c: u32) -> f32 {
 // ---- The softmax ----
 
 struct Softmax {
-    top: Top, // the logits of T and S, and which classes they are
+    top: Top, // the logits and indices of T and S
     p: f32, // of T
     r: f32, // 1 - p
     q: f32, // of S, which is 1 / F
     log_sum: f32, // log(1 + e F)
-    powers: vec3<f32>, // Σ f, Σ f², Σ f³ over the classes behind S
+    powers: vec3<f32>, // Σ f, Σ f², Σ f³ over the classes other than T and S
     spoilt: bool, // a logit is not finite
 }
 
@@ -101,7 +101,7 @@ fn softmax(at: u32, lane: vec3<u32>) -> Softmax {
     }
     powers = row_sum(powers, lane);
 
-    // A single class has none behind it: z_S is then as low as can be, and e is 0.
+    // With a single class there is no S: z_S is very low, and e is 0.
     let sum = 1.0 + powers.x;
     let others = hs_exp(top.value.y - top.value.x) * sum;
     let prob = 1.0 / (1.0 + others);
@@ -125,7 +125,7 @@ fn probability(s: Softmax, c: u32, z: f32) -> vec2<f32> {
 // ---- The target ----
 
 struct Goal {
-    class_index: u32, // one that does not exist where a row does not count: all is exactly 0 then
+    class_index: u32, // NO_INDEX if the row is ignored; everything is exactly 0 then
     even: f32, // ε m_t / C
     mass: f32, // m
 }
@@ -179,14 +179,14 @@ fn effective(goal: Goal, i: u32, c: u32) -> f32 {
 //     u_T = √(r / K) p_T (1 + Q)      u_i = -√(r / K) q_i v_i      h_T = (r / K) p_T V      h_i = (r / K) q_i δ_i
 //     δ_i = (1 - r q_i) V - q_i (q_i - Q)² + p_T (1 + Q) (1 + q_i) (1 - 2 q_i + Q)
 //
-// What remains is (r / K) (K diag q - q qᵀ ∘ (r K + v vᵀ)) among the classes but T, and its rows add up to 0, which gives
-// T's. So the second step, with a scaled to a_S = 1, and b = a - a_T, w without its factor r / K:
+// The remainder is (r / K) (K diag q - q qᵀ ∘ (r K + v vᵀ)) among the classes but T. Its rows sum to 0, which determines T's.
+// So for the second step, with a scaled to a_S = 1, b = a - a_T, and w without its factor r / K:
 //
 //     a_i = -q_i (r K + v_S v_i) / δ_S      a_T = -p_T (V - (1 + Q) (q_S - Q)) / δ_S
 //     w_i = q_i (K b_i - r K Σ q b - v_i Σ q v b)      w_T = -Σ w      a·w = Σ b w      u = √(r / K) w / √(a·w)
 //
-// Nothing here underflows with r. And where S outweighs all behind it, so that little remains, the differences that are
-// small (q_S - Q, V, 1 - 2 q_S + Q, w_S) are sums over the classes behind S: what cancels has been cancelled on paper.
+// Nothing here underflows with r. Where S outweighs the classes after it and the remainder is small, the small differences
+// (q_S - Q, V, 1 - 2 q_S + Q, w_S) are computed as sums over the classes after S: the cancellation was done analytically.
 
 struct Leading {
     k: f32, // K
@@ -223,7 +223,7 @@ fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
         l.inverse = 1.0 / l.rest_s;
     }
     l.a_t = -s.p * (l.spread - (1.0 + l.squares) * l.gap) * l.inverse;
-    var behind = vec4<f32>(0.0); // Σ q b, Σ q v b, Σ q b² over the classes behind S
+    var behind = vec4<f32>(0.0); // Σ q b, Σ q v b, Σ q b² over the classes after S
     for (var start = lane.x; start < p.outputs; start += RUN) {
         var run = vec4<f32>(0.0);
         for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
@@ -243,7 +243,7 @@ fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
     l.qb = behind.x + s.q * b_s;
     l.qvb = behind.y + s.q * v_s * b_s;
     l.w_s = s.q * (l.rest_s * b_s - rk * behind.x - v_s * behind.y);
-    let mass = s.powers.x * s.q; // Σ q and Σ q v behind S
+    let mass = s.powers.x * s.q; // Σ q and Σ q v after S
     let lean = l.pull * mass - s.q * l.gap;
     l.w_t = rk * l.qb * mass + l.qvb * lean - l.k * behind.x - l.w_s;
     let product = b_s * l.w_s + l.k * behind.z - rk * l.qb * behind.x - l.qvb * behind.y;
@@ -256,7 +256,7 @@ fn rest(s: Softmax, l: Leading, q: f32, gap: f32, distance: f32) -> f32 {
     return (1.0 - s.r * q) * l.spread - q * gap * gap + l.pull * (1.0 + q) * distance;
 }
 
-// v and b of a class behind S
+// v and b of a class after S
 fn tilt(l: Leading, q: f32) -> f32 {
     return q - l.squares + l.pull;
 }

@@ -1,9 +1,9 @@
-// A loss that is a sum over targets, each with HEADS outputs (one; or a mean and a variance head, heads K apart):
+// A loss that is a sum over K targets, each with HEADS outputs (one, or a mean and a variance K apart):
 //
 //     value = c Σ l(z, t)      g = c ∂l/∂z      h = c ∂²l/∂z²      c the reduction factor
 //
-// HesScale-R: the RANK largest positive entries of h (ties: lowest index) become u = √h e, and leave h.
-// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: term; where rows lie.
+// HesScale-R: the RANK largest positive entries of h (ties: lowest index) become vectors u = √h e and are removed from h.
+// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: term; access to rows.
 
 // One target's share: the value, and g and h of its first and second output.
 struct Term {
@@ -12,7 +12,7 @@ struct Term {
     h: vec2<f32>,
 }
 
-// Sample n by the LANES that share it; its signal is written where `real` says so.
+// Sample n, by the LANES invocations that share it; its signal is written if `real`.
 fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     let at = row_at(n);
     let count = p.outputs / HEADS;
@@ -24,7 +24,7 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
             let first = logit(at, k);
             let second = logit(at, (HEADS - 1u) * count + k);
             let t = term(first, second, bitcast<f32>(target_bits(n * count + k)));
-            // What a term makes of a logit that is not finite says nothing: all of it is NaN then.
+            // The term is meaningless for a non-finite logit, so all of it becomes NaN.
             let spoilt = !(hs_is_finite(first) && hs_is_finite(second));
             let factor = hs_nan_where(spoilt, p.factor);
             run += hs_nan_where(spoilt, t.value);

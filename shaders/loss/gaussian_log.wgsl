@@ -1,5 +1,5 @@
 // l = ½ (ρ + r² e^-ρ),  r = μ - t:  ∂μ: r e^-ρ, e^-ρ;  ∂ρ: ½ (1 - r² e^-ρ), ½ r² e^-ρ
-// The precision e^-ρ is held at e^80, where f32 ends.
+// The precision e^-ρ is capped at e^80, within f32's range.
 const HEADS: u32 = 2u;
 
 fn term(mean: f32, rho: f32, t: f32) -> Term {

@@ -2,7 +2,7 @@
 //
 //     ∂μ: r/v, 1/v      ∂ρ: ½ s (1 - q), ½ s² (2q - 1) + ½ w (1 - q)
 //
-// Far below zero v is e^ρ, so log v = ρ and s = w = 1. The precision 1/v is held at e^80, where f32 ends.
+// For ρ far below zero v = e^ρ, so log v = ρ and s = w = 1. The precision 1/v is capped at e^80, within f32's range.
 const HEADS: u32 = 2u;
 
 fn term(mean: f32, rho: f32, t: f32) -> Term {

@@ -3,7 +3,7 @@
 // total).
 
 @group(0) @binding(0) var<uniform> p: LossParams;
-@group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or numbers by their bits
+@group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or the bits of f32 targets
 @group(0) @binding(4) var<storage, read_write> signal: array<N4>;
 
 @compute @workgroup_size(LANES * ROWS)
@@ -11,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     take((group.y * p.grid_x + group.x) * ROWS, ROWS, index);
 }
 
-// A workgroup's rows: `count` from the first on. Invocations that have none compute the last one again, and write nothing.
+// Processes a workgroup's rows, `count` from `first` on. Invocations without a row recompute the last one and write nothing.
 fn take(first: u32, count: u32, index: u32) {
     let lane = lane_of(index);
     let end = min(first + count, p.rows);
@@ -21,7 +21,7 @@ fn take(first: u32, count: u32, index: u32) {
     leave_value(select(0.0, value, counts), row, counts, index);
 }
 
-// Where a row starts, and where its elements stand.
+// The index of a row's first element, and of its element c.
 fn row_at(n: u32) -> u32 {
     return (n / p.positions * p.outputs) * p.positions + n % p.positions;
 }

@@ -1,4 +1,4 @@
-// Every class counts alike.
+// class_weight(c) = 1: no class weights.
 const WEIGHTED: bool = false;
 
 fn class_weight(c: u32) -> f32 {

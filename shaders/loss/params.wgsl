@@ -1,4 +1,4 @@
-// What every loss is given.
+// Parameters of every loss.
 
 struct LossParams {
     rows: u32, // samples times positions

@@ -1,4 +1,4 @@
-// total = scale · Σ values[0 .. n], by one workgroup of LANES, in a fixed order.
+// total = scale · Σ values[0 .. n], by one workgroup of LANES invocations, in a fixed order.
 
 struct ReduceParams {
     n: u32,

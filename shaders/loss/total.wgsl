@@ -1,9 +1,9 @@
-// The loss of all rows, where one workgroup has them all: total = Σ value, in the order of reduce.wgsl.
+// total = Σ value over all rows, if one workgroup has them all, in the order of reduce.wgsl.
 @group(0) @binding(3) var<storage, read_write> total: array<f32>;
 
 var<workgroup> shares: array<f32, SHARES>;
 
-// Whoever has no row has 0. All invocations call together; a single row needs no other.
+// Invocations without a row pass 0. All invocations must call it together, except for a single row (ALONE).
 fn leave_value(value: f32, row: u32, counts: bool, index: u32) {
     var sum = value;
     if !ALONE {

@@ -1,4 +1,4 @@
-// Each row's loss, to be added up by a kernel of its own: values [rows].
+// values[row] = value: each row's loss, summed by another kernel.
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;
 
 fn leave_value(value: f32, row: u32, counts: bool, index: u32) {

@@ -1,4 +1,4 @@
-// One weight per class.
+// class_weight(c) = class_weights[c]
 @group(0) @binding(5) var<storage, read> class_weights: array<f32>;
 
 const WEIGHTED: bool = true;

@@ -1,11 +1,11 @@
-// m ← β₁ m + (1-β₁) g;  v ← β₂ v + (1-β₂) q;  step = m̂ / (√v̂ + ε), m̂ and v̂ corrected for their bias
+// m ← β₁ m + (1-β₁) g;  v ← β₂ v + (1-β₂) q;  step = m̂ / (√v̂ + ε), m̂ and v̂ bias-corrected
 // Plug: moved_moment (squared_gradient | squared_diagonal | no_update).
 
 fn step_of(four: Fours) -> vec4<f32> {
     let m = hyper.beta1 * first_moment(four.i) + (1.0 - hyper.beta1) * four.g;
     set_first_moment(four.i, m);
     let v = moved_moment(four);
-    // An infinite v stops its parameter for ever, which stays a number.
+    // An infinite v freezes its parameter at a finite value, so it is reported here.
     tell_of(v);
     let taken = counters.m_scale * m / (sqrt(counters.v_scale * v) + hyper.eps);
     return taken * select(0.0, 1.0, counters.v_scale > 0.0);

@@ -1,4 +1,4 @@
-// v rests, on a step without curvature
+// v ← v, on a step without curvature
 fn moved_moment(four: Fours) -> vec4<f32> {
     return second_moment(four.i, four.vectors);
 }

@@ -1,10 +1,10 @@
-// One step of the optimiser over a run of parameters, four an invocation. Plugs: updated (rule), diagonal_at (diagonal |
-// no_diagonal).
+// θ_i ← updated(θ_i, g_i, d_i): one optimiser step over a range of parameters, four per invocation. Plugs: updated (rule),
+// diagonal_at (diagonal | no_diagonal).
 
 struct UpdateParams {
     vectors: u32, // of the whole model
     grid_x: u32,
-    first: u32, // where the run begins, and how long it is
+    first: u32, // start of the range, and its length
     run: u32,
 }
 

@@ -1,17 +1,17 @@
-// A step of the optimiser on four parameters θ, i which of the model's `vectors` fours:
+// An optimiser step on four parameters θ, number i of the model's `vectors` vec4s:
 //
 //     θ ← θ - η λ θ  (decoupled weight decay),  then  θ ← θ - η step(g)
 //
-// A kernel calls take_hyper before its first step. Plug: step_of (sgd | adaptive).
+// A kernel must call take_hyper before its first step. Plug: step_of (sgd | adaptive).
 
 struct Fours {
     i: u32,
     vectors: u32,
     g: vec4<f32>, // gradient
-    d: vec4<f32>, // diagonal, where the rule reads it
+    d: vec4<f32>, // diagonal, if the rule uses it
 }
 
-// Read once an invocation, not once for each four: what is stored might lie in the same buffer.
+// Read once per invocation. In a loop the compiler would reload them, because stores may alias the buffer.
 var<private> hyper: Hyper;
 var<private> counters: Counters;
 
@@ -27,7 +27,7 @@ fn updated(four: Fours, theta: vec4<f32>) -> vec4<f32> {
     return next;
 }
 
-// What is not finite is told to the host, by its bits: a compiler may take a comparison for anything.
+// Reports a non-finite value to the host. It tests bits, because compilers may evaluate comparisons with NaN either way.
 fn tell_of(written: vec4<f32>) {
     let exponent = vec4<u32>(0x7f800000u);
     if any((bitcast<vec4<u32>>(written) & exponent) == exponent) {

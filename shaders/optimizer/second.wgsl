@@ -1,4 +1,4 @@
-// The second moment lies behind the first, `vectors` of the whole model further on.
+// v[i] = moments[vectors + i]: the second moments follow the first ones.
 fn second_moment(i: u32, vectors: u32) -> vec4<f32> {
     return bitcast<vec4<f32>>(memory.moments[vectors + i]);
 }

@@ -1,11 +1,11 @@
-// What the host decides (it may rewrite this between submissions), what the GPU counts, whether something written was not finite,
-// and the moments: one buffer of words, floats by their bits.
+// The optimiser's state in one buffer of words, floats as bits: hyper-parameters (the host may rewrite them between submissions),
+// counters kept by the GPU, the divergence word, and the moments.
 
 struct Memory {
     decided: array<vec4<u32>, 2>, // Hyper
     counted: vec4<u32>, // Counters
-    // 0, or FIRST_STEP less the first step whose update wrote a parameter or a second moment that is not finite. So the largest
-    // word is the earliest step's, and a float by its bits. A rule that counts no steps says FIRST_STEP.
+    // 0, or FIRST_STEP minus the first step whose update wrote a non-finite parameter or second moment. So the earliest step has
+    // the largest word, and the word is a finite float by its bits. A rule that counts no steps writes FIRST_STEP.
     diverged: atomic<u32>,
     unused: array<vec4<u32>, 12>,
     moments: array<vec4<u32>>, // the first, then the second
@@ -26,7 +26,7 @@ struct Hyper {
 
 struct Counters {
     t: u32, // steps
-    s: u32, // steps on which the second moment moved
+    s: u32, // steps that updated the second moment
     m_scale: f32,
     v_scale: f32,
 }

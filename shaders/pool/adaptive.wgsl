@@ -1,5 +1,5 @@
-// Windows that share an image of H among Q positions: the one at q covers the places from ⌊q H / Q⌋ to ⌈(q + 1) H / Q⌉. The
-// other way round it is the same: place y is covered from position ⌊y Q / H⌋ to ⌈(y + 1) Q / H⌉.
+// Adaptive windows of Q positions over an image of H: the window at q covers places ⌊q H / Q⌋ to ⌈(q + 1) H / Q⌉ - 1. Conversely,
+// place y is covered by positions ⌊y Q / H⌋ to ⌈(y + 1) Q / H⌉ - 1.
 
 fn first_place(q: vec2<u32>) -> vec2<u32> {
     return q * IMAGE / POSITIONS;

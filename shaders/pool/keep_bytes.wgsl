@@ -1,4 +1,4 @@
-// Four channels' taps in a word, a byte each.
+// Stores the maximum's tap of four channels in one word, a byte each.
 @group(0) @binding(3) var<storage, read_write> taps: array<u32>;
 
 fn keep_tap(i: u32, tap: vec4<u32>) {

@@ -1,4 +1,4 @@
-// A word for each channel's tap, where a window has more than 256.
+// Stores the maximum's tap as a word per channel, for windows of more than 256 elements.
 @group(0) @binding(3) var<storage, read_write> taps: array<vec4<u32>>;
 
 fn keep_tap(i: u32, tap: vec4<u32>) {

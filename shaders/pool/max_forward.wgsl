@@ -1,5 +1,6 @@
-// z = the largest x of each window, of equals the first in row-major order; and where it stood, as the number of the
-// window's element. NaN is larger than any number and equals itself. ROWS results a workgroup, LANES invocations each. Plugs: windows, keep_tap.
+// z = max x over each window, and the tap (the window's element number) of the maximum, the first in row-major order among equals.
+// NaN counts as larger than any number and equal to itself. ROWS results per workgroup, LANES invocations per result. Plugs:
+// windows, keep_tap.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
@@ -19,10 +20,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let e = element(i, POSITIONS, IMAGE);
     let first = first_place(e.place);
     let size = end_place(e.place) - first;
-    let origin = first + BEFORE - e.place * STRIDE; // of the places that exist, within the window
+    let origin = first + BEFORE - e.place * STRIDE; // first place inside the image, relative to the window
     let corner = e.sample + (first.x * IMAGE.y + first.y) * VECTORS + e.vector;
 
-    // Every lane starts from the first place, so that it has one.
+    // Every lane starts with the first place, so that it has a valid candidate.
     var top = Largest(vec4<f32>(x[corner]), vec4<u32>(origin.x * KERNEL.y + origin.y));
     var w = walk(lane.x, size.y);
     for (var t = lane.x; t < size.x * size.y; t += LANES) {
@@ -39,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 
-// a > b. NaN is looked for by its bits: what a comparison makes of it is the compiler's affair.
+// a > b. NaN is detected by its bits, because compilers may evaluate comparisons with it either way.
 fn above(a: vec4<f32>, b: vec4<f32>) -> vec4<bool> {
     return !are_nan(b) & (are_nan(a) | (a > b));
 }

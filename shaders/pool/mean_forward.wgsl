@@ -1,4 +1,4 @@
-// z = the mean of x over each window. ROWS results a workgroup, LANES invocations each. Plug: windows.
+// z = Σ x / k over each window of k counted elements. ROWS results per workgroup, LANES invocations per result. Plug: windows.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;

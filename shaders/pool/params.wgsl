@@ -1,5 +1,5 @@
-// Of a pooling layer. Its sizes are constants, for each invocation divides by them: pairs (row, column) IMAGE, KERNEL, STRIDE,
-// BEFORE (the padding above and left) and POSITIONS, and VECTORS, the vec4s of one position.
+// Parameters of a pooling layer. Its sizes are shader constants, because every invocation divides by them: the (row, column) pairs
+// IMAGE, KERNEL, STRIDE, BEFORE (the padding above and left) and POSITIONS, and VECTORS, the vec4s of one position.
 
 struct PoolParams {
     n: u32, // vec4s of the result
@@ -10,8 +10,8 @@ struct PoolParams {
 
 @group(0) @binding(0) var<uniform> p: PoolParams;
 
-// Element i of an image of the given size: its place, the first element of its sample in an image of another size, and
-// which of a position's vec4s it is.
+// Element i of an image of the given size: its place, the index of its sample's first element in an image of size `other`, and its
+// vec4 within the position.
 struct Element {
     place: vec2<u32>,
     sample: u32,

@@ -1,5 +1,8 @@
-// The signal through a pooling layer and the activation below it: each place gathers from the windows that cover it. ROWS
-// places a workgroup, LANES invocations each. Plugs: windows, factor.
+// The signal below a pooling layer: place y gathers from the windows q that cover it, with factors f:
+//
+//     g[y] = Σ_q f g[q]      h[y] = Σ_q f² h[q]      u[y] = Σ_q f u[q]
+//
+// then through the activation below (signal/leave). ROWS places per workgroup, LANES invocations per place. Plugs: windows, factor.
 
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {

@@ -1,4 +1,4 @@
-// Windows that slide: the one at position q covers the places from q·stride − before on, kernel of them, that exist.
+// Sliding windows: the window at q covers places q·stride - before to q·stride - before + kernel - 1, as far as they exist.
 
 fn first_place(q: vec2<u32>) -> vec2<u32> {
     return max(q * STRIDE, BEFORE) - BEFORE;

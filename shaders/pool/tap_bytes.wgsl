@@ -1,4 +1,4 @@
-// Four channels' taps in a word, a byte each.
+// Reads the maximum's tap of four channels from one word, a byte each.
 @group(0) @binding(3) var<storage, read> taps: array<u32>;
 
 fn tap_of(j: u32) -> vec4<u32> {

@@ -1,4 +1,4 @@
-// How many elements the window at position q counts: k of a mean.
+// weight(q) = k, the number of elements that the window at q counts in its mean.
 fn weight(q: vec2<u32>) -> f32 {
     if COUNT_PADDING {
         return f32(KERNEL.x * KERNEL.y);

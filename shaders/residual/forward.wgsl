@@ -1,4 +1,4 @@
-// z = x + y, one value an invocation.
+// z = x + y, one value per invocation.
 
 @group(0) @binding(1) var<storage, read> x: array<Value1>;
 @group(0) @binding(2) var<storage, read> y: array<Value2>;

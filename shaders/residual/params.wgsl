@@ -1,4 +1,4 @@
-// Sizes of a sum.
+// Sizes of an elementwise sum.
 
 struct SumParams {
     n: u32,

@@ -1,5 +1,9 @@
-// The signal at a value that two branches use, and through the activation that made it: the sum of both branches' signals
-// (cross terms dropped); one value an invocation.
+// The signal at a value that two branches read, with the branches' signals 1 (above) and 2 (other):
+//
+//     g = g₁ + g₂      h = h₁ + h₂      u = u₁ + u₂
+//
+// then through the activation that produced the value (signal/leave). h drops the cross terms between the branches; u keeps them,
+// because it is squared after the sum. One value per invocation.
 
 @group(0) @binding(3) var<storage, read> other: array<Value3>;
 

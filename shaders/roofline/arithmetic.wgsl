@@ -1,5 +1,5 @@
-// x ← x m + c, again and again, in eight numbers that do not wait for each other: the most arithmetic that can be had.
-// A trip is 8 steps of 8 multiply-adds: 128 floating-point operations.
+// x ← x m + c, repeated on eight independent scalars: measures peak multiply-add throughput.
+// One iteration is 8 steps of 8 multiply-adds: 128 floating-point operations.
 
 @group(0) @binding(0) var<storage, read> trips: array<u32>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<f32>>;

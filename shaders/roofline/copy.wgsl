@@ -1,4 +1,4 @@
-// out_i = in_i: 32 bytes an invocation.
+// out_i = in_i: 32 bytes of traffic per invocation.
 
 @group(0) @binding(0) var<storage, read> in: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<f32>>;

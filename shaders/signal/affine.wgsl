@@ -1,4 +1,8 @@
-// The signal through z_i = s_i x_i + t_i and the activation below it, one value an invocation. Plug: slope.
+// The signal below z_i = s_i x_i + t_i:
+//
+//     g_i = s_i g_i      h_i = s_i² h_i      u_i = s_i u_i
+//
+// then through the activation below (signal/leave), one value per invocation. Plug: slope.
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {

@@ -1,4 +1,4 @@
-// f' and f'' of the activation below, at what it had as its input.
+// (f'(a), f''(a)) of the activation below. `a` is its input, or its output if that determines the derivatives (relu, leaky_relu).
 @group(0) @binding(A_BINDING) var<storage, read> a: array<A>;
 
 fn derivatives(i: u32) -> Derivatives {

@@ -1,8 +1,8 @@
-// How a signal goes down through a linear map z_j = Σ_i f_ji x_i:
+// A signal going backward through a linear map z_j = Σ_i f_ji x_i:
 //
 //     g_i = Σ_j f_ji g_j      h_i = Σ_j f_ji² h_j      u_i = Σ_j f_ji u_j
 //
-// Planes of a signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Without u, d is h.
+// Planes of a signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Without u, d = h.
 
 @group(0) @binding(1) var<storage, read> above: array<Value1>;
 
@@ -28,7 +28,7 @@ fn above_at(j: u32) -> Signal {
     return s;
 }
 
-// Adds what t contributes through the factor f.
+// Adds t's contribution through the factor f.
 fn gather(sum: Signal, t: Signal, f: Value) -> Signal {
     var s = sum;
     s.g += f * t.g;

@@ -1,4 +1,4 @@
-// The sum of a signal's parts over the LANES invocations that share a row: see lib/rows.
+// gathered = Σ_lanes part, over the LANES invocations that share a row: see lib/rows.
 fn gathered(part: Signal, lane: vec3<u32>) -> Signal {
     if LANES == 1u {
         return part;

@@ -1,6 +1,6 @@
-// The end of a backward kernel: the signal at element i goes through the activation below, and is stored.
+// The end of a backward kernel: the signal at element i goes through the activation below and is stored:
 //
-//     g' = f' g      h' = f'² h + f'' g  (without the f'' term: Gauss-Newton)      u' = f' u      d' = h' + Σ u'²
+//     g' = f' g      h' = f'² h + f'' g  (Gauss-Newton: without the f'' term)      u' = f' u      d' = h' + Σ u'²
 //
 // Plug: derivatives.
 

@@ -1,4 +1,4 @@
-// z = x with zeros around it, one vec4 an invocation.
+// z[y] = x[y - before] inside the image, else 0; one vec4 per invocation.
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
@@ -10,7 +10,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
         let pixel = divide(i, p.vectors);
         let row = divide(pixel.x, p.padded.y);
         let sample = divide(row.x, p.padded.x);
-        // Above and left of the image this wraps round to something large.
+        // Above and left of the image this wraps around to a large value.
         let place = vec2<u32>(sample.y, row.y) - p.before;
         var value = vec4<f32>(0.0);
         if all(place < p.image) {

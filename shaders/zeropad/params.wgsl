@@ -1,4 +1,4 @@
-// Sizes of an image and of the same with zeros around it. Pairs are (row, column).
+// Sizes of an image and of the zero-padded image. Pairs are (row, column).
 
 struct PadParams {
     image: vec2<u32>,

@@ -1,4 +1,5 @@
-// The signal through zero padding and the activation below it: what lies inside; one vec4 an invocation.
+// signal[y] = signal above[y + before]: the part inside the padding, then through the activation below (signal/leave); one vec4 per
+// invocation.
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {

@@ -1,11 +1,11 @@
-//! Buffers, and the way of their numbers to the host and back.
+//! Buffers, and transfers between them and the host.
 
 use super::context::Context;
 use super::device::Buffer;
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// A run of numbers in a buffer: what can be read back, copied, or bound by the host.
+/// A range of values in a buffer, which the host can read back, copy or bind.
 #[derive(Debug, Clone)]
 pub struct Tensor {
     name: String,
@@ -32,7 +32,7 @@ impl Tensor {
         &self.buffer
     }
 
-    /// Whether both are the same run of the same buffer.
+    /// Whether both are the same range of the same buffer.
     pub(crate) fn is(&self, other: &Tensor) -> bool {
         self.buffer == other.buffer && self.bytes() == other.bytes()
     }
@@ -73,8 +73,8 @@ fn may_block() -> Result<()> {
 }
 
 impl Context {
-    /// A buffer for `elements` numbers, zeros at first, that shaders write and the host copies from and to. It is
-    /// rounded up to 256 bytes.
+    /// A zero-initialised buffer for `elements` values that shaders write and the host copies from and to. Its size is rounded
+    /// up to 256 bytes.
     pub(crate) fn storage(&self, name: &str, elements: usize) -> Result<Buffer> {
         let size = (4 * elements as u64).next_multiple_of(256);
         self.check_binding(name, size)?;
@@ -110,7 +110,7 @@ impl Context {
         Ok(())
     }
 
-    /// A uniform written once, here.
+    /// A uniform buffer, written once at creation.
     pub(super) fn uniform(&self, bytes: &[u8]) -> Result<wgpu::Buffer> {
         let size = (bytes.len() as u64).next_multiple_of(16);
         let buffer = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
@@ -126,7 +126,7 @@ impl Context {
         Ok(buffer)
     }
 
-    /// Writes numbers into a tensor; they arrive before the commands of the next submission.
+    /// Writes values into a tensor; they take effect before the commands of the next submission.
     ///
     /// # Errors
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Length`]; [`Error::NotFinite`] where checking is on.
@@ -158,9 +158,9 @@ impl Context {
         written.ok_or_else(lost)
     }
 
-    /// Reads tensors back, in one submission of their copies. The future drives the device itself, so that it may be awaited
-    /// anywhere: it polls without blocking when it is polled, and a thread that sleeps in the driver wakes it. A frame loop
-    /// may poll it, and the device, as often as it likes.
+    /// Reads tensors back, with one submission of copies. The future drives the device itself, so it can be awaited anywhere:
+    /// each poll polls the device without blocking, and a thread that sleeps in the driver wakes it. A frame loop may poll it,
+    /// and the device, as often as it likes.
     ///
     /// # Errors
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Device`].
@@ -189,7 +189,7 @@ impl Context {
                 Some(waiting) => waiting,
                 none => none.insert(super::waiting::Waiting::new(&self.inner.device, submission.clone())?),
             };
-            // Once it has said so it is not asked again: the answer is on its way by another thread that polled.
+            // Once it is done it is not asked again: another thread that polled delivers the result.
             let end = if ended { Poll::Pending } else { waiting.poll(task) };
             if let Poll::Ready(end) = end {
                 end?;
@@ -200,7 +200,7 @@ impl Context {
         .await
     }
 
-    /// A browser drives the device itself, and only while nobody asks it again and again.
+    /// A browser drives the device itself, and only while nothing polls in a loop.
     #[cfg(target_arch = "wasm32")]
     async fn arrival(&self, mapped: Mapped, _: wgpu::SubmissionIndex) -> std::result::Result<(), String> {
         mapped.await.map_err(|_| "the read-back was dropped".to_owned())?.map_err(|e| e.to_string())
@@ -214,15 +214,15 @@ impl Context {
         Ok(self.read_all(&[tensor]).await?.swap_remove(0))
     }
 
-    /// Reads tensors back and blocks until they are here.
+    /// Reads tensors back and blocks until they have arrived.
     ///
     /// # Errors
-    /// As [`Context::read_all`]; in a browser always, for nothing may block there, and that is for it.
+    /// As [`Context::read_all`], which browsers must use: this always fails there, because nothing may block.
     pub fn read_blocking(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
         may_block()?;
         let (staging, mapped, _) = self.start_read(tensors)?;
         self.poll_to_the_end()?;
-        // Another thread that polls the device may be the one that is about to bring the answer.
+        // Another thread that polls the device may be about to deliver the result.
         match pollster::block_on(mapped) {
             Ok(Ok(())) => self.finish_read(&staging, tensors),
             Ok(Err(error)) => Err(Error::Device(error.to_string())),
@@ -233,11 +233,11 @@ impl Context {
     /// Blocks until all submitted work is done.
     ///
     /// # Errors
-    /// [`Error::Device`]; in a browser always, for nothing may block there.
+    /// [`Error::Device`]; in a browser always, because nothing may block there.
     pub fn wait(&self) -> Result<()> {
         may_block()?;
         self.poll_to_the_end()?;
-        // Nobody told us of the loss of a host's device, but it has no memory to give.
+        // The loss of a host's device is not reported to us, but allocating on it fails.
         self.guarded(|| self.uniform(&[0]))?.map(drop)
     }
 
@@ -275,7 +275,7 @@ impl Context {
                 at += bytes.end - bytes.start;
             }
             let submission = self.inner.queue.submit([encoder.finish()]);
-            // A receiver that is gone wants no answer.
+            // A dropped receiver needs no result.
             staging.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
             (staging, submission)
         })?;
@@ -296,7 +296,7 @@ impl Context {
     }
 }
 
-/// For a device whose handlers are not ours: wgpu reports its loss to those alone.
+/// For a device whose handlers are not ours: wgpu reports its loss only to those.
 pub(super) fn lost() -> Error {
     Error::Device("the device is lost".into())
 }

@@ -1,4 +1,4 @@
-//! A device and its queue, ours or the host's, and what the crate keeps beside them.
+//! A device and its queue, created here or by the host, and the crate's per-device state.
 
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
@@ -9,36 +9,36 @@ use crate::{Error, Result};
 use futures::FutureExt as _;
 use std::sync::{Arc, Mutex};
 
-/// How a context behaves; the same for a device of the crate's own and for a host's.
+/// Options of a context, for the crate's own device or a host's.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
     pub checked: bool,
-    /// Tile shapes for this class of device, instead of the one the adapter reports.
+    /// Choose tile shapes for this class of device instead of the one the adapter reports.
     pub class: Option<DeviceClass>,
-    /// Tiles measured on this device or its like, which go before the shipped choice: see [`TileTable`].
+    /// Tiles measured on this or a similar device, which override the built-in choice: see [`TileTable`].
     pub tiles: Option<TileTable>,
-    /// The host's cache, of the same device, which pipelines are made through. wgpu and the crate keep pipelines as long
-    /// as the context lives in any case; this is for the next run: see [`wgpu::PipelineCache::get_data`].
+    /// The host's pipeline cache, of the same device. Pipelines live as long as the context in any case; the cache is for the
+    /// next run: see [`wgpu::PipelineCache::get_data`].
     pub pipeline_cache: Option<wgpu::PipelineCache>,
-    /// Matrix units, [`Cooperative::of`] the adapter, for what large dense layers do forwards and with the signal, with f16
-    /// operands to an eleventh bit (docs/performance.md). The device must have [`Cooperative::features`], which are
-    /// experimental in wgpu; plans on one that has not are refused with [`Error::Cooperative`]. `None`, as it is by default:
-    /// all is f32 on every device.
+    /// Matrix units, [`Cooperative::of`] the adapter, for the forward product and the signal of large dense layers; f16 operands
+    /// are rounded to eleven bits (docs/performance.md). The device must have [`Cooperative::features`], which are experimental
+    /// in wgpu; on a device without them plans fail with [`Error::Cooperative`]. With `None`, the default, everything is f32
+    /// on every device.
     pub cooperative: Option<Cooperative>,
 }
 
-/// Which adapter is wanted, for a context of the crate's own.
+/// Which adapter and device to request, for a context that creates its own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
     /// Part of the adapter's name, driver or backend (`llvmpipe`, `vulkan`, `gl`), in any case. The first match is taken.
-    /// `None`: what wgpu holds for the best.
+    /// `None`: the best one by wgpu's ranking.
     pub adapter: Option<String>,
-    /// The device gets those of these features that the adapter has.
+    /// Features to enable on the device, as far as the adapter has them.
     pub features: wgpu::Features,
-    /// Matrix units are used: see [`ContextOptions::cooperative`]. Asking for them consents to wgpu's experimental features
-    /// in a device of the crate's own.
+    /// Use matrix units: see [`ContextOptions::cooperative`]. This consents to wgpu's experimental features on the crate's own
+    /// device.
     pub cooperative: bool,
     /// Context behaviour.
     pub options: ContextOptions,
@@ -58,7 +58,7 @@ pub(super) struct Inner {
     pub(super) limits: wgpu::Limits,
     pub(super) options: ContextOptions,
     info: wgpu::AdapterInfo,
-    /// What wgpu reported outside any call that could have returned it; only for a device of our own.
+    /// Errors that wgpu reported outside any call that could have returned them; only for our own device.
     fault: Arc<Mutex<Option<String>>>,
 }
 
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Context {
 }
 
 impl Context {
-    /// Makes a device on the best adapter, with default limits and no features.
+    /// Creates a device on the best adapter, with default limits and no features.
     ///
     /// # Errors
     /// [`Error::NoAdapter`] or [`Error::Device`].
@@ -77,8 +77,7 @@ impl Context {
         Context::request_with(&Request::default()).await
     }
 
-    /// As [`Context::request_with`], but a software adapter, which a processor's own code is faster than, counts only if it
-    /// is asked for by name.
+    /// As [`Context::request_with`], but uses a software adapter only if asked for by name, because the CPU path is faster.
     ///
     /// # Errors
     /// [`Error::NoAdapter`] where there is no GPU; [`Error::Device`].
@@ -90,8 +89,8 @@ impl Context {
         Context::on(&adapter, request).await
     }
 
-    /// Makes a device as asked for. Limits are wgpu's defaults; only the sizes of buffers and bindings are raised to what
-    /// the adapter has, so that large models fit.
+    /// Creates a device as requested. Limits are wgpu's defaults; only buffer and binding sizes are raised to what the adapter
+    /// supports, so that large models fit.
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::Cooperative`] or [`Error::Device`].
@@ -118,7 +117,7 @@ impl Context {
         if request.cooperative {
             let units = Cooperative::of(adapter)?;
             descriptor.required_features |= units.features();
-            // SAFETY: the caller asked for what wgpu still holds for experimental; the shaders that use it are the crate's own.
+            // SAFETY: the caller requested what wgpu considers experimental; only the crate's own shaders use it.
             descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
             options.cooperative = Some(units);
         }
@@ -188,7 +187,7 @@ impl Context {
         describe(&self.inner.info)
     }
 
-    /// What tile shapes are chosen for.
+    /// The class of device for which tile shapes are chosen.
     #[must_use]
     pub fn class(&self) -> DeviceClass {
         self.inner.options.class.unwrap_or(match self.inner.info.device_type {
@@ -198,7 +197,7 @@ impl Context {
         })
     }
 
-    /// What decides about a product's tile.
+    /// What determines a product's tile.
     pub(crate) fn tuning(&self) -> Tuning<'_> {
         let limits = &self.inner.limits;
         let allowed = Allowed {
@@ -213,13 +212,13 @@ impl Context {
         Tuning { class: self.class(), table: self.inner.options.tiles.as_ref(), allowed }
     }
 
-    /// The matrix units that are used: see [`ContextOptions::cooperative`].
+    /// The matrix units in use: see [`ContextOptions::cooperative`].
     #[must_use]
     pub fn cooperative(&self) -> Option<Cooperative> {
         self.inner.options.cooperative
     }
 
-    /// That the device has what its matrix units need, where such are to be used, and that its table of tiles makes sense.
+    /// Checks that the device supports the matrix units, if any are to be used, and that the tile table is valid.
     pub(crate) fn check_options(&self) -> Result<()> {
         let ContextOptions { cooperative, tiles, .. } = &self.inner.options;
         cooperative.map_or(Ok(()), |units| units.granted(self.inner.device.features()))?;
@@ -238,8 +237,8 @@ impl Context {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// An error that wgpu reported outside any call of ours, or the loss of the device. Only known for a device that the
-    /// crate made itself: a host has its own handlers.
+    /// An error that wgpu reported outside any of our calls, or the loss of the device. Known only for a device that the crate
+    /// created: a host has its own handlers.
     ///
     /// # Errors
     /// [`Error::Device`].
@@ -250,7 +249,7 @@ impl Context {
         }
     }
 
-    /// Runs `make` and turns what wgpu has against it into an [`Error::Device`].
+    /// Runs `make` and turns wgpu's errors into an [`Error::Device`].
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn guarded<T>(&self, make: impl FnOnce() -> T) -> Result<T> {
         let filters =
@@ -258,7 +257,7 @@ impl Context {
         let scopes: Vec<_> =
             filters.into_iter().map(|filter| self.inner.device.push_error_scope(filter)).collect();
         let made = make();
-        // Native answers at once.
+        // Native backends answer at once.
         let errors: Vec<_> =
             scopes.into_iter().rev().filter_map(|scope| scope.pop().now_or_never().flatten()).collect();
         match errors.first() {
@@ -267,8 +266,8 @@ impl Context {
         }
     }
 
-    /// Runs `make`. A browser answers too late for an error scope to be of use; without one the answer goes to the device's
-    /// error handler, and [`Context::health`] tells it.
+    /// Runs `make`. A browser answers too late for an error scope to be useful; without one the error goes to the device's error
+    /// handler, and [`Context::health`] returns it.
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn guarded<T>(&self, make: impl FnOnce() -> T) -> Result<T> {
         Ok(make())
@@ -279,7 +278,7 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
 }
 
-/// What wgpu holds for the best.
+/// The best adapter by wgpu's ranking.
 async fn best() -> Result<wgpu::Adapter> {
     let answer = instance().request_adapter(&wgpu::RequestAdapterOptions::default()).await;
     answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}") })
@@ -299,7 +298,7 @@ async fn best_gpu() -> Result<wgpu::Adapter> {
     })
 }
 
-/// The first whose description has `wanted` in it.
+/// The first whose description contains `wanted`.
 async fn named(wanted: &str) -> Result<wgpu::Adapter> {
     let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
     let known: Vec<String> = adapters.iter().map(|a| describe(&a.get_info())).collect();
@@ -313,7 +312,7 @@ async fn named(wanted: &str) -> Result<wgpu::Adapter> {
 
 const INSTALL: &str = "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` brings a software one";
 
-/// `name [backend, driver]`, whatever of it there is.
+/// `name [backend, driver]`, as far as known.
 fn describe(info: &wgpu::AdapterInfo) -> String {
     let backend = format!("{:?},", info.backend);
     let words = [backend.as_str(), &info.driver, &info.driver_info];

@@ -1,15 +1,14 @@
-//! What matrix units an adapter has, and what a device needs so that shaders may use them.
+//! The matrix units of an adapter, and the device features that they need.
 
 use crate::gemm::Cooperative;
 use crate::{Error, Result};
 use wgpu::{CooperativeMatrixProperties, CooperativeScalarType, Features};
 
 impl Cooperative {
-    /// The matrix units of an adapter whose sums are f32: with f32 operands where there are any, else f16; the larger
-    /// first.
+    /// An adapter's matrix units with f32 sums: with f32 operands if available, else f16; larger ones are preferred.
     ///
     /// # Errors
-    /// [`Error::Cooperative`] where the adapter has no such units, or not what goes with them.
+    /// [`Error::Cooperative`] if the adapter has no such units, or lacks a feature they need.
     pub fn of(adapter: &wgpu::Adapter) -> Result<Cooperative> {
         let subgroup = adapter.get_info().subgroup_max_size;
         let found = adapter.cooperative_matrix_properties();
@@ -21,7 +20,7 @@ impl Cooperative {
         Ok(best)
     }
 
-    /// What a device must have been made with; `EXPERIMENTAL` ones want the host's consent, too:
+    /// The features a device must be created with; `EXPERIMENTAL` ones also need the host's consent:
     /// [`wgpu::DeviceDescriptor::experimental_features`].
     #[must_use]
     pub fn features(self) -> Features {

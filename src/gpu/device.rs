@@ -1,16 +1,16 @@
-//! Which device a thing is of. wgpu's own comparisons cannot say: its ids, which are all they look at, begin anew in every
-//! instance, and there a foreign id is taken for that of another thing.
+//! Which device an object belongs to. wgpu's comparisons cannot tell: they compare only ids, which repeat between instances, so a
+//! foreign id may match a different object.
 
 use super::context::{Context, Inner};
 use crate::{Error, Result};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-/// The same for all contexts of one device, and for no other device of this process.
+/// Equal for all contexts of one device, and unique to it within this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct DeviceId(u64);
 
-/// A buffer with the device that it is of.
+/// A buffer with the device that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Buffer {
     raw: wgpu::Buffer,
@@ -27,7 +27,7 @@ impl std::ops::Deref for Buffer {
 
 type Known = Vec<Weak<Inner>>;
 
-/// Every context that lives.
+/// All live contexts.
 #[cfg(not(target_arch = "wasm32"))]
 fn with_known<R>(work: impl FnOnce(&mut Known) -> R) -> R {
     use std::sync::{Mutex, PoisonError};
@@ -35,7 +35,7 @@ fn with_known<R>(work: impl FnOnce(&mut Known) -> R) -> R {
     work(&mut KNOWN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// In a browser wgpu's things stay on their thread.
+/// In a browser wgpu's objects stay on their thread.
 #[cfg(target_arch = "wasm32")]
 fn with_known<R>(work: impl FnOnce(&mut Known) -> R) -> R {
     thread_local! {
@@ -51,7 +51,7 @@ fn contexts() -> Vec<Arc<Inner>> {
     })
 }
 
-/// Makes a context known, and `inner` of it, which is given the id of its device.
+/// Registers a context, with `inner` built from its device's id.
 pub(super) fn known(device: &wgpu::Device, inner: impl FnOnce(DeviceId) -> Inner) -> Arc<Inner> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let id = contexts().iter().find(|other| is_same(&other.device, device)).map(|other| other.id);
@@ -61,7 +61,7 @@ pub(super) fn known(device: &wgpu::Device, inner: impl FnOnce(DeviceId) -> Inner
     inner
 }
 
-/// Whether two handles are one device: an error that the one makes is caught in a scope of the other.
+/// Whether two handles are one device: an error raised on one is caught in a scope of the other.
 #[cfg(not(target_arch = "wasm32"))]
 fn is_same(one: &wgpu::Device, other: &wgpu::Device) -> bool {
     if one != other {
@@ -71,7 +71,7 @@ fn is_same(one: &wgpu::Device, other: &wgpu::Device) -> bool {
     let inner = other.push_error_scope(wgpu::ErrorFilter::Validation);
     err(one);
     let (inner, outer) = (caught(inner), caught(outer));
-    // A device that is lost makes no errors. Nothing of it can be read or written either.
+    // A lost device raises no errors. Nothing on it can be read or written either.
     inner || !outer
 }
 
@@ -80,7 +80,7 @@ fn is_same(one: &wgpu::Device, other: &wgpu::Device) -> bool {
     one == other
 }
 
-/// Makes a validation error and nothing else.
+/// Raises a validation error without side effects.
 #[cfg(not(target_arch = "wasm32"))]
 fn err(device: &wgpu::Device) {
     drop(device.create_buffer(&wgpu::BufferDescriptor {
@@ -99,7 +99,7 @@ fn caught(scope: wgpu::ErrorScopeGuard) -> bool {
 }
 
 impl Context {
-    /// A buffer that was made on this context's device.
+    /// A buffer created on this context's device.
     pub(super) fn own(&self, raw: wgpu::Buffer) -> Buffer {
         Buffer { raw, device: self.inner.id }
     }
@@ -107,7 +107,7 @@ impl Context {
     /// A buffer of the host's.
     ///
     /// # Errors
-    /// [`Error::Foreign`] for one of another device, as far as can be known; [`Error::Device`] where this one is lost.
+    /// [`Error::Foreign`] for one of another device, as far as that can be detected; [`Error::Device`] if this one is lost.
     pub(crate) fn adopt(&self, raw: wgpu::Buffer) -> Result<Buffer> {
         self.check_owner(&raw)?;
         Ok(self.own(raw))
@@ -117,13 +117,12 @@ impl Context {
         if buffer.device == self.inner.id { Ok(()) } else { Err(Error::Foreign { what, owner: "device" }) }
     }
 
-    /// An error that the buffer makes comes out at its own device. To unmap what is not mapped is such an error, and
-    /// changes nothing. While it is caught at every device that is known here, any other's handler hears of it: in wgpu
-    /// as it comes that panics.
+    /// A buffer's error is reported to its own device. Unmapping an unmapped buffer is such an error and changes nothing. It is
+    /// caught on every device known here; on any other device it reaches the error handler, and wgpu's default handler panics.
     #[cfg(not(target_arch = "wasm32"))]
     fn check_owner(&self, buffer: &wgpu::Buffer) -> Result<()> {
         use std::panic::{AssertUnwindSafe, catch_unwind};
-        // Mapping is the host's affair; of a buffer that may be mapped nothing is known.
+        // Mapping is up to the host; nothing can be detected for a mappable buffer.
         let mappable = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
         let unmapped = |error: wgpu::MapRangeError| error.to_string().contains("not mapped");
         if buffer.usage().intersects(mappable) || !buffer.get_mapped_range(..).is_err_and(unmapped) {
@@ -148,14 +147,14 @@ impl Context {
         Err(super::buffer::lost())
     }
 
-    /// A browser answers later, and has no ids that repeat.
+    /// A browser answers later, and its ids do not repeat.
     #[cfg(target_arch = "wasm32")]
     fn check_owner(&self, _: &wgpu::Buffer) -> Result<()> {
         Ok(())
     }
 }
 
-/// That buffers with a role each are different ones.
+/// Checks that buffers with different roles are distinct.
 ///
 /// # Errors
 /// [`Error::SharedBuffer`] with the first two that are not.

@@ -1,4 +1,4 @@
-//! Shader text to pipeline, once per context; and a dispatch ready to be recorded.
+//! Pipelines, compiled once per context and shader text, and dispatches ready to be recorded.
 
 use super::context::Context;
 use super::device::Buffer;
@@ -16,7 +16,7 @@ pub(super) struct Pipelines {
 }
 
 impl Pipelines {
-    /// Held for a look or an entry, never while a driver compiles.
+    /// Locked for a lookup or an insertion only, never while a driver compiles.
     fn made(&self) -> MutexGuard<'_, HashMap<String, wgpu::ComputePipeline>> {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -37,17 +37,17 @@ pub(crate) struct Resource {
 pub(crate) struct Dispatch {
     pub label: String,
     pub flops: u64,
-    /// Bytes that it touches of what is bound.
+    /// Bytes of the bound ranges that it accesses.
     pub bytes: u64,
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     pub(crate) grid: (u32, u32),
-    /// To make it again with another tile, and for tests that run it elsewhere.
+    /// For rebuilding it with another tile, and for tests that run it elsewhere.
     pub made_of: (Kernel, Vec<Resource>),
 }
 
 impl Dispatch {
-    /// A measure of the time it takes, whichever of arithmetic and memory that is spent on.
+    /// An estimate of its time, in arithmetic operations plus bytes.
     pub(crate) fn cost(&self) -> u64 {
         self.flops + self.bytes
     }
@@ -59,13 +59,13 @@ impl Dispatch {
     }
 }
 
-/// A grid of `groups` workgroups as rows no longer than the device allows: all but the last row are full.
+/// A grid of `groups` workgroups, folded into rows no longer than the device allows; all but the last row are full.
 fn fold(groups: u32, longest: u32) -> (u32, u32) {
     let rows = groups.div_ceil(longest).max(1);
     (groups.div_ceil(rows).max(1), rows)
 }
 
-/// Each limit by name, with what is needed and what is there.
+/// Each limit by name, with the needed and the available value.
 fn check_each<const N: usize>(place: &str, limits: [(&'static str, u64, u64); N]) -> Result<()> {
     match limits.into_iter().find(|(_, needed, available)| needed > available) {
         Some((limit, needed, available)) => {
@@ -110,7 +110,7 @@ impl Context {
         self.inner.pipelines.made().len()
     }
 
-    /// Makes the pipelines of `kernels` that are not there yet. `progress` hears after each how many of them are done.
+    /// Creates the missing pipelines of `kernels`. `progress` receives the number done after each.
     pub(crate) fn compile<'a>(
         &self,
         kernels: impl Iterator<Item = &'a Kernel>,
@@ -132,7 +132,7 @@ impl Context {
         Ok(())
     }
 
-    /// Whether the device allows what a kernel binds and what its workgroup takes.
+    /// Checks a kernel's bindings and workgroup against the device's limits.
     fn check_limits(&self, kernel: &Kernel) -> Result<()> {
         let (limits, bindings) = (&self.inner.limits, kernel.bindings());
         let uniforms = bindings.iter().filter(|kind| **kind == Binding::Uniform).count() as u32;
@@ -178,13 +178,13 @@ impl Context {
             };
             let checks = wgpu::ShaderRuntimeChecks {
                 bounds_checks: self.is_checked(),
-                // Every loop here ends. A counter more in each keeps compilers from unrolling, and llvmpipe, which leaves an
-                // invocation's loops after 65,535 trips in all, then counts trips that were none.
+                // Every loop here ends. wgpu's extra counter in each loop prevents unrolling, and llvmpipe, which ends an
+                // invocation's loops after 65,535 iterations in total, then miscounts them.
                 force_loop_bounding: false,
                 ..wgpu::ShaderRuntimeChecks::unchecked()
             };
             // SAFETY: the shaders are the crate's own. Every index and loop bound in them follows from the uniform and the
-            // sizes of the bindings, which the plan takes from one validated model; tests run them with bounds checked too.
+            // sizes of the bindings, which the plan derives from one validated model; tests also run them with bounds checks.
             let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
             let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: Some("hesscale"),
@@ -207,7 +207,7 @@ impl Context {
         Ok(pipeline)
     }
 
-    /// Makes a kernel ready to be recorded. `resources` follow the kernel's bindings after its uniforms.
+    /// Prepares a kernel for recording. `resources` follow the kernel's bindings after its uniforms.
     pub(crate) fn dispatch(&self, kernel: &Kernel, resources: &[Resource]) -> Result<Dispatch> {
         let longest = self.inner.limits.max_compute_workgroups_per_dimension;
         let grid = fold(kernel.groups(), longest.max(1));

@@ -1,4 +1,4 @@
-//! Waiting for a submission without a thread that is busy with it.
+//! Waiting for a submission without a busy thread.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 
-/// The driver sleeps so long at most. It holds what a buffer's or the device's end waits for, on GL all of the device.
+/// The longest sleep in the driver. The sleep holds locks that dropping a buffer or the device needs; on GL, the whole device.
 const NAP: Duration = Duration::from_millis(1);
 
-/// A thread that polls the device until a submission is done, asleep in the driver. It ends with the submission, or soon
-/// after this is dropped, which waits for it: it has the device in its hands.
+/// A thread that sleeps in the driver until a submission is done. It ends with the submission, or soon after this is dropped;
+/// dropping waits for it, because it uses the device.
 pub(super) struct Waiting {
-    /// What went wrong; it is dropped, and nothing sent, where the thread panicked.
+    /// Receives an error; closes without one if the thread panicked.
     end: oneshot::Receiver<Result<(), String>>,
     abandoned: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -29,7 +29,7 @@ impl Waiting {
         let poll = move || {
             let outcome = wait(&device, &submission, &no_longer);
             drop(device);
-            // A receiver that is gone wants no answer.
+            // A dropped receiver needs no result.
             drop(sender.send(outcome));
         };
         let thread = std::thread::Builder::new().name("hesscale waits".into()).spawn(poll);
@@ -47,7 +47,7 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.abandoned.store(true, Ordering::Relaxed);
-        // Its panic has been told, or nobody asks any more.
+        // Its panic has been reported, or nobody needs the result any more.
         self.thread.take().map(JoinHandle::join);
     }
 }

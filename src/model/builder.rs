@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub struct Builder {
     input: Vec<usize>,
     layers: Vec<Layer>,
-    /// Path of the layers to come: empty, or `3.body.`
+    /// Path prefix of the following layers: empty, or `3.body.`
     prefix: String,
     /// The shape so far, or the first error.
     shape: Result<Vec<usize>>,
@@ -104,7 +104,7 @@ impl Builder {
         }
     }
 
-    /// Any layer. A convolution's number of input channels is filled in where it is 0.
+    /// Any layer. A convolution's number of input channels is filled in if it is 0.
     #[must_use]
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
@@ -124,7 +124,7 @@ impl Builder {
         self
     }
 
-    /// Ends with the loss and validates the whole.
+    /// Adds the loss and validates the model.
     ///
     /// # Errors
     /// As [`Model::new`].

@@ -1,4 +1,4 @@
-//! The layers, and what each makes of a shape.
+//! The layers and their output shapes.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
 use super::normalization::BatchNorm;
@@ -29,10 +29,10 @@ pub enum Layer {
     },
     /// An elementwise function.
     Act(Activation),
-    /// `[C, H, W]` becomes `[C·H·W]`: the same numbers.
+    /// `[C, H, W]` becomes `[C·H·W]`: the same values.
     #[serde(deserialize_with = "nothing")]
     Flatten,
-    /// The same numbers in the same shape.
+    /// The same values in the same shape.
     #[serde(deserialize_with = "nothing")]
     Identity,
     /// A convolution of images.
@@ -41,7 +41,7 @@ pub enum Layer {
     Conv1d(Conv1d),
     /// The transpose of a convolution, as a layer of its own.
     ConvTranspose2d(ConvTranspose2d),
-    /// The largest number of each window; of equals the first in row-major order. Padding never wins.
+    /// The maximum of each window; among equals the first in row-major order. Padding is never the maximum.
     MaxPool2d(MaxPool2d),
     /// The mean of each window.
     AvgPool2d(AvgPool2d),
@@ -69,7 +69,7 @@ pub enum Layer {
     Residual {
         /// The layers of the block.
         body: Vec<Layer>,
-        /// What brings `x` to the shape of the body's output; may be empty.
+        /// The layers that bring `x` to the shape of the body's output; may be empty.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         projection: Vec<Layer>,
     },
@@ -207,7 +207,7 @@ impl Layer {
         Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
     }
 
-    /// The output's shape for an input of shape `input`, or what is wrong, of all but blocks: `node::push` looks into those.
+    /// The output's shape for an input of shape `input`, or the problem. Blocks are handled by `node::push`.
     /// `path` is the layer's: `3`, `3.body.0`.
     pub(super) fn output_shape(&self, path: &str, input: &[usize]) -> Result<Vec<usize>> {
         let name = &self.name_at(path);

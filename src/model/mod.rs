@@ -77,8 +77,8 @@ impl Model {
     /// Validates and builds. `input` is the shape of one sample.
     ///
     /// # Errors
-    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have 8
-    /// dimensions, a model 16,384 layers, those within blocks included.
+    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have at most
+    /// 8 dimensions, a model at most 16,384 layers, including those within blocks.
     pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: Loss) -> Result<Model> {
         let input = input.into();
         check_input(&input)?;
@@ -143,7 +143,7 @@ impl Model {
         serde_json::to_string(self).expect("a model holds only finite numbers and strings")
     }
 
-    /// The same network under another loss.
+    /// The same network with another loss.
     ///
     /// # Errors
     /// As [`Model::new`].
@@ -178,7 +178,7 @@ impl Model {
     /// Shape of one sample at the output of layer `index`.
     ///
     /// # Errors
-    /// [`Error::Unknown`] for a layer that is not there.
+    /// [`Error::Unknown`] for a layer that does not exist.
     pub fn shape(&self, index: usize) -> Result<&[usize]> {
         self.ends.get(index).map(|end| &self.nodes[*end].shape[..]).ok_or_else(|| self.no_layer(index))
     }
@@ -224,7 +224,7 @@ impl Model {
         self.output_shape()[0]
     }
 
-    /// Positions of a sample's output that are classified each by itself: height × width for `[classes, height, width]`.
+    /// Positions of a sample's output that are classified separately: height × width for `[classes, height, width]`.
     #[must_use]
     pub fn positions(&self) -> usize {
         self.output_shape()[1..].iter().product()
@@ -242,7 +242,7 @@ impl Model {
         &self.parameters
     }
 
-    /// The parameter of a layer, where it has one; of a block, the first.
+    /// The first parameter of a layer or block, if any.
     #[must_use]
     pub fn parameter(&self, layer: usize, role: Role) -> Option<&Parameter> {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
@@ -254,7 +254,7 @@ impl Model {
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
     }
 
-    /// Number of parameters (gaps of the flat layout not counted).
+    /// Number of parameters, without the gaps of the flat layout.
     #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(Parameter::len).sum()
@@ -269,7 +269,7 @@ impl Model {
     /// The name of layer `index` used in errors and tables: `dense 3`, `tanh 1`.
     ///
     /// # Errors
-    /// [`Error::Unknown`] for a layer that is not there.
+    /// [`Error::Unknown`] for a layer that does not exist.
     pub fn layer_name(&self, index: usize) -> Result<String> {
         let layer = self.layers.get(index).ok_or_else(|| self.no_layer(index))?;
         Ok(layer.name_at(&index.to_string()))
@@ -279,7 +279,7 @@ impl Model {
     /// The same seed gives the same numbers on every machine.
     ///
     /// # Errors
-    /// [`Error::Memory`] where there is none for so many.
+    /// [`Error::Memory`] if there is not enough memory.
     pub fn init(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
         parameters::init(self, init, seed)
     }
@@ -293,7 +293,7 @@ impl Model {
     }
 }
 
-/// The kind of a layer in JSON, if this version knows it and all within it.
+/// Checks that this version knows the type of a layer in JSON, and of all layers within it.
 fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
     let Some(kind) = layer.get("type").and_then(|kind| kind.as_str()).map(str::to_owned) else {
         return Err(Error::Json(format!("layer {path}: a layer is an object with its `type`, a text")));
@@ -343,7 +343,7 @@ fn check_layers(layers: &[Layer]) -> Result<()> {
     Ok(())
 }
 
-/// Whether a sample's elements can be counted in 32 bits.
+/// Checks that the number of a sample's elements fits in 32 bits.
 fn check_count(name: &str, shape: &[usize]) -> Result<()> {
     let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     if count.is_none_or(|n| n > u32::MAX as usize) {

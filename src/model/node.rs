@@ -11,7 +11,7 @@ pub(crate) struct Node {
     /// Its path in the model: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
     pub path: String,
     pub kind: Kind,
-    /// What it reads: the nodes before it, or the network's input. Two for a sum: body first.
+    /// Its inputs: outputs of earlier nodes, or the network's input. A sum has two, the body first.
     pub inputs: Vec<Source>,
     /// Shape of one sample at its output.
     pub shape: Vec<usize>,
@@ -57,12 +57,12 @@ pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
 /// Deepest nesting of blocks, so that the stack suffices, also for reading JSON.
 const DEEPEST: usize = 32;
 
-/// The output's shape of one layer, with all that is within it.
+/// The output shape of one layer, including nested ones.
 pub(super) fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
     push(&mut Vec::new(), 0, path.into(), layer, (Source::Input, input.to_vec())).map(|(_, shape)| shape)
 }
 
-/// Appends the nodes of one layer that reads `at`; what it leaves, and its shape.
+/// Appends the nodes of one layer that reads `at`. Returns the source of its output, and its shape.
 fn push(
     nodes: &mut Vec<Node>,
     top: usize,
@@ -73,7 +73,7 @@ fn push(
     let name = || layer.name_at(&path);
     let (kind, inputs, shape) = match layer {
         Layer::Residual { body, projection } => {
-            // A path has two more parts for each block around it.
+            // A path has two more parts for each enclosing block.
             if path.split('.').count() / 2 >= DEEPEST {
                 let kind = format!("a block within {DEEPEST} blocks");
                 return Err(Error::Unsupported { layer: name(), kind });

@@ -1,8 +1,8 @@
-//! Height and width, given as one number or two.
+//! Height and width, given as one value or two.
 
 use serde::{Deserialize, Deserializer};
 
-/// Height and width; a single number stands for both.
+/// Height and width; a single value stands for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair(pub [usize; 2]);
 

@@ -37,8 +37,8 @@ pub struct Parameter {
     pub role: Role,
     /// Shape in PyTorch's layout: dense weight `[out, in]`, convolution weight `[out, in/groups, kh, kw]`, bias `[out]`.
     pub shape: Vec<usize>,
-    /// Where it starts in the flat layout, in elements; a multiple of 64, so that it can be bound by itself on every
-    /// device (256 bytes). The gaps hold zeros.
+    /// Its offset in the flat layout, in elements; a multiple of 64, so that it can be bound separately on every device
+    /// (256 bytes). The gaps hold zeros.
     pub offset: usize,
 }
 
@@ -50,7 +50,7 @@ impl Parameter {
         self.shape.iter().product()
     }
 
-    /// `3.weight`: as `golden/` and PyTorch's `Sequential` name it; `3.body.0.weight` within a block.
+    /// Its name as in `golden/` and PyTorch's `Sequential`: `3.weight`, or `3.body.0.weight` within a block.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}.{}", self.path, self.role.name())
@@ -63,7 +63,7 @@ impl Parameter {
     }
 }
 
-/// How weights start.
+/// How weights are initialised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Init {
@@ -102,7 +102,7 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// Uniform weights, zero biases; a normalisation starts as the identity's γ = 1, β = 0.
+/// Uniform weights, zero biases; a normalisation starts with γ = 1, β = 0.
 pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut flat = zeros("parameters", Some(model.flat_len()))?;
@@ -125,7 +125,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     Ok(flat)
 }
 
-/// Of each node the first that reads it.
+/// For each node, the first node that reads it.
 fn readers(model: &Model) -> Vec<Option<usize>> {
     let mut readers = vec![None; model.nodes().len()];
     for (reader, node) in model.nodes().iter().enumerate() {
@@ -138,7 +138,7 @@ fn readers(model: &Model) -> Vec<Option<usize>> {
     readers
 }
 
-/// Whether the first activation behind a node is one that lets half of its input through.
+/// Whether the first activation after a node is relu-like, passing half of its input.
 fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool {
     while let Some(next) = readers[node] {
         match &model.nodes()[next].kind {

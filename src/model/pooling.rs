@@ -4,7 +4,7 @@ use super::layer::yes;
 use super::pair::{Pair, pair, zeros};
 use serde::{Deserialize, Serialize};
 
-/// Max pooling. NaN is larger than any number; of equals the first in row-major order gets the signal.
+/// Max pooling. NaN counts as larger than any number; among equals the first in row-major order gets the signal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -21,7 +21,7 @@ pub struct MaxPool2d {
 }
 
 impl MaxPool2d {
-    /// Windows that touch, stride as large as the kernel, without padding.
+    /// Non-overlapping windows: stride equal to the kernel, no padding.
     #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> MaxPool2d {
         let kernel = kernel.into().0;
@@ -41,7 +41,7 @@ impl MaxPool2d {
     }
 }
 
-/// Average pooling: a window of k elements gives their sum over k.
+/// Average pooling: the sum of a window's elements divided by their number k.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -55,13 +55,13 @@ pub struct AvgPool2d {
     /// Rows and columns of zeros around the image; at most half the kernel.
     #[serde(default = "zeros", deserialize_with = "pair")]
     pub padding: [usize; 2],
-    /// Whether padding counts among the k.
+    /// Whether k includes padding.
     #[serde(default = "yes")]
     pub count_include_pad: bool,
 }
 
 impl AvgPool2d {
-    /// Windows that touch, stride as large as the kernel, without padding.
+    /// Non-overlapping windows: stride equal to the kernel, no padding.
     #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> AvgPool2d {
         let kernel = kernel.into().0;
@@ -80,7 +80,7 @@ impl AvgPool2d {
         AvgPool2d { padding: padding.into().0, ..self }
     }
 
-    /// Whether padding counts among the k.
+    /// Whether k includes padding.
     #[must_use]
     pub fn count_include_pad(self, count_include_pad: bool) -> AvgPool2d {
         AvgPool2d { count_include_pad, ..self }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged, expecting = "padding must be a number, two: [height, width], `same` or `valid`")]
 pub enum Padding {
-    /// So many rows above and below, so many columns left and right.
+    /// Rows above and below, columns left and right.
     Explicit(#[serde(deserialize_with = "pair")] [usize; 2]),
     /// `"same"` or `"valid"`.
     Named(Named),
@@ -18,7 +18,7 @@ pub enum Padding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Named {
-    /// The output is as large as the input; only for stride 1. An odd rest goes below and right, as in PyTorch.
+    /// The output is as large as the input; only for stride 1. An odd remainder is padded below and right, as in PyTorch.
     Same,
     /// No padding.
     Valid,
@@ -120,11 +120,11 @@ impl Window {
     }
 }
 
-/// Larger kernels, strides, dilations, paddings and dilated windows than this are an error in the making, and no longer the
-/// numbers of 32 bits that kernels count with.
+/// The largest kernel, stride, dilation, padding and dilated window. Larger ones are probably mistakes, and could overflow the
+/// kernels' 32-bit arithmetic.
 pub(super) const MOST: usize = 1 << 24;
 
-/// Whether these can be a window's, apart from the image.
+/// Checks a window's sizes independently of the image.
 pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {
     for (sizes, what) in sizes.into_iter().zip(["kernel", "stride", "dilation"]) {
         if sizes.contains(&0) {

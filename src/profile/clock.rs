@@ -1,14 +1,14 @@
-//! The GPU's clock: a compute pass each, from its begin to its end.
+//! GPU timestamps at the beginning and end of compute passes.
 
 use crate::{Context, Error, Result};
 
-/// Marks for so many compute passes.
+/// Timestamps for a number of compute passes.
 pub(super) struct Clock {
     marks: wgpu::QuerySet,
     passes: u32,
     resolved: wgpu::Buffer,
     staging: wgpu::Buffer,
-    /// Microseconds a tick.
+    /// Microseconds per tick.
     period: f64,
 }
 
@@ -44,7 +44,7 @@ impl Clock {
         Ok(Clock { marks, passes: passes as u32, resolved, staging, period })
     }
 
-    /// Lets `record` fill each pass in turn, submits all of them, and waits. Microseconds of each.
+    /// Records each pass with `record`, submits all of them and waits. Returns the microseconds of each.
     pub(super) fn time(
         &self,
         context: &Context,
@@ -64,7 +64,7 @@ impl Clock {
             encoder.resolve_query_set(&self.marks, 0..2 * self.passes, &self.resolved, 0);
             encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.staging, 0, self.staging.size());
             context.queue().submit([encoder.finish()]);
-            // Whether it worked shows when the range is asked for.
+            // Failure shows when the mapped range is requested.
             self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
         })?;
         context.wait()?;

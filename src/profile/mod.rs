@@ -1,4 +1,4 @@
-//! Where a pass spends its time: each kernel by the GPU's own clock.
+//! Profiling a pass: the GPU time of each kernel.
 
 mod clock;
 mod roofline;
@@ -16,13 +16,13 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct KernelTime {
-    /// What it is, as in [`Plan::dispatches`].
+    /// Its name, as in [`Plan::dispatches`].
     pub label: String,
     /// Microseconds on the GPU, the median of all repetitions.
     pub micros: f64,
-    /// Floating-point operations; 0 for what only moves memory.
+    /// Floating-point operations; 0 for kernels that only move memory.
     pub flops: u64,
-    /// Bytes of what is bound: the traffic if each were read or written once.
+    /// Bytes of the bound ranges: the traffic if each were read or written once.
     pub bytes: u64,
 }
 
@@ -32,17 +32,17 @@ pub struct KernelTime {
 pub struct Profile {
     /// Adapter and driver.
     pub adapter: String,
-    /// Each with its time.
+    /// The kernels with their times.
     pub kernels: Vec<KernelTime>,
-    /// What they are measured by, if anything: see [`Profile::under`].
+    /// The roofline to compare with, if any: see [`Profile::under`].
     pub roofline: Option<Roofline>,
 }
 
 impl Plan {
-    /// Runs all of `pieces`' work, whatever of it has been recorded, `repetitions` times but at least once, with a compute
-    /// pass and two timestamps for each kernel; blocks. The state afterwards has the same bits as after as many ordinary passes.
+    /// Runs all of `pieces`' work, recorded or not, `repetitions` times but at least once, with a compute pass and two timestamps
+    /// per kernel; blocks. Afterwards the state has the same bits as after the same number of ordinary passes.
     ///
-    /// Passes of their own keep a driver from running kernels side by side, so that the sum may exceed an ordinary pass's time.
+    /// Separate passes keep a driver from overlapping kernels, so the sum may exceed the time of an ordinary pass.
     ///
     /// # Errors
     /// [`crate::Error::NotPlanned`] as when the work is recorded, for a device without [`wgpu::Features::TIMESTAMP_QUERY`];
@@ -67,14 +67,14 @@ impl Plan {
     }
 }
 
-/// The middle one, the later of two.
+/// The median; of an even number, the upper one.
 fn median(mut times: Vec<f64>) -> f64 {
     times.sort_unstable_by(f64::total_cmp);
     times[times.len() / 2]
 }
 
 impl Profile {
-    /// The same, measured by `roofline`.
+    /// The same, compared with `roofline`.
     #[must_use]
     pub fn under(self, roofline: Roofline) -> Profile {
         Profile { roofline: Some(roofline), ..self }
@@ -86,8 +86,8 @@ impl Profile {
         self.kernels.iter().map(|kernel| kernel.micros).sum()
     }
 
-    /// The roofline's time for a kernel over the time it took: near 1 where it could not be faster. Above 1 where a cache
-    /// serves what the roofline's copy fetched from memory. `None` without a roofline.
+    /// The roofline's time for a kernel over its measured time: near 1 if it could not be faster, above 1 if a cache serves
+    /// what the roofline's copy fetched from memory. `None` without a roofline.
     #[must_use]
     pub fn share(&self, kernel: &KernelTime) -> Option<f64> {
         self.roofline.map(|roofline| roofline.micros(kernel.flops, kernel.bytes) / kernel.micros)

@@ -1,32 +1,32 @@
-//! What an adapter can do at best, measured on it by two kernels of a few lines.
+//! An adapter's peak arithmetic throughput and bandwidth, measured by two small kernels.
 
 use super::clock::Clock;
 use crate::shader::Workgroup;
 use crate::{Context, Result};
 
-/// The most arithmetic and the most memory traffic that were seen.
+/// The highest arithmetic throughput and memory bandwidth measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Roofline {
-    /// Floating-point operations a second, in multiply-adds that depend on registers alone.
+    /// Floating-point operations per second, in multiply-adds on registers.
     pub flops: f64,
-    /// Bytes a second, read and written, of a copy of 64 MiB.
+    /// Bytes per second, read and written, of a copy of 64 MiB.
     pub bytes: f64,
 }
 
 const ARITHMETIC: &str = include_str!("../../shaders/roofline/arithmetic.wgsl");
 const COPY: &str = include_str!("../../shaders/roofline/copy.wgsl");
 const WORKGROUP: u32 = 256;
-/// Invocations, and operations of each in a trip.
+/// Invocations, and operations of each per iteration.
 const INVOCATIONS: u32 = 1 << 18;
 const TRIP: f64 = 128.0;
-/// No invocation loops more often (llvmpipe leaves the loop then).
+/// Most iterations of an invocation (llvmpipe leaves the loop after more).
 const MOST_TRIPS: u32 = 1 << 15;
-/// Shorter runs say more of their start than of their speed.
+/// Shorter runs measure start-up rather than throughput.
 const LONG_ENOUGH_MICROS: f64 = 5000.0;
-/// Vec4s that are copied.
+/// Number of vec4s copied.
 const COPIED: u32 = 1 << 22;
-/// Of these the fastest counts; the first warms up.
+/// Number of runs, of which the fastest counts; the first is a warm-up.
 const RUNS: usize = 5;
 
 impl Roofline {
@@ -54,7 +54,7 @@ impl Roofline {
         Ok(Roofline { flops, bytes })
     }
 
-    /// Microseconds in which so much could be done at best: arithmetic and traffic side by side.
+    /// The least microseconds for this work, with arithmetic and traffic overlapped.
     #[must_use]
     pub fn micros(&self, flops: u64, bytes: u64) -> f64 {
         1e6 * (flops as f64 / self.flops).max(bytes as f64 / self.bytes)

@@ -53,8 +53,8 @@ pub enum Activation {
     /// `a sigmoid(a)`
     #[serde(deserialize_with = "nothing")]
     Silu,
-    /// `sin a` (SIREN). On a GPU good to a few units in the last place up to |a| = 12,000, beyond as good as the spacing of a; beyond a
-    /// million a counts as a million.
+    /// `sin a` (SIREN). On a GPU accurate to a few ulp up to |a| = 12,000, and to the spacing of a beyond that; a is clamped
+    /// to ±1,000,000.
     #[serde(deserialize_with = "nothing")]
     Sin,
     /// `e^a`, in f32 at most e^88.72

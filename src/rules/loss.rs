@@ -4,15 +4,15 @@ use super::Mode;
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
+/// How the losses of a batch are reduced to one value. The factor multiplies value, gradient and diagonal alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Divide by the number of samples N (cross-entropy; N·positions where an image is classified point by point), by N·K (MSE, BCE), or by N·K for a Gaussian with K
-    /// targets. Weights and ignored samples do not change the divisor.
+    /// Divide by the number of samples N for cross-entropy (by N·positions if every position of an image is classified), by N·K
+    /// for MSE and BCE, and by N·K for a Gaussian with K targets. Weights and ignored samples do not change the divisor.
     #[default]
     Mean,
-    /// Divide by nothing.
+    /// Do not divide.
     Sum,
 }
 
@@ -23,8 +23,8 @@ pub enum ClassTargets {
     /// One class index per sample (`u32`).
     #[default]
     ClassIndex,
-    /// Masses per sample, `[N, C]` numbers: a distribution, or any of either sign. Where a row's sum is not above 0 HesScale-R carries no
-    /// vector of it, and all of its curvature, `m (p − p²)`, is in `h`.
+    /// Masses per sample, `[N, C]`: a distribution, or values of any sign. If a row's sum is not positive, HesScale-R carries no
+    /// vector for it, and all of its curvature, `m (p − p²)`, is in `h`.
     Soft,
 }
 
@@ -48,7 +48,7 @@ pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
 pub enum Loss {
     /// `−Σ_c y_c log p_c` with `p = softmax(z)`. The effective target is `y_c = w_c ((1−ε) t_c + ε m_t/C)`, `t` the
     /// one-hot class or the soft target of mass `m_t`, `w` the class weights, ε the label smoothing. Logits `[C]`, or `[C, …]`
-    /// with one target for each position behind the classes.
+    /// with one target for each position after the class dimension.
     #[serde(rename = "softmax_ce")]
     SoftmaxCrossEntropy {
         /// Class indices or distributions.
@@ -142,7 +142,7 @@ impl Loss {
         }
     }
 
-    /// Class weights, where there are any.
+    /// Class weights, if any.
     #[must_use]
     pub fn class_weights(&self) -> Option<&[f32]> {
         match self {

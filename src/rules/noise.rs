@@ -1,6 +1,6 @@
 //! Counter-based random numbers: they depend on where they are used, not on when.
 
-/// Which random numbers dropout draws. The number of an element is a hash of (element's index in the batch, counted in
+/// The state of dropout's random numbers. The number of an element is a hash of (element's index in the batch, counted in
 /// row-major `[N, C, H, W]` order; node; step; seed) by `pcg4d` (Jarzynski & Olano, *Hash Functions for GPU Rendering*,
 /// 2020): the same on every device and in the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

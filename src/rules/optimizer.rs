@@ -90,7 +90,7 @@ impl Optimizer {
         Optimizer { weight_decay, ..self }
     }
 
-    /// Checks every number.
+    /// Checks every value.
     ///
     /// # Errors
     /// [`Error::Value`] for a learning rate, weight decay, momentum, β or ε outside its domain, NaN included.

@@ -1,4 +1,4 @@
-//! Files that are whole at every moment, whatever interrupts.
+//! Atomic file replacement: a file is complete at every moment, whatever interrupts.
 
 use super::plain;
 use std::fs::{DirEntry, File, OpenOptions};
@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: io::Error,
-    /// Whether the new file is in its place all the same: only that it stays there is not certain.
+    /// Whether the new file is in place nevertheless, only not guaranteed to be durable.
     pub replaced: bool,
 }
 
@@ -20,27 +20,27 @@ impl From<io::Error> for Failed {
     }
 }
 
-/// Puts `bytes` at `path`: written beside it, made durable, then moved into its place. What was there before stays whole
-/// until then, and leaves its permissions. A symbolic link is followed; what is no plain file stays.
+/// Writes `bytes` to `path`: to a temporary file beside it, which is made durable and then renamed. The previous file stays
+/// intact until then, and its permissions are kept. Symbolic links are followed; anything but a regular file is left alone.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     write_and(path, bytes, Directory::sync)
 }
 
-/// Whether [`write`] would find a place for a file at `path`. Leaves nothing behind.
+/// Whether [`write`] could create a file at `path`. Leaves nothing behind.
 pub(super) fn check(path: &Path) -> io::Result<()> {
     let (file, temporary, _) = Place::find(path)?.prepare()?;
     drop(file);
     std::fs::remove_file(temporary)
 }
 
-/// `settle` is the last step, which makes the move durable.
+/// `settle` is the last step, which makes the rename durable.
 fn write_and(path: &Path, bytes: &[u8], settle: fn(&Directory) -> io::Result<()>) -> Result<(), Failed> {
     let place = Place::find(path)?;
     let (mut file, temporary, directory) = place.prepare()?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
     written.and_then(|()| std::fs::rename(&temporary, &place.path)).inspect_err(|_| {
-        // The first error is the one to tell.
+        // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
     })?;
     sweep(&place.path);
@@ -53,7 +53,7 @@ struct Place {
     old: Option<std::fs::Metadata>,
 }
 
-/// More symbolic links than this lead in a circle.
+/// More symbolic links than this count as a loop.
 const LINKS: usize = 40;
 
 impl Place {
@@ -77,8 +77,8 @@ impl Place {
         Err(io::Error::other("its symbolic links lead in a circle"))
     }
 
-    /// A new, empty file in the same directory, and so on the same file system, with the permissions of the old one. The
-    /// directory is opened now, so that whatever forbids that is known before anything has changed.
+    /// A new, empty file in the same directory, hence on the same file system, with the permissions of the old one. The
+    /// directory is opened now, so that a failure shows before anything has changed.
     fn prepare(&self) -> io::Result<(File, PathBuf, Directory)> {
         let directory = Directory::open(directory(&self.path))?;
         let (file, temporary) = temporary(&self.path)?;
@@ -91,11 +91,11 @@ impl Place {
     }
 }
 
-/// What a writer that was killed has left. One that lives writes more often than this; should it not, its move fails and
-/// nothing else.
+/// Temporary files older than this were left by a killed writer. A live writer writes more often; if it does not, only its rename
+/// fails.
 const STALE: Duration = Duration::from_secs(60);
 
-/// Removes what earlier writers of this file have left beside it. What cannot be removed does no harm.
+/// Removes temporary files of earlier writers of this file. Failing to remove one does no harm.
 fn sweep(path: &Path) {
     let Some(name) = path.file_name().map(|name| format!(".{}.", name.to_string_lossy())) else { return };
     let stale = |entry: &DirEntry| {
@@ -127,7 +127,7 @@ fn temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     }
 }
 
-/// An open directory: a move within it survives a power cut only once it is synchronised.
+/// An open directory: a rename within it survives a power failure only after the directory is synced.
 #[cfg(unix)]
 struct Directory(File);
 

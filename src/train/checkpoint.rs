@@ -1,5 +1,5 @@
-//! Training in a file: a safetensors file with the parameters under their names, `m.` and `v.` of each, and in its
-//! metadata the settings and counts. Everything in it is covered by a CRC-32.
+//! Checkpoints: safetensors files with the parameters under their names, the moments as `m.` and `v.` plus the name, and
+//! settings and counts in the metadata. A CRC-32 covers everything.
 
 use super::{atomic, plain};
 use crate::model::{Mode, Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
@@ -11,30 +11,30 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-/// 1 had a checksum that did not say where a text ends and the next begins.
+/// Format 1 had a checksum that did not cover the boundaries between texts.
 const FORMAT: &str = "hesscale checkpoint 2";
-/// What stands in a file beside the settings.
+/// The metadata of a file beside the settings.
 const COUNTS: [&str; 7] =
     ["learning_rate", "seed", "steps", "curvature_steps", "noise_seed", "noise_step", "notes"];
 /// The largest header that safetensors reads.
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// What training goes on from.
+/// The state from which training resumes.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
-    /// Flat, as all of them here.
+    /// In the flat layout, like the moments.
     pub parameters: Vec<f32>,
     /// Moments, and steps taken. `v` is zero where the rule keeps none.
     pub memory: OptimizerState<f32>,
     pub learning_rate: f32,
     pub seed: u64,
-    /// What dropout draws next.
+    /// The state of dropout's random numbers.
     pub noise: Noise,
-    /// The user's own.
+    /// The user's notes.
     pub notes: BTreeMap<String, String>,
 }
 
-/// What must be the same when training goes on.
+/// Settings that must match when training resumes.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     pub model: &'a Model,
@@ -45,7 +45,7 @@ pub(super) struct Settings<'a> {
 }
 
 type Entries = BTreeMap<String, String>;
-/// What is wrong, without the file's name.
+/// A problem description without the file's name.
 type Outcome<T> = std::result::Result<T, String>;
 
 /// Says which file is at `path` now.
@@ -62,7 +62,7 @@ fn not_written(path: &Path, failed: &atomic::Failed) -> Error {
 const AS_IT_WAS: &str = "what was there before, if anything, is as it was";
 
 impl Checkpoint {
-    /// Writes a file that is whole at every moment.
+    /// Writes the file atomically.
     pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
         let bytes = self.bytes(settings).map_err(|problem| error(path, problem, AS_IT_WAS))?;
         atomic::write(path, &bytes).map_err(|failed| not_written(path, &failed))
@@ -126,7 +126,7 @@ impl Checkpoint {
         if format != FORMAT {
             return Err(format!("is a `{format}`, which this version does not read: expected `{FORMAT}`"));
         }
-        // Before anything else in it is believed.
+        // Before anything else in the file is trusted.
         let sum = entries.remove("crc32").unwrap_or_default();
         let found = checksum(&entries, tensors.tensors());
         if sum != found {
@@ -255,8 +255,8 @@ fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Of all entries by their keys, then of all tensors by their names: name, kind and shape, numbers. Each list begins with
-/// its length and each text with its own, so that different contents are never the same bytes.
+/// The checksum of all entries by key, then of all tensors by name: name, type, shape, values. Each list and each text is prefixed
+/// with its length, so that different contents never give the same bytes.
 fn checksum(entries: &Entries, mut tensors: Vec<(impl AsRef<str>, TensorView<'_>)>) -> String {
     let mut crc = Crc::new();
     let count = |crc: &mut Crc, count: usize| crc.update(&(count as u64).to_le_bytes());

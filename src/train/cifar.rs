@@ -7,12 +7,12 @@ use crate::Result;
 use std::path::{Path, PathBuf};
 
 const IMAGE: usize = 3 * 32 * 32;
-/// In a file, so that a compressed one cannot fill the memory; the largest real one has 50,000.
+/// Most records of a file, so that a compressed one cannot exhaust memory; the largest real one has 50,000.
 const MOST: usize = 100_000;
 
-/// What sets the two apart.
+/// The differences between the two data sets.
 struct Version {
-    /// Where the archive has its files.
+    /// The directory of the files in the archive.
     subdirectory: &'static str,
     train: &'static [&'static str],
     test: &'static str,

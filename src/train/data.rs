@@ -1,4 +1,4 @@
-//! Samples in memory: split, shuffled, cut into batches.
+//! Samples in memory: splitting, shuffling, batching.
 
 use crate::model::Targets;
 use crate::{Error, Result};
@@ -6,9 +6,9 @@ use crate::{Error, Result};
 /// What the samples of a [`Dataset`] are labelled with.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Labels {
-    /// One class index each; of samples that are classified at each of their positions, one for each, sample by sample.
+    /// One class index per sample; for models that classify every position of a sample, one per position, sample by sample.
     Classes(Vec<u32>),
-    /// `[N, K]` numbers, row by row.
+    /// `[N, K]` values, row by row.
     Values(Vec<f32>),
 }
 
@@ -48,10 +48,10 @@ pub struct Dataset {
 
 impl Dataset {
     /// `inputs`: `[N, width]` row by row; `labels`: N rows of classes (a row is one class, or one for each position that a model
-    /// classifies) or of numbers.
+    /// classifies) or of values.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a width of zero or no samples; [`Error::Length`] where the lengths do not fit together.
+    /// [`Error::ZeroSize`] for a width of zero or no samples; [`Error::Length`] if the lengths do not match.
     pub fn new(inputs: Vec<f32>, width: usize, labels: Labels) -> Result<Dataset> {
         if width == 0 || inputs.is_empty() {
             return Err(Error::ZeroSize {
@@ -76,7 +76,7 @@ impl Dataset {
 
     /// Number of samples.
     #[must_use]
-    #[allow(clippy::len_without_is_empty)] // never empty
+    #[allow(clippy::len_without_is_empty)] // never empty: `new`, `gather` and `split` refuse that
     pub fn len(&self) -> usize {
         self.samples
     }
@@ -112,7 +112,7 @@ impl Dataset {
         Ok(self.rows(indices))
     }
 
-    /// The samples at `indices`, which are there, and at least one.
+    /// The samples at `indices`, which must be valid and at least one.
     fn rows(&self, indices: &[usize]) -> Dataset {
         Dataset {
             inputs: gather(&self.inputs, self.inputs.len() / self.samples, indices),
@@ -121,7 +121,7 @@ impl Dataset {
         }
     }
 
-    /// Shuffles by `seed` and splits: the first part holds `held_out` of the samples fewer, the second `held_out` of them.
+    /// Shuffles by `seed` and splits off a fraction `held_out` of the samples: returns the remaining part and that part.
     ///
     /// # Errors
     /// [`Error::Value`] unless both parts have at least one sample.
@@ -151,9 +151,9 @@ impl Dataset {
         }))
     }
 
-    /// Fraction of labels that have the largest of their logits; of equal ones the first counts, and where one is NaN none.
+    /// Fraction of labels whose logit is the largest. Among equal logits the first counts; if any logit is NaN, the label is wrong.
     /// `logits` is `[N, classes]`, or `[N, classes, positions]`. Labels of the class `ignored` are left out
-    /// ([`Loss::ignore_index`](crate::Loss::ignore_index)). 0 where all are, and where labels are numbers.
+    /// ([`Loss::ignore_index`](crate::Loss::ignore_index)). 0 if all labels are ignored, and if labels are values.
     ///
     /// # Errors
     /// [`Error::Length`] unless each label has as many logits as all others, and at least one;
@@ -184,7 +184,7 @@ impl Dataset {
     }
 }
 
-/// Where the largest stands, of equal ones the first; none where one is NaN.
+/// The index of the largest value, the first among equals; `None` if any is NaN.
 fn first_largest<'a>(mut numbers: impl Iterator<Item = &'a f32>) -> Option<usize> {
     let mut best = (0, *numbers.next()?);
     for (index, number) in (1..).zip(numbers) {

@@ -1,4 +1,4 @@
-//! Data files: found, opened plain or compressed, read by the byte. Whatever is wrong with one is said with its name.
+//! Data files: finding, opening (plain or compressed) and reading them. Errors name the file.
 
 use super::{Dataset, Labels, plain};
 use crate::{Error, Result};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// A file that is being read.
 pub(super) struct DataFile {
     path: PathBuf,
-    /// What to say to whom the file fails.
+    /// Advice for the error if the file cannot be used.
     help: &'static str,
     bytes: Box<dyn Read>,
     /// Bytes read so far.
@@ -21,7 +21,7 @@ impl DataFile {
     pub(super) fn open(directory: &Path, names: &[&str], help: &'static str) -> Result<DataFile> {
         let candidates = names.iter().flat_map(|name| [name.to_string(), format!("{name}.gz")]);
         let paths: Vec<PathBuf> = candidates.map(|name| directory.join(name)).collect();
-        // A plain file before what has its name and is none, which has an error of its own.
+        // Prefer a regular file to anything else of the name, which gives an error of its own.
         let found =
             paths.iter().find(|path| path.is_file()).or_else(|| paths.iter().find(|path| path.exists()));
         let Some(path) = found.cloned() else {
@@ -46,7 +46,7 @@ impl DataFile {
         Error::File { path: self.path.clone(), problem: problem.into(), help: self.help.into() }
     }
 
-    /// Up to `most` bytes, fewer only at the file's end. Takes no more memory than there are bytes, whatever `most` is.
+    /// Up to `most` bytes, fewer only at the file's end. Allocates only as much memory as there are bytes, whatever `most` is.
     pub(super) fn up_to(&mut self, most: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let outcome = self.bytes.by_ref().take(most).read_to_end(&mut bytes);
@@ -66,7 +66,7 @@ impl DataFile {
         Ok(bytes)
     }
 
-    /// Nothing may follow. Reads to the end, where a compressed file has its checksum.
+    /// Checks that nothing follows. Reads to the end, where a compressed file has its checksum.
     pub(super) fn end(&mut self) -> Result<()> {
         let expected = self.read;
         if self.up_to(1)?.is_empty() {

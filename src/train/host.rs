@@ -1,4 +1,4 @@
-//! Training on the processor.
+//! Training on the CPU.
 
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, OptimizerState, Targets};
@@ -11,7 +11,7 @@ pub(super) struct Host {
     pub parameters: Vec<f32>,
     /// Of the last batch.
     pub loss: Option<f32>,
-    /// What the first update said that left something not finite.
+    /// The error of the first update that produced a non-finite value.
     pub diverged: Option<Error>,
     pub memory: OptimizerState<f32>,
     /// Counts backward passes where there is dropout, as a GPU's does.
@@ -63,14 +63,14 @@ impl Host {
         executor.map_or_else(Default::default, |e| (e.gradient().to_vec(), e.diagonal().to_vec()))
     }
 
-    /// The optimiser's step by what the last [`Host::gradient`] left.
+    /// The optimiser's step from the results of the last [`Host::gradient`].
     pub(super) fn update(&mut self, curvature: bool) -> Result<()> {
         let Some(executor) = &self.training else { return Ok(()) };
         let diagonal = if curvature { executor.diagonal() } else { &[] };
         let (memory, parameters) = (&mut self.memory, &mut self.parameters);
         let (threads, optimizer) = (&self.threads, &self.optimizer);
         match cpu::update(threads, optimizer, memory, parameters, executor.gradient(), diagonal) {
-            // Told with the loss, as a GPU does.
+            // Reported with the loss, as on a GPU.
             Err(told @ Error::Diverged { .. }) => {
                 self.diverged.get_or_insert(told);
                 Ok(())

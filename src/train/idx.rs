@@ -7,7 +7,7 @@ use std::path::Path;
 
 const SIDE: u32 = 28;
 const CLASSES: usize = 10;
-/// So that a compressed file cannot fill the memory; the real ones have 60,000.
+/// Most images, so that a compressed file cannot exhaust memory; the real ones have 60,000.
 const MOST: u32 = 1_000_000;
 /// Unsigned bytes in three dimensions and in one.
 const IMAGES_MAGIC: u32 = 0x803;
@@ -16,8 +16,8 @@ const LABELS_MAGIC: u32 = 0x801;
 /// MNIST's training and test set: inputs `[N, 784]` in 0 to 1, ten classes.
 ///
 /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte` in
-/// `directory`, each plain or as `.gz`; a dot before `idx` is as good as a hyphen. The number of images is what the files
-/// say.
+/// `directory`, each plain or as `.gz`; a dot before `idx` works like the hyphen. The files determine the number of
+/// images.
 ///
 /// # Errors
 /// [`Error::File`](crate::Error::File) for a file that is missing, truncated, too long or damaged; for images that are not
@@ -26,7 +26,7 @@ pub fn mnist(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
     both(directory.as_ref(), "get MNIST from https://ossci-datasets.s3.amazonaws.com/mnist/")
 }
 
-/// Fashion-MNIST's training and test set: files and form as [`mnist`]'s.
+/// Fashion-MNIST's training and test set: same files and format as [`mnist`].
 ///
 /// # Errors
 /// As [`mnist`].
@@ -67,7 +67,7 @@ fn one(directory: &Path, part: &str, help: &'static str) -> Result<Dataset> {
     images(&pixels, (SIDE * SIDE) as usize, &labels)
 }
 
-/// The dimensions behind the magic number.
+/// The dimensions after the magic number.
 fn header<const N: usize>(file: &mut DataFile, magic: u32) -> Result<[u32; N]> {
     let bytes = file.exactly(4 + 4 * N as u64, "its header")?;
     let mut numbers = bytes.as_chunks().0.iter().map(|number| u32::from_be_bytes(*number));

@@ -1,4 +1,4 @@
-//! For people who just want to train: a model, an optimiser, and batches in.
+//! High-level training: give it a model, an optimiser and batches.
 
 mod atomic;
 mod checkpoint;

@@ -1,10 +1,9 @@
-//! Inputs of mean 0 and deviation 1.
+//! Normalising inputs to mean 0 and standard deviation 1.
 
 use super::Dataset;
 use crate::{Error, Result};
 
-/// Mean and standard deviation of each channel of a data set, mostly of the one to learn: what is learned from it is
-/// tested, too, on inputs that were shifted and scaled by its numbers.
+/// Mean and standard deviation of each channel of a data set, usually the training set. Apply the same values to the test set.
 ///
 /// ```
 /// use hesscale::train::{Dataset, Labels, Normalization};
@@ -42,7 +41,7 @@ impl Normalization {
         let moments = sums.into_iter().map(|(sum, squares)| {
             let mean = sum / count;
             let deviation = (squares / count - mean * mean).max(0.0).sqrt();
-            // What is left of a constant's deviation is rounding.
+            // The deviation of a constant channel is only rounding error.
             let varies = deviation > 1e-6 * mean.abs();
             (mean as f32, if varies { deviation as f32 } else { 1.0 })
         });

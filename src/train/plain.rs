@@ -1,4 +1,4 @@
-//! Files that are files and nothing else: a FIFO would keep its reader waiting for ever, a device is not to be replaced.
+//! Regular files only: a FIFO would block its reader forever, and a device must not be replaced.
 
 use std::fs::{File, FileType, Metadata};
 use std::io;

@@ -14,19 +14,19 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How a [`Trainer`] goes about it.
+/// Options of a [`Trainer`].
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TrainerOptions {
     /// Mode of the backward pass; by default the one the optimiser reads.
     pub mode: Option<Mode>,
-    /// Curvature is computed on every k-th step, beginning with the first; plain backprop between.
+    /// Curvature is computed on every k-th step, starting with the first; the other steps are plain backprop.
     pub curvature_every: usize,
-    /// How weights start.
+    /// How weights are initialised.
     pub init: Init,
-    /// Decides the initial weights, and what dropout drops.
+    /// Seed of the initial weights and of dropout.
     pub seed: u64,
-    /// Threads of a trainer on the processor; by default as [`Threads::default`].
+    /// Threads of a trainer on the CPU; by default [`Threads::default`].
     pub threads: Option<usize>,
     /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`].
     pub storage: Dtype,
@@ -58,35 +58,35 @@ impl TrainerOptions {
         TrainerOptions { curvature_every, ..self }
     }
 
-    /// How weights start.
+    /// How weights are initialised.
     #[must_use]
     pub fn init(self, init: Init) -> TrainerOptions {
         TrainerOptions { init, ..self }
     }
 
-    /// Decides the initial weights, and what dropout drops.
+    /// Seed of the initial weights and of dropout.
     #[must_use]
     pub fn seed(self, seed: u64) -> TrainerOptions {
         TrainerOptions { seed, ..self }
     }
 
-    /// Threads of a trainer on the processor.
+    /// Threads of a trainer on the CPU.
     #[must_use]
     pub fn threads(self, threads: usize) -> TrainerOptions {
         TrainerOptions { threads: Some(threads), ..self }
     }
 
-    /// What activations and signals are stored as on a GPU.
+    /// Storage type of activations and signals on a GPU.
     #[must_use]
     pub fn storage(self, storage: Dtype) -> TrainerOptions {
         TrainerOptions { storage, ..self }
     }
 }
 
-/// Trains one model, on a GPU or on the processor ([`cpu`](crate::cpu)).
+/// Trains one model, on a GPU or on the CPU ([`cpu`](crate::cpu)).
 ///
-/// What waits for the GPU blocks; in a browser nothing may, and such a call is [`Error::Device`]. The calls that end in
-/// `_async` are for there, and for hosts with an executor of their own.
+/// Calls that wait for the GPU block. In a browser nothing may block, so they return [`Error::Device`]; use the calls that end in
+/// `_async` there, and in hosts with their own executor.
 ///
 /// ```no_run
 /// # fn main() -> hesscale::Result<()> {
@@ -109,7 +109,7 @@ pub struct Trainer {
     model: Model,
     mode: Mode,
     curvature_every: usize,
-    /// At the present learning rate.
+    /// With the current learning rate.
     optimizer: Optimizer,
     seed: u64,
     steps: u64,
@@ -122,7 +122,7 @@ pub struct Trainer {
 pub struct Evaluation {
     /// The model's loss over all samples.
     pub loss: f64,
-    /// Fraction of labels that have the largest of their logits, ignored ones left out; 0 where labels are numbers:
+    /// Fraction of labels whose logit is the largest, without ignored ones; 0 if labels are values:
     /// [`Dataset::accuracy`].
     pub accuracy: f64,
 }
@@ -145,10 +145,10 @@ struct Gpu {
     loss: Option<Tensor>,
 }
 
-/// How an answer of the GPU is waited for.
+/// How to wait for the GPU's results.
 #[derive(Debug, Clone, Copy)]
 enum Wait {
-    /// A future that waits so is ready when it is first polled.
+    /// A future that waits this way is ready when first polled.
     Block,
     Yield,
 }
@@ -167,14 +167,14 @@ impl Wait {
 }
 
 impl Gpu {
-    /// Where its random numbers stand. Waits.
+    /// The state of its random numbers. Waits for the GPU.
     fn noise(&self) -> Result<Noise> {
         let words = self.context.read_blocking(&[self.state.noise_words()])?.swap_remove(0);
         Ok(Noise { seed: words[0].to_bits(), step: words[1].to_bits() })
     }
 }
 
-/// The random numbers of a seed, from the first.
+/// A seed's random numbers, from the first one.
 fn noise(seed: u64) -> Noise {
     Noise { seed: (seed ^ (seed >> 32)) as u32, step: 0 }
 }
@@ -187,7 +187,7 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`State::new`]; [`Error::Value`] for a `curvature_every` of 0; [`Error::NotPlanned`] for a mode without the diagonal
-    /// that the optimiser reads; [`Error::Feature`] for a storage that the device does not have.
+    /// that the optimiser reads; [`Error::Feature`] for a storage type that the device does not support.
     pub fn new(
         context: &Context,
         model: &Model,
@@ -204,8 +204,8 @@ impl Trainer {
         Trainer::with(model, optimizer, &options, Engine::Gpu(Box::new(gpu)))
     }
 
-    /// A trainer on what this machine has: a GPU ([`Context::hardware`]), or else the processor. An adapter that the
-    /// environment variable `HESSCALE_ADAPTER` names is used whatever it is, a software one too.
+    /// A trainer on this machine's GPU ([`Context::hardware`]), or on the CPU if there is none. An adapter named by the
+    /// environment variable `HESSCALE_ADAPTER` is used in any case, even a software adapter.
     ///
     /// # Errors
     /// As [`Trainer::new`]; [`Error::NoAdapter`] for a name that no adapter has.
@@ -214,8 +214,8 @@ impl Trainer {
         Trainer::request_with(&Request { adapter, ..Request::default() }, model, optimizer, options).await
     }
 
-    /// The same for a context as asked for: an adapter that has a name there is used whatever it is. The device gets what the
-    /// options' storage needs, too.
+    /// The same with a context request: an adapter named there is used in any case. The device also gets the feature that the
+    /// options' storage type needs.
     ///
     /// # Errors
     /// As [`Trainer::request`].
@@ -236,11 +236,11 @@ impl Trainer {
         }
     }
 
-    /// A trainer on the processor. The same bits every time for one number of threads: see [`cpu`](crate::cpu).
+    /// A trainer on the CPU. Results have the same bits every time for a given number of threads: see [`cpu`](crate::cpu).
     ///
     /// # Errors
-    /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a
-    /// storage that is not f32; [`Error::Memory`].
+    /// As [`Trainer::new`], except GPU errors; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a storage type
+    /// other than f32; [`Error::Memory`].
     pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         optimizer.validate()?;
         if options.storage != Dtype::F32 {
@@ -280,7 +280,7 @@ impl Trainer {
         &self.model
     }
 
-    /// What it trains on: the GPU's adapter, or the processor and the number of threads.
+    /// What it trains on: the GPU's adapter, or the CPU and the number of threads.
     #[must_use]
     pub fn device(&self) -> String {
         match &self.engine {
@@ -292,41 +292,41 @@ impl Trainer {
         }
     }
 
-    /// The optimiser, at its present learning rate.
+    /// The optimiser, with its current learning rate.
     #[must_use]
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
-    /// Steps taken, those before a checkpoint that was loaded included.
+    /// Steps taken, including those before a loaded checkpoint.
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// The seed of the options, or of the checkpoint that was loaded. An order of samples that depends on it, the epoch
-    /// and nothing else is the same after a checkpoint as without one.
+    /// The seed from the options or from the loaded checkpoint. If the order of samples depends only on it and the epoch, it is
+    /// the same with and without an interruption.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// What the user wants to find again in a checkpoint, by name: a batch size, the name of a data set.
+    /// The user's notes in the checkpoint, by name: for example a batch size or the name of a data set.
     #[must_use]
     pub fn notes(&self) -> &BTreeMap<String, String> {
         &self.notes
     }
 
-    /// Adds to the notes, or replaces what has this name.
+    /// Adds a note, or replaces the one with this name.
     pub fn set_note(&mut self, name: impl Into<String>, note: impl ToString) {
         self.notes.insert(name.into(), note.to_string());
     }
 
-    /// One step on a batch of any size: `inputs` `[N, inputs]` row by row. On a GPU the step is submitted and not waited
-    /// for.
+    /// One step on a batch of any size: `inputs` `[N, inputs]` row by row. On a GPU the step is submitted without
+    /// waiting.
     ///
     /// # Errors
-    /// [`Error::Length`] and the targets' errors; [`Error::Device`]. Nothing has changed then.
+    /// [`Error::Length`] and the targets' errors; [`Error::Device`]. Nothing changes on an error.
     pub fn step(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<()> {
         let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
         self.pass(inputs, targets, curvature, true)?;
@@ -384,14 +384,14 @@ impl Trainer {
     /// The loss of the last batch, before its update. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if that is NaN or infinite, or if any step since the parameters were set or loaded left a parameter or a
-    /// second moment so, which is found out at each step and read together with the loss. [`Error::Device`];
+    /// [`Error::Diverged`] if it is NaN or infinite, or if any step since the parameters were set or loaded left a non-finite
+    /// parameter or second moment; this is checked at each step and read together with the loss. [`Error::Device`];
     /// [`Error::NotPlanned`] before the first step.
     pub fn loss(&self) -> Result<f32> {
         pollster::block_on(self.loss_by(Wait::Block))
     }
 
-    /// As [`Trainer::loss`], awaited instead of waited for.
+    /// As [`Trainer::loss`], but async instead of blocking.
     ///
     /// # Errors
     /// As [`Trainer::loss`].
@@ -420,7 +420,7 @@ impl Trainer {
         }
     }
 
-    /// The network's outputs `[N, outputs]` for `[N, inputs]`, NaN where a sample's or a parameter's NaN leads to it. Waits for
+    /// The network's outputs `[N, outputs]` for `[N, inputs]`. NaN in a sample or a parameter propagates to its outputs. Waits for
     /// the GPU.
     ///
     /// # Errors
@@ -429,7 +429,7 @@ impl Trainer {
         pollster::block_on(self.predict_by(inputs, Wait::Block))
     }
 
-    /// As [`Trainer::predict`], awaited instead of waited for.
+    /// As [`Trainer::predict`], but async instead of blocking.
     ///
     /// # Errors
     /// As [`Trainer::predict`].
@@ -439,11 +439,11 @@ impl Trainer {
 
     async fn predict_by(&mut self, inputs: &[f32], wait: Wait) -> Result<Vec<f32>> {
         let samples = batch_of(&self.model, inputs)?;
-        // Any number of samples through plans of at most this size.
+        // Any number of samples, in plans of at most this size.
         self.forward(inputs, samples.min(1024), wait).await
     }
 
-    /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
+    /// Loss and accuracy over all samples of a data set, `batch` samples at a time. Waits for the
     /// GPU.
     ///
     /// # Errors
@@ -453,7 +453,7 @@ impl Trainer {
         pollster::block_on(self.evaluate_by(data, batch, Wait::Block))
     }
 
-    /// As [`Trainer::evaluate`], awaited instead of waited for.
+    /// As [`Trainer::evaluate`], but async instead of blocking.
     ///
     /// # Errors
     /// As [`Trainer::evaluate`].
@@ -518,7 +518,7 @@ impl Trainer {
         pollster::block_on(self.parameters_by(Wait::Block))
     }
 
-    /// As [`Trainer::parameters`], awaited instead of waited for.
+    /// As [`Trainer::parameters`], but async instead of blocking.
     ///
     /// # Errors
     /// As [`Trainer::parameters`].
@@ -548,7 +548,7 @@ impl Trainer {
         }
     }
 
-    /// The learning rate of the steps to come.
+    /// Sets the learning rate of the following steps.
     ///
     /// # Errors
     /// [`Error::Value`] for NaN, infinity or a negative rate.
@@ -562,12 +562,12 @@ impl Trainer {
     }
 
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
-    /// optimiser's moments (`m.` and `v.` before the name), steps, seed, learning rate, what dropout draws next, and the
-    /// notes. The file at `path` is whole at every moment: the new one takes the place of the old when it is complete and
-    /// durable, and has its permissions. A symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
+    /// optimiser's moments (`m.` and `v.` before the name), steps, seed, learning rate, the state of dropout's random numbers, and
+    /// the notes. The write is atomic: the new file replaces the old one once it is complete and durable, and keeps its
+    /// permissions. Symbolic links are followed; only regular files are replaced. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
+    /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite; the file is unchanged. [`Error::File`] if it cannot be
     /// written, which says whether the old file is still there; [`Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (mut memory, noise) = match &self.engine {
@@ -588,24 +588,24 @@ impl Trainer {
         checkpoint.write(&self.settings(), path.as_ref())
     }
 
-    /// Whether [`Trainer::save`] could write a file at `path`: to be asked before hours of training. Leaves nothing behind.
+    /// Checks whether [`Trainer::save`] could write a file at `path`; call it before long training. Leaves nothing behind.
     ///
     /// # Errors
-    /// [`Error::File`] where the directory is missing or may not be written, or something that is no plain file is there.
+    /// [`Error::File`] if the directory is missing or not writable, or if `path` is not a regular file.
     pub fn can_save(path: impl AsRef<Path>) -> Result<()> {
         Checkpoint::can_write(path.as_ref())
     }
 
-    /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
-    /// then, the learning rate and the seed included. It may come from a GPU or from the processor.
+    /// Resumes from a checkpoint, bit for bit on the same device: restores everything that [`Trainer::save`] writes, including
+    /// the learning rate and the seed. The checkpoint may come from a GPU or from the CPU.
     ///
     /// # Errors
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
-    /// rule, weight decay, mode or `curvature_every`. Nothing has changed then.
+    /// rule, weight decay, mode or `curvature_every`. Nothing changes on an error.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let Checkpoint { parameters, memory, learning_rate, seed, noise, notes } =
             Checkpoint::read(&self.settings(), path.as_ref())?;
-        // First what a checking context may refuse.
+        // First the writes that a checking context may refuse.
         self.set_parameters(&parameters)?;
         self.set_learning_rate(learning_rate)?;
         (self.steps, self.seed, self.notes) = (memory.step, seed, notes);
@@ -651,7 +651,7 @@ fn batch_of(model: &Model, inputs: &[f32]) -> Result<usize> {
     Ok(batch)
 }
 
-/// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.
+/// The cached plan for `batch`, or a new one that replaces the least recently used.
 fn plan<'a>(
     plans: &'a mut Vec<Plan>,
     context: &Context,

@@ -1,5 +1,5 @@
 //! Reads test vectors: a directory with `cases.json` and one safetensors file per case (format: `tests/golden/README.md`).
-//! A file that is not as it should be gives an error that names it, never a panic.
+//! An invalid file gives an error that names it, never a panic.
 
 use hesscale::Model;
 use hesscale::model::Targets;
@@ -9,11 +9,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// One network with its data, and everything an independent program computed from them.
+/// One network with its data, and the results computed by an independent program.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) name: String,
-    /// The network, or why this version cannot take it. Then `targets` and `parameters` are empty.
+    /// The network, or why this version does not support it; then `targets` and `parameters` are empty.
     pub(crate) model: Result<Model, hesscale::Error>,
     pub(crate) batch: usize,
     /// `[batch, inputs]`
@@ -57,10 +57,10 @@ pub(crate) fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// Every case of a directory, each read or with what is wrong with it.
+/// Every case of a directory, or its error.
 ///
 /// # Errors
-/// Text that names `cases.json` and says what is wrong with it.
+/// A message that names `cases.json` and the problem.
 pub(crate) fn load(directory: &Path) -> Result<Vec<Result<Case, String>>, String> {
     #[derive(Deserialize)]
     struct List {
@@ -125,7 +125,7 @@ fn model(spec: &Spec) -> Result<Model, hesscale::Error> {
     Model::from_json(&json.to_string())
 }
 
-/// Lengths of everything whose name is known, so that comparing cannot go out of bounds.
+/// Lengths of all tensors with known names, so that comparing cannot go out of bounds.
 fn check_results(model: &Model, batch: usize, tensors: &SafeTensors<'_>) -> Result<(), String> {
     let of_layer = |layer: &str| {
         let shape = model.shape(layer.parse().ok()?).ok()?;

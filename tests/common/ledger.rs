@@ -1,4 +1,4 @@
-//! A run of comparisons against one case after another: what was worst, and what was over the bound.
+//! Comparisons over several cases: the worst errors, and those over the bound.
 
 use super::compare;
 use super::golden::Case;

@@ -1,4 +1,4 @@
-//! What several test targets share: comparing tensors, and the golden vectors.
+//! Shared by several test targets: comparing tensors, and the golden vectors.
 #![allow(dead_code)] // each target uses its own part
 
 pub(crate) mod golden;

@@ -1,4 +1,4 @@
-//! A checkpoint's checksum, written anew from the format's description: so that tests can change what is under it.
+//! A second implementation of a checkpoint's checksum, from the format's description, so that tests can create modified files.
 
 use flate2::Crc;
 use safetensors::SafeTensors;
@@ -34,7 +34,7 @@ pub(crate) fn file(mut entries: Entries, tensors: Vec<(&str, TensorView<'_>)>) -
     unsigned(entries, tensors)
 }
 
-/// The same with whatever checksum is among the entries.
+/// The same with the checksum that the entries contain.
 pub(crate) fn unsigned(entries: Entries, tensors: Vec<(&str, TensorView<'_>)>) -> Vec<u8> {
     safetensors::serialize(tensors, Some(entries.into_iter().collect())).unwrap()
 }

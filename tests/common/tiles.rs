@@ -1,4 +1,4 @@
-//! Tables that put every product through workgroup memory, whatever the adapter would like.
+//! Tile tables that run every product through workgroup memory on any adapter.
 
 use hesscale::{Family, Tile, TileEntry, TileTable, TileUse};
 
@@ -11,8 +11,8 @@ const USES: [TileUse; 6] = [
     TileUse::ConvolutionParameters,
 ];
 
-/// Small enough for llvmpipe, and with everything that shaders distinguish: rows of one vec4 and of two, several rounds of
-/// blocks, invocations that fetch nothing, one buffer and two.
+/// Small enough for llvmpipe, and covering all cases of the shaders: rows of one vec4 and of two, several rounds of blocks,
+/// invocations that fetch nothing, one buffer and two.
 fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
     let (rows, vectors) = if numbers == 1 { (8, 2) } else { (4, 1) };
     let (width, height) = if steps == 4 { (4, 8) } else { (8, 2) };

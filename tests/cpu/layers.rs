@@ -16,13 +16,13 @@ use Activation::{Elu, Relu, Softplus, Tanh};
 
 const NOISE: Noise = Noise { seed: 7, step: 3 };
 
-/// A normalisation of `channels`, none like another.
+/// A normalisation of `channels` with distinct parameters per channel.
 fn norm(channels: usize) -> BatchNorm {
     let c = || (0..channels).map(|c| c as f32);
     BatchNorm::new(c().map(|c| 0.1 * c - 0.2).collect(), c().map(|c| 0.5 + 0.25 * c).collect())
 }
 
-/// A random problem whose numbers are the same in f32.
+/// A random problem whose values are exact in f32.
 fn problem(model: Model, batch: usize) -> Problem {
     let mut problem = Problem::new(model, batch, 5);
     let round = |numbers: &mut Vec<f64>| numbers.iter_mut().for_each(|x| *x = f64::from(*x as f32));
@@ -35,11 +35,11 @@ fn to_f32(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|x| *x as f32).collect()
 }
 
-/// Relative max-norm of a tensor. Three times the golden vectors': with weights as large as these a signed diagonal cancels to
+/// The bound on a tensor's relative max-norm, three times the golden vectors': with weights this large a signed diagonal cancels to
 /// a few per cent of its terms.
 const BOUND: f64 = 3e-5;
 
-/// What differs, if anything does.
+/// The differences, if any.
 fn difference(problem: &Problem, executor: &Executor, loss: f32, want: &Pass<f64>) -> Result<(), String> {
     compare("loss", &[loss.into()], &[want.loss], BOUND)?;
     compare("logits", &to_f64(executor.logits()), &want.logits, BOUND)?;
@@ -71,7 +71,7 @@ fn follows(name: &str, model: Model, batch: usize) {
             let threads_of_any_use = Threads::new(threads).unwrap().least_work(1);
             let options = ExecutorOptions::training(mode).threads(threads_of_any_use);
             for options in [options.clone(), options.signals()] {
-                // With room for more than comes.
+                // With capacity for a larger batch.
                 let mut executor = Executor::new(model, batch + 2, options.clone()).unwrap();
                 let loss = executor.pass(mode, &parameters, &input, targets, NOISE).unwrap();
                 let outcome = difference(&problem, &executor, loss, &want).and_then(|()| {
@@ -87,7 +87,7 @@ fn follows(name: &str, model: Model, batch: usize) {
                     Ok(())
                 });
                 outcome.unwrap_or_else(|fault| panic!("{name}, {mode:?}, {threads} threads: {fault}"));
-                // Plain backprop by the same executor. HesScale-R keeps samples apart, so that it sums in another order.
+                // Plain backprop by the same executor. HesScale-R keeps samples separate, so it sums in another order.
                 let gradient = executor.gradient().to_vec();
                 executor.pass(Mode::None, &parameters, &input, targets, NOISE).unwrap();
                 let bound = if mode.rank() == 0 { 0.0 } else { BOUND };
@@ -102,7 +102,7 @@ fn follows(name: &str, model: Model, batch: usize) {
     compare(&format!("{name}: outputs"), &got, &want, BOUND).unwrap();
 }
 
-/// An image of `channels` × 6 × 7 behind a convolution and an activation.
+/// An image of `channels` × 6 × 7 after a convolution and an activation.
 fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
 }
@@ -191,7 +191,7 @@ fn all_activations() {
     }
 }
 
-/// Work that is worth several threads: the same bits each time, and close to one thread's.
+/// Work large enough for several threads: the same bits each time, and close to one thread's result.
 #[test]
 fn the_same_bits_each_time() {
     let body = Model::builder([3, 20, 20]).conv2d(16, 3).act(Tanh).layer(MaxPool2d::new(2)).conv2d(24, 3);
@@ -220,7 +220,7 @@ fn the_same_bits_each_time() {
     }
 }
 
-/// The comparison sees one wrong number.
+/// The comparison detects a single wrong value.
 #[test]
 fn a_planted_error_is_found() {
     let problem = problem(mixed(Loss::mse()), 3);
@@ -265,8 +265,7 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(refused, Err(Error::Unsupported { .. })));
 }
 
-/// What a deep network costs is what its layers do: nothing is done for each pair of them. In the square of their number this
-/// took a quarter of a minute.
+/// The cost of a deep network is linear in its layers. Quadratic code took a quarter of a minute here.
 #[test]
 fn time_is_linear_in_the_layers() {
     let layers = |builder: Builder, _| builder.dense(1).act(Tanh).residual(|block| block.act(Tanh));

@@ -2,7 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[allow(dead_code)] // what only the reference's own tests use
+#[allow(dead_code)] // some items are used only by the reference's tests
 #[path = "../reference/problem.rs"]
 mod problem;
 

@@ -1,4 +1,4 @@
-//! Sums over many samples keep their digits: one sample, repeated, has the mean loss and the mean gradient of itself.
+//! Sums over many samples stay accurate: one sample, repeated, has its own loss and gradient as the mean.
 
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
@@ -18,7 +18,7 @@ fn sample(model: &Model) -> (Vec<f32>, Vec<f32>, OwnedTargets) {
     (parameters, x, targets)
 }
 
-/// Worst errors of loss, gradient and diagonal of that many copies.
+/// Worst errors of loss, gradient and diagonal for this many copies.
 fn errors(model: &Model, copies: usize) -> [f64; 3] {
     let (parameters, x, targets) = sample(model);
     let mode = Mode::HesScale;

@@ -1,4 +1,4 @@
-//! The trainer on the processor, and how a trainer decides where it trains.
+//! The trainer on the CPU, and how a trainer selects its backend.
 
 use crate::common::{compare, to_f64};
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
@@ -53,7 +53,7 @@ fn steps_follow_the_reference() {
     compare("outputs", &to_f64(&trainer.predict(&x).unwrap()), &want.unwrap(), 1e-5).unwrap();
 }
 
-/// The same number of threads gives the same bits, also where batches came in another order before.
+/// The same number of threads gives the same bits, whatever batches came before.
 #[test]
 fn the_same_bits_every_time() {
     let train = |threads, warm: &[usize]| {
@@ -80,7 +80,7 @@ fn the_same_bits_every_time() {
     ));
 }
 
-/// A GPU if there is one, else the processor; what has a name is used whatever it is, or refused.
+/// A GPU if there is one, else the CPU; a named adapter is used in any case, or refused.
 #[test]
 fn a_trainer_decides() {
     let request = |adapter: Option<String>| {
@@ -112,7 +112,7 @@ fn fastest(mut call: impl FnMut()) -> u128 {
     (0..2000).map(|_| time(&mut call)).min().unwrap()
 }
 
-/// A trainer's call costs what the executor's does: no threads are made for it.
+/// A trainer's call costs as much as the executor's: it spawns no threads.
 #[test]
 fn calls_make_no_threads() {
     let model = Model::builder([4]).dense(64).act(Activation::Tanh).dense(64).act(Activation::Tanh).dense(2);

@@ -1,11 +1,11 @@
-//! Counts what is allocated at a time.
+//! Tracks the peak of allocated memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
-/// More at once no test needs, and this machine shall not suffer.
+/// An upper limit that no test needs, to protect the machine.
 const REFUSED: usize = 4 << 30;
 
 struct Counting;
@@ -32,14 +32,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// Counts anew; what is there now.
+/// Resets the peak; returns the current amount.
 pub(crate) fn begin() -> usize {
     let live = LIVE.load(Relaxed);
     PEAK.store(live, Relaxed);
     live
 }
 
-/// The most there was since then.
+/// The peak since then.
 pub(crate) fn peak() -> usize {
     PEAK.load(Relaxed)
 }

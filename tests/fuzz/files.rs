@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// An empty directory, in memory where that can be had: some file systems are slow to replace a file.
+/// An empty directory, in memory if possible, because some file systems are slow to replace a file.
 fn directory(target: &str) -> PathBuf {
     let memory = Path::new("/dev/shm");
     let root = if memory.is_dir() { memory } else { Path::new(env!("CARGO_TARGET_TMPDIR")) };
@@ -19,7 +19,7 @@ fn directory(target: &str) -> PathBuf {
     path
 }
 
-/// A reader may only say what is wrong with a file.
+/// A reader may fail only with a file error.
 fn accepted<T>(outcome: Result<T>) -> bool {
     match outcome {
         Ok(_) => true,
@@ -78,7 +78,7 @@ fn resigned(whole: &[u8], entries: signed::Entries) -> Vec<u8> {
     signed::file(entries, tensors.iter().map(|(name, view)| (name.as_str(), view.clone())).collect())
 }
 
-/// What once took gigabytes and minutes, by itself and in a checkpoint under a right checksum.
+/// Inputs that once took gigabytes and minutes, alone and in a checkpoint with a valid checksum.
 #[test]
 fn large_models() {
     let path = directory("large models").join("training.safetensors");
@@ -127,7 +127,7 @@ fn large_models() {
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
 }
 
-/// Whether `work` keeps to the memory of an input of `len` bytes, and to seconds.
+/// Checks that `work` stays within the memory allowed for an input of `len` bytes, and within seconds.
 fn bounded(what: &str, len: usize, work: impl FnOnce()) {
     let _alone = crate::alone();
     let (before, begin) = (crate::allocator::begin(), std::time::Instant::now());

@@ -1,4 +1,4 @@
-//! Inputs that are nearly right: no panic, and no allocation from a number that only a header has.
+//! Nearly valid inputs: no panic, and no allocation of a size that only a header claims.
 //!
 //! A few by default; `HESSCALE_FUZZ_INPUTS=10000000 HESSCALE_FUZZ_SEED=2 cargo test --test fuzz` for more and others. The
 //! test profile checks arithmetic for overflow. What fails is printed with its seed.
@@ -37,7 +37,7 @@ impl Drop for Culprit<'_> {
     }
 }
 
-/// One at a time, so that an allocation has one culprit.
+/// One at a time, so that an allocation can be attributed.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -10,7 +10,7 @@ use hesscale::model::{
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};
 
-/// Of every layer and every loss, in forms that are right.
+/// Valid models with every layer and every loss.
 const CORPUS: [&str; 8] = [
     r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
     r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
@@ -154,7 +154,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             }),
             _ => builder.layer(Layer::Identity),
         };
-        // Most of what is refused is taken back, so that more comes behind what is not.
+        // Most refused layers are removed again, so that more layers follow the valid ones.
         let refused = builder.clone().loss(Loss::mse()).is_err();
         if refused && random.u8(..20) > 0 {
             builder = before;
@@ -183,7 +183,7 @@ fn loss(random: &mut Rng) -> Loss {
     }
 }
 
-/// Everything that a model can be asked before there is a device; what is small also learns.
+/// Every query of a model that needs no device; small models also train.
 fn use_it(model: &Model, random: &mut Rng) {
     let again = Model::from_json(&model.to_json());
     assert_eq!(again.as_ref(), Ok(model), "what is written can be read");
@@ -216,7 +216,7 @@ fn learn(model: &Model, random: &mut Rng) {
     assert_eq!(trainer.predict(&inputs).unwrap().len(), 2 * model.outputs());
 }
 
-/// What fuzzing found once.
+/// Inputs that fuzzing has found.
 #[test]
 fn regressions() {
     let small = Model::from_json(CORPUS[3]).unwrap();

@@ -1,4 +1,4 @@
-//! Damage of the kinds that readers fall for.
+//! Mutations of the kinds that break readers.
 
 use fastrand::Rng;
 
@@ -44,7 +44,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
         if bytes.is_empty() {
             break;
         }
-        // Most formats have what matters in front.
+        // Most formats have their important fields at the front.
         let reach = if random.bool() { bytes.len() } else { bytes.len().min(64) };
         let at = random.usize(..reach);
         let end = (at + random.usize(1..=32)).min(bytes.len());

@@ -51,7 +51,7 @@ fn windows_larger_than_the_image() {
     }
 }
 
-/// More than 65,535 positions in one sample: loops and sums are cut.
+/// More than 65,535 positions in one sample: loops and sums are split.
 #[test]
 fn large_images() {
     let builder = Model::builder([1, 300, 300]).layer(Conv2d::new(2, 3).same()).act(Activation::Tanh);

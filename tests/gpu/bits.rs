@@ -1,4 +1,4 @@
-//! The same bits, run after run, plan after plan, context after context; and the fused pass's gradient is the plain one.
+//! Results have the same bits across runs, plans and contexts; and the fused pass's gradient equals plain backprop's.
 
 use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{Outcome, Sample, bits, checked_context, context, host_device, request, submit};
@@ -16,7 +16,7 @@ fn sample(loss: usize) -> Sample {
     Sample::new(builder.dense(4).loss(losses(4).swap_remove(loss)).unwrap(), 19, 8)
 }
 
-/// Convolutions, and all that stands around them.
+/// Convolutions and the layers around them.
 fn images(loss: usize) -> Sample {
     Sample::new(mixed(losses(4).swap_remove(loss)), 7, 8)
 }
@@ -84,7 +84,7 @@ fn gradients_of_all_modes_are_the_plain_one() {
     }
 }
 
-/// A convolution's sums are cut into parts of the batch: the same parts in every mode, whatever tiles they have.
+/// A convolution's sums are split over the batch in the same way in every mode, whatever the tiles.
 #[test]
 fn sums_over_parts_of_the_batch_are_cut_alike() {
     let (device, queue) = host_device(hesscale::wgpu::Limits::defaults());
@@ -139,7 +139,7 @@ fn run_time_checks_change_nothing() {
     }
 }
 
-/// A pass that was recorded before does not leave its mark on the next: no buffer is read before it is written.
+/// An earlier pass does not affect the next: no buffer is read before it is written.
 #[test]
 fn earlier_passes_leave_no_mark() {
     leave_no_mark(&sample(1), &sample(5));

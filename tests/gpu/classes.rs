@@ -1,9 +1,9 @@
-//! Every way in which a network can be trained on a GPU ends where the processor's path does, whatever class of device the
-//! adapter is taken for: updates fused or apart, dispatches joined or not, layer by layer or as a whole, in f32 or f16,
-//! accumulated, with lazy curvature, in pieces.
+//! Every way of training a network on a GPU gives the CPU path's result, for every class of device: updates fused or separate,
+//! dispatches joined or not, layer by layer or the whole network in one kernel, in f32 or f16, accumulated, with lazy curvature, in
+//! pieces.
 //!
-//! All combinations are far too many to train, so a **covering** is: every two choices that can be made together are made
-//! together in some run. `HESSCALE_MATRIX=3` asks for every three.
+//! There are far too many combinations to train all, so the runs form a **covering array**: every compatible pair of choices occurs
+//! in some run. `HESSCALE_MATRIX=3` covers every triple.
 
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::golden;
@@ -36,8 +36,8 @@ enum Course {
 
 const COURSES: [Course; 4] = [Course::Steps, Course::Accumulated, Course::Lazy, Course::Pieces];
 
-/// An optimiser and the mode that it is fed by. Where nothing bounds a step but √v, f32 and f64 part ways within a few: so
-/// none of these has an ε that is next to nothing.
+/// An optimiser and the mode that it uses. If only √v bounds a step, f32 and f64 diverge within a few steps, so none of these has a
+/// very small ε.
 fn rules() -> [(Optimizer, Mode); 5] {
     let (beta1, beta2) = (0.9, 0.99);
     [
@@ -49,7 +49,7 @@ fn rules() -> [(Optimizer, Mode); 5] {
     ]
 }
 
-/// Layers of unlike widths, so that a buffer in the place of another shows. The last is small enough to be taken as a whole.
+/// Layers of different widths, so that a mix-up of buffers shows. The last network is small enough to run as a whole.
 fn networks() -> [(&'static str, Model); 5] {
     use Activation::{Gelu, Relu, Tanh};
     let same = |channels| Conv2d::new(channels, 3).same();
@@ -82,10 +82,10 @@ const WHOLE: usize = 4;
 type Run = [usize; 9];
 const CHOICES: Run = [3, 2, 3, 2, 2, 4, 5, 5, 4];
 
-/// What decides how dispatches follow each other: of these all choices are made together.
+/// The options that determine the order of dispatches: all their combinations are covered.
 const ORDER: u32 = 0b111;
 
-/// What a run stands for.
+/// The options of a run.
 #[derive(Debug, Clone, Copy)]
 struct Way {
     class: DeviceClass,
@@ -116,7 +116,7 @@ impl Way {
         }
     }
 
-    /// Whether it can be. Dropout draws anew for each batch that is accumulated, so no single batch compares.
+    /// Whether the combination is possible. Dropout draws new masks for each accumulated batch, so no single batch is comparable.
     fn is_possible(&self) -> bool {
         let whole = !self.whole || (self.network == WHOLE && self.storage == Dtype::F32);
         whole && !(self.network == WITH_DROPOUT && self.course == Course::Accumulated)
@@ -138,7 +138,7 @@ impl Way {
     }
 }
 
-/// All runs, fewest first, that between them have every possible choice of `strength` at once.
+/// Few runs that together cover every possible combination of `strength` choices.
 fn covering(strength: usize) -> Vec<Run> {
     let every = |run: usize| {
         let mut rest = run;
@@ -162,11 +162,11 @@ fn covering(strength: usize) -> Vec<Run> {
     let mut missing: BTreeSet<(u32, u64)> = possible.iter().flat_map(chosen).collect();
     let (mut runs, mut random) = (Vec::new(), fastrand::Rng::with_seed(1));
     while !missing.is_empty() {
-        // The best of many is nearly the best of all.
+        // The best of many random candidates is nearly optimal.
         let tried = (0..400).map(|_| possible[random.usize(..possible.len())]);
         let gain = |run: &Run| chosen(run).iter().filter(|key| missing.contains(key)).count();
         let best = tried.max_by_key(gain).filter(|run| gain(run) > 0);
-        // What is left is in few runs: any that has one of it.
+        // The remaining combinations are rare: take any run that has one.
         let last = || possible.iter().copied().max_by_key(gain);
         let Some(run) = best.or_else(last) else { break };
         chosen(&run).iter().for_each(|key| _ = missing.remove(key));
@@ -187,7 +187,7 @@ struct Trained {
     losses: Vec<f64>,
 }
 
-/// A plan and its state, trained as the way says.
+/// A plan and its state, trained with these options.
 fn on_gpu(way: &Way, context: &Context, model: &Model) -> Trained {
     let (optimizer, mode) = rules()[way.rule];
     let state = State::new(context, model, Some(optimizer)).unwrap();
@@ -245,7 +245,7 @@ fn on_gpu(way: &Way, context: &Context, model: &Model) -> Trained {
     Trained { start, end, losses }
 }
 
-/// The same steps by a trainer, on the processor or on `context`.
+/// The same steps by a trainer, on the CPU or on `context`.
 fn by_trainer(
     context: Option<&Context>,
     model: &Model,
@@ -348,13 +348,13 @@ fn all_ways_of_training_end_in_the_same_place() {
     assert!(faults.is_empty(), "{} of {}: {faults:#?}", faults.len(), runs.len());
 }
 
-/// What users do: `Trainer` with its defaults, in every class.
+/// The usual case: `Trainer` with its defaults, in every class.
 #[test]
 fn trainers_of_every_class_train() {
     let mut faults = Vec::new();
     for (index, (name, model)) in networks().into_iter().enumerate() {
         for (at, samples) in BATCHES.into_iter().enumerate() {
-            // Each optimiser meets each batch size and each network in turn.
+            // Each optimiser runs with each batch size and each network in turn.
             let rule = rules()[(index + at) % rules().len()];
             let want = by_trainer(None, &model, rule, samples, 1);
             for class in DeviceClass::ALL {
@@ -368,12 +368,12 @@ fn trainers_of_every_class_train() {
     assert!(faults.is_empty(), "{}: {faults:#?}", faults.len());
 }
 
-/// The vectors of an independent program, in every class.
+/// The golden vectors, in every class.
 #[test]
 fn golden_vectors_in_every_class() {
     let mut ledger = crate::common::ledger::Ledger::new(1e-5);
     for (index, (case, model)) in golden::cases().iter().enumerate() {
-        // Software's are all run elsewhere. A mode each, and the one that all have.
+        // The software class is tested elsewhere. One mode each, and the one that all have.
         for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
             let modes = [Mode::HesScale, Mode::ALL[index % Mode::ALL.len()]];
             for mode in &modes[..if modes[0] == modes[1] { 1 } else { 2 }] {
@@ -384,7 +384,7 @@ fn golden_vectors_in_every_class() {
     ledger.settle();
 }
 
-/// The comparison notices what stands still, what goes astray, and what starts elsewhere.
+/// The comparison detects tensors that do not move, move wrongly, or start elsewhere.
 #[test]
 fn a_trainer_that_does_not_train_is_noticed() {
     let model = mlp(&[3, 5, 4], Activation::Tanh, Loss::cross_entropy());
@@ -411,14 +411,14 @@ fn a_trainer_that_does_not_train_is_noticed() {
     assert!(relative_max_norm(&[f64::NAN], &[1.0]).is_infinite());
 }
 
-/// Every two choices that can be made at once are.
+/// Every compatible pair of choices is covered.
 #[test]
 fn the_covering_covers() {
     let runs = covering(2);
     assert!(runs.iter().all(|run| Way::of(*run).is_possible()));
     let made =
         |a: (usize, usize), b: (usize, usize)| runs.iter().any(|run| run[a.0] == a.1 && run[b.0] == b.1);
-    // Each class meets each network, each course each optimiser; whole networks every class, batch and course.
+    // Each class runs with each network, each course with each optimiser; whole networks with every class, batch and course.
     (0..3).for_each(|class| (0..5).for_each(|network| assert!(made((0, class), (7, network)))));
     (0..4).for_each(|course| (0..5).for_each(|rule| assert!(made((5, course), (6, rule)))));
     (0..3).for_each(|class| assert!(made((3, 1), (0, class))));

@@ -1,4 +1,4 @@
-//! Products by matrix units against sums in f64, on an adapter that has such units; the refusal on one that has none.
+//! Products by matrix units against f64 sums on an adapter that has such units; the typed error on one that has none.
 
 use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{Outcome, Sample, context, host_device, not_run, request, run_with_signals};
@@ -8,7 +8,7 @@ use hesscale::{
     PlanOptions, Request, Result, State, Tile, TileEntry, TileTable, TileUse, wgpu,
 };
 
-/// A context that uses the units of the adapter; its refusal where there are none.
+/// A context that uses the adapter's units, or the error if there are none.
 fn request_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Result<Context> {
     let wanted = Request { cooperative: true, ..request(false) };
     let first = pollster::block_on(Context::request_with(&wanted))?;
@@ -18,7 +18,7 @@ fn request_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Result<Con
     pollster::block_on(Context::request_with(&Request { options, ..wanted }))
 }
 
-/// The same; where the adapter has none, nothing, once it is sure that it was refused for that.
+/// The same; `None` if the adapter has no units, after checking that this was the reason for the error.
 fn with_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Option<Context> {
     let refusal = match request_units(tiles) {
         Ok(context) => return Some(context),
@@ -41,7 +41,7 @@ fn adapter() -> wgpu::Adapter {
     adapters.into_iter().find(same).expect("the context has it")
 }
 
-/// All dense forward products and signals by the units, whatever their sizes.
+/// Uses the units for all dense forward products and signals, whatever their size.
 fn everywhere(matrices: Cooperative) -> TileTable {
     let entry = |usage, numbers, (rows, vectors, height)| {
         let family = Family::Cooperative { matrices, steps: if numbers == 3 { 32 } else { 16 } };
@@ -55,11 +55,11 @@ fn everywhere(matrices: Cooperative) -> TileTable {
     TileTable { adapter: "any".into(), entries: entries.collect() }
 }
 
-/// 2^-11, what rounding to f16 may change of a number.
+/// 2^-11, the relative error of rounding to f16.
 const HALF: f64 = 1.0 / 2048.0;
 
-/// The error of a sum of products as a part of what it may be: both operands rounded to f16, the least of them to a part of
-/// the largest, and sums in f32.
+/// The error of a sum of products as a fraction of its bound: both operands rounded to f16, the smallest relative to the largest,
+/// and sums in f32.
 ///
 /// |Δ| ≤ (2 · 2⁻¹¹ + 4 · 2⁻²⁴ √K) Σ|ab| + K 2⁻³⁰ max|a| max|b|
 fn part(got: f32, terms: &[(f64, f64)], bias: f64) -> f64 {
@@ -73,7 +73,7 @@ fn part(got: f32, terms: &[(f64, f64)], bias: f64) -> f64 {
     if part.is_nan() { f64::INFINITY } else { part }
 }
 
-/// The worst parts of a dense layer's outputs, and of g and d at its input.
+/// The worst fractions for a dense layer's outputs, and for g and d at its input.
 fn parts(sample: &Sample, outcome: &Outcome, mode: Mode) -> [f64; 3] {
     let Sample { model, parameters, x, .. } = sample;
     let (inputs, outputs) = (model.inputs(), model.outputs());
@@ -109,7 +109,7 @@ fn layer(inputs: usize, outputs: usize) -> Model {
     Model::builder([inputs]).dense(outputs).loss(Loss::Mse { reduction: Reduction::Sum }).unwrap()
 }
 
-/// Products of a plan that the units make.
+/// The products of a plan that use the units.
 fn by_units(context: &Context, sample: &Sample, mode: Mode) -> usize {
     let state = State::new(context, &sample.model, None).unwrap();
     let options = PlanOptions::training(mode).signal(At::Input);
@@ -140,7 +140,7 @@ fn sums_at_the_edges_of_tiles_where_there_are_units() {
     println!("parts of the bound, forward, g, d: {worst:?}");
 }
 
-/// Far outside what f16 can hold, and growing along k from one stage to the next, so that powers are chosen anew.
+/// Far outside f16's range, and growing along k from stage to stage, so that powers are chosen again.
 #[test]
 fn operands_of_any_size_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
@@ -170,7 +170,7 @@ fn long_sums_where_there_are_units() {
     assert!(parts.iter().all(|part| *part <= 1.0), "{parts:?}");
 }
 
-/// A whole network: units where products are large, and what that does to the results.
+/// A whole network: units for large products, and their effect on the results.
 #[test]
 fn a_network_where_there_are_units() {
     let Some(context) = with_units(|_| None) else { return };
@@ -191,12 +191,12 @@ fn a_network_where_there_are_units() {
             errors.push(("diagonal", error(&got.diagonal, &want.diagonal)));
         }
         println!("{mode:?}: {errors:?}");
-        // Several roundings behind each other; each was judged by itself above.
+        // Several roundings in sequence; each was tested separately above.
         assert!(errors.iter().all(|(_, error)| *error < 4.0 * HALF), "{mode:?}: {errors:?}");
     }
 }
 
-/// What lies between the products is f16, too: units with f16 operands need the same feature.
+/// With storage in f16 between the products too: units with f16 operands need the same feature.
 #[test]
 fn with_storage_in_f16_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
@@ -225,7 +225,7 @@ fn with_storage_in_f16_where_there_are_units() {
     }
 }
 
-/// A host whose device was not made for it, whatever the adapter has.
+/// A host whose device was created without support, whatever the adapter supports.
 #[test]
 fn a_device_without_what_they_need_is_refused() {
     let (device, queue) = host_device(wgpu::Limits::defaults());
@@ -239,13 +239,13 @@ fn a_device_without_what_they_need_is_refused() {
     assert!(what.contains("16x16 f16") && what.contains("EXPERIMENTAL_COOPERATIVE_MATRIX"), "{what}");
 }
 
-/// Nobody gets them without asking.
+/// They are used only on request.
 #[test]
 fn they_are_an_option() {
     assert_eq!(context().cooperative(), None);
 }
 
-/// The bound is one that a planted error breaks.
+/// A planted error exceeds the bound.
 #[test]
 fn a_planted_error_breaks_the_bound() {
     let terms = [(1.0, 1.0), (-1.0, 1.0), (0.5, 1.0)];

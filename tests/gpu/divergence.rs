@@ -1,4 +1,4 @@
-//! Whoever trains learns that a number is NaN or infinite: by the loss, and by the word that the optimiser's kernels leave.
+//! Training reports NaN and infinities, through the loss and through the word that the optimiser's kernels set.
 
 use crate::common::golden::OwnedTargets;
 use crate::harness::{Sample, context, request, submit};
@@ -42,7 +42,7 @@ fn told(step: Option<u64>) -> Error {
     Error::Diverged { what: "a parameter or a second moment", step }
 }
 
-/// The ways a step may be recorded: update fused or apart, whole network or layers, dispatches joined or not.
+/// The ways to record a step: update fused or separate, whole network or per layer, dispatches joined or not.
 fn ways(mode: Mode, whole: bool) -> Vec<PlanOptions> {
     let apart = PlanOptions::training(mode).whole_network(false);
     let mut ways =
@@ -67,7 +67,7 @@ impl<'a> Rig<'a> {
         Rig { context, sample, state, plan }
     }
 
-    /// A step, with that number in the middle of the input where there is one: its loss.
+    /// A step with that value in the middle of the input, if given; returns the loss.
     fn step(&self, bad: Option<f32>) -> f32 {
         let mut x = self.sample.x.clone();
         let middle = x.len() / 2;
@@ -78,8 +78,8 @@ impl<'a> Rig<'a> {
     }
 }
 
-/// One NaN in one input, between clean steps: the loss of that step says so, and the state ever after, with the step's number.
-/// Before, nothing does.
+/// One NaN in one input, between clean steps: that step's loss reports it, and the state from then on, with the step's number.
+/// Nothing is reported before.
 #[test]
 fn one_nan_in_an_input_is_told_once_and_for_all() {
     let mut told_of = 0;
@@ -98,13 +98,13 @@ fn one_nan_in_an_input_is_told_once_and_for_all() {
                         assert!(rig.step(None).is_finite(), "{what}");
                         assert_eq!(rig.state.read_divergence(), Ok(()), "{what}");
                     }
-                    // An infinity may saturate an activation: it is found in the gradient then.
+                    // An infinity may saturate an activation; it is then found in the gradient.
                     assert!(!rig.step(Some(bad)).is_finite() || !bad.is_nan(), "{what}");
                     rig.step(None);
                     let counts = optimizer.rule.name() != Optimizer::sgd(0.1).rule.name();
                     assert_eq!(rig.state.read_divergence(), Err(told(counts.then_some(3))), "{what}");
                     told_of += 1;
-                    // Parameters that are written anew begin anew; moments of NaN spoil them at once.
+                    // Writing the parameters resets the word; NaN moments set it again at once.
                     rig.state.write_parameters(&sample.parameters).unwrap();
                     assert_eq!(rig.state.read_divergence(), Ok(()), "{what}");
                 }
@@ -114,8 +114,8 @@ fn one_nan_in_an_input_is_told_once_and_for_all() {
     assert_eq!(told_of, 3 * 4 * (4 + 3));
 }
 
-/// Each activation, each loss, in each class, as layers and as a whole: training is told exactly when a number is not finite, and
-/// where ε keeps it from that, never.
+/// Each activation and loss, in each class, per layer and as a whole network: divergence is reported exactly when a value is not
+/// finite, and never if ε prevents that.
 #[test]
 fn nothing_is_told_without_a_cause() {
     let (beta1, beta2, eps) = (0.9, 0.99, 1e-3);
@@ -155,7 +155,7 @@ fn nothing_is_told_without_a_cause() {
     println!("{diverged} diverged");
 }
 
-/// What the loss is with these parameters on a GPU, in this class and way, and on the processor.
+/// The loss with these parameters on a GPU, with this class and way of recording, and on the CPU.
 fn loss_of(context: &Context, sample: &Sample, options: PlanOptions) -> [f32; 2] {
     let mode = options.mode;
     let gpu = sample.on(context, options).loss;
@@ -222,7 +222,7 @@ impl Sample {
     }
 }
 
-/// A sample that is ignored adds exactly nothing, whatever its logits are, as in PyTorch.
+/// An ignored sample adds exactly zero, whatever its logits, as in PyTorch.
 #[test]
 fn an_ignored_sample_of_nan_adds_nothing() {
     let mut loss = Loss::cross_entropy();
@@ -253,7 +253,7 @@ fn an_ignored_sample_of_nan_adds_nothing() {
     }
 }
 
-/// A finite gradient whose square overflows stops its parameter for ever, and leaves it a number.
+/// A finite gradient whose square overflows freezes its parameter at a finite value.
 #[test]
 fn an_infinite_second_moment_is_told() {
     for class in DeviceClass::ALL {
@@ -277,7 +277,7 @@ fn an_infinite_second_moment_is_told() {
     }
 }
 
-/// Stored in f16, NaN and infinity stay what they are, where the adapter has f16; it is refused where not.
+/// Storage in f16 preserves NaN and infinity; it is refused if the adapter has no f16.
 #[test]
 fn storage_in_f16_hides_nothing_where_there_is_f16() {
     let options = |mode| PlanOptions::training(mode).storage(Dtype::F16);
@@ -309,7 +309,7 @@ fn trainers(optimizer: Optimizer) -> Vec<(String, Trainer)> {
     all
 }
 
-/// The trainer on a GPU and on the processor: told with the loss, a checkpoint that is not overwritten, and back again from it.
+/// The trainer on a GPU and on the CPU: reported with the loss; the checkpoint is not overwritten and restores training.
 #[test]
 fn trainers_tell() {
     let sample = Sample::new(dense(Activation::Relu, Loss::cross_entropy()), BATCH, 1);
@@ -357,7 +357,7 @@ fn trainers_tell() {
     }
 }
 
-/// One NaN among the parameters is told with the first loss, and by `save` before.
+/// One NaN among the parameters is reported with the first loss, and by `save` before that.
 #[test]
 fn a_parameter_of_nan_is_told() {
     let sample = Sample::new(dense(Activation::Relu, Loss::cross_entropy()), BATCH, 1);
@@ -376,7 +376,7 @@ fn a_parameter_of_nan_is_told() {
     }
 }
 
-/// Numbers as targets are looked at through the loss.
+/// Non-finite value targets show in the loss.
 #[test]
 fn targets_that_are_not_finite_are_told() {
     for loss in losses(6).into_iter().filter(|loss| !loss.takes_classes()) {

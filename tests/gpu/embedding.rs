@@ -1,4 +1,4 @@
-//! Inside a host application: its device, its buffers, its encoder; and the trainer on top.
+//! Embedding in a host application: its device, its buffers, its encoder; and the trainer on top.
 
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::harness::{Sample, bits, context, host_device, not_run, of_class, submit};
@@ -27,8 +27,8 @@ fn everything_may_be_sent_and_shared() {
     sent::<Error>();
 }
 
-/// A frame of the host's: its own copy into our input, our pass, its own copy of our gradient out, in one encoder of its
-/// device, which has default limits and no features.
+/// A host's frame: it copies into our input, records our pass and copies our gradient out, in one encoder of its device, which has
+/// default limits and no features.
 #[test]
 fn in_the_hosts_frame() {
     let (device, queue) = host_device(wgpu::Limits::defaults());
@@ -70,7 +70,7 @@ fn in_the_hosts_frame() {
     assert_eq!(tensors[0].shape(), [7, 6]);
 }
 
-/// Two contexts, four threads; each does its own, and all get the same.
+/// Two contexts, four threads; each works separately, and all get the same results.
 #[test]
 fn from_several_threads_at_once() {
     let sample = Sample::new(model(), 5, 2);
@@ -329,8 +329,8 @@ fn shaders_are_compiled_ahead_with_progress() {
     assert!(context.pipelines() > total);
 }
 
-/// What a driver puts into a cache is its own affair: llvmpipe puts nothing. That the cache reaches it shows in that one of
-/// another device is refused.
+/// A driver may put nothing into a cache, like llvmpipe. The test shows that the cache is used because another device's cache is
+/// refused.
 #[test]
 fn the_hosts_pipeline_cache_is_used_where_there_are_caches() {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());

@@ -1,4 +1,4 @@
-//! Bad input is a typed error that carries names and numbers, and leaves everything as it was.
+//! Bad input gives a typed error with names and values, and changes nothing.
 
 use crate::harness::{bits, checked_context, context, host_device, request, submit};
 use hesscale::model::{MaxPool2d, Reduction, Targets};
@@ -67,7 +67,7 @@ fn scales_that_are_none() {
     assert!(plan(2, training().loss_scale(16.0)).is_ok());
 }
 
-/// Refused before anything of that size is multiplied, or made.
+/// Refused before any size is multiplied or allocated.
 #[test]
 fn batches_that_cannot_be_counted() {
     for batch in [1 << 30, 1 << 40, usize::MAX] {
@@ -182,7 +182,7 @@ fn raw_buffers_that_do_not_fit() {
     assert!(
         matches!(plan(2, training().targets(&uniform)), Err(Error::BufferUsage { buffer, .. }) if buffer == "targets")
     );
-    // One that only shaders may touch can be bound, but not written through the crate.
+    // A buffer that only shaders may access can be bound, but not written through the crate.
     let bound = plan(2, training().input(&buffer(24, BufferUsages::STORAGE))).unwrap();
     assert!(matches!(bound.write_input(&[0.0; 6]), Err(Error::Device(text)) if text.contains("COPY_DST")));
 }

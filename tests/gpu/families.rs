@@ -1,4 +1,4 @@
-//! Every product through workgroup memory, as GPUs make it, on whatever adapter there is.
+//! Every product through workgroup memory, as on GPUs, on any adapter.
 
 use crate::common::{ledger::Ledger, tiles};
 use crate::golden::{cases, check};

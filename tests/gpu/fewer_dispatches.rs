@@ -1,4 +1,4 @@
-//! Two kernels in one dispatch against one each: the same bits from fewer dispatches.
+//! Two kernels in one dispatch give the same bits as a dispatch each.
 
 use crate::harness::{Sample, bits, context, counted, of_class, steady, submit};
 use hesscale::model::{Conv2d, ConvTranspose2d, Reduction, Rule};
@@ -167,7 +167,7 @@ fn a_pass_of_three_dense_layers_is_six_dispatches() {
     assert_eq!(got, [FORWARD, FORWARD, LAST, beside, beside, "gemm parameters gradient+diagonal"]);
 }
 
-/// A signal goes down before its own layer is updated, beside the update of the one above.
+/// A layer's signal is computed before the layer is updated, joined with the update of the layer above.
 #[test]
 fn a_step_of_three_dense_layers_is_seven_dispatches() {
     let options = PlanOptions::training(Mode::HesScale).fused_update().fewer_dispatches(true);
@@ -177,7 +177,7 @@ fn a_step_of_three_dense_layers_is_seven_dispatches() {
     assert_eq!(got, [FORWARD, FORWARD, LAST, "optimizer advance", SIGNAL, &beside, &both]);
 }
 
-/// What a GPU gets without asking.
+/// The default on GPUs.
 #[test]
 fn on_gpus_it_is_the_default() {
     let context = of_class(DeviceClass::Discrete);
@@ -187,7 +187,7 @@ fn on_gpus_it_is_the_default() {
         counted(&context, &model, batch, Some(steady()), options.fused_update()).len()
     };
     let training = || PlanOptions::training(Mode::HesScale);
-    // The last two updates have workgroups enough each.
+    // The last two updates each have enough workgroups.
     for (batch, by_itself, asked) in [(1, 8, 7), (128, 9, 8)] {
         assert_eq!(count(batch, training()), by_itself);
         assert_eq!(count(batch, training().fewer_dispatches(true)), asked);
@@ -195,7 +195,7 @@ fn on_gpus_it_is_the_default() {
     }
 }
 
-/// Many rows on software would need barriers; classes that no tile has whole cannot be done.
+/// On software adapters many rows would need barriers; more classes than a tile's columns cannot be joined.
 #[test]
 fn the_loss_stays_apart_where_it_must() {
     let wide = Model::builder([8]).dense(100).loss(Loss::cross_entropy()).unwrap();

@@ -1,4 +1,4 @@
-//! What belongs to another device is refused at the call, and one buffer has one role.
+//! Objects of another device are refused at the call, and a buffer has only one role.
 
 use crate::harness::{Sample, bits, checked_context, context, host_device, request, submit};
 use hesscale::model::{Noise, Targets};
@@ -16,7 +16,7 @@ fn another() -> Context {
     pollster::block_on(Context::request_with(&request(false))).unwrap()
 }
 
-/// Of the host's own instance; ids of wgpu's repeat there.
+/// A device of a separate instance, where wgpu's ids repeat.
 fn of_a_host() -> Context {
     let (device, queue) = host_device(wgpu::Limits::defaults());
     Context::from_device(&device, &queue, ContextOptions::default())
@@ -36,7 +36,7 @@ fn siblings() -> [Context; 2] {
     })
 }
 
-/// Each pair made alike, so that all ids are the same in both.
+/// Pairs created in the same order, so that all ids are equal.
 fn pairs() -> [[Context; 2]; 3] {
     [[another(), another()], [of_a_host(), of_a_host()], siblings()]
 }
@@ -79,7 +79,7 @@ fn tensors_of_another_device() {
             foreign(pollster::block_on(one.read(tensor)));
             foreign(pollster::block_on(one.read_all(&[own_plan.logits(), tensor])));
             foreign(one.write(tensor, &vec![9.0; tensor.len()]));
-            // Where it belongs nothing is wrong with it.
+            // On its own device it is valid.
             other.read_blocking(&[tensor]).unwrap();
         }
         assert_eq!(one.read_blocking(&[own.parameters()]).unwrap(), before);
@@ -97,7 +97,7 @@ fn another_context_of_the_same_device() {
     assert_eq!(second.read_blocking(&[state.parameters()]).unwrap(), values);
     second.write(state.gradient(), &vec![2.0; state.gradient().len()]).unwrap();
     assert_eq!(context.read_blocking(&[state.gradient()]).unwrap()[0][5], 2.0);
-    // A state is its context's.
+    // A state belongs to its context.
     let got = Plan::new(&second, &model(), &state, 2, PlanOptions::inference()).unwrap_err();
     assert_eq!(got, Error::Foreign { what: "the state", owner: "context" });
     assert_eq!([context.health(), second.health()], [Ok(()), Ok(())]);
@@ -110,7 +110,7 @@ fn buffers_of_another_device() {
         let plan = |options| Plan::new(&one, &model(), &state, 2, options);
         let training = || PlanOptions::training(Mode::HesScale);
         let size = 4 * model().flat_len().max(64) as u64;
-        // As many on both sides, so that each has a namesake.
+        // Equally many on both sides, so that each id occurs on both.
         let own: Vec<_> = (0..4).map(|_| buffer(&one, size)).collect();
         let not: Vec<_> = (0..4).map(|_| buffer(&other, size)).collect();
         let (theirs, _) = world(&other);
@@ -134,7 +134,7 @@ fn buffers_of_another_device() {
     }
 }
 
-/// A device that no context of the crate's knows: its own handler hears of the mistake.
+/// A device without a context: its own handler receives the error.
 #[test]
 fn buffers_of_a_device_that_is_unknown() {
     let context = context();
@@ -156,7 +156,7 @@ fn buffers_of_a_device_that_is_unknown() {
     foreign(Plan::new(&context, &model(), &state, 2, PlanOptions::inference().input(&theirs)));
 }
 
-/// What the host has mapped stays mapped.
+/// The host's mapped buffers stay mapped.
 #[test]
 fn buffers_that_are_mapped() {
     let context = context();
@@ -174,7 +174,7 @@ fn buffers_that_are_mapped() {
     Plan::new(&context, &model(), &state, 2, options()).unwrap();
 }
 
-/// wgpu does not say whose an encoder is. Between devices of one instance it refuses at `finish`, and nothing has run.
+/// wgpu does not tell an encoder's device. Between devices of one instance `finish` fails, and nothing has run.
 #[test]
 fn encoders_of_another_device() {
     let [one, other] = siblings();

@@ -47,7 +47,7 @@ impl Rig {
         Rig { state, plan }
     }
 
-    /// Parameters and moments, by their bits; what lies between parameters is nobody's.
+    /// The bits of parameters and moments, without the gaps.
     fn bits(&self) -> Vec<Vec<u32>> {
         let (first, second) = self.state.moments();
         let flat = [Some(self.state.parameters()), first, second].into_iter().flatten();
@@ -58,7 +58,7 @@ impl Rig {
         read.iter().map(|tensor| bits(tensor)).collect()
     }
 
-    /// Which parameters' gradient is still what it was filled with.
+    /// The parameters whose gradient still has its fill value.
     fn untouched(&self) -> Vec<String> {
         let parameters = self.plan.model().parameters();
         let of = |p| {

@@ -1,4 +1,4 @@
-//! That what can be fused is fused: the dispatches of a plan, by name and number; two in one are in `fewer_dispatches.rs`.
+//! Fusion: the names and number of a plan's dispatches; `fewer_dispatches.rs` tests joined ones.
 
 use crate::harness::{context, counted, steady};
 use hesscale::model::{Conv2d, MaxPool2d};
@@ -86,7 +86,7 @@ fn below_the_first_parameters_nothing_is_computed() {
     let options = || PlanOptions::training(Mode::HesScale);
     let top = ["forward sin", "forward tanh", "gemm forward+identity", "loss mse hesscale", "reduce loss"];
     assert_eq!(labels(&model, None, options()), [&top[..], &[PARAMETERS]].concat());
-    // Asked for, the way down is walked as far as it is needed, and fused where nobody looks.
+    // Signals are computed down to the requested one, and fused where none is requested.
     let input = labels(&model, None, options().signal(At::Input));
     assert_eq!(input[5..], ["gemm signal hesscale+tanh", PARAMETERS, "signal hesscale through sin"]);
     let between = labels(&model, None, options().signal(At::Layer(0)));

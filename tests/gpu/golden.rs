@@ -33,7 +33,7 @@ pub(crate) fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: 
             }
         }
     }
-    // The same without asking for signals, so that everything is fused that can be.
+    // The same without requesting signals, so that everything possible is fused.
     let fused =
         run(context, model, PlanOptions::training(mode), &case.parameters, &case.x, case.targets.view());
     let fused = fused.unwrap();

@@ -1,5 +1,5 @@
-//! Nothing is read that was not written, nothing is written that was not asked for: the host's buffers are larger than
-//! needed and full of NaN.
+//! Nothing unwritten is read and nothing outside the results is written: the host's buffers are larger than needed and filled with
+//! NaN.
 
 use crate::common::golden::OwnedTargets;
 use crate::harness::{Sample, bits, context, read_buffer, request, submit};
@@ -10,11 +10,11 @@ use hesscale::{
     wgpu::{self, util::DeviceExt},
 };
 
-/// A NaN that no arithmetic makes.
+/// A NaN payload that no arithmetic produces.
 const PATTERN: u32 = 0x7fc0_dead;
 const GUARD: usize = 96;
 
-/// A buffer for `len` numbers and guard words behind them, all NaN.
+/// A buffer for `len` values followed by guard words, all NaN.
 fn filled(len: usize) -> wgpu::Buffer {
     let words = vec![PATTERN; len + GUARD];
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -131,7 +131,7 @@ fn gaps_of_the_flat_layout_hold_zeros() {
     }
 }
 
-/// A reader of what lies behind the input would be found: NaN spreads.
+/// Reading past the input would be detected, because NaN spreads.
 #[test]
 fn the_pattern_spreads_where_it_is_read() {
     let model = Model::builder([3]).dense(2).loss(Loss::mse()).unwrap();

@@ -1,4 +1,4 @@
-//! Activations and signals stored in f16: how far off the results are, what leaves f16's range, who is refused, what it saves.
+//! Activations and signals stored in f16: accuracy, range, refusals, and memory saved.
 
 use crate::common::{compare, to_f64};
 use crate::golden::cases;
@@ -13,14 +13,14 @@ use hesscale::{
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// Half the distance between neighbours of f16, relative: the error of a number that is rounded to the nearest.
+/// Half an ulp of f16, relative: the error of rounding to nearest.
 const UNIT: f64 = 1.0 / 2048.0;
 
 fn halved(mode: Mode) -> PlanOptions {
     PlanOptions::training(mode).storage(Dtype::F16)
 }
 
-/// A context whose device has f16. On an adapter without it, none: there the plan must be refused.
+/// A context whose device has f16; `None` on an adapter without it, where the plan must be refused.
 fn half_context() -> Option<Context> {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let make = || {
@@ -72,7 +72,7 @@ fn what_cannot_be_is_refused_where_there_is_f16() {
     assert_eq!(got, Error::Unsupported { layer: "network".into(), kind });
 }
 
-/// What a pass left, by kind of tensor, against what it should have left: the worst relative max-norm of each kind.
+/// A pass's results against the expected ones: the worst relative max-norm error for each kind of tensor.
 type Errors = BTreeMap<&'static str, f64>;
 
 /// Σ|got − want| / Σ|want|.
@@ -81,9 +81,8 @@ pub(crate) fn mean_error(got: &[f64], want: &[f64]) -> f64 {
     off / want.iter().map(|w| w.abs()).sum::<f64>()
 }
 
-/// Where a rounded number falls on the other side of a kink, single elements are another branch's, and only the mean is near: a
-/// ReLU's input about 0 in the deepest network; the second likeliest class, which HesScale-R asks for, of a sample where the third
-/// is 1e-6 behind.
+/// Cases where rounding crosses a kink, so that single elements come from another branch and only the mean error is small: a ReLU's
+/// input near 0 in the deepest network; and HesScale-R's second most likely class in a sample where the third is only 1e-6 less.
 fn is_kinked(name: &str, mode: Mode) -> bool {
     name.starts_with("cnn_allcnnc") || (name.starts_with("mlp_odd129") && mode == Mode::HesScaleR2)
 }
@@ -138,8 +137,8 @@ fn errors(
     Ok(worst)
 }
 
-/// What the error of a pass may be. Each layer stores an output and a signal, and each of those is off by one unit, in squares by
-/// two; what is summed may be four times as large as the sum. So 4 · 3 units a layer, and as many where it begins and ends.
+/// The error bound of a pass. Each layer stores an output and a signal, each off by one unit, in squares by two; the terms of a sum
+/// may be four times as large as the sum. So 4 · 3 units per layer, and as many at the beginning and the end.
 fn bound(model: &Model) -> f64 {
     12.0 * (model.layers().len() + 1) as f64 * UNIT
 }
@@ -184,7 +183,7 @@ fn all_golden_cases_where_there_is_f16() {
         faults.len(),
         faults[..faults.len().min(5)].join("\n")
     );
-    // It was f16 indeed.
+    // f16 was really used.
     assert!([dense, images].iter().all(|worst| worst["gradient"] > UNIT / 8.0));
 }
 
@@ -202,7 +201,7 @@ fn the_bound_notices_a_planted_error() {
     }
 }
 
-/// Every kind of layer, every loss's end, with what is kept and without.
+/// Every kind of layer and every loss, with and without kept signals.
 #[test]
 fn every_kind_of_layer_where_there_is_f16() {
     let Some(context) = half_context() else { return };
@@ -232,7 +231,7 @@ fn every_kind_of_layer_where_there_is_f16() {
     }
 }
 
-/// Where nothing leaves f16's range, the loss's scale makes no difference to any bit.
+/// If nothing leaves f16's range, the loss scale does not change any bit.
 #[test]
 fn the_scale_is_taken_off_exactly_where_there_is_f16() {
     let Some(context) = half_context() else { return };
@@ -266,7 +265,7 @@ fn line(context: &Context, [w1, w2]: [f32; 2], target: f32, scale: Option<f32>) 
 #[test]
 fn what_is_too_large_saturates_where_there_is_f16() {
     let Some(context) = half_context() else { return };
-    // An activation of a million counts as f16's largest, what is made of it is a number.
+    // An activation of a million saturates at the largest f16, and results stay finite.
     let (got, _) = line(&context, [1e6, 1.0], 0.0, Some(4_f32.powi(-9)));
     assert_eq!(got.logits, [65504.0]);
     assert!(got.gradient.iter().chain(&got.diagonal).all(|v| v.is_finite()));
@@ -275,7 +274,7 @@ fn what_is_too_large_saturates_where_there_is_f16() {
     assert_eq!([below, above], [65504.0; 2]);
     let (_, [below, above]) = line(&context, [1.0, 1.0], 1e6, Some(1.0));
     assert_eq!([below, above], [-65504.0; 2]);
-    // Less of a scale, and it finds room.
+    // With a smaller scale it fits.
     let (_, [below, above]) = line(&context, [1.0, 1.0], -1e6, Some(4_f32.powi(-4)));
     let exact = 2.0 * (1.0 + 1e6);
     assert!(
@@ -346,7 +345,7 @@ fn trainers_store_so_where_there_is_f16() {
     assert!(trainer.loss().unwrap() < 0.1, "{:?}", trainer.loss());
 }
 
-/// Hidden activations and signals take half, the rest what it took.
+/// Hidden activations and signals take half the memory, the rest is unchanged.
 #[test]
 fn memory_is_halved_where_there_is_f16() {
     let Some(context) = half_context() else { return };

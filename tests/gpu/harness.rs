@@ -1,4 +1,4 @@
-//! One context for all tests, and a whole pass through a plan with everything read back.
+//! A context shared by all tests, and whole passes with all results read back.
 
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
@@ -14,8 +14,8 @@ use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
-/// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name. `HESSCALE_CLASS` names a class of device whose
-/// tiles are used, whatever the adapter is.
+/// The adapter to test: `HESSCALE_ADAPTER` selects one by part of its name. `HESSCALE_CLASS` names a class of device whose tiles are
+/// used on any adapter.
 pub(crate) fn request(checked: bool) -> Request {
     let adapter = std::env::var("HESSCALE_ADAPTER").ok();
     let class = std::env::var("HESSCALE_CLASS").ok().map(|class| match class.as_str() {
@@ -50,8 +50,8 @@ pub(crate) fn checked_context() -> Context {
         .clone()
 }
 
-/// An adapter taken for that class of device, with f16 where it has it. Each test has its own, and few are kept: pipelines on
-/// software take megabytes, and those of all tests together gigabytes.
+/// A context that treats the adapter as that class of device, with f16 if available. Each test has its own, and few are kept:
+/// pipelines on software adapters take megabytes, those of all tests together gigabytes.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
     static LATEST: Mutex<VecDeque<(ThreadId, DeviceClass, Context)>> = Mutex::new(VecDeque::new());
     let test = std::thread::current().id();
@@ -70,13 +70,13 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     context
 }
 
-/// What a pass left on the GPU.
+/// The results of a pass on the GPU.
 pub(crate) struct Outcome {
     pub(crate) loss: f32,
     pub(crate) logits: Vec<f32>,
     pub(crate) gradient: Vec<f32>,
     pub(crate) diagonal: Vec<f32>,
-    /// At each layer's output: g, and the diagonal where the mode has one.
+    /// At each layer's output: g, and the diagonal if the mode has one.
     pub(crate) signals: Vec<(Vec<f32>, Vec<f32>)>,
     pub(crate) input_signal: (Vec<f32>, Vec<f32>),
 }
@@ -147,7 +147,7 @@ pub(crate) fn submit(context: &Context, record: impl FnOnce(&mut hesscale::wgpu:
     context.queue().submit([encoder.finish()]);
 }
 
-/// A device of the host's own, as a graphics application would have one, with these limits and no features.
+/// A host's device, as in a graphics application, with these limits and no features.
 pub(crate) fn host_device(limits: hesscale::wgpu::Limits) -> (hesscale::wgpu::Device, hesscale::wgpu::Queue) {
     use hesscale::wgpu;
     pollster::block_on(async {
@@ -165,7 +165,7 @@ pub(crate) fn host_device(limits: hesscale::wgpu::Limits) -> (hesscale::wgpu::De
     })
 }
 
-/// A problem whose numbers are exact in f32, weights scaled to their layer's width.
+/// A problem whose values are exact in f32, with weights scaled to their layer's width.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) model: Model,
@@ -202,12 +202,12 @@ impl Sample {
         reference::pass(&self.model, mode, &parameters, &x, self.targets.view()).unwrap()
     }
 
-    /// Everywhere a signal can be looked at.
+    /// All places where a signal can be requested.
     pub(crate) fn places(&self) -> Vec<At> {
         std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
     }
 
-    /// A pass in `mode` with the signals kept at `places`, judged.
+    /// Runs and checks a pass in `mode` with the signals kept at `places`.
     pub(crate) fn follows(&self, context: &Context, mode: Mode, places: &[At]) -> Judgement {
         self.follows_by(context, PlanOptions::training(mode), places)
     }
@@ -219,7 +219,7 @@ impl Sample {
         self.judge(&self.on(context, options), mode, places)
     }
 
-    /// Everything a pass leaves, tensor by tensor against the reference; the worst error.
+    /// Compares all results of a pass with the reference; returns the worst error.
     pub(crate) fn judge(&self, got: &Outcome, mode: Mode, places: &[At]) -> Judgement {
         let want = self.reference(mode);
         let mut worst = 0.0_f64;
@@ -246,8 +246,8 @@ impl Sample {
     }
 }
 
-/// The dispatches of a plan, by name with their operations, once its step has left what the reference says: what is counted
-/// is run, too.
+/// The names and operations of a plan's dispatches, after checking its step against the reference, so that only working plans are
+/// counted.
 pub(crate) fn counted(
     context: &Context,
     model: &Model,
@@ -302,7 +302,7 @@ pub(crate) fn steady() -> Optimizer {
     Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 }.at(1e-3)
 }
 
-/// Says that a test cannot run for want of something, for `cargo xtask test` to repeat it: such a test has it in its name.
+/// Reports that a test cannot run because a feature is missing; `cargo xtask test` lists it. The test's name contains the feature.
 pub(crate) fn not_run(lacks: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     println!("not run: {test}: {lacks}");
@@ -315,15 +315,15 @@ pub(crate) fn not_run(lacks: &str) {
 /// Relative max norm of a tensor's error.
 pub(crate) const BOUND: f64 = 1e-5;
 
-/// The worst error, or what is wrong.
+/// The worst error, or the problem.
 pub(crate) type Judgement = std::result::Result<f64, String>;
 
-/// The bits of numbers: NaN equals itself, and 0 is not −0.
+/// The bits of values, so that NaN equals itself and 0 differs from −0.
 pub(crate) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-/// All of a buffer, whatever the crate thinks is in it; it must have been made with COPY_SRC.
+/// The whole contents of a buffer, which must have been created with COPY_SRC.
 pub(crate) fn read_buffer(context: &Context, buffer: &hesscale::wgpu::Buffer) -> Vec<u32> {
     use hesscale::wgpu;
     let staging = context.device().create_buffer(&wgpu::BufferDescriptor {

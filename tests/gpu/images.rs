@@ -1,4 +1,4 @@
-//! Random convolutional networks over the whole space of layers and their numbers: the GPU against the reference in f64.
+//! Random convolutional networks over the whole space of layers and their options: the GPU against the f64 reference.
 
 use crate::harness::{Sample, context};
 use crate::layers::norm;
@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::RngSeed;
 
-/// What decides a layer; each kind reads what it needs. Sizes come from short lists, for what a window looks like is part
-/// of a shader.
+/// The options of a layer; each kind reads those it needs. Sizes come from short lists, because a window's shape is part of the
+/// shader.
 #[derive(Debug, Clone)]
 struct Choice {
     kind: usize,

@@ -1,4 +1,4 @@
-//! Every kind of layer between others, in every mode: alone with its signals kept, and fused as far as can be.
+//! Every kind of layer between others, in every mode: separate with its signals kept, and fused as far as possible.
 
 use crate::harness::{Outcome, Sample, context};
 use crate::problem::losses;
@@ -7,18 +7,18 @@ use hesscale::{Activation, Layer, Loss, Mode, Model, PlanOptions};
 
 use Activation::{Elu, Relu, Softplus, Tanh};
 
-/// A normalisation of `channels`, none like another.
+/// A normalisation of `channels` with distinct parameters per channel.
 pub(crate) fn norm(channels: usize) -> BatchNorm {
     let c = || (0..channels).map(|c| c as f32);
     BatchNorm::new(c().map(|c| 0.1 * c - 0.2).collect(), c().map(|c| 0.5 + 0.25 * c).collect())
 }
 
-/// Something to stand on: an image of `channels` × 6 × 7 behind a convolution and an activation.
+/// Layers below: an image of `channels` × 6 × 7 after a convolution and an activation.
 fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
 }
 
-/// Something above: an activation, and a dense layer at the end.
+/// Layers above: an activation, and a dense layer at the end.
 fn classified(builder: Builder) -> Model {
     builder.act(Softplus).flatten().dense(4).loss(losses(4).swap_remove(1)).unwrap()
 }
@@ -32,7 +32,7 @@ pub(crate) fn mixed(loss: Loss) -> Model {
     builder.flatten().dense(6).act(Tanh).dense(4).loss(loss).unwrap()
 }
 
-/// In all modes where `all`, else in that which carries the most; with all signals kept, and none.
+/// In all modes if `all`, else in the mode with the most components; with all signals kept, and with none.
 fn follow(name: &str, model: Model, all: bool) {
     let sample = Sample::new(model, 3, 1);
     let modes = if all { &Mode::ALL[..] } else { &[Mode::HesScaleR2, Mode::HesScale] };
@@ -218,7 +218,7 @@ fn what_stands_before_the_loss() {
     follow("the input", Model::builder([2, 2, 3]).layer(Layer::Identity).loss(Loss::mse()).unwrap(), false);
 }
 
-/// What compares here finds an error planted into any of the tensors.
+/// The comparison detects an error planted into any tensor.
 #[test]
 fn planted_errors_are_found() {
     let sample = Sample::new(classified(image(3).layer(MaxPool2d::new(2))), 2, 1);

@@ -1,4 +1,4 @@
-//! How much memory plans take, and how much time to make.
+//! The memory that plans take, and the time to create them.
 
 use crate::harness::{context, steady};
 use cpu_time::ThreadTime;
@@ -30,7 +30,7 @@ fn curvature_takes_less_than_as_much_again() {
     assert_eq!(curved.activations, plain.activations);
 }
 
-/// No product unfolds its windows into memory: what grows with them is as large as parameters.
+/// No product stores unfolded windows: buffers that grow with the window are no larger than parameters.
 #[test]
 fn windows_take_no_memory() {
     let of = |kernel| {

@@ -1,4 +1,4 @@
-//! Dropout on the GPU: the same random numbers as the reference, a step on with every pass.
+//! Dropout on the GPU: the same random numbers as the reference, advancing with every pass.
 
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, context, submit};
@@ -92,7 +92,7 @@ fn steps_of_one_submission_draw_different_numbers() {
     compare("logits of the last", &to_f64(&got[2]), &want[2].logits, BOUND).unwrap();
     let words: Vec<u32> = bits(&read(state.noise_words()));
     assert_eq!(words[..2], [seed, 6]);
-    // Set back, they are drawn again.
+    // After a reset the same numbers are drawn.
     state.set_noise(Noise { seed, step: 3 }).unwrap();
     assert_eq!(steps(3), got);
     assert_ne!(steps(3), got);
@@ -111,7 +111,7 @@ fn inference_drops_nothing_and_draws_nothing() {
     assert!(plan.dispatches().all(|(label, _)| !label.contains("dropout")));
 }
 
-/// What an inference plan gives for a network that is nothing but dropout is its input.
+/// An inference plan of a dropout-only network returns its input.
 #[test]
 fn of_nothing_but_dropout_remains_the_input() {
     let sample = only(0.5);

@@ -1,4 +1,4 @@
-//! What is not finite stays so, on every path: activations and max pooling of NaN and infinities, kinks, the ends of f32.
+//! Non-finite values propagate on every path: activations and max pooling of NaN and infinities, kinks, the limits of f32.
 
 use crate::harness::{Sample, context, host_device, run_with_signals};
 use hesscale::cpu::{Executor, ExecutorOptions};
@@ -20,7 +20,7 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     CONTEXTS.get_or_init(|| DeviceClass::ALL.map(make))[index].clone()
 }
 
-/// NaN as it comes, and of the other sign with another payload.
+/// The usual NaN, and one with the other sign and another payload.
 const NANS: [f32; 2] = [f32::NAN, f32::from_bits(0xff80_0001)];
 
 fn ends() -> Vec<f32> {
@@ -49,7 +49,7 @@ fn alone(function: Activation, width: usize) -> Model {
     Model::builder([width]).act(function).loss(Loss::Mse { reduction: Reduction::Sum }).unwrap()
 }
 
-/// What the network gives for `x`, by a plan with these options.
+/// The network's outputs for `x`, from a plan with these options.
 fn outputs(
     context: &Context,
     model: &Model,
@@ -142,7 +142,7 @@ fn one_nan_reaches_the_outputs_of_its_sample() {
     }
 }
 
-/// Rows of 2 × 2 images, each with what its largest is and where that stands.
+/// Rows of 2 × 2 images, each with its maximum and the maximum's place.
 const POOLED: [([f32; 4], f32, usize); 9] = [
     ([1.0, f32::NAN, 3.0, 4.0], f32::NAN, 1),
     ([f32::NAN, 5.0, 3.0, 4.0], f32::NAN, 0),

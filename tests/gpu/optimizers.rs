@@ -196,7 +196,7 @@ fn lazy_curvature_follows_the_reference() {
             0,
             Sample::new(images(Loss::cross_entropy()), BATCH, 6),
         ),
-        // No curvature at all at first: the parameters rest, but for their decay.
+        // No curvature at first: the parameters only decay.
         (
             Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01).with_weight_decay(0.1),
             2,
@@ -221,7 +221,7 @@ fn lazy_curvature_follows_the_reference() {
     }
 }
 
-/// Micro-batches of four, added up, against the whole batch at once.
+/// Accumulated micro-batches of four against the whole batch at once.
 #[test]
 fn accumulated_micro_batches_equal_the_whole_batch() {
     for (reduction, scale) in [(Reduction::Mean, 1.0 / 3.0), (Reduction::Sum, 1.0)] {
@@ -256,7 +256,7 @@ fn accumulated_micro_batches_equal_the_whole_batch() {
     }
 }
 
-/// Accumulation adds plain passes to curved ones too, and leaves the diagonal alone then.
+/// Accumulation can add plain passes to passes with curvature, and then leaves the diagonal unchanged.
 #[test]
 fn plain_passes_accumulate_without_curvature() {
     for sample in [sample(), Sample::new(images(Loss::cross_entropy()), BATCH, 6)] {

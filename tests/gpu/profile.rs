@@ -1,4 +1,4 @@
-//! The profile: every kernel by its name, in order, and nothing changed by being looked at.
+//! The profile: every kernel by name, in order, without changing any result.
 
 use crate::harness::{Sample, bits, context, not_run, request, submit};
 use hesscale::wgpu::Features;
@@ -22,7 +22,7 @@ fn plan(context: &Context, sample: &Sample) -> (State, Plan) {
     (state, plan)
 }
 
-/// A device with a clock, where the adapter has one.
+/// A device with timestamps, if the adapter supports them.
 fn clocked() -> Option<Context> {
     let request = Request { features: Features::TIMESTAMP_QUERY, ..request(false) };
     let context = pollster::block_on(Context::request_with(&request)).unwrap();

@@ -1,5 +1,5 @@
-//! Random models of any layers in any order, random sizes, as every class of device runs them: the GPU against the reference in
-//! f64.
+//! Random models of any layers in any order with random sizes, with every device class's kernels: the GPU against the f64
+//! reference.
 
 use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{BOUND, Sample, context, of_class};
@@ -8,7 +8,7 @@ use hesscale::{Activation, At, DeviceClass, Layer, Mode, Model, PlanOptions};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// One layer of a random network; widths come from a short list, for every tile shape is a shader to compile.
+/// One layer of a random network; widths come from a short list, because every tile shape is a shader to compile.
 #[derive(Debug, Clone, Copy)]
 enum Choice {
     Dense(usize, bool),
@@ -32,7 +32,7 @@ fn choice() -> impl Strategy<Value = Choice> {
 fn model(inputs: usize, layers: &[Choice], last: Option<Activation>, loss: usize) -> Model {
     let mut builder = Model::builder([inputs]);
     let act = |builder: hesscale::model::Builder, activation| match activation {
-        // e^e^… is a network no one has.
+        // Repeated exp overflows.
         Activation::Exp => builder.act(Activation::Tanh).act(Activation::Exp),
         activation => builder.act(activation),
     };

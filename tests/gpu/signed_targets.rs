@@ -20,7 +20,7 @@ fn model(outputs: usize) -> Model {
     Model::builder([3]).dense(8).act(Activation::Tanh).dense(outputs).loss(loss).unwrap()
 }
 
-/// Masses of −1.5, of 0, of either sign in one row, and of 1.
+/// Masses of −1.5, of 0, of both signs in one row, and of 1.
 fn sample(outputs: usize) -> Sample {
     let mut sample = Sample::new(model(outputs), 5, 4);
     let mut targets = vec![0.0; 5 * outputs];
@@ -56,7 +56,7 @@ fn the_diagonal_at_the_logits_follows_its_formula() {
 
 #[test]
 fn every_path_agrees() {
-    // Rows of an invocation each, and shared by several.
+    // Rows of one invocation each, and rows shared by several.
     for outputs in [4, 96] {
         let sample = sample(outputs);
         let parameters = to_f64(&sample.parameters);

@@ -1,4 +1,4 @@
-//! Sizes at the edges of tiles and vectors, one and very many; each sum within its own bound.
+//! Sizes at the edges of tiles and vectors, from one to very many; each sum within its own bound.
 
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
@@ -23,7 +23,7 @@ impl Sum {
         })
     }
 
-    /// |Δ| ≤ 4 u √K Σ|a b| + tiny; the error as a part of it.
+    /// |Δ| ≤ 4 u √K Σ|a b| + tiny; the error as a fraction of this bound.
     fn part(self, got: f32) -> f64 {
         let bound = 4.0 * 2f64.powi(-24) * (self.terms as f64).sqrt() * self.size + 1e-37;
         let part = (f64::from(got) - self.value).abs() / bound;
@@ -147,7 +147,7 @@ fn sums_at_the_edges_of_tiles() {
     edges(&context(), &SIZES);
 }
 
-/// The tiles of other classes of device are as right here as their own; they are only slower.
+/// Other device classes' tiles give correct results here too; they are only slower.
 #[test]
 fn tiles_of_other_device_classes() {
     let (device, queue) = host_device(wgpu::Limits::defaults());
@@ -256,7 +256,7 @@ fn grids_fold_where_rows_are_short() {
     assert_eq!(folded.input_signal, flat.input_signal);
 }
 
-/// The bound is one that a planted error breaks.
+/// A planted error exceeds the bound.
 #[test]
 fn a_planted_error_breaks_the_bound() {
     let sum = Sum::of([1.0, -1.0, 0.5].into_iter());

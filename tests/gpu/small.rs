@@ -1,4 +1,4 @@
-//! Devices that allow less than wgpu's default limits: they do what they can, and name the limit where they cannot.
+//! Devices below wgpu's default limits: plans use what is available, and otherwise name the limit.
 
 use crate::harness::{Sample, host_device, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
@@ -67,7 +67,7 @@ fn smaller_workgroups_do() {
 fn training_on_a_small_device() {
     let sample = &samples()[0];
     let steps = |context: Context, options: PlanOptions| {
-        // One that does not divide by what may be rounding alone, for sums have other orders.
+        // An optimiser that does not divide by values that may be pure rounding error, because sums have other orders.
         let state = State::new(&context, &sample.model, Some(Optimizer::sgd(0.5))).unwrap();
         state.write_parameters(&sample.parameters).unwrap();
         let plan = Plan::new(&context, &sample.model, &state, sample.batch, options).unwrap();
@@ -125,7 +125,7 @@ fn what_cannot_be_done_is_named() {
         let small = context(workgroups(128, 16_384), class);
         assert_eq!(limit(plan(&small, &pool, PlanOptions::inference())), (invocations, 256, 128));
         assert_eq!(plan(&small, &dense, training().whole_network(false)), Ok(()));
-        // A whole network wants all of the usual memory.
+        // A whole network needs all of the default workgroup memory.
         let forced = plan(&context(workgroups(256, 8192), class), &dense, training().whole_network(true));
         assert_eq!(limit(forced), ("max_compute_workgroup_storage_size", 16_352, 8192));
         // Enough for no kernel at all.

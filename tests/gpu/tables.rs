@@ -1,4 +1,4 @@
-//! Tables of tiles that nobody measured: whatever stands in one is refused, or gives the right numbers.
+//! Arbitrary tile tables: each entry is refused or gives correct results.
 
 use crate::harness::{Sample, request};
 use hesscale::{
@@ -33,7 +33,7 @@ fn a_workgroup_that_cannot_be_halved() {
     DeviceClass::ALL.into_iter().for_each(|class| agrees(&sample, &table, class));
 }
 
-/// One number of a table, often one that makes sense.
+/// One value of a table, often a sensible one.
 fn number(random: &mut fastrand::Rng, likely: &[u32]) -> u32 {
     match random.u32(..8) {
         0 => random.u32(..70),

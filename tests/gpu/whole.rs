@@ -1,4 +1,4 @@
-//! Small networks taken as a whole: what they leave against the reference, the golden vectors and the layers' own kernels.
+//! Small networks in one kernel: results against the reference, the golden vectors and the per-layer kernels.
 
 use crate::common::golden::{directory, load};
 use crate::common::{compare, to_f64};
@@ -67,7 +67,7 @@ fn golden_cases_that_fit() {
     );
 }
 
-/// Within one chunk every sum is made as the layers' own kernels make it.
+/// Within one chunk every sum runs in the same order as in the per-layer kernels.
 #[test]
 fn a_chunk_has_the_bits_of_the_layers_own_kernels() {
     for (i, loss) in losses(6).into_iter().enumerate() {
@@ -133,7 +133,7 @@ fn every_activation() {
     }
 }
 
-/// The shapes of workgroups that GPUs get are as right here; they are only slower.
+/// The workgroup shapes for GPUs give correct results here too; they are only slower.
 #[test]
 fn workgroups_of_other_device_classes() {
     for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
@@ -179,7 +179,7 @@ fn optimizers() -> Vec<Optimizer> {
     ]
 }
 
-/// Three steps, the second of them without curvature; as gradient and update apart, and with the layers' own kernels.
+/// Three steps, the second without curvature; with gradient and update separate, and with the per-layer kernels.
 #[test]
 fn steps_equal_gradients_and_updates() {
     for (optimizer, batch) in optimizers().into_iter().flat_map(|o| [1, 20, 70].map(|batch| (o, batch))) {
@@ -246,7 +246,7 @@ fn a_step_is_one_kernel_or_two() {
     assert_eq!(kernels(CHUNK + 1, whole(Mode::HesScale)), 2);
     assert_eq!(kernels(1, layered(Mode::HesScale).fewer_dispatches(false)), 12);
     assert_eq!(kernels(1, PlanOptions::inference().whole_network(true)), 1);
-    // Signals that are asked for need the layers' own kernels.
+    // Requested signals need the per-layer kernels.
     let seen = PlanOptions::training(Mode::HesScale).signal(At::Layer(0));
     assert_eq!(kernels(1, seen.fewer_dispatches(false)), 12);
 }
@@ -284,7 +284,7 @@ fn what_cannot_be_taken_as_a_whole_is_refused() {
     };
     let wide = mlp(&[784, 512, 10], Activation::Tanh, Loss::mse());
     assert_eq!(limit(why(wide, 1, whole(Mode::None))), "max_compute_workgroup_storage_size");
-    // Fits with one number, not with five planes.
+    // Fits with one component, but not with five planes.
     let middle = || mlp(&[64, 128, 128, 10], Activation::Tanh, Loss::mse());
     let state = State::new(&context(), &middle(), None).unwrap();
     assert!(Plan::new(&context(), &middle(), &state, 1, whole(Mode::None)).is_ok());

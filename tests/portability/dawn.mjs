@@ -1,9 +1,9 @@
-// Runs the exported jobs on Dawn, and has Tint look at every shader text.
+// Runs the exported jobs on Dawn and compiles every shader text with Tint.
 //
 //     node dawn.mjs <directory of the export> <file for results> <file for Tint's verdicts> <version of the driver>
 //
-// What is exported, and how: src/portability/export.rs; the files for results: record.rs beside. What they have of this very
-// stack is not run again. `cargo xtask portability` calls this.
+// src/portability/export.rs defines the export, record.rs beside it the result files. Work that they already record for this stack is
+// not repeated. `cargo xtask portability` calls this script.
 
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ export function relativeMaxNorm(got, want) {
 /** A device, and its shaders and pipelines by file. */
 class Stack {
   constructor(gpu, adapter, device, directory) {
-    // `gpu` is held, for Dawn dies with it.
+    // Keep `gpu` alive: Dawn ends with it.
     Object.assign(this, { gpu, adapter, device, directory, pipelines: new Map() });
   }
 

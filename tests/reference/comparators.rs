@@ -1,4 +1,4 @@
-//! A comparator that cannot fail proves nothing: each must find a planted error.
+//! Each comparator must detect a planted error.
 
 use crate::common::golden::{directory, load};
 use crate::common::{compare, relative_max_norm};
@@ -90,7 +90,7 @@ fn damaged_vectors_are_errors_that_name_the_file() {
         let error = read(&bytes).expect_err(damage);
         assert!(error.contains(name), "{damage}: {error}");
     }
-    // The other files of the list are not there at all.
+    // The list's other files do not exist.
     assert!(load(&scratch.0).unwrap()[0].as_ref().unwrap_err().contains("mlp_tanh_ce_b37.safetensors"));
 }
 

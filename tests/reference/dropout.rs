@@ -1,4 +1,4 @@
-//! Dropout: what it drops, and that it always drops the same.
+//! Dropout: the fraction dropped, and reproducibility.
 
 use crate::problem::Problem;
 use hesscale::model::Noise;
@@ -10,7 +10,7 @@ fn with_noise(problem: &Problem, mode: Mode, noise: Noise) -> Pass<f64> {
     pass_with_noise(model, mode, parameters, input, targets.view(), noise).unwrap()
 }
 
-/// One layer that drops, behind one that does nothing.
+/// A dropout layer after an identity layer.
 fn dropping(p: f64) -> Problem {
     let model = Model::builder([5, 4, 10]).layer(Layer::Identity).dropout(p).loss(Loss::mse()).unwrap();
     Problem::new(model, 50, 2)

@@ -1,4 +1,4 @@
-//! Bad input is a typed error that carries the numbers.
+//! Bad input gives a typed error with its values.
 
 use crate::problem::{Problem, mlp};
 use hesscale::model::Targets;

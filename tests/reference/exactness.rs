@@ -46,7 +46,7 @@ fn one_hidden_layer_under_mse_and_bce() {
             assert_exact(&problem, &[Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2]);
         }
     }
-    // Without f'' it is not, so that exactness above is no accident.
+    // Without f'' it is not exact, so the exactness above is no accident.
     let problem = Problem::new(mlp(&[5, 7, 3], Activation::Tanh, Loss::mse()), 6, 0);
     assert!(error(&problem, Mode::HesScaleGn) > 1e-2);
 }
@@ -128,7 +128,7 @@ fn convolutions_at_one_place_under_any_loss() {
     assert_exact(&problem, &[Mode::HesScale, Mode::HesScaleR2]);
 }
 
-/// At several places HesScale drops what they have in common; the dense layer behind loses nothing.
+/// At several places HesScale drops their cross terms; the dense layer after them is still exact.
 #[test]
 fn a_convolution_at_many_places_is_not_exact() {
     let builder = Model::builder([1, 4, 4]).conv2d(2, 3).flatten().dense(3);
@@ -178,7 +178,7 @@ fn r2_is_exact_through_every_layer() {
     }
 }
 
-/// The gradient does not know what travels beside it.
+/// The gradient does not depend on the mode.
 #[test]
 fn every_mode_has_the_same_gradient_bit_for_bit() {
     for (seed, loss) in losses(4).into_iter().enumerate() {
@@ -284,7 +284,7 @@ fn hutchinson_converges_as_its_variance_says() {
                 spread += z * z / model.parameter_count() as f64;
             }
         }
-        // Not suspiciously close either.
+        // Nor implausibly close.
         assert!((0.1..4.0).contains(&spread), "{samples} samples: {spread}");
     }
 }

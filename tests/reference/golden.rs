@@ -6,7 +6,7 @@ use crate::common::to_f64;
 use hesscale::reference::{Real, exact_ggn_diagonal, exact_hessian_diagonal, pass};
 use hesscale::{Mode, Model};
 
-/// Loss, logits, gradient, the diagonals of all modes, and the signals where the file has them.
+/// Loss, logits, gradient, the diagonals of all modes, and the signals if the file has them.
 fn check_passes<T: Real + Into<f64>>(ledger: &mut Ledger, case: &Case, model: &Model) {
     let number = |x: &f32| T::from_f64(f64::from(*x));
     let parameters: Vec<T> = case.parameters.iter().map(number).collect();

@@ -21,7 +21,7 @@ fn product(h: &[Vec<f64>], v: &[f64]) -> Vec<f64> {
     h.iter().map(|row| row.iter().zip(v).map(|(h, v)| h * v).sum()).collect()
 }
 
-/// The Nyström steps as the formula has them, on a matrix that is written out.
+/// The Nyström steps by the formula, on an explicit matrix.
 fn nystrom(mut h: Vec<Vec<f64>>, logits: &[f64], rank: usize) -> Vec<Vec<f64>> {
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a])); // stable: of equals the lowest index first
@@ -85,7 +85,7 @@ fn as_many_vectors_as_the_rank_are_the_whole_hessian() {
     }
 }
 
-/// Two classes have no second direction: what remains after the first is rounding, and must not be blown up.
+/// Two classes have no second direction: the remainder after the first is rounding error and must not be amplified.
 #[test]
 fn rounding_is_no_direction() {
     let mut random = fastrand::Rng::with_seed(4);

@@ -1,4 +1,4 @@
-//! Each layer against another one that must do the same, or against numbers by hand.
+//! Each layer against an equivalent one, or against hand-computed values.
 
 use crate::common::relative_max_norm;
 use crate::problem::Problem;
@@ -16,7 +16,7 @@ fn assert_near(what: &str, got: &[f64], want: &[f64]) {
     assert!(error < 1e-13, "{what}: {error:e}\n{got:?}\n{want:?}");
 }
 
-/// Logits and what arrives at the input.
+/// Logits and the signal at the input.
 fn assert_same_map(got: &Pass<f64>, want: &Pass<f64>) {
     assert_near("logits", &got.logits, &want.logits);
     assert_near("g", &got.input_signal.g, &want.input_signal.g);
@@ -113,7 +113,7 @@ fn padding_is_zeros_around_the_image() {
     let explicit = conv(2, 3, [3, 2]).stride(2).padding([2, 1]);
     let bare = conv(2, 3, [3, 2]).stride(2);
     assert_same(&[2, 5, 6], vec![explicit.into()], vec![zeros([1, 1, 2, 2]), bare.into()]);
-    // `same`: an odd rest goes below and right.
+    // `same`: an odd remainder is padded below and right.
     let same = conv(2, 3, [4, 3]).dilation([1, 2]).same();
     let bare = conv(2, 3, [4, 3]).dilation([1, 2]);
     assert_same(&[2, 5, 6], vec![same.clone().into()], vec![zeros([2, 2, 1, 2]), bare.clone().into()]);

@@ -41,7 +41,7 @@ fn g_and_h_are_the_derivatives_of_the_value() {
     }
 }
 
-/// Values by hand, so that value, g and h are not merely consistent with one another.
+/// Hand-computed values, so that value, g and h are not merely consistent with one another.
 #[test]
 fn values_by_hand() {
     let value =
@@ -103,7 +103,7 @@ fn ignored_samples_contribute_exactly_nothing() {
             label_smoothing: 0.2,
             ignore_index: Some(ignored),
         };
-        // A wild logit in the ignored row must not leak either.
+        // An extreme logit in the ignored row must have no effect either.
         let logits = [0.5, -1.0, 2.0, f64::INFINITY, 0.1, f64::NAN];
         for mode in Mode::ALL {
             let (value, both) = signal(&loss, mode, &logits[..], Targets::Classes(&[2, ignored]), 3);
@@ -158,7 +158,7 @@ fn far_logits_stay_accurate_in_f32() {
     }
 }
 
-/// A confident right answer: 1 − p is a sum of small terms, not a difference of large ones, down to where f32 ends.
+/// A confident correct prediction: 1 − p is a sum of small terms, not a difference of large ones, down to f32's limits.
 #[test]
 fn confident_answers_keep_their_digits_in_f32() {
     for row in [[0.0_f32, 40.0, -5.0, 2.0], [3.0, 70.0, 1.0, 0.5]] {
@@ -183,7 +183,7 @@ fn confident_answers_keep_their_digits_in_f32() {
     }
 }
 
-/// A Gaussian whose variance vanishes or explodes: numbers, never NaN.
+/// A Gaussian whose variance vanishes or explodes gives finite values, never NaN.
 #[test]
 fn vanishing_variance_is_finite_in_f32() {
     for var in [Variance::Log, Variance::Softplus] {

@@ -1,4 +1,4 @@
-//! The CPU reference against an independent program's vectors, against exact derivatives, and against hand arithmetic.
+//! The CPU reference against an independent program's vectors, exact derivatives, and hand-computed values.
 
 #[path = "../common/mod.rs"]
 mod common;

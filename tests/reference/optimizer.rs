@@ -1,4 +1,4 @@
-//! Optimiser steps against arithmetic by hand; all constants are exact in binary.
+//! Optimiser steps against hand-computed values; all constants are exact in binary.
 
 use hesscale::model::Rule;
 use hesscale::reference::OptimizerState;
@@ -39,7 +39,7 @@ fn adam() {
     // m = −½, m̂ = −½ / ¾; v = ¾ + ¼·4 = 1.75, v̂ = 1.75 / (1 − 9⁄16)
     let second = first - 0.5 * (-0.5 / 0.75) / ((1.75_f64 / 0.4375).sqrt() + 0.25);
     assert!((after(ADAM.at(0.5), 1.0, &[(2.0, None), (-2.0, None)]).0 - second).abs() < 1e-15);
-    // A diagonal is of no concern to it.
+    // It ignores the diagonal.
     assert_eq!(after(ADAM.at(0.5), 1.0, &[(2.0, Some(9.0))]), after(ADAM.at(0.5), 1.0, &[(2.0, None)]));
 }
 

@@ -18,7 +18,7 @@ fn by_position<T: Copy>(values: &[T], classes: usize, positions: usize) -> Vec<T
     (0..values.len()).map(place).map(|(n, q, c)| values[(n * classes + c) * positions + q]).collect()
 }
 
-/// A cross-entropy at each position is that of as many samples.
+/// A cross-entropy at each position equals that of the same number of samples.
 #[test]
 fn positions_are_samples_of_their_own() {
     let (classes, positions, batch) = (4, 6, 3);

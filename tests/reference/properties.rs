@@ -33,7 +33,7 @@ fn model(layers: &[Choice], loss: usize, outputs: usize, widest: usize) -> Model
         builder = match *choice {
             Choice::Dense(width, true) => builder.dense(width.min(widest)),
             Choice::Dense(width, false) => builder.dense_no_bias(width.min(widest)),
-            // e^e^… is a network no one has, and nothing can be compared at 1e300.
+            // Repeated exp overflows, and nothing can be compared at 1e300.
             Choice::Act(Activation::Exp) => builder.act(Activation::Tanh).act(Activation::Exp),
             Choice::Act(activation) => builder.act(activation),
             Choice::Flatten => builder.layer(Layer::Flatten),
@@ -196,7 +196,7 @@ proptest! {
     }
 }
 
-/// The random networks above would pass for want of layers if none ever fitted.
+/// The random networks above would pass trivially if no layer ever fitted.
 #[test]
 fn every_image_layer_fits_in_somewhere() {
     for kind in 0..SHAPED.len() {

@@ -1,4 +1,4 @@
-//! Residual blocks: a value that is read twice.
+//! Residual blocks: values with two readers.
 
 use crate::common::relative_max_norm;
 use crate::problem::Problem;
@@ -61,7 +61,7 @@ fn an_empty_block_doubles() {
     }
 }
 
-/// Which of the two branches is called the body does not matter.
+/// Swapping body and projection does not matter.
 #[test]
 fn a_projection_is_a_branch_like_the_body() {
     let wide = |builder: hesscale::model::Builder| builder.dense(5).act(Activation::Tanh);

@@ -1,4 +1,4 @@
-//! A small network in training, on a device of the crate's own or of the host's.
+//! A small network in training, on the crate's own device or on a host's.
 
 use hesscale::model::Targets;
 use hesscale::train::{Trainer, TrainerOptions};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Whose device a context runs on.
+/// The owner of a context's device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
     /// `Context::request_with`.
@@ -33,7 +33,7 @@ impl Owner {
     }
 }
 
-/// `HESSCALE_ADAPTER` picks one by part of its name.
+/// `HESSCALE_ADAPTER` selects one by part of its name.
 fn wanted() -> Option<String> {
     std::env::var("HESSCALE_ADAPTER").ok()
 }
@@ -95,7 +95,7 @@ pub(crate) fn directory(test: &str) -> PathBuf {
     path
 }
 
-/// Runs `work` on a thread of its own; what takes longer than half a minute hangs.
+/// Runs `work` on a separate thread; more than half a minute counts as a hang.
 pub(crate) fn within_time<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     let thread = std::thread::spawn(move || drop(sender.send(work())));

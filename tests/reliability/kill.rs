@@ -1,4 +1,4 @@
-//! A process that is killed while it saves leaves a whole checkpoint, the last one or the one before.
+//! A process that is killed while saving leaves a complete checkpoint, the last one or the one before.
 
 use crate::common::{directory, step};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -67,7 +67,7 @@ fn killed_at_random_moments() {
     println!("{KILLS} kills: {interrupted} within a save, {none_yet} before the first; {steps} steps in all");
     assert!(interrupted > 0 && steps > 0 && none_yet < KILLS / 2);
 
-    // What was left is fresh; another process might be writing it. An hour later it goes.
+    // The leftover is fresh, so another process might be writing it. After an hour it is removed.
     let other = path.with_file_name(".training.safetensors.mine.tmp");
     std::fs::write(&other, "").unwrap();
     let age = |file: &PathBuf| {

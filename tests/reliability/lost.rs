@@ -1,4 +1,4 @@
-//! A device that is lost, before any call: an error from each, no panic, no hang; and training goes on elsewhere.
+//! A device that is lost before any call: each call gives an error without panicking or hanging, and training can resume elsewhere.
 
 use crate::common::{BATCH, Owner, bits, directory, model, step, train, trainer, within_time};
 use hesscale::model::{Noise, Targets};
@@ -41,7 +41,7 @@ impl World {
 
 type Call = fn(&mut World) -> Result<()>;
 
-/// Every way into a device.
+/// Every call that reaches a device.
 const CALLS: [(&str, Call); 22] = [
     ("State::new", |w| State::new(&w.context, &model(), None).map(drop)),
     ("State::new, optimiser", |w| State::new(&w.context, &model(), Some(Optimizer::sgd(0.1))).map(drop)),
@@ -80,7 +80,7 @@ const CALLS: [(&str, Call); 22] = [
 
 fn plan(world: &World, options: PlanOptions) -> Result<()> {
     let state = State::new(&world.context, &model(), None);
-    // Where no state can be made any more, on the one that was.
+    // If no new state can be created, use the existing one.
     let state = state.as_ref().unwrap_or(&world.state);
     Plan::new(&world.context, &model(), state, BATCH, options).map(drop)
 }
@@ -113,7 +113,7 @@ fn every_call_fails(owner: Owner) {
             let calls = CALLS.into_iter().cycle().skip(first).take(CALLS.len());
             all_fail(&mut world, calls, &format!("after {name}"));
             assert_eq!(std::fs::read(&world.path).unwrap(), before, "the checkpoint is as it was");
-            // `step` that failed is no step.
+            // A failed `step` does not count as a step.
             assert_eq!(world.trainer.steps(), 1);
         });
     }

@@ -1,5 +1,4 @@
-//! What must hold when something breaks, and over a long time: lost devices, full memories, killed processes,
-//! threads.
+//! Robustness against failures and over time: lost devices, exhausted memory, killed processes, threads.
 
 mod common;
 mod kill;

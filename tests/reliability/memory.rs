@@ -1,5 +1,5 @@
-//! A device without memory to give: an error from each stage, no panic, no hang. A software device has the process's
-//! memory, so a process of its own is given a limit at the stage in question.
+//! A device out of memory: each stage gives an error without panicking or hanging. A software device uses the process's memory, so a
+//! separate process sets a limit at the stage in question.
 
 use crate::common::{Owner, bits, directory, model, statm, train, trainer, within_time};
 use hesscale::{
@@ -7,7 +7,7 @@ use hesscale::{
 };
 use std::process::Command;
 
-/// What the process may take beyond what it has.
+/// The additional memory that the process may take.
 const HEADROOM: u64 = 128 << 20;
 
 type Stage = fn(&Context, &State, &[f32]) -> Result<()>;

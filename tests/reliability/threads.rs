@@ -1,4 +1,4 @@
-//! Several contexts and trainers at once: what is shared may be, and nobody's numbers change.
+//! Several contexts and trainers at once: sharing is safe and does not change results.
 
 use crate::common::{Owner, bits, model, step, train, trainer};
 use hesscale::model::Conv2d;
@@ -35,7 +35,7 @@ fn models() -> [Model; 2] {
 
 const STEPS: usize = 30;
 
-/// What each of the trainers becomes by itself.
+/// The result of each trainer on its own.
 fn alone(context: &Context) -> Vec<Vec<u32>> {
     let become_of = |seed: usize| {
         let mut trainer = trainer(context, &models()[seed % 2], seed as u64);

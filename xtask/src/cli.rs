@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use crate::portability::STACKS;
 
-/// What `cargo xtask` and `cargo xtask help` print.
+/// The text of `cargo xtask` and `cargo xtask help`.
 pub(crate) const USAGE: &str = "\
 Usage: cargo xtask <command>
 
@@ -25,7 +25,7 @@ All but wasm first look for what they need. On Linux, where no Vulkan driver is 
 install one on Debian and Ubuntu if they may, and elsewhere print the command that does.
 ";
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,

@@ -1,6 +1,6 @@
 //! Linux distributions: which one this is, and how each installs a Vulkan driver.
 
-/// Distributions by how they install packages.
+/// Distributions, grouped by package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Distro {
     Debian,

@@ -1,7 +1,7 @@
 //! The project's commands: `cargo xtask demo`, `test`, `portability`, `tune` and `wasm`.
 //!
-//! There are no dependencies, so that this starts at once on a machine that has nothing but Rust. What xtask itself has
-//! to say goes to the standard error; the standard output belongs to the programs that it runs.
+//! It has no dependencies, so that it starts quickly on a machine with only Rust. xtask's own messages go to standard error;
+//! standard output belongs to the programs that it runs.
 
 mod cli;
 mod distro;
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use cli::Command;
 
-/// Exit status for a command line that makes no sense, as is usual on Unix.
+/// Exit status for an invalid command line, by Unix convention.
 const USAGE_ERROR: u8 = 2;
 
 fn main() -> ExitCode {

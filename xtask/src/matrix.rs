@@ -1,4 +1,4 @@
-//! The table permutation × stack, from the lists that the runs leave.
+//! The table permutation × stack, from the records of the runs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,31 +9,31 @@ pub(crate) struct Permutation {
     pub(crate) id: String,
     pub(crate) family: String,
     pub(crate) label: String,
-    /// WGSL's extensions that it is written with: not every stack has them.
+    /// The WGSL extensions that it uses; not every stack supports them.
     pub(crate) needs: String,
 }
 
-/// What a stack is asked to do, and the permutations that have a part in it.
+/// A unit of work for a stack, and the permutations that it covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Work {
     pub(crate) key: String,
     pub(crate) name: String,
-    /// WGSL's extensions that it is written with.
+    /// The WGSL extensions that it uses.
     pub(crate) needs: String,
     pub(crate) permutations: Vec<String>,
 }
 
-/// How a permutation fared on a stack.
+/// A permutation's result on a stack.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fate {
-    /// The worst error of any result that it had a part in.
+    /// The worst error of any result that it contributed to.
     pub(crate) worst: f64,
     pub(crate) fault: Option<String>,
-    /// What the stack lacks for it.
+    /// The feature that the stack lacks for it.
     pub(crate) lacks: Option<String>,
 }
 
-/// A column: a stack, and what became of the permutations there; or why nothing ran.
+/// A column: a stack and its permutations' results, or why nothing ran.
 #[derive(Debug)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
@@ -66,7 +66,7 @@ pub(crate) fn works(text: &str) -> Result<Vec<Work>, String> {
     text.lines().map(line).collect()
 }
 
-/// Reads a stack's record: its name, and each permutation's fate in all works. One that the record has nothing of is a fault.
+/// Reads a stack's record: its name, and each permutation's result over all work. A permutation without a record is an error.
 pub(crate) fn fates(record: &str, works: &[Work]) -> Result<(String, BTreeMap<String, Fate>), String> {
     let mut lines = record.lines();
     let stack = lines.next().and_then(|line| line.strip_prefix("# ")).ok_or("the stack's name is missing")?;
@@ -97,7 +97,7 @@ pub(crate) fn fates(record: &str, works: &[Work]) -> Result<(String, BTreeMap<St
     Ok((stack.to_owned(), fates))
 }
 
-/// One row a family.
+/// One row per family.
 pub(crate) fn summary(permutations: &[Permutation], columns: &[Column]) -> String {
     let mut families: BTreeMap<&str, Vec<&Permutation>> = BTreeMap::new();
     for permutation in permutations {
@@ -120,7 +120,7 @@ pub(crate) fn summary(permutations: &[Permutation], columns: &[Column]) -> Strin
     text
 }
 
-/// One row a permutation.
+/// One row per permutation.
 pub(crate) fn full(permutations: &[Permutation], columns: &[Column]) -> String {
     let mut text = head(&["permutation", "family"], columns);
     let mut sorted: Vec<&Permutation> = permutations.iter().collect();
@@ -142,7 +142,7 @@ fn head(first: &[&str], columns: &[Column]) -> String {
 }
 
 impl Column {
-    /// What became of one.
+    /// The result of one permutation.
     fn fate(&self, permutation: &Permutation) -> Option<Fate> {
         let fate = self.fates.as_ref().ok()?.get(&permutation.id).cloned();
         Some(fate.unwrap_or_else(|| {
@@ -154,7 +154,7 @@ impl Column {
         }))
     }
 
-    /// How many of these passed, and with what error; which did not.
+    /// How many of these passed, with what error, and which did not.
     fn of(&self, members: &[&Permutation]) -> String {
         let Some(mine) = members.iter().map(|p| self.fate(p)).collect::<Option<Vec<_>>>() else {
             return "–".into();
@@ -175,13 +175,13 @@ impl Column {
         cell
     }
 
-    /// What is wrong: a permutation that failed or did not run.
+    /// Problems: permutations that failed or did not run.
     pub(crate) fn faults<'a>(&'a self, permutations: &'a [Permutation]) -> impl Iterator<Item = String> + 'a {
         let fault = |p: &Permutation| Some(format!("{}: {}: {}", self.name, p.label, self.fate(p)?.fault?));
         permutations.iter().filter_map(fault)
     }
 
-    /// What the stack lacks, and how many permutations do not run for it.
+    /// The features that the stack lacks, and how many permutations do not run because of them.
     pub(crate) fn lacking(&self, permutations: &[Permutation]) -> BTreeMap<String, usize> {
         let mut lacking = BTreeMap::new();
         for what in permutations.iter().filter_map(|p| self.fate(p)?.lacks) {
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn what_a_stack_lacks_is_no_fault_and_is_named() {
-        // The last has no job, for no device here can plan it.
+        // The last has no job, because no device here can plan it.
         let list = permutations(&format!("{LIST}d4\tsum\tsum of f16\tf16\n")).unwrap();
         let column = column("# x\nk1\t1e-7\t\nk2\t0\t\nk3\t-\tsubgroups\n");
         assert_eq!(column.faults(&list).count(), 0);

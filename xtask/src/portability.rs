@@ -1,10 +1,10 @@
-//! `cargo xtask portability`: every permutation on every stack that this machine can offer, in one table.
+//! `cargo xtask portability`: every permutation on every stack available on this machine, in one table.
 //!
-//! An ignored test of the crate writes whole passes with what they must give; the same test runs them through wgpu on
-//! one adapter after another, and a script runs them on Dawn. Every shader is also translated, and the translations are
-//! read by what can read them. All that is fetched or written lies in `target/portability/`.
+//! An ignored test of the crate exports whole passes with their expected results; it also runs them through wgpu on one adapter
+//! after another, and a script runs them on Dawn. Every shader is also translated, and available compilers and validators read the
+//! translations. All downloads and results are in `target/portability/`.
 //!
-//! What passed on a stack is recorded there as it ends, and is run again only when it or the stack has changed.
+//! Passed work is recorded there as soon as it finishes, and is repeated only if it or the stack has changed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -31,13 +31,13 @@ const COLUMNS: [(&str, &str, &str); 9] = [
     ("translations", "MSL", "msl"),
 ];
 
-/// What the command takes.
+/// The command's arguments.
 pub(crate) const STACKS: [&str; 5] = ["vulkan", "gl", "swiftshader", "dawn", "translations"];
 
 /// Variables for one run of cargo.
 type Variables<'a> = Vec<(&'a str, OsString)>;
 
-/// Runs those of [`STACKS`] that are asked for; all, where none is. What others left before is in the table too.
+/// Runs the requested [`STACKS`], or all. The table also shows earlier results of the others.
 pub(crate) fn portability(wanted: &[String]) -> ExitCode {
     setup::linker();
     let wanted = |stack: &str| wanted.is_empty() || wanted.iter().any(|name| name == stack);
@@ -90,7 +90,7 @@ fn run(wanted: impl Fn(&str) -> bool) -> Result<bool, String> {
     place.report(&permutations, &columns)
 }
 
-/// Where everything lies.
+/// Paths of all files.
 struct Place {
     directory: PathBuf,
     tools: Tools,
@@ -125,7 +125,7 @@ impl Place {
         if written { Ok(()) } else { Err("they cannot be written: see above".into()) }
     }
 
-    /// What a run has recorded of these works; where it has nothing, the reason.
+    /// A run's records of this work, or the reason why there are none.
     fn column(&self, name: &'static str, file: &str, works: &[Work], reason: &str) -> Column {
         let record = self.results(file);
         if !record.exists() {
@@ -149,11 +149,11 @@ impl Place {
         }
         let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
         if stack == "vulkan" {
-            // Every three choices of a way to train are made together; elsewhere every two.
+            // Cover every triple of training options; elsewhere every pair.
             variables.push(("HESSCALE_MATRIX", "3".into()));
         }
         if stack == "gl" {
-            // wgpu panics if it waits for a GL context for more than six seconds: another test's shader may take longer.
+            // wgpu panics after waiting six seconds for the GL context, and another test's shader may take longer to compile.
             variables.push(("RUST_TEST_THREADS", "1".into()));
         }
         variables.extend(driver.map(|driver| ("VK_DRIVER_FILES", driver.into())));
@@ -173,7 +173,7 @@ impl Place {
         self.results(&format!("{stack}-tests"))
     }
 
-    /// The tests of the GPU, a module at a time. Another build of them is other work.
+    /// The GPU tests, a module at a time. A new build of them counts as new work.
     fn tests(&self, stack: &str, versions: &str, variables: &Variables<'_>) -> Result<(), String> {
         let path = self.tests_record(stack);
         let mut record = Record::open(&path, &format!("{stack}{versions}"))
@@ -201,7 +201,7 @@ impl Place {
         Ok(())
     }
 
-    /// How the tests went that a stack's record has; `None` where there is none.
+    /// The results of the tests in a stack's record; `None` if there are none.
     fn tests_of(&self, stack: &str) -> Option<String> {
         let text = std::fs::read_to_string(self.tests_record(stack)).ok()?;
         let failed: Vec<&str> = text
@@ -229,7 +229,7 @@ impl Place {
         Ok(())
     }
 
-    /// What naga makes of every shader, read by others.
+    /// naga's translations of every shader, read by other tools.
     fn translations(&self, texts: &[Work]) -> Result<(), String> {
         let spirv: Reader = |program, file| {
             let mut command = Command::new(program);
@@ -255,7 +255,7 @@ impl Place {
             .into())
     }
 
-    /// The texts that naga writes in a language, each known by what it wrote.
+    /// naga's output in a language, keyed by contents.
     fn translated(&self, texts: &[Work], language: &str) -> Vec<Work> {
         let ending = match language {
             "spirv" => "spv",
@@ -263,7 +263,7 @@ impl Place {
             "msl" => "metal",
             other => other,
         };
-        // glslang's HLSL has no templates, by which naga loads what is f16.
+        // glslang's HLSL front end has no templates, which naga uses to load f16.
         let legible = |text: &&Work| language != "hlsl" || text.needs.is_empty();
         let translated = texts.iter().filter(legible).filter_map(|text| {
             let file = self.directory.join("texts").join(&text.name).with_extension(ending);
@@ -305,7 +305,7 @@ impl Place {
         .map_err(broken)
     }
 
-    /// Prints the table and what is wrong, and writes both tables. Whether all that ran passed.
+    /// Prints the table and the problems, and writes both tables. Returns whether everything that ran passed.
     fn report(&self, permutations: &[Permutation], columns: &[Column]) -> Result<bool, String> {
         let table = matrix::summary(permutations, columns);
         let mut notes = String::new();
@@ -370,7 +370,7 @@ fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// The same HLSL as glslang can read it, in a file beside. Where that cannot be written the reader says so.
+/// The same HLSL in a form that glslang accepts, in a file beside it. If writing fails, the reader reports it.
 fn legible(file: &Path) -> PathBuf {
     let copy = file.with_extension("glslang");
     let text = std::fs::read_to_string(file).unwrap_or_default();
@@ -395,12 +395,12 @@ fn without_zero_cast(line: &str) -> String {
     cast().unwrap_or_else(|| line.to_owned())
 }
 
-/// How a program is called on a file.
+/// The command line of a program for a file.
 type Reader = fn(&Path, &Path) -> Command;
 
 const NOWHERE: &str = if cfg!(windows) { "NUL" } else { "/dev/null" };
 
-/// What a program that ended has against its input.
+/// The errors that a finished program reported.
 fn refusal(output: std::io::Result<Output>) -> Option<String> {
     match output {
         Ok(output) if output.status.success() => None,

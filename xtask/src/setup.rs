@@ -1,4 +1,4 @@
-//! What a fresh machine may lack: found, installed where that is possible, and otherwise explained.
+//! Prerequisites that a fresh machine may lack: detected, installed if possible, otherwise explained.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use crate::distro::{self, Distro, Rights};
 use crate::stage::note;
 use crate::vulkan::{self, Verdict};
 
-/// Makes sure that a GPU API is there to ask for an adapter. The error is a message for the user.
+/// Makes sure that a GPU API is available. The error is a message for the user.
 ///
 /// macOS has Metal and Windows has Direct3D 12, so there is something to do only on Linux.
 pub(crate) fn graphics() -> Result<(), String> {

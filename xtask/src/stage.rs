@@ -15,7 +15,7 @@ struct Stage {
     env: &'static [(&'static str, &'static str)],
 }
 
-/// Everything that must hold, the quickest to fail first.
+/// All checks, the quickest to fail first.
 const CHECKS: [Stage; 4] = [
     Stage { name: "format", args: &["fmt", "--all", "--check"], env: &[] },
     Stage {
@@ -34,7 +34,7 @@ const SECOND: Stage = Stage {
     env: &[("HESSCALE_ADAPTER", "[gl")],
 };
 
-/// Runs [`SECOND`] where there is an adapter for it.
+/// Runs [`SECOND`] if there is an adapter for it.
 fn second_adapter(not_run: &Path) -> Result<(), String> {
     let args = ["test", "--lib", "portability::adapter", "--", "--ignored", "--exact"];
     match portability::probe(in_the_repository(&args).envs(SECOND.env.iter().copied())) {
@@ -76,7 +76,7 @@ pub(crate) fn test() -> ExitCode {
     }
 }
 
-/// An empty list of tests that did not run. Where it cannot be made, no test can add to it either, and fails for that.
+/// An empty list of tests that did not run. If it cannot be created, no test can add to it either, and such tests fail.
 fn begin_list(file: &Path) {
     match std::fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -86,7 +86,7 @@ fn begin_list(file: &Path) {
     }
 }
 
-/// How many tests said that this machine lacks what they test, and what that is; see `not_run` in `tests/gpu/harness.rs`.
+/// The number of tests that reported a missing feature, and the features; see `not_run` in `tests/gpu/harness.rs`.
 fn lacking(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut reasons: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
@@ -102,7 +102,7 @@ fn lacking(file: &Path) -> String {
     }
 }
 
-/// `cargo xtask demo`. The example finds a GPU or does without.
+/// `cargo xtask demo`. The example uses a GPU if there is one.
 pub(crate) fn demo(args: Vec<OsString>) -> ExitCode {
     setup::linker();
     example("digits", &args)
@@ -118,7 +118,7 @@ pub(crate) fn tune(args: Vec<OsString>) -> ExitCode {
     example("tune", &args)
 }
 
-/// Runs an example. It says itself what is wrong; its exit status is passed on.
+/// Runs an example. It reports its own errors; its exit status is passed on.
 fn example(name: &str, args: &[OsString]) -> ExitCode {
     match in_the_repository(&["run", "--release", "--example", name, "--"]).args(args).status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
@@ -133,7 +133,7 @@ fn example(name: &str, args: &[OsString]) -> ExitCode {
 }
 
 impl Stage {
-    /// Tests that cannot run for want of something add a line to the file `not_run`.
+    /// Tests that cannot run because a feature is missing add a line to the file `not_run`.
     fn run(&self, not_run: &Path) -> Result<(), String> {
         let mut command = in_the_repository(self.args);
         let status = command.envs(self.env.iter().copied()).env("HESSCALE_NOT_RUN", not_run).status();
@@ -151,10 +151,10 @@ impl Stage {
     }
 }
 
-/// A stage that has ended.
+/// A finished stage.
 type Timed = (&'static str, Duration);
 
-/// Runs one stage: announces it, keeps its time, and puts its name into the error.
+/// Runs one stage: announces it, times it, and adds its name to an error.
 fn timed(
     name: &'static str,
     times: &mut Vec<Timed>,
@@ -185,7 +185,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// Prints a line that is plainly xtask's own.
+/// Prints a line marked as xtask's own.
 pub(crate) fn note(message: &str) {
     eprintln!("xtask: {message}");
 }

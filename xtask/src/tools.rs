@@ -11,7 +11,7 @@ use crate::setup::{run_in, this_distro};
 const MANIFEST: &str = "vk_swiftshader_icd.json";
 const SWIFTSHADER: &str = "libvk_swiftshader.so";
 
-/// Where what is fetched goes.
+/// The download directory.
 #[derive(Debug)]
 pub(crate) struct Tools {
     pub(crate) directory: PathBuf,
@@ -56,7 +56,7 @@ impl Tools {
             let copied = std::fs::copy(sources.join(file), directory.join(file));
             copied.map_err(|e| format!("{file}: {e}"))?;
         }
-        // Scripts of packages are not run: none is needed.
+        // Package scripts are not run; none is needed.
         let words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
         if run_in(&directory, &words) { Ok(directory) } else { Err("npm cannot install `webgpu`".into()) }
     }
@@ -80,7 +80,7 @@ impl Tools {
         let archive = std::fs::read_dir(&download).ok().into_iter().flatten().flatten().map(|e| e.path());
         let archive = archive.filter(|path| path.extension().is_some_and(|ending| ending == "deb")).max();
         let archive = archive.ok_or_else(|| format!("`apt-get download {name}` left nothing"))?;
-        // Only a package that was unpacked whole gets its final name.
+        // Only a completely unpacked package gets its final name.
         let part = self.directory.join(format!("{name}.part"));
         let (from, to) = (archive.display().to_string(), part.display().to_string());
         if !run_in(&download, &["dpkg", "-x", &from, &to]) {
@@ -91,7 +91,7 @@ impl Tools {
     }
 }
 
-/// What makes the loader load this library.
+/// A manifest that makes the loader load this library.
 fn swiftshader_manifest(library: &Path) -> String {
     let path = library.display();
     format!(

@@ -1,4 +1,4 @@
-//! Is there a Vulkan loader, and a driver for it to load? Linux only: this looks where the loader itself would look.
+//! Detects a Vulkan loader and a driver for it. Linux only; it searches where the loader would.
 //!
 //! A driver is announced by a JSON manifest (an "ICD file") that names its shared library. Finding one does not promise
 //! an adapter, since the GPU that it drives may be absent; finding none promises that there is no adapter.
@@ -11,7 +11,7 @@ const LOADER: &str = "libvulkan.so.1";
 /// Variables that replace the loader's search for drivers, the stronger one first.
 const OVERRIDES: [&str; 2] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
 
-/// What was found.
+/// The result of the search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) loader: bool,
@@ -20,7 +20,7 @@ pub(crate) struct Found {
     pub(crate) overridden: Option<(&'static str, String)>,
 }
 
-/// What is missing, and so what can be done about it.
+/// What is missing, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// A loader, and at least one driver.

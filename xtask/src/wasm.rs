@@ -1,7 +1,7 @@
 //! `cargo xtask wasm`: the crate and the page of `examples/web`, compiled for browsers.
 //!
-//! The standard library for that target comes with rustup's target, or is built from a compiler's own sources: Debian's
-//! `rust-web-src`, rustup's `rust-src`.
+//! The standard library for that target comes with rustup's target, or is built from sources: Debian's `rust-web-src` or
+//! rustup's `rust-src`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -11,7 +11,7 @@ use crate::tools::on_the_path;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// A compiler that can make programs for [`TARGET`].
+/// A compiler that can build for [`TARGET`].
 #[derive(Debug, PartialEq, Eq)]
 struct Way {
     rustc: PathBuf,

@@ -1,14 +1,14 @@
-//! Whether both libraries computed the same gradient: nothing is timed before.
+//! Checks that both libraries compute the same gradient before anything is timed.
 
 use hesscale::model::Parameter;
 
-/// What a tensor may differ by, relative to its largest number. Sums are in another order.
+/// The tolerance relative to a tensor's largest element; the libraries sum in different orders.
 const TOLERANCE: f32 = 1e-3;
 
 /// The largest error of a tensor.
 ///
 /// # Errors
-/// The tensor that is off.
+/// The tensor that is wrong.
 pub(crate) fn check(parameters: &[Parameter], ours: &[f32], theirs: &[Vec<f32>]) -> Result<f32, String> {
     if theirs.len() != parameters.len() {
         return Err(format!("burn has {} tensors and not {}", theirs.len(), parameters.len()));
@@ -16,7 +16,7 @@ pub(crate) fn check(parameters: &[Parameter], ours: &[f32], theirs: &[Vec<f32>])
     let mut worst = 0.0;
     for (parameter, theirs) in parameters.iter().zip(theirs) {
         let error = error(&ours[parameter.range()], theirs);
-        // Not a number is off too.
+        // NaN counts as wrong too.
         if !matches!(error, Some(error) if error <= TOLERANCE) {
             return Err(format!("gradient of {}: error {error:?}", parameter.name()));
         }
@@ -25,7 +25,7 @@ pub(crate) fn check(parameters: &[Parameter], ours: &[f32], theirs: &[Vec<f32>])
     Ok(worst)
 }
 
-/// `max |a - b| / max |b|`; none where the lengths differ.
+/// `max |a - b| / max |b|`; `None` if the lengths differ.
 fn error(a: &[f32], b: &[f32]) -> Option<f32> {
     let largest = |values: &mut dyn Iterator<Item = f32>| {
         values.map(f32::abs).fold(0.0, |most: f32, x| if x.is_nan() || x > most { x } else { most })

@@ -1,8 +1,8 @@
-//! A step of this crate beside burn's forward and backward pass, in one process on one adapter, taking turns.
+//! Compares a step of this crate with burn's forward and backward pass, interleaved in one process on one adapter.
 //!
-//! `cargo run --release` here; `-- --adapter NAME`, `-- --cpu` (the crate's executor beside burn's flex backend), `-- --only
-//! SUBSTRING` and `-- --rounds N` choose. Times are medians; so are ratios, each of a step to burn's just before it; below 1
-//! this crate is faster. Before a row is timed, the gradients must agree.
+//! `cargo run --release` here; `-- --adapter NAME`, `-- --cpu` (the crate's executor against burn's flex backend), `-- --only
+//! SUBSTRING` and `-- --rounds N` choose. Times are medians, and so are ratios, each of a step over burn's just before it;
+//! below 1 this crate is faster. The gradients must agree before a row is timed.
 
 mod agree;
 mod ours;
@@ -28,10 +28,10 @@ const ROWS: [&str; 6] = [
     "CIFAR-10 3C3D elu, batch 32",
 ];
 
-/// Rounds before the first timed one: shaders are compiled, and burn tries out kernels.
+/// Warm-up rounds: shaders are compiled, and burn autotunes.
 const WARM_UP: usize = 8;
 
-/// How long a row is timed for, if that makes 9 to 101 rounds.
+/// Time budget of a row, for 9 to 101 rounds.
 const SECONDS: f64 = 10.0;
 
 #[derive(Default)]

@@ -11,7 +11,7 @@ pub(crate) enum Ours {
     Cpu,
 }
 
-/// A pass that can be made again and again.
+/// A repeatable pass.
 pub(crate) enum Step {
     Gpu { context: Context, plan: Plan, state: State },
     Cpu { executor: Box<Executor>, mode: Mode, parameters: Vec<f32>, data: Data },
@@ -43,7 +43,7 @@ impl Ours {
 }
 
 impl Step {
-    /// Forward, loss and backward, waited for.
+    /// Forward pass, loss and backward pass, waiting for the result.
     pub(crate) fn run(&mut self) -> Result<(), Box<dyn Error>> {
         match self {
             Step::Gpu { context, plan, .. } => {
@@ -59,7 +59,7 @@ impl Step {
         Ok(())
     }
 
-    /// The last run's, in the flat layout.
+    /// The last run's gradient, in the flat layout.
     pub(crate) fn gradient(&self) -> Result<Vec<f32>, Box<dyn Error>> {
         match self {
             Step::Gpu { context, state, .. } => {

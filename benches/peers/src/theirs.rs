@@ -1,4 +1,4 @@
-//! The same networks in burn, its forward and backward pass.
+//! The same networks in burn, with its forward and backward pass.
 
 use crate::workload::Workload;
 use burn::module::Param;
@@ -12,7 +12,7 @@ use burn::tensor::{Device, Gradients, Int, Tensor, TensorData, activation};
 use hesscale::model::{Init, Parameter};
 use std::error::Error;
 
-/// burn on the same adapter, with all that the adapter has, as burn asks for it by itself.
+/// burn on the same adapter, with all of the adapter's features, as burn requests by default.
 pub(crate) fn gpu(info: &AdapterInfo) -> Result<Device, Box<dyn Error>> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
@@ -31,7 +31,7 @@ pub(crate) fn gpu(info: &AdapterInfo) -> Result<Device, Box<dyn Error>> {
     Ok(device.autodiff())
 }
 
-/// burn on the processor.
+/// burn on the CPU.
 pub(crate) fn flex() -> Device {
     Device::flex().autodiff()
 }
@@ -48,7 +48,7 @@ pub(crate) struct Theirs {
 }
 
 impl Theirs {
-    /// One of the workloads of `ROWS`, with the weights and the batch this crate's steps have.
+    /// A workload of `ROWS`, with the weights and batch of this crate's steps.
     pub(crate) fn new(device: &Device, workload: &Workload) -> Theirs {
         let flat = workload.model.init(Init::Glorot, 1).expect("memory for it");
         let values = |parameter: &Parameter| flat[parameter.range()].to_vec();
@@ -83,7 +83,7 @@ impl Theirs {
         }
     }
 
-    /// Forward, loss and backward, waited for.
+    /// Forward pass, loss and backward pass, waiting for the result.
     pub(crate) fn step(&self) -> Result<(), Box<dyn Error>> {
         let _gradients = self.pass();
         Ok(self.device.sync().map_err(|error| format!("burn: {error:?}"))?)
@@ -119,7 +119,7 @@ impl Theirs {
     }
 }
 
-/// A matrix of `columns` the other way round: burn's dense weights are `[in, out]`.
+/// Transposes a matrix of `columns` columns: burn's dense weights are `[in, out]`.
 fn transposed(matrix: &[f32], columns: usize) -> Vec<f32> {
     (0..columns).flat_map(|column| matrix.iter().skip(column).step_by(columns)).copied().collect()
 }

@@ -1,19 +1,19 @@
-//! What the page calls: the same network, from the same start, trained by several optimizers over WebGPU. Everything that
-//! has to wait for the GPU is a promise; when to call what, and all drawing, is the page's (`page.js`).
+//! The page's interface: the same network from the same start, trained by several optimizers over WebGPU. Calls that wait for the
+//! GPU return promises. The page (`page.js`) controls the calls and does all drawing.
 
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Loss, Model, Optimizer, Result};
 use wasm_bindgen::prelude::*;
 
 const BATCH: usize = 64;
-/// Images that are looked at together when nothing is learned.
+/// Batch size for evaluation.
 const EVALUATED: usize = 512;
 const HELD_OUT: f64 = 0.2;
 
-/// What an optimizer is called, and how it is at a learning rate.
+/// An optimizer's name, and its constructor from a learning rate.
 type Method = (&'static str, fn(f32) -> Optimizer);
 
-/// Both at a learning rate that was not tuned.
+/// Both with an untuned learning rate.
 const METHODS: [Method; 2] = [("Adam", Optimizer::adam), ("AdaHesScale", Optimizer::ada_hesscale)];
 const LEARNING_RATE: f32 = 1e-3;
 
@@ -27,7 +27,7 @@ pub struct Race {
     trainers: Vec<Trainer>,
 }
 
-/// How good a network is.
+/// A network's quality.
 #[wasm_bindgen]
 #[derive(Debug, Clone, Copy)]
 pub struct Point {
@@ -44,7 +44,7 @@ impl Race {
         Ok(start(seed).await?)
     }
 
-    /// What the methods are called, in the order of their indices.
+    /// The methods' names, by index.
     #[wasm_bindgen(getter)]
     pub fn methods(&self) -> Vec<String> {
         METHODS.iter().map(|(name, _)| (*name).to_owned()).collect()
@@ -62,7 +62,7 @@ impl Race {
         Ok((trainer.steps() - before) as u32)
     }
 
-    /// How good one method's network is now.
+    /// The current quality of one method's network.
     pub async fn evaluate(&mut self, method: usize) -> std::result::Result<Point, JsError> {
         let trainer = &mut self.trainers[method];
         let test_accuracy = trainer.evaluate_async(&self.test, EVALUATED).await?.accuracy;
@@ -75,7 +75,7 @@ impl Race {
         Ok(self.some(images)?.inputs().to_vec())
     }
 
-    /// The digits that those show.
+    /// Their labels.
     pub fn labels(&self, images: usize) -> std::result::Result<Vec<u32>, JsError> {
         Ok(match self.some(images)?.labels() {
             Labels::Classes(classes) => classes.clone(),
@@ -83,13 +83,13 @@ impl Race {
         })
     }
 
-    /// The digits that one method's network reads in them.
+    /// One method's predictions for them.
     pub async fn read(&mut self, method: usize, images: usize) -> std::result::Result<Vec<u32>, JsError> {
         let images = self.some(images)?;
         let trainer = &mut self.trainers[method];
         let logits = trainer.predict_async(images.inputs()).await?;
         let rows = logits.chunks(trainer.model().outputs());
-        // Of equal ones the first: `max_by` has the last.
+        // The first among equals; `max_by` would return the last.
         let largest = |row: &[f32]| (0..row.len()).rev().max_by(|a, b| row[*a].total_cmp(&row[*b]));
         Ok(rows.filter_map(largest).map(|class| class as u32).collect())
     }
@@ -113,7 +113,7 @@ async fn start(seed: u32) -> Result<Race> {
     Ok(Race { seed, train, test, trainers })
 }
 
-/// 8 × 8 pixels in 0 to 1, and the digit they show: see `data/README.md` for source and licence.
+/// 8 × 8 pixels in 0 to 1, and their labels: see `data/README.md` for source and licence.
 fn digits() -> Result<Dataset> {
     let records = include_bytes!("../../../data/digits.bin").chunks_exact(65);
     let pixels = records.clone().flat_map(|r| &r[..64]).map(|pixel| f32::from(*pixel) / 16.0).collect();

@@ -1,4 +1,4 @@
-// f = f' = f'' = e^a; all three stay at e^88.72 above that, and are infinite where a is
+// f = f' = f'' = e^a; all three saturate at e^88.72, and are +infinity where a is
 fn act(a: f32) -> f32 {
     let infinite = bitcast<u32>(a) == 0x7f800000u;
     return hs_with_nan_of(a, bitcast<f32>(select(bitcast<u32>(hs_exp(a)), bitcast<u32>(a), infinite)));

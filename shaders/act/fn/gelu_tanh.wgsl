@@ -4,7 +4,7 @@ fn act_w(a: f32) -> f32 {
     return a * fma(a * a, 0.0713548163, 1.59576912);
 }
 
-// w saturates the sigmoid well before this, and its powers stay finite.
+// The sigmoid saturates well before |a| = 20; clamping keeps the powers of a finite.
 fn act_clamp(a: f32) -> f32 {
     return clamp(a, -20.0, 20.0);
 }

@@ -1,5 +1,5 @@
 // f = L a above 0, L A (e^a - 1) at 0 and below,  f' = L or L A e^a,  f'' = 0 at 0 and above, or L A e^a,
-// L = 1.05070099, L A = 1.75809934: the pair that keeps mean 0 and variance 1
+// L = 1.05070099, L A = 1.75809934: the values that preserve mean 0 and variance 1
 fn act(a: f32) -> f32 {
     return hs_with_nan_of(a, select(1.75809934 * hs_expm1(a), 1.05070099 * a, a > 0.0));
 }

@@ -1,4 +1,4 @@
-// f = sin a,  f' = cos a,  f'' = -sin a; none where a is infinite
+// f = sin a,  f' = cos a,  f'' = -sin a; all NaN where a is infinite or NaN
 fn act(a: f32) -> f32 {
     return hs_nan_where(!hs_is_finite(a), hs_sin(a));
 }

@@ -1,5 +1,5 @@
-// The last layer and the loss behind it, in one dispatch. A tile has all columns of its TILE_ROWS rows, so a row's loss waits
-// for its own workgroup only. An invocation takes a row, and another where there are more.
+// The last layer followed by the loss, in one dispatch. A tile has all columns of its TILE_ROWS rows, so a row's loss depends on
+// its own workgroup only. Each invocation takes one row at a time.
 
 @compute @workgroup_size(WIDTH, HEIGHT)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {

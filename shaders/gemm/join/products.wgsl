@@ -1,4 +1,4 @@
-// Two products that need nothing of each other, in one dispatch: workgroups below `first` make the one, the others the other.
+// Two independent products in one dispatch: workgroups below `first` compute the first, the others the second.
 
 struct Join {
     first: u32,

@@ -1,5 +1,5 @@
-// One chunk is the whole batch: its sums are the gradient and the diagonal, scaled, or added to what is there. Plugs: change
-// (diagonal | no_diagonal), count_and_update (update | no_update).
+// gradient = scale · Σ_n …, added to the stored values if ACCUMULATE; the diagonal alike: one chunk is the whole batch. Plugs:
+// leave_diagonal (diagonal | no_diagonal), update (update | no_update).
 
 @group(0) @binding(5) var<storage, read_write> gradient: array<f32>;
 

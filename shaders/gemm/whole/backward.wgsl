@@ -1,23 +1,23 @@
-// The way back: the loss, then layer by layer the parameters' sums and the signal's way down.
+// The backward pass: the loss, then for each layer the parameters' sums and the signal below it:
 //
-//     gradient W[o, i] = Σ_n g[n, o] x[n, i]        bias[o] = Σ_n g[n, o]
-//     diagonal W[o, i] = Σ_n d[n, o] x[n, i]²       bias[o] = Σ_n d[n, o]
+//     gradient W[o, i] = Σ_n g[n, o] x[n, i]        gradient b[o] = Σ_n g[n, o]
+//     diagonal W[o, i] = Σ_n d[n, o] x[n, i]²       diagonal b[o] = Σ_n d[n, o]
 //
 //     g' = f' Σ_o g[n, o] W[o, i]                   u' = f' Σ_o u[n, o] W[o, i]
-//     h' = f'² Σ_o h[n, o] W[o, i]² + f'' Σ_o g[n, o] W[o, i]         (without the f'' term: Gauss-Newton)
+//     h' = f'² Σ_o h[n, o] W[o, i]² + f'' Σ_o g[n, o] W[o, i]         (Gauss-Newton: without the f'' term)
 //
-// Planes of a signal: 0 g; 1 d = h + Σ u²; with u: 2 h, 3 … u. P numbers pass a layer: g; h; u. The signal at a layer lies where
-// its activation's input (or its output) lay, the planes behind the first by themselves.
-// Plugs: loss_of_row; resume, leave, begin and finish (alone | chunked).
+// Planes of a signal: 0 g; 1 d = h + Σ u²; with u: 2 h, 3 … u. P components go through a layer: g; h; u. A layer's g overwrites its
+// activation's input (or output); the other planes have their own place.
+// Plugs: loss_of_row; leave, begin and finish (alone | chunked).
 
-@group(0) @binding(4) var<storage, read> targets: array<u32>; // class indices, or numbers by their bits
+@group(0) @binding(4) var<storage, read> targets: array<u32>; // class indices, or the bits of f32 targets
 
 const HAS_D: bool = P > 1u;
 
-// The loss's parameters, as its files call them; and the tile's first sample.
+// The loss's parameters, under the name that its files use, and the tile's first sample.
 var<private> p: LossParams;
 var<private> first_sample: u32;
-// Of invocation 0: the chunk's loss up to here.
+// The chunk's loss so far, in invocation 0.
 var<private> loss: f32;
 
 fn behind(tile: Tile, chunk: u32, lane: u32) {
@@ -45,7 +45,7 @@ fn behind(tile: Tile, chunk: u32, lane: u32) {
     }
 }
 
-// ---- The loss: a sample an invocation ----
+// ---- The loss: one sample per invocation ----
 
 fn losses(tile: Tile, lane: u32) {
     let outputs = g.layers[g.count - 1u].outputs;
@@ -55,7 +55,7 @@ fn losses(tile: Tile, lane: u32) {
         if n < tile.count {
             held[4u * g.held_losses + n] = loss_of_row(n, true, vec3<u32>(0u));
         } else {
-            // Samples past the last add nothing to any sum.
+            // Samples past the last contribute nothing to any sum.
             for (var o = 0u; o < outputs; o++) {
                 for (var plane = 0u; plane < PLANES; plane++) {
                     put(plane, n, o, 0.0);
@@ -99,14 +99,14 @@ fn plane_at(l: u32, plane: u32) -> u32 {
     return g.layers[l].rest + (plane - 1u) * g.layers[l].outputs * (g.tile / 4u);
 }
 
-// The plane that number i passes on from: h is plane 2 where there are u.
+// The plane from which component i is propagated: h is in plane 2 if there are u.
 fn source(i: u32) -> u32 {
     return select(i, i + 1u, P > 2u && i > 0u);
 }
 
 alias Numbers = array<vec4<f32>, P>;
 
-// Through layer l, and the activation of the layer below.
+// The signal through layer l and the activation of the layer below.
 fn descend(l: u32, tile: Tile, lane: u32) {
     let layer = g.layers[l];
     let place = place_of(lane, layer.input_lanes);
@@ -137,7 +137,7 @@ fn pass_on(sums: ptr<function, Numbers>, l: u32, n: u32, o: u32, i: u32) {
     }
 }
 
-// The loss's signal through an activation that stands before it.
+// The loss's signal through the last layer's activation.
 fn bend_top(tile: Tile, lane: u32) {
     let top = g.count - 1u;
     for (var at = lane; at < tile.fours * g.layers[top].outputs; at += INVOCATIONS) {
@@ -149,7 +149,7 @@ fn bend_top(tile: Tile, lane: u32) {
     }
 }
 
-// The signal at a layer's output becomes the one at its activation's input, and stays.
+// Turns the signal at a layer's output into the one at its activation's input, and stores it.
 fn bend(l: u32, at: u32, numbers: ptr<function, Numbers>) {
     var f1 = vec4<f32>(1.0);
     var f2 = vec4<f32>(0.0);
@@ -233,7 +233,7 @@ fn add_row(sum: vec4<f32>, a: vec4<f32>, b: mat4x4<f32>) -> vec4<f32> {
     return fma(vec4<f32>(a.w), b[3], fma(vec4<f32>(a.z), b[2], two));
 }
 
-// Of the block's own weights only: those past the last row and column belong to another invocation, which may be writing them.
+// Reads the block's own weights only: those past the last row and column belong to other invocations, which may be writing them.
 fn resume_block(plane: u32, chunk: u32, layer: Layer, o: u32, i: u32) -> mat4x4<f32> {
     var sums = mat4x4<f32>();
     let width = 1u << layer.block_lanes;
@@ -284,7 +284,7 @@ fn biases_of(l: u32, tile: Tile, chunk: u32, lane: u32) {
     }
 }
 
-// The chunk's sums so far.
+// The index of one of the chunk's sums.
 fn sum_at(plane: u32, chunk: u32, i: u32) -> u32 {
     return g.sums + (chunk * min(P, 2u) + plane) * g.flat + i;
 }

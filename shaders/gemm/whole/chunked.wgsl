@@ -1,4 +1,5 @@
-// The batch is cut into chunks: each leaves its sums and its loss, and another kernel adds them up. Plug: count_once.
+// sums[chunk] = Σ_(n in chunk) …: the batch is split into chunks. Each writes its sums and its loss, and gather.wgsl adds them up.
+// Plug: count_once (count | no_count).
 
 fn begin(chunk: u32, lane: u32) {
     if chunk == 0u && lane == 0u {

@@ -1,4 +1,4 @@
-// The step is counted here, so that all workgroups of the kernel behind find the corrections made.
+// t ← t + 1: counts the step here, so that all workgroups of the next kernel see the updated bias corrections.
 fn count_once() {
     count_step();
 }

@@ -1,4 +1,4 @@
-// Where the diagonal goes.
+// diagonal[i] = value, or diagonal[i] += value if ACCUMULATE
 @group(0) @binding(DIAGONAL) var<storage, read_write> diagonal: array<f32>;
 
 fn leave_diagonal(i: u32, value: f32) {

@@ -1,16 +1,17 @@
-// What the chunks left becomes gradient and diagonal, four parameters an invocation:
+// Reduces the chunks' sums to gradient and diagonal, four parameters per invocation:
 //
-//     gradient = scale Σ_chunks sums + (what was there)      diagonal alike      loss = Σ_chunks losses
+//     gradient = scale Σ_chunks sums, plus the stored value if ACCUMULATE      diagonal alike      loss = Σ_chunks losses
 //
-// and right behind it the optimiser, where that is wanted. Plugs: diagonal and update in fours.
+// then runs the optimiser, if any. Plugs: gather_diagonal (gather_diagonal | gather_no_diagonal), update (gather_update |
+// gather_no_update).
 // Grid: g.vectors / LANES workgroups, folded into rows of g.grid_x.
 
 struct Gather {
     vectors: u32,
     grid_x: u32,
     chunks: u32,
-    losses: u32, // in the results: a chunk's loss each,
-    sums: u32, // and in vec4s the chunks' sums
+    losses: u32, // index in the results of the chunks' losses
+    sums: u32, // index in the results of the chunks' sums, in vec4s
     scale: f32,
     unused0: u32,
     unused1: u32,

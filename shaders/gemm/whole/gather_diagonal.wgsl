@@ -1,4 +1,4 @@
-// The diagonal's four.
+// diagonal = scale Σ_chunks sums, plus the stored value if ACCUMULATE; four parameters
 @group(0) @binding(DIAGONAL) var<storage, read_write> diagonal: array<vec4<f32>>;
 
 fn gather_diagonal(i: u32) -> vec4<f32> {

@@ -1,15 +1,15 @@
-// A network of dense layers as a whole: a workgroup takes a chunk of the batch through all of it, a tile of samples at a time.
+// A whole network of dense layers: a workgroup takes a chunk of the batch through all layers, a tile of samples at a time.
 //
 //     a_l = W_l z_{l-1} + b_l      z_l = act(a_l) or a_l      z_0 the input
 //
-// What a tile's samples leave lies in `held`, in fours: four samples of one unit side by side, [samples / 4, units]. So one load
-// serves four samples; neighbours, which own neighbouring units, read and write neighbouring fours; and where all read the same
-// four it is a broadcast. Weights come from the parameters' buffer, each once for four samples.
+// A tile's values are in `held`, as vec4s of four samples of one unit, [samples / 4, units]. So one load serves four samples,
+// neighbours, which own neighbouring units, access neighbouring vec4s, and a vec4 that all read is a broadcast. Weights are read
+// from the parameters' buffer, once for four samples.
 //
-// Every sum runs in order, over k, over o, over the chunk's samples, whatever the tile: as the layers' own kernels sum, so that
-// up to a chunk's end the bits are theirs, and the gradient's are the same in every mode.
-// Plugs: act; weights4 (parameters); behind (backward | forward_only).
-// Grid: a workgroup a chunk, folded into rows of g.grid_x.
+// Sums over k, over o and over the chunk's samples run in order, whatever the tile. The per-layer kernels sum in the same order, so
+// within one chunk the bits are equal to theirs, and the gradient has the same bits in every mode.
+// Plugs: act; parameters (read | write); behind (backward | forward_only); begin and finish (forward_only | alone | chunked).
+// Grid: one workgroup per chunk, folded into rows of g.grid_x.
 
 struct Layer {
     inputs: u32,
@@ -17,12 +17,12 @@ struct Layer {
     weight: u32, // in the parameters
     bias: u32, // NO_BIAS: none
     activated: u32,
-    x: u32, // in `held`, in fours: the input,
-    a: u32, // the activation's input, where it is kept,
+    x: u32, // index in `held`, in vec4s, of the input,
+    a: u32, // the activation's input, if kept,
     z: u32, // the output,
     g: u32, // the signal's plane 0 at the activation's input,
-    rest: u32, // and the planes behind it
-    input_lanes: u32, // log₂ of the invocations side by side along the inputs,
+    rest: u32, // and its other planes
+    input_lanes: u32, // log₂ of the number of invocations along the inputs,
     output_lanes: u32, // along the outputs,
     block_lanes: u32, // along the inputs of blocks of weights
     unused0: u32,
@@ -36,11 +36,11 @@ struct Network {
     chunk: u32, // samples of a workgroup
     tile: u32, // samples at a time; a multiple of four
     grid_x: u32,
-    flat: u32, // numbers of all parameters, gaps included
-    logits: u32, // in the results: the logits,
-    losses: u32, // a chunk's loss each,
-    sums: u32, // a chunk's sums for the parameters
-    held_losses: u32, // in `held`, in fours: a sample's loss each
+    flat: u32, // length of the flat layout, gaps included
+    logits: u32, // index in the results of the logits,
+    losses: u32, // the chunks' losses,
+    sums: u32, // the chunks' sums for the parameters
+    held_losses: u32, // index in `held`, in vec4s, of the samples' losses
     target_len: u32,
     scale: f32, // of gradient and diagonal
     factor: f32, // the loss's reduction
@@ -59,13 +59,13 @@ const NO_BIAS: u32 = 0xffffffffu;
 
 var<workgroup> held: array<f32, HELD>;
 
-// The samples at hand: where they start in the batch, how many, and in how many fours. All invocations agree.
+// The current samples: the first one's index in the batch, their number, and the number of vec4s. Uniform over the workgroup.
 struct Tile {
     first: u32,
     count: u32,
     fours: u32,
-    begins: bool, // a chunk's first,
-    ends: bool, // and its last
+    begins: bool, // whether it is the chunk's first,
+    ends: bool, // or last tile
 }
 
 fn four(i: u32) -> vec4<f32> {
@@ -79,10 +79,10 @@ fn hold(i: u32, v: vec4<f32>) {
     held[4u * i + 3u] = v.w;
 }
 
-// Invocations as a rectangle, 2^width side by side: the place of one, and the rectangle's height.
+// Invocations as a rectangle of 2^width columns: an invocation's place, and the rectangle's height.
 fn place_of(lane: u32, width: u32) -> vec2<u32> {
     if INVOCATIONS == NARROWEST {
-        return vec2<u32>(lane, 0u); // side by side they all are, and some drivers gain from knowing it
+        return vec2<u32>(lane, 0u); // all are in one row, and some drivers generate better code knowing it
     }
     return vec2<u32>(lane & ((1u << width) - 1u), lane >> width);
 }
@@ -138,7 +138,7 @@ fn input_at(tile: Tile, n: u32, k: u32) -> f32 {
 fn forward(l: u32, tile: Tile, lane: u32) {
     let layer = g.layers[l];
     let place = place_of(lane, layer.output_lanes);
-    // Rows of a multiple of four are read in vec4s, others one by one.
+    // Rows whose length is a multiple of four are read in vec4s, others by scalars.
     let vectors = select(0u, layer.inputs, layer.inputs % 4u == 0u);
     for (var n = place.y; n < tile.fours; n += height(layer.output_lanes)) {
         for (var o = place.x; o < layer.outputs; o += 1u << layer.output_lanes) {

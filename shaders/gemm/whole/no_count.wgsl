@@ -1,2 +1,2 @@
-// No step is counted.
+// Counts no step.
 fn count_once() {}

@@ -1,2 +1,2 @@
-// The parameters rest.
+// θ ← θ: no optimiser.
 fn update(lane: u32) {}

@@ -1,4 +1,4 @@
-// The optimiser, right behind the gradient, four parameters an invocation at a time. Plugs: updated, count_once.
+// θ ← updated(θ, g, d), directly after the gradient, four parameters per invocation at a time. Plugs: updated, count_once.
 fn update(lane: u32) {
     if lane == 0u {
         count_once();

@@ -1,4 +1,4 @@
-// One weight per class, beside the sizes.
+// class_weight(c) = g.class_weights[c], in the uniform
 const WEIGHTED: bool = true;
 
 fn class_weight(c: u32) -> f32 {

@@ -1,2 +1,2 @@
-// The parameters are updated at the end.
+// The parameters, updated at the end.
 @group(0) @binding(1) var<storage, read_write> parameters: array<vec4<f32>>;
