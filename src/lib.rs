@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // What unit and integration tests share names the crate as the latter do.
 #[cfg(test)]
 extern crate self as hesscale;
 
+#[cfg(feature = "cpu")]
 pub mod cpu;
 mod error;
 mod gpu;
@@ -15,6 +17,7 @@ mod portability;
 mod profile;
 mod record;
 pub mod reference;
+#[cfg(feature = "train")]
 pub mod train;
 
 pub use error::{Error, Result};
