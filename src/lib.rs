@@ -19,12 +19,13 @@ mod record;
 pub mod reference;
 #[cfg(feature = "train")]
 pub mod train;
+pub mod tuning;
 
 pub use error::{Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
-pub use kernel::{Cooperative, DeviceClass, Family, Number, Tile, TileEntry, TileTable, TileUse};
-pub use model::{Activation, Layer, Loss, Mode, Model, Optimizer};
-pub use plan::{At, Memory, Pass, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
+pub use kernel::Number;
+pub use model::{Activation, At, Layer, Loss, Mode, Model, Optimizer};
+pub use plan::{Memory, Pass, Plan, PlanOptions, State, StateBuffers};
 pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Piece, Pieces};
 pub use wgpu;

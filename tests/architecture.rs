@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module with those it may use, besides itself. A name of the crate's root counts as the module it comes from.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("model", &["error"]),
     ("reference", &["model", "error"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("profile", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
     // Tests only.
     ("portability", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
+    ("tuning", &["plan", "kernel"]),
     ("train", &["record", "plan", "gpu", "kernel", "cpu", "reference", "model", "error"]),
 ];
 

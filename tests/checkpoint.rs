@@ -90,7 +90,7 @@ fn parameters(trainer: &Trainer) -> Vec<u32> {
 }
 
 fn cases() -> Vec<(Optimizer, TrainerOptions)> {
-    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).with_weight_decay(0.01);
+    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
     let default = || TrainerOptions::default().seed(11);
     vec![
         (Optimizer::sgd(0.1), default()),
@@ -98,7 +98,7 @@ fn cases() -> Vec<(Optimizer, TrainerOptions)> {
         (Optimizer::adam(0.01), default()),
         (Optimizer::ada_hesscale(0.003), default()),
         (Optimizer::ada_hesscale(0.003), default().curvature_every(2).mode(Mode::HesScaleR1)),
-        (Optimizer::ada_hesscale_gn(0.003).with_weight_decay(0.1), default().curvature_every(3)),
+        (Optimizer::ada_hesscale_gn(0.003).weight_decay(0.1), default().curvature_every(3)),
     ]
 }
 
@@ -112,7 +112,7 @@ fn goes_on_bit_for_bit(device: Device, test: &str) {
         train(&mut first, 5);
         first.save(&path).unwrap();
         // Another start and another learning rate: the file's are what counts.
-        let other = Optimizer { learning_rate: 1.0, ..optimizer };
+        let other = optimizer.learning_rate(1.0);
         let mut second = device.trainer(other, options.seed(3));
         assert_ne!(parameters(&first), parameters(&second));
         second.load(&path).unwrap();
@@ -615,7 +615,7 @@ fn other_settings() {
         (network(9, tanh, smoothed), optimizer, same(), "is of another model: loss"),
         (model(), Optimizer::adam(0.01), same(), "has optimizer {"),
         (model(), beta, same(), "has optimizer {"),
-        (model(), optimizer.with_weight_decay(0.5), same(), "has optimizer {"),
+        (model(), optimizer.weight_decay(0.5), same(), "has optimizer {"),
         (model(), optimizer, same().mode(Mode::HesScaleR1), "has mode \"hes_scale\", expected"),
         (model(), optimizer, same().curvature_every(2), "has curvature_every 1, expected 2"),
     ] {

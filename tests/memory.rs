@@ -27,7 +27,9 @@ fn batches_that_cannot_be_counted() {
             is_memory(Executor::new(&model, batch, ExecutorOptions::inference()).map(drop));
             for mode in Mode::ALL {
                 is_memory(Executor::new(&model, batch, ExecutorOptions::training(mode)).map(drop));
-                is_memory(Executor::new(&model, batch, ExecutorOptions::training(mode).signals()).map(drop));
+                is_memory(
+                    Executor::new(&model, batch, ExecutorOptions::training(mode).signal(At::Input)).map(drop),
+                );
             }
         }
     }

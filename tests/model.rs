@@ -487,7 +487,7 @@ fn json_keeps_modes_and_optimizers() {
         let text = serde_json::to_string(&mode).unwrap();
         assert_eq!(serde_json::from_str::<Mode>(&text).unwrap(), mode);
     }
-    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).with_weight_decay(0.01);
+    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
     for optimizer in
         [momentum, Optimizer::adam(0.1), Optimizer::ada_hesscale(0.2), Optimizer::ada_hesscale_gn(0.3)]
     {
@@ -671,7 +671,7 @@ fn negative_classes_can_be_ignored() {
         ("null", None),
     ] {
         let model = read(index).unwrap();
-        assert_eq!(model.loss().ignore_index(), expected, "{index}");
+        assert_eq!(model.loss().ignored(), expected, "{index}");
         assert_eq!(Model::from_json(&model.to_json()), Ok(model));
     }
     let model = read("-100").unwrap();
@@ -936,7 +936,7 @@ fn numbers_of_an_optimizer() {
     assert_eq!(name(Optimizer::adam(0.0)), None);
     for rate in [f32::NAN, f32::INFINITY, -1e-9] {
         assert_eq!(name(Optimizer::sgd(rate)), Some("learning rate"));
-        assert_eq!(name(Optimizer::sgd(0.1).with_weight_decay(rate)), Some("weight decay"));
+        assert_eq!(name(Optimizer::sgd(0.1).weight_decay(rate)), Some("weight decay"));
     }
     for fraction in [f32::NAN, -0.1, 1.0] {
         assert_eq!(name(Rule::Sgd { momentum: fraction, nesterov: false }.at(0.1)), Some("momentum"));

@@ -8,7 +8,7 @@ use super::views::Views;
 use super::weights::Weights;
 use super::worker::{Worker, place};
 use crate::model::memory::{product, zeros};
-use crate::model::{Mode, Model, Noise, Role, Targets};
+use crate::model::{At, Mode, Model, Noise, Optimizer, Role, Targets};
 use crate::{Error, Result, reference};
 use std::mem::take;
 use std::ops::Range;
@@ -19,8 +19,8 @@ use std::ops::Range;
 pub struct ExecutorOptions {
     /// Mode of the backward pass; `None` for inference.
     pub mode: Option<Mode>,
-    /// Whether the signals of all layers are kept: see [`Executor::signal`].
-    pub signals: bool,
+    /// Signals to keep, to be read after the pass: see [`Executor::signal`].
+    pub signals: Vec<At>,
     /// What it works with; by default, threads of its own as of [`Threads::default`].
     pub threads: Option<Threads>,
 }
@@ -32,16 +32,23 @@ impl ExecutorOptions {
         ExecutorOptions { mode: Some(mode), ..ExecutorOptions::default() }
     }
 
+    /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
+    #[must_use]
+    pub fn for_optimizer(optimizer: &Optimizer) -> ExecutorOptions {
+        ExecutorOptions::training(optimizer.rule.mode())
+    }
+
     /// Forward passes only, as the network predicts: dropout does nothing.
     #[must_use]
     pub fn inference() -> ExecutorOptions {
         ExecutorOptions::default()
     }
 
-    /// Keeps the signals of all layers and of the input.
+    /// Keeps the signal at `at`. With the first of them all buffers of signals are apart, which takes more memory.
     #[must_use]
-    pub fn signals(self) -> ExecutorOptions {
-        ExecutorOptions { signals: true, ..self }
+    pub fn signal(mut self, at: At) -> ExecutorOptions {
+        self.signals.push(at);
+        self
     }
 
     /// Works with these threads.
@@ -74,7 +81,7 @@ pub struct Executor {
     model: Model,
     network: Network,
     mode: Option<Mode>,
-    signals_kept: bool,
+    kept: Vec<At>,
     threads: Threads,
     /// The largest batch.
     batch: usize,
@@ -106,23 +113,25 @@ impl Executor {
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for;
+    /// [`Error::Unknown`] for a signal at a layer that is not there;
     /// [`Error::Memory`] where there is none for so many samples of this model.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         if batch == 0 {
             return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
         }
-        let ExecutorOptions { mode, signals: signals_kept, threads } = options;
+        let ExecutorOptions { mode, signals: kept, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
         let planes = mode.map_or(0, planes);
-        let network = Network::new(model, planes, signals_kept)?;
+        let network = Network::new(model, planes, !kept.is_empty())?;
+        kept.iter().try_for_each(|at| value_at(&network, *at).map(drop))?;
         let brief_value = |value: usize| planes == 0 && network.values[value].brief;
         let value = |v: usize| match brief_value(v) {
             true => Ok(Vec::new()),
             false => zeros("a layer's outputs", product([batch, network.values[v].size])),
         };
         let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
-        let (slots, sizes) = if planes > 0 { place(&network, signals_kept) } else { Default::default() };
+        let (slots, sizes) = if planes > 0 { place(&network, !kept.is_empty()) } else { Default::default() };
         let signal = |size| zeros("a signal", product([batch, planes, size]));
         let signals = sizes.into_iter().map(signal).collect::<Result<_>>()?;
         let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
@@ -147,7 +156,7 @@ impl Executor {
         Ok(Executor {
             model: model.clone(),
             mode,
-            signals_kept,
+            kept,
             threads,
             batch,
             values,
@@ -281,19 +290,15 @@ impl Executor {
     /// [`Mode::None`]), each `[N, size]` in the user's order.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signals`]; [`Error::Unknown`] for a layer that is not.
-    pub fn signal(&self, layer: Option<usize>) -> Result<(Vec<f32>, Vec<f32>)> {
-        let value = match layer {
-            None => 0,
-            Some(layer) => *self.network.layers.get(layer).ok_or_else(|| Error::Unknown {
-                what: "layer",
-                name: layer.to_string(),
-                known: format!("0 to {}", self.network.layers.len().saturating_sub(1)),
-            })?,
+    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`].
+    pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
+        let slot = match self.kept.contains(&at) {
+            true => value_at(&self.network, at).ok().and_then(|value| Some((value, self.slots[value]?))),
+            false => None,
         };
-        let Some(slot) = self.slots.get(value).copied().flatten().filter(|_| self.signals_kept) else {
-            let ask = "ExecutorOptions::signals";
-            return Err(Error::NotPlanned { what: "a signal".into(), ask });
+        let Some((value, slot)) = slot else {
+            let what = format!("the signal at {at:?}");
+            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::signal" });
         };
         let (samples, mode) = self.last;
         let (planes, value) = (planes(mode), &self.network.values[value]);
@@ -512,6 +517,18 @@ impl Executor {
                 }
             }
         }
+    }
+}
+
+/// The value whose signal stands there.
+fn value_at(network: &Network, at: At) -> Result<usize> {
+    match at {
+        At::Input => Ok(0),
+        At::Layer(layer) => network.layers.get(layer).copied().ok_or_else(|| Error::Unknown {
+            what: "layer",
+            name: layer.to_string(),
+            known: format!("0 to {}", network.layers.len().saturating_sub(1)),
+        }),
     }
 }
 

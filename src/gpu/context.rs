@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 /// How a context behaves; the same for a device of the crate's own and for a host's.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
@@ -28,8 +29,46 @@ pub struct ContextOptions {
     pub cooperative: Option<Cooperative>,
 }
 
+impl ContextOptions {
+    /// With checks: see [`ContextOptions::checked`].
+    #[must_use]
+    pub fn checked(mut self) -> ContextOptions {
+        self.checked = true;
+        self
+    }
+
+    /// Tile shapes for this class of device.
+    #[must_use]
+    pub fn class(mut self, class: DeviceClass) -> ContextOptions {
+        self.class = Some(class);
+        self
+    }
+
+    /// Tiles that were measured.
+    #[must_use]
+    pub fn tiles(mut self, tiles: TileTable) -> ContextOptions {
+        self.tiles = Some(tiles);
+        self
+    }
+
+    /// Makes pipelines through the host's cache.
+    #[must_use]
+    pub fn pipeline_cache(mut self, cache: &wgpu::PipelineCache) -> ContextOptions {
+        self.pipeline_cache = Some(cache.clone());
+        self
+    }
+
+    /// Multiplies large dense layers by matrix units: see [`ContextOptions::cooperative`].
+    #[must_use]
+    pub fn cooperative(mut self, units: Cooperative) -> ContextOptions {
+        self.cooperative = Some(units);
+        self
+    }
+}
+
 /// Which adapter is wanted, for a context of the crate's own.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Request {
     /// Part of the adapter's name, driver or backend (`llvmpipe`, `vulkan`, `gl`), in any case. The first match is taken.
     /// `None`: what wgpu holds for the best.
@@ -41,6 +80,42 @@ pub struct Request {
     pub cooperative: bool,
     /// Context behaviour.
     pub options: ContextOptions,
+}
+
+impl Request {
+    /// What wgpu holds for the best, or the adapter that the environment variable `HESSCALE_ADAPTER` names.
+    #[must_use]
+    pub fn from_env() -> Request {
+        Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok())
+    }
+
+    /// The adapter whose description has this in it: a `String`, or `None` for the best.
+    #[must_use]
+    pub fn adapter(mut self, part: impl Into<Option<String>>) -> Request {
+        self.adapter = part.into();
+        self
+    }
+
+    /// The device gets those of these features that the adapter has.
+    #[must_use]
+    pub fn features(mut self, features: wgpu::Features) -> Request {
+        self.features = features;
+        self
+    }
+
+    /// Matrix units are used: see [`Request::cooperative`].
+    #[must_use]
+    pub fn cooperative(mut self) -> Request {
+        self.cooperative = true;
+        self
+    }
+
+    /// Context behaviour.
+    #[must_use]
+    pub fn options(mut self, options: ContextOptions) -> Request {
+        self.options = options;
+        self
+    }
 }
 
 /// A device with its queue and the crate's pipelines on it. Cheap to clone; dropping the last clone frees everything.

@@ -43,7 +43,7 @@ pub(super) fn all(class: DeviceClass) -> Vec<Kernel> {
         kernels.extend(convolutions(class, tile));
         for (loss, mode, outputs, batch) in endings() {
             // With class weights and a bias there are too many buffers.
-            let bias = loss.class_weights().is_none();
+            let bias = loss.weights().is_none();
             let usage = Use::Forward { activation: Activation::Identity, bias, keep: false };
             let gemm = Gemm::new(class, usage, batch, outputs, INPUTS);
             let gemm = gemm.with_tile(tile.unwrap_or(gemm.tile()));

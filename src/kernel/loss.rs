@@ -93,7 +93,7 @@ impl LossKernel {
     }
 
     fn weighted(&self) -> bool {
-        self.loss.class_weights().is_some()
+        self.loss.weights().is_some()
     }
 
     pub(crate) fn bindings(&self) -> Vec<Binding> {

@@ -25,6 +25,7 @@ impl DeviceClass {
 /// How a workgroup makes its share of a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Family {
     /// Every invocation by itself, from storage: `shaders/gemm/registers.wgsl`.
     Registers,

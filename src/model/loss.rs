@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// How the losses of a batch become one number. The factor multiplies value, gradient and diagonal alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Reduction {
     /// Divide by the number of samples N (cross-entropy; N·positions where an image is classified point by point), by N·K (MSE, BCE), or by N·K for a Gaussian with K
     /// targets. Weights and ignored samples do not change the divisor.
@@ -17,6 +18,7 @@ pub enum Reduction {
 /// What cross-entropy is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ClassTargets {
     /// One class index per sample (`u32`).
     #[default]
@@ -29,6 +31,7 @@ pub enum ClassTargets {
 /// How the second half of a Gaussian's outputs becomes its variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Variance {
     /// `v = e^ρ`
     Log,
@@ -37,6 +40,13 @@ pub enum Variance {
 }
 
 /// The loss, with all that decides its value, gradient and diagonal at the logits.
+///
+/// ```
+/// use hesscale::Loss;
+///
+/// let smooth = Loss::cross_entropy().soft().label_smoothing(0.1).sum();
+/// let regression = Loss::mse().sum();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 #[non_exhaustive]
@@ -89,6 +99,14 @@ pub enum Loss {
     },
 }
 
+/// What a cross-entropy may be given.
+struct Given<'a> {
+    targets: &'a mut ClassTargets,
+    class_weights: &'a mut Option<Vec<f32>>,
+    label_smoothing: &'a mut f32,
+    ignore_index: &'a mut Option<u32>,
+}
+
 /// Reads a class index, or a negative number for the one with its bits.
 fn index<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
@@ -117,6 +135,86 @@ impl Loss {
         Loss::Mse { reduction: Reduction::Mean }
     }
 
+    /// Mean binary cross-entropy of logits.
+    #[must_use]
+    pub fn bce_with_logits() -> Loss {
+        Loss::BceWithLogits { reduction: Reduction::Mean }
+    }
+
+    /// Mean negative log-likelihood of a Gaussian whose mean and variance are the outputs.
+    #[must_use]
+    pub fn gaussian_nll(var: Variance) -> Loss {
+        Loss::GaussianNll { reduction: Reduction::Mean, var }
+    }
+
+    /// The sum in place of the mean.
+    #[must_use]
+    pub fn sum(self) -> Loss {
+        self.reduced(Reduction::Sum)
+    }
+
+    /// The mean, as every loss is made.
+    #[must_use]
+    pub fn mean(self) -> Loss {
+        self.reduced(Reduction::Mean)
+    }
+
+    fn reduced(mut self, to: Reduction) -> Loss {
+        match &mut self {
+            Loss::SoftmaxCrossEntropy { reduction, .. }
+            | Loss::Mse { reduction }
+            | Loss::BceWithLogits { reduction }
+            | Loss::GaussianNll { reduction, .. } => *reduction = to,
+        }
+        self
+    }
+
+    /// Targets are distributions over the classes instead of class indices.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn soft(self) -> Loss {
+        self.cross_entropy_with("soft targets", |given| *given.targets = ClassTargets::Soft)
+    }
+
+    /// ε in [0, 1]: so much of each target is spread over all classes. The number is checked when the model is built.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn label_smoothing(self, epsilon: f32) -> Loss {
+        self.cross_entropy_with("label smoothing", |given| *given.label_smoothing = epsilon)
+    }
+
+    /// One weight per class, each finite and not negative. They are checked when the model is built.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn class_weights(self, weights: impl Into<Vec<f32>>) -> Loss {
+        self.cross_entropy_with("class weights", |given| *given.class_weights = Some(weights.into()))
+    }
+
+    /// Samples of this class count nothing.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn ignore_index(self, class: u32) -> Loss {
+        self.cross_entropy_with("an ignored class", |given| *given.ignore_index = Some(class))
+    }
+
+    fn cross_entropy_with(mut self, what: &str, set: impl FnOnce(Given<'_>)) -> Loss {
+        match &mut self {
+            Loss::SoftmaxCrossEntropy { targets, class_weights, label_smoothing, ignore_index, .. } => {
+                set(Given { targets, class_weights, label_smoothing, ignore_index });
+            }
+            other => panic!("{what} are a cross-entropy's, but the loss is {other:?}"),
+        }
+        self
+    }
+
     /// Mean or sum.
     #[must_use]
     pub fn reduction(&self) -> Reduction {
@@ -130,7 +228,7 @@ impl Loss {
 
     /// The class index whose samples count nothing, where there is one.
     #[must_use]
-    pub fn ignore_index(&self) -> Option<u32> {
+    pub fn ignored(&self) -> Option<u32> {
         match self {
             Loss::SoftmaxCrossEntropy { ignore_index, .. } => *ignore_index,
             _ => None,
@@ -139,7 +237,7 @@ impl Loss {
 
     /// Class weights, where there are any.
     #[must_use]
-    pub fn class_weights(&self) -> Option<&[f32]> {
+    pub fn weights(&self) -> Option<&[f32]> {
         match self {
             Loss::SoftmaxCrossEntropy { class_weights, .. } => class_weights.as_deref(),
             _ => None,
@@ -191,6 +289,7 @@ fn count(shape: &[usize]) -> usize {
 
 /// Targets of one batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Targets<'a> {
     /// One class index per sample.
     Classes(&'a [u32]),

@@ -1,6 +1,7 @@
 //! The network as data: layers, loss, shapes. Validated when it is built, immutable afterwards.
 
 mod activation;
+mod at;
 mod builder;
 mod convolution;
 mod json;
@@ -18,6 +19,7 @@ mod pooling;
 mod window;
 
 pub use activation::Activation;
+pub use at::At;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use layer::Layer;

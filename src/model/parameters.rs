@@ -6,6 +6,7 @@ use crate::{Error, Result};
 
 /// Weight or bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Role {
     /// `W`
     Weight,

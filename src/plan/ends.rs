@@ -27,7 +27,7 @@ impl Ends {
         let values = builder.elements("losses", rows_of(builder.model))?;
         let values =
             Tensor::new("losses", &builder.storage(Kind::Activation, "losses", values)?, 0, &[values]);
-        let weights = builder.model.loss().class_weights();
+        let weights = builder.model.loss().weights();
         let weights = weights.map(|weights| builder.constants("class weights", weights)).transpose()?;
         let (logits, targets, total) = (logits.clone(), targets.clone(), total.clone());
         Ok(Ends { logits, targets, values, total, weights })

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Which tiles are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tiles {
     /// The one that the plan has.
     Planned,

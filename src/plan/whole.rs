@@ -89,7 +89,7 @@ fn possible(builder: &Builder<'_>, network: &Network) -> Result<Whole> {
     if layers.len() > MOST_LAYERS {
         return limit("layers", layers.len() as u64, MOST_LAYERS as u64);
     }
-    let class_weights = model.loss().class_weights().map_or(0, <[f32]>::len);
+    let class_weights = model.loss().weights().map_or(0, <[f32]>::len);
     if class_weights > MOST_CLASSES {
         return limit("class weights", class_weights as u64, MOST_CLASSES as u64);
     }

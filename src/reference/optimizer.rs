@@ -26,6 +26,7 @@ impl<T: Real> OptimizerState<T> {
     }
 
     /// The same, or what there is no memory for.
+    #[cfg(feature = "train")]
     pub(crate) fn zeroed(len: usize) -> Result<OptimizerState<T>>
     where
         T: bytemuck::Zeroable,

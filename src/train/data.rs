@@ -5,6 +5,7 @@ use crate::{Error, Result};
 
 /// What the samples of a [`Dataset`] are labelled with.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Labels {
     /// One class index each; of samples that are classified at each of their positions, one for each, sample by sample.
     Classes(Vec<u32>),
@@ -153,7 +154,7 @@ impl Dataset {
 
     /// Fraction of labels that have the largest of their logits; of equal ones the first counts, and where one is NaN none.
     /// `logits` is `[N, classes]`, or `[N, classes, positions]`. Labels of the class `ignored` are left out
-    /// ([`Loss::ignore_index`](crate::Loss::ignore_index)). 0 where all are, and where labels are numbers.
+    /// ([`Loss::ignored`](crate::Loss::ignored)). 0 where all are, and where labels are numbers.
     ///
     /// # Errors
     /// [`Error::Length`] unless each label has as many logits as all others, and at least one;

@@ -65,7 +65,7 @@ impl Trainer {
         let samples = batch_of(&self.model, data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
         let logits = self.engine.predict(&self.model, data.inputs(), batch.min(samples), wait).await?;
-        let accuracy = data.accuracy(&logits, self.model.loss().ignore_index())?;
+        let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
         // In f64, for it is a sum over all samples.
         let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
         let (loss, _) =

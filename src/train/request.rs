@@ -1,10 +1,10 @@
 //! A trainer on what this machine has.
 
 use super::{Trainer, TrainerOptions};
+use crate::Result;
 use crate::gpu::{Context, Request};
 use crate::model::{Model, Optimizer};
 use crate::plan::PlanOptions;
-use crate::{Error, Result};
 
 impl Trainer {
     /// A trainer on what this machine has: a GPU ([`Context::hardware`]), or else, with the crate's feature `cpu`, the
@@ -14,8 +14,7 @@ impl Trainer {
     /// As [`Trainer::new`]; [`Error::NoAdapter`] for a name that no adapter has, and where there is no GPU and the crate was
     /// built without `cpu`.
     pub async fn request(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
-        let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-        Trainer::request_with(&Request { adapter, ..Request::default() }, model, optimizer, options).await
+        Trainer::request_with(&Request::from_env(), model, optimizer, options).await
     }
 
     /// The same for a context as asked for: an adapter that has a name there is used whatever it is. The device gets what the
@@ -34,7 +33,7 @@ impl Trainer {
         match Context::hardware(&request).await {
             Ok(context) => Trainer::new(&context, model, optimizer, options),
             #[cfg(feature = "cpu")]
-            Err(Error::NoAdapter { .. }) if request.adapter.is_none() => {
+            Err(crate::Error::NoAdapter { .. }) if request.adapter.is_none() => {
                 Trainer::on_cpu(model, optimizer, options)
             }
             Err(error) => Err(error),

@@ -1,6 +1,6 @@
 //! Tables that put every product through workgroup memory, whatever the adapter would like.
 
-use hesscale::{Family, Tile, TileEntry, TileTable, TileUse};
+use hesscale::tuning::{Family, Tile, TileEntry, TileTable, TileUse};
 
 const USES: [TileUse; 6] = [
     TileUse::Forward,

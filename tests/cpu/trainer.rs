@@ -82,7 +82,7 @@ fn the_same_bits_every_time() {
 #[test]
 fn a_trainer_decides() {
     let request = |adapter: Option<String>| {
-        let request = Request { adapter, ..Request::default() };
+        let request = Request::default().adapter(adapter);
         pollster::block_on(Trainer::request_with(&request, &model(), Optimizer::sgd(0.1), options()))
     };
     let device = request(None).unwrap().device();

@@ -150,19 +150,11 @@ fn raw_buffers_that_do_not_fit() {
     for (name, small, unbound) in [
         (
             "parameters",
-            StateBuffers { parameters: Some(small.clone()), ..none() },
-            StateBuffers { parameters: Some(unbound.clone()), ..none() },
+            StateBuffers::default().parameters(&small),
+            StateBuffers::default().parameters(&unbound),
         ),
-        (
-            "gradient",
-            StateBuffers { gradient: Some(small.clone()), ..none() },
-            StateBuffers { gradient: Some(unbound.clone()), ..none() },
-        ),
-        (
-            "diagonal",
-            StateBuffers { diagonal: Some(small), ..none() },
-            StateBuffers { diagonal: Some(unbound), ..none() },
-        ),
+        ("gradient", StateBuffers::default().gradient(&small), StateBuffers::default().gradient(&unbound)),
+        ("diagonal", StateBuffers::default().diagonal(&small), StateBuffers::default().diagonal(&unbound)),
     ] {
         let got = State::with_buffers(&context(), &model(), None, small).unwrap_err();
         assert_eq!(got, Error::BufferSize { buffer: name.into(), got: flat - 4, needed: flat });
@@ -350,7 +342,7 @@ fn kernels_that_bind_more_than_the_device_allows() {
 
 #[test]
 fn no_adapter_by_that_name() {
-    let wanted = Request { adapter: Some("no such adapter".into()), ..request(false) };
+    let wanted = request(false).adapter(Some("no such adapter".into()));
     let Err(Error::NoAdapter { reason }) = pollster::block_on(Context::request_with(&wanted)) else {
         panic!("there is one");
     };

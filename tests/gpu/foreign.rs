@@ -120,15 +120,15 @@ fn buffers_of_another_device() {
             foreign(plan(PlanOptions::inference().input(buffer)));
             let none = StateBuffers::default;
             for buffers in [
-                StateBuffers { parameters: Some(buffer.clone()), ..none() },
-                StateBuffers { gradient: Some(buffer.clone()), ..none() },
-                StateBuffers { diagonal: Some(buffer.clone()), ..none() },
+                StateBuffers::default().parameters(&buffer),
+                StateBuffers::default().gradient(&buffer),
+                StateBuffers::default().diagonal(&buffer),
             ] {
                 foreign(State::with_buffers(&one, &model(), None, buffers));
             }
         }
         plan(training().input(&own[0]).targets(&own[1])).unwrap();
-        let buffers = StateBuffers { parameters: Some(own[2].clone()), ..Default::default() };
+        let buffers = StateBuffers::default().parameters(&own[2]);
         State::with_buffers(&one, &model(), None, buffers).unwrap();
         assert_eq!([one.health(), other.health()], [Ok(()), Ok(())]);
     }

@@ -114,7 +114,7 @@ fn gradient_passes_in_the_hosts_buffers() {
 #[test]
 fn steps_in_the_hosts_buffers() {
     for sample in samples().iter().rev().step_by(3) {
-        check(sample, Mode::HesScale, Some(Optimizer::ada_hesscale(0.01).with_weight_decay(0.1)));
+        check(sample, Mode::HesScale, Some(Optimizer::ada_hesscale(0.01).weight_decay(0.1)));
         check(sample, Mode::None, Some(Optimizer::sgd(0.01)));
     }
 }

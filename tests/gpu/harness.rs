@@ -5,9 +5,10 @@ use crate::common::{compare, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
+use hesscale::tuning::DeviceClass;
 use hesscale::{
-    At, Context, ContextOptions, DeviceClass, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request,
-    Result, State, Tensor,
+    At, Context, ContextOptions, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State,
+    Tensor,
 };
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -25,7 +26,7 @@ pub(crate) fn request(checked: bool) -> Request {
         other => panic!("HESSCALE_CLASS is `{other}`; it may be software, integrated or discrete"),
     });
     let options = ContextOptions { checked, class, ..Default::default() };
-    Request { adapter, options, ..Request::default() }
+    Request::default().adapter(adapter).options(options)
 }
 
 /// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.
@@ -59,7 +60,7 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     if let Some((.., context)) = latest().iter().find(|(of, known, _)| (*of, *known) == (test, class)) {
         return context.clone();
     }
-    let mut request = Request { features: hesscale::wgpu::Features::SHADER_F16, ..request(false) };
+    let mut request = request(false).features(hesscale::wgpu::Features::SHADER_F16);
     request.options.class = Some(class);
     let context = pollster::block_on(Context::request_with(&request)).expect("an adapter");
     let mut latest = latest();

@@ -4,9 +4,8 @@ use crate::harness::{Sample, context, host_device, run_with_signals};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Loss, MaxPool2d, Noise, Reduction, Targets};
 use hesscale::reference::{self, activation, pass};
-use hesscale::{
-    Activation, Context, ContextOptions, DeviceClass, Mode, Model, Plan, PlanOptions, State, wgpu,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Context, ContextOptions, Mode, Model, Plan, PlanOptions, State, wgpu};
 use std::sync::OnceLock;
 
 /// The test's adapter with the kernels of a class.
@@ -14,7 +13,7 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     static CONTEXTS: OnceLock<[Context; 3]> = OnceLock::new();
     let make = |class| {
         let (device, queue) = host_device(wgpu::Limits::defaults());
-        Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
+        Context::from_device(&device, &queue, ContextOptions::default().class(class))
     };
     let index = DeviceClass::ALL.iter().position(|c| *c == class).expect("one of three");
     CONTEXTS.get_or_init(|| DeviceClass::ALL.map(make))[index].clone()

@@ -24,7 +24,7 @@ fn plan(context: &Context, sample: &Sample) -> (State, Plan) {
 
 /// A device with a clock, where the adapter has one.
 fn clocked() -> Option<Context> {
-    let request = Request { features: Features::TIMESTAMP_QUERY, ..request(false) };
+    let request = request(false).features(Features::TIMESTAMP_QUERY);
     let context = pollster::block_on(Context::request_with(&request)).unwrap();
     let has = context.device().features().contains(Features::TIMESTAMP_QUERY);
     if !has {

@@ -1,9 +1,8 @@
 //! Tables of tiles that nobody measured: whatever stands in one is refused, or gives the right numbers.
 
 use crate::harness::{Sample, request};
-use hesscale::{
-    Activation, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, PlanOptions, TileTable,
-};
+use hesscale::tuning::{DeviceClass, TileTable};
+use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, PlanOptions};
 
 fn with_table(table: TileTable, class: DeviceClass) -> Context {
     let mut request = request(false);

@@ -2,9 +2,8 @@
 //! memory, so a process of its own is given a limit at the stage in question.
 
 use crate::common::{Owner, bits, directory, model, statm, train, trainer, within_time};
-use hesscale::{
-    Activation, Context, DeviceClass, Error, Loss, Mode, Model, Optimizer, Plan, PlanOptions, Result, State,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Plan, PlanOptions, Result, State};
 use std::process::Command;
 
 /// What the process may take beyond what it has.
