@@ -5,7 +5,7 @@ mod signed;
 
 use hesscale::model::{BatchNorm, Conv2d, MaxPool2d, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Request, Result};
+use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use signed::Entries;
@@ -17,8 +17,9 @@ const BATCH: usize = 7;
 
 /// `HESSCALE_ADAPTER` picks one by part of its name.
 fn request(checked: bool) -> Request {
-    let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-    Request { adapter, options: ContextOptions { checked, ..Default::default() }, ..Request::default() }
+    let mut request = Request::from_env();
+    request.options.checked = checked;
+    request
 }
 
 fn context() -> Context {

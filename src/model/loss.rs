@@ -289,7 +289,6 @@ fn count(shape: &[usize]) -> usize {
 
 /// Targets of one batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
 pub enum Targets<'a> {
     /// One class index per sample.
     Classes(&'a [u32]),

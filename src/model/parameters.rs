@@ -6,7 +6,6 @@ use crate::{Error, Result};
 
 /// Weight or bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Role {
     /// `W`
     Weight,

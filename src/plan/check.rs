@@ -79,10 +79,11 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ContextOptions;
     use crate::gpu::Context;
+    use crate::kernel::DeviceClass;
     use crate::kernel::{Forward, Number, Reduce};
     use crate::model::Activation;
-    use crate::{ContextOptions, DeviceClass};
 
     /// From the first place to the second.
     fn step(from: Place, to: Place) -> Step {

@@ -3,9 +3,10 @@
 use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
+use crate::kernel::DeviceClass;
 use crate::model::{Layer, Role};
 use crate::reference::{OptimizerState, Pass, pass, predict};
-use crate::{Activation, At, DeviceClass, Mode, Model, Number, Optimizer, PlanOptions, Result};
+use crate::{Activation, At, Mode, Model, Number, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
 
 /// What of a plan is run.

@@ -5,7 +5,6 @@ use crate::{Error, Result};
 
 /// What the samples of a [`Dataset`] are labelled with.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum Labels {
     /// One class index each; of samples that are classified at each of their positions, one for each, sample by sample.
     Classes(Vec<u32>),

@@ -5,8 +5,8 @@ use crate::harness::{Outcome, Sample, context, host_device, not_run, request, ru
 use hesscale::model::{Reduction, Role};
 use hesscale::tuning::{Cooperative, Family, Tile, TileEntry, TileTable, TileUse};
 use hesscale::{
-    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Number, Plan, PlanOptions, Request,
-    Result, State, wgpu,
+    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Number, Plan, PlanOptions, Result,
+    State, wgpu,
 };
 
 /// A context that uses the units of the adapter; its refusal where there are none.
@@ -14,8 +14,8 @@ fn request_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Result<Con
     let wanted = request(false).cooperative();
     let first = pollster::block_on(Context::request_with(&wanted))?;
     let units = first.cooperative().expect("they were granted");
-    let options =
-        ContextOptions { tiles: tiles(units), checked: context().is_checked(), ..Default::default() };
+    let mut options = ContextOptions::default();
+    (options.tiles, options.checked) = (tiles(units), context().is_checked());
     pollster::block_on(Context::request_with(&wanted.options(options)))
 }
 

@@ -8,9 +8,7 @@ use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv2d, Loss, MaxPool2d, Noise, Parameter, Rule};
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
-use hesscale::{
-    Activation, Context, Error, Mode, Model, Number, Optimizer, Pass, Plan, PlanOptions, Request, State,
-};
+use hesscale::{Activation, Context, Error, Mode, Model, Number, Optimizer, Pass, Plan, PlanOptions, State};
 
 const BATCH: usize = 5;
 

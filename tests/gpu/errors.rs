@@ -5,7 +5,7 @@ use hesscale::model::{MaxPool2d, Reduction, Targets};
 use hesscale::wgpu::{self, BufferUsages};
 use hesscale::{
     Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions,
-    Request, Result, State, StateBuffers,
+    Result, State, StateBuffers,
 };
 
 fn model() -> Model {

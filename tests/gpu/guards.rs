@@ -54,11 +54,7 @@ fn check(sample: &Sample, mode: Mode, optimizer: Option<Optimizer>) {
     let target_len = sample.batch * model.target_len();
     let [parameters, gradient, diagonal] = std::array::from_fn(|_| filled(flat));
     let (input, targets) = (filled(input_len), filled(target_len));
-    let buffers = StateBuffers {
-        parameters: Some(parameters.clone()),
-        gradient: Some(gradient.clone()),
-        diagonal: Some(diagonal.clone()),
-    };
+    let buffers = StateBuffers::default().parameters(&parameters).gradient(&gradient).diagonal(&diagonal);
     let state = State::with_buffers(&context(), model, optimizer, buffers).unwrap();
     // Parameter by parameter, so that what lies between them stays NaN.
     for p in model.parameters() {

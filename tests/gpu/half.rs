@@ -7,9 +7,7 @@ use crate::layers::mixed;
 use hesscale::model::{Conv2d, Reduction, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::Features;
-use hesscale::{
-    Activation, At, Context, Error, Loss, Mode, Model, Number, Pass, Plan, PlanOptions, Request, State,
-};
+use hesscale::{Activation, At, Context, Error, Loss, Mode, Model, Number, Pass, Plan, PlanOptions, State};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 

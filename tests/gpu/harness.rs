@@ -7,8 +7,7 @@ use hesscale::model::{Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
-    At, Context, ContextOptions, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State,
-    Tensor,
+    At, Context, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
 };
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -18,15 +17,15 @@ use std::thread::ThreadId;
 /// The adapter to test: `HESSCALE_ADAPTER` picks one by part of its name. `HESSCALE_CLASS` names a class of device whose
 /// tiles are used, whatever the adapter is.
 pub(crate) fn request(checked: bool) -> Request {
-    let adapter = std::env::var("HESSCALE_ADAPTER").ok();
     let class = std::env::var("HESSCALE_CLASS").ok().map(|class| match class.as_str() {
         "software" => DeviceClass::Software,
         "integrated" => DeviceClass::Integrated,
         "discrete" => DeviceClass::Discrete,
         other => panic!("HESSCALE_CLASS is `{other}`; it may be software, integrated or discrete"),
     });
-    let options = ContextOptions { checked, class, ..Default::default() };
-    Request::default().adapter(adapter).options(options)
+    let mut request = Request::from_env();
+    (request.options.checked, request.options.class) = (checked, class);
+    request
 }
 
 /// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.

@@ -168,10 +168,10 @@ fn max_pooling_agrees_about_nan() {
             run_with_signals(context, &model, Mode::HesScale, &[], &x, Targets::Values(&targets)).unwrap();
         (got.logits, got.input_signal.1)
     };
-    let options = ExecutorOptions::training(Mode::HesScale).signals();
+    let options = ExecutorOptions::training(Mode::HesScale).signal(At::Input);
     let mut executor = Executor::new(&model, batch, options).unwrap();
     executor.pass(Mode::HesScale, &[], &x, Targets::Values(&targets), Noise::default()).unwrap();
-    let cpu = (executor.logits().to_vec(), executor.signal(None).unwrap().1);
+    let cpu = (executor.logits().to_vec(), executor.signal(At::Input).unwrap().1);
     let of_reference = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
     let mut paths = vec![("processor", cpu)];
     paths.push(("reference", (of_reference(&want.logits), of_reference(&want.input_signal.h))));

@@ -3,8 +3,8 @@
 use crate::harness::{Sample, bits, context, not_run, request, submit};
 use hesscale::wgpu::Features;
 use hesscale::{
-    Activation, Context, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions, Request,
-    Roofline, State,
+    Activation, Context, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions, Roofline,
+    State,
 };
 
 fn sample() -> Sample {

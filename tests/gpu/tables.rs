@@ -2,11 +2,11 @@
 
 use crate::harness::{Sample, request};
 use hesscale::tuning::{DeviceClass, TileTable};
-use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, PlanOptions};
+use hesscale::{Activation, Context, Error, Loss, Mode, Model, PlanOptions};
 
 fn with_table(table: TileTable, class: DeviceClass) -> Context {
     let mut request = request(false);
-    request.options = ContextOptions { tiles: Some(table), class: Some(class), ..request.options };
+    request.options = request.options.tiles(table).class(class);
     pollster::block_on(Context::request_with(&request)).unwrap()
 }
 
