@@ -4,7 +4,7 @@
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{Conv2d, Init};
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer, reference};
+use hesscale::{Activation, At, Error, Loss, Mode, Model, Optimizer, reference};
 
 fn small() -> Model {
     Model::builder([4]).dense(8).act(Activation::Tanh).dense(2).loss(Loss::mse()).unwrap()

@@ -2,7 +2,6 @@
 
 /// A place where a signal can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
 pub enum At {
     /// The network's input.
     Input,

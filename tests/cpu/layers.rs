@@ -9,7 +9,7 @@ use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Targets,
 };
 use hesscale::reference::{Pass, pass_with_noise};
-use hesscale::{Activation, Error, Layer, Loss, Mode, Model};
+use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
 use std::time::Duration;
 
 use Activation::{Elu, Relu, Softplus, Tanh};

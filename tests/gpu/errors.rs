@@ -146,7 +146,6 @@ fn raw_buffers_that_do_not_fit() {
     let flat = 4 * model().flat_len() as u64;
     let small = buffer(flat - 4, BufferUsages::STORAGE);
     let unbound = buffer(flat, BufferUsages::COPY_DST);
-    let none = StateBuffers::default;
     for (name, small, unbound) in [
         (
             "parameters",

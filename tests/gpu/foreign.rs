@@ -118,7 +118,6 @@ fn buffers_of_another_device() {
             foreign(plan(training().input(buffer)));
             foreign(plan(training().targets(buffer)));
             foreign(plan(PlanOptions::inference().input(buffer)));
-            let none = StateBuffers::default;
             for buffers in [
                 StateBuffers::default().parameters(&buffer),
                 StateBuffers::default().gradient(&buffer),

@@ -5,7 +5,7 @@ use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Loss, MaxPool2d, Noise, Reduction, Targets};
 use hesscale::reference::{self, activation, pass};
 use hesscale::tuning::DeviceClass;
-use hesscale::{Activation, Context, ContextOptions, Mode, Model, Plan, PlanOptions, State, wgpu};
+use hesscale::{Activation, At, Context, ContextOptions, Mode, Model, Plan, PlanOptions, State, wgpu};
 use std::sync::OnceLock;
 
 /// The test's adapter with the kernels of a class.
