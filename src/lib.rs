@@ -1,3 +1,17 @@
+// Where the README's links and pictures are here. Of two definitions the first counts.
+#![doc = concat!("[frames]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/in_a_frame_loop.png")]
+#![doc = concat!("[quality]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/quality.svg")]
+#![doc = "[embedding]: guide::embedding"]
+#![doc = "[f16]: guide::performance#storage-in-f16"]
+#![doc = "[portability]: guide::portability"]
+#![doc = "[without]: guide::performance#without-a-gpu"]
+#![doc = "[architecture]: guide::architecture"]
+#![doc = "[performance]: guide::performance"]
+#![doc = "[rejected]: guide::rejected"]
+#![doc = concat!("[apache]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-APACHE")]
+#![doc = concat!("[mit]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-MIT")]
+#![doc = concat!("[data]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/data/README.md")]
+#![doc = ""]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -9,6 +23,8 @@ extern crate self as hesscale;
 pub mod cpu;
 mod error;
 mod gpu;
+#[cfg(doc)]
+pub mod guide;
 mod kernel;
 pub mod model;
 mod plan;
@@ -21,7 +37,7 @@ pub mod reference;
 pub mod train;
 pub mod tuning;
 
-pub use error::{Error, Result};
+pub use error::{Cause, Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
 pub use kernel::Number;
 pub use model::{Activation, At, Layer, Loss, Mode, Model, Optimizer};

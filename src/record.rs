@@ -50,8 +50,7 @@ impl Plan {
     /// cannot be checked: of another device of the same instance wgpu refuses it at `finish`, of another instance it may take
     /// its ids for others.
     pub fn record_forward(&self, encoder: &mut wgpu::CommandEncoder) {
-        // Every plan has it.
-        record(encoder, self.kernels(Work::Forward).into_iter().flatten());
+        record(encoder, self.kernels(Work::Forward).expect("every plan has it"));
     }
 
     /// Records forward pass, loss and backward pass: gradient and diagonal lie in the plan's [`crate::State`] afterwards.

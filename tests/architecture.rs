@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Each module with those it may use, besides itself. A name of the crate's root counts as the module it comes from.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("error", &[]),
     ("model", &["error"]),
     ("reference", &["model", "error"]),
@@ -14,6 +14,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("plan", &["gpu", "kernel", "reference", "model", "error"]),
     ("record", &["plan", "gpu", "kernel", "reference", "model", "error"]),
     ("profile", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
+    // Documentation only.
+    ("guide", &[]),
     // Tests only.
     ("portability", &["record", "plan", "gpu", "kernel", "reference", "model", "error"]),
     ("tuning", &["plan", "kernel"]),

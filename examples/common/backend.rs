@@ -43,7 +43,7 @@ impl Backend {
         };
         let request = Request::default().adapter(adapter);
         match pollster::block_on(Context::hardware(&request)) {
-            Err(Error::NoAdapter { reason }) if request.adapter.is_none() => {
+            Err(Error::NoAdapter { reason, .. }) if request.adapter.is_none() => {
                 eprintln!("notice: no GPU ({reason}); training on the processor");
                 Ok(Backend::Cpu)
             }

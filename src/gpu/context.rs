@@ -2,6 +2,7 @@
 
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
+use crate::error::Cause;
 use crate::kernel::{Allowed, Cooperative, DeviceClass, TileTable, Tuning};
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
@@ -196,8 +197,7 @@ impl Context {
             descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
             options.cooperative = Some(units);
         }
-        let (device, queue) =
-            adapter.request_device(&descriptor).await.map_err(|e| Error::Device(e.to_string()))?;
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(refused)?;
         let context = Context::from_device(&device, &queue, options);
         // Our own device must not panic; a host's keeps the host's handlers.
         let note = |fault: &Arc<Mutex<Option<String>>>| {
@@ -319,7 +319,7 @@ impl Context {
     /// [`Error::Device`].
     pub fn health(&self) -> Result<()> {
         match &*self.inner.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            Some(fault) => Err(Error::Device(fault.clone())),
+            Some(fault) => Err(Error::device(fault)),
             None => Ok(()),
         }
     }
@@ -335,8 +335,8 @@ impl Context {
         // Native answers at once.
         let errors: Vec<_> =
             scopes.into_iter().rev().filter_map(|scope| scope.pop().now_or_never().flatten()).collect();
-        match errors.first() {
-            Some(error) => Err(Error::Device(error.to_string())),
+        match errors.into_iter().next() {
+            Some(error) => Err(refused(error)),
             None => Ok(made),
         }
     }
@@ -349,6 +349,18 @@ impl Context {
     }
 }
 
+/// What wgpu has against something.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Device { problem: error.to_string(), source: Cause::new(error) }
+}
+
+/// What wgpu has against something. Its errors stay on their thread in a browser.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn refused(error: impl std::error::Error) -> Error {
+    Error::device(error.to_string())
+}
+
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
 }
@@ -356,7 +368,7 @@ fn instance() -> wgpu::Instance {
 /// What wgpu holds for the best.
 async fn best() -> Result<wgpu::Adapter> {
     let answer = instance().request_adapter(&wgpu::RequestAdapterOptions::default()).await;
-    answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}") })
+    answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}"), source: Cause::new(e) })
 }
 
 /// The same among GPUs.
@@ -369,7 +381,7 @@ async fn best_gpu() -> Result<wgpu::Adapter> {
     let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
     adapters.into_iter().find(is_gpu).ok_or_else(|| {
         let reason = format!("{} is software", describe(&best.get_info()));
-        Error::NoAdapter { reason }
+        Error::NoAdapter { reason, source: None }
     })
 }
 
@@ -381,7 +393,8 @@ async fn named(wanted: &str) -> Result<wgpu::Adapter> {
     let found = known.iter().position(|name| name.to_lowercase().contains(&wanted_lower));
     found.and_then(|index| adapters.into_iter().nth(index)).ok_or_else(|| {
         let there_is = if known.is_empty() { format!("there is none; {INSTALL}") } else { known.join("; ") };
-        Error::NoAdapter { reason: format!("none matches `{wanted}`: {there_is}") }
+        let reason = format!("none matches `{wanted}`: {there_is}");
+        Error::NoAdapter { reason, source: None }
     })
 }
 

@@ -77,8 +77,8 @@ impl Engine for Gpu {
 
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let mut read = self.context.read_blocking(&[self.state.gradient(), self.state.diagonal()])?;
-        let diagonal = read.pop().unwrap_or_default();
-        Ok((read.pop().unwrap_or_default(), diagonal))
+        let diagonal = read.swap_remove(1);
+        Ok((read.swap_remove(0), diagonal))
     }
 
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>> {

@@ -68,7 +68,7 @@ impl Host {
 
     /// The optimiser's step by what the last [`Host::gradient`] left.
     fn update(&mut self, curvature: bool) -> Result<()> {
-        let Some(executor) = &self.training else { return Ok(()) };
+        let executor = self.training.as_ref().expect("a pass goes before");
         let diagonal = if curvature { executor.diagonal() } else { &[] };
         let (memory, parameters) = (&mut self.memory, &mut self.parameters);
         let (threads, optimizer) = (&self.threads, &self.optimizer);
@@ -108,8 +108,8 @@ impl Engine for Host {
     }
 
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let executor = self.training.as_ref();
-        Ok(executor.map_or_else(Default::default, |e| (e.gradient().to_vec(), e.diagonal().to_vec())))
+        let executor = self.training.as_ref().expect("a pass goes before");
+        Ok((executor.gradient().to_vec(), executor.diagonal().to_vec()))
     }
 
     fn loss(&self, _: Wait) -> Answer<'_, Option<f32>> {

@@ -143,3 +143,15 @@ fn calls_make_no_threads() {
         );
     }
 }
+
+/// On whatever device: a trainer may be made on one thread and used on another, and what it gives may be awaited there.
+#[test]
+fn a_trainer_moves_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    fn shared<T: Send + Sync>() {}
+    shared::<Trainer>();
+    let model = Model::builder([2]).dense(2).loss(Loss::mse()).unwrap();
+    let mut trainer = Trainer::on_cpu(&model, Optimizer::sgd(0.1), Default::default()).unwrap();
+    moves(&trainer.loss_async());
+    moves(&trainer.predict_async(&[0.0; 2]));
+}

@@ -175,7 +175,9 @@ fn raw_buffers_that_do_not_fit() {
     );
     // One that only shaders may touch can be bound, but not written through the crate.
     let bound = plan(2, training().input(&buffer(24, BufferUsages::STORAGE))).unwrap();
-    assert!(matches!(bound.write_input(&[0.0; 6]), Err(Error::Device(text)) if text.contains("COPY_DST")));
+    assert!(
+        matches!(bound.write_input(&[0.0; 6]), Err(Error::Device { problem: text, .. }) if text.contains("COPY_DST"))
+    );
 }
 
 #[test]
@@ -336,13 +338,13 @@ fn kernels_that_bind_more_than_the_device_allows() {
     let context = Context::from_device(&device, &queue, ContextOptions::default());
     let state = State::new(&context, &model(), None).unwrap();
     let got = Plan::new(&context, &model(), &state, 2, training());
-    assert!(matches!(&got, Err(Error::Device(_) | Error::Limit { .. })), "{got:?}");
+    assert!(matches!(&got, Err(Error::Device { .. } | Error::Limit { .. })), "{got:?}");
 }
 
 #[test]
 fn no_adapter_by_that_name() {
     let wanted = request(false).adapter(Some("no such adapter".into()));
-    let Err(Error::NoAdapter { reason }) = pollster::block_on(Context::request_with(&wanted)) else {
+    let Err(Error::NoAdapter { reason, .. }) = pollster::block_on(Context::request_with(&wanted)) else {
         panic!("there is one");
     };
     // It says what there is instead.

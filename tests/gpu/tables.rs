@@ -94,7 +94,7 @@ fn random_tables_are_refused_or_right() {
                 agrees(&samples[taken % 3], &table, DeviceClass::ALL[taken / 3 % 3]);
                 taken += 1;
             }
-            Err(Error::TileTable(_)) => refused += 1,
+            Err(Error::TileTable { .. }) => refused += 1,
             Err(other) => panic!("{other}: {text}"),
         }
     }

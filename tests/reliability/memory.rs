@@ -47,7 +47,7 @@ fn child() {
     limit(Some(HEADROOM));
     let outcome = stage(&context, &state, &flat);
     limit(None);
-    assert!(matches!(outcome, Err(Error::Device(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(Error::Device { .. })), "{outcome:?}");
 
     let mut resumed = trainer(&owner.context(), &model(), 9);
     resumed.load(&path).unwrap();
