@@ -1,7 +1,6 @@
 //! The update rules.
 
 use super::Real;
-use crate::model::memory::zeros;
 use crate::model::{Optimizer, Rule};
 use crate::{Error, Result};
 
@@ -31,7 +30,7 @@ impl<T: Real> OptimizerState<T> {
     where
         T: bytemuck::Zeroable,
     {
-        let moment = || zeros("an optimiser's moment", Some(len));
+        let moment = || crate::model::memory::zeros("an optimiser's moment", Some(len));
         Ok(OptimizerState { m: moment()?, v: moment()?, step: 0, curvature_steps: 0 })
     }
 

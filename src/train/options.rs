@@ -3,7 +3,7 @@
 use crate::kernel::Number;
 use crate::model::{Init, Mode};
 
-/// How a [`Trainer`] goes about it.
+/// How a [`Trainer`](super::Trainer) goes about it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TrainerOptions {
@@ -17,7 +17,7 @@ pub struct TrainerOptions {
     pub seed: u64,
     /// Threads of a trainer on the processor; by default as `cpu::Threads::default`.
     pub threads: Option<usize>,
-    /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`].
+    /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`](crate::PlanOptions::storage).
     pub storage: Number,
 }
 

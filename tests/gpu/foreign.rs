@@ -119,9 +119,9 @@ fn buffers_of_another_device() {
             foreign(plan(training().targets(buffer)));
             foreign(plan(PlanOptions::inference().input(buffer)));
             for buffers in [
-                StateBuffers::default().parameters(&buffer),
-                StateBuffers::default().gradient(&buffer),
-                StateBuffers::default().diagonal(&buffer),
+                StateBuffers::default().parameters(buffer),
+                StateBuffers::default().gradient(buffer),
+                StateBuffers::default().diagonal(buffer),
             ] {
                 foreign(State::with_buffers(&one, &model(), None, buffers));
             }
