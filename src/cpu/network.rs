@@ -6,8 +6,8 @@ use super::depthwise::Depthwise;
 use super::local::Local;
 use super::pooling::{Maximum, Mean};
 use super::simple::{Act, Add, Dropout, Normalize, Pad, Reorder};
+use crate::Result;
 use crate::model::{Convolution, Kind, Layer, Model, Source};
-use crate::{Error, Result};
 use std::ops::Range;
 
 #[derive(Debug)]
@@ -185,13 +185,13 @@ impl Network {
             Layer::BatchNorm(norm) => Box::new(Normalize::new(norm, positions)),
             Layer::ZeroPad2d { padding } => {
                 let &[channels, height, width] = before else {
-                    return Err(Error::Unsupported { layer: spec.name(), kind: layer.kind().into() });
+                    unreachable!("{}: its input's shape was checked when the model was built", spec.name());
                 };
                 Box::new(Pad::new([channels, height, width], *padding))
             }
             Layer::AdaptiveAvgPool2d { output } => {
                 let &[channels, height, width] = before else {
-                    return Err(Error::Unsupported { layer: spec.name(), kind: layer.kind().into() });
+                    unreachable!("{}: its input's shape was checked when the model was built", spec.name());
                 };
                 Box::new(Mean::adaptive([height, width], *output, channels))
             }
@@ -293,6 +293,6 @@ fn windowed(layer: &Layer, name: &str, input: &[usize]) -> Result<Box<dyn Local>
         (Layer::AvgPool2d(pool), Some(window)) => {
             Ok(Box::new(Mean::new(&window, input[0], pool.count_include_pad)))
         }
-        _ => Err(Error::Unsupported { layer: name.into(), kind: layer.kind().into() }),
+        _ => unreachable!("{name}: every kind of layer has an operation"),
     }
 }

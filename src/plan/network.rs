@@ -1,9 +1,9 @@
 //! The model as a list of operations on values, with the conversions between the two ways a value can lie in memory.
 
 use super::At;
+use crate::Result;
 use crate::kernel::{DepthwiseSizes, Pooling, Storage, padded};
 use crate::model::{Activation, BatchNorm, Convolution, Kind, Layer, Model, Source};
-use crate::{Error, Result};
 use std::collections::HashMap;
 
 /// How the samples of a value lie in memory.
@@ -267,7 +267,7 @@ impl Lowering {
             Layer::ZeroPad2d { padding } => (OpKind::Pad(*padding), Layout::Image),
             Layer::AdaptiveAvgPool2d { output } => {
                 let [_, h, w] = input_shape[..] else {
-                    return Err(Error::Unsupported { layer: name, kind: layer.kind().into() });
+                    unreachable!("{name}: its input's shape was checked when the model was built");
                 };
                 (OpKind::Pool(Pooling::Adaptive { image: [h, w], positions: *output }), Layout::Image)
             }
@@ -297,6 +297,6 @@ fn windowed(layer: &Layer, name: &str, input: &[usize]) -> Result<OpKind> {
         (Layer::AvgPool2d(pool), Some(window)) => {
             Ok(OpKind::Pool(Pooling::Mean { window, count_padding: pool.count_include_pad }))
         }
-        _ => Err(Error::Unsupported { layer: name.into(), kind: layer.kind().into() }),
+        _ => unreachable!("{name}: every kind of layer has an operation"),
     }
 }

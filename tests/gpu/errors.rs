@@ -214,7 +214,7 @@ fn what_was_not_planned() {
     assert_eq!(record(&plain, Pass::FULL.without_curvature(), Plan::record_gradient), Err(lazy));
     let accumulate = not_planned("an accumulating pass", "PlanOptions::accumulate");
     assert_eq!(record(&plain, Pass::FULL.accumulating(), Plan::record_gradient), Err(accumulate));
-    let signal = not_planned("the signal at Layer(1)", "PlanOptions::signals");
+    let signal = not_planned("the signal at Layer(1)", "PlanOptions::signal");
     assert_eq!(plain.signal_gradient(At::Layer(1)).unwrap_err(), signal);
     assert_eq!(plain.signal_diagonal(At::Layer(1)).unwrap_err(), signal);
 

@@ -11,8 +11,8 @@ mod padding;
 mod pooling;
 
 use super::{Real, Signal, activation};
+use crate::Result;
 use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
-use crate::{Error, Result};
 use convolution::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
@@ -125,9 +125,7 @@ impl<'a, T: Real> Step<'a, T> {
                 None => Step::Sum,
             },
             (Layer::Flatten | Layer::Identity, _) => Step::Sum,
-            (other, _) => {
-                return Err(Error::Unsupported { layer: spec.name(), kind: other.kind().into() });
-            }
+            _ => unreachable!("{}: every kind of layer has a step", spec.name()),
         })
     }
 
