@@ -2,7 +2,7 @@
 
 use crate::Job;
 use crate::networks::job;
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Reduction};
+use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d};
 use hesscale::{Activation, Layer, Loss, Model};
 
 const TANH: Activation = Activation::Tanh;
