@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let request = Request { adapter: std::env::var("HESSCALE_ADAPTER").ok(), ..Request::default() };
+    let request = Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok());
     let context = pollster::block_on(Context::request_with(&request))?;
     println!("adapter: {}", context.describe());
     let mut criterion = Criterion::default()

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    let request = Request { adapter: std::env::var("HESSCALE_ADAPTER").ok(), ..Request::default() };
+    let request = Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok());
     let context = pollster::block_on(Context::request_with(&request))?;
     println!("adapter: {}\n", context.describe());
     println!(

@@ -1,8 +1,12 @@
 //! The crate's error type. Variants carry the offending values, and the layer's name if there is one.
 
+use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Errors of this crate, each reported as early as it can be detected.
+/// What can go wrong, said at the earliest moment it can be known. The message says all there is to say; where another error was
+/// the reason, [`source`](std::error::Error::source) is that one, to be looked at by its type.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -94,12 +98,22 @@ pub enum Error {
         step: Option<u64>,
     },
     /// The model as JSON could not be read.
-    #[error("model JSON: {0}")]
-    Json(String),
-    /// A tile table that could not be read, or an entry for which no shader can be generated.
-    #[error("tile table: {0}")]
-    TileTable(String),
-    /// A file that is missing, damaged, or not the expected one.
+    #[error("model JSON: {problem}")]
+    Json {
+        /// What is wrong with it, and where.
+        problem: String,
+        /// What serde_json said, if it was it that found out.
+        source: Option<Cause>,
+    },
+    /// A table of tiles that could not be read, or an entry of it that no shader can be made of.
+    #[error("tile table: {problem}")]
+    TileTable {
+        /// What is wrong with it, and where.
+        problem: String,
+        /// What serde_json said, if it was it that found out.
+        source: Option<Cause>,
+    },
+    /// A file that is missing, damaged, or another than it should be.
     #[error("{}: {problem}; {help}", path.display())]
     File {
         /// Which file.
@@ -108,6 +122,8 @@ pub enum Error {
         problem: String,
         /// What may help, for example where to get it.
         help: String,
+        /// What the file system, or a crate that reads the format, said.
+        source: Option<Cause>,
     },
     /// Nothing of this name or index exists.
     #[error("there is no {what} `{name}`; there are: {known}")]
@@ -152,11 +168,18 @@ pub enum Error {
     NoAdapter {
         /// What was asked for, what there is, and what may help.
         reason: String,
+        /// What wgpu said.
+        source: Option<Cause>,
     },
     /// The device could not be made or was lost.
-    #[error("device: {0}")]
-    Device(String),
-    /// The requested matrix units do not exist, or the device was created without support for them.
+    #[error("device: {problem}")]
+    Device {
+        /// What happened.
+        problem: String,
+        /// What wgpu, or who makes threads, said.
+        source: Option<Cause>,
+    },
+    /// Matrix units were asked for that are not there, or that the device was not made for.
     #[error("cooperative matrices: {0}")]
     Cooperative(String),
     /// A raw buffer is too small.
@@ -203,6 +226,50 @@ pub enum Error {
         /// How to ask.
         ask: &'static str,
     },
+}
+
+/// An error of another crate or of the system, as the reason of one of this crate. It derefs to that error.
+#[derive(Clone)]
+pub struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    pub(crate) fn new(error: impl std::error::Error + Send + Sync + 'static) -> Option<Cause> {
+        Some(Cause(Arc::new(error)))
+    }
+}
+
+impl Deref for Cause {
+    type Target = dyn std::error::Error + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+/// Equal where they say the same.
+impl PartialEq for Cause {
+    fn eq(&self, other: &Cause) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error {
+    /// That a device did not do what it should, where no other error says so.
+    pub(crate) fn device(problem: impl Into<String>) -> Error {
+        Error::Device { problem: problem.into(), source: None }
+    }
 }
 
 fn since(step: Option<u64>) -> String {

@@ -1,14 +1,33 @@
+// Where the README's links and pictures are here. Of two definitions the first counts.
+#![doc = concat!("[frames]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/in_a_frame_loop.png")]
+#![doc = concat!("[quality]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/quality.svg")]
+#![doc = "[embedding]: guide::embedding"]
+#![doc = "[f16]: guide::performance#storage-in-f16"]
+#![doc = "[portability]: guide::portability"]
+#![doc = "[without]: guide::performance#without-a-gpu"]
+#![doc = "[architecture]: guide::architecture"]
+#![doc = "[performance]: guide::performance"]
+#![doc = "[rejected]: guide::rejected"]
+#![doc = concat!("[apache]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-APACHE")]
+#![doc = concat!("[mit]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-MIT")]
+#![doc = concat!("[data]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/data/README.md")]
+#![doc = ""]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // What unit and integration tests share names the crate as the latter do.
 #[cfg(test)]
 extern crate self as hesscale;
 
+#[cfg(feature = "cpu")]
 pub mod cpu;
 mod error;
 mod gemm;
 mod gpu;
 mod graph;
+#[cfg(doc)]
+pub mod guide;
+#[cfg(feature = "cpu")]
 mod host;
 mod lifetime;
 mod memory;
@@ -20,7 +39,9 @@ mod record;
 pub mod reference;
 mod rules;
 mod shader;
+#[cfg(feature = "train")]
 pub mod train;
+pub mod tuning;
 
 // Unit tests of more than one module: they see what is private to the crate.
 #[cfg(test)]
@@ -36,13 +57,12 @@ mod snapshots;
 #[path = "../tests/unit/texts.rs"]
 mod texts;
 
-pub use crate::gemm::{Cooperative, Family, Tile, TileEntry, TileTable, TileUse};
-pub use error::{Error, Result};
+pub use error::{Cause, Error, Result};
 pub use gpu::{Context, ContextOptions, Request, Tensor};
-pub use model::{Layer, Model};
-pub use plan::{At, Memory, Pass, Plan, PlanOptions, ProductTime, State, StateBuffers, Tiles};
+pub use model::{At, Layer, Model};
+pub use plan::{Memory, Pass, Plan, PlanOptions, State, StateBuffers};
 pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Piece, Pieces};
 pub use rules::{Activation, Loss, Mode, Optimizer};
-pub use shader::{DeviceClass, Dtype};
+pub use shader::Dtype;
 pub use wgpu;

@@ -50,8 +50,7 @@ impl Plan {
     /// cannot be checked. wgpu rejects an encoder of another device of the same instance at `finish`; with another instance it
     /// may confuse their ids.
     pub fn record_forward(&self, encoder: &mut wgpu::CommandEncoder) {
-        // Every plan has it.
-        record(encoder, self.kernels(Work::Forward).into_iter().flatten());
+        record(encoder, self.kernels(Work::Forward).expect("every plan has it"));
     }
 
     /// Records forward pass, loss and backward pass: gradient and diagonal are in the plan's [`crate::State`] afterwards.

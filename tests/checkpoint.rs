@@ -5,7 +5,7 @@ mod signed;
 
 use hesscale::model::{BatchNorm, Conv2d, MaxPool2d, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Activation, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Request, Result};
+use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use signed::Entries;
@@ -17,8 +17,9 @@ const BATCH: usize = 7;
 
 /// `HESSCALE_ADAPTER` selects one by part of its name.
 fn request(checked: bool) -> Request {
-    let adapter = std::env::var("HESSCALE_ADAPTER").ok();
-    Request { adapter, options: ContextOptions { checked, ..Default::default() }, ..Request::default() }
+    let mut request = Request::from_env();
+    request.options.checked = checked;
+    request
 }
 
 fn context() -> Context {
@@ -90,7 +91,7 @@ fn parameters(trainer: &Trainer) -> Vec<u32> {
 }
 
 fn cases() -> Vec<(Optimizer, TrainerOptions)> {
-    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).with_weight_decay(0.01);
+    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
     let default = || TrainerOptions::default().seed(11);
     vec![
         (Optimizer::sgd(0.1), default()),
@@ -98,7 +99,7 @@ fn cases() -> Vec<(Optimizer, TrainerOptions)> {
         (Optimizer::adam(0.01), default()),
         (Optimizer::ada_hesscale(0.003), default()),
         (Optimizer::ada_hesscale(0.003), default().curvature_every(2).mode(Mode::HesScaleR1)),
-        (Optimizer::ada_hesscale_gn(0.003).with_weight_decay(0.1), default().curvature_every(3)),
+        (Optimizer::ada_hesscale_gn(0.003).weight_decay(0.1), default().curvature_every(3)),
     ]
 }
 
@@ -111,8 +112,8 @@ fn goes_on_bit_for_bit(device: Device, test: &str) {
         let mut first = device.trainer(optimizer, options.clone());
         train(&mut first, 5);
         first.save(&path).unwrap();
-        // A different start and learning rate: the file's take precedence.
-        let other = Optimizer { learning_rate: 1.0, ..optimizer };
+        // Another start and another learning rate: the file's are what counts.
+        let other = optimizer.learning_rate(1.0);
         let mut second = device.trainer(other, options.seed(3));
         assert_ne!(parameters(&first), parameters(&second));
         second.load(&path).unwrap();
@@ -615,7 +616,7 @@ fn other_settings() {
         (network(9, tanh, smoothed), optimizer, same(), "is of another model: loss"),
         (model(), Optimizer::adam(0.01), same(), "has optimizer {"),
         (model(), beta, same(), "has optimizer {"),
-        (model(), optimizer.with_weight_decay(0.5), same(), "has optimizer {"),
+        (model(), optimizer.weight_decay(0.5), same(), "has optimizer {"),
         (model(), optimizer, same().mode(Mode::HesScaleR1), "has mode \"hes_scale\", expected"),
         (model(), optimizer, same().curvature_every(2), "has curvature_every 1, expected 2"),
     ] {

@@ -56,10 +56,20 @@ fn classes(dataset: &Dataset) -> &[u32] {
     }
 }
 
-/// The error's parts, after checking that it says where to get the file.
+/// The error's parts, once it is seen that it says where to get the file.
+#[test]
+fn what_the_file_system_said_is_the_source() {
+    use std::error::Error as _;
+    let path = directory("source").join("train-images-idx3-ubyte");
+    std::fs::create_dir(&path).unwrap();
+    let error = mnist(path.parent().unwrap()).unwrap_err();
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    assert!(source.is_some_and(|source| source.to_string().contains("directory")), "{error:?}");
+}
+
 fn file_error<T>(outcome: Result<T>, source: &str) -> (PathBuf, String) {
     match outcome.err() {
-        Some(Error::File { path, problem, help }) if help.contains(source) => (path, problem),
+        Some(Error::File { path, problem, help, .. }) if help.contains(source) => (path, problem),
         other => panic!("{other:?}"),
     }
 }

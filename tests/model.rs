@@ -216,7 +216,7 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
     ] {
         let kind = text.split('"').nth(3).unwrap();
         match written("[4, 8, 6]", text) {
-            Err(Error::Json(error)) => {
+            Err(Error::Json { problem: error, .. }) => {
                 assert!(error.contains(&format!("layer 0 ({kind})")), "{text}: {error}")
             }
             other => panic!("{text}: {other:?}"),
@@ -487,7 +487,7 @@ fn json_keeps_modes_and_optimizers() {
         let text = serde_json::to_string(&mode).unwrap();
         assert_eq!(serde_json::from_str::<Mode>(&text).unwrap(), mode);
     }
-    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).with_weight_decay(0.01);
+    let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
     for optimizer in
         [momentum, Optimizer::adam(0.1), Optimizer::ada_hesscale(0.2), Optimizer::ada_hesscale_gn(0.3)]
     {
@@ -563,7 +563,7 @@ fn no_field_is_passed_over() {
         let text = format!(r#"{{"input": [4, 8, 6], "layers": [{layers}], "loss": {loss}}}"#);
         let serde = serde_json::from_str::<Model>(&text);
         match Model::from_json(&text) {
-            Err(Error::Json(error)) => {
+            Err(Error::Json { problem: error, .. }) => {
                 assert!(error.starts_with(place), "{error}");
                 assert!(serde.is_err(), "{text}");
                 Err(error)
@@ -586,7 +586,7 @@ fn no_field_is_passed_over() {
     strict("type", &losses(), |loss| {
         let text = format!(r#"{{"input": [4], "layers": [{{"type": "identity"}}], "loss": {loss}}}"#);
         match Model::from_json(&text) {
-            Err(Error::Json(error)) => Err(error),
+            Err(Error::Json { problem: error, .. }) => Err(error),
             other => other.map(|_| ()).map_err(|error| panic!("{error}")),
         }
     });
@@ -627,7 +627,7 @@ fn options_of_pytorch_are_named() {
     ] {
         let kind = layer.split('"').nth(3).unwrap();
         match written("[4, 8, 6]", &format!("{{{layer}}}")) {
-            Err(Error::Json(error)) => {
+            Err(Error::Json { problem: error, .. }) => {
                 let begin = format!("layer 0 ({kind}): unknown field `{field}`, ");
                 assert!(error.starts_with(&begin) && error.contains(known), "{error}");
             }
@@ -640,7 +640,7 @@ fn options_of_pytorch_are_named() {
         (r#"{"type": "softmax_ce", "weight": [1, 2, 3, 4]}"#, "weight"),
     ] {
         match json_error(identity, loss) {
-            Error::Json(error) => assert!(
+            Error::Json { problem: error, .. } => assert!(
                 error.contains(&format!("unknown field `{field}`, expected one of"))
                     || error.contains(&format!("unknown field `{field}`, expected `reduction`")),
                 "{error}"
@@ -650,7 +650,9 @@ fn options_of_pytorch_are_named() {
     }
     let text = r#"{"input": [4], "layers": [{"type": "identity"}], "loss": {"type": "mse"}, "losses": []}"#;
     match Model::from_json(text) {
-        Err(Error::Json(error)) => assert!(error.contains("unknown field `losses`"), "{error}"),
+        Err(Error::Json { problem: error, .. }) => {
+            assert!(error.contains("unknown field `losses`"), "{error}")
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -671,7 +673,7 @@ fn negative_classes_can_be_ignored() {
         ("null", None),
     ] {
         let model = read(index).unwrap();
-        assert_eq!(model.loss().ignore_index(), expected, "{index}");
+        assert_eq!(model.loss().ignored(), expected, "{index}");
         assert_eq!(Model::from_json(&model.to_json()), Ok(model));
     }
     let model = read("-100").unwrap();
@@ -679,7 +681,7 @@ fn negative_classes_can_be_ignored() {
     let wrong = model.check_targets(2, Targets::Classes(&[3, -1_i64 as u32]));
     assert!(matches!(wrong, Err(Error::TargetOutOfRange { index: 1, .. })), "{wrong:?}");
     for index in ["-2147483649", "4294967296", "1.5", "\"a\""] {
-        assert!(matches!(read(index), Err(Error::Json(_))), "{index}");
+        assert!(matches!(read(index), Err(Error::Json { .. })), "{index}");
     }
 }
 
@@ -706,7 +708,10 @@ fn models_too_large_to_be_meant() {
     assert_eq!(within, Err(many(layers, most + 2, "at most 16384")));
     let text = largest.to_json().replacen("[{", r#"[{"type":"identity"},{"#, 1);
     let refused = Model::from_json(&text);
-    assert!(matches!(&refused, Err(Error::Json(e)) if e.contains("more than 16384 layers")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(Error::Json { problem: e, .. }) if e.contains("more than 16384 layers")),
+        "{refused:?}"
+    );
     let dimensions = "the number of dimensions";
     assert!(Model::new(vec![1; 8], identities(1), Loss::mse()).is_ok());
     for rank in [9, 20_000] {
@@ -802,7 +807,7 @@ fn json_that_is_no_model() {
     assert_eq!(unsupported.to_string(), "layer 1: `lstm` is not supported");
     for layer in [r#"{"out": 3}"#, r#"{"type": 7}"#, r#"["dense"]"#, "5", "null"] {
         let what = "layer 0: a layer is an object with its `type`, a text";
-        assert_eq!(json_error(layer, mse), Error::Json(what.into()), "{layer}");
+        assert_eq!(json_error(layer, mse).to_string(), format!("model JSON: {what}"), "{layer}");
     }
     for (layers, loss, needle) in [
         (r#"{"type": "dense", "out": 2}"#, mse, "layer 0 (dense)"),
@@ -815,12 +820,12 @@ fn json_that_is_no_model() {
         (r#"{"type": "conv2d", "in": 1, "out": 1, "kernel": 1, "padding": "full"}"#, mse, "`same`"),
     ] {
         match json_error(layers, loss) {
-            Error::Json(text) => assert!(text.contains(needle), "{needle}: {text}"),
+            Error::Json { problem: text, .. } => assert!(text.contains(needle), "{needle}: {text}"),
             other => panic!("{needle}: {other:?}"),
         }
     }
     for text in ["", "[]", "{", r#"{"input": [4], "layers": []}"#] {
-        assert!(matches!(Model::from_json(text), Err(Error::Json(_))), "{text}");
+        assert!(matches!(Model::from_json(text), Err(Error::Json { .. })), "{text}");
     }
     // Valid JSON that is no valid model.
     let shape = Error::Shape { layer: "dense 0".into(), got: vec![4], needed: "[3]".into() };
@@ -936,7 +941,7 @@ fn numbers_of_an_optimizer() {
     assert_eq!(name(Optimizer::adam(0.0)), None);
     for rate in [f32::NAN, f32::INFINITY, -1e-9] {
         assert_eq!(name(Optimizer::sgd(rate)), Some("learning rate"));
-        assert_eq!(name(Optimizer::sgd(0.1).with_weight_decay(rate)), Some("weight decay"));
+        assert_eq!(name(Optimizer::sgd(0.1).weight_decay(rate)), Some("weight decay"));
     }
     for fraction in [f32::NAN, -0.1, 1.0] {
         assert_eq!(name(Rule::Sgd { momentum: fraction, nesterov: false }.at(0.1)), Some("momentum"));
@@ -948,4 +953,48 @@ fn numbers_of_an_optimizer() {
         assert_eq!(name(Rule::AdaHesScale { beta1: 0.9, beta2: 0.9, eps }.at(0.1)), Some("eps"));
         assert_eq!(name(Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.9, eps }.at(0.1)), Some("eps"));
     }
+}
+
+#[test]
+fn losses_and_optimisers_are_built_alike() {
+    let smooth =
+        Loss::cross_entropy().soft().sum().label_smoothing(0.1).class_weights([1.0, 2.0]).ignore_index(1);
+    let expected = Loss::SoftmaxCrossEntropy {
+        targets: ClassTargets::Soft,
+        reduction: Reduction::Sum,
+        class_weights: Some(vec![1.0, 2.0]),
+        label_smoothing: 0.1,
+        ignore_index: Some(1),
+    };
+    assert_eq!(smooth, expected);
+    assert_eq!(smooth.mean().reduction(), Reduction::Mean);
+    assert_eq!(Loss::mse().sum(), Loss::Mse { reduction: Reduction::Sum });
+    assert_eq!(Loss::bce_with_logits(), Loss::BceWithLogits { reduction: Reduction::Mean });
+    let gaussian = Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Log };
+    assert_eq!(Loss::gaussian_nll(Variance::Log).sum(), gaussian);
+
+    let nesterov = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1);
+    assert_eq!(Optimizer::sgd(0.1).momentum(0.9).nesterov(), nesterov);
+    let ada = Rule::AdaHesScale { beta1: 0.8, beta2: 0.99, eps: 1e-4 }.at(0.5);
+    assert_eq!(Optimizer::ada_hesscale(0.1).betas(0.8, 0.99).eps(1e-4).learning_rate(0.5), ada);
+}
+
+/// What a loss or a rule does not have is no silent nothing.
+#[test]
+fn options_of_another_loss_or_rule_panic() {
+    let refused = |make: fn()| *std::panic::catch_unwind(make).unwrap_err().downcast::<String>().unwrap();
+    let told = refused(|| drop(Loss::mse().label_smoothing(0.1)));
+    assert!(told.contains("label smoothing") && told.contains("Mse"), "{told}");
+    let told = refused(|| assert_eq!(Optimizer::adam(0.1).momentum(0.9).weight_decay, 0.0));
+    assert!(told.contains("momentum") && told.contains("adam"), "{told}");
+}
+
+#[test]
+fn an_error_keeps_its_source() {
+    use std::error::Error as _;
+    let error = Model::from_json("{").unwrap_err();
+    let source = error.source().and_then(|source| source.downcast_ref::<serde_json::Error>());
+    assert!(source.is_some_and(serde_json::Error::is_eof), "{error:?}");
+    assert_eq!(error, error.clone());
+    assert!(Error::EmptyModel.source().is_none());
 }

@@ -56,7 +56,7 @@ fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     files::can_write(Path::new(PICTURE))?;
     options.trace.as_deref().map_or(Ok(()), files::can_write)?;
     let features = Features::TIMESTAMP_QUERY | Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
-    let request = Request { adapter: options.adapter.clone(), features, ..Request::default() };
+    let request = Request::default().adapter(options.adapter.clone()).features(features);
     let context = pollster::block_on(Context::request_with(&request))?;
     if !options.json {
         say(&report::heading(&context.describe(), ["disp.", "GPU ms"]))?;

@@ -58,7 +58,10 @@ impl Timestamps {
         self.staging.map_async(MapMode::Read, .., |_| ());
         context.wait()?;
         let ticks = {
-            let view = self.staging.get_mapped_range(..).map_err(|error| Error::Device(error.to_string()))?;
+            let view = self
+                .staging
+                .get_mapped_range(..)
+                .map_err(|error| Error::Device { problem: error.to_string(), source: None })?;
             let ticks = |at: usize| view[at..][..8].iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte));
             ticks(8).saturating_sub(ticks(0))
         };

@@ -41,9 +41,9 @@ impl Backend {
             Device::Named(name) => Some(name.clone()),
             Device::Best => std::env::var("HESSCALE_ADAPTER").ok(),
         };
-        let request = Request { adapter, ..Request::default() };
+        let request = Request::default().adapter(adapter);
         match pollster::block_on(Context::hardware(&request)) {
-            Err(Error::NoAdapter { reason }) if request.adapter.is_none() => {
+            Err(Error::NoAdapter { reason, .. }) if request.adapter.is_none() => {
                 eprintln!("notice: no GPU ({reason}); training on the processor");
                 Ok(Backend::Cpu)
             }

@@ -15,9 +15,9 @@ mod files;
 use arguments::Arguments;
 use device::{Probe, median};
 use hesscale::model::{Init, Targets};
+use hesscale::tuning::{TileTable, TileUse, Tiles};
 use hesscale::{
     Activation, At, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, State,
-    TileTable, TileUse, Tiles,
 };
 use std::path::Path;
 use std::process::ExitCode;
@@ -77,7 +77,7 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
 }
 
 fn report(options: &Options) -> Outcome<()> {
-    let mut request = Request { adapter: options.adapter.clone(), ..Request::default() };
+    let mut request = Request::default().adapter(options.adapter.clone());
     if let Some(file) = &options.tiles {
         request.options.tiles = Some(TileTable::from_json(&files::read(Path::new(file))?)?);
     }

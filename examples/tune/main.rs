@@ -11,10 +11,8 @@ mod files;
 
 use arguments::Arguments;
 use hesscale::model::{Builder, MaxPool2d};
-use hesscale::{
-    Activation, At, Context, Loss, Mode, Model, Plan, PlanOptions, ProductTime, Request, State, TileTable,
-    Tiles,
-};
+use hesscale::tuning::{ProductTime, TileTable, Tiles};
+use hesscale::{Activation, At, Context, Loss, Mode, Model, Plan, PlanOptions, Request, State};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -84,7 +82,7 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
 
 fn tune(options: &Options) -> Outcome<()> {
     files::can_write(Path::new(&options.out))?;
-    let request = Request { adapter: options.adapter.clone(), ..Request::default() };
+    let request = Request::default().adapter(options.adapter.clone());
     let context = pollster::block_on(Context::request_with(&request))?;
     println!(
         "adapter: {}\n\n| product | m, n, k | planned | GFLOP/s | fastest | GFLOP/s |",

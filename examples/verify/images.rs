@@ -2,7 +2,7 @@
 
 use crate::Job;
 use crate::networks::job;
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Reduction};
+use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d};
 use hesscale::{Activation, Layer, Loss, Model};
 
 const TANH: Activation = Activation::Tanh;
@@ -44,7 +44,7 @@ pub(crate) fn jobs() -> Vec<Job> {
 }
 
 fn convolutions() -> Vec<Job> {
-    let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
+    let bce = Loss::bce_with_logits().sum();
     vec![
         classifier("conv 3x3, 1 to 16 to 7 channels", 37, [1, 8, 8], |m| {
             m.layer(Conv2d::new(16, 3).same()).act(TANH).conv2d(7, 3).act(TANH)

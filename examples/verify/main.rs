@@ -82,7 +82,7 @@ fn verify(options: Options) -> ExitCode {
             return ExitCode::from(2);
         }
     }
-    let request = Request { adapter: options.adapter, ..Request::default() };
+    let request = Request::default().adapter(options.adapter);
     let context = match pollster::block_on(Context::request_with(&request)) {
         Ok(context) => context,
         Err(error) => {

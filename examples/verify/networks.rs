@@ -58,11 +58,11 @@ pub(crate) fn losses() -> Vec<Job> {
         ("cross-entropy, soft targets", cross_entropy(soft, Mean, None, 0.0, None)),
         ("cross-entropy, soft, weights, smoothing", cross_entropy(soft, Sum, Some(weights), 0.3, None)),
         ("mse, mean", Loss::mse()),
-        ("mse, sum", Loss::Mse { reduction: Sum }),
-        ("bce with logits, mean", Loss::BceWithLogits { reduction: Mean }),
-        ("bce with logits, sum", Loss::BceWithLogits { reduction: Sum }),
-        ("gaussian nll, log, mean", Loss::GaussianNll { reduction: Mean, var: Variance::Log }),
-        ("gaussian nll, softplus, sum", Loss::GaussianNll { reduction: Sum, var: Variance::Softplus }),
+        ("mse, sum", Loss::mse().sum()),
+        ("bce with logits, mean", Loss::bce_with_logits()),
+        ("bce with logits, sum", Loss::bce_with_logits().sum()),
+        ("gaussian nll, log, mean", Loss::gaussian_nll(Variance::Log)),
+        ("gaussian nll, softplus, sum", Loss::gaussian_nll(Variance::Softplus).sum()),
     ];
     let row =
         |(name, loss): (&str, Loss)| job(name, 37, move || mlp(&[9, 17, 6], Activation::Tanh, loss.clone()));

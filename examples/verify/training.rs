@@ -26,7 +26,7 @@ pub(crate) fn jobs() -> Vec<Job> {
         ("adahesscale_gn", Rule::AdaHesScaleGn { beta1, beta2, eps }, 0.0),
     ];
     let row = |(name, rule, decay, lazy): (&str, Rule, f32, bool)| {
-        let optimizer = rule.at(0.05).with_weight_decay(decay);
+        let optimizer = rule.at(0.05).weight_decay(decay);
         Job::new(format!("{name}, {STEPS} steps"), move |context, check| {
             steps(context, check, optimizer, lazy)
         })

@@ -6,7 +6,7 @@ use crate::host::HostOp;
 use crate::lifetime::{Life, slots};
 use crate::model::{Model, Parameter, Role};
 use crate::ops::Ops;
-use crate::{At, Result};
+use crate::{At, Error, Result};
 
 #[derive(Debug)]
 pub(super) struct Network {
@@ -93,6 +93,18 @@ impl Network {
             network.mark_block_local();
         }
         Ok(network)
+    }
+
+    /// The value whose signal stands there.
+    pub(super) fn value_at(&self, at: At) -> Result<usize> {
+        match at {
+            At::Input => Ok(0),
+            At::Layer(layer) => self.layers.get(layer).copied().ok_or_else(|| Error::Unknown {
+                what: "layer",
+                name: layer.to_string(),
+                known: format!("0 to {}", self.layers.len().saturating_sub(1)),
+            }),
+        }
     }
 
     fn want(&mut self, save: bool) {

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::host::HostOp;
 use crate::host::vector::square_parallel;
 use crate::host::{Call, Threads};
-use crate::model::memory::zeros;
+use crate::memory::zeros;
 use crate::model::{Mode, Model, Noise, Parameter, Role};
 
 /// The parameters of one operation; empty for a dense layer, which reads the user's.

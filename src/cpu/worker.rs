@@ -5,8 +5,8 @@ use super::stages::Stage;
 use crate::Result;
 use crate::host::HostOp;
 use crate::host::Sums;
+use crate::memory::{product, zeros};
 use crate::model::Mode;
-use crate::model::memory::{product, zeros};
 
 /// One thread's memory.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use super::sizes::{Sizes, TileUse};
 use super::tile::{Family, Tile};
+use crate::error::Cause;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +43,8 @@ impl TileTable {
     /// # Errors
     /// [`Error::TileTable`]: no JSON of a table, or an entry that no shader can be made of.
     pub fn from_json(text: &str) -> Result<TileTable> {
-        let table: TileTable = serde_json::from_str(text).map_err(|e| Error::TileTable(e.to_string()))?;
+        let table: TileTable = serde_json::from_str(text)
+            .map_err(|e| Error::TileTable { problem: e.to_string(), source: Cause::new(e) })?;
         table.check()?;
         Ok(table)
     }
@@ -50,14 +52,16 @@ impl TileTable {
     /// Whether shaders can be made of each entry.
     pub(crate) fn check(&self) -> Result<()> {
         self.entries.iter().enumerate().try_for_each(|(i, entry)| {
-            entry.check().map_err(|what| Error::TileTable(format!("entry {i}: {what}")))
+            entry
+                .check()
+                .map_err(|what| Error::TileTable { problem: format!("entry {i}: {what}"), source: None })
         })
     }
 
     /// As it is read.
     #[must_use]
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self).expect("a table holds only numbers and text")
     }
 
     /// The tile of the nearest entry of those that `can` be made.
@@ -177,7 +181,7 @@ mod tests {
     #[test]
     fn a_wrong_table_says_what_is_wrong() {
         let error = |from: &str, to: &str| match TileTable::from_json(&TEXT.replacen(from, to, 1)) {
-            Err(Error::TileTable(what)) => what,
+            Err(Error::TileTable { problem, .. }) => problem,
             other => panic!("{other:?}"),
         };
         assert!(error("{", "").contains("column"));

@@ -289,7 +289,7 @@ impl WholeKernel {
             };
         }
         let mut class_weights = [0.0; MOST_CLASSES];
-        for (to, from) in class_weights.iter_mut().zip(net.loss.class_weights().unwrap_or_default()) {
+        for (to, from) in class_weights.iter_mut().zip(net.loss.weights().unwrap_or_default()) {
             *to = *from;
         }
         let back = if let WholePass::Back(back) = self.pass { Some(back) } else { None };
@@ -370,7 +370,7 @@ impl Key for WholeKernel {
         files.push(act);
         let loss = LossKernel::new(net.class, net.loss.clone(), back.mode, net.batch, net.outputs(), 1, 0);
         files.extend(loss.rule(&mut header));
-        if net.loss.class_weights().is_some() {
+        if net.loss.weights().is_some() {
             files.retain(|file| *file != "loss/weights");
             files.push("gemm/whole/weights");
         }

@@ -1,6 +1,6 @@
 //! Buffers, and transfers between them and the host.
 
-use super::context::Context;
+use super::context::{Context, refused};
 use super::device::Buffer;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -67,7 +67,7 @@ type Mapped = futures::channel::oneshot::Receiver<std::result::Result<(), wgpu::
 
 fn may_block() -> Result<()> {
     if cfg!(target_arch = "wasm32") {
-        return Err(Error::Device("a browser lets nothing block; there are async calls for it".into()));
+        return Err(Error::device("a browser lets nothing block; there are async calls for it"));
     }
     Ok(())
 }
@@ -166,25 +166,21 @@ impl Context {
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Device`].
     pub async fn read_all(&self, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
         let (staging, mapped, submission) = self.start_read(tensors)?;
-        self.arrival(mapped, submission).await.map_err(Error::Device)?;
+        self.arrival(mapped, submission).await?;
         self.finish_read(&staging, tensors)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    async fn arrival(
-        &self,
-        mut mapped: Mapped,
-        submission: wgpu::SubmissionIndex,
-    ) -> std::result::Result<(), String> {
+    async fn arrival(&self, mut mapped: Mapped, submission: wgpu::SubmissionIndex) -> Result<()> {
         use std::task::Poll;
         let (mut waiting, mut ended): (Option<super::waiting::Waiting>, _) = (None, false);
         std::future::poll_fn(|task| {
             let polled = self.inner.device.poll(wgpu::PollType::Poll);
             if let Poll::Ready(arrived) = std::pin::Pin::new(&mut mapped).poll(task) {
-                let arrived = arrived.map_err(|_| "the read-back was dropped".to_owned());
-                return Poll::Ready(arrived.and_then(|mapped| mapped.map_err(|e| e.to_string())));
+                let arrived = arrived.map_err(|_| Error::device("the read-back was dropped"));
+                return Poll::Ready(arrived.and_then(|mapped| mapped.map_err(refused)));
             }
-            polled.map_err(|error| error.to_string())?;
+            polled.map_err(refused)?;
             let waiting = match &mut waiting {
                 Some(waiting) => waiting,
                 none => none.insert(super::waiting::Waiting::new(&self.inner.device, submission.clone())?),
@@ -202,8 +198,8 @@ impl Context {
 
     /// A browser drives the device itself, and only while nothing polls in a loop.
     #[cfg(target_arch = "wasm32")]
-    async fn arrival(&self, mapped: Mapped, _: wgpu::SubmissionIndex) -> std::result::Result<(), String> {
-        mapped.await.map_err(|_| "the read-back was dropped".to_owned())?.map_err(|e| e.to_string())
+    async fn arrival(&self, mapped: Mapped, _: wgpu::SubmissionIndex) -> Result<()> {
+        mapped.await.map_err(|_| Error::device("the read-back was dropped"))?.map_err(refused)
     }
 
     /// Reads one tensor back: see [`Context::read_all`].
@@ -225,8 +221,8 @@ impl Context {
         // Another thread that polls the device may be about to deliver the result.
         match pollster::block_on(mapped) {
             Ok(Ok(())) => self.finish_read(&staging, tensors),
-            Ok(Err(error)) => Err(Error::Device(error.to_string())),
-            Err(_) => Err(Error::Device("the read-back did not arrive".into())),
+            Ok(Err(error)) => Err(refused(error)),
+            Err(_) => Err(Error::device("the read-back did not arrive")),
         }
     }
 
@@ -242,10 +238,7 @@ impl Context {
     }
 
     fn poll_to_the_end(&self) -> Result<()> {
-        self.inner
-            .device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|e| Error::Device(e.to_string()))?;
+        self.inner.device.poll(wgpu::PollType::wait_indefinitely()).map_err(refused)?;
         self.health()
     }
 
@@ -284,7 +277,7 @@ impl Context {
 
     fn finish_read(&self, staging: &wgpu::Buffer, tensors: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
         self.health()?;
-        let view = staging.get_mapped_range(..).map_err(|e| Error::Device(e.to_string()))?;
+        let view = staging.get_mapped_range(..).map_err(refused)?;
         let mut rest: &[u8] = &view;
         let mut values = Vec::with_capacity(tensors.len());
         for tensor in tensors {
@@ -298,5 +291,5 @@ impl Context {
 
 /// For a device whose handlers are not ours: wgpu reports its loss only to those.
 pub(super) fn lost() -> Error {
-    Error::Device("the device is lost".into())
+    Error::device("the device is lost")
 }

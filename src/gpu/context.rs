@@ -2,6 +2,7 @@
 
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
+use crate::error::Cause;
 use crate::gemm::{Allowed, Cooperative, TileTable, Tuning};
 use crate::shader::DeviceClass;
 use crate::{Error, Result};
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 /// Options of a context, for the crate's own device or a host's.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
@@ -29,8 +31,46 @@ pub struct ContextOptions {
     pub cooperative: Option<Cooperative>,
 }
 
-/// Which adapter and device to request, for a context that creates its own.
+impl ContextOptions {
+    /// With checks: see [`ContextOptions::checked`].
+    #[must_use]
+    pub fn checked(mut self) -> ContextOptions {
+        self.checked = true;
+        self
+    }
+
+    /// Tile shapes for this class of device.
+    #[must_use]
+    pub fn class(mut self, class: DeviceClass) -> ContextOptions {
+        self.class = Some(class);
+        self
+    }
+
+    /// Tiles that were measured.
+    #[must_use]
+    pub fn tiles(mut self, tiles: TileTable) -> ContextOptions {
+        self.tiles = Some(tiles);
+        self
+    }
+
+    /// Makes pipelines through the host's cache.
+    #[must_use]
+    pub fn pipeline_cache(mut self, cache: &wgpu::PipelineCache) -> ContextOptions {
+        self.pipeline_cache = Some(cache.clone());
+        self
+    }
+
+    /// Multiplies large dense layers by matrix units: see [`ContextOptions::cooperative`].
+    #[must_use]
+    pub fn cooperative(mut self, units: Cooperative) -> ContextOptions {
+        self.cooperative = Some(units);
+        self
+    }
+}
+
+/// Which adapter is wanted, for a context of the crate's own.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Request {
     /// Part of the adapter's name, driver or backend (`llvmpipe`, `vulkan`, `gl`), in any case. The first match is taken.
     /// `None`: the best one by wgpu's ranking.
@@ -42,6 +82,42 @@ pub struct Request {
     pub cooperative: bool,
     /// Context behaviour.
     pub options: ContextOptions,
+}
+
+impl Request {
+    /// What wgpu holds for the best, or the adapter that the environment variable `HESSCALE_ADAPTER` names.
+    #[must_use]
+    pub fn from_env() -> Request {
+        Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok())
+    }
+
+    /// The adapter whose description has this in it: a `String`, or `None` for the best.
+    #[must_use]
+    pub fn adapter(mut self, part: impl Into<Option<String>>) -> Request {
+        self.adapter = part.into();
+        self
+    }
+
+    /// The device gets those of these features that the adapter has.
+    #[must_use]
+    pub fn features(mut self, features: wgpu::Features) -> Request {
+        self.features = features;
+        self
+    }
+
+    /// Matrix units are used: see [`Request::cooperative`].
+    #[must_use]
+    pub fn cooperative(mut self) -> Request {
+        self.cooperative = true;
+        self
+    }
+
+    /// Context behaviour.
+    #[must_use]
+    pub fn options(mut self, options: ContextOptions) -> Request {
+        self.options = options;
+        self
+    }
 }
 
 /// A device with its queue and the crate's pipelines on it. Cheap to clone; dropping the last clone frees everything.
@@ -121,8 +197,7 @@ impl Context {
             descriptor.experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
             options.cooperative = Some(units);
         }
-        let (device, queue) =
-            adapter.request_device(&descriptor).await.map_err(|e| Error::Device(e.to_string()))?;
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(refused)?;
         let context = Context::from_device(&device, &queue, options);
         // Our own device must not panic; a host's keeps the host's handlers.
         let note = |fault: &Arc<Mutex<Option<String>>>| {
@@ -244,7 +319,7 @@ impl Context {
     /// [`Error::Device`].
     pub fn health(&self) -> Result<()> {
         match &*self.inner.fault.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            Some(fault) => Err(Error::Device(fault.clone())),
+            Some(fault) => Err(Error::device(fault)),
             None => Ok(()),
         }
     }
@@ -260,8 +335,8 @@ impl Context {
         // Native backends answer at once.
         let errors: Vec<_> =
             scopes.into_iter().rev().filter_map(|scope| scope.pop().now_or_never().flatten()).collect();
-        match errors.first() {
-            Some(error) => Err(Error::Device(error.to_string())),
+        match errors.into_iter().next() {
+            Some(error) => Err(refused(error)),
             None => Ok(made),
         }
     }
@@ -274,6 +349,18 @@ impl Context {
     }
 }
 
+/// What wgpu has against something.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Device { problem: error.to_string(), source: Cause::new(error) }
+}
+
+/// What wgpu has against something. Its errors stay on their thread in a browser.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn refused(error: impl std::error::Error) -> Error {
+    Error::device(error.to_string())
+}
+
 fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle())
 }
@@ -281,7 +368,7 @@ fn instance() -> wgpu::Instance {
 /// The best adapter by wgpu's ranking.
 async fn best() -> Result<wgpu::Adapter> {
     let answer = instance().request_adapter(&wgpu::RequestAdapterOptions::default()).await;
-    answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}") })
+    answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}"), source: Cause::new(e) })
 }
 
 /// The same among GPUs.
@@ -294,7 +381,7 @@ async fn best_gpu() -> Result<wgpu::Adapter> {
     let adapters = instance().enumerate_adapters(wgpu::Backends::all()).await;
     adapters.into_iter().find(is_gpu).ok_or_else(|| {
         let reason = format!("{} is software", describe(&best.get_info()));
-        Error::NoAdapter { reason }
+        Error::NoAdapter { reason, source: None }
     })
 }
 
@@ -306,7 +393,8 @@ async fn named(wanted: &str) -> Result<wgpu::Adapter> {
     let found = known.iter().position(|name| name.to_lowercase().contains(&wanted_lower));
     found.and_then(|index| adapters.into_iter().nth(index)).ok_or_else(|| {
         let there_is = if known.is_empty() { format!("there is none; {INSTALL}") } else { known.join("; ") };
-        Error::NoAdapter { reason: format!("none matches `{wanted}`: {there_is}") }
+        let reason = format!("none matches `{wanted}`: {there_is}");
+        Error::NoAdapter { reason, source: None }
     })
 }
 

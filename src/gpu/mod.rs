@@ -12,6 +12,7 @@ mod tests;
 mod waiting;
 
 pub use buffer::Tensor;
+pub(crate) use context::refused;
 pub use context::{Context, ContextOptions, Request};
 pub(crate) use device::{Buffer, check_roles};
 pub(crate) use pipeline::{Dispatch, Resource};

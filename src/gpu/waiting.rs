@@ -7,6 +7,9 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::context::refused;
+use crate::error::Cause;
+use crate::{Error, Result};
 use futures::channel::oneshot;
 
 /// The longest sleep in the driver. The sleep holds locks that dropping a buffer or the device needs; on GL, the whole device.
@@ -16,13 +19,13 @@ const NAP: Duration = Duration::from_millis(1);
 /// dropping waits for it, because it uses the device.
 pub(super) struct Waiting {
     /// Receives an error; closes without one if the thread panicked.
-    end: oneshot::Receiver<Result<(), String>>,
+    end: oneshot::Receiver<Result<()>>,
     abandoned: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Waiting {
-    pub(super) fn new(device: &wgpu::Device, submission: wgpu::SubmissionIndex) -> Result<Waiting, String> {
+    pub(super) fn new(device: &wgpu::Device, submission: wgpu::SubmissionIndex) -> Result<Waiting> {
         let (sender, end) = oneshot::channel();
         let abandoned = Arc::new(AtomicBool::new(false));
         let (device, no_longer) = (device.clone(), Arc::clone(&abandoned));
@@ -33,13 +36,17 @@ impl Waiting {
             drop(sender.send(outcome));
         };
         let thread = std::thread::Builder::new().name("hesscale waits".into()).spawn(poll);
-        let thread = Some(thread.map_err(|error| format!("no thread to wait for it: {error}"))?);
+        let thread = thread.map_err(|error| Error::Device {
+            problem: format!("no thread to wait for it: {error}"),
+            source: Cause::new(error),
+        });
+        let thread = Some(thread?);
         Ok(Waiting { end, abandoned, thread })
     }
 
     /// Whether it has ended, and how.
-    pub(super) fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<(), String>> {
-        let panicked = || Err("polling the device panicked".into());
+    pub(super) fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<()>> {
+        let panicked = || Err(Error::device("polling the device panicked"));
         Pin::new(&mut self.end).poll(task).map(|end| end.unwrap_or_else(|_| panicked()))
     }
 }
@@ -52,16 +59,12 @@ impl Drop for Waiting {
     }
 }
 
-fn wait(
-    device: &wgpu::Device,
-    submission: &wgpu::SubmissionIndex,
-    abandoned: &AtomicBool,
-) -> Result<(), String> {
+fn wait(device: &wgpu::Device, submission: &wgpu::SubmissionIndex, abandoned: &AtomicBool) -> Result<()> {
     while !abandoned.load(Ordering::Relaxed) {
         let wait = wgpu::PollType::Wait { submission_index: Some(submission.clone()), timeout: Some(NAP) };
         match device.poll(wait) {
             Err(wgpu::PollError::Timeout) => {}
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(refused(error)),
             Ok(_) => break,
         }
     }

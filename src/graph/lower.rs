@@ -20,7 +20,7 @@ pub(crate) trait Catalog {
     /// What a layer comes to.
     ///
     /// # Errors
-    /// [`crate::Error::Unsupported`] for a layer that nothing computes at this position.
+    /// What of its numbers no kernel can have.
     fn lower(layer: &Layer, at: &Position<'_>) -> Result<Lowered>;
 
     /// The sum of two values.

@@ -2,6 +2,7 @@
 
 use super::{Backward, Forward, Layout, Setup, Signal, Value};
 use crate::Result;
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Activation, Mode};
 use std::any::Any;
@@ -20,6 +21,7 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
     fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()>;
 
     /// The same on the CPU, between values that lie as `input` and `output` do.
+    #[cfg(feature = "cpu")]
     fn host(&self, input: &Value, output: &Value) -> HostOp;
 
     /// The elementwise function that it is: producers of its input may compute it in their own kernel.

@@ -3,8 +3,8 @@
 use super::is_diagonal;
 use super::vector::{add_columns, add_squares, add_to};
 use crate::Result;
+use crate::memory::{product, zeros};
 use crate::model::Mode;
-use crate::model::memory::{product, zeros};
 
 /// Each a pair of weight (packed) and bias; empty where the mode has no use for them.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! A pool of threads, and work cut into equal parts for it.
 
+use crate::error::Cause;
 use crate::{Error, Result};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -48,7 +49,10 @@ impl Threads {
             }
             _ => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
-                Some(Arc::new(pool.map_err(|error| Error::Device(format!("{count} threads: {error}")))?))
+                Some(Arc::new(pool.map_err(|error| Error::Device {
+                    problem: format!("{count} threads: {error}"),
+                    source: Cause::new(error),
+                })?))
             }
         };
         Ok(Threads { count, pool, ..Threads::ALONE })

@@ -1,5 +1,6 @@
 //! The network as data: layers, loss, shapes, the flat layout of parameters. Validated when built, immutable afterwards.
 
+mod at;
 mod builder;
 mod convolution;
 mod json;
@@ -11,6 +12,7 @@ mod parameters;
 mod pooling;
 mod window;
 
+pub use at::At;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use layer::Layer;
@@ -20,16 +22,17 @@ pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
 pub use window::{Named, Padding};
 
+pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
     Activation, ClassTargets, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule, Targets,
     Variance,
 };
-pub(crate) use crate::{memory, rules::threshold};
 
 pub(crate) use convolution::Convolution;
 pub(crate) use node::{Kind, Node, Source};
 pub(crate) use window::Window;
 
+use crate::error::Cause;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -124,14 +127,16 @@ impl Model {
             layers: Vec<serde_json::Value>,
             loss: Loss,
         }
-        let json = |e: serde_json::Error| Error::Json(e.to_string());
-        let loose: Loose = serde_json::from_str(text).map_err(json)?;
+        let json = |place: &str, e: serde_json::Error| Error::Json {
+            problem: format!("{place}{e}"),
+            source: Cause::new(e),
+        };
+        let loose: Loose = serde_json::from_str(text).map_err(|e| json("", e))?;
         let mut layers = Vec::with_capacity(loose.layers.len());
         for (index, value) in loose.layers.into_iter().enumerate() {
             let kind = check_kinds(&index.to_string(), &value)?;
             layers.push(
-                serde_json::from_value(value)
-                    .map_err(|e| Error::Json(format!("layer {index} ({kind}): {e}")))?,
+                serde_json::from_value(value).map_err(|e| json(&format!("layer {index} ({kind}): "), e))?,
             );
         }
         Model::new(loose.input, layers, loose.loss)
@@ -296,7 +301,8 @@ impl Model {
 /// Checks that this version knows the type of a layer in JSON, and of all layers within it.
 fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
     let Some(kind) = layer.get("type").and_then(|kind| kind.as_str()).map(str::to_owned) else {
-        return Err(Error::Json(format!("layer {path}: a layer is an object with its `type`, a text")));
+        let problem = format!("layer {path}: a layer is an object with its `type`, a text");
+        return Err(Error::Json { problem, source: None });
     };
     if !layer::KINDS.contains(&kind.as_str()) {
         return Err(Error::Unsupported { layer: format!("layer {path}"), kind });

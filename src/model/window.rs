@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Zeros (for max pooling: nothing) around an image before a window slides over it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged, expecting = "padding must be a number, two: [height, width], `same` or `valid`")]
+#[non_exhaustive]
 pub enum Padding {
     /// Rows above and below, columns left and right.
     Explicit(#[serde(deserialize_with = "pair")] [usize; 2]),
@@ -17,6 +18,7 @@ pub enum Padding {
 /// Padding by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Named {
     /// The output is as large as the input; only for stride 1. An odd remainder is padded below and right, as in PyTorch.
     Same,

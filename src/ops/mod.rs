@@ -18,9 +18,9 @@ pub(crate) mod pool;
 pub(crate) mod residual;
 pub(crate) mod zeropad;
 
+use crate::Result;
 use crate::graph::{Catalog, Layout, Lowered, Operation, Position};
 use crate::model::Layer;
-use crate::{Error, Result};
 use std::sync::Arc;
 
 /// What makes an operation of a layer; `None` for layers of other folders.
@@ -49,7 +49,7 @@ impl Catalog for Ops {
                 return Ok(lowered);
             }
         }
-        Err(Error::Unsupported { layer: at.name.into(), kind: layer.kind().into() })
+        unreachable!("{}: every layer has an operation", at.name)
     }
 
     fn residual() -> Arc<dyn Operation> {
@@ -62,9 +62,9 @@ impl Catalog for Ops {
 }
 
 /// Height and width of an image `[channels, height, width]`.
-fn image_size(layer: &Layer, at: &Position<'_>) -> Result<[usize; 2]> {
+fn image_size(at: &Position<'_>) -> [usize; 2] {
     match at.input {
-        [_, height, width] => Ok([*height, *width]),
-        _ => Err(Error::Unsupported { layer: at.name.into(), kind: layer.kind().into() }),
+        [_, height, width] => [*height, *width],
+        other => unreachable!("{}: the model was validated, but its input is {other:?}", at.name),
     }
 }

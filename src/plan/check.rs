@@ -71,10 +71,10 @@ fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::DeviceClass;
     use crate::model::Activation;
     use crate::ops::act::ActForward;
     use crate::ops::loss::Reduce;
+    use crate::shader::DeviceClass;
     use crate::shader::Dtype;
 
     /// From the first slice to the second.

@@ -80,9 +80,8 @@ fn largest_sums(graph: &Graph, batch: usize, mode: Mode) -> usize {
 mod tests {
     use super::*;
     use crate::model::{AvgPool2d, BatchNorm, Conv2d, MaxPool2d};
-    use crate::{
-        Activation, At, ContextOptions, DeviceClass, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State,
-    };
+    use crate::shader::DeviceClass;
+    use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State};
 
     #[test]
     fn limits_are_the_defaults_until_the_model_needs_more() {

@@ -15,14 +15,14 @@ mod whole;
 mod work;
 
 pub use memory::Memory;
-pub use options::{At, PlanOptions};
+pub use options::PlanOptions;
 pub use state::{State, StateBuffers};
 pub use tune::{ProductTime, Tiles};
 pub use work::Pass;
 pub(crate) use work::{Lists, Work};
 
 use crate::gpu::{Context, Tensor};
-use crate::model::{Model, Targets};
+use crate::model::{At, Model, Targets};
 use crate::{Error, Mode, Result};
 
 /// Everything for one batch size of one model on one [`State`]: immutable, and recorded as often as one likes. Several
@@ -159,7 +159,7 @@ impl Plan {
         let found = self.training("a signal")?.signals.iter().find(|(place, ..)| *place == at);
         let (_, g, d) = found.ok_or_else(|| Error::NotPlanned {
             what: format!("the signal at {at:?}"),
-            ask: "PlanOptions::signals",
+            ask: "PlanOptions::signal",
         })?;
         Ok((g, d.as_ref()))
     }

@@ -2,28 +2,9 @@
 
 use super::State;
 use crate::gpu::{Context, check_roles};
-use crate::model::Model;
+use crate::model::{At, Model, Optimizer};
 use crate::shader::Dtype;
 use crate::{Error, Mode, Result};
-
-/// A place where a signal can be looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum At {
-    /// The network's input.
-    Input,
-    /// The output of a layer, by its index.
-    Layer(usize),
-}
-
-impl At {
-    /// Shape of a sample there; of a layer that the model has.
-    pub(crate) fn shape(self, model: &Model) -> &[usize] {
-        match self {
-            At::Input => model.input_shape(),
-            At::Layer(index) => model.shape(index).expect("known to be there"),
-        }
-    }
-}
 
 /// How often the loss of one sample counts at most while signals are stored in f16. They begin below 1 then with most losses,
 /// lose bits where they are smaller than 2^-14, and have as much room above them for weights that enlarge them.
@@ -91,6 +72,12 @@ impl PlanOptions {
             input: None,
             targets: None,
         }
+    }
+
+    /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
+    #[must_use]
+    pub fn for_optimizer(optimizer: &Optimizer) -> PlanOptions {
+        PlanOptions::training(optimizer.rule.mode())
     }
 
     /// The forward pass only.

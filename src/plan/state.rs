@@ -1,10 +1,11 @@
 //! What outlives a step: parameters, gradient, diagonal, and the optimiser's moments.
 
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
-use crate::model::{Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
+#[cfg(feature = "train")]
+use crate::model::OptimizerState;
+use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
 use crate::ops::dropout::DropoutForward;
-use crate::ops::optimizer;
-use crate::ops::optimizer::Hyper;
+use crate::ops::optimizer::{self, Hyper};
 use crate::{Error, Result};
 
 /// Parameters of one model on one device, with gradient, diagonal and optimiser state. All are flat: see
@@ -32,6 +33,7 @@ pub(crate) struct Moments {
     /// Hyper-parameters, which the host may rewrite between submissions.
     pub hyper: Tensor,
     /// Step counts and bias corrections, which the GPU keeps.
+    #[cfg(feature = "train")]
     pub counters: Tensor,
     /// Whether an update wrote something that is not finite.
     pub diverged: Tensor,
@@ -48,6 +50,7 @@ impl Moments {
             first: part("first moment", Hyper::FIRST, len),
             second: second.then(|| part("second moment", Hyper::FIRST + len, len)),
             hyper: part("hyper-parameters", 0, Hyper::LEN),
+            #[cfg(feature = "train")]
             counters: part("step counters", Hyper::LEN, 4),
             diverged: part("divergence", Hyper::DIVERGED, 1),
         })
@@ -57,6 +60,7 @@ impl Moments {
 /// Raw buffers of the host's, each for `model.flat_len()` numbers; what is `None` is made. Usage STORAGE, and COPY_SRC and
 /// COPY_DST where the crate is to read or write it.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct StateBuffers {
     /// Parameters.
     pub parameters: Option<wgpu::Buffer>,
@@ -64,6 +68,29 @@ pub struct StateBuffers {
     pub gradient: Option<wgpu::Buffer>,
     /// Hessian diagonal.
     pub diagonal: Option<wgpu::Buffer>,
+}
+
+impl StateBuffers {
+    /// Parameters in this buffer.
+    #[must_use]
+    pub fn parameters(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
+        self.parameters = Some(buffer.clone());
+        self
+    }
+
+    /// The gradient in this buffer.
+    #[must_use]
+    pub fn gradient(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
+        self.gradient = Some(buffer.clone());
+        self
+    }
+
+    /// The Hessian diagonal in this buffer.
+    #[must_use]
+    pub fn diagonal(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
+        self.diagonal = Some(buffer.clone());
+        self
+    }
 }
 
 impl State {
@@ -238,6 +265,7 @@ impl State {
     }
 
     /// Moments and counts as the reference keeps them; what this optimiser does not keep is zero. Waits for the GPU.
+    #[cfg(feature = "train")]
     pub(crate) fn read_memory(&self) -> Result<OptimizerState<f32>> {
         let len = self.model.flat_len();
         let mut memory = OptimizerState::zeroed(len)?;
@@ -256,6 +284,7 @@ impl State {
     }
 
     /// Writes moments and counts of this model's length; they arrive before the commands of the next submission.
+    #[cfg(feature = "train")]
     pub(crate) fn write_memory(&self, memory: &OptimizerState<f32>) -> Result<()> {
         let Some(moments) = &self.moments else { return Ok(()) };
         self.clear_divergence()?;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 /// Which tiles are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Tiles {
     /// The one that the plan has.
     Planned,
@@ -36,7 +37,7 @@ pub struct ProductTime {
 }
 
 impl ProductTime {
-    /// The tile as an entry of a [`crate::TileTable`].
+    /// The tile as an entry of a [`TileTable`](crate::tuning::TileTable).
     #[must_use]
     pub fn entry(&self) -> TileEntry {
         TileEntry { usage: self.usage, numbers: self.numbers, size: Some(self.size), tile: self.tile }

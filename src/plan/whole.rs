@@ -87,7 +87,7 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if layers.len() > MOST_LAYERS {
         return limit("layers", layers.len() as u64, MOST_LAYERS as u64);
     }
-    let class_weights = model.loss().class_weights().map_or(0, <[f32]>::len);
+    let class_weights = model.loss().weights().map_or(0, <[f32]>::len);
     if class_weights > MOST_CLASSES {
         return limit("class weights", class_weights as u64, MOST_CLASSES as u64);
     }

@@ -68,7 +68,7 @@ impl Clock {
             self.staging.map_async(wgpu::MapMode::Read, .., |_| ());
         })?;
         context.wait()?;
-        let view = self.staging.get_mapped_range(..).map_err(|error| Error::Device(error.to_string()))?;
+        let view = self.staging.get_mapped_range(..).map_err(crate::gpu::refused)?;
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&view);
         drop(view);
         self.staging.unmap();

@@ -164,7 +164,7 @@ fn effective_target<T: Real>(loss: &Loss, t: Vec<T>) -> Vec<T> {
     let mass = t.iter().fold(T::zero(), |sum, t| sum + *t);
     let floor = number(smoothing) * mass / T::from_f64(t.len() as f64);
     let keep = T::one() - number(smoothing);
-    let weight = |c: usize| loss.class_weights().map_or(T::one(), |w| number(w[c]));
+    let weight = |c: usize| loss.weights().map_or(T::one(), |w| number(w[c]));
     t.into_iter().enumerate().map(|(c, t)| weight(c) * (keep * t + floor)).collect()
 }
 

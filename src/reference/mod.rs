@@ -96,7 +96,7 @@ pub fn pass_with_noise<T: Real>(
     check(model, parameters, input)?;
     let network = Network::training(model, parameters, noise, 0)?;
     let outputs = network.run(input);
-    let logits = outputs.last().cloned().unwrap_or_default();
+    let logits = outputs.last().cloned().expect("a model has a layer");
     let (loss, start) = loss_and_signal(model, mode, &logits, targets)?;
 
     let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
@@ -119,7 +119,7 @@ pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<
 /// # Errors
 /// As [`forward`].
 pub fn predict<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<T>> {
-    Ok(forward(model, parameters, input)?.pop().unwrap_or_default())
+    Ok(forward(model, parameters, input)?.pop().expect("a model has a layer"))
 }
 
 /// Of what each node has, what the top-level layers' ends have.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// How the losses of a batch are reduced to one value. The factor multiplies value, gradient and diagonal alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Reduction {
     /// Divide by the number of samples N for cross-entropy (by N·positions if every position of an image is classified), by N·K
     /// for MSE and BCE, and by N·K for a Gaussian with K targets. Weights and ignored samples do not change the divisor.
@@ -19,6 +20,7 @@ pub enum Reduction {
 /// The kind of targets of a cross-entropy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ClassTargets {
     /// One class index per sample (`u32`).
     #[default]
@@ -31,6 +33,7 @@ pub enum ClassTargets {
 /// How the second half of a Gaussian's outputs becomes its variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Variance {
     /// `v = e^ρ`
     Log,
@@ -42,6 +45,13 @@ pub enum Variance {
 pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
 
 /// The loss, with all options that decide its value, gradient and diagonal at the logits.
+///
+/// ```
+/// use hesscale::Loss;
+///
+/// let smooth = Loss::cross_entropy().soft().label_smoothing(0.1).sum();
+/// let regression = Loss::mse().sum();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
 #[non_exhaustive]
@@ -94,6 +104,14 @@ pub enum Loss {
     },
 }
 
+/// What a cross-entropy may be given.
+struct Given<'a> {
+    targets: &'a mut ClassTargets,
+    class_weights: &'a mut Option<Vec<f32>>,
+    label_smoothing: &'a mut f32,
+    ignore_index: &'a mut Option<u32>,
+}
+
 /// Reads a class index, or a negative number for the one with its bits.
 fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
@@ -122,6 +140,86 @@ impl Loss {
         Loss::Mse { reduction: Reduction::Mean }
     }
 
+    /// Mean binary cross-entropy of logits.
+    #[must_use]
+    pub fn bce_with_logits() -> Loss {
+        Loss::BceWithLogits { reduction: Reduction::Mean }
+    }
+
+    /// Mean negative log-likelihood of a Gaussian whose mean and variance are the outputs.
+    #[must_use]
+    pub fn gaussian_nll(var: Variance) -> Loss {
+        Loss::GaussianNll { reduction: Reduction::Mean, var }
+    }
+
+    /// The sum in place of the mean.
+    #[must_use]
+    pub fn sum(self) -> Loss {
+        self.reduced(Reduction::Sum)
+    }
+
+    /// The mean, as every loss is made.
+    #[must_use]
+    pub fn mean(self) -> Loss {
+        self.reduced(Reduction::Mean)
+    }
+
+    fn reduced(mut self, to: Reduction) -> Loss {
+        match &mut self {
+            Loss::SoftmaxCrossEntropy { reduction, .. }
+            | Loss::Mse { reduction }
+            | Loss::BceWithLogits { reduction }
+            | Loss::GaussianNll { reduction, .. } => *reduction = to,
+        }
+        self
+    }
+
+    /// Targets are distributions over the classes instead of class indices.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn soft(self) -> Loss {
+        self.cross_entropy_with("soft targets", |given| *given.targets = ClassTargets::Soft)
+    }
+
+    /// ε in [0, 1]: so much of each target is spread over all classes. The number is checked when the model is built.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn label_smoothing(self, epsilon: f32) -> Loss {
+        self.cross_entropy_with("label smoothing", |given| *given.label_smoothing = epsilon)
+    }
+
+    /// One weight per class, each finite and not negative. They are checked when the model is built.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn class_weights(self, weights: impl Into<Vec<f32>>) -> Loss {
+        self.cross_entropy_with("class weights", |given| *given.class_weights = Some(weights.into()))
+    }
+
+    /// Samples of this class count nothing.
+    ///
+    /// # Panics
+    /// Of a loss that is no cross-entropy.
+    #[must_use]
+    pub fn ignore_index(self, class: u32) -> Loss {
+        self.cross_entropy_with("an ignored class", |given| *given.ignore_index = Some(class))
+    }
+
+    fn cross_entropy_with(mut self, what: &str, set: impl FnOnce(Given<'_>)) -> Loss {
+        match &mut self {
+            Loss::SoftmaxCrossEntropy { targets, class_weights, label_smoothing, ignore_index, .. } => {
+                set(Given { targets, class_weights, label_smoothing, ignore_index });
+            }
+            other => panic!("{what} are a cross-entropy's, but the loss is {other:?}"),
+        }
+        self
+    }
+
     /// Mean or sum.
     #[must_use]
     pub fn reduction(&self) -> Reduction {
@@ -135,7 +233,7 @@ impl Loss {
 
     /// The class index whose samples are ignored, where there is one.
     #[must_use]
-    pub fn ignore_index(&self) -> Option<u32> {
+    pub fn ignored(&self) -> Option<u32> {
         match self {
             Loss::SoftmaxCrossEntropy { ignore_index, .. } => *ignore_index,
             _ => None,
@@ -144,7 +242,7 @@ impl Loss {
 
     /// Class weights, if any.
     #[must_use]
-    pub fn class_weights(&self) -> Option<&[f32]> {
+    pub fn weights(&self) -> Option<&[f32]> {
         match self {
             Loss::SoftmaxCrossEntropy { class_weights, .. } => class_weights.as_deref(),
             _ => None,
@@ -257,7 +355,7 @@ impl Loss {
             return Err(Error::Length { tensor: "targets".into(), got, needed });
         }
         let Targets::Classes(given) = targets else { return Ok(()) };
-        let (classes, ignored) = (output[0], self.ignore_index());
+        let (classes, ignored) = (output[0], self.ignored());
         let bad = |(_, class): &(usize, &u32)| **class as usize >= classes && Some(**class) != ignored;
         match given.iter().enumerate().find(bad) {
             Some((index, class)) => Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes }),

@@ -49,6 +49,7 @@ pub enum Rule {
 /// A rule with its learning rate η and decoupled weight decay λ (`θ ← θ − η λ θ` before the update, AdamW's form).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Optimizer {
     /// The update rule.
     pub rule: Rule,
@@ -84,13 +85,75 @@ impl Optimizer {
         Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.999, eps: 1e-8 }.at(learning_rate)
     }
 
-    /// The same with weight decay λ.
+    /// η
     #[must_use]
-    pub fn with_weight_decay(self, weight_decay: f32) -> Optimizer {
+    pub fn learning_rate(self, learning_rate: f32) -> Optimizer {
+        Optimizer { learning_rate, ..self }
+    }
+
+    /// Decoupled weight decay λ.
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f32) -> Optimizer {
         Optimizer { weight_decay, ..self }
     }
 
-    /// Checks every value.
+    /// SGD's momentum μ.
+    ///
+    /// # Panics
+    /// Of another rule.
+    #[must_use]
+    pub fn momentum(mut self, value: f32) -> Optimizer {
+        match &mut self.rule {
+            Rule::Sgd { momentum, .. } => *momentum = value,
+            other => panic!("momentum is SGD's, but the rule is {}", other.name()),
+        }
+        self
+    }
+
+    /// SGD with Nesterov's look-ahead.
+    ///
+    /// # Panics
+    /// Of another rule.
+    #[must_use]
+    pub fn nesterov(mut self) -> Optimizer {
+        match &mut self.rule {
+            Rule::Sgd { nesterov, .. } => *nesterov = true,
+            other => panic!("Nesterov's look-ahead is SGD's, but the rule is {}", other.name()),
+        }
+        self
+    }
+
+    /// β₁ and β₂ of Adam, AdaHesScale and AdaHesScaleGN.
+    ///
+    /// # Panics
+    /// Of SGD, which has none.
+    #[must_use]
+    pub fn betas(mut self, first: f32, second: f32) -> Optimizer {
+        match &mut self.rule {
+            Rule::Adam { beta1, beta2, .. }
+            | Rule::AdaHesScale { beta1, beta2, .. }
+            | Rule::AdaHesScaleGn { beta1, beta2, .. } => (*beta1, *beta2) = (first, second),
+            Rule::Sgd { .. } => panic!("SGD has no betas"),
+        }
+        self
+    }
+
+    /// ε of Adam, AdaHesScale and AdaHesScaleGN.
+    ///
+    /// # Panics
+    /// Of SGD, which has none.
+    #[must_use]
+    pub fn eps(mut self, value: f32) -> Optimizer {
+        match &mut self.rule {
+            Rule::Adam { eps, .. } | Rule::AdaHesScale { eps, .. } | Rule::AdaHesScaleGn { eps, .. } => {
+                *eps = value;
+            }
+            Rule::Sgd { .. } => panic!("SGD has no eps"),
+        }
+        self
+    }
+
+    /// Checks every number.
     ///
     /// # Errors
     /// [`Error::Value`] for a learning rate, weight decay, momentum, β or ε outside its domain, NaN included.

@@ -2,6 +2,7 @@
 //! settings and counts in the metadata. A CRC-32 covers everything.
 
 use super::{atomic, plain};
+use crate::error::Cause;
 use crate::model::{Mode, Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
 use crate::{Error, Result};
 use flate2::Crc;
@@ -45,18 +46,35 @@ pub(super) struct Settings<'a> {
 }
 
 type Entries = BTreeMap<String, String>;
+type Outcome<T> = std::result::Result<T, Problem>;
+
 /// A problem description without the file's name.
-type Outcome<T> = std::result::Result<T, String>;
+#[derive(Debug)]
+struct Problem {
+    text: String,
+    source: Option<Cause>,
+}
+
+impl From<String> for Problem {
+    fn from(text: String) -> Problem {
+        Problem { text, source: None }
+    }
+}
+
+impl Problem {
+    /// `what: error`
+    fn by(what: &str, error: impl std::error::Error + Send + Sync + 'static) -> Problem {
+        Problem { text: format!("{what}: {error}"), source: Cause::new(error) }
+    }
+}
 
 /// Says which file is at `path` now.
-fn not_written(path: &Path, failed: &atomic::Failed) -> Error {
-    match failed.replaced {
-        false => error(path, format!("cannot be written: {}", failed.error), AS_IT_WAS),
-        true => {
-            let problem = format!("was written, but may not outlast a power cut: {}", failed.error);
-            error(path, problem, "the new file is in its place")
-        }
-    }
+fn not_written(path: &Path, failed: atomic::Failed) -> Error {
+    let (what, help) = match failed.replaced {
+        false => ("cannot be written", AS_IT_WAS),
+        true => ("was written, but may not outlast a power cut", "the new file is in its place"),
+    };
+    error(path, Problem::by(what, failed.error), help)
 }
 
 const AS_IT_WAS: &str = "what was there before, if anything, is as it was";
@@ -65,12 +83,12 @@ impl Checkpoint {
     /// Writes the file atomically.
     pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
         let bytes = self.bytes(settings).map_err(|problem| error(path, problem, AS_IT_WAS))?;
-        atomic::write(path, &bytes).map_err(|failed| not_written(path, &failed))
+        atomic::write(path, &bytes).map_err(|failed| not_written(path, failed))
     }
 
     /// Whether a file can be written there.
     pub(super) fn can_write(path: &Path) -> Result<()> {
-        atomic::check(path).map_err(|error| not_written(path, &error.into()))
+        atomic::check(path).map_err(|error| not_written(path, error.into()))
     }
 
     /// Reads and checks all of a file.
@@ -108,29 +126,32 @@ impl Checkpoint {
             })
             .collect();
 
-        let text = |error: safetensors::SafeTensorError| error.to_string();
         let views = tensors.iter().map(|(name, p, bytes)| {
-            Ok((name.as_str(), TensorView::new(Dtype::F32, p.shape.clone(), bytes).map_err(text)?))
+            let view = TensorView::new(Dtype::F32, p.shape.clone(), bytes);
+            (name.as_str(), view.expect("a parameter has as many numbers as its shape"))
         });
-        let views = views.collect::<Outcome<Vec<_>>>()?;
+        let views: Vec<_> = views.collect();
         entries.insert("crc32".into(), checksum(&entries, views.clone()));
-        safetensors::serialize(views, Some(entries.into_iter().collect())).map_err(text)
+        safetensors::serialize(views, Some(entries.into_iter().collect()))
+            .map_err(|error| Problem::by("cannot be made", error))
     }
 
     fn parse(settings: &Settings<'_>, bytes: &[u8]) -> Outcome<Checkpoint> {
-        let damaged = |error| format!("is damaged or no safetensors file: {error}");
+        let damaged = |error| Problem::by("is damaged or no safetensors file", error);
         let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
         let mut entries: Entries = header.metadata().clone().unwrap_or_default().into_iter().collect();
         let format = entry(&entries, "format")?;
         if format != FORMAT {
-            return Err(format!("is a `{format}`, which this version does not read: expected `{FORMAT}`"));
+            return Err(
+                format!("is a `{format}`, which this version does not read: expected `{FORMAT}`").into()
+            );
         }
         // Before anything else in the file is trusted.
         let sum = entries.remove("crc32").unwrap_or_default();
         let found = checksum(&entries, tensors.tensors());
         if sum != found {
-            return Err(format!("is damaged: its checksum is {found}, expected {sum}"));
+            return Err(format!("is damaged: its checksum is {found}, expected {sum}").into());
         }
         settings.check(&entries)?;
 
@@ -141,7 +162,7 @@ impl Checkpoint {
             let view = tensors.tensor(&name).map_err(|_| format!("has no tensor `{name}`"))?;
             if (view.dtype(), view.shape()) != (Dtype::F32, &p.shape) {
                 let (dtype, shape) = (view.dtype(), view.shape());
-                return Err(format!("`{name}` is {dtype:?} {shape:?}, expected F32 {:?}", p.shape));
+                return Err(format!("`{name}` is {dtype:?} {shape:?}, expected F32 {:?}", p.shape).into());
             }
             let flat = match kind {
                 Kind::Parameter => &mut parameters,
@@ -153,7 +174,7 @@ impl Checkpoint {
             count += 1;
         }
         if tensors.len() != count {
-            return Err(format!("has {} tensors, expected {count}", tensors.len()));
+            return Err(format!("has {} tensors, expected {count}", tensors.len()).into());
         }
         let memory = OptimizerState {
             m,
@@ -164,12 +185,12 @@ impl Checkpoint {
         let known = settings.entries().map(|(key, _)| key);
         let known = |key: &str| known.contains(&key) || COUNTS.contains(&key);
         if let Some(key) = entries.keys().find(|key| !known(key)) {
-            return Err(format!("has an entry `{key}`, which this version does not know"));
+            return Err(format!("has an entry `{key}`, which this version does not know").into());
         }
         let (learning_rate, seed) = (number(&entries, "learning_rate")?, number(&entries, "seed")?);
         let noise = Noise { seed: number(&entries, "noise_seed")?, step: number(&entries, "noise_step")? };
         let notes = serde_json::from_str(entry(&entries, "notes")?)
-            .map_err(|error| format!("has notes that cannot be read: {error}"))?;
+            .map_err(|error| Problem::by("has notes that cannot be read", error))?;
         let optimizer = Optimizer { learning_rate, ..settings.optimizer };
         optimizer.validate().map_err(|error| error.to_string())?;
         Ok(Checkpoint { parameters, memory, learning_rate, seed, noise, notes })
@@ -201,7 +222,7 @@ impl Settings<'_> {
             match entry(entries, key)? {
                 found if *found == expected => {}
                 found if key == "model" => compare(found, &expected)?,
-                found => return Err(format!("has {key} {found}, expected {expected}")),
+                found => return Err(format!("has {key} {found}, expected {expected}").into()),
             }
         }
         Ok(())
@@ -220,7 +241,7 @@ impl Settings<'_> {
 
 /// Compares the model in a file with the trainer's, both as JSON.
 fn compare(found: &str, expected: &str) -> Outcome<()> {
-    let read = |text| Model::from_json(text).map_err(|error| format!("its model cannot be read: {error}"));
+    let read = |text| Model::from_json(text).map_err(|error| Problem::by("its model cannot be read", error));
     let (found, expected) = (read(found)?, read(expected)?);
     if found == expected {
         return Ok(());
@@ -239,7 +260,7 @@ fn compare(found: &str, expected: &str) -> Outcome<()> {
         }
         None => format!("loss {:?}, expected {:?}", found.loss(), expected.loss()),
     };
-    Err(format!("is of another model: {difference}"))
+    Err(format!("is of another model: {difference}").into())
 }
 
 /// All of a file, if it is not larger than it can be.
@@ -248,9 +269,9 @@ fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
     let mut bytes = Vec::new();
     plain::open(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-        .map_err(|error| format!("cannot be read: {error}"))?;
+        .map_err(|error| Problem::by("cannot be read", error))?;
     if bytes.len() as u64 > most {
-        return Err(format!("has more than {most} bytes, which no checkpoint of this model has"));
+        return Err(format!("has more than {most} bytes, which no checkpoint of this model has").into());
     }
     Ok(bytes)
 }
@@ -280,16 +301,16 @@ fn checksum(entries: &Entries, mut tensors: Vec<(impl AsRef<str>, TensorView<'_>
 }
 
 fn entry<'a>(entries: &'a Entries, key: &str) -> Outcome<&'a String> {
-    entries.get(key).ok_or_else(|| format!("is no checkpoint: its metadata have no `{key}`"))
+    entries.get(key).ok_or_else(|| format!("is no checkpoint: its metadata have no `{key}`").into())
 }
 
 fn number<T: std::str::FromStr>(entries: &Entries, key: &str) -> Outcome<T> {
     let text = entry(entries, key)?;
-    text.parse().map_err(|_| format!("has {key} `{text}`, which is no such number"))
+    text.parse().map_err(|_| format!("has {key} `{text}`, which is no such number").into())
 }
 
-fn error(path: &Path, problem: String, help: &str) -> Error {
-    Error::File { path: path.into(), problem, help: help.into() }
+fn error(path: &Path, problem: Problem, help: &str) -> Error {
+    Error::File { path: path.into(), problem: problem.text, help: help.into(), source: problem.source }
 }
 
 #[cfg(test)]
@@ -300,7 +321,7 @@ mod tests {
     fn an_error_says_which_file_is_there() {
         let told = |replaced| {
             let failed = atomic::Failed { error: std::io::Error::other("no"), replaced };
-            not_written(Path::new("file"), &failed).to_string()
+            not_written(Path::new("file"), failed).to_string()
         };
         assert_eq!(told(false), format!("file: cannot be written: no; {AS_IT_WAS}"));
         let new = "file: was written, but may not outlast a power cut: no; the new file is in its place";

@@ -153,7 +153,7 @@ impl Dataset {
 
     /// Fraction of labels whose logit is the largest. Among equal logits the first counts; if any logit is NaN, the label is wrong.
     /// `logits` is `[N, classes]`, or `[N, classes, positions]`. Labels of the class `ignored` are left out
-    /// ([`Loss::ignore_index`](crate::Loss::ignore_index)). 0 if all labels are ignored, and if labels are values.
+    /// ([`Loss::ignored`](crate::Loss::ignored)). 0 where all are, and where labels are numbers.
     ///
     /// # Errors
     /// [`Error::Length`] unless each label has as many logits as all others, and at least one;

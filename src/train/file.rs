@@ -1,6 +1,7 @@
 //! Data files: finding, opening (plain or compressed) and reading them. Errors name the file.
 
 use super::{Dataset, Labels, plain};
+use crate::error::Cause;
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use std::io::{BufReader, Read};
@@ -27,12 +28,13 @@ impl DataFile {
         let Some(path) = found.cloned() else {
             let (path, names) = (directory.join(names[0]), names.join(" or "));
             let problem = format!("there is no such file; looked for {names}, plain or with .gz");
-            return Err(Error::File { path, problem, help: help.into() });
+            return Err(Error::File { path, problem, help: help.into(), source: None });
         };
         let opened = plain::open(&path).map_err(|error| Error::File {
             path: path.clone(),
             problem: format!("cannot be opened: {error}"),
             help: help.into(),
+            source: Cause::new(error),
         })?;
         let bytes: Box<dyn Read> = match path.extension() {
             Some(ending) if ending == "gz" => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
@@ -43,7 +45,11 @@ impl DataFile {
 
     /// This file's error.
     pub(super) fn error(&self, problem: impl Into<String>) -> Error {
-        Error::File { path: self.path.clone(), problem: problem.into(), help: self.help.into() }
+        self.error_by(problem, None)
+    }
+
+    fn error_by(&self, problem: impl Into<String>, source: Option<Cause>) -> Error {
+        Error::File { path: self.path.clone(), problem: problem.into(), help: self.help.into(), source }
     }
 
     /// Up to `most` bytes, fewer only at the file's end. Allocates only as much memory as there are bytes, whatever `most` is.
@@ -53,7 +59,10 @@ impl DataFile {
         self.read += bytes.len() as u64;
         match outcome {
             Ok(_) => Ok(bytes),
-            Err(error) => Err(self.error(format!("cannot be read behind byte {}: {error}", self.read))),
+            Err(error) => {
+                let problem = format!("cannot be read behind byte {}: {error}", self.read);
+                Err(self.error_by(problem, Cause::new(error)))
+            }
         }
     }
 

@@ -1,71 +1,73 @@
 //! Training on the CPU.
 
+use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
+use super::{Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
-use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, OptimizerState, Targets};
+use crate::memory::{product, room};
+use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, OptimizerState};
+use crate::shader::Dtype;
 use crate::{Error, Result};
+use std::future::ready;
+
+impl Trainer {
+    /// A trainer on the processor. The same bits every time for one number of threads: see [`cpu`].
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a
+    /// storage that is not f32; [`Error::Memory`].
+    pub fn on_cpu(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
+        let host = Host::new(model, optimizer, &options)?;
+        Trainer::with(model, optimizer, &options, Box::new(host))
+    }
+}
 
 /// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.
 #[derive(Debug)]
-pub(super) struct Host {
-    pub optimizer: Optimizer,
-    pub parameters: Vec<f32>,
+struct Host {
+    optimizer: Optimizer,
+    parameters: Vec<f32>,
     /// Of the last batch.
-    pub loss: Option<f32>,
+    loss: Option<f32>,
     /// The error of the first update that produced a non-finite value.
-    pub diverged: Option<Error>,
-    pub memory: OptimizerState<f32>,
+    diverged: Option<Error>,
+    memory: OptimizerState<f32>,
     /// Counts backward passes where there is dropout, as a GPU's does.
-    pub noise: Noise,
-    pub threads: Threads,
+    noise: Noise,
+    threads: Threads,
     /// For the largest batch so far.
     training: Option<Executor>,
     inference: Option<Executor>,
 }
 
 impl Host {
-    pub(super) fn new(
-        model: &Model,
-        optimizer: Optimizer,
-        parameters: Vec<f32>,
-        noise: Noise,
-        threads: Threads,
-    ) -> Result<Host> {
-        let memory = OptimizerState::zeroed(model.flat_len())?;
-        let (training, inference) = (None, None);
-        let (loss, diverged) = (None, None);
+    fn new(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Host> {
+        optimizer.validate()?;
+        if options.storage != Dtype::F32 {
+            let (layer, kind) = ("trainer".into(), "storage in f16 on the processor".into());
+            return Err(Error::Unsupported { layer, kind });
+        }
+        let parameters = model.init(options.init, options.seed)?;
+        let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
+        let (memory, noise) = (OptimizerState::zeroed(model.flat_len())?, noise(options.seed));
+        let (training, inference, loss, diverged) = (None, None, None, None);
         Ok(Host { optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
     }
 
-    /// Gradient and, where `curvature`, the diagonal of `own`, the trainer's mode. `batch` samples.
-    pub(super) fn gradient(
-        &mut self,
-        model: &Model,
-        own: Mode,
-        curvature: bool,
-        batch: usize,
-        inputs: &[f32],
-        targets: Targets<'_>,
-    ) -> Result<()> {
-        let options = ExecutorOptions::training(own).threads(self.threads.clone());
-        let executor = with_room(&mut self.training, model, batch, options)?;
-        let mode = if curvature { own } else { Mode::None };
-        let loss = executor.pass(mode, &self.parameters, inputs, targets, self.noise)?;
-        self.loss = Some(loss);
+    /// Gradient and, where the task has curvature, the diagonal of its mode.
+    fn gradient(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
+        let options = ExecutorOptions::training(task.mode).threads(self.threads.clone());
+        let executor = with_room(&mut self.training, model, task.batch, options)?;
+        let mode = if task.curvature { task.mode } else { Mode::None };
+        self.loss = Some(executor.pass(mode, &self.parameters, task.inputs, task.targets, self.noise)?);
         if model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
         }
         Ok(())
     }
 
-    /// Gradient and diagonal of the last [`Host::gradient`].
-    pub(super) fn results(&self) -> (Vec<f32>, Vec<f32>) {
-        let executor = self.training.as_ref();
-        executor.map_or_else(Default::default, |e| (e.gradient().to_vec(), e.diagonal().to_vec()))
-    }
-
-    /// The optimiser's step from the results of the last [`Host::gradient`].
-    pub(super) fn update(&mut self, curvature: bool) -> Result<()> {
-        let Some(executor) = &self.training else { return Ok(()) };
+    /// The optimiser's step by what the last [`Host::gradient`] left.
+    fn update(&mut self, curvature: bool) -> Result<()> {
+        let executor = self.training.as_ref().expect("a pass goes before");
         let diagonal = if curvature { executor.diagonal() } else { &[] };
         let (memory, parameters) = (&mut self.memory, &mut self.parameters);
         let (threads, optimizer) = (&self.threads, &self.optimizer);
@@ -79,26 +81,86 @@ impl Host {
         }
     }
 
-    /// The outputs for `batch` samples.
-    pub(super) fn predict(&mut self, model: &Model, batch: usize, inputs: &[f32]) -> Result<&[f32]> {
-        let options = ExecutorOptions::inference().threads(self.threads.clone());
-        with_room(&mut self.inference, model, batch, options)?.predict(&self.parameters, inputs)
+    fn outputs(&mut self, model: &Model, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
+        let samples = batch_of(model, inputs)?;
+        let mut outputs = room("outputs", product([samples, model.outputs()]))?;
+        for chunk in inputs.chunks(batch * model.inputs()) {
+            let options = ExecutorOptions::inference().threads(self.threads.clone());
+            let executor = with_room(&mut self.inference, model, batch, options)?;
+            outputs.extend_from_slice(executor.predict(&self.parameters, chunk)?);
+        }
+        Ok(outputs)
+    }
+}
+
+impl Engine for Host {
+    fn describe(&self) -> String {
+        match self.threads.count() {
+            1 => "CPU, 1 thread".into(),
+            count => format!("CPU, {count} threads"),
+        }
     }
 
-    pub(super) fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
-        let changed = Optimizer { learning_rate, ..self.optimizer };
-        changed.validate()?;
-        self.optimizer = changed;
-        Ok(())
+    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
+        self.gradient(model, task)?;
+        if task.update { self.update(task.curvature) } else { Ok(()) }
     }
 
-    pub(super) fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
+    fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let executor = self.training.as_ref().expect("a pass goes before");
+        Ok((executor.gradient().to_vec(), executor.diagonal().to_vec()))
+    }
+
+    fn loss(&self, _: Wait) -> Answer<'_, Option<f32>> {
+        let loss = match (self.loss, &self.diverged) {
+            (Some(_), Some(diverged)) => Err(diverged.clone()),
+            (loss, _) => Ok(loss),
+        };
+        Box::pin(ready(loss))
+    }
+
+    fn predict<'a>(
+        &'a mut self,
+        model: &'a Model,
+        inputs: &'a [f32],
+        batch: usize,
+        _: Wait,
+    ) -> Answer<'a, Vec<f32>> {
+        Box::pin(async move { self.outputs(model, inputs, batch) })
+    }
+
+    fn parameters(&self, _: Wait) -> Answer<'_, Vec<f32>> {
+        Box::pin(ready(Ok(self.parameters.clone())))
+    }
+
+    fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
         let needed = self.parameters.len();
         if flat.len() != needed {
             return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
         }
         self.parameters.copy_from_slice(flat);
         self.diverged = None;
+        Ok(())
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
+        let changed = Optimizer { learning_rate, ..self.optimizer };
+        changed.validate()?;
+        self.optimizer = changed;
+        Ok(())
+    }
+
+    fn memory(&self) -> Result<(OptimizerState<f32>, Noise)> {
+        Ok((self.memory.clone(), self.noise))
+    }
+
+    fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()> {
+        (self.memory, self.noise, self.loss, self.diverged) = (memory, noise, None, None);
+        Ok(())
+    }
+
+    /// Every pass is done when it returns.
+    fn wait(&self) -> Result<()> {
         Ok(())
     }
 }

@@ -71,11 +71,12 @@ fn one(directory: &Path, part: &str, help: &'static str) -> Result<Dataset> {
 fn header<const N: usize>(file: &mut DataFile, magic: u32) -> Result<[u32; N]> {
     let bytes = file.exactly(4 + 4 * N as u64, "its header")?;
     let mut numbers = bytes.as_chunks().0.iter().map(|number| u32::from_be_bytes(*number));
-    let found = numbers.next().unwrap_or_default();
+    let mut next = || numbers.next().expect("so many bytes were read");
+    let found = next();
     if found != magic {
         return Err(
             file.error(format!("begins with {found:#010x}, expected {magic:#010x}: no such IDX file"))
         );
     }
-    Ok(std::array::from_fn(|_| numbers.next().unwrap_or_default()))
+    Ok(std::array::from_fn(|_| next()))
 }

@@ -4,15 +4,24 @@ mod atomic;
 mod checkpoint;
 mod cifar;
 mod data;
+mod engine;
+mod evaluation;
 mod file;
+mod gpu;
+#[cfg(feature = "cpu")]
 mod host;
 mod idx;
 mod normalization;
+mod options;
 mod plain;
+mod request;
+mod resume;
 mod trainer;
 
 pub use cifar::{cifar10, cifar100};
 pub use data::{Dataset, Labels};
+pub use evaluation::Evaluation;
 pub use idx::{fashion_mnist, mnist};
 pub use normalization::Normalization;
-pub use trainer::{Evaluation, Trainer, TrainerOptions};
+pub use options::TrainerOptions;
+pub use trainer::Trainer;

@@ -1,6 +1,6 @@
 //! Tile tables that run every product through workgroup memory on any adapter.
 
-use hesscale::{Family, Tile, TileEntry, TileTable, TileUse};
+use hesscale::tuning::{Family, Tile, TileEntry, TileTable, TileUse};
 
 const USES: [TileUse; 6] = [
     TileUse::Forward,

@@ -8,7 +8,7 @@ use crate::common::ledger::Ledger;
 use crate::common::to_f64;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::Noise;
-use hesscale::{Mode, Model};
+use hesscale::{At, Mode, Model};
 
 fn check(ledger: &mut Ledger, case: &Case, model: &Model, mode: Mode, options: ExecutorOptions) {
     let mut executor = Executor::new(model, case.batch, options).unwrap();
@@ -20,7 +20,7 @@ fn check(ledger: &mut Ledger, case: &Case, model: &Model, mode: Mode, options: E
     if mode.has_diagonal() {
         ledger.check_flat(case, model, mode.name(), &to_f64(executor.diagonal()));
     }
-    let signals = (0..model.layers().len()).map(|layer| executor.signal(Some(layer)));
+    let signals = (0..model.layers().len()).map(|layer| executor.signal(At::Layer(layer)));
     for (layer, signal) in signals.enumerate().filter(|_| case.tensors.contains_key("delta.0")) {
         let Ok((g, d)) = signal else { continue };
         ledger.check(case, &format!("delta.{layer}"), &to_f64(&g));
@@ -30,6 +30,10 @@ fn check(ledger: &mut Ledger, case: &Case, model: &Model, mode: Mode, options: E
             _ => {}
         }
     }
+}
+
+fn every_layer(options: ExecutorOptions, model: &Model) -> ExecutorOptions {
+    (0..model.layers().len()).fold(options, |options, layer| options.signal(At::Layer(layer)))
 }
 
 #[test]
@@ -44,7 +48,7 @@ fn all_cases_in_every_mode() {
                 let threads = Threads::new(threads).unwrap();
                 let options = ExecutorOptions::training(mode).threads(threads);
                 check(&mut ledger, &case, &model, mode, options.clone());
-                check(&mut ledger, &case, &model, mode, options.signals());
+                check(&mut ledger, &case, &model, mode, every_layer(options, &model));
             }
         }
         let mut executor = Executor::new(&model, case.batch, ExecutorOptions::inference()).unwrap();

@@ -9,7 +9,7 @@ use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Targets,
 };
 use hesscale::reference::{Pass, pass_with_noise};
-use hesscale::{Activation, Error, Layer, Loss, Mode, Model};
+use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
 use std::time::Duration;
 
 use Activation::{Elu, Relu, Softplus, Tanh};
@@ -70,19 +70,21 @@ fn follows(name: &str, model: Model, batch: usize) {
         for threads in [1, 3] {
             let threads_of_any_use = Threads::new(threads).unwrap().least_work(1);
             let options = ExecutorOptions::training(mode).threads(threads_of_any_use);
-            for options in [options.clone(), options.signals()] {
-                // With capacity for a larger batch.
+            let layers = (0..model.layers().len()).map(At::Layer);
+            let places: Vec<At> = layers.chain([At::Input]).collect();
+            let kept = places.iter().fold(options.clone(), |options, at| options.signal(*at));
+            for options in [options, kept] {
+                // With room for more than comes.
                 let mut executor = Executor::new(model, batch + 2, options.clone()).unwrap();
                 let loss = executor.pass(mode, &parameters, &input, targets, NOISE).unwrap();
                 let outcome = difference(&problem, &executor, loss, &want).and_then(|()| {
-                    if !options.signals {
+                    if options.signals.is_empty() {
                         return Ok(());
                     }
-                    let signals = want.signals.iter().enumerate().map(|(layer, s)| (Some(layer), s));
-                    for (layer, signal) in signals.chain([(None, &want.input_signal)]) {
-                        let (g, d) = executor.signal(layer).unwrap();
-                        compare(&format!("g at {layer:?}"), &to_f64(&g), &signal.g, BOUND)?;
-                        compare(&format!("d at {layer:?}"), &to_f64(&d), &signal.h, BOUND)?;
+                    for (at, signal) in places.iter().zip(want.signals.iter().chain([&want.input_signal])) {
+                        let (g, d) = executor.signal(*at).unwrap();
+                        compare(&format!("g at {at:?}"), &to_f64(&g), &signal.g, BOUND)?;
+                        compare(&format!("d at {at:?}"), &to_f64(&d), &signal.h, BOUND)?;
                     }
                     Ok(())
                 });
@@ -256,10 +258,10 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(pass(mode, &parameters, &[0.0; 4], &[0]), length("targets", 1, 2));
     assert!(matches!(pass(Mode::Bl89, &parameters, &[0.0; 4], &[0, 1]), Error::NotPlanned { .. }));
     assert!(matches!(executor.predict(&parameters, &[0.0; 4]), Err(Error::NotPlanned { .. })));
-    assert!(matches!(executor.signal(None), Err(Error::NotPlanned { .. })));
-    let options = ExecutorOptions::training(mode).signals();
-    let executor = Executor::new(&model, 2, options).unwrap();
-    assert!(matches!(executor.signal(Some(1)), Err(Error::Unknown { .. })));
+    assert!(matches!(executor.signal(At::Input), Err(Error::NotPlanned { .. })));
+    let at = |at| Executor::new(&model, 2, ExecutorOptions::training(mode).signal(at));
+    assert!(matches!(at(At::Input).unwrap().signal(At::Layer(0)), Err(Error::NotPlanned { .. })));
+    assert!(matches!(at(At::Layer(1)), Err(Error::Unknown { .. })));
     let segmentation = Model::builder([2, 5, 4]).conv2d(3, 3).loss(Loss::cross_entropy()).unwrap();
     let refused = Executor::new(&segmentation, 2, ExecutorOptions::training(Mode::HesScaleR1));
     assert!(matches!(refused, Err(Error::Unsupported { .. })));

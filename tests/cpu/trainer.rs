@@ -84,7 +84,7 @@ fn the_same_bits_every_time() {
 #[test]
 fn a_trainer_decides() {
     let request = |adapter: Option<String>| {
-        let request = Request { adapter, ..Request::default() };
+        let request = Request::default().adapter(adapter);
         pollster::block_on(Trainer::request_with(&request, &model(), Optimizer::sgd(0.1), options()))
     };
     let device = request(None).unwrap().device();
@@ -144,4 +144,16 @@ fn calls_make_no_threads() {
             "{gradient} and {step} ns; {pass} are the executor's"
         );
     }
+}
+
+/// On whatever device: a trainer may be made on one thread and used on another, and what it gives may be awaited there.
+#[test]
+fn a_trainer_moves_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    fn shared<T: Send + Sync>() {}
+    shared::<Trainer>();
+    let model = Model::builder([2]).dense(2).loss(Loss::mse()).unwrap();
+    let mut trainer = Trainer::on_cpu(&model, Optimizer::sgd(0.1), Default::default()).unwrap();
+    moves(&trainer.loss_async());
+    moves(&trainer.predict_async(&[0.0; 2]));
 }

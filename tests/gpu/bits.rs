@@ -5,9 +5,8 @@ use crate::harness::{Outcome, Sample, bits, checked_context, context, host_devic
 use crate::layers::mixed;
 use crate::problem::losses;
 use hesscale::model::{Conv2d, Noise};
-use hesscale::{
-    Activation, At, Context, ContextOptions, DeviceClass, Loss, Mode, Model, Pass, Plan, PlanOptions, State,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, At, Context, ContextOptions, Loss, Mode, Model, Pass, Plan, PlanOptions, State};
 
 /// Three dense layers, loss number `loss` of the list; sizes of both kinds.
 fn sample(loss: usize) -> Sample {
@@ -88,7 +87,7 @@ fn gradients_of_all_modes_are_the_plain_one() {
 #[test]
 fn sums_over_parts_of_the_batch_are_cut_alike() {
     let (device, queue) = host_device(hesscale::wgpu::Limits::defaults());
-    let options = ContextOptions { class: Some(DeviceClass::Discrete), ..Default::default() };
+    let options = ContextOptions::default().class(DeviceClass::Discrete);
     let context = Context::from_device(&device, &queue, options);
     let builder = Model::builder([8, 4, 4]).layer(Conv2d::new(36, 3).same()).act(Activation::Tanh);
     let sample = Sample::new(builder.flatten().dense(3).loss(Loss::mse()).unwrap(), 256, 2);

@@ -12,10 +12,10 @@ use crate::harness::{Sample, not_run, of_class, submit};
 use crate::problem::mlp;
 use hesscale::model::{BatchNorm, ClassTargets, Conv2d, Init, MaxPool2d, Noise, Reduction, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
+use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
 use hesscale::{
-    Activation, Context, DeviceClass, Dtype, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions,
-    State,
+    Activation, Context, Dtype, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions, State,
 };
 use std::collections::BTreeSet;
 
@@ -42,10 +42,10 @@ fn rules() -> [(Optimizer, Mode); 5] {
     let (beta1, beta2) = (0.9, 0.99);
     [
         (Rule::AdaHesScale { beta1, beta2, eps: 1e-2 }.at(0.003), Mode::HesScale),
-        (Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.02).with_weight_decay(0.1), Mode::None),
+        (Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.02).weight_decay(0.1), Mode::None),
         (Rule::Adam { beta1, beta2, eps: 1e-3 }.at(0.003), Mode::HesScaleGn),
-        (Rule::AdaHesScale { beta1, beta2, eps: 1e-2 }.at(0.003).with_weight_decay(0.1), Mode::HesScaleR2),
-        (Rule::Adam { beta1, beta2, eps: 1e-3 }.at(0.003).with_weight_decay(0.1), Mode::None),
+        (Rule::AdaHesScale { beta1, beta2, eps: 1e-2 }.at(0.003).weight_decay(0.1), Mode::HesScaleR2),
+        (Rule::Adam { beta1, beta2, eps: 1e-3 }.at(0.003).weight_decay(0.1), Mode::None),
     ]
 }
 

@@ -3,19 +3,20 @@
 use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{Outcome, Sample, context, host_device, not_run, request, run_with_signals};
 use hesscale::model::{Reduction, Role};
+use hesscale::tuning::{Cooperative, Family, Tile, TileEntry, TileTable, TileUse};
 use hesscale::{
-    Activation, At, Context, ContextOptions, Cooperative, Dtype, Error, Family, Loss, Mode, Model, Plan,
-    PlanOptions, Request, Result, State, Tile, TileEntry, TileTable, TileUse, wgpu,
+    Activation, At, Context, ContextOptions, Dtype, Error, Loss, Mode, Model, Plan, PlanOptions, Result,
+    State, wgpu,
 };
 
 /// A context that uses the adapter's units, or the error if there are none.
 fn request_units(tiles: impl Fn(Cooperative) -> Option<TileTable>) -> Result<Context> {
-    let wanted = Request { cooperative: true, ..request(false) };
+    let wanted = request(false).cooperative();
     let first = pollster::block_on(Context::request_with(&wanted))?;
     let units = first.cooperative().expect("they were granted");
-    let options =
-        ContextOptions { tiles: tiles(units), checked: context().is_checked(), ..Default::default() };
-    pollster::block_on(Context::request_with(&Request { options, ..wanted }))
+    let mut options = ContextOptions::default();
+    (options.tiles, options.checked) = (tiles(units), context().is_checked());
+    pollster::block_on(Context::request_with(&wanted.options(options)))
 }
 
 /// The same; `None` if the adapter has no units, after checking that this was the reason for the error.
@@ -230,7 +231,7 @@ fn with_storage_in_f16_where_there_are_units() {
 fn a_device_without_what_they_need_is_refused() {
     let (device, queue) = host_device(wgpu::Limits::defaults());
     let units = Cooperative { half: true, size: 16, subgroup: 32 };
-    let options = ContextOptions { cooperative: Some(units), ..Default::default() };
+    let options = ContextOptions::default().cooperative(units);
     let context = Context::from_device(&device, &queue, options);
     let model = layer(3, 2);
     let state = State::new(&context, &model, None).unwrap();

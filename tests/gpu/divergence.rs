@@ -7,10 +7,8 @@ use crate::problem::losses;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv2d, Loss, MaxPool2d, Noise, Parameter, Rule};
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
-use hesscale::{
-    Activation, Context, DeviceClass, Dtype, Error, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request,
-    State,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Context, Dtype, Error, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State};
 
 const BATCH: usize = 5;
 
@@ -281,7 +279,7 @@ fn an_infinite_second_moment_is_told() {
 #[test]
 fn storage_in_f16_hides_nothing_where_there_is_f16() {
     let options = |mode| PlanOptions::training(mode).storage(Dtype::F16);
-    let request = Request { features: options(Mode::None).required_features(), ..request(false) };
+    let request = request(false).features(options(Mode::None).required_features());
     let context = pollster::block_on(Context::request_with(&request)).expect("an adapter");
     let sample = Sample::new(images(Loss::cross_entropy()), BATCH, 1);
     if context.device().features() != request.features {

@@ -5,10 +5,11 @@ use crate::harness::{Sample, bits, context, host_device, not_run, of_class, subm
 use hesscale::model::{Init, Targets};
 use hesscale::reference;
 use hesscale::train::{Trainer, TrainerOptions};
+use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::{self, BufferUsages};
 use hesscale::{
-    Activation, At, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Pieces,
-    Plan, PlanOptions, State, StateBuffers, Tensor,
+    Activation, At, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan,
+    PlanOptions, State, StateBuffers, Tensor,
 };
 
 fn model() -> Model {
@@ -46,7 +47,7 @@ fn in_the_hosts_frame() {
     let shown = buffer(sample.model.flat_len(), to | from);
     queue.write_buffer(&rendered, 0, &bytes(&sample.x));
 
-    let buffers = StateBuffers { gradient: Some(gradient.clone()), ..Default::default() };
+    let buffers = StateBuffers::default().gradient(&gradient);
     let state = State::with_buffers(&context, &sample.model, None, buffers).unwrap();
     state.write_parameters(&sample.parameters).unwrap();
     let options = PlanOptions::training(Mode::HesScale).input(&input).signal(At::Input);
@@ -350,7 +351,7 @@ fn the_hosts_pipeline_cache_is_used_where_there_are_caches() {
     let ((device, queue), (stranger, _)) = (device(), device());
     let sample = Sample::new(model(), 5, 2);
     let on = |cache: &wgpu::PipelineCache| {
-        let options = ContextOptions { pipeline_cache: Some(cache.clone()), ..Default::default() };
+        let options = ContextOptions::default().pipeline_cache(cache);
         let context = Context::from_device(&device, &queue, options);
         let state = State::new(&context, &sample.model, None)?;
         Plan::new(&context, &sample.model, &state, 5, PlanOptions::training(Mode::HesScale)).map(|_| context)
@@ -359,5 +360,5 @@ fn the_hosts_pipeline_cache_is_used_where_there_are_caches() {
     let want = sample.on(&self::context(), PlanOptions::training(Mode::HesScale));
     let got = sample.on(&context, PlanOptions::training(Mode::HesScale));
     assert_eq!(bits(&got.gradient), bits(&want.gradient));
-    assert!(matches!(on(&cache(&stranger)), Err(Error::Device(_))));
+    assert!(matches!(on(&cache(&stranger)), Err(Error::Device { .. })));
 }

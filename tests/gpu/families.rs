@@ -11,9 +11,9 @@ use hesscale::{Activation, Context, ContextOptions, Loss, Mode, Model, PlanOptio
 
 /// All products by the workgroup family.
 fn staged(steps: u32, buffers: u32) -> Context {
-    let tiles = Some(tiles::staged(steps, buffers));
+    let options = ContextOptions::default().tiles(tiles::staged(steps, buffers));
     let (device, queue) = host_device(wgpu::Limits::defaults());
-    Context::from_device(&device, &queue, ContextOptions { tiles, ..Default::default() })
+    Context::from_device(&device, &queue, options)
 }
 
 #[test]

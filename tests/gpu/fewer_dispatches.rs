@@ -2,9 +2,8 @@
 
 use crate::harness::{Sample, bits, context, counted, of_class, steady, submit};
 use hesscale::model::{Conv2d, ConvTranspose2d, Reduction, Rule};
-use hesscale::{
-    Activation, Context, DeviceClass, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State};
 
 /// Sizes in vec4s and not, with biases and without, and sums of neighbouring layers that differ in size.
 fn dense(loss: Loss) -> Model {
@@ -132,9 +131,9 @@ fn trained(context: &Context, sample: &Sample, optimizer: Optimizer, options: Pl
 fn updated_parameters_and_moments_have_the_same_bits() {
     let (beta1, beta2, eps) = (0.9, 0.99, 1e-3);
     let optimizers = [
-        Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.05).with_weight_decay(0.1),
+        Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.05).weight_decay(0.1),
         Rule::Adam { beta1, beta2, eps }.at(0.02),
-        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).with_weight_decay(0.2),
+        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).weight_decay(0.2),
     ];
     for context in [context(), of_class(DeviceClass::Discrete)] {
         for (batch, optimizer) in [2, 1, 40].into_iter().zip(optimizers) {

@@ -118,17 +118,16 @@ fn buffers_of_another_device() {
             foreign(plan(training().input(buffer)));
             foreign(plan(training().targets(buffer)));
             foreign(plan(PlanOptions::inference().input(buffer)));
-            let none = StateBuffers::default;
             for buffers in [
-                StateBuffers { parameters: Some(buffer.clone()), ..none() },
-                StateBuffers { gradient: Some(buffer.clone()), ..none() },
-                StateBuffers { diagonal: Some(buffer.clone()), ..none() },
+                StateBuffers::default().parameters(buffer),
+                StateBuffers::default().gradient(buffer),
+                StateBuffers::default().diagonal(buffer),
             ] {
                 foreign(State::with_buffers(&one, &model(), None, buffers));
             }
         }
         plan(training().input(&own[0]).targets(&own[1])).unwrap();
-        let buffers = StateBuffers { parameters: Some(own[2].clone()), ..Default::default() };
+        let buffers = StateBuffers::default().parameters(&own[2]);
         State::with_buffers(&one, &model(), None, buffers).unwrap();
         assert_eq!([one.health(), other.health()], [Ok(()), Ok(())]);
     }
@@ -195,25 +194,15 @@ fn one_buffer_in_several_roles() {
     let shared = |one: &str, other: &str| Error::SharedBuffer { one: one.into(), other: other.into() };
     let none = StateBuffers::default;
     let state = |buffers| State::with_buffers(&context, &model(), Some(Optimizer::adam(0.1)), buffers);
-    let both = |x: &wgpu::Buffer| Some(x.clone());
     for (buffers, error) in [
-        (
-            StateBuffers { parameters: both(&a), gradient: both(&a), ..none() },
-            shared("parameters", "gradient"),
-        ),
-        (
-            StateBuffers { parameters: both(&a), diagonal: both(&a), ..none() },
-            shared("parameters", "diagonal"),
-        ),
-        (StateBuffers { gradient: both(&a), diagonal: both(&a), ..none() }, shared("gradient", "diagonal")),
-        (
-            StateBuffers { parameters: both(&a), gradient: both(&a), diagonal: both(&a) },
-            shared("parameters", "gradient"),
-        ),
+        (none().parameters(&a).gradient(&a), shared("parameters", "gradient")),
+        (none().parameters(&a).diagonal(&a), shared("parameters", "diagonal")),
+        (none().gradient(&a).diagonal(&a), shared("gradient", "diagonal")),
+        (none().parameters(&a).gradient(&a).diagonal(&a), shared("parameters", "gradient")),
     ] {
         assert_eq!(state(buffers).unwrap_err(), error);
     }
-    let state = state(StateBuffers { parameters: both(&a), ..none() }).unwrap();
+    let state = state(none().parameters(&a)).unwrap();
     let training = || PlanOptions::training(Mode::HesScale);
     let plan = |options| Plan::new(&context, &model(), &state, 2, options).map(drop);
     assert_eq!(plan(training().input(&a)), Err(shared("parameters", "input")));

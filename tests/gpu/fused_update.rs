@@ -24,10 +24,10 @@ fn images() -> Model {
 fn optimizers() -> [Optimizer; 5] {
     let (beta1, beta2, eps) = (0.9, 0.99, 1e-3);
     [
-        Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.05).with_weight_decay(0.1),
+        Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.05).weight_decay(0.1),
         Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.05),
-        Rule::Adam { beta1, beta2, eps }.at(0.02).with_weight_decay(0.2),
-        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).with_weight_decay(0.2),
+        Rule::Adam { beta1, beta2, eps }.at(0.02).weight_decay(0.2),
+        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).weight_decay(0.2),
         Rule::AdaHesScaleGn { beta1, beta2, eps }.at(0.01),
     ]
 }

@@ -54,11 +54,7 @@ fn check(sample: &Sample, mode: Mode, optimizer: Option<Optimizer>) {
     let target_len = sample.batch * model.target_len();
     let [parameters, gradient, diagonal] = std::array::from_fn(|_| filled(flat));
     let (input, targets) = (filled(input_len), filled(target_len));
-    let buffers = StateBuffers {
-        parameters: Some(parameters.clone()),
-        gradient: Some(gradient.clone()),
-        diagonal: Some(diagonal.clone()),
-    };
+    let buffers = StateBuffers::default().parameters(&parameters).gradient(&gradient).diagonal(&diagonal);
     let state = State::with_buffers(&context(), model, optimizer, buffers).unwrap();
     // Parameter by parameter, so that what lies between them stays NaN.
     for p in model.parameters() {
@@ -114,7 +110,7 @@ fn gradient_passes_in_the_hosts_buffers() {
 #[test]
 fn steps_in_the_hosts_buffers() {
     for sample in samples().iter().rev().step_by(3) {
-        check(sample, Mode::HesScale, Some(Optimizer::ada_hesscale(0.01).with_weight_decay(0.1)));
+        check(sample, Mode::HesScale, Some(Optimizer::ada_hesscale(0.01).weight_decay(0.1)));
         check(sample, Mode::None, Some(Optimizer::sgd(0.01)));
     }
 }

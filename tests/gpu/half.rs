@@ -7,9 +7,7 @@ use crate::layers::mixed;
 use hesscale::model::{Conv2d, Reduction, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::Features;
-use hesscale::{
-    Activation, At, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, Request, State,
-};
+use hesscale::{Activation, At, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, State};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -24,7 +22,7 @@ fn halved(mode: Mode) -> PlanOptions {
 fn half_context() -> Option<Context> {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let make = || {
-        let request = Request { features: halved(Mode::None).required_features(), ..request(false) };
+        let request = request(false).features(halved(Mode::None).required_features());
         pollster::block_on(Context::request_with(&request)).expect("an adapter")
     };
     let context = CONTEXT.get_or_init(make).clone();
@@ -336,7 +334,7 @@ fn trainers_store_so_where_there_is_f16() {
     assert!(exact != stored);
     compare("gradient", &to_f64(&stored), &to_f64(&exact), bound(&model)).unwrap();
     // A trainer's own device has what it needs.
-    let request = Request { adapter: Some(context.describe()), ..request(false) };
+    let request = request(false).adapter(Some(context.describe()));
     let made = Trainer::request_with(&request, &model, optimizer, stored_in(Dtype::F16));
     let mut trainer = pollster::block_on(made).unwrap();
     for _ in 0..200 {

@@ -5,9 +5,9 @@ use crate::common::{compare, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
+use hesscale::tuning::DeviceClass;
 use hesscale::{
-    At, Context, ContextOptions, DeviceClass, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request,
-    Result, State, Tensor,
+    At, Context, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
 };
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -17,15 +17,15 @@ use std::thread::ThreadId;
 /// The adapter to test: `HESSCALE_ADAPTER` selects one by part of its name. `HESSCALE_CLASS` names a class of device whose tiles are
 /// used on any adapter.
 pub(crate) fn request(checked: bool) -> Request {
-    let adapter = std::env::var("HESSCALE_ADAPTER").ok();
     let class = std::env::var("HESSCALE_CLASS").ok().map(|class| match class.as_str() {
         "software" => DeviceClass::Software,
         "integrated" => DeviceClass::Integrated,
         "discrete" => DeviceClass::Discrete,
         other => panic!("HESSCALE_CLASS is `{other}`; it may be software, integrated or discrete"),
     });
-    let options = ContextOptions { checked, class, ..Default::default() };
-    Request { adapter, options, ..Request::default() }
+    let mut request = Request::from_env();
+    (request.options.checked, request.options.class) = (checked, class);
+    request
 }
 
 /// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.
@@ -59,7 +59,7 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     if let Some((.., context)) = latest().iter().find(|(of, known, _)| (*of, *known) == (test, class)) {
         return context.clone();
     }
-    let mut request = Request { features: hesscale::wgpu::Features::SHADER_F16, ..request(false) };
+    let mut request = request(false).features(hesscale::wgpu::Features::SHADER_F16);
     request.options.class = Some(class);
     let context = pollster::block_on(Context::request_with(&request)).expect("an adapter");
     let mut latest = latest();

@@ -4,9 +4,8 @@ use crate::harness::{Sample, context, host_device, run_with_signals};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Loss, MaxPool2d, Noise, Reduction, Targets};
 use hesscale::reference::{self, activation, pass};
-use hesscale::{
-    Activation, Context, ContextOptions, DeviceClass, Mode, Model, Plan, PlanOptions, State, wgpu,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, At, Context, ContextOptions, Mode, Model, Plan, PlanOptions, State, wgpu};
 use std::sync::OnceLock;
 
 /// The test's adapter with the kernels of a class.
@@ -14,7 +13,7 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     static CONTEXTS: OnceLock<[Context; 3]> = OnceLock::new();
     let make = |class| {
         let (device, queue) = host_device(wgpu::Limits::defaults());
-        Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
+        Context::from_device(&device, &queue, ContextOptions::default().class(class))
     };
     let index = DeviceClass::ALL.iter().position(|c| *c == class).expect("one of three");
     CONTEXTS.get_or_init(|| DeviceClass::ALL.map(make))[index].clone()
@@ -169,10 +168,10 @@ fn max_pooling_agrees_about_nan() {
             run_with_signals(context, &model, Mode::HesScale, &[], &x, Targets::Values(&targets)).unwrap();
         (got.logits, got.input_signal.1)
     };
-    let options = ExecutorOptions::training(Mode::HesScale).signals();
+    let options = ExecutorOptions::training(Mode::HesScale).signal(At::Input);
     let mut executor = Executor::new(&model, batch, options).unwrap();
     executor.pass(Mode::HesScale, &[], &x, Targets::Values(&targets), Noise::default()).unwrap();
-    let cpu = (executor.logits().to_vec(), executor.signal(None).unwrap().1);
+    let cpu = (executor.logits().to_vec(), executor.signal(At::Input).unwrap().1);
     let of_reference = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
     let mut paths = vec![("processor", cpu)];
     paths.push(("reference", (of_reference(&want.logits), of_reference(&want.input_signal.h))));

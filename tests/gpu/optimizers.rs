@@ -31,15 +31,15 @@ fn optimizers() -> Vec<Optimizer> {
     let (beta1, beta2, eps) = (0.9, 0.99, 1e-3);
     vec![
         Optimizer::sgd(0.1),
-        Optimizer::sgd(0.1).with_weight_decay(0.3),
+        Optimizer::sgd(0.1).weight_decay(0.3),
         Rule::Sgd { momentum: 0.9, nesterov: false }.at(0.05),
-        Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.05).with_weight_decay(0.1),
+        Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.05).weight_decay(0.1),
         Rule::Sgd { momentum: 0.0, nesterov: true }.at(0.05),
         Rule::Adam { beta1, beta2, eps }.at(0.02),
-        Optimizer::adam(0.01).with_weight_decay(0.5),
+        Optimizer::adam(0.01).weight_decay(0.5),
         Rule::Adam { beta1: 0.0, beta2: 0.0, eps }.at(0.02),
         Rule::AdaHesScale { beta1, beta2, eps }.at(0.01),
-        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).with_weight_decay(0.2),
+        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).weight_decay(0.2),
         Rule::AdaHesScaleGn { beta1, beta2, eps }.at(0.01),
     ]
 }
@@ -84,7 +84,7 @@ fn reference(
         let (curvature, learning_rate) = plan(i);
         let mode = if curvature { mode } else { Mode::None };
         let found = pass(&sample.model, mode, &parameters, &x, sample.targets.view()).unwrap();
-        let optimizer = Optimizer { learning_rate, ..optimizer };
+        let optimizer = optimizer.learning_rate(learning_rate);
         state.step(&optimizer, &mut parameters, &found.gradient, &found.diagonal).unwrap();
         parameters.clone()
     };
@@ -114,7 +114,7 @@ fn training_follows_the_reference() {
 fn updates_follow_the_reference() {
     let sample = sample();
     let mut worst = 0.0_f64;
-    let ada = Optimizer::ada_hesscale(0.003).with_weight_decay(0.01);
+    let ada = Optimizer::ada_hesscale(0.003).weight_decay(0.01);
     for optimizer in optimizers().into_iter().chain([ada, Optimizer::ada_hesscale_gn(0.003)]) {
         let mode = optimizer.rule.mode();
         let rig = Rig::new(&sample, optimizer, PlanOptions::training(mode));
@@ -173,7 +173,7 @@ fn gradient_and_update_apart_equal_a_step() {
 #[test]
 fn the_learning_rate_changes_between_steps() {
     let sample = sample();
-    let optimizer = Rule::Sgd { momentum: 0.5, nesterov: false }.at(0.1).with_weight_decay(0.2);
+    let optimizer = Rule::Sgd { momentum: 0.5, nesterov: false }.at(0.1).weight_decay(0.2);
     let rate = |i: usize| 0.1 / (1.0 + i as f32);
     let mut rig = Rig::new(&sample, optimizer, PlanOptions::training(Mode::None));
     for (i, want) in reference(&sample, optimizer, Mode::None, |i| (true, rate(i))).iter().enumerate() {
@@ -196,12 +196,8 @@ fn lazy_curvature_follows_the_reference() {
             0,
             Sample::new(images(Loss::cross_entropy()), BATCH, 6),
         ),
-        // No curvature at first: the parameters only decay.
-        (
-            Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01).with_weight_decay(0.1),
-            2,
-            sample(),
-        ),
+        // No curvature at all at first: the parameters rest, but for their decay.
+        (Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01).weight_decay(0.1), 2, sample()),
         (Rule::Adam { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01), 0, sample()),
     ] {
         let mode = if optimizer.rule.mode().has_diagonal() { optimizer.rule.mode() } else { Mode::HesScale };

@@ -3,8 +3,8 @@
 use crate::harness::{Sample, bits, context, not_run, request, submit};
 use hesscale::wgpu::Features;
 use hesscale::{
-    Activation, Context, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions, Request,
-    Roofline, State,
+    Activation, Context, Error, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan, PlanOptions, Roofline,
+    State,
 };
 
 fn sample() -> Sample {
@@ -24,7 +24,7 @@ fn plan(context: &Context, sample: &Sample) -> (State, Plan) {
 
 /// A device with timestamps, if the adapter supports them.
 fn clocked() -> Option<Context> {
-    let request = Request { features: Features::TIMESTAMP_QUERY, ..request(false) };
+    let request = request(false).features(Features::TIMESTAMP_QUERY);
     let context = pollster::block_on(Context::request_with(&request)).unwrap();
     let has = context.device().features().contains(Features::TIMESTAMP_QUERY);
     if !has {

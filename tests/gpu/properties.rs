@@ -4,7 +4,8 @@
 use crate::common::{relative_max_norm, to_f64};
 use crate::harness::{BOUND, Sample, context, of_class};
 use crate::problem::losses;
-use hesscale::{Activation, At, DeviceClass, Layer, Mode, Model, PlanOptions};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, At, Layer, Mode, Model, PlanOptions};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 

@@ -7,7 +7,8 @@ use crate::nonfinite::of_class;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{ClassTargets, Loss, Noise, Reduction};
 use hesscale::reference::{loss_and_signal, pass};
-use hesscale::{Activation, DeviceClass, Mode, Model, PlanOptions};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Mode, Model, PlanOptions};
 
 fn model(outputs: usize) -> Model {
     let loss = Loss::SoftmaxCrossEntropy {

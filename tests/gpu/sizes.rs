@@ -4,7 +4,8 @@ use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::{Outcome, Sample, context, host_device, run_with_signals};
 use hesscale::model::{Reduction, Role};
-use hesscale::{Activation, At, Context, ContextOptions, DeviceClass, Loss, Mode, Model, PlanOptions, wgpu};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, At, Context, ContextOptions, Loss, Mode, Model, PlanOptions, wgpu};
 
 /// A sum of `terms` in f64, with the sum of their sizes and their number.
 #[derive(Debug, Clone, Copy, Default)]
@@ -152,7 +153,7 @@ fn sums_at_the_edges_of_tiles() {
 fn tiles_of_other_device_classes() {
     let (device, queue) = host_device(wgpu::Limits::defaults());
     for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
-        let options = ContextOptions { class: Some(class), ..Default::default() };
+        let options = ContextOptions::default().class(class);
         let context = Context::from_device(&device, &queue, options);
         edges(&context, &[[1, 1, 1], [33, 65, 63], [64, 128, 128], [37, 61, 67]]);
     }

@@ -3,15 +3,16 @@
 use crate::harness::{Sample, host_device, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
 use hesscale::train::Trainer;
+use hesscale::tuning::DeviceClass;
 use hesscale::wgpu;
 use hesscale::{
-    Activation, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Plan,
-    PlanOptions, Result, State,
+    Activation, Context, ContextOptions, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions,
+    Result, State,
 };
 
 fn context(limits: wgpu::Limits, class: DeviceClass) -> Context {
     let (device, queue) = host_device(limits);
-    Context::from_device(&device, &queue, ContextOptions { class: Some(class), ..Default::default() })
+    Context::from_device(&device, &queue, ContextOptions::default().class(class))
 }
 
 /// Invocations of a workgroup, and bytes of its memory.

@@ -1,13 +1,12 @@
 //! Arbitrary tile tables: each entry is refused or gives correct results.
 
 use crate::harness::{Sample, request};
-use hesscale::{
-    Activation, Context, ContextOptions, DeviceClass, Error, Loss, Mode, Model, PlanOptions, TileTable,
-};
+use hesscale::tuning::{DeviceClass, TileTable};
+use hesscale::{Activation, Context, Error, Loss, Mode, Model, PlanOptions};
 
 fn with_table(table: TileTable, class: DeviceClass) -> Context {
     let mut request = request(false);
-    request.options = ContextOptions { tiles: Some(table), class: Some(class), ..request.options };
+    request.options = request.options.tiles(table).class(class);
     pollster::block_on(Context::request_with(&request)).unwrap()
 }
 
@@ -95,7 +94,7 @@ fn random_tables_are_refused_or_right() {
                 agrees(&samples[taken % 3], &table, DeviceClass::ALL[taken / 3 % 3]);
                 taken += 1;
             }
-            Err(Error::TileTable(_)) => refused += 1,
+            Err(Error::TileTable { .. }) => refused += 1,
             Err(other) => panic!("{other}: {text}"),
         }
     }

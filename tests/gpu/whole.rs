@@ -5,9 +5,8 @@ use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, context, counted, of_class, steady, submit};
 use crate::problem::losses;
 use hesscale::model::{Builder, Rule};
-use hesscale::{
-    Activation, At, DeviceClass, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, wgpu,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, At, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, wgpu};
 
 fn whole(mode: Mode) -> PlanOptions {
     PlanOptions::training(mode).whole_network(true)
@@ -173,9 +172,9 @@ fn after(
 fn optimizers() -> Vec<Optimizer> {
     let (beta1, beta2, eps) = (0.9, 0.99, 1e-3);
     vec![
-        Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.05).with_weight_decay(0.1),
+        Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.05).weight_decay(0.1),
         Rule::Adam { beta1, beta2, eps }.at(0.02),
-        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).with_weight_decay(0.2),
+        Rule::AdaHesScale { beta1, beta2, eps }.at(0.01).weight_decay(0.2),
     ]
 }
 

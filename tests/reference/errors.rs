@@ -45,7 +45,7 @@ fn an_optimizer_that_refuses_leaves_everything_untouched() {
     let mut parameters = [1.0_f64, 2.0];
     let before = (state.clone(), parameters);
     let mut step = |optimizer: Optimizer, gradient: &[f64], diagonal: &[f64]| {
-        state.step(&optimizer.with_weight_decay(0.5), &mut parameters, gradient, diagonal).unwrap_err()
+        state.step(&optimizer.weight_decay(0.5), &mut parameters, gradient, diagonal).unwrap_err()
     };
     assert_eq!(step(Optimizer::adam(0.1), &[1.0], &[]), length("gradient", 1, 2));
     assert_eq!(step(Optimizer::ada_hesscale(0.1), &[1.0; 2], &[1.0; 3]), length("diagonal", 3, 2));

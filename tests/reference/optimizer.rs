@@ -65,16 +65,16 @@ fn lazy_curvature_keeps_v_and_counts_its_own_updates() {
     let (_, state) = after(ADA.at(0.5), 1.0, &[steps[0], steps[1], steps[0]]);
     assert_eq!((state.step, state.curvature_steps, state.v[0]), (3, 2, 7.0));
     // Before the first curvature nothing but decay moves θ; m gathers.
-    let (parameter, state) = after(ADA.at(0.5).with_weight_decay(0.5), 1.0, &[(2.0, None)]);
+    let (parameter, state) = after(ADA.at(0.5).weight_decay(0.5), 1.0, &[(2.0, None)]);
     assert_eq!((parameter, state.m[0], state.curvature_steps), (0.75, 1.0, 0));
 }
 
 #[test]
 fn weight_decay_is_decoupled_and_comes_first() {
     // θ ← θ (1 − ½·½) = ¾ θ before each update; the update itself is as without decay.
-    let parameter = after(SGD.at(0.5).with_weight_decay(0.5), 1.0, &[(2.0, None), (4.0, None)]).0;
+    let parameter = after(SGD.at(0.5).weight_decay(0.5), 1.0, &[(2.0, None), (4.0, None)]).0;
     assert_eq!(parameter, (0.75 - 1.0) * 0.75 - 2.5);
-    let parameter = after(ADA.at(0.5).with_weight_decay(0.5), 1.0, &[(2.0, Some(4.0))]).0;
+    let parameter = after(ADA.at(0.5).weight_decay(0.5), 1.0, &[(2.0, Some(4.0))]).0;
     assert!((parameter - (0.75 - 0.5 * 2.0 / 4.25)).abs() < 1e-15);
 }
 

@@ -24,7 +24,7 @@ impl Owner {
     pub(crate) fn context(self) -> Context {
         match self {
             Owner::Crate => {
-                let request = Request { adapter: wanted(), ..Request::default() };
+                let request = Request::default().adapter(wanted());
                 pollster::block_on(Context::request_with(&request))
                     .expect("an adapter, a software one at least")
             }

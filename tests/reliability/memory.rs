@@ -2,9 +2,8 @@
 //! separate process sets a limit at the stage in question.
 
 use crate::common::{Owner, bits, directory, model, statm, train, trainer, within_time};
-use hesscale::{
-    Activation, Context, DeviceClass, Error, Loss, Mode, Model, Optimizer, Plan, PlanOptions, Result, State,
-};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Plan, PlanOptions, Result, State};
 use std::process::Command;
 
 /// The additional memory that the process may take.
@@ -48,7 +47,7 @@ fn child() {
     limit(Some(HEADROOM));
     let outcome = stage(&context, &state, &flat);
     limit(None);
-    assert!(matches!(outcome, Err(Error::Device(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(Error::Device { .. })), "{outcome:?}");
 
     let mut resumed = trainer(&owner.context(), &model(), 9);
     resumed.load(&path).unwrap();

@@ -11,7 +11,7 @@ Usage: cargo xtask <command>
 Commands:
   demo [args]   train a network on real handwritten digits, on the GPU if there is one
                 (cargo run --release --example digits -- [args])
-  test          run every check: formatting, clippy, tests, documentation
+  test          run every check: formatting, clippy, features, tests, documentation
   portability [stack ...]
                 run every kernel on every stack of this machine and print a table: vulkan, gl,
                 swiftshader, dawn, translations (all, unless some are named). What they need

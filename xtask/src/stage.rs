@@ -16,15 +16,30 @@ struct Stage {
 }
 
 /// All checks, the quickest to fail first.
-const CHECKS: [Stage; 4] = [
+const CHECKS: [Stage; 7] = [
     Stage { name: "format", args: &["fmt", "--all", "--check"], env: &[] },
     Stage {
         name: "clippy",
         args: &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
         env: &[],
     },
+    features("a GPU only", FEWEST[0]),
+    features("cpu", FEWEST[1]),
+    features("train", FEWEST[2]),
     Stage { name: "tests", args: &["test", "--workspace"], env: &[] },
     Stage { name: "documentation", args: &["doc", "--no-deps"], env: &[("RUSTDOCFLAGS", "-D warnings")] },
+];
+
+/// Clippy on the library with few of its features. With all of them it has been at it before.
+const fn features(name: &'static str, args: &'static [&'static str]) -> Stage {
+    Stage { name, args, env: &[] }
+}
+
+/// The two features apart, and a backend without either. The last two share what they depend on.
+const FEWEST: [&[&str]; 3] = [
+    &["clippy", "--lib", "--no-default-features", "--features", "vulkan", "--", "-D", "warnings"],
+    &["clippy", "--lib", "--no-default-features", "--features", "cpu", "--", "-D", "warnings"],
+    &["clippy", "--lib", "--no-default-features", "--features", "train", "--", "-D", "warnings"],
 ];
 
 /// The golden vectors once more through a second code generator.
@@ -218,6 +233,9 @@ mod tests {
         let expected = [
             "cargo fmt --all --check",
             "cargo clippy --workspace --all-targets -- -D warnings",
+            "cargo clippy --lib --no-default-features --features vulkan -- -D warnings",
+            "cargo clippy --lib --no-default-features --features cpu -- -D warnings",
+            "cargo clippy --lib --no-default-features --features train -- -D warnings",
             "cargo test --workspace",
             "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps",
         ];

@@ -77,7 +77,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let (ours, theirs) = match options.cpu {
         true => (Ours::Cpu, theirs::flex()),
         false => {
-            let request = Request { adapter: options.adapter.clone(), ..Request::default() };
+            let request = Request::default().adapter(options.adapter.clone());
             let context = pollster::block_on(Context::request_with(&request))?;
             let theirs = theirs::gpu(&context.device().adapter_info())?;
             (Ours::Gpu(context), theirs)

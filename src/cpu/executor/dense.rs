@@ -6,7 +6,7 @@ use crate::cpu::network::{Network, Op};
 use crate::host::HostOp;
 use crate::host::vector::{add_columns, square_parallel};
 use crate::host::{Threads, total_diagonal};
-use crate::model::memory::{product, zeros};
+use crate::memory::{product, zeros};
 use crate::model::{Model, Role};
 use crate::ops::dense::host::{Dense, FEW};
 use std::mem::take;

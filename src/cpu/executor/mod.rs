@@ -13,11 +13,11 @@ use super::network::Network;
 use super::weights::Weights;
 use super::worker::Worker;
 use crate::host::{Threads, total_diagonal};
-use crate::model::memory::{product, zeros};
+use crate::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, Targets};
 use crate::ops::layout::host::transpose_each;
 use crate::ops::loss::{HostLoss, LossSignal};
-use crate::{Error, Result};
+use crate::{At, Error, Result};
 use dense::DenseScratch;
 
 /// Forward and backward passes of one model, for batches up to a size.
@@ -44,7 +44,8 @@ pub struct Executor {
     loss: HostLoss,
     network: Network,
     mode: Option<Mode>,
-    signals_saved: bool,
+    /// The signals that can be read after a pass.
+    saved: Vec<At>,
     threads: Threads,
     /// The largest batch.
     batch: usize,
@@ -68,16 +69,18 @@ impl Executor {
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for;
+    /// [`Error::Unknown`] for a signal at a layer that is not there;
     /// [`Error::Memory`] where there is none for so many samples of this model.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         if batch == 0 {
             return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
         }
-        let ExecutorOptions { mode, signals: signals_saved, threads } = options;
+        let ExecutorOptions { mode, signals, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
-        let network = Network::new(model, components, signals_saved)?;
+        let network = Network::new(model, components, !signals.is_empty())?;
+        signals.iter().try_for_each(|at| network.value_at(*at).map(drop))?;
         let block_local = |value: usize| components == 0 && network.values[value].block_local;
         let value = |v: usize| match block_local(v) {
             true => Ok(Vec::new()),
@@ -85,9 +88,9 @@ impl Executor {
         };
         let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
         let (slots, sizes) =
-            if components > 0 { network.signal_buffers(signals_saved) } else { Default::default() };
+            if components > 0 { network.signal_buffers(!signals.is_empty()) } else { Default::default() };
         let signal = |size| zeros("a signal", product([batch, components, size]));
-        let signals = sizes.into_iter().map(signal).collect::<Result<_>>()?;
+        let buffers = sizes.into_iter().map(signal).collect::<Result<_>>()?;
         let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
         let workers = (0..threads.count().min(batch)).map(worker).collect::<Result<_>>()?;
         let weights = |op| Weights::new(op, model, components > 1);
@@ -97,11 +100,11 @@ impl Executor {
             model: model.clone(),
             loss: HostLoss::new(model.loss(), model.output_shape()),
             mode,
-            signals_saved,
+            saved: signals,
             threads,
             batch,
             values,
-            signals,
+            signals: buffers,
             slots,
             weights,
             workers,
@@ -211,19 +214,12 @@ impl Executor {
     /// [`Mode::None`]), each `[N, size]` in the user's order.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signals`]; [`Error::Unknown`] for a layer that is not.
-    pub fn signal(&self, layer: Option<usize>) -> Result<(Vec<f32>, Vec<f32>)> {
-        let value = match layer {
-            None => 0,
-            Some(layer) => *self.network.layers.get(layer).ok_or_else(|| Error::Unknown {
-                what: "layer",
-                name: layer.to_string(),
-                known: format!("0 to {}", self.network.layers.len().saturating_sub(1)),
-            })?,
-        };
-        let Some(slot) = self.slots.get(value).copied().flatten().filter(|_| self.signals_saved) else {
-            let ask = "ExecutorOptions::signals";
-            return Err(Error::NotPlanned { what: "a signal".into(), ask });
+    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`].
+    pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
+        let saved = self.saved.contains(&at).then(|| self.network.value_at(at).ok()).flatten();
+        let Some((value, slot)) = saved.and_then(|value| Some((value, self.slots[value]?))) else {
+            let what = format!("the signal at {at:?}");
+            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::signal" });
         };
         let (samples, mode) = self.last;
         let (components, value) = (mode.components(), &self.network.values[value]);

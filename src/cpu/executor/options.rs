@@ -1,7 +1,8 @@
 //! What an executor is made for.
 
+use crate::At;
 use crate::host::Threads;
-use crate::model::Mode;
+use crate::model::{Mode, Optimizer};
 
 /// What an [`Executor`](super::Executor) is for.
 #[derive(Debug, Clone, Default)]
@@ -9,8 +10,8 @@ use crate::model::Mode;
 pub struct ExecutorOptions {
     /// Mode of the backward pass; `None` for inference.
     pub mode: Option<Mode>,
-    /// Whether the signals of all layers are saved: see [`Executor::signal`](super::Executor::signal).
-    pub signals: bool,
+    /// The signals to save: see [`Executor::signal`](super::Executor::signal).
+    pub signals: Vec<At>,
     /// The threads to use; by default its own, as of [`Threads::default`].
     pub threads: Option<Threads>,
 }
@@ -22,16 +23,23 @@ impl ExecutorOptions {
         ExecutorOptions { mode: Some(mode), ..ExecutorOptions::default() }
     }
 
+    /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
+    #[must_use]
+    pub fn for_optimizer(optimizer: &Optimizer) -> ExecutorOptions {
+        ExecutorOptions::training(optimizer.rule.mode())
+    }
+
     /// Forward passes only, as the network predicts: dropout does nothing.
     #[must_use]
     pub fn inference() -> ExecutorOptions {
         ExecutorOptions::default()
     }
 
-    /// Saves the signals of all layers and of the input.
+    /// Saves the signal at `at`. With the first of them no signals share buffers any more, which takes more memory.
     #[must_use]
-    pub fn signals(self) -> ExecutorOptions {
-        ExecutorOptions { signals: true, ..self }
+    pub fn signal(mut self, at: At) -> ExecutorOptions {
+        self.signals.push(at);
+        self
     }
 
     /// Uses these threads.

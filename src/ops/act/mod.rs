@@ -1,6 +1,7 @@
 //! An activation by itself: behind another activation, first in the network, or next to the loss. Elsewhere the kernel before
 //! it computes it, and the kernel behind it its derivatives.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -8,6 +9,7 @@ pub(crate) use kernel::{ActForward, ActSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Activation, Layer};
 
@@ -42,6 +44,7 @@ impl Operation for Act {
         Ok(())
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, output: &Value) -> HostOp {
         host::Act { function: self.0, size: output.len() }.into()
     }

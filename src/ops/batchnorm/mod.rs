@@ -1,5 +1,6 @@
 //! Batch normalisation with fixed statistics: an affine map of each channel.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -7,6 +8,7 @@ pub(crate) use kernel::{NormForward, NormSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{BatchNorm as Statistics, Layer, Mode, Role};
 use crate::ops::channel_sums::{ChannelSums, Parameters};
@@ -61,6 +63,7 @@ impl Operation for BatchNorm {
         Ok(())
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, output: &Value) -> HostOp {
         host::Normalize::new(&self.0, output.positions()).into()
     }

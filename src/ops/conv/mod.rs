@@ -1,5 +1,6 @@
 //! Convolutions and their transposes: the product over images.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 mod packing;
@@ -14,6 +15,7 @@ use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,
     padded,
 };
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Layer, Mode, Role};
 use crate::ops::depthwise::Depthwise;
@@ -66,6 +68,7 @@ impl Operation for Conv {
         Ok(())
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, _: &Value) -> HostOp {
         host::Convolve::new(&self.0).into()
     }

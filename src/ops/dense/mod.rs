@@ -1,5 +1,6 @@
 //! `z = W x + b`: the product in all its uses.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 
 use crate::Result;
@@ -7,6 +8,7 @@ use crate::gemm::{Gemm, GradientSink, Offsets, Product, Use};
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Slice, Value,
 };
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Layer, Role};
 use crate::ops::optimizer::{self, Update};
@@ -33,6 +35,7 @@ impl Operation for Dense {
         Some(Layout::Rows)
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, _: &Value) -> HostOp {
         HostOp::Dense([self.inputs, self.outputs])
     }

@@ -1,5 +1,6 @@
 //! A convolution of each channel by itself.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -7,6 +8,7 @@ pub(crate) use kernel::{DepthwiseForward, DepthwiseSignal, DepthwiseSizes};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Mode, Role};
 use crate::ops::channel_sums::{ChannelSums, Parameters};
@@ -52,6 +54,7 @@ impl Operation for Depthwise {
         Ok(())
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, _: &Value) -> HostOp {
         host::Depthwise::new(&self.0).into()
     }

@@ -1,5 +1,6 @@
 //! Dropout in training; at inference it is nothing at all.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -9,6 +10,7 @@ use crate::Result;
 use crate::graph::{
     Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice, Value,
 };
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 
 use crate::model::Layer;
@@ -63,6 +65,7 @@ impl Operation for Dropout {
         pass.through(op, signal, &[noise()], |flow| DropoutSignal { dropout, flow })
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, output: &Value) -> HostOp {
         let shape = match output.layout {
             Layout::Image => [output.positions(), output.channels()],

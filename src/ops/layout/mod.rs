@@ -1,5 +1,6 @@
 //! The two ways that images lie, and the change from one to the other.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -7,6 +8,7 @@ pub(crate) use kernel::{Direction, Reorder};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::Layer;
 use crate::shader::Storage;
@@ -55,6 +57,7 @@ impl Operation for Reordering {
         Some(self.to)
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, output: &Value) -> HostOp {
         let (channels, positions) = (output.channels(), output.positions());
         let from = match self.to {

@@ -149,7 +149,7 @@ impl HostLoss {
             let counts = match targets {
                 Targets::Classes(given) => {
                     let class = given[sample * positions + position];
-                    let counts = Some(class) != self.loss.ignore_index();
+                    let counts = Some(class) != self.loss.ignored();
                     if counts {
                         self.row.set_class(&self.loss, classes, class as usize);
                     }
@@ -293,7 +293,7 @@ impl Row {
             let floor = smoothing * self.y.iter().sum::<f64>() / self.y.len() as f64;
             self.y.iter_mut().for_each(|y| *y = (1.0 - smoothing) * *y + floor);
         }
-        if let Some(weights) = loss.class_weights() {
+        if let Some(weights) = loss.weights() {
             self.y.iter_mut().zip(weights).for_each(|(y, w)| *y *= f64::from(*w));
         }
         self.mass = self.y.iter().sum();

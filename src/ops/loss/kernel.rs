@@ -80,7 +80,7 @@ impl LossKernel {
     }
 
     fn weighted(&self) -> bool {
-        self.loss.class_weights().is_some()
+        self.loss.weights().is_some()
     }
 
     /// The same, logits read by that file, in a workgroup of so many invocations.

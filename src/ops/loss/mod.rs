@@ -33,7 +33,7 @@ impl Head {
         let total = setup.own(Purpose::Activation, "loss", 1);
         let rows = setup.elements("losses", setup.model.loss().rows(setup.model.output_shape()))?;
         let values = setup.own(Purpose::Activation, "losses", rows);
-        let weights = setup.model.loss().class_weights();
+        let weights = setup.model.loss().weights();
         let weights = weights.map(|weights| setup.constants("class weights", weights.to_vec()));
         Ok(Head { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
     }

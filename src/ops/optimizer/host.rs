@@ -143,12 +143,12 @@ mod tests {
     /// Four steps, curvature on every other, are the reference's.
     #[test]
     fn steps_are_the_references() {
-        let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).with_weight_decay(0.01);
+        let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
         let rules = [
             momentum,
             Optimizer::sgd(0.1),
             Optimizer::adam(0.1),
-            Optimizer::ada_hesscale(0.1).with_weight_decay(0.1),
+            Optimizer::ada_hesscale(0.1).weight_decay(0.1),
             Optimizer::ada_hesscale_gn(0.1),
         ];
         let len = 100_000;

@@ -1,6 +1,7 @@
 //! The optimiser's kernels: the step is counted, then parameters are updated, by a kernel of their own or where their
 //! gradient is summed.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 

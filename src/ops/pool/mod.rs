@@ -1,5 +1,6 @@
 //! Pooling: the largest or the mean of windows of an image.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -7,6 +8,7 @@ pub(crate) use kernel::{PoolForward, PoolSignal, Pooling};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 
 use crate::model::Layer;
@@ -17,7 +19,7 @@ pub(crate) struct Pool(pub Pooling);
 
 pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
     if let Layer::AdaptiveAvgPool2d { output } = layer {
-        let image = image_size(layer, at)?;
+        let image = image_size(at);
         return Ok(Some(Pool(Pooling::Adaptive { image, positions: *output }).into()));
     }
     let pooling = match (layer, layer.pooling(at.name, at.input)?) {
@@ -35,6 +37,7 @@ impl Operation for Pool {
         Some(Layout::Image)
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, input: &Value, _: &Value) -> HostOp {
         let channels = input.channels();
         match self.0 {

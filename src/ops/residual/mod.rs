@@ -1,5 +1,6 @@
 //! The sum at a residual block's end, and of signals where it begins.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -7,6 +8,7 @@ pub(crate) use kernel::{Add, AddSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 
 use crate::model::Activation;
@@ -24,6 +26,7 @@ impl Operation for Residual {
         pass.simple(op, Add { elements }, &[])
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, output: &Value) -> HostOp {
         host::Add { size: output.len() }.into()
     }

@@ -1,5 +1,6 @@
 //! Zeros around an image.
 
+#[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
@@ -7,10 +8,10 @@ pub(crate) use kernel::{PadForward, PadSignal};
 
 use crate::Result;
 use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+#[cfg(feature = "cpu")]
 use crate::host::HostOp;
 
 use crate::model::Layer;
-use crate::ops::image_size;
 
 #[derive(Debug)]
 pub(crate) struct ZeroPad {
@@ -18,9 +19,8 @@ pub(crate) struct ZeroPad {
     pub padding: [usize; 4],
 }
 
-pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
     let Layer::ZeroPad2d { padding } = layer else { return Ok(None) };
-    image_size(layer, at)?;
     Ok(Some(ZeroPad { padding: *padding }.into()))
 }
 
@@ -35,6 +35,7 @@ impl Operation for ZeroPad {
         Some(Layout::Image)
     }
 
+    #[cfg(feature = "cpu")]
     fn host(&self, input: &Value, _: &Value) -> HostOp {
         let [height, width] = input.size();
         host::Pad::new([input.channels(), height, width], self.padding).into()

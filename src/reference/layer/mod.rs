@@ -13,8 +13,8 @@ mod residual;
 mod zeropad;
 
 use super::{Real, Signal};
+use crate::Result;
 use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
-use crate::{Error, Result};
 use act::activation;
 use batchnorm::Normalize;
 use conv::Convolve;
@@ -128,9 +128,7 @@ impl<'a, T: Real> Step<'a, T> {
                 None => Step::Sum,
             },
             (Layer::Flatten | Layer::Identity, _) => Step::Sum,
-            (other, _) => {
-                return Err(Error::Unsupported { layer: spec.name(), kind: other.kind().into() });
-            }
+            _ => unreachable!("{}: every kind of layer has a step", spec.name()),
         })
     }
 

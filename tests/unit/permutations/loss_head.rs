@@ -38,7 +38,7 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
     let each = tiles(class).iter().flat_map(|tile| endings().into_iter().map(move |ending| (*tile, ending)));
     for (tile, (loss, mode, outputs, batch)) in each {
         // With class weights and a bias there are too many buffers.
-        let bias = loss.class_weights().is_none();
+        let bias = loss.weights().is_none();
         let usage = Use::Forward { activation: Activation::Identity, bias, keep: false };
         let gemm = Gemm::new(class, usage, batch, outputs, INPUTS);
         let gemm = gemm.with_tile(tile.unwrap_or(gemm.tile()));

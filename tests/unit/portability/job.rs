@@ -5,7 +5,8 @@ use super::models;
 
 use crate::model::{Layer, Role};
 use crate::reference::{OptimizerState, Pass, pass, predict};
-use crate::{Activation, At, DeviceClass, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
+use crate::shader::DeviceClass;
+use crate::{Activation, At, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
 
 /// What of a plan is run.

@@ -11,8 +11,8 @@ mod permutation;
 mod record;
 mod rig;
 
-use crate::DeviceClass;
 use crate::gpu::{Context, ContextOptions, Request};
+use crate::shader::DeviceClass;
 use job::Job;
 use permutation::{Permutation, Permutations};
 use record::{Record, Verdict};

@@ -91,7 +91,7 @@ pub(super) fn jobs() -> Vec<Job> {
             Rule::Adam { beta1, beta2, .. } => Rule::Adam { beta1, beta2, eps: 0.1 },
             rule => rule,
         };
-        let optimizer: Optimizer = rule.at(0.05).with_weight_decay(0.1);
+        let optimizer: Optimizer = rule.at(0.05).weight_decay(0.1);
         let model = || Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap();
         let name = format!("rule {i}");
         jobs.push(Job::new(&name, model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
@@ -166,7 +166,7 @@ fn joined(jobs: &mut Vec<Job>) {
         let (outputs, batch) = (outputs as usize, batch as usize);
         let name = format!("last layer, loss {index} of {outputs}, batch {batch}");
         let below = Model::builder([INPUTS as usize]);
-        let last = match loss.class_weights() {
+        let last = match loss.weights() {
             None => below.dense(outputs),
             Some(_) => below.dense_no_bias(outputs),
         };

@@ -1,0 +1,37 @@
+//! The documents of the repository, as they are there. What they link to is told here where that is another page.
+
+pub mod architecture {
+    //! How it is built, and where a change goes.
+    #![doc = ""]
+    #![doc = include_str!("../docs/architecture.md")]
+}
+
+pub mod embedding {
+    //! On a device of the host's own.
+    #![doc = ""]
+    #![doc = concat!("[psnr]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/psnr.svg")]
+    #![doc = ""]
+    #![doc = include_str!("../docs/embedding.md")]
+}
+
+pub mod performance {
+    //! What was measured, where.
+    #![doc = ""]
+    #![doc = concat!("[cost]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/cost.svg")]
+    #![doc = ""]
+    #![doc = include_str!("../docs/performance.md")]
+}
+
+pub mod portability {
+    //! What was run, on what.
+    #![doc = ""]
+    #![doc = "[f16]: super::performance#storage-in-f16"]
+    #![doc = ""]
+    #![doc = include_str!("../docs/portability.md")]
+}
+
+pub mod rejected {
+    //! What did not help.
+    #![doc = ""]
+    #![doc = include_str!("../docs/rejected.md")]
+}

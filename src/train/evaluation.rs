@@ -1,0 +1,77 @@
+//! What a network says, and how good it is.
+
+use super::engine::{Wait, batch_of};
+use super::{Dataset, Trainer};
+use crate::model::Mode;
+use crate::ops::loss::HostLoss;
+use crate::{Error, Result};
+
+/// How good a network is on a data set.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// The model's loss over all samples.
+    pub loss: f64,
+    /// Fraction of labels that have the largest of their logits, ignored ones left out; 0 where labels are numbers:
+    /// [`Dataset::accuracy`].
+    pub accuracy: f64,
+}
+
+impl Trainer {
+    /// The network's outputs `[N, outputs]` for `[N, inputs]`, NaN where a sample's or a parameter's NaN leads to it. Waits for
+    /// the GPU.
+    ///
+    /// # Errors
+    /// [`Error::Length`], [`Error::ZeroSize`]; [`Error::Device`].
+    pub fn predict(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
+        pollster::block_on(self.predict_by(inputs, Wait::Block))
+    }
+
+    /// As [`Trainer::predict`], awaited instead of waited for.
+    ///
+    /// # Errors
+    /// As [`Trainer::predict`].
+    pub async fn predict_async(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
+        self.predict_by(inputs, Wait::Yield).await
+    }
+
+    async fn predict_by(&mut self, inputs: &[f32], wait: Wait) -> Result<Vec<f32>> {
+        let samples = batch_of(&self.model, inputs)?;
+        // Any number of samples through plans of at most this size.
+        self.engine.predict(&self.model, inputs, samples.min(1024), wait).await
+    }
+
+    /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
+    /// GPU.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Diverged`] if the loss is NaN or
+    /// infinite; [`Error::Device`].
+    pub fn evaluate(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
+        pollster::block_on(self.evaluate_by(data, batch, Wait::Block))
+    }
+
+    /// As [`Trainer::evaluate`], awaited instead of waited for.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    pub async fn evaluate_async(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
+        self.evaluate_by(data, batch, Wait::Yield).await
+    }
+
+    async fn evaluate_by(&mut self, data: &Dataset, batch: usize, wait: Wait) -> Result<Evaluation> {
+        if batch == 0 {
+            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        }
+        let samples = batch_of(&self.model, data.inputs())?;
+        self.model.check_targets(samples, data.labels().targets())?;
+        let logits = self.engine.predict(&self.model, data.inputs(), batch.min(samples), wait).await?;
+        let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
+        let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
+        let loss = host.run(Mode::None, &logits, data.labels().targets(), None)?;
+        match loss.is_finite() {
+            true => Ok(Evaluation { loss, accuracy }),
+            false => Err(Error::Diverged { what: "the loss over the data set", step: None }),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Training on a GPU.
+
+use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
+use super::{Trainer, TrainerOptions};
+use crate::Result;
+use crate::gpu::{Context, Tensor};
+use crate::memory::{product, room};
+use crate::model::OptimizerState;
+use crate::model::{Model, Noise, Optimizer};
+use crate::plan::{Pass, Plan, PlanOptions, State};
+use crate::shader::Dtype;
+
+impl Trainer {
+    /// A trainer on the context's GPU, parameters drawn by the options' seed.
+    ///
+    /// # Errors
+    /// As [`State::new`]; [`Error::Value`](crate::Error::Value) for a `curvature_every` of 0; [`Error::NotPlanned`](crate::Error::NotPlanned) for a mode without the diagonal
+    /// that the optimiser reads; [`Error::Feature`](crate::Error::Feature) for a storage that the device does not have.
+    pub fn new(
+        context: &Context,
+        model: &Model,
+        optimizer: Optimizer,
+        options: TrainerOptions,
+    ) -> Result<Trainer> {
+        let gpu = Gpu::new(context, model, optimizer, &options)?;
+        Trainer::with(model, optimizer, &options, Box::new(gpu))
+    }
+}
+
+/// The plans that a trainer needs, made when they are.
+#[derive(Debug)]
+struct Gpu {
+    context: Context,
+    state: State,
+    storage: Dtype,
+    training: Plans,
+    inference: Plans,
+    /// The loss of the last pass.
+    loss: Option<Tensor>,
+}
+
+impl Gpu {
+    fn new(context: &Context, model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Gpu> {
+        let TrainerOptions { storage, init, seed, .. } = *options;
+        PlanOptions::inference().storage(storage).check_features(context)?;
+        let state = State::new(context, model, Some(optimizer))?;
+        state.write_parameters(&model.init(init, seed)?)?;
+        state.set_noise(noise(seed))?;
+        let (training, inference) = (Plans::default(), Plans::default());
+        Ok(Gpu { context: context.clone(), state, storage, training, inference, loss: None })
+    }
+}
+
+impl Engine for Gpu {
+    fn describe(&self) -> String {
+        self.context.describe()
+    }
+
+    /// Submits the pass and does not wait for it.
+    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
+        let mut options = PlanOptions::training(task.mode).storage(self.storage).fused_update();
+        options.lazy_curvature = task.lazy;
+        let plan = self.training.of(&self.context, model, &self.state, task.batch, options)?;
+        plan.write_input(task.inputs)?;
+        plan.write_targets(task.targets)?;
+        let pass = if task.curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
+        let mut encoder = encoder(&self.context);
+        match task.update {
+            true => plan.record_step(&mut encoder, pass)?,
+            false => plan.record_gradient(&mut encoder, pass)?,
+        }
+        let loss = plan.loss()?.clone();
+        submit(&self.context, encoder)?;
+        self.loss = Some(loss);
+        self.context.health()
+    }
+
+    fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let mut read = self.context.read_blocking(&[self.state.gradient(), self.state.diagonal()])?;
+        let diagonal = read.swap_remove(1);
+        Ok((read.swap_remove(0), diagonal))
+    }
+
+    fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>> {
+        Box::pin(async move {
+            let Some(loss) = &self.loss else { return Ok(None) };
+            let tensors: Vec<&Tensor> = [loss].into_iter().chain(self.state.divergence()).collect();
+            let read = read_all(&self.context, &tensors, wait).await?;
+            read[1..].iter().try_for_each(|word| State::check_divergence(word[0]))?;
+            Ok(Some(read[0][0]))
+        })
+    }
+
+    /// The rest of the last batch is padding.
+    fn predict<'a>(
+        &'a mut self,
+        model: &'a Model,
+        inputs: &'a [f32],
+        batch: usize,
+        wait: Wait,
+    ) -> Answer<'a, Vec<f32>> {
+        Box::pin(async move {
+            let samples = batch_of(model, inputs)?;
+            let options = PlanOptions::inference().storage(self.storage);
+            let plan = self.inference.of(&self.context, model, &self.state, batch, options)?;
+            let mut outputs = room("outputs", product([samples, model.outputs()]))?;
+            for chunk in inputs.chunks(batch * model.inputs()) {
+                let mut padded = chunk.to_vec();
+                padded.resize(batch * model.inputs(), 0.0);
+                plan.write_input(&padded)?;
+                let mut encoder = encoder(&self.context);
+                plan.record_forward(&mut encoder);
+                submit(&self.context, encoder)?;
+                outputs.extend(read(&self.context, plan.logits(), wait).await?);
+            }
+            outputs.truncate(samples * model.outputs());
+            Ok(outputs)
+        })
+    }
+
+    fn parameters(&self, wait: Wait) -> Answer<'_, Vec<f32>> {
+        Box::pin(read(&self.context, self.state.parameters(), wait))
+    }
+
+    fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
+        self.state.write_parameters(flat)
+    }
+
+    fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
+        self.state.set_learning_rate(learning_rate)
+    }
+
+    fn memory(&self) -> Result<(OptimizerState<f32>, Noise)> {
+        let memory = self.state.read_memory()?;
+        let words = self.context.read_blocking(&[self.state.noise_words()])?.swap_remove(0);
+        Ok((memory, Noise { seed: words[0].to_bits(), step: words[1].to_bits() }))
+    }
+
+    fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()> {
+        self.loss = None;
+        self.state.set_noise(noise)?;
+        self.state.write_memory(&memory)
+    }
+
+    fn wait(&self) -> Result<()> {
+        self.context.wait()
+    }
+}
+
+fn encoder(context: &Context) -> wgpu::CommandEncoder {
+    context.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+}
+
+fn submit(context: &Context, encoder: wgpu::CommandEncoder) -> Result<()> {
+    context.guarded(|| context.queue().submit([encoder.finish()])).map(drop)
+}
+
+async fn read(context: &Context, tensor: &Tensor, wait: Wait) -> Result<Vec<f32>> {
+    Ok(read_all(context, &[tensor], wait).await?.swap_remove(0))
+}
+
+async fn read_all(context: &Context, tensors: &[&Tensor], wait: Wait) -> Result<Vec<Vec<f32>>> {
+    match wait {
+        Wait::Block => context.read_blocking(tensors),
+        Wait::Yield => context.read_all(tensors).await,
+    }
+}
+
+/// Plans by batch size, the one used last at the end. A few, since a data set has one batch size and one remainder.
+#[derive(Debug, Default)]
+struct Plans(Vec<Plan>);
+
+impl Plans {
+    /// Those kept at a time.
+    const MOST: usize = 4;
+
+    /// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.
+    fn of(
+        &mut self,
+        context: &Context,
+        model: &Model,
+        state: &State,
+        batch: usize,
+        options: PlanOptions,
+    ) -> Result<&Plan> {
+        let plan = match self.0.iter().position(|plan| plan.batch() == batch) {
+            Some(index) => self.0.remove(index),
+            None => {
+                if self.0.len() == Plans::MOST {
+                    self.0.remove(0);
+                }
+                Plan::new(context, model, state, batch, options)?
+            }
+        };
+        self.0.push(plan);
+        Ok(&self.0[self.0.len() - 1])
+    }
+}

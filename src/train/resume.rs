@@ -1,0 +1,61 @@
+//! A trainer's checkpoints: written, and gone on from.
+
+use super::Trainer;
+use super::checkpoint::{Checkpoint, Settings};
+use crate::{Error, Result};
+use std::path::Path;
+
+impl Trainer {
+    /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
+    /// optimiser's moments (`m.` and `v.` before the name), steps, seed, learning rate, what dropout draws next, and the
+    /// notes. The file at `path` is whole at every moment: the new one takes the place of the old when it is complete and
+    /// durable, and has its permissions. A symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
+    /// written, which says whether the old file is still there; [`Error::Device`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let (mut memory, noise) = self.engine.memory()?;
+        memory.step = self.steps;
+        let (parameters, notes) = (self.parameters()?, self.notes.clone());
+        for (what, numbers) in
+            [("a parameter", &parameters), ("a moment", &memory.m), ("a moment", &memory.v)]
+        {
+            if !numbers.iter().all(|x| x.is_finite()) {
+                return Err(Error::Diverged { what, step: None });
+            }
+        }
+        let (learning_rate, seed) = (self.optimizer.learning_rate, self.seed);
+        let checkpoint = Checkpoint { parameters, memory, learning_rate, seed, noise, notes };
+        checkpoint.write(&self.settings(), path.as_ref())
+    }
+
+    /// Whether [`Trainer::save`] could write a file at `path`: to be asked before hours of training. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`Error::File`] where the directory is missing or may not be written, or something that is no plain file is there.
+    pub fn can_save(path: impl AsRef<Path>) -> Result<()> {
+        Checkpoint::can_write(path.as_ref())
+    }
+
+    /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
+    /// then, the learning rate and the seed included. It may come from a GPU or from the processor.
+    ///
+    /// # Errors
+    /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
+    /// rule, weight decay, mode or `curvature_every`. Nothing has changed then.
+    pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let Checkpoint { parameters, memory, learning_rate, seed, noise, notes } =
+            Checkpoint::read(&self.settings(), path.as_ref())?;
+        // First what a checking context may refuse.
+        self.set_parameters(&parameters)?;
+        self.set_learning_rate(learning_rate)?;
+        (self.steps, self.seed, self.notes) = (memory.step, seed, notes);
+        self.engine.restore(memory, noise)
+    }
+
+    fn settings(&self) -> Settings<'_> {
+        let Trainer { model, optimizer, mode, curvature_every, .. } = self;
+        Settings { model, optimizer: *optimizer, mode: *mode, curvature_every: *curvature_every }
+    }
+}

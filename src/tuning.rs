@@ -1,0 +1,10 @@
+//! How products are cut for a device: classes of devices, tiles and tables of them, matrix units.
+//!
+//! Nothing here is needed to train or to analyse a network. [`ContextOptions`](crate::ContextOptions) takes a [`TileTable`] that
+//! was measured on the device (`cargo xtask tune` writes one) and the [`Cooperative`] matrices to use;
+//! [`Plan::time_products`](crate::Plan::time_products) measures. These types follow the kernels, and change with them more often
+//! than the rest of the crate.
+
+pub use crate::gemm::{Cooperative, Family, Tile, TileEntry, TileTable, TileUse};
+pub use crate::plan::{ProductTime, Tiles};
+pub use crate::shader::DeviceClass;
