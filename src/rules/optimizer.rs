@@ -232,6 +232,7 @@ impl<T: Clone + Default> OptimizerState<T> {
     }
 }
 
+#[cfg(feature = "train")]
 impl OptimizerState<f32> {
     /// As [`OptimizerState::new`], or an error where memory does not suffice.
     pub(crate) fn zeroed(len: usize) -> Result<OptimizerState<f32>> {

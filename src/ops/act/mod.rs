@@ -8,10 +8,10 @@ mod kernel;
 pub(crate) use kernel::{ActForward, ActSignal};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
-#[cfg(feature = "cpu")]
-use crate::host::HostOp;
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal};
 use crate::model::{Activation, Layer};
+#[cfg(feature = "cpu")]
+use crate::{graph::Value, host::HostOp};
 
 #[derive(Debug)]
 pub(crate) struct Act(pub Activation);

@@ -5,13 +5,11 @@ pub(crate) mod host;
 
 use crate::Result;
 use crate::gemm::{Gemm, GradientSink, Offsets, Product, Use};
-use crate::graph::{
-    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Slice, Value,
-};
-#[cfg(feature = "cpu")]
-use crate::host::HostOp;
+use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Slice};
 use crate::model::{Layer, Role};
 use crate::ops::optimizer::{self, Update};
+#[cfg(feature = "cpu")]
+use crate::{graph::Value, host::HostOp};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dense {

@@ -1,11 +1,15 @@
 //! The network's head: logits and targets become loss and signal.
 
+#[cfg(any(feature = "cpu", feature = "train"))]
 mod host;
 mod kernel;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use host::{HostLoss, LossSignal};
+#[cfg(any(feature = "cpu", feature = "train"))]
+pub(crate) use host::HostLoss;
+#[cfg(feature = "cpu")]
+pub(crate) use host::LossSignal;
 
 pub(crate) use kernel::{LossKernel, Reduce};
 

@@ -7,9 +7,9 @@ mod kernel;
 pub(crate) use kernel::{PoolForward, PoolSignal, Pooling};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal, Value};
+use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal};
 #[cfg(feature = "cpu")]
-use crate::host::HostOp;
+use crate::{graph::Value, host::HostOp};
 
 use crate::model::Layer;
 use crate::ops::image_size;
