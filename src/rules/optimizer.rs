@@ -1,6 +1,7 @@
 //! Optimisers and their state.
 
 use super::Mode;
+#[cfg(feature = "train")]
 use crate::memory::zeros;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
