@@ -42,11 +42,11 @@ pub(crate) struct Whole {
     pub activation: Activation,
     pub loss: Loss,
     pub batch: u32,
-    /// Numbers of all parameters, gaps included.
+    /// Elements of all parameters, gaps included.
     pub flat: u32,
 }
 
-/// Where a layer's numbers lie in workgroup memory, in numbers of a sample.
+/// Where a layer's values lie in workgroup memory, counted in values of a sample.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct LayerSlots {
     x: u32,
@@ -56,7 +56,7 @@ struct LayerSlots {
     rest: u32,
 }
 
-/// The same of all layers and of the losses, and how many numbers a sample needs.
+/// The same of all layers and of the losses, and how many values a sample needs.
 #[derive(Debug, Clone, PartialEq)]
 struct Slots {
     layers: Vec<LayerSlots>,
