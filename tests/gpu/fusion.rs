@@ -165,7 +165,7 @@ fn blocks_fuse_inside_and_add_up_where_they_meet() {
     let model = builder.flatten().dense(4).loss(Loss::mse()).unwrap();
     let got = labels(&model, None, PlanOptions::training(Mode::None));
     // A 1x1 convolution of whole vectors is not packed, and the mean of each channel lies as rows do.
-    let up = ["to image", "gemm forward+identity", "pack", "gemm forward+tanh", "sum", "adaptive mean pool"];
+    let up = ["to image", "gemm forward+identity", "pack", "gemm forward+tanh", "add", "adaptive mean pool"];
     let top = ["gemm forward+identity", "loss mse none", "reduce loss"];
     let down = [
         "gemm signal none+identity",

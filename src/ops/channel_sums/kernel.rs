@@ -16,7 +16,7 @@ pub(crate) enum Parameters {
     Norm(Storage),
 }
 
-/// ChannelSums sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as `[splits][components][entries]`
+/// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as `[splits][components][entries]`
 /// runs of [`stride`](ChannelSums::stride) channels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ChannelSums {

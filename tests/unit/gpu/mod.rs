@@ -1,9 +1,10 @@
 //! Kernels by themselves, on whatever adapter there is, against naive loops. Results are filled with a NaN pattern before,
 //! stand between guard words, and channels that only pad an image hold what no result may depend on.
 
-mod affine;
+mod batchnorm;
 mod channel_sums;
 mod depthwise;
+mod dropout;
 mod layout;
 mod loss;
 mod pool;
@@ -11,7 +12,7 @@ mod residual;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};
 use crate::model::{Activation, Mode};
-use crate::shader::{Dtype, Flow, Kernel};
+use crate::shader::{Dtype, Flow, Kernel, Storage};
 use std::sync::OnceLock;
 
 /// The modes that differ behind the loss.
@@ -59,6 +60,22 @@ enum Bound {
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
+}
+
+/// Each storage with the same as the tests have it.
+fn storages() -> Vec<(Storage, Lie)> {
+    let rows = [(1, 1), (3, 5), (2, 33)];
+    let images = [(1, 1, 1), (2, 3, 7), (1, 33, 6), (3, 5, 35)];
+    let rows = rows.map(|(batch, features)| {
+        let storage = Storage::Rows { batch: batch as u32, features: features as u32 };
+        (storage, Lie::Rows { len: batch * features })
+    });
+    let images = images.map(|(batch, channels, positions)| {
+        let storage =
+            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        (storage, Lie::Image { batch, channels, positions })
+    });
+    rows.into_iter().chain(images).collect()
 }
 
 /// A tensor as it is bound.

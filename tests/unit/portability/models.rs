@@ -128,7 +128,7 @@ pub(super) fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// As `kernel/join_permutations.rs` lists them, but for updates.
+/// As `permutations/join.rs` and `loss_head.rs` list them, but for updates.
 fn joined(jobs: &mut Vec<Job>) {
     for (activation, bias) in
         [Activation::Identity, TANH].into_iter().flat_map(|a| [true, false].map(|b| (a, b)))
@@ -179,7 +179,7 @@ fn joined(jobs: &mut Vec<Job>) {
     }
 }
 
-/// As `kernel/half_permutations.rs` lists them: what the jobs so far lead to, and what stores between layers of every width.
+/// As `permutations/` has them stored in f16: what the jobs so far lead to, and what stores between layers of every width.
 fn halves(jobs: &mut Vec<Job>) {
     let linear = |layer: &Layer| !matches!(layer, Layer::Act(activation) if ![Activation::Identity, TANH].contains(activation));
     let shown = |job: &&Job| {
@@ -208,7 +208,7 @@ fn halves(jobs: &mut Vec<Job>) {
 /// Batches of whole networks: for one workgroup, and for several.
 const WHOLE_BATCHES: [usize; 2] = [7, 100];
 
-/// As `kernel/whole_permutations.rs` lists them.
+/// As `permutations/whole.rs` lists them.
 fn whole_networks(jobs: &mut Vec<Job>) {
     let mlp = |activation| Model::builder([5]).dense(9).act(activation).dense(4).loss(Loss::mse()).unwrap();
     let folding = Activation::LeakyRelu { alpha: -0.5 };

@@ -1,0 +1,40 @@
+use super::{Bound, Lie, Map, check_signal, compare, numbers, run, storages, words};
+use crate::ops::batchnorm::{NormForward, NormSignal};
+use crate::shader::Storage;
+
+#[test]
+fn normalisation() {
+    for (storage, lie) in storages() {
+        let (channels, positions, padded) = match storage {
+            Storage::Rows { features, .. } => (features as usize, 1, features as usize),
+            Storage::Image { channels, positions, .. } => {
+                (channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
+            }
+        };
+        let norm = NormForward { storage };
+        assert_eq!(norm.statistics_len() as usize, 2 * padded);
+        let [mean, inverse, gamma, beta] = [10, 11, 12, 13].map(|seed| numbers(seed, channels));
+        let mut statistics = vec![0.0_f32; 2 * padded];
+        for c in 0..channels {
+            statistics[c] = mean[c] as f32;
+            statistics[padded + c] = inverse[c] as f32;
+        }
+        let channel = |i: usize| i / positions % channels;
+        let slope = |i: usize| gamma[channel(i)] * inverse[channel(i)];
+        let map: Map = (0..lie.len()).map(|i| (i, i, slope(i))).collect();
+        let x = numbers(4, lie.len());
+        let expected: Vec<f64> =
+            (0..x.len()).map(|i| slope(i) * (x[i] - mean[channel(i)]) + beta[channel(i)]).collect();
+        let rows = |values: &[f64]| Lie::Rows { len: channels }.store(values);
+        let bound = [
+            Bound::Read(lie.store(&x)),
+            Bound::Write(lie.elements()),
+            Bound::Read(words(&statistics)),
+            Bound::Read(rows(&gamma)),
+            Bound::Read(rows(&beta)),
+        ];
+        compare("norm", &lie.load(&run(norm, &bound)[0]), &expected);
+        let kernel = |flow| NormSignal { norm, flow };
+        check_signal("norm", kernel, &map, lie, lie, &[words(&statistics), rows(&gamma)]);
+    }
+}
