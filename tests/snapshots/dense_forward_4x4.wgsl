@@ -13,23 +13,23 @@ const KS: u32 = 4u;
 const KEEP: bool = false;
 
 // gemm/gemm.wgsl
-// The one product behind every pass:
+// The matrix product behind every pass:
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 //
-// A carries P numbers per element (g | g, h | g, h, u …), B one. `through` is the rule of a linear map: number 1 (h)
-// is multiplied by B², every other by B. With P = 1 this is plain backprop, or a plain product.
+// A has P components per element (g | g, h | g, h, u …), B has one. `through` is the rule for a linear map: component 1 (h)
+// is multiplied by B², every other by B. With P = 1 this is plain backprop, or an ordinary product.
 //
-// Tile: an invocation owns TM rows and V vec4 columns, a workgroup WY × WX of those side by side; columns of one
-// invocation stand WX vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense
-// layer; a kernel's taps or a batch's samples for a convolution) and, within each, over k, in order whatever the tile and the
-// family: the gradient has the same bits in every mode.
+// Tile: an invocation computes TM rows and V vec4 columns; a workgroup has WY × WX invocations. The columns of an invocation are WX
+// vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense layer; a kernel's taps or a
+// batch's samples for a convolution) and over k within each. The order does not depend on the tile or the family (except
+// cooperative, whose f16 rounding depends on the tile), so the gradient has the same bits in every mode.
 //
-// Plugs: sum_up, the family (registers | workgroup); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense |
-// walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar);
-// b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar); prepare, keep, finish and side (forward | signal |
-// parameters | partial) over write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
-// Grid: g.splits times g.tiles workgroups (and what the use adds beside them), folded into rows of g.grid_x.
+// Plugs: sum_up, the family (registers | workgroup | cooperative); span_of, arrive, enter, passes, locate, next_k and row_at
+// (walk_dense | walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 |
+// a_scalar); b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar | b_updated); prepare, keep, finish and side
+// (forward | signal | parameters | partial) over write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
+// Grid: g.splits times g.tiles workgroups, then those of `side`, folded into rows of g.grid_x.
 
 struct Gemm {
     m: u32,
@@ -37,33 +37,33 @@ struct Gemm {
     k: u32, // of one segment
     tiles_n: u32, // tiles along n
     tiles: u32, // tiles in all
-    splits: u32, // parts that the sum is cut into, each with its own result
+    splits: u32, // parts that the sum is split into, each with its own result
     grid_x: u32,
     a_plane: u32, // distance between the planes of A, in elements
-    c_plane: u32, // the same for a signal that is written, or for partial sums
-    bias: u32, // where the bias starts, counted from the weight
-    scale: f32, // of what is stored
-    first: u32, // where the parameters that are updated begin, in vec4s
+    c_plane: u32, // the same for the result: signal, kept activation input, partial sums; or between an update's moments
+    bias: u32, // start of the bias, relative to the weight
+    scale: f32, // factor for the stored gradient and diagonal
+    first: u32, // start of the layer's weights in the parameters, in vec4s, where updates are fused
     image: Image, // of a convolution
 }
 
 // Images are [batch, height, width, channels], channels a multiple of four.
 struct Image {
-    rows: vec2<u32>, // the image whose positions the walk takes one by one
-    source: vec2<u32>, // the image that a window looks into from there
+    rows: vec2<u32>, // size of the image whose positions the walk visits
+    source: vec2<u32>, // size of the image that the windows read
     samples: u32,
     per_split: u32, // samples of one part of the sum
-    parts: u32, // parts of one sample, where a sample alone is too much for one
+    parts: u32, // parts of one sample, if samples are split
     part: u32, // positions of such a part
     groups: u32,
-    group_m: u32, // rows, columns and terms that belong to one group
+    group_m: u32, // rows, columns and terms of one group
     group_n: u32,
     group_k: u32,
 }
 
 @group(0) @binding(0) var<uniform> g: Gemm;
 
-// What of the sum a workgroup makes: segments, and k of each. All its invocations agree on it, so barriers may depend on it.
+// A workgroup's part of the sum: a range of segments, and of k within each. It is uniform, so barriers may depend on it.
 struct Span {
     split: u32,
     first: u32,
@@ -77,10 +77,10 @@ alias Columns = array<vec4<f32>, V>;
 alias Tile = array<array<Columns, TM>, P>;
 alias Sums = array<vec4<f32>, KEPT>;
 
-// The number that B² multiplies, where there is one.
+// The component that B² multiplies, if there is one.
 const D: u32 = min(1u, P - 1u);
 
-// A LONG sum begins a new run after RUN steps along k, so that its rounding errors stay few.
+// A LONG sum is split into runs of RUN steps of four terms (cooperative: of RUN terms), to limit its rounding error.
 fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     for (var p = 0u; p < P; p++) {
         for (var i = 0u; i < TM; i++) {
@@ -92,7 +92,7 @@ fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     }
 }
 
-// A sample's end where parameters are shared between positions: u has been summed over them, and is squared only now.
+// The end of a sample whose positions share the parameters: u has been summed over the positions and is now squared.
 fn close_sample(acc: ptr<function, Tile>) {
     for (var p = 2u; p < P; p++) {
         for (var i = 0u; i < TM; i++) {
@@ -105,12 +105,12 @@ fn close_sample(acc: ptr<function, Tile>) {
     }
 }
 
-// Stores the sums and finishes what is fused.
+// Stores the sums and runs the fused epilogue.
 fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: u32, n0: u32) {
     if m0 >= g.m {
         return;
     }
-    // Few branches, for they are dear where this is unrolled: rows past the end go where the last one is about to go.
+    // Branches are expensive in this unrolled loop, so rows past the end are stored at the last row, which is then overwritten.
     for (var j = 0u; j < V; j++) {
         let n = n0 + j * WX * 4u;
         if n < g.n {
@@ -127,8 +127,8 @@ fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: 
             }
         }
     }
-    // What is fused is long, so it stands in a loop that is not unrolled, as the one above must be: it takes up the sums
-    // from where they were kept, by the slot among those of the invocation.
+    // The fused epilogue is long, so its loop is not unrolled, unlike the one above, which must be. It reads the sums back from
+    // where `keep` put them, by the invocation's slot.
     let rows = min(TM, g.m - m0);
     for (var e = 0u; e < rows * V; e++) {
         let n = n0 + e % V * WX * 4u;
@@ -157,7 +157,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 }
 
 // gemm/out_vec4.wgsl
-// What the product writes, in vec4s.
+// out[i .. i + 4], the product's result, by vec4 accesses.
 @group(0) @binding(3) var<storage, read_write> out: array<vec4<N3>>;
 
 fn write_out(index: u32, value: vec4<f32>, valid: u32) {
@@ -169,7 +169,7 @@ fn read_out(index: u32) -> vec4<f32> {
 }
 
 // gemm/hold_out.wgsl
-// Sums wait to be finished where the result will stand.
+// held(index) = the sum stored by hold. Sums stay in the result buffer until the epilogue.
 fn hold(slot: u32, p: u32, index: u32, value: vec4<f32>, valid: u32) {
     write_out(index, value, valid);
 }
@@ -179,8 +179,8 @@ fn held(slot: u32, p: u32, index: u32) -> vec4<f32> {
 }
 
 // gemm/registers.wgsl
-// The family of software adapters: every invocation by itself reads what it multiplies, KS steps of k at a time. No workgroup
-// memory and no barriers, which are dear there.
+// The family for software adapters and narrow products: every invocation loads its own operands, KS terms of k at a time. It uses
+// no workgroup memory and no barriers, which are expensive on software adapters.
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 
@@ -233,7 +233,7 @@ fn sum_up(
     place: ptr<function, Place>,
     acc: ptr<function, Tile>,
 ) {
-    var total: Tile; // of the runs that are done, where the sum is LONG
+    var total: Tile; // sum of the finished runs, if LONG
     arrive(place, m0, n0, TM);
     for (var segment = span.first; segment < span.last; segment++) {
         if !enter(place, segment, TM) {
@@ -253,7 +253,7 @@ fn sum_up(
                     }
                 }
             }
-            // Counted from the sum's begin, whatever a tile passes over.
+            // Counted from the start of the sum, including skipped segments.
             if LONG && (segment * (g.k / KS) + k / KS + 1u) % RUN == 0u {
                 close_run(acc, &total);
             }
@@ -269,7 +269,7 @@ fn sum_up(
 }
 
 // gemm/walk_dense.wgsl
-// The walk along a dense layer's sum: one segment, all of k.
+// Σ over a dense layer's sum: one segment with all of k.
 struct Place {
     unused: u32,
 }
@@ -297,12 +297,11 @@ fn row_at(place: ptr<function, Place>, m0: u32, i: u32) -> u32 {
 }
 
 // gemm/forward.wgsl
-// Use of the product: a dense layer and the activation that follows it.
+// Use of the product: a dense layer (or convolution, over its taps) and the following activation.
 //
 //     a[m, n] = Σ_k x[m, k] W[n, k] + b[n]        z = act(a)
 //
-// A is x [batch, in], B is W [out, in]. Plane 0 of `out` gets z; plane 1 gets a, where KEEP says that the backward pass
-// needs it.
+// A is x [batch, in], B is W [out, in]. Plane 0 of `out` stores z; plane 1 stores a if the backward pass needs it (KEEP).
 
 const ONCE: bool = false;
 
@@ -328,7 +327,7 @@ fn finish(m: u32, n: u32, slot: u32) {
 fn side(group: u32, lane: vec3<u32>) {}
 
 // gemm/a_k.wgsl
-// A[m, k] stored row by row, k contiguous: input rows of the forward pass, a signal's rows.
+// A[m, k] stored row by row, k contiguous: the rows of the forward pass's input or of a signal.
 const A_ALONG_K: bool = true;
 
 fn a_four(place: ptr<function, Place>, p: u32, segment: u32, k: u32, i: u32, m: u32) -> vec4<f32> {
@@ -346,7 +345,7 @@ fn b_four(place: ptr<function, Place>, segment: u32, k: u32, j: u32, n: u32) -> 
 }
 
 // gemm/a_vec4.wgsl
-// A in vec4s: every row or column starts at a multiple of four elements.
+// a4(i) = A[i .. i + 4] by one vec4 load: every row or column starts at a multiple of four elements.
 @group(0) @binding(1) var<storage, read> a_data: array<vec4<N1>>;
 
 fn a4(index: u32) -> vec4<f32> {
@@ -354,11 +353,11 @@ fn a4(index: u32) -> vec4<f32> {
 }
 
 fn a4_guarded(index: u32, valid: u32) -> vec4<f32> {
-    return vec4<f32>(a_data[index / 4u]); // a multiple of four is valid whole
+    return vec4<f32>(a_data[index / 4u]); // sizes are multiples of four, so all four are valid
 }
 
 // gemm/b_vec4.wgsl
-// B in vec4s: every row or column starts at a multiple of four elements.
+// b4(i) = B[i .. i + 4] by one vec4 load: every row or column starts at a multiple of four elements.
 @group(0) @binding(2) var<storage, read> b_data: array<vec4<N2>>;
 
 fn b4(index: u32) -> vec4<f32> {
@@ -367,11 +366,11 @@ fn b4(index: u32) -> vec4<f32> {
 
 
 // gemm/bias.wgsl
-// The bias of the forward pass.
+// bias4(n) = b[n .. n + 4]
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 
 fn bias4(column: u32) -> vec4<f32> {
-    let last = arrayLength(&bias) - 1u; // padding channels have none; any number will do
+    let last = arrayLength(&bias) - 1u; // padding channels have no bias; any value will do
     return vec4<f32>(
         bias[min(column, last)],
         bias[min(column + 1u, last)],
@@ -393,17 +392,17 @@ fn act_d(a: f32) -> vec2<f32> {
 // lib/math.wgsl
 // f(x) = 2^n g(r) or f(x) = ±g(r), x = n c + r:  exp, expm1, log, log1p, tanh, sigmoid, softplus, sin, cos, erf
 //
-// WGSL lets the built-in functions be off by thousands of ulp, and some drivers take it up. These are good to a few
-// ulp everywhere. What they may not rely on, since drivers differ:
-// - NaN and infinity: arguments are clamped, so that no intermediate leaves the finite range.
-// - Subnormal numbers: a result below 2^-126 counts as 0, an argument likewise.
-// - Whether a product and a sum become one fma: the first products of a range reduction are exact either way.
-// - The order of sums: a `min` that never acts keeps a fast-math compiler from merging the reduction's parts.
+// WGSL allows built-in functions to be off by thousands of ulp, and some drivers are. These are accurate to a few
+// ulp everywhere. Because drivers differ, they do not rely on:
+// - NaN and infinity: arguments are clamped so that intermediates stay finite.
+// - Subnormal numbers: results and arguments below 2^-126 may count as 0.
+// - Fusing a product and a sum into an fma: the first products of a range reduction are exact either way.
+// - The order of sums: a `min` that never takes effect keeps a fast-math compiler from merging the reduction's parts.
 // "Error" below is the largest measured against f64 over four million points on llvmpipe and SwiftShader, in units in
 // the last place (ulp) of the exact result; a fast-math compiler, with or without fma, stays below twice that.
 
-// What is not finite is known by its bits alone: a compiler may take a comparison with it for anything. The functions below
-// make some number of NaN; whoever calls them with what may be NaN says so in the result.
+// NaN and infinity are detected by their bits, because compilers may evaluate comparisons with them either way. The functions below
+// may return a finite value for NaN; a caller whose argument may be NaN must restore it with hs_with_nan_of.
 fn hs_is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }
@@ -412,12 +411,12 @@ fn hs_is_finite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// y, or NaN: made of y's bits, for a constant would be an error.
+// y, or NaN if `spoilt`. NaN is made from y's bits, because a NaN constant is an error.
 fn hs_nan_where(spoilt: bool, y: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(y) | select(0u, 0x7fc00000u, spoilt));
 }
 
-// y, a function of x, which is NaN where x is.
+// y, but NaN where x is NaN.
 fn hs_with_nan_of(x: f32, y: f32) -> f32 {
     return hs_nan_where(hs_is_nan(x), y);
 }
@@ -475,7 +474,7 @@ fn hs_log_sum(n: f32, f: f32) -> f32 {
     return fma(n, 0.693145751953125, fma(n, 1.42860677e-6, log1p));
 }
 
-// Anything below the smallest normal number, zero and less included, counts as that. Error 1.2 ulp.
+// Arguments below the smallest normal number, including zero and negative ones, count as that number. Error 1.2 ulp.
 fn hs_log(x: f32) -> f32 {
     let y = max(x, 1.17549435e-38);
     let n = hs_log_exponent(y);
@@ -486,7 +485,7 @@ fn hs_log(x: f32) -> f32 {
 fn hs_log1p(x: f32) -> f32 {
     let y = max(1.0 + x, 1.17549435e-38);
     let n = hs_log_exponent(y);
-    // Near 0 x itself is what the rounding of 1 + x loses.
+    // Near 0, rounding 1 + x would lose x, so x itself is used.
     return hs_log_sum(f32(n), select(hs_log_mantissa(y, n) - 1.0, x, n == 0));
 }
 
@@ -497,7 +496,7 @@ fn hs_tanh(x: f32) -> f32 {
     return select(-t, t, x < 0.0);
 }
 
-// (sigmoid(x), sigmoid(-x)), both accurate however small. Error 3.1 ulp.
+// (sigmoid(x), sigmoid(-x)), both with small relative error. Error 3.1 ulp.
 fn hs_sigmoid_pair(x: f32) -> vec2<f32> {
     let e = hs_exp(-abs(x));
     let big = 1.0 / (1.0 + e);
@@ -525,7 +524,7 @@ fn hs_sin_cos(x: f32) -> vec2<f32> {
     let c = fma(z * z, fma(z, fma(z, 2.44306684e-5, -0.00138873013), 0.0416666456), fma(-0.5, z, 1.0));
     let quadrant = i32(n);
     let turned = select(vec2(s, c), vec2(c, s), (quadrant & 1) == 1);
-    // One condition per component: HLSL has dialects without a vector of them.
+    // One condition per component: some HLSL dialects have no vector conditions.
     return vec2(
         select(turned.x, -turned.x, (quadrant & 2) == 2),
         select(turned.y, -turned.y, ((quadrant + 1) & 2) == 2),
@@ -540,7 +539,7 @@ fn hs_cos(x: f32) -> f32 {
     return hs_sin_cos(x).y;
 }
 
-// (density of the normal distribution at x, its tail P(X > |x|)), both accurate however small. Errors 2.7 and 6.1 ulp.
+// (density of the normal distribution at x, its tail P(X > |x|)), both with small relative error. Errors 2.7 and 6.1 ulp.
 fn hs_normal(x: f32) -> vec2<f32> {
     let y = min(abs(x), 14.0);
     // y^2 = h^2 + (y - h)(y + h) with h^2 exact: its rounding would cost y^2 ulp.
@@ -581,7 +580,7 @@ alias N4 = f32;
 alias N5 = f32;
 
 // lib/store_exact.wgsl
-// What is written is stored as it is.
+// storable(x) = x: values are stored unchanged.
 fn storable(value: vec4<f32>) -> vec4<f32> {
     return value;
 }

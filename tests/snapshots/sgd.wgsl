@@ -3,13 +3,13 @@ const MEMORY: u32 = 1u;
 const NESTEROV: bool = false;
 
 // optimizer/optimizer.wgsl
-// One step of the optimiser over a run of parameters, four an invocation. Plugs: updated (rule), diagonal_at (diagonal |
-// no_diagonal).
+// θ_i ← updated(θ_i, g_i, d_i): one optimiser step over a range of parameters, four per invocation. Plugs: updated (rule),
+// diagonal_at (diagonal | no_diagonal).
 
 struct UpdateParams {
     vectors: u32, // of the whole model
     grid_x: u32,
-    first: u32, // where the run begins, and how long it is
+    first: u32, // start of the range, and its length
     run: u32,
 }
 
@@ -28,20 +28,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 }
 
 // optimizer/no_diagonal.wgsl
-// The rule reads no diagonal.
+// diagonal_at(i) = 0: the rule does not use the diagonal.
 fn diagonal_at(i: u32) -> vec4<f32> {
     return vec4<f32>(0.0);
 }
 
 // optimizer/state.wgsl
-// What the host decides (it may rewrite this between submissions), what the GPU counts, whether something written was not finite,
-// and the moments: one buffer of words, floats by their bits.
+// The optimiser's state in one buffer of words, floats as bits: hyper-parameters (the host may rewrite them between submissions),
+// counters kept by the GPU, the divergence word, and the moments.
 
 struct Memory {
     decided: array<vec4<u32>, 2>, // Hyper
     counted: vec4<u32>, // Counters
-    // 0, or FIRST_STEP less the first step whose update wrote a parameter or a second moment that is not finite. So the largest
-    // word is the earliest step's, and a float by its bits. A rule that counts no steps says FIRST_STEP.
+    // 0, or FIRST_STEP minus the first step whose update wrote a non-finite parameter or second moment. So the earliest step has
+    // the largest word, and the word is a finite float by its bits. A rule that counts no steps writes FIRST_STEP.
     diverged: atomic<u32>,
     unused: array<vec4<u32>, 12>,
     moments: array<vec4<u32>>, // the first, then the second
@@ -62,7 +62,7 @@ struct Hyper {
 
 struct Counters {
     t: u32, // steps
-    s: u32, // steps on which the second moment moved
+    s: u32, // steps that updated the second moment
     m_scale: f32,
     v_scale: f32,
 }
@@ -93,20 +93,20 @@ fn set_first_moment(i: u32, m: vec4<f32>) {
 }
 
 // optimizer/rule.wgsl
-// A step of the optimiser on four parameters θ, i which of the model's `vectors` fours:
+// An optimiser step on four parameters θ, number i of the model's `vectors` vec4s:
 //
 //     θ ← θ - η λ θ  (decoupled weight decay),  then  θ ← θ - η step(g)
 //
-// A kernel calls take_hyper before its first step. Plug: step_of (sgd | adaptive).
+// A kernel must call take_hyper before its first step. Plug: step_of (sgd | adaptive).
 
 struct Fours {
     i: u32,
     vectors: u32,
     g: vec4<f32>, // gradient
-    d: vec4<f32>, // diagonal, where the rule reads it
+    d: vec4<f32>, // diagonal, if the rule uses it
 }
 
-// Read once an invocation, not once for each four: what is stored might lie in the same buffer.
+// Read once per invocation. In a loop the compiler would reload them, because stores may alias the buffer.
 var<private> hyper: Hyper;
 var<private> counters: Counters;
 
@@ -122,7 +122,7 @@ fn updated(four: Fours, theta: vec4<f32>) -> vec4<f32> {
     return next;
 }
 
-// What is not finite is told to the host, by its bits: a compiler may take a comparison for anything.
+// Reports a non-finite value to the host. It tests bits, because compilers may evaluate comparisons with NaN either way.
 fn tell_of(written: vec4<f32>) {
     let exponent = vec4<u32>(0x7f800000u);
     if any((bitcast<vec4<u32>>(written) & exponent) == exponent) {
