@@ -73,6 +73,9 @@ pub enum Layer {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         projection: Vec<Layer>,
     },
+    /// The operation of `tests/unit/mirror/`.
+    #[cfg(test)]
+    Mirror,
 }
 
 /// The kinds that JSON may name.
@@ -145,6 +148,8 @@ impl Layer {
             Layer::BatchNorm(_) => "batchnorm",
             Layer::Dropout { .. } => "dropout",
             Layer::Residual { .. } => "residual",
+            #[cfg(test)]
+            Layer::Mirror => "mirror",
         }
     }
 

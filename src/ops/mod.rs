@@ -13,6 +13,9 @@ pub(crate) mod depthwise;
 pub(crate) mod dropout;
 pub(crate) mod layout;
 pub(crate) mod loss;
+#[cfg(test)]
+#[path = "../../tests/unit/mirror/mod.rs"]
+mod mirror;
 pub(crate) mod optimizer;
 pub(crate) mod pool;
 pub(crate) mod residual;
@@ -27,7 +30,7 @@ use std::sync::Arc;
 type Lower = fn(&Layer, &Position<'_>) -> Result<Option<Lowered>>;
 
 /// All of them.
-const LAYERS: [Lower; 8] = [
+const LAYERS: &[Lower] = &[
     act::lower,
     batchnorm::lower,
     conv::lower,
@@ -36,6 +39,8 @@ const LAYERS: [Lower; 8] = [
     layout::lower,
     pool::lower,
     zeropad::lower,
+    #[cfg(test)]
+    mirror::lower,
 ];
 
 /// The crate's operations.

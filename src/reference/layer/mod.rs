@@ -8,6 +8,9 @@ mod batchnorm;
 mod conv;
 mod dense;
 mod dropout;
+#[cfg(test)]
+#[path = "../../../tests/unit/mirror/reference.rs"]
+mod mirror;
 mod pool;
 mod residual;
 mod zeropad;
@@ -127,6 +130,8 @@ impl<'a, T: Real> Step<'a, T> {
                 }
                 None => Step::Sum,
             },
+            #[cfg(test)]
+            (Layer::Mirror, _) => Step::linear(mirror::Mirror { features: input.iter().product() }),
             (Layer::Flatten | Layer::Identity, _) => Step::Sum,
             _ => unreachable!("{}: every kind of layer has a step", spec.name()),
         })
