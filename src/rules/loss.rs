@@ -121,7 +121,6 @@ fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Opti
 
 impl Loss {
     /// Mean softmax cross-entropy over class indices, to be given further options.
-    #[must_use]
     pub fn cross_entropy() -> CrossEntropy {
         CrossEntropy::new()
     }
