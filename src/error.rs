@@ -51,6 +51,16 @@ pub enum Error {
         /// What it must be.
         needed: &'static str,
     },
+    /// An optimiser was given a setting that its rule does not have.
+    #[error("optimizer: {rule} has no {setting}; it has: {settings}, learning_rate, weight_decay")]
+    Setting {
+        /// The rule, by [`Rule::name`](crate::model::Rule::name).
+        rule: &'static str,
+        /// The method that gave it.
+        setting: &'static str,
+        /// What the rule has besides a learning rate and weight decay.
+        settings: &'static str,
+    },
     /// A slice or buffer holds the wrong number of elements.
     #[error("{tensor}: got {got} elements, needs {needed}")]
     Length {

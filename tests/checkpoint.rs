@@ -3,7 +3,7 @@
 #[path = "common/signed.rs"]
 mod signed;
 
-use hesscale::model::{BatchNorm, Conv2d, MaxPool2d, Rule, Targets};
+use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, MaxPool2d, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
@@ -597,15 +597,11 @@ fn other_settings() {
     train(&mut saved, 1);
     saved.save(&path).unwrap();
 
-    let network = |hidden, act, loss| Model::builder([5]).dense(hidden).act(act).dense(3).loss(loss).unwrap();
-    let (tanh, loss) = (Activation::Tanh, Loss::cross_entropy());
-    let smoothed = match loss.clone() {
-        Loss::SoftmaxCrossEntropy { reduction, class_weights, ignore_index, targets, .. } => {
-            let label_smoothing = 0.1;
-            Loss::SoftmaxCrossEntropy { reduction, class_weights, ignore_index, targets, label_smoothing }
-        }
-        other => other,
+    let network = |hidden, act, loss: CrossEntropy| {
+        Model::builder([5]).dense(hidden).act(act).dense(3).loss(loss).unwrap()
     };
+    let (tanh, loss) = (Activation::Tanh, Loss::cross_entropy());
+    let smoothed = loss.clone().label_smoothing(0.1);
     let deeper = Model::builder([5]).dense(9).act(tanh).dense(3).act(tanh).loss(loss.clone()).unwrap();
     let beta = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-8 }.at(0.01);
     let same = || options.clone();

@@ -1,6 +1,6 @@
 //! Evaluating a trained network: loss and accuracy do not depend on the batch size.
 
-use hesscale::model::{ClassTargets, Init, Reduction};
+use hesscale::model::Init;
 use hesscale::train::{Dataset, Evaluation, Labels, Trainer, TrainerOptions};
 use hesscale::{Context, Error, Loss, Model, Optimizer, Request};
 
@@ -65,25 +65,13 @@ fn both(model: &Model) -> [Trainer; 2] {
     ]
 }
 
-fn ignoring(index: u32) -> Loss {
-    let (label_smoothing, class_weights) = (0.0, None);
-    let (targets, reduction) = (ClassTargets::ClassIndex, Reduction::Mean);
-    Loss::SoftmaxCrossEntropy {
-        targets,
-        reduction,
-        class_weights,
-        label_smoothing,
-        ignore_index: Some(index),
-    }
-}
-
 /// An ignored sample is neither right nor wrong, even if its class is one of the network's.
 #[test]
 fn ignored_samples_are_left_out() {
     // Of ten samples those of class 0 are four; with two that are wrong, one of class 1 and one of class 2.
     let classes = |n: usize| if n < 2 { (n as u32 + 1) % 3 } else { n as u32 % 3 };
     for (index, counted) in [(0, 7.0), (7, 9.0)] {
-        let model = Model::builder([3]).dense(3).loss(ignoring(index)).unwrap();
+        let model = Model::builder([3]).dense(3).loss(Loss::cross_entropy().ignore_index(index)).unwrap();
         let labels = (0..SAMPLES).map(|n| if index == 7 && n == 0 { 7 } else { classes(n) }).collect();
         let wrong = if index == 7 { 1.0 } else { 2.0 };
         let data = Dataset::new(data().inputs().to_vec(), 3, Labels::Classes(labels)).unwrap();
@@ -93,7 +81,7 @@ fn ignored_samples_are_left_out() {
             assert_eq!(found.accuracy, (counted - wrong) / counted, "ignoring {index}");
         }
     }
-    let model = Model::builder([3]).dense(3).loss(ignoring(7)).unwrap();
+    let model = Model::builder([3]).dense(3).loss(Loss::cross_entropy().ignore_index(7)).unwrap();
     let nothing = Dataset::new(vec![1.0; 6], 3, Labels::Classes(vec![7; 2])).unwrap();
     for mut trainer in both(&model) {
         let Evaluation { loss, accuracy, .. } = trainer.evaluate(&nothing, 4).unwrap();
@@ -105,7 +93,7 @@ fn ignored_samples_are_left_out() {
 #[test]
 fn images_are_classified_at_each_position() {
     const PIXELS: usize = 6;
-    let model = Model::builder([2, 2, 3]).conv2d(4, 1).loss(ignoring(9)).unwrap();
+    let model = Model::builder([2, 2, 3]).conv2d(4, 1).loss(Loss::cross_entropy().ignore_index(9)).unwrap();
     // The class is which of two channels are positive; a pixel here and there is not labelled.
     let mut random = fastrand::Rng::with_seed(4);
     let (mut inputs, mut labels) = (Vec::new(), Vec::new());

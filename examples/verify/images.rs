@@ -23,10 +23,11 @@ fn classifier<const D: usize>(
 fn images(
     name: &str,
     batch: usize,
-    loss: Loss,
+    loss: impl Into<Loss>,
     shape: [usize; 3],
     layers: impl Fn(Builder) -> Builder + 'static,
 ) -> Job {
+    let loss = loss.into();
     job(format!("{name}, batch {batch}"), batch, move || layers(Model::builder(shape)).loss(loss.clone()))
 }
 

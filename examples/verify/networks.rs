@@ -4,7 +4,7 @@ use crate::Job;
 use crate::check::{Check, Gathered};
 use crate::gpu::{run, ways};
 use crate::problem::{Problem, mlp};
-use hesscale::model::{ClassTargets, Reduction, Variance};
+use hesscale::model::Variance;
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Result};
 
 /// Sizes around the edges of tiles and workgroups.
@@ -39,24 +39,20 @@ pub(crate) fn activations() -> Vec<Job> {
 
 /// Each loss with each option that changes its formula.
 pub(crate) fn losses() -> Vec<Job> {
-    use Reduction::{Mean, Sum};
     let weights: Vec<f32> = (0..6).map(|class| 0.25 * class as f32).collect();
-    let cross_entropy = |targets, reduction, class_weights, label_smoothing, ignore_index| {
-        Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index }
-    };
-    let (classes, soft) = (ClassTargets::ClassIndex, ClassTargets::Soft);
-    let losses = [
-        ("cross-entropy, classes, mean", Loss::cross_entropy()),
-        ("cross-entropy, classes, sum", cross_entropy(classes, Sum, None, 0.0, None)),
-        ("cross-entropy, class weights", cross_entropy(classes, Mean, Some(weights.clone()), 0.0, None)),
-        ("cross-entropy, label smoothing", cross_entropy(classes, Mean, None, 0.1, None)),
-        ("cross-entropy, ignored class", cross_entropy(classes, Mean, None, 0.0, Some(1))),
-        (
-            "cross-entropy, weights, smoothing, ignored",
-            cross_entropy(classes, Sum, Some(weights.clone()), 0.3, Some(2)),
-        ),
-        ("cross-entropy, soft targets", cross_entropy(soft, Mean, None, 0.0, None)),
-        ("cross-entropy, soft, weights, smoothing", cross_entropy(soft, Sum, Some(weights), 0.3, None)),
+    let classes = Loss::cross_entropy;
+    let weighted = || classes().class_weights(weights.clone());
+    let cross_entropies = [
+        ("cross-entropy, classes, mean", classes()),
+        ("cross-entropy, classes, sum", classes().sum()),
+        ("cross-entropy, class weights", weighted()),
+        ("cross-entropy, label smoothing", classes().label_smoothing(0.1)),
+        ("cross-entropy, ignored class", classes().ignore_index(1)),
+        ("cross-entropy, weights, smoothing, ignored", weighted().label_smoothing(0.3).ignore_index(2).sum()),
+        ("cross-entropy, soft targets", classes().soft()),
+        ("cross-entropy, soft, weights, smoothing", weighted().soft().label_smoothing(0.3).sum()),
+    ];
+    let others = [
         ("mse, mean", Loss::mse()),
         ("mse, sum", Loss::mse().sum()),
         ("bce with logits, mean", Loss::bce_with_logits()),
@@ -64,9 +60,10 @@ pub(crate) fn losses() -> Vec<Job> {
         ("gaussian nll, log, mean", Loss::gaussian_nll(Variance::Log)),
         ("gaussian nll, softplus, sum", Loss::gaussian_nll(Variance::Softplus).sum()),
     ];
+    let losses = cross_entropies.map(|(name, loss)| (name, Loss::from(loss))).into_iter().chain(others);
     let row =
         |(name, loss): (&str, Loss)| job(name, 37, move || mlp(&[9, 17, 6], Activation::Tanh, loss.clone()));
-    losses.into_iter().map(row).collect()
+    losses.map(row).collect()
 }
 
 /// Softmax over many numbers of classes.

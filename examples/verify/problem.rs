@@ -44,7 +44,7 @@ impl Problem {
 }
 
 /// Dense layers of these widths with the activation between them.
-pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: Loss) -> Result<Model> {
+pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: impl Into<Loss>) -> Result<Model> {
     let mut builder = Model::builder([widths[0]]).dense(widths[1]);
     for width in &widths[2..] {
         builder = builder.act(activation).dense(*width);

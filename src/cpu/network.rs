@@ -27,8 +27,10 @@ pub(super) struct Value {
     pub size: usize,
     /// `[positions, channels]` of a sample that is stored channels last; `None` for a value in the user's order.
     pub image: Option<[usize; 2]>,
-    /// Whether its signal is needed: an operation before it has parameters, or signals are saved.
+    /// Whether its signal is needed: an operation before it has parameters, or it or the signal of a value before it is kept.
     pub wanted: bool,
+    /// Whether its signal is kept to the end of the pass, to be read.
+    pub kept: bool,
     /// Whether its signal, or for inference the value itself, lives only within a block of samples of one run.
     pub block_local: bool,
 }
@@ -52,8 +54,8 @@ impl Op {
 }
 
 impl Network {
-    /// `components` of the signal in the backward pass; 0 for inference. With `save` every signal is saved to the end.
-    pub(super) fn new(model: &Model, components: usize, save: bool) -> Result<Network> {
+    /// `components` of the signal in the backward pass; 0 for inference. The signals at `kept` are kept to the end of the pass.
+    pub(super) fn new(model: &Model, components: usize, kept: &[At]) -> Result<Network> {
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
         // A view of another value's memory is no value here.
@@ -68,7 +70,7 @@ impl Network {
         let values = values.map(|(_, value)| {
             let image = [value.positions(), value.channels()];
             let image = (value.layout == Layout::Image).then_some(image);
-            Value { size: value.len(), image, wanted: false, block_local: false }
+            Value { size: value.len(), image, wanted: false, kept: false, block_local: false }
         });
         let ops = graph.ops.iter().map(|op| Op {
             kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
@@ -86,12 +88,14 @@ impl Network {
             components,
             layers: (0..model.layers().len()).map(layer).collect(),
         };
-        network.want(save);
+        for at in kept {
+            let value = network.value_at(*at)?;
+            network.values[value].kept = components > 0;
+        }
+        network.want();
         network.mark_adds();
         network.cut_stages();
-        if !(save && components > 0) {
-            network.mark_block_local();
-        }
+        network.mark_block_local();
         Ok(network)
     }
 
@@ -107,15 +111,15 @@ impl Network {
         }
     }
 
-    fn want(&mut self, save: bool) {
+    fn want(&mut self) {
+        self.values.iter_mut().for_each(|value| value.wanted = value.kept);
         for op in &self.ops {
             let weighted = match &op.kind {
                 HostOp::Dense(_) => true,
                 HostOp::Sample(sample_op) => sample_op.weighted().is_some(),
             };
-            self.values[op.output].wanted = weighted || op.inputs.iter().any(|v| self.values[*v].wanted);
+            self.values[op.output].wanted |= weighted || op.inputs.iter().any(|v| self.values[*v].wanted);
         }
-        self.values.iter_mut().for_each(|value| value.wanted |= save);
     }
 
     fn mark_adds(&mut self) {
@@ -129,8 +133,8 @@ impl Network {
 
     /// Buffers for signals that outlive their stage: for each value the buffer of its signal, if it has one, and for each buffer
     /// the elements of a sample. A signal is in use from the stage that reads its value to the one that writes it, on the way
-    /// back; to the end, if signals are saved.
-    pub(super) fn signal_buffers(&self, save: bool) -> (Vec<Option<usize>>, Vec<usize>) {
+    /// back; to the end, if it is kept.
+    pub(super) fn signal_buffers(&self) -> (Vec<Option<usize>>, Vec<usize>) {
         let end = self.stages.len();
         let mut lives: Vec<Life> =
             self.values.iter().map(|value| Life { size: value.size, first: end, last: end }).collect();
@@ -138,7 +142,7 @@ impl Network {
         for (step, stage) in self.stages.iter().rev().enumerate() {
             for op in &self.ops[stage.ops()] {
                 op.inputs.iter().for_each(|input| lives[*input].first = lives[*input].first.min(step));
-                if !save {
+                if !self.values[op.output].kept {
                     lives[op.output].last = step;
                 }
             }
@@ -149,5 +153,40 @@ impl Network {
         let mut of_values = vec![None; self.values.len()];
         held.into_iter().zip(slots).for_each(|(value, slot)| of_values[value] = Some(slot));
         (of_values, sizes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activation, Layer, Loss};
+
+    /// However deep the network: one signal takes one more buffer, and all together take one each.
+    #[test]
+    fn a_kept_signal_takes_one_buffer() {
+        const LAYERS: usize = 40;
+        let dense = (0..LAYERS).fold(Model::builder([8]), |body, _| body.dense(8).act(Activation::Tanh));
+        let image = (0..LAYERS).fold(Model::builder([2, 5, 5]), |body, _| {
+            body.residual(|block| block.conv2d(2, 1).act(Activation::Tanh)).act(Activation::Softplus)
+        });
+        for model in [dense, image].map(|body| body.loss(Loss::mse()).unwrap()) {
+            let buffers = |kept: &[At]| {
+                let (slots, sizes) = Network::new(&model, 2, kept).unwrap().signal_buffers();
+                let used = |buffer| slots.iter().filter(|slot| **slot == Some(buffer)).count();
+                (sizes.len(), (0..sizes.len()).map(used).min().unwrap())
+            };
+            let none = buffers(&[]).0;
+            assert!(none <= 4, "{none}");
+            let places: Vec<At> = (0..2 * LAYERS).map(At::Layer).chain([At::Input]).collect();
+            for at in &places {
+                let (count, _) = buffers(&[*at]);
+                assert!((none..=none + 1).contains(&count), "{at:?}: {count} buffers, {none} without it");
+            }
+            let (all, least) = buffers(&places);
+            assert!(all >= places.len() && least == 1, "{all} buffers, the least used by {least}");
+        }
+        let flat = Model::builder([2]).layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap();
+        let unknown = Network::new(&flat, 2, &[At::Layer(2)]);
+        assert!(matches!(unknown, Err(Error::Unknown { .. })));
     }
 }

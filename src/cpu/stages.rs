@@ -85,7 +85,7 @@ impl Network {
     }
 
     /// Marks the signals, or for inference the values, that live only within a block: those that are read, and only in the run
-    /// that writes them.
+    /// that writes them, and that are not kept.
     pub(super) fn mark_block_local(&mut self) {
         let mut writers = vec![None; self.values.len()];
         let mut read = vec![false; self.values.len()];
@@ -100,8 +100,8 @@ impl Network {
             }
         }
         for (index, value) in self.values.iter_mut().enumerate() {
-            value.block_local =
-                writers[index].is_some() && read[index] && together[index] && index != self.logits;
+            let within = writers[index].is_some() && read[index] && together[index];
+            value.block_local = within && !value.kept && index != self.logits;
         }
     }
 }

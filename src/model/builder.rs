@@ -128,7 +128,7 @@ impl Builder {
     ///
     /// # Errors
     /// As [`Model::new`].
-    pub fn loss(self, loss: Loss) -> Result<Model> {
+    pub fn loss(self, loss: impl Into<Loss>) -> Result<Model> {
         self.shape?;
         Model::new(self.input, self.layers, loss)
     }

@@ -24,8 +24,8 @@ pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
-    Activation, ClassTargets, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule, Targets,
-    Variance,
+    Activation, ClassTargets, CrossEntropy, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule,
+    Targets, Variance,
 };
 
 pub(crate) use convolution::Convolution;
@@ -82,7 +82,7 @@ impl Model {
     /// # Errors
     /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have at most
     /// 8 dimensions, a model at most 16,384 layers, including those within blocks.
-    pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: Loss) -> Result<Model> {
+    pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: impl Into<Loss>) -> Result<Model> {
         let input = input.into();
         check_input(&input)?;
         if layers.is_empty() {
@@ -93,7 +93,7 @@ impl Model {
         let mut ends = vec![0; layers.len()];
         nodes.iter().enumerate().for_each(|(index, node)| ends[node.layer] = index);
         let parameters = parameters::layout(&nodes)?;
-        let model = Model { input, layers, loss, nodes, ends, parameters };
+        let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters };
         model.loss.validate(model.output_shape())?;
         Ok(model)
     }
@@ -152,7 +152,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`Model::new`].
-    pub fn with_loss(self, loss: Loss) -> Result<Model> {
+    pub fn with_loss(self, loss: impl Into<Loss>) -> Result<Model> {
         Model::new(self.input, self.layers, loss)
     }
 

@@ -125,7 +125,8 @@ impl<'a> Buffers<'a> {
                 mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect()
             }
             (Memory::Own(index), ..) if !self.constant[index] => {
-                vec![slice.offset..slice.offset + slice.size]
+                let all = slice.offset..slice.offset + slice.size;
+                vec![all]
             }
             _ => Vec::new(),
         }

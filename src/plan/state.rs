@@ -353,7 +353,7 @@ impl State {
                 ask: "State::new, with an optimiser",
             });
         };
-        let changed = Optimizer { learning_rate, ..optimizer };
+        let changed = optimizer.learning_rate(learning_rate);
         changed.validate()?;
         self.optimizer = Some(changed);
         self.write_hyper()

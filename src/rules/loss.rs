@@ -1,6 +1,6 @@
 //! Losses and their targets.
 
-use super::Mode;
+use super::{CrossEntropy, Mode};
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -44,13 +44,19 @@ pub enum Variance {
 /// `log(1/v)` of a Gaussian is held at this in its derivatives: at a vanishing variance they stay finite in f32.
 pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
 
-/// The loss, with all options that decide its value, gradient and diagonal at the logits.
+/// The loss, with all options that decide its value, gradient and diagonal at the logits. What takes a loss takes a
+/// [`CrossEntropy`] as well.
 ///
 /// ```
-/// use hesscale::Loss;
+/// use hesscale::{Loss, Model};
 ///
-/// let smooth = Loss::cross_entropy().soft().label_smoothing(0.1).sum();
-/// let regression = Loss::mse().sum();
+/// # fn main() -> hesscale::Result<()> {
+/// let regression = Model::builder([4]).dense(3).loss(Loss::mse().sum())?;
+/// let smooth = Model::builder([4]).dense(3).loss(Loss::cross_entropy().soft().label_smoothing(0.1).sum())?;
+/// // Where the type must be `Loss`:
+/// let losses: [Loss; 2] = [Loss::mse(), Loss::cross_entropy().into()];
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", deny_unknown_fields)]
@@ -104,14 +110,6 @@ pub enum Loss {
     },
 }
 
-/// What a cross-entropy may be given.
-struct Given<'a> {
-    targets: &'a mut ClassTargets,
-    class_weights: &'a mut Option<Vec<f32>>,
-    label_smoothing: &'a mut f32,
-    ignore_index: &'a mut Option<u32>,
-}
-
 /// Reads a class index, or a negative number for the one with its bits.
 fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u32>, D::Error> {
     let Some(given) = Option::<i64>::deserialize(deserializer)? else { return Ok(None) };
@@ -122,16 +120,9 @@ fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Opti
 }
 
 impl Loss {
-    /// Mean softmax cross-entropy over class indices.
-    #[must_use]
-    pub fn cross_entropy() -> Loss {
-        Loss::SoftmaxCrossEntropy {
-            targets: ClassTargets::ClassIndex,
-            reduction: Reduction::Mean,
-            class_weights: None,
-            label_smoothing: 0.0,
-            ignore_index: None,
-        }
+    /// Mean softmax cross-entropy over class indices, to be given further options.
+    pub fn cross_entropy() -> CrossEntropy {
+        CrossEntropy::new()
     }
 
     /// Mean squared error.
@@ -170,52 +161,6 @@ impl Loss {
             | Loss::Mse { reduction }
             | Loss::BceWithLogits { reduction }
             | Loss::GaussianNll { reduction, .. } => *reduction = to,
-        }
-        self
-    }
-
-    /// Targets are distributions over the classes instead of class indices.
-    ///
-    /// # Panics
-    /// Of a loss that is no cross-entropy.
-    #[must_use]
-    pub fn soft(self) -> Loss {
-        self.cross_entropy_with("soft targets", |given| *given.targets = ClassTargets::Soft)
-    }
-
-    /// ε in [0, 1]: so much of each target is spread over all classes. The number is checked when the model is built.
-    ///
-    /// # Panics
-    /// Of a loss that is no cross-entropy.
-    #[must_use]
-    pub fn label_smoothing(self, epsilon: f32) -> Loss {
-        self.cross_entropy_with("label smoothing", |given| *given.label_smoothing = epsilon)
-    }
-
-    /// One weight per class, each finite and not negative. They are checked when the model is built.
-    ///
-    /// # Panics
-    /// Of a loss that is no cross-entropy.
-    #[must_use]
-    pub fn class_weights(self, weights: impl Into<Vec<f32>>) -> Loss {
-        self.cross_entropy_with("class weights", |given| *given.class_weights = Some(weights.into()))
-    }
-
-    /// Samples of this class count nothing.
-    ///
-    /// # Panics
-    /// Of a loss that is no cross-entropy.
-    #[must_use]
-    pub fn ignore_index(self, class: u32) -> Loss {
-        self.cross_entropy_with("an ignored class", |given| *given.ignore_index = Some(class))
-    }
-
-    fn cross_entropy_with(mut self, what: &str, set: impl FnOnce(Given<'_>)) -> Loss {
-        match &mut self {
-            Loss::SoftmaxCrossEntropy { targets, class_weights, label_smoothing, ignore_index, .. } => {
-                set(Given { targets, class_weights, label_smoothing, ignore_index });
-            }
-            other => panic!("{what} are a cross-entropy's, but the loss is {other:?}"),
         }
         self
     }

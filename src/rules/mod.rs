@@ -4,6 +4,7 @@
 //! comparing them means something.
 
 mod activation;
+mod cross_entropy;
 mod json;
 mod loss;
 mod mode;
@@ -11,6 +12,7 @@ mod noise;
 mod optimizer;
 
 pub use activation::Activation;
+pub use cross_entropy::CrossEntropy;
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;

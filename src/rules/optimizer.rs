@@ -4,7 +4,7 @@ use super::Mode;
 #[cfg(feature = "train")]
 use crate::memory::zeros;
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The update rule. `q` is what the second moment averages; [`OptimizerState::step`] has the formulas.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -47,7 +47,15 @@ pub enum Rule {
     },
 }
 
-/// A rule with its learning rate η and decoupled weight decay λ (`θ ← θ − η λ θ` before the update, AdamW's form).
+/// A rule with its learning rate η and decoupled weight decay λ (`θ ← θ − η λ θ` before the update, AdamW's form). A setting that
+/// the rule does not have is an error as soon as the optimiser is used:
+///
+/// ```
+/// use hesscale::{Error, Optimizer};
+///
+/// assert!(Optimizer::sgd(0.1).momentum(0.9).nesterov().validate().is_ok());
+/// assert!(matches!(Optimizer::adam(0.1).momentum(0.9).validate(), Err(Error::Setting { setting: "momentum", .. })));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -59,6 +67,35 @@ pub struct Optimizer {
     /// λ, finite and not negative.
     #[serde(default)]
     pub weight_decay: f32,
+    /// The first setting it was given that its rule does not have: [`Optimizer::validate`] refuses it.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none", serialize_with = "refuse")]
+    misplaced: Option<Misplaced>,
+}
+
+/// A setting of another rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Misplaced {
+    rule: &'static str,
+    setting: &'static str,
+    settings: &'static str,
+}
+
+impl Misplaced {
+    fn error(self) -> Error {
+        let Misplaced { rule, setting, settings } = self;
+        Error::Setting { rule, setting, settings }
+    }
+}
+
+/// A setting that counts for nothing is not lost silently on the way to a file.
+fn refuse<S: Serializer>(
+    misplaced: &Option<Misplaced>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    match misplaced {
+        Some(misplaced) => Err(serde::ser::Error::custom(misplaced.error())),
+        None => serializer.serialize_none(),
+    }
 }
 
 impl Optimizer {
@@ -99,66 +136,60 @@ impl Optimizer {
     }
 
     /// SGD's momentum μ.
-    ///
-    /// # Panics
-    /// Of another rule.
     #[must_use]
     pub fn momentum(mut self, value: f32) -> Optimizer {
         match &mut self.rule {
             Rule::Sgd { momentum, .. } => *momentum = value,
-            other => panic!("momentum is SGD's, but the rule is {}", other.name()),
+            _ => self.misplace("momentum"),
         }
         self
     }
 
     /// SGD with Nesterov's look-ahead.
-    ///
-    /// # Panics
-    /// Of another rule.
     #[must_use]
     pub fn nesterov(mut self) -> Optimizer {
         match &mut self.rule {
             Rule::Sgd { nesterov, .. } => *nesterov = true,
-            other => panic!("Nesterov's look-ahead is SGD's, but the rule is {}", other.name()),
+            _ => self.misplace("nesterov"),
         }
         self
     }
 
     /// β₁ and β₂ of Adam, AdaHesScale and AdaHesScaleGN.
-    ///
-    /// # Panics
-    /// Of SGD, which has none.
     #[must_use]
     pub fn betas(mut self, first: f32, second: f32) -> Optimizer {
         match &mut self.rule {
             Rule::Adam { beta1, beta2, .. }
             | Rule::AdaHesScale { beta1, beta2, .. }
             | Rule::AdaHesScaleGn { beta1, beta2, .. } => (*beta1, *beta2) = (first, second),
-            Rule::Sgd { .. } => panic!("SGD has no betas"),
+            Rule::Sgd { .. } => self.misplace("betas"),
         }
         self
     }
 
     /// ε of Adam, AdaHesScale and AdaHesScaleGN.
-    ///
-    /// # Panics
-    /// Of SGD, which has none.
     #[must_use]
     pub fn eps(mut self, value: f32) -> Optimizer {
         match &mut self.rule {
             Rule::Adam { eps, .. } | Rule::AdaHesScale { eps, .. } | Rule::AdaHesScaleGn { eps, .. } => {
                 *eps = value;
             }
-            Rule::Sgd { .. } => panic!("SGD has no eps"),
+            Rule::Sgd { .. } => self.misplace("eps"),
         }
         self
     }
 
-    /// Checks every number.
+    fn misplace(&mut self, setting: &'static str) {
+        let (rule, settings) = (self.rule.name(), self.rule.settings());
+        self.misplaced.get_or_insert(Misplaced { rule, setting, settings });
+    }
+
+    /// Checks every number, and that the rule has every setting it was given.
     ///
     /// # Errors
-    /// [`Error::Value`] for a learning rate, weight decay, momentum, β or ε outside its domain, NaN included.
+    /// [`Error::Setting`] for a setting of another rule, for instance Adam's momentum; [`Error::Value`] for a learning rate, weight decay, momentum, β or ε outside its domain, NaN included.
     pub fn validate(&self) -> Result<()> {
+        self.misplaced.map_or(Ok(()), |misplaced| Err(misplaced.error()))?;
         let check = |name, value: f32, ok: bool, needed| {
             if ok {
                 Ok(())
@@ -187,7 +218,7 @@ impl Rule {
     /// This rule at a learning rate, without weight decay.
     #[must_use]
     pub fn at(self, learning_rate: f32) -> Optimizer {
-        Optimizer { rule: self, learning_rate, weight_decay: 0.0 }
+        Optimizer { rule: self, learning_rate, weight_decay: 0.0, misplaced: None }
     }
 
     /// The mode whose diagonal the rule reads: [`Mode::None`] where it reads none.
@@ -208,6 +239,16 @@ impl Rule {
             Rule::Adam { .. } => "adam",
             Rule::AdaHesScale { .. } => "adahesscale",
             Rule::AdaHesScaleGn { .. } => "adahesscale_gn",
+        }
+    }
+}
+
+impl Rule {
+    /// What [`Optimizer`] has methods for, besides the learning rate and weight decay.
+    fn settings(&self) -> &'static str {
+        match self {
+            Rule::Sgd { .. } => "momentum, nesterov",
+            Rule::Adam { .. } | Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } => "betas, eps",
         }
     }
 }

@@ -191,7 +191,7 @@ impl Checkpoint {
         let noise = Noise { seed: number(&entries, "noise_seed")?, step: number(&entries, "noise_step")? };
         let notes = serde_json::from_str(entry(&entries, "notes")?)
             .map_err(|error| Problem::by("has notes that cannot be read", error))?;
-        let optimizer = Optimizer { learning_rate, ..settings.optimizer };
+        let optimizer = settings.optimizer.learning_rate(learning_rate);
         optimizer.validate().map_err(|error| error.to_string())?;
         Ok(Checkpoint { parameters, memory, learning_rate, seed, noise, notes })
     }

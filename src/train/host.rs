@@ -144,7 +144,7 @@ impl Engine for Host {
     }
 
     fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
-        let changed = Optimizer { learning_rate, ..self.optimizer };
+        let changed = self.optimizer.learning_rate(learning_rate);
         changed.validate()?;
         self.optimizer = changed;
         Ok(())

@@ -114,7 +114,7 @@ fn classified(builder: Builder) -> Model {
 }
 
 /// Every kind of layer in one network, with four logits.
-fn mixed(loss: Loss) -> Model {
+fn mixed(loss: impl Into<Loss>) -> Model {
     let builder = Model::builder([3, 8, 9]).conv2d(5, 3).act(Tanh).layer(MaxPool2d::new(2)).layer(norm(5));
     let builder = builder.layer(Conv2d::new(5, 3).groups(5).padding(1)).act(Relu);
     let builder = builder.residual(|b| b.layer(Conv2d::new(5, 3).same()).act(Tanh).dropout(0.25));
@@ -238,6 +238,33 @@ fn a_planted_error_is_found() {
     difference(&problem, &executor, loss, &want).unwrap_err();
 }
 
+/// Alone, with all others' memory reused: the signal at any place.
+#[test]
+fn one_signal_of_many() {
+    let started = Model::builder([4]).act(Tanh).act(Softplus).dense(5).residual(|b| b.dense(5).act(Tanh));
+    let started = started.act(Relu).dense(5).act(Tanh).dense(3).loss(Loss::mse()).unwrap();
+    for (problem, mode) in [
+        (problem(mixed(Loss::mse()), 5), Mode::HesScale),
+        (problem(mixed(Loss::cross_entropy()), 5), Mode::HesScaleR2),
+        (problem(started, 5), Mode::HesScaleR1),
+    ] {
+        let (parameters, input) = (to_f32(&problem.parameters), to_f32(&problem.input));
+        let (model, targets) = (&problem.model, problem.targets.view());
+        let want = pass_with_noise(model, mode, &problem.parameters, &problem.input, targets, NOISE).unwrap();
+        let places = (0..model.layers().len()).map(At::Layer).chain([At::Input]);
+        for (at, signal) in places.zip(want.signals.iter().chain([&want.input_signal])) {
+            let options = ExecutorOptions::training(mode).signal(at);
+            let threads = Threads::new(2).unwrap().least_work(1);
+            let mut executor = Executor::new(model, 6, options.threads(threads)).unwrap();
+            let loss = executor.pass(mode, &parameters, &input, targets, NOISE).unwrap();
+            difference(&problem, &executor, loss, &want).unwrap_or_else(|fault| panic!("{at:?}: {fault}"));
+            let (g, d) = executor.signal(at).unwrap();
+            compare(&format!("g at {at:?}"), &to_f64(&g), &signal.g, BOUND).unwrap();
+            compare(&format!("d at {at:?}"), &to_f64(&d), &signal.h, BOUND).unwrap();
+        }
+    }
+}
+
 #[test]
 fn what_does_not_fit_is_refused() {
     let model = Model::builder([2]).dense(3).loss(Loss::cross_entropy()).unwrap();
@@ -262,6 +289,11 @@ fn what_does_not_fit_is_refused() {
     let at = |at| Executor::new(&model, 2, ExecutorOptions::training(mode).signal(at));
     assert!(matches!(at(At::Input).unwrap().signal(At::Layer(0)), Err(Error::NotPlanned { .. })));
     assert!(matches!(at(At::Layer(1)), Err(Error::Unknown { .. })));
+    let inference = |at| Executor::new(&model, 2, ExecutorOptions::inference().signal(at));
+    let no_signal = inference(At::Layer(0)).unwrap().signal(At::Layer(0));
+    let ask = "ExecutorOptions::training";
+    assert_eq!(no_signal, Err(Error::NotPlanned { what: "the signal at Layer(0)".into(), ask }));
+    assert!(matches!(inference(At::Layer(1)), Err(Error::Unknown { .. })));
     let segmentation = Model::builder([2, 5, 4]).conv2d(3, 3).loss(Loss::cross_entropy()).unwrap();
     let refused = Executor::new(&segmentation, 2, ExecutorOptions::training(Mode::HesScaleR1));
     assert!(matches!(refused, Err(Error::Unsupported { .. })));

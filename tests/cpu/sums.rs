@@ -3,7 +3,7 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{ClassTargets, Conv2d, Noise, Reduction};
+use hesscale::model::{Conv2d, Noise};
 use hesscale::reference::pass;
 use hesscale::{Activation, Loss, Mode, Model};
 
@@ -38,16 +38,10 @@ fn errors(model: &Model, copies: usize) -> [f64; 3] {
 }
 
 fn models() -> [Model; 3] {
-    let soft = Loss::SoftmaxCrossEntropy {
-        targets: ClassTargets::Soft,
-        reduction: Reduction::Mean,
-        class_weights: None,
-        label_smoothing: 0.0,
-        ignore_index: None,
-    };
+    let soft = Loss::cross_entropy().soft().into();
     let dense = |loss| Model::builder([3]).dense(4).act(Activation::Tanh).dense(2).loss(loss).unwrap();
     let image = Model::builder([1, 3, 3]).layer(Conv2d::new(4, 2)).act(Activation::Tanh).flatten().dense(3);
-    [dense(soft), dense(Loss::Mse { reduction: Reduction::Mean }), image.loss(Loss::cross_entropy()).unwrap()]
+    [dense(soft), dense(Loss::mse()), image.loss(Loss::cross_entropy()).unwrap()]
 }
 
 #[test]

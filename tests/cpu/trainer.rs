@@ -146,6 +146,20 @@ fn calls_make_no_threads() {
     }
 }
 
+/// A setting of another rule is refused before anything trains.
+#[test]
+fn settings_of_another_rule_are_refused() {
+    let model = model();
+    let refused = |optimizer| Trainer::on_cpu(&model, optimizer, options()).unwrap_err();
+    let error = |rule, setting, settings| Error::Setting { rule, setting, settings };
+    assert_eq!(refused(Optimizer::adam(0.1).momentum(0.9)), error("adam", "momentum", "betas, eps"));
+    assert_eq!(refused(Optimizer::sgd(0.1).betas(0.9, 0.9)), error("sgd", "betas", "momentum, nesterov"));
+    let mut parameters = vec![0.0_f64; model.flat_len()];
+    let (gradient, mut state) = (parameters.clone(), OptimizerState::new(model.flat_len()));
+    let stepped = state.step(&Optimizer::adam(0.1).nesterov(), &mut parameters, &gradient, &[]);
+    assert_eq!(stepped, Err(error("adam", "nesterov", "betas, eps")));
+}
+
 /// On whatever device: a trainer may be made on one thread and used on another, and what it gives may be awaited there.
 #[test]
 fn a_trainer_moves_between_threads() {

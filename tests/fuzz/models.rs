@@ -166,7 +166,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
 fn loss(random: &mut Rng) -> Loss {
     let reduction = if random.bool() { Reduction::Mean } else { Reduction::Sum };
     match random.u8(..6) {
-        0 => Loss::cross_entropy(),
+        0 => Loss::cross_entropy().into(),
         1 => Loss::Mse { reduction },
         2 => Loss::BceWithLogits { reduction },
         3 => Loss::GaussianNll { reduction, var: Variance::Log },

@@ -76,7 +76,7 @@ fn large_images() {
 }
 
 /// A network from images to images.
-fn segmenting(loss: Loss) -> Model {
+fn segmenting(loss: impl Into<Loss>) -> Model {
     let builder = Model::builder([2, 5, 7]).layer(Conv2d::new(6, 3).same()).act(Activation::Tanh);
     builder.layer(Conv2d::new(4, 1)).loss(loss).unwrap()
 }

@@ -10,7 +10,7 @@ use crate::golden;
 use crate::half::mean_error;
 use crate::harness::{Sample, not_run, of_class, submit};
 use crate::problem::mlp;
-use hesscale::model::{BatchNorm, ClassTargets, Conv2d, Init, MaxPool2d, Noise, Reduction, Rule, Targets};
+use hesscale::model::{BatchNorm, Conv2d, Init, MaxPool2d, Noise, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
@@ -59,13 +59,7 @@ fn networks() -> [(&'static str, Model); 5] {
     let residual = residual.residual(|block| block.layer(same(24)).act(Tanh).layer(same(24))).act(Gelu);
     let norm = BatchNorm::new(vec![0.1; 24], vec![1.3; 24]);
     let residual = residual.layer(norm).layer(MaxPool2d::new(3)).flatten().dropout(0.2).dense(7);
-    let soft = Loss::SoftmaxCrossEntropy {
-        targets: ClassTargets::Soft,
-        reduction: Reduction::Mean,
-        class_weights: None,
-        label_smoothing: 0.1,
-        ignore_index: None,
-    };
+    let soft = Loss::cross_entropy().soft().label_smoothing(0.1);
     [
         ("dense", mlp(&[150, 129, 1024, 260, 10], Tanh, Loss::cross_entropy())),
         ("images", images.loss(Loss::cross_entropy()).unwrap()),

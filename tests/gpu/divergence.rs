@@ -12,18 +12,18 @@ use hesscale::{Activation, Context, Dtype, Error, Mode, Model, Optimizer, Pass, 
 
 const BATCH: usize = 5;
 
-fn dense(activation: Activation, loss: Loss) -> Model {
+fn dense(activation: Activation, loss: impl Into<Loss>) -> Model {
     Model::builder([8]).dense(12).act(activation).dense(8).act(activation).dense(6).loss(loss).unwrap()
 }
 
-fn images(loss: Loss) -> Model {
+fn images(loss: impl Into<Loss>) -> Model {
     let builder = Model::builder([2, 6, 6]).layer(Conv2d::new(4, 3)).act(Activation::Relu);
     let builder = builder.layer(MaxPool2d::new(2).stride(1)).layer(Conv2d::new(4, 2).groups(4));
     builder.act(Activation::Elu { alpha: 1.0 }).flatten().dense(6).loss(loss).unwrap()
 }
 
 /// A loss at each of four positions.
-fn positions(loss: Loss) -> Model {
+fn positions(loss: impl Into<Loss>) -> Model {
     Model::builder([3, 2, 2]).conv2d(4, 1).act(Activation::Relu).conv2d(6, 1).loss(loss).unwrap()
 }
 
@@ -223,10 +223,7 @@ impl Sample {
 /// An ignored sample adds exactly zero, whatever its logits, as in PyTorch.
 #[test]
 fn an_ignored_sample_of_nan_adds_nothing() {
-    let mut loss = Loss::cross_entropy();
-    if let Loss::SoftmaxCrossEntropy { ignore_index, .. } = &mut loss {
-        *ignore_index = Some(3);
-    }
+    let loss = Loss::cross_entropy().ignore_index(3);
     for outputs in [6, 96] {
         let model = Model::builder([4]).dense(outputs).loss(loss.clone()).unwrap();
         let mut sample = Sample::new(model, 3, 5);

@@ -90,11 +90,7 @@ fn targets() {
     assert_eq!(plan.write_targets(Targets::Classes(&[u32::MAX, 0, 0])), Err(largest));
     assert_eq!(plan.write_targets(Targets::Classes(&[0, 3, 2])), Ok(()));
 
-    let mut loss = Loss::cross_entropy();
-    if let Loss::SoftmaxCrossEntropy { ignore_index, .. } = &mut loss {
-        *ignore_index = Some(255);
-    }
-    let model = model().with_loss(loss).unwrap();
+    let model = model().with_loss(Loss::cross_entropy().ignore_index(255)).unwrap();
     let state = State::new(&context(), &model, None).unwrap();
     let ignoring = Plan::new(&context(), &model, &state, 2, training()).unwrap();
     assert_eq!(ignoring.write_targets(Targets::Classes(&[255, 1])), Ok(()));
@@ -253,6 +249,10 @@ fn numbers_of_the_optimizer() {
         assert!(is_rate(state.set_learning_rate(rate).unwrap_err()));
         assert_eq!(state.optimizer().unwrap().learning_rate, 0.25);
     }
+    let refused = |optimizer| State::new(&context(), &model(), Some(optimizer)).unwrap_err();
+    let error = |rule, setting, settings| Error::Setting { rule, setting, settings };
+    assert_eq!(refused(Optimizer::adam(0.1).momentum(0.9)), error("adam", "momentum", "betas, eps"));
+    assert_eq!(refused(Optimizer::sgd(0.1).eps(1e-4)), error("sgd", "eps", "momentum, nesterov"));
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Two kernels in one dispatch give the same bits as a dispatch each.
 
 use crate::harness::{Sample, bits, context, counted, of_class, steady, submit};
-use hesscale::model::{Conv2d, ConvTranspose2d, Reduction, Rule};
+use hesscale::model::{Conv2d, ConvTranspose2d, Rule};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State};
 
 /// Sizes in vec4s and not, with biases and without, and sums of neighbouring layers that differ in size.
-fn dense(loss: Loss) -> Model {
+fn dense(loss: impl Into<Loss>) -> Model {
     let builder = Model::builder([7]).dense(12).act(Activation::Tanh).dense(20).act(Activation::Gelu);
     builder
         .dense_no_bias(9)
@@ -27,14 +27,9 @@ fn images() -> Model {
 }
 
 fn losses() -> [Loss; 4] {
-    let (mut smooth, mut weighted) = (Loss::cross_entropy(), Loss::cross_entropy());
-    if let Loss::SoftmaxCrossEntropy { label_smoothing, ignore_index, .. } = &mut smooth {
-        (*label_smoothing, *ignore_index) = (0.1, Some(2));
-    }
-    if let Loss::SoftmaxCrossEntropy { class_weights, reduction, .. } = &mut weighted {
-        (*class_weights, *reduction) = (Some(vec![1.0, 2.0, 0.5, 1.0, 3.0, 1.0]), Reduction::Sum);
-    }
-    [Loss::cross_entropy(), smooth, weighted, Loss::mse()]
+    let smooth = Loss::cross_entropy().label_smoothing(0.1).ignore_index(2);
+    let weighted = Loss::cross_entropy().class_weights([1.0, 2.0, 0.5, 1.0, 3.0, 1.0]).sum();
+    [Loss::cross_entropy().into(), smooth.into(), weighted.into(), Loss::mse()]
 }
 
 /// Names of a plan's dispatches, sizes and tiles cut off: of two that are one, both.

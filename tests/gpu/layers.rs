@@ -24,7 +24,7 @@ fn classified(builder: Builder) -> Model {
 }
 
 /// Every kind of layer in one network, with four logits.
-pub(crate) fn mixed(loss: Loss) -> Model {
+pub(crate) fn mixed(loss: impl Into<Loss>) -> Model {
     let builder = Model::builder([3, 8, 9]).conv2d(5, 3).act(Tanh).layer(MaxPool2d::new(2)).layer(norm(5));
     let builder = builder.layer(Conv2d::new(5, 3).groups(5).padding(1)).act(Relu);
     let builder = builder.residual(|b| b.layer(Conv2d::new(5, 3).same()).act(Tanh).dropout(0.25));

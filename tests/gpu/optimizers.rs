@@ -10,7 +10,7 @@ use hesscale::{Activation, Context, Loss, Mode, Model, Optimizer, Pass, Plan, Pl
 const STEPS: usize = 20;
 const BATCH: usize = 12;
 
-fn model(loss: Loss) -> Model {
+fn model(loss: impl Into<Loss>) -> Model {
     Model::builder([5]).dense(9).act(Activation::Tanh).dense(4).loss(loss).unwrap()
 }
 
@@ -19,7 +19,7 @@ fn sample() -> Sample {
 }
 
 /// The same ends around convolutions, all samples alike to them: no dropout.
-fn images(loss: Loss) -> Model {
+fn images(loss: impl Into<Loss>) -> Model {
     let builder = Model::builder([2, 5, 6]).conv2d(5, 3).act(Activation::Tanh).layer(norm(5));
     let builder =
         builder.layer(Conv2d::new(5, 2).groups(5)).act(Activation::Tanh).layer(MaxPool2d::new(2).stride(1));

@@ -5,19 +5,13 @@ use crate::common::{compare, to_f64};
 use crate::harness::Sample;
 use crate::nonfinite::of_class;
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{ClassTargets, Loss, Noise, Reduction};
+use hesscale::model::{Loss, Noise};
 use hesscale::reference::{loss_and_signal, pass};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Mode, Model, PlanOptions};
 
 fn model(outputs: usize) -> Model {
-    let loss = Loss::SoftmaxCrossEntropy {
-        targets: ClassTargets::Soft,
-        reduction: Reduction::Mean,
-        class_weights: None,
-        label_smoothing: 0.1,
-        ignore_index: None,
-    };
+    let loss = Loss::cross_entropy().soft().label_smoothing(0.1);
     Model::builder([3]).dense(8).act(Activation::Tanh).dense(outputs).loss(loss).unwrap()
 }
 

@@ -16,7 +16,7 @@ fn layered(mode: Mode) -> PlanOptions {
     PlanOptions::training(mode).whole_network(false)
 }
 
-fn mlp(widths: &[usize], activation: Activation, loss: Loss) -> Model {
+fn mlp(widths: &[usize], activation: Activation, loss: impl Into<Loss>) -> Model {
     let layer = |builder: Builder, width: &usize| builder.dense(*width).act(activation);
     let builder = widths[1..widths.len() - 1].iter().fold(Model::builder([widths[0]]), layer);
     builder.dense(widths[widths.len() - 1]).loss(loss).unwrap()

@@ -238,7 +238,7 @@ fn exact_diagonal_is_that_of_the_hessian() {
 fn exact_diagonal_of_a_convolutional_network_is_that_of_the_hessian() {
     let norm = BatchNorm::new(vec![0.1, -0.2], vec![1.0, 0.5]);
     let body = |body: Builder| body.layer(norm).act(Activation::Tanh).layer(Conv2d::new(2, 3).same());
-    for loss in [Loss::cross_entropy(), Loss::mse()] {
+    for loss in [Loss::cross_entropy().into(), Loss::mse()] {
         let builder = Model::builder([1, 4, 4]).conv2d(2, 2).act(Activation::Silu).residual(body.clone());
         let mut up = ConvTranspose2d::new(1, 2).stride(2);
         up.inputs = 2;

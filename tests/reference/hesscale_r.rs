@@ -48,14 +48,15 @@ fn vectors_are_those_of_the_written_out_matrix() {
     for (mode, rank) in [(Mode::HesScaleR1, 1), (Mode::HesScaleR2, 2)] {
         // Two samples, mean: u carries the root of the factor.
         let rows: Vec<f64> = LOGITS.iter().chain(&LOGITS).copied().collect();
-        let at = at_loss(&Loss::cross_entropy(), mode, &rows, Targets::Classes(&[0, 3]), 5);
+        let at = at_loss(&Loss::cross_entropy().into(), mode, &rows, Targets::Classes(&[0, 3]), 5);
         assert_eq!(at.u.len(), rank);
         for (got, want) in at.u.iter().zip(&want) {
             for (i, got) in got.iter().enumerate() {
                 assert!((got - 0.5_f64.sqrt() * want[i % 5]).abs() < 1e-14);
             }
         }
-        let plain = at_loss(&Loss::cross_entropy(), Mode::HesScale, &rows, Targets::Classes(&[0, 3]), 5);
+        let plain =
+            at_loss(&Loss::cross_entropy().into(), Mode::HesScale, &rows, Targets::Classes(&[0, 3]), 5);
         for i in 0..rows.len() {
             let square: f64 = at.u.iter().map(|u| u[i] * u[i]).sum();
             assert!((at.rest[i] + square - plain.h[i]).abs() < 1e-15 && at.rest[i] >= 0.0);
@@ -74,7 +75,7 @@ fn as_many_vectors_as_the_rank_are_the_whole_hessian() {
         (Mode::HesScaleR2, &[1.0, 1.0, 1.0]),
     ];
     for (mode, logits) in cases {
-        let at = at_loss(&Loss::cross_entropy(), mode, logits, Targets::Classes(&[0]), logits.len());
+        let at = at_loss(&Loss::cross_entropy().into(), mode, logits, Targets::Classes(&[0]), logits.len());
         for (j, row) in hessian(logits).iter().enumerate() {
             for (k, want) in row.iter().enumerate() {
                 let got: f64 = at.u.iter().map(|u| u[j] * u[k]).sum();
@@ -105,7 +106,7 @@ fn what_is_left_stays_positive_semi_definite() {
     let mut random = fastrand::Rng::with_seed(3);
     for _ in 0..200 {
         let logits: Vec<f64> = (0..6).map(|_| random.f64() * 16.0 - 8.0).collect();
-        let at = at_loss(&Loss::cross_entropy(), Mode::HesScaleR2, &logits, Targets::Classes(&[0]), 6);
+        let at = at_loss(&Loss::cross_entropy().into(), Mode::HesScaleR2, &logits, Targets::Classes(&[0]), 6);
         let v: Vec<f64> = (0..6).map(|_| random.f64() * 2.0 - 1.0).collect();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let whole = dot(&v, &product(&hessian(&logits), &v));

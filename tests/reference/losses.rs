@@ -7,7 +7,7 @@ use hesscale::reference::{Dual, Real, Signal, loss_and_signal};
 use hesscale::{Activation, Loss, Mode, Model};
 
 /// A network that is nothing but its loss.
-fn only(loss: Loss, outputs: usize) -> Model {
+fn only(loss: impl Into<Loss>, outputs: usize) -> Model {
     Model::builder([outputs]).act(Activation::Identity).loss(loss).unwrap()
 }
 
@@ -48,7 +48,7 @@ fn values_by_hand() {
         |loss: &Loss, logits: &[f64], targets| signal(loss, Mode::None, logits, targets, logits.len()).0;
     let near = |got: f64, want: f64| assert!((got - want).abs() < 1e-15, "{got} {want}");
     let ln2 = 2.0_f64.ln();
-    near(value(&Loss::cross_entropy(), &[3.0, 3.0], Targets::Classes(&[1])), ln2);
+    near(value(&Loss::cross_entropy().into(), &[3.0, 3.0], Targets::Classes(&[1])), ln2);
     near(value(&Loss::mse(), &[3.0, 1.0], Targets::Values(&[1.0, 2.0])), 2.5);
     let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
     near(value(&bce, &[0.0, 3.0_f64.ln()], Targets::Values(&[0.5, 0.0])), 3.0 * ln2);
@@ -163,9 +163,10 @@ fn far_logits_stay_accurate_in_f32() {
 fn confident_answers_keep_their_digits_in_f32() {
     for row in [[0.0_f32, 40.0, -5.0, 2.0], [3.0, 70.0, 1.0, 0.5]] {
         for mode in [Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2] {
-            let (value, single) = signal(&Loss::cross_entropy(), mode, &row, Targets::Classes(&[1]), 4);
+            let (value, single) =
+                signal(&Loss::cross_entropy().into(), mode, &row, Targets::Classes(&[1]), 4);
             let (exact, double) =
-                signal(&Loss::cross_entropy(), mode, &row.map(f64::from), Targets::Classes(&[1]), 4);
+                signal(&Loss::cross_entropy().into(), mode, &row.map(f64::from), Targets::Classes(&[1]), 4);
             assert!((f64::from(value) / exact - 1.0).abs() < 1e-5);
             let vectors = single.u.iter().zip(&double.u);
             for (got, want) in [(&single.g, &double.g), (&single.h, &double.h)].into_iter().chain(vectors) {
@@ -219,13 +220,13 @@ fn vanishing_variance_is_finite_in_f32() {
 #[test]
 fn one_class_and_many_classes() {
     for mode in Mode::ALL {
-        let (value, at) = signal(&Loss::cross_entropy(), mode, &[3.0_f64], Targets::Classes(&[0]), 1);
+        let (value, at) = signal(&Loss::cross_entropy().into(), mode, &[3.0_f64], Targets::Classes(&[0]), 1);
         assert!(value == 0.0 && at.g == [0.0] && at.h.iter().all(|h| *h == 0.0), "{mode:?}");
         let logits: Vec<f32> = (0..20_000).map(|c| (c % 97) as f32 / 10.0).collect();
         let targets = OwnedTargets::Classes(vec![1_234]);
-        let (value, at) = signal(&Loss::cross_entropy(), mode, &logits, targets.view(), logits.len());
+        let (value, at) = signal(&Loss::cross_entropy().into(), mode, &logits, targets.view(), logits.len());
         let wide: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
-        let (want, exact) = signal(&Loss::cross_entropy(), mode, &wide, targets.view(), logits.len());
+        let (want, exact) = signal(&Loss::cross_entropy().into(), mode, &wide, targets.view(), logits.len());
         assert!((f64::from(value) / want - 1.0).abs() < 1e-5);
         let bound = exact.h.iter().fold(0.0, |m: f64, h| m.max(h.abs())) * 1e-4;
         at.h.iter().zip(&exact.h).for_each(|(h, want)| assert!((f64::from(*h) - want).abs() <= bound));

@@ -8,7 +8,7 @@ use hesscale::reference::{exact_ggn_diagonal, loss_and_signal};
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model};
 
 /// A network that is nothing but its loss.
-fn only(loss: Loss, shape: &[usize]) -> Model {
+fn only(loss: impl Into<Loss>, shape: &[usize]) -> Model {
     Model::new(shape, vec![Layer::Identity], loss).unwrap()
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn losses(outputs: usize) -> Vec<Loss> {
         ignore_index: Some(1),
     };
     vec![
-        Loss::cross_entropy(),
+        Loss::cross_entropy().into(),
         cross_entropy(ClassTargets::ClassIndex, Some(weights.clone()), 0.1, Reduction::Mean),
         cross_entropy(ClassTargets::ClassIndex, None, 1.0, Reduction::Sum),
         cross_entropy(ClassTargets::Soft, Some(weights), 0.3, Reduction::Mean),
@@ -74,7 +74,7 @@ pub(crate) fn losses(outputs: usize) -> Vec<Loss> {
 }
 
 /// Dense layers of these widths with the activation between them, none at the end.
-pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: Loss) -> Model {
+pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: impl Into<Loss>) -> Model {
     let mut builder = Model::builder([widths[0]]);
     for (i, width) in widths[1..].iter().enumerate() {
         if i > 0 {

@@ -79,16 +79,14 @@ impl Executor {
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
-        let network = Network::new(model, components, !signals.is_empty())?;
-        signals.iter().try_for_each(|at| network.value_at(*at).map(drop))?;
+        let network = Network::new(model, components, &signals)?;
         let block_local = |value: usize| components == 0 && network.values[value].block_local;
         let value = |v: usize| match block_local(v) {
             true => Ok(Vec::new()),
             false => zeros("a layer's outputs", product([batch, network.values[v].size])),
         };
         let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
-        let (slots, sizes) =
-            if components > 0 { network.signal_buffers(!signals.is_empty()) } else { Default::default() };
+        let (slots, sizes) = if components > 0 { network.signal_buffers() } else { Default::default() };
         let signal = |size| zeros("a signal", product([batch, components, size]));
         let buffers = sizes.into_iter().map(signal).collect::<Result<_>>()?;
         let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
@@ -214,12 +212,17 @@ impl Executor {
     /// [`Mode::None`]), each `[N, size]` in the user's order.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`].
+    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`], and of an executor for inference.
     pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
         let saved = self.saved.contains(&at).then(|| self.network.value_at(at).ok()).flatten();
-        let Some((value, slot)) = saved.and_then(|value| Some((value, self.slots[value]?))) else {
+        let Some((value, slot)) = saved.and_then(|value| Some((value, *self.slots.get(value)?.as_ref()?)))
+        else {
             let what = format!("the signal at {at:?}");
-            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::signal" });
+            let ask = match self.mode {
+                Some(_) => "ExecutorOptions::signal",
+                None => "ExecutorOptions::training",
+            };
+            return Err(Error::NotPlanned { what, ask });
         };
         let (samples, mode) = self.last;
         let (components, value) = (mode.components(), &self.network.values[value]);

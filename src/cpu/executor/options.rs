@@ -35,7 +35,7 @@ impl ExecutorOptions {
         ExecutorOptions::default()
     }
 
-    /// Saves the signal at `at`. With the first of them no signals share buffers any more, which takes more memory.
+    /// Saves the signal at `at`, in a buffer that it shares with no signal that comes after it in the backward pass.
     #[must_use]
     pub fn signal(mut self, at: At) -> ExecutorOptions {
         self.signals.push(at);

@@ -21,7 +21,7 @@ impl Owned {
 }
 
 /// A network that is nothing but its loss.
-fn only(loss: Loss, output: &[usize]) -> Model {
+fn only(loss: impl Into<Loss>, output: &[usize]) -> Model {
     Model::builder(output).act(Activation::Identity).loss(loss).unwrap()
 }
 
@@ -190,7 +190,7 @@ fn every_loss_in_every_mode_on_extreme_logits() {
 
 #[test]
 fn a_single_class() {
-    let loss = Loss::cross_entropy();
+    let loss = Loss::cross_entropy().into();
     check(&loss, &[1], &[3.0, -2.0], &Owned::Classes(vec![0, 0]));
 }
 
@@ -265,7 +265,7 @@ fn long_sums_keep_their_digits() {
 
 #[test]
 fn targets_and_modes_that_do_not_fit_are_refused() {
-    let mut image = HostLoss::new(&Loss::cross_entropy(), &[3, 2]);
+    let mut image = HostLoss::new(&Loss::cross_entropy().into(), &[3, 2]);
     let logits = [0.0; 6];
     image.run(Mode::HesScaleR1, &logits, Targets::Classes(&[0, 1]), None).unwrap_err();
     image.run(Mode::None, &logits, Targets::Classes(&[0, 3]), None).unwrap_err();

@@ -55,7 +55,7 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
     for (rule, batch) in rules().into_iter().flat_map(|rule| BATCHES.map(|batch| (rule, batch))) {
         for mode in [Mode::HesScale, Mode::None] {
             let update = Update::new(&rule, 1024, mode.has_diagonal());
-            add(net(Activation::Tanh, Loss::cross_entropy(), batch), mode, false, Some(update));
+            add(net(Activation::Tanh, Loss::cross_entropy().into(), batch), mode, false, Some(update));
         }
     }
     kernels

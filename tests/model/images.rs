@@ -1,0 +1,300 @@
+//! Layers of images and blocks: their shapes and initial weights, and those that do not fit.
+
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Padding, Role,
+};
+use hesscale::{Activation, Error, Layer, Loss, Model};
+
+/// Every kind of layer of images, every field at a value that is not its default.
+pub(crate) fn image_layers() -> Vec<Layer> {
+    let conv = Conv2d::new(6, [3, 2]).stride([2, 1]).dilation([1, 2]).groups(2).bias(false);
+    let mut up = ConvTranspose2d::new(6, [3, 2]).stride([2, 3]).padding([1, 0]).output_padding([1, 2]);
+    up = up.dilation([1, 2]).groups(2).bias(false);
+    up.inputs = 4;
+    let norm = BatchNorm::new(vec![0.1, -0.2, 0.3, 0.4], vec![1.0, 0.0, 0.25, 3.5]).eps(1e-3);
+    let body = vec![conv.clone().inputs(4).padding(1).into(), Activation::Tanh.into()];
+    let projection = vec![Conv2d::new(6, 1).inputs(4).stride([2, 1]).into()];
+    vec![
+        conv.clone().inputs(4).padding([2, 1]).into(),
+        conv.inputs(4).padding(Padding::VALID).into(),
+        Conv2d::new(3, [3, 2]).inputs(4).same().into(),
+        up.into(),
+        MaxPool2d::new([3, 2]).stride([2, 1]).padding([1, 0]).into(),
+        AvgPool2d::new([3, 2]).stride([2, 1]).padding([1, 0]).count_include_pad(false).into(),
+        Layer::AdaptiveAvgPool2d { output: [3, 7] },
+        Layer::global_avg_pool(),
+        Layer::ZeroPad2d { padding: [0, 1, 2, 3] },
+        norm.into(),
+        Layer::Dropout { p: 0.3 },
+        Layer::Identity,
+        Layer::Residual { body, projection },
+        Layer::Residual {
+            body: vec![Layer::Residual { body: vec![], projection: vec![] }],
+            projection: vec![],
+        },
+    ]
+}
+
+#[test]
+fn shapes_of_image_layers() {
+    let shapes = [
+        vec![6, 5, 6],
+        vec![6, 3, 4],
+        vec![3, 8, 6],
+        vec![6, 16, 20],
+        vec![4, 4, 5],
+        vec![4, 4, 5],
+        vec![4, 3, 7],
+        vec![4, 1, 1],
+        vec![4, 13, 7],
+        vec![4, 8, 6],
+        vec![4, 8, 6],
+        vec![4, 8, 6],
+        vec![6, 4, 6],
+        vec![4, 8, 6],
+    ];
+    for (layer, shape) in image_layers().into_iter().zip(shapes) {
+        let model = Model::new([4, 8, 6], vec![layer.clone()], Loss::mse()).unwrap();
+        assert_eq!(model.shape(0).unwrap(), shape, "{layer:?}");
+    }
+}
+
+#[test]
+fn layers_of_images_that_do_not_fit() {
+    let fails = |input: &[usize], layer: Layer| Model::new(input, vec![layer], Loss::mse()).unwrap_err();
+    let image = |layer: Layer| fails(&[4, 8, 6], layer);
+    let conv = || Conv2d::new(6, 3).inputs(4);
+    let up = || {
+        let mut up = ConvTranspose2d::new(6, 3);
+        up.inputs = 4;
+        up
+    };
+    let value = |error: Error| match error {
+        Error::Value { place, name, value, .. } => (place, name, value),
+        other => panic!("{other:?}"),
+    };
+    for groups in [3, 4, 5] {
+        assert_eq!(value(image(conv().groups(groups).into())), ("conv2d 0".into(), "groups", groups as f64));
+        let place = "convtranspose2d 0".into();
+        assert_eq!(value(image(up().groups(groups).into())), (place, "groups", groups as f64));
+    }
+    for (layer, place, what) in [
+        (conv().inputs(0).into(), "conv2d 0", "in"),
+        (Conv2d::new(0, 3).inputs(4).into(), "conv2d 0", "out"),
+        (conv().groups(0).into(), "conv2d 0", "groups"),
+        (Conv2d::new(6, [3, 0]).inputs(4).into(), "conv2d 0", "kernel"),
+        (conv().stride([0, 1]).into(), "conv2d 0", "stride"),
+        (conv().dilation(0).into(), "conv2d 0", "dilation"),
+        (up().stride(0).into(), "convtranspose2d 0", "stride"),
+        (MaxPool2d::new(0).into(), "maxpool2d 0", "kernel"),
+        (AvgPool2d::new(2).stride(0).into(), "avgpool2d 0", "stride"),
+        (Layer::AdaptiveAvgPool2d { output: [2, 0] }, "adaptiveavgpool2d 0", "output"),
+    ] {
+        assert_eq!(image(layer), Error::ZeroSize { place: place.into(), what });
+    }
+    let same = Error::Unsupported {
+        layer: "conv2d 0".into(),
+        kind: "padding `same` with stride [2, 2]: it is defined for stride 1".into(),
+    };
+    assert_eq!(image(conv().same().stride(2).into()), same);
+
+    let shape = |layer: &str, got: &[usize], needed: &str| Error::Shape {
+        layer: layer.into(),
+        got: got.to_vec(),
+        needed: needed.into(),
+    };
+    let wide = "an image in which, padded, a window of 9 fits along the width";
+    assert_eq!(
+        image(Conv2d::new(6, [1, 5]).inputs(4).dilation(2).padding([0, 1]).into()),
+        shape("conv2d 0", &[8, 6], wide)
+    );
+    let tall = "an image in which, padded, a window of 9 fits along the height";
+    assert_eq!(image(MaxPool2d::new([9, 1]).into()), shape("maxpool2d 0", &[8, 6], tall));
+    assert_eq!(fails(&[3, 8, 6], conv().into()), shape("conv2d 0", &[3, 8, 6], "4 channels"));
+    assert_eq!(fails(&[4, 8], conv().into()), shape("conv2d 0", &[4, 8], "[4, height, width]"));
+    let mut line = Conv1d::new(2, 3);
+    line.inputs = 4;
+    assert_eq!(image(line.into()), shape("conv1d 0", &[4, 8, 6], "[4, length]"));
+    for layer in [MaxPool2d::new(2).into(), Layer::global_avg_pool(), Layer::ZeroPad2d { padding: [1; 4] }] {
+        let name = format!("{} 0", layer.kind());
+        assert_eq!(fails(&[4, 8], layer), shape(&name, &[4, 8], "[channels, height, width]"));
+    }
+    let cut = shape("convtranspose2d 0", &[1, 1], "an output that is larger than its padding [2, 2]");
+    assert_eq!(fails(&[4, 1, 1], up().padding(2).into()), cut);
+
+    for pool in [MaxPool2d::new([4, 3]).padding([1, 2]).into(), AvgPool2d::new([2, 3]).padding([2, 1]).into()]
+    {
+        let name = format!("{} 0", Layer::kind(&pool));
+        assert_eq!(value(image(pool)), (name, "padding", 2.0));
+    }
+    for (layer, given) in [(up().output_padding(1), 1.0), (up().stride(2).output_padding([0, 2]), 2.0)] {
+        assert_eq!(value(image(layer.into())), ("convtranspose2d 0".into(), "output_padding", given));
+    }
+    for p in [-0.1, 1.0, f64::INFINITY] {
+        assert_eq!(value(image(Layer::Dropout { p })), ("dropout 0".into(), "p", p));
+    }
+    assert!(value(image(Layer::Dropout { p: f64::NAN })).2.is_nan());
+    let huge = image(Layer::ZeroPad2d { padding: [usize::MAX, 1, 1, 1] });
+    assert!(matches!(&huge, Error::Shape { layer, .. } if layer == "zeropad2d 0"), "{huge:?}");
+    let huge = image(conv().padding(1 << 25).into());
+    assert_eq!(huge, shape("conv2d 0", &[8, 6], "padding of at most 16777216"));
+}
+
+#[test]
+fn statistics_that_are_none() {
+    let fails = |norm: BatchNorm| Model::new([2, 3], vec![norm.into()], Loss::mse()).unwrap_err();
+    let good = || BatchNorm::new(vec![0.0; 2], vec![1.0; 2]);
+    let value = |error: Error| match error {
+        Error::Value { place, name, .. } if place == "batchnorm 0" => name,
+        other => panic!("{other:?}"),
+    };
+    for eps in [0.0, -1e-5, 1e-60, f64::NAN, f64::INFINITY] {
+        assert_eq!(value(fails(good().eps(eps))), "eps");
+    }
+    assert_eq!(value(fails(BatchNorm::new(vec![0.0, f32::NAN], vec![1.0; 2]))), "mean");
+    for var in [-1.0, f32::NAN, f32::INFINITY] {
+        assert_eq!(value(fails(BatchNorm::new(vec![0.0; 2], vec![1.0, var]))), "var");
+    }
+    let lengths = Error::Length { tensor: "batchnorm 0: var".into(), got: 3, needed: 2 };
+    assert_eq!(fails(BatchNorm::new(vec![0.0; 2], vec![1.0; 3])), lengths);
+    let channels = |n: usize| {
+        let (layer, needed) = ("batchnorm 0".into(), format!("{n} channels"));
+        Error::Shape { layer, got: vec![2, 3], needed }
+    };
+    assert_eq!(fails(BatchNorm::new(vec![0.0; 3], vec![1.0; 3])), channels(3));
+    assert_eq!(fails(BatchNorm::new(vec![], vec![])), channels(0));
+}
+
+#[test]
+fn blocks_name_what_is_in_them() {
+    let model = Model::builder([4, 8, 6])
+        .conv2d(3, 3)
+        .act(Activation::Relu)
+        .residual_projected(
+            |body| body.conv2d(5, [1, 1]).residual(|inner| inner.layer(Conv2d::new(5, 3).same().bias(false))),
+            |projection| projection.layer(Conv2d::new(5, 1)),
+        )
+        .flatten()
+        .dense(2)
+        .loss(Loss::mse())
+        .unwrap();
+    let names: Vec<String> = model.parameters().iter().map(|p| p.name()).collect();
+    let expected = [
+        "0.weight",
+        "0.bias",
+        "2.body.0.weight",
+        "2.body.0.bias",
+        "2.body.1.body.0.weight",
+        "2.projection.0.weight",
+        "2.projection.0.bias",
+        "4.weight",
+        "4.bias",
+    ];
+    assert_eq!(names, expected);
+    let shapes: Vec<&[usize]> = model.parameters().iter().map(|p| &p.shape[..]).collect();
+    assert_eq!((shapes[0], shapes[4], shapes[7]), (&[3, 4, 3, 3][..], &[5, 5, 3, 3][..], &[2, 120][..]));
+    assert_eq!(model.parameter(2, Role::Weight).unwrap().path, "2.body.0");
+    assert_eq!((model.layer_name(2), model.shape(2)), (Ok("residual 2".into()), Ok(&[5, 6, 4][..])));
+
+    let block = |body, projection| Layer::Residual { body, projection };
+    let unequal = block(vec![Conv2d::new(3, 1).inputs(4).into()], vec![]);
+    let error = Model::new([4, 8, 6], vec![Layer::Identity, unequal], Loss::mse()).unwrap_err();
+    let needed = "[4, 8, 6], the shape of what it is added to".into();
+    assert_eq!(error, Error::Shape { layer: "residual 1".into(), got: vec![3, 8, 6], needed });
+    let inside = block(vec![Layer::Identity], vec![Layer::Dropout { p: 2.0 }]);
+    match Model::new([4], vec![inside], Loss::mse()).unwrap_err() {
+        Error::Value { place, .. } => assert_eq!(place, "dropout 0.projection.0"),
+        other => panic!("{other:?}"),
+    }
+    let built = Model::builder([4, 2, 2]).residual(|body| body.dense(3)).loss(Loss::mse()).unwrap_err();
+    match built {
+        Error::Shape { layer, got, .. } => {
+            assert_eq!((layer.as_str(), &got[..]), ("dense 0.body.0", &[4, 2, 2][..]))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_builder_finds_the_channels() {
+    let model = Model::builder([2, 9])
+        .layer(Conv1d::new(4, 3))
+        .layer(BatchNorm::new(vec![0.0; 4], vec![1.0; 4]))
+        .residual(|body| body.layer(Conv1d::new(4, 3).padding(1)))
+        .loss(Loss::mse())
+        .unwrap();
+    let shapes: Vec<&[usize]> = model.parameters().iter().map(|p| &p.shape[..]).collect();
+    assert_eq!(shapes, [&[4, 2, 3][..], &[4], &[4], &[4], &[4, 4, 3], &[4]]);
+    let model = Model::builder([6, 4, 4])
+        .layer(ConvTranspose2d::new(4, [2, 3]).groups(2))
+        .conv2d(3, 2)
+        .loss(Loss::mse())
+        .unwrap();
+    let shapes: Vec<&[usize]> = model.parameters().iter().map(|p| &p.shape[..]).collect();
+    assert_eq!(shapes, [&[6, 2, 2, 3][..], &[4], &[3, 4, 2, 2], &[3]]);
+    // Explicit values are not overwritten.
+    let wrong = Model::builder([6, 4, 4]).layer(Conv2d::new(3, 2).inputs(5)).loss(Loss::mse()).unwrap_err();
+    assert!(matches!(&wrong, Error::Shape { layer, .. } if layer == "conv2d 0"), "{wrong:?}");
+}
+
+#[test]
+fn initial_weights_of_convolutions_and_normalisations() {
+    let model = Model::builder([8, 6, 6])
+        .conv2d(16, 3)
+        .layer(BatchNorm::new(vec![0.5; 16], vec![2.0; 16]))
+        .act(Activation::Relu)
+        .conv2d(8, 3)
+        .loss(Loss::mse())
+        .unwrap();
+    let flat = model.init(Init::Auto, 3).unwrap();
+    let of = |layer, role| &flat[model.parameter(layer, role).unwrap().range()];
+    assert!(of(1, Role::Weight).iter().all(|gamma| *gamma == 1.0));
+    assert!([0, 1, 3].iter().all(|layer| of(*layer, Role::Bias).iter().all(|b| *b == 0.0)));
+    // He through the normalisation, for a rectifier follows; Glorot at the end.
+    for (layer, bound) in [(0, (6.0_f32 / 72.0).sqrt()), (3, (6.0_f32 / (144.0 + 72.0)).sqrt())] {
+        let largest = of(layer, Role::Weight).iter().fold(0.0_f32, |m, w| m.max(w.abs()));
+        assert!(largest <= bound && largest > 0.95 * bound, "{layer}: {largest} {bound}");
+    }
+}
+
+/// Kernels use 32-bit arithmetic, and sums need some headroom.
+#[test]
+fn windows_that_shaders_cannot_count() {
+    for size in [(1 << 24) + 1, 1 << 32, usize::MAX] {
+        let conv = || Conv2d::new(2, 1).inputs(4);
+        let mut line = Conv1d::new(2, 1).stride(size);
+        line.inputs = 4;
+        let mut up = ConvTranspose2d::new(2, 1).dilation([1, size]);
+        up.inputs = 4;
+        let image = vec![4, 1, 1];
+        for (input, layer, what) in [
+            (image.clone(), conv().stride([1, size]).into(), "stride"),
+            (image.clone(), conv().dilation(size).into(), "dilation"),
+            (image.clone(), Conv2d::new(2, [size, 1]).inputs(4).into(), "kernel"),
+            (vec![4, 1], line.into(), "stride"),
+            (image.clone(), up.into(), "dilation"),
+            (image.clone(), MaxPool2d::new(1).stride([size, 1]).into(), "stride"),
+            (image.clone(), AvgPool2d::new(1).stride([1, size]).into(), "stride"),
+        ] {
+            let place = format!("{} 0", Layer::kind(&layer));
+            let error = Error::Value { place, name: what, value: size as f64, needed: "at most 16777216" };
+            assert_eq!(Model::new(input, vec![layer], Loss::mse()), Err(error));
+        }
+    }
+}
+
+/// A transposed convolution may cut off nearly all that a long stride spreads out, and then little is left to be counted.
+#[test]
+fn transposed_windows_that_shaders_cannot_count() {
+    let cut = |padding: usize| {
+        let mut up = ConvTranspose2d::new(1, 1).stride([1, 1 << 24]).padding([0, padding]);
+        up.inputs = 1;
+        Model::new([1, 1, 200], vec![up.into()], Loss::mse())
+    };
+    // 199 · 2²⁴ + 1 columns, of which 3 stay.
+    let needed = "padding of at most 16777216".into();
+    let refused = Error::Shape { layer: "convtranspose2d 0".into(), got: vec![1, 200], needed };
+    assert_eq!(cut(199 << 23), Err(refused.clone()));
+    assert_eq!(cut(usize::MAX), Err(refused));
+    assert!(cut(1 << 24).is_ok());
+}

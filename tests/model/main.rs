@@ -1,0 +1,46 @@
+//! The model as data: the builder, the JSON form, and invalid models that both refuse.
+
+mod images;
+mod json;
+mod network;
+mod rules;
+
+use hesscale::model::{ClassTargets, Reduction, Variance};
+use hesscale::{Activation, Error, Layer, Loss, Model};
+
+fn dense(inputs: usize, outputs: usize, bias: bool) -> Layer {
+    Layer::Dense { inputs, outputs, bias }
+}
+
+/// Every loss, every option at a value that is not its default.
+fn losses() -> Vec<Loss> {
+    let mut losses = vec![Loss::cross_entropy().into(), Loss::mse()];
+    for reduction in [Reduction::Mean, Reduction::Sum] {
+        losses.extend([
+            Loss::Mse { reduction },
+            Loss::BceWithLogits { reduction },
+            Loss::GaussianNll { reduction, var: Variance::Log },
+            Loss::GaussianNll { reduction, var: Variance::Softplus },
+        ]);
+        for targets in [ClassTargets::ClassIndex, ClassTargets::Soft] {
+            losses.push(Loss::SoftmaxCrossEntropy {
+                targets,
+                reduction,
+                class_weights: Some(vec![0.5, 0.1, 3.0, 0.0]),
+                label_smoothing: 0.1,
+                ignore_index: Some(7),
+            });
+        }
+    }
+    losses
+}
+
+/// Every activation, those with a parameter twice.
+fn activations() -> Vec<Activation> {
+    let given = [Activation::LeakyRelu { alpha: 0.3 }, Activation::Elu { alpha: 1.7 }];
+    Activation::ALL.into_iter().chain(given).collect()
+}
+
+fn with(layers: Vec<Layer>) -> Result<Model, Error> {
+    Model::new([4], layers, Loss::mse())
+}

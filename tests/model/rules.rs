@@ -1,0 +1,123 @@
+//! Losses and optimisers as they are built, and the random numbers of dropout.
+
+use crate::dense;
+use hesscale::model::{ClassTargets, Noise, Reduction, Rule, Variance};
+use hesscale::{Error, Loss, Model, Optimizer};
+
+/// pcg4d of (element, node, step, seed), computed by another program.
+#[test]
+fn noise_is_pcg4d() {
+    for ([element, node, step, seed], word) in [
+        ([0, 0, 0, 0], 0x0f02_f829),
+        ([1, 0, 0, 0], 0x0b3c_efc3),
+        ([0, 1, 0, 0], 0x2a9d_71a8),
+        ([0, 0, 1, 0], 0x2eda_6c9d),
+        ([0, 0, 0, 1], 0x8d9e_ffe2),
+        ([123_456_789, 17, 4_000_000_000, 42], 0x58da_8b5d),
+    ] {
+        let noise = Noise { seed, step };
+        assert_eq!(noise.word(node, element), word);
+        let share = f64::from(word) / 4_294_967_296.0;
+        assert!(noise.keeps(node, element, share) && !noise.keeps(node, element, share + 1e-9));
+    }
+    assert!((0..1_000).all(|element| Noise::default().keeps(0, element, 0.0)));
+}
+
+#[test]
+fn numbers_of_an_optimizer() {
+    let name = |optimizer: Optimizer| match optimizer.validate() {
+        Err(Error::Value { place, name, .. }) if place == "optimizer" => Some(name),
+        Err(other) => panic!("{other:?}"),
+        Ok(()) => None,
+    };
+    assert_eq!(name(Optimizer::adam(0.0)), None);
+    for rate in [f32::NAN, f32::INFINITY, -1e-9] {
+        assert_eq!(name(Optimizer::sgd(rate)), Some("learning rate"));
+        assert_eq!(name(Optimizer::sgd(0.1).weight_decay(rate)), Some("weight decay"));
+    }
+    for fraction in [f32::NAN, -0.1, 1.0] {
+        assert_eq!(name(Rule::Sgd { momentum: fraction, nesterov: false }.at(0.1)), Some("momentum"));
+        let adam = |beta1, beta2| Rule::Adam { beta1, beta2, eps: 1e-8 }.at(0.1);
+        assert_eq!(name(adam(fraction, 0.9)), Some("beta1"));
+        assert_eq!(name(adam(0.9, fraction)), Some("beta2"));
+    }
+    for eps in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        assert_eq!(name(Rule::AdaHesScale { beta1: 0.9, beta2: 0.9, eps }.at(0.1)), Some("eps"));
+        assert_eq!(name(Rule::AdaHesScaleGn { beta1: 0.9, beta2: 0.9, eps }.at(0.1)), Some("eps"));
+    }
+}
+
+#[test]
+fn losses_and_optimisers_are_built_alike() {
+    let smooth =
+        Loss::cross_entropy().soft().sum().label_smoothing(0.1).class_weights([1.0, 2.0]).ignore_index(1);
+    let expected = Loss::SoftmaxCrossEntropy {
+        targets: ClassTargets::Soft,
+        reduction: Reduction::Sum,
+        class_weights: Some(vec![1.0, 2.0]),
+        label_smoothing: 0.1,
+        ignore_index: Some(1),
+    };
+    assert_eq!(Loss::from(smooth.clone()), expected);
+    assert_eq!(Loss::from(smooth.mean()).reduction(), Reduction::Mean);
+    assert_eq!(Loss::mse().sum().mean(), Loss::mse());
+    assert_eq!(Loss::mse().sum(), Loss::Mse { reduction: Reduction::Sum });
+    assert_eq!(Loss::bce_with_logits(), Loss::BceWithLogits { reduction: Reduction::Mean });
+    let gaussian = Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Log };
+    assert_eq!(Loss::gaussian_nll(Variance::Log).sum(), gaussian);
+
+    let nesterov = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1);
+    assert_eq!(Optimizer::sgd(0.1).momentum(0.9).nesterov(), nesterov);
+    let ada = Rule::AdaHesScale { beta1: 0.8, beta2: 0.99, eps: 1e-4 }.at(0.5);
+    assert_eq!(Optimizer::ada_hesscale(0.1).betas(0.8, 0.99).eps(1e-4).learning_rate(0.5), ada);
+}
+
+/// Whatever takes a loss takes a cross-entropy as it was built.
+#[test]
+fn a_cross_entropy_is_a_loss_where_one_is_needed() {
+    let smooth = || Loss::cross_entropy().soft().sum().label_smoothing(0.1);
+    let built = Model::builder([4]).dense(3).loss(smooth()).unwrap();
+    assert_eq!(built.loss(), &Loss::from(smooth()));
+    assert_eq!(Model::new([4], vec![dense(4, 3, true)], smooth()), Ok(built.clone()));
+    let changed = Model::builder([4]).dense(3).loss(Loss::mse()).unwrap().with_loss(smooth());
+    assert_eq!(changed, Ok(built));
+}
+
+/// What a rule does not have is no silent nothing: it is an error from whatever uses the optimiser.
+#[test]
+fn settings_of_another_rule() {
+    type Make = fn(f32) -> Optimizer;
+    type Set = fn(Optimizer) -> Optimizer;
+    let rules: [(Make, &str); 4] = [
+        (Optimizer::sgd, "sgd"),
+        (Optimizer::adam, "adam"),
+        (Optimizer::ada_hesscale, "adahesscale"),
+        (Optimizer::ada_hesscale_gn, "adahesscale_gn"),
+    ];
+    let settings: [(Set, &str, bool); 4] = [
+        (|optimizer| optimizer.momentum(0.9), "momentum", true),
+        (|optimizer| optimizer.nesterov(), "nesterov", true),
+        (|optimizer| optimizer.betas(0.8, 0.99), "betas", false),
+        (|optimizer| optimizer.eps(1e-4), "eps", false),
+    ];
+    for (make, name) in rules {
+        for (set, given, of_sgd) in settings {
+            let (plain, optimizer) = (make(0.1), set(make(0.1)));
+            assert_ne!(plain, optimizer, "{name} {given}");
+            if (name == "sgd") == of_sgd {
+                assert_eq!(optimizer.validate(), Ok(()), "{name} {given}");
+                continue;
+            }
+            match optimizer.validate() {
+                Err(Error::Setting { rule, setting, .. }) => assert_eq!((rule, setting), (name, given)),
+                other => panic!("{name} {given}: {other:?}"),
+            }
+            // Whatever comes after it does not undo it, and it is not lost in a file.
+            assert_eq!(optimizer.learning_rate(0.2).weight_decay(0.1).validate(), optimizer.validate());
+            let saved = serde_json::to_string(&optimizer).unwrap_err().to_string();
+            assert_eq!(saved, optimizer.validate().unwrap_err().to_string());
+        }
+    }
+    let first = Optimizer::adam(0.1).momentum(0.9).nesterov().validate().unwrap_err().to_string();
+    assert_eq!(first, "optimizer: adam has no momentum; it has: betas, eps, learning_rate, weight_decay");
+}
