@@ -15,12 +15,8 @@ struct ShowParams {
 @group(0) @binding(1) var<storage, read> signal: array<N1>;
 @group(0) @binding(2) var<storage, read_write> shown: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if i < p.n {
-        for (var plane = 0u; plane < p.planes; plane++) {
-            shown[plane * p.plane_out + i] = p.scale * f32(signal[plane * p.plane_in + i]);
-        }
+fn each(i: u32) {
+    for (var plane = 0u; plane < p.planes; plane++) {
+        shown[plane * p.plane_out + i] = p.scale * f32(signal[plane * p.plane_in + i]);
     }
 }

@@ -13,20 +13,15 @@ struct UnpackParams {
     parts: u32, // of one sample; 1 where u has been squared already
     bias: u32, // where the bias starts in the flat layout, counted from the weight
     scale: f32,
-    unused0: u32,
-    unused1: u32,
+    n: u32, // elements of weight and bias
+    unused: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: UnpackParams;
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
 @group(0) @binding(2) var<storage, read_write> gradient: array<f32>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let e = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if e >= p.packing.elements + p.packing.biases {
-        return;
-    }
+fn each(e: u32) {
     let at = packed_index(p.packing, e);
     var g = 0.0;
     var d = 0.0;

@@ -7,40 +7,36 @@
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(3) var<storage, read_write> z: array<vec4<N3>>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if i < p.n {
-        let e = share(i, p.positions);
-        let sample = e.sample * p.image.x;
-        // Above and left of the image this wraps around to a large value.
-        let corner = e.place * STRIDE - p.before;
-        var sums: array<vec4<f32>, COLUMNS>;
-        for (var r = 0u; r < p.kernel.x; r++) {
-            let row = corner.x + r * p.dilation.x;
-            if row < p.image.x {
-                for (var c = 0u; c < p.kernel.y; c++) {
-                    let w = weight4(e.vector, r * p.kernel.y + c);
-                    for (var k = 0u; k < COLUMNS; k++) {
-                        let column = corner.y + k * STRIDE.y + c * p.dilation.y;
-                        if column < p.image.y {
-                            let at = ((sample + row) * p.image.y + column) * p.vectors + e.vector;
-                            sums[k] += w * vec4<f32>(x[at]);
-                        }
+fn each(i: u32) {
+    let e = share(i, p.positions);
+    let sample = e.sample * p.image.x;
+    // Above and left of the image this wraps around to a large value.
+    let corner = e.place * STRIDE - p.before;
+    var sums: array<vec4<f32>, COLUMNS>;
+    for (var r = 0u; r < p.kernel.x; r++) {
+        let row = corner.x + r * p.dilation.x;
+        if row < p.image.x {
+            for (var c = 0u; c < p.kernel.y; c++) {
+                let w = weight4(e.vector, r * p.kernel.y + c);
+                for (var k = 0u; k < COLUMNS; k++) {
+                    let column = corner.y + k * STRIDE.y + c * p.dilation.y;
+                    if column < p.image.y {
+                        let at = ((sample + row) * p.image.y + column) * p.vectors + e.vector;
+                        sums[k] += w * vec4<f32>(x[at]);
                     }
                 }
             }
         }
-        let bias = bias4(e.vector);
-        let row = e.sample * p.positions.x + e.place.x;
-        for (var k = 0u; k < COLUMNS; k++) {
-            if e.place.y + k < p.positions.y {
-                let to = (row * p.positions.y + e.place.y + k) * p.vectors + e.vector;
-                let a = sums[k] + bias;
-                z[to] = vec4<N3>(storable(vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w))));
-                if KEEP {
-                    z[p.plane_out + to] = vec4<N3>(storable(a));
-                }
+    }
+    let bias = bias4(e.vector);
+    let row = e.sample * p.positions.x + e.place.x;
+    for (var k = 0u; k < COLUMNS; k++) {
+        if e.place.y + k < p.positions.y {
+            let to = (row * p.positions.y + e.place.y + k) * p.vectors + e.vector;
+            let a = sums[k] + bias;
+            z[to] = vec4<N3>(storable(vec4<f32>(act(a.x), act(a.y), act(a.z), act(a.w))));
+            if KEEP {
+                z[p.plane_out + to] = vec4<N3>(storable(a));
             }
         }
     }

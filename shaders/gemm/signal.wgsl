@@ -7,6 +7,8 @@
 // A is the signal above [batch, out], B is W [out, in]. Planes of a signal: 0 g; 1 the diagonal d = h + Σ u²; with u (P > 2):
 // 2 h, 3 … u. Without u, d = h.
 
+alias Value = vec4<f32>;
+
 const ONCE: bool = false;
 
 fn prepare() {}
@@ -24,24 +26,15 @@ fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
 fn finish(m: u32, n: u32, slot: u32) {
     let index = m * g.n + n;
     let valid = g.n - n;
-    let a = below4(index);
-    let x = act_d(a.x);
-    let y = act_d(a.y);
-    let z = act_d(a.z);
-    let w = act_d(a.w);
-    let f1 = vec4<f32>(x.x, y.x, z.x, w.x);
-    let f2 = vec4<f32>(x.y, y.y, z.y, w.y);
+    let f = derivatives_at(below4(index));
     let at_output = held(slot, 0u, index);
-    write_out(index, f1 * at_output, valid);
+    write_out(index, f.first * at_output, valid);
     if P > 1u {
-        var h = f1 * f1 * held(slot, 1u, g.c_plane + index);
-        if F2_TERM {
-            h += f2 * at_output;
-        }
+        let h = h_below(f, at_output, held(slot, 1u, g.c_plane + index));
         var d = h;
         // From the last u backward, because each moves up one plane to make room for d.
         for (var p = P - 1u; p > 1u; p--) {
-            let u = f1 * held(slot, p, p * g.c_plane + index);
+            let u = f.first * held(slot, p, p * g.c_plane + index);
             d += u * u;
             write_out((p + 1u) * g.c_plane + index, u, valid);
         }

@@ -3,24 +3,20 @@
 @group(0) @binding(1) var<storage, read> rows: array<N1>;
 @group(0) @binding(2) var<storage, read_write> image: array<vec4<N2>>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if i < p.n {
-        let at = place(i);
-        for (var plane = 0u; plane < p.planes; plane++) {
-            let source = plane * p.plane_rows + at.x;
-            var v = vec4<f32>(f32(rows[source]), 0.0, 0.0, 0.0);
-            if at.y + 1u < p.channels {
-                v.y = f32(rows[source + p.positions]);
-            }
-            if at.y + 2u < p.channels {
-                v.z = f32(rows[source + 2u * p.positions]);
-            }
-            if at.y + 3u < p.channels {
-                v.w = f32(rows[source + 3u * p.positions]);
-            }
-            image[plane * p.plane_image + i] = vec4<N2>(storable(v));
+fn each(i: u32) {
+    let at = place(i);
+    for (var plane = 0u; plane < p.planes; plane++) {
+        let source = plane * p.plane_rows + at.x;
+        var v = vec4<f32>(f32(rows[source]), 0.0, 0.0, 0.0);
+        if at.y + 1u < p.channels {
+            v.y = f32(rows[source + p.positions]);
         }
+        if at.y + 2u < p.channels {
+            v.z = f32(rows[source + 2u * p.positions]);
+        }
+        if at.y + 3u < p.channels {
+            v.w = f32(rows[source + 3u * p.positions]);
+        }
+        image[plane * p.plane_image + i] = vec4<N2>(storable(v));
     }
 }

@@ -4,10 +4,6 @@
 @group(0) @binding(2) var<storage, read> y: array<Value2>;
 @group(0) @binding(3) var<storage, read_write> z: array<Value3>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if i < p.n {
-        z[i] = Value3(storable_value(Value(x[i]) + Value(y[i])));
-    }
+fn each(i: u32) {
+    z[i] = Value3(storable_value(Value(x[i]) + Value(y[i])));
 }

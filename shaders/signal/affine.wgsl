@@ -4,10 +4,6 @@
 //
 // then through the activation below (signal/leave), one value per invocation. Plug: slope.
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if i < p.n {
-        leave(i, gather(Signal(), above_at(i), slope(i)));
-    }
+fn each(i: u32) {
+    leave(i, gather(Signal(), above_at(i), slope(i)));
 }

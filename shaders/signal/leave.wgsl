@@ -1,15 +1,7 @@
-// The end of a backward kernel: the signal at element i goes through the activation below and is stored:
-//
-//     g' = f' g      h' = f'² h + f'' g  (Gauss-Newton: without the f'' term)      u' = f' u      d' = h' + Σ u'²
-//
+// below = the signal at element i through the activation below (signal/activation): the end of a backward kernel.
 // Plug: derivatives.
 
 @group(0) @binding(2) var<storage, read_write> below: array<Value2>;
-
-struct Derivatives {
-    first: Value,
-    second: Value,
-}
 
 fn put(at: u32, value: Value) {
     below[at] = Value2(storable_value(value));
@@ -20,10 +12,7 @@ fn leave(i: u32, signal: Signal) {
     let f = derivatives(i);
     put(i, f.first * s.g);
     if HAS_DIAGONAL {
-        var h = f.first * f.first * s.h;
-        if F2_TERM {
-            h += f.second * s.g;
-        }
+        let h = h_below(f, s.g, s.h);
         var d = h;
         for (var r = 0u; r < RANK; r++) {
             let u = f.first * s.u[r];

@@ -3,20 +3,16 @@
 @group(0) @binding(1) var<storage, read> x: array<vec4<N1>>;
 @group(0) @binding(2) var<storage, read_write> z: array<vec4<N2>>;
 
-@compute @workgroup_size(LANES)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if i < p.n {
-        let pixel = divide(i, p.vectors);
-        let row = divide(pixel.x, p.padded.y);
-        let sample = divide(row.x, p.padded.x);
-        // Above and left of the image this wraps around to a large value.
-        let place = vec2<u32>(sample.y, row.y) - p.before;
-        var value = vec4<f32>(0.0);
-        if all(place < p.image) {
-            let source = (sample.x * p.image.x + place.x) * p.image.y + place.y;
-            value = vec4<f32>(x[source * p.vectors + pixel.y]);
-        }
-        z[i] = vec4<N2>(storable(value));
+fn each(i: u32) {
+    let pixel = divide(i, p.vectors);
+    let row = divide(pixel.x, p.padded.y);
+    let sample = divide(row.x, p.padded.x);
+    // Above and left of the image this wraps around to a large value.
+    let place = vec2<u32>(sample.y, row.y) - p.before;
+    var value = vec4<f32>(0.0);
+    if all(place < p.image) {
+        let source = (sample.x * p.image.x + place.x) * p.image.y + place.y;
+        value = vec4<f32>(x[source * p.vectors + pixel.y]);
     }
+    z[i] = vec4<N2>(storable(value));
 }

@@ -75,7 +75,7 @@ impl Gemm {
             Use::Signal { mode, below } => {
                 let k = Access::of(self.k);
                 header.flag("F2_TERM", mode != Mode::HesScaleGn);
-                files.extend(["gemm/signal", a, "gemm/b_n"]);
+                files.extend(["gemm/signal", "signal/activation", "act/vector", a, "gemm/b_n"]);
                 files.push(k.pick("gemm/a_vec4", "gemm/a_scalar"));
                 files.push(weights.unwrap_or(out.pick("gemm/b_vec4", "gemm/b_scalar")));
                 files.push(match below {

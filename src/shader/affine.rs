@@ -6,7 +6,7 @@ use super::{Flow, Header, LANES, Storage, compose, words};
 pub(crate) fn forward(storage: Storage, plugs: &[&'static str]) -> String {
     let mut header = Header::default();
     header.number("LANES", LANES);
-    let body = ["lib/affine_params", "lib/affine_forward", storage.width().file()];
+    let body = ["lib/affine_params", "lib/each", "lib/affine_forward", storage.width().file()];
     compose(&header, &[&body[..], plugs].concat())
 }
 
@@ -14,7 +14,7 @@ pub(crate) fn forward(storage: Storage, plugs: &[&'static str]) -> String {
 pub(crate) fn signal(storage: Storage, flow: &Flow, plugs: &[&'static str], extras: u32) -> String {
     let mut header = Header::default();
     header.number("LANES", LANES);
-    let mut files = vec!["lib/affine_params", "signal/affine"];
+    let mut files = vec!["lib/affine_params", "lib/each", "signal/affine"];
     files.extend(plugs);
     files.extend(flow.files(&mut header, storage.width(), extras));
     compose(&header, &files)

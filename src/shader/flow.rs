@@ -43,6 +43,14 @@ impl Width {
             Width::Vector => "lib/vector",
         }
     }
+
+    /// The file with an activation's derivatives.
+    fn derivatives(self) -> &'static str {
+        match self {
+            Width::Scalar => "act/scalar",
+            Width::Vector => "act/vector",
+        }
+    }
 }
 
 /// The constants of a signal.
@@ -70,11 +78,11 @@ impl Flow {
     pub(crate) fn files(&self, header: &mut Header, width: Width, extras: u32) -> Vec<&'static str> {
         constants(header, self.mode);
         header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
-        let mut files = vec![width.file(), "signal/gather", "signal/leave"];
+        let mut files = vec![width.file(), "signal/gather", "signal/leave", "signal/activation"];
         if self.fused() {
             let (binding, a) = (3 + extras, width.kept(3 + extras));
             header.number("A_BINDING", binding).alias("A", &a);
-            files.push("signal/below");
+            files.extend(["signal/below", width.derivatives()]);
             files.extend(activation(header, self.below));
         } else {
             files.push("signal/no_below");

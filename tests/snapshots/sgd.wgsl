@@ -10,20 +10,27 @@ struct UpdateParams {
     vectors: u32, // of the whole model
     grid_x: u32,
     first: u32, // start of the range, and its length
-    run: u32,
+    n: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: UpdateParams;
 @group(0) @binding(2) var<storage, read_write> parameters: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> gradient: array<vec4<f32>>;
 
+fn each(at: u32) {
+    take_hyper();
+    let i = p.first + at;
+    parameters[i] = updated(Fours(i, p.vectors, gradient[i], diagonal_at(i)), parameters[i]);
+}
+
+// lib/each.wgsl
+// each(i) for every i below `n`, one invocation each. Plugs: p, the parameters; each.
+
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
-    let at = (group.y * p.grid_x + group.x) * LANES + lane.x;
-    if at < p.run {
-        take_hyper();
-        let i = p.first + at;
-        parameters[i] = updated(Fours(i, p.vectors, gradient[i], diagonal_at(i)), parameters[i]);
+    let i = (group.y * p.grid_x + group.x) * LANES + lane.x;
+    if i < p.n {
+        each(i);
     }
 }
 

@@ -12,6 +12,8 @@
 
 @group(0) @binding(4) var<storage, read> targets: array<u32>; // class indices, or the bits of f32 targets
 
+alias Value = vec4<f32>;
+
 const HAS_D: bool = P > 1u;
 
 // The loss's parameters, under the name that its files use, and the tile's first sample.
@@ -151,27 +153,17 @@ fn bend_top(tile: Tile, lane: u32) {
 
 // Turns the signal at a layer's output into the one at its activation's input, and stores it.
 fn bend(l: u32, at: u32, numbers: ptr<function, Numbers>) {
-    var f1 = vec4<f32>(1.0);
-    var f2 = vec4<f32>(0.0);
+    var f = Derivatives(vec4<f32>(1.0), vec4<f32>(0.0));
     if g.layers[l].activated != 0u {
-        let a = four(select(g.layers[l].z, g.layers[l].a, KEEP) + at);
-        let x = act_d(a.x);
-        let y = act_d(a.y);
-        let z = act_d(a.z);
-        let w = act_d(a.w);
-        f1 = vec4<f32>(x.x, y.x, z.x, w.x);
-        f2 = vec4<f32>(x.y, y.y, z.y, w.y);
+        f = derivatives_at(four(select(g.layers[l].z, g.layers[l].a, KEEP) + at));
     }
     let at_output = (*numbers)[0];
-    hold(plane_at(l, 0u) + at, f1 * at_output);
+    hold(plane_at(l, 0u) + at, f.first * at_output);
     if HAS_D {
-        var h = f1 * f1 * (*numbers)[min(1u, P - 1u)];
-        if F2_TERM {
-            h += f2 * at_output;
-        }
+        let h = h_below(f, at_output, (*numbers)[min(1u, P - 1u)]);
         var d = h;
         for (var number = P - 1u; number > 1u; number--) {
-            let u = f1 * (*numbers)[number];
+            let u = f.first * (*numbers)[number];
             d += u * u;
             hold(plane_at(l, number + 1u) + at, u);
         }

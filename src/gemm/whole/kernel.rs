@@ -154,7 +154,7 @@ impl Key for WholeKernel {
         header.flag("KEEP", net.keeps()).flag("F2_TERM", back.mode != Mode::HesScaleGn);
         header.number("P", back.mode.components() as u32).number("PLANES", back.mode.planes() as u32);
         header.number("LANES", 1).flag("ACCUMULATE", back.accumulate);
-        files.extend(["gemm/whole/backward", "lib/alone"]);
+        files.extend(["gemm/whole/backward", "signal/activation", "act/vector", "lib/alone"]);
         let [act, math] = activation(&mut header, net.activation);
         files.push(act);
         let loss = LossKernel::new(net.class, net.loss.clone(), back.mode, net.batch, net.outputs(), 1, 0);

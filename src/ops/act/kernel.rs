@@ -1,7 +1,9 @@
 //! An activation by itself: behind another activation, first in the network, or next to the loss.
 
-use crate::model::{Activation, Mode};
-use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, activation, compose, words};
+use crate::model::Activation;
+use crate::shader::{
+    Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, activation, compose, words,
+};
 
 /// `z = f(a)`: `shaders/act/forward.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,7 +26,7 @@ impl Key for ActForward {
         let mut header = Header::default();
         header.number("LANES", LANES);
         let [function, math] = activation(&mut header, self.activation);
-        compose(&header, &["act/forward", function, math])
+        compose(&header, &["lib/elementwise", "lib/each", "act/forward", function, math])
     }
 
     fn groups(&self) -> u32 {
@@ -39,29 +41,26 @@ impl Key for ActForward {
 /// The signal through an activation: `shaders/act/backward.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ActSignal {
-    pub activation: Activation,
-    pub mode: Mode,
+    pub flow: Flow,
     pub elements: u32,
-    pub plane_in: u32,
-    pub plane_out: u32,
 }
 
 impl Key for ActSignal {
     fn label(&self) -> String {
-        format!("signal {} through {} {}", self.mode.name(), self.activation.name(), self.elements)
+        format!("signal {} through {} {}", self.flow.mode.name(), self.flow.below.name(), self.elements)
     }
 
-    /// The signal above, a, the signal below.
+    /// The signals above and below; a.
     fn bindings(&self) -> Vec<Binding> {
-        vec![Uniform, Read, Read, Write]
+        self.flow.bindings(0)
     }
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
-        header.number("LANES", LANES).number("RANK", self.mode.rank() as u32);
-        header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).flag("F2_TERM", self.mode != Mode::HesScaleGn);
-        let [function, math] = activation(&mut header, self.activation);
-        compose(&header, &["act/backward", function, math])
+        header.number("LANES", LANES);
+        let mut files = vec!["lib/elementwise", "lib/each", "act/backward"];
+        files.extend(self.flow.files(&mut header, Width::Scalar, 0));
+        compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
@@ -69,6 +68,7 @@ impl Key for ActSignal {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        words(&[self.elements, grid_x, self.plane_in, self.plane_out])
+        let [plane_in, plane_out] = self.flow.planes(Width::Scalar);
+        words(&[self.elements, grid_x, plane_in, plane_out])
     }
 }

@@ -37,9 +37,9 @@ impl Operation for Act {
         }
         let to = pass.target(op.input())?;
         let elements = (pass.setup.batch * pass.input(op).len()) as u32;
-        let (mode, plane_in, plane_out) = (pass.mode, signal.plane, to.plane);
-        let kernel = ActSignal { activation: self.0, mode, elements, plane_in, plane_out };
-        let slices = vec![signal.slice, pass.saved_input(op), to.slice];
+        let kernel = ActSignal { flow: pass.flow(signal, &to, self.0), elements };
+        let mut slices = vec![signal.slice, to.slice];
+        slices.extend((self.0 != Activation::Identity).then(|| pass.saved_input(op)));
         pass.schedule.push(kernel, slices);
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Key for Cast {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        compose(&header, &["cast/cast"])
+        compose(&header, &["cast/cast", "lib/each"])
     }
 
     fn groups(&self) -> u32 {

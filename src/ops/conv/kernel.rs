@@ -25,7 +25,7 @@ impl Key for Pack {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        compose(&header, &["conv/packing", "conv/pack"])
+        compose(&header, &["conv/packing", "lib/each", "conv/pack"])
     }
 
     fn groups(&self) -> u32 {
@@ -33,7 +33,7 @@ impl Key for Pack {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        words(&uniform_words(&self.0, [grid_x, 0, 0, 0]))
+        words(&uniform_words(&self.0, [grid_x, self.0.elements, 0, 0]))
     }
 }
 
@@ -65,11 +65,15 @@ impl Unpack {
         let split = partial.split();
         Unpack { parts: split.parts, ..Unpack::new(packing, split.splits, partial.kept()) }
     }
+
+    fn elements(&self) -> u32 {
+        self.packing.elements + self.packing.biases
+    }
 }
 
 impl Key for Unpack {
     fn label(&self) -> String {
-        format!("unpack {} from {} parts", self.packing.elements + self.packing.biases, self.splits)
+        format!("unpack {} from {} parts", self.elements(), self.splits)
     }
 
     fn is_generic(&self) -> bool {
@@ -88,16 +92,17 @@ impl Key for Unpack {
         header.number("LANES", LANES).number("NUMBERS", self.components);
         header.flag("HAS_DIAGONAL", self.diagonal).flag("ACCUMULATE", self.accumulate);
         let diagonal = if self.diagonal { "conv/diagonal" } else { "conv/no_diagonal" };
-        compose(&header, &["conv/packing", "conv/unpack", diagonal])
+        compose(&header, &["conv/packing", "lib/each", "conv/unpack", diagonal])
     }
 
     fn groups(&self) -> u32 {
-        (self.packing.elements + self.packing.biases).div_ceil(LANES)
+        self.elements().div_ceil(LANES)
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let more = [grid_x, self.packing.len, self.splits, self.parts];
-        words(&[&uniform_words(&self.packing, more)[..], &[self.bias, self.scale.to_bits(), 0, 0]].concat())
+        let rest = [self.bias, self.scale.to_bits(), self.elements(), 0];
+        words(&[&uniform_words(&self.packing, more)[..], &rest].concat())
     }
 }
 

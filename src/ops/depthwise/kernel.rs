@@ -82,7 +82,7 @@ impl Key for DepthwiseForward {
         header.flag("KEEP", self.keep).number("WEIGHT_BINDING", 2);
         let bias = if self.bias { "depthwise/bias" } else { "depthwise/no_bias" };
         let [function, math] = activation(&mut header, self.activation);
-        let body = ["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/forward"];
+        let body = ["depthwise/params", "lib/each", "lib/divide", "depthwise/weight", "depthwise/forward"];
         compose(&header, &[&body[..], &[bias, function, math]].concat())
     }
 
@@ -116,7 +116,8 @@ impl Key for DepthwiseSignal {
     fn source(&self, _: Dtypes) -> String {
         let mut header = self.sizes.header();
         header.number("WEIGHT_BINDING", 3);
-        let mut files = vec!["depthwise/params", "lib/divide", "depthwise/weight", "depthwise/signal"];
+        let mut files =
+            vec!["depthwise/params", "lib/each", "lib/divide", "depthwise/weight", "depthwise/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 1));
         compose(&header, &files)
     }

@@ -45,7 +45,7 @@ impl Key for Reorder {
             Direction::ToImage => "layout/to_image",
             Direction::ToRows => "layout/to_rows",
         };
-        compose(&header, &["layout/params", "lib/divide", file])
+        compose(&header, &["layout/params", "lib/each", "lib/divide", file])
     }
 
     fn groups(&self) -> u32 {

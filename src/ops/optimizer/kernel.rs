@@ -163,7 +163,7 @@ impl Key for Update {
         let mut header = Header::default();
         header.number("LANES", LANES).number("MEMORY", 1);
         let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
-        let mut files = vec!["optimizer/optimizer", diagonal];
+        let mut files = vec!["optimizer/optimizer", "lib/each", diagonal];
         files.extend(self.rule(&mut header));
         compose(&header, &files)
     }

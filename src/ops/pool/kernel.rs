@@ -81,7 +81,7 @@ impl Pooling {
                 "pool/adaptive"
             }
         };
-        let mut files = vec!["pool/params", windows, "lib/walk", "lib/divide", "lib/rows"];
+        let mut files = vec!["lib/elementwise", "pool/places", windows, "lib/walk", "lib/divide", "lib/rows"];
         if !matches!(self, Pooling::Max(_)) {
             header.flag("COUNT_PADDING", matches!(self, Pooling::Mean { count_padding: true, .. }));
             files.push("pool/weight");

@@ -32,7 +32,8 @@ impl Key for Add {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        compose(&header, &["residual/params", "residual/forward", width(self.elements).file()])
+        let width = width(self.elements).file();
+        compose(&header, &["lib/elementwise", "lib/each", "residual/forward", width])
     }
 
     fn groups(&self) -> u32 {
@@ -64,7 +65,7 @@ impl Key for AddSignal {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", LANES);
-        let mut files = vec!["residual/params", "residual/signal"];
+        let mut files = vec!["lib/elementwise", "lib/each", "residual/signal"];
         files.extend(self.flow.files(&mut header, width(self.add.elements), 1));
         compose(&header, &files)
     }

@@ -3,7 +3,7 @@
 use super::{Operation, SHOWN, TANH, is};
 use crate::model::{Activation, Mode};
 use crate::ops::act::{ActForward, ActSignal};
-use crate::shader::{Dtype::F16, Kernel};
+use crate::shader::{Dtype::F16, Flow, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all: |_| all(),
@@ -11,7 +11,7 @@ pub(super) const OPERATION: Operation = Operation {
         if kernel.get::<ActForward>().is_some_and(|forward| forward.activation == TANH) {
             return vec![vec![F16, F16]];
         }
-        let shown = |signal: &ActSignal| signal.mode == SHOWN && signal.activation == TANH;
+        let shown = |signal: &ActSignal| signal.flow.mode == SHOWN && signal.flow.below == TANH;
         if kernel.get().is_some_and(shown) { vec![vec![F16, F16, F16]] } else { vec![] }
     },
     family: |kernel| (is::<ActForward>(kernel) || is::<ActSignal>(kernel)).then_some("activation by itself"),
@@ -22,9 +22,8 @@ fn all() -> Vec<Kernel> {
     let mut kernels = Vec::new();
     for activation in Activation::ALL {
         kernels.push(ActForward { activation, elements }.into());
-        kernels.extend(
-            Mode::ALL.map(|mode| ActSignal { activation, mode, elements, plane_in, plane_out }.into()),
-        );
+        let flows = Mode::ALL.map(|mode| Flow { mode, below: activation, plane_in, plane_out });
+        kernels.extend(flows.map(|flow| ActSignal { flow, elements }.into()));
     }
     kernels
 }

@@ -1,14 +1,5 @@
-// Parameters of a pooling layer. Its sizes are shader constants, because every invocation divides by them: the (row, column) pairs
+// Places of a pooling layer. Its sizes are shader constants, because every invocation divides by them: the (row, column) pairs
 // IMAGE, KERNEL, STRIDE, BEFORE (the padding above and left) and POSITIONS, and VECTORS, the vec4s of one position.
-
-struct PoolParams {
-    n: u32, // vec4s of the result
-    grid_x: u32,
-    plane_in: u32,
-    plane_out: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: PoolParams;
 
 // Element i of an image of the given size: its place, the index of its sample's first element in an image of size `other`, and its
 // vec4 within the position.
