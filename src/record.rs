@@ -147,7 +147,7 @@ impl Plan {
 
     /// Why there is no list for `work`.
     fn not_planned(&self, work: Work) -> Error {
-        let of = |what: &str, ask| Error::NotPlanned { what: what.into(), ask };
+        let of = |what: &str, ask| Error::not_planned(what, ask);
         let Some(pass) = work.pass().filter(|_| self.options.training) else {
             return of("a backward pass", "PlanOptions::training, not inference");
         };

@@ -99,10 +99,12 @@ impl Network {
     pub(super) fn value_at(&self, at: At) -> Result<usize> {
         match at {
             At::Input => Ok(0),
-            At::Layer(layer) => self.layers.get(layer).copied().ok_or_else(|| Error::Unknown {
-                what: "layer",
-                name: layer.to_string(),
-                known: format!("0 to {}", self.layers.len().saturating_sub(1)),
+            At::Layer(layer) => self.layers.get(layer).copied().ok_or_else(|| {
+                Error::unknown(
+                    "layer",
+                    layer.to_string(),
+                    format!("0 to {}", self.layers.len().saturating_sub(1)),
+                )
             }),
         }
     }

@@ -60,13 +60,8 @@ impl Allowed {
             ("max_compute_workgroup_size_y", y, most_y),
             ("max_compute_workgroup_storage_size", workgroup.bytes, self.storage),
         ];
-        match limits.into_iter().find(|(_, needed, available)| needed > available) {
-            Some((limit, needed, available)) => {
-                let (needed, available) = (needed.into(), available.into());
-                Err(Error::Limit { place: place.into(), limit, needed, available })
-            }
-            None => Ok(()),
-        }
+        let limits = limits.map(|(limit, needed, available)| (limit, needed.into(), available.into()));
+        Error::check_limits(place, limits)
     }
 }
 

@@ -80,12 +80,7 @@ impl Context {
         self.check_binding(name, size)?;
         let available = self.inner.limits.max_buffer_size;
         if size > available {
-            return Err(Error::Limit {
-                place: name.into(),
-                limit: "max_buffer_size",
-                needed: size,
-                available,
-            });
+            return Err(Error::limit(name, "max_buffer_size", size, available));
         }
         let made = self.guarded(|| {
             self.inner.device.create_buffer(&wgpu::BufferDescriptor {
@@ -105,7 +100,7 @@ impl Context {
         let available = self.inner.limits.max_storage_buffer_binding_size;
         if bytes > available {
             let limit = "max_storage_buffer_binding_size";
-            return Err(Error::Limit { place: name.into(), limit, needed: bytes, available });
+            return Err(Error::limit(name, limit, bytes, available));
         }
         Ok(())
     }
@@ -132,11 +127,7 @@ impl Context {
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Length`]; [`Error::NotFinite`] where checking is on.
     pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
         if values.len() != tensor.len() {
-            return Err(Error::Length {
-                tensor: tensor.name.clone(),
-                got: values.len(),
-                needed: tensor.len(),
-            });
+            return Err(Error::length(tensor.name.clone(), values.len(), tensor.len()));
         }
         let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
         if let Some((index, value)) = self.is_checked().then(not_finite).flatten() {

@@ -32,39 +32,17 @@ pub struct ContextOptions {
 }
 
 impl ContextOptions {
-    /// With checks: see [`ContextOptions::checked`].
-    #[must_use]
-    pub fn checked(mut self) -> ContextOptions {
-        self.checked = true;
-        self
-    }
-
-    /// Tile shapes for this class of device.
-    #[must_use]
-    pub fn class(mut self, class: DeviceClass) -> ContextOptions {
-        self.class = Some(class);
-        self
-    }
-
-    /// Tiles that were measured.
-    #[must_use]
-    pub fn tiles(mut self, tiles: TileTable) -> ContextOptions {
-        self.tiles = Some(tiles);
-        self
-    }
-
-    /// Makes pipelines through the host's cache.
-    #[must_use]
-    pub fn pipeline_cache(mut self, cache: &wgpu::PipelineCache) -> ContextOptions {
-        self.pipeline_cache = Some(cache.clone());
-        self
-    }
-
-    /// Multiplies large dense layers by matrix units: see [`ContextOptions::cooperative`].
-    #[must_use]
-    pub fn cooperative(mut self, units: Cooperative) -> ContextOptions {
-        self.cooperative = Some(units);
-        self
+    setters! {
+        /// With checks: see [`ContextOptions::checked`].
+        checked() => true;
+        /// Tile shapes for this class of device.
+        class(class: DeviceClass) => Some(class);
+        /// Tiles that were measured.
+        tiles(tiles: TileTable) => Some(tiles);
+        /// Makes pipelines through the host's cache.
+        pipeline_cache(cache: &wgpu::PipelineCache) => Some(cache.clone());
+        /// Multiplies large dense layers by matrix units: see [`ContextOptions::cooperative`].
+        cooperative(units: Cooperative) => Some(units);
     }
 }
 
@@ -91,32 +69,15 @@ impl Request {
         Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok())
     }
 
-    /// The adapter whose description has this in it: a `String`, or `None` for the best.
-    #[must_use]
-    pub fn adapter(mut self, part: impl Into<Option<String>>) -> Request {
-        self.adapter = part.into();
-        self
-    }
-
-    /// The device gets those of these features that the adapter has.
-    #[must_use]
-    pub fn features(mut self, features: wgpu::Features) -> Request {
-        self.features = features;
-        self
-    }
-
-    /// Matrix units are used: see [`Request::cooperative`].
-    #[must_use]
-    pub fn cooperative(mut self) -> Request {
-        self.cooperative = true;
-        self
-    }
-
-    /// Context behaviour.
-    #[must_use]
-    pub fn options(mut self, options: ContextOptions) -> Request {
-        self.options = options;
-        self
+    setters! {
+        /// The adapter whose description has this in it: a `String`, or `None` for the best.
+        adapter(part: impl Into<Option<String>>) => part.into();
+        /// The device gets those of these features that the adapter has.
+        features(features: wgpu::Features) => features;
+        /// Matrix units are used: see [`Request::cooperative`].
+        cooperative() => true;
+        /// Context behaviour.
+        options(options: ContextOptions) => options;
     }
 }
 

@@ -22,7 +22,7 @@ impl Requested {
                     At::Layer(index) => index.to_string(),
                     At::Input => "input".into(),
                 };
-                Error::Unknown { what: "layer", name, known }
+                Error::unknown("layer", name, known)
             })?;
             let planes = setup.options.mode.planes();
             let name = format!("signal at {at:?}");

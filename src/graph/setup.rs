@@ -92,8 +92,7 @@ impl<'a> Setup<'a> {
     pub(crate) fn elements(&self, place: &str, per_sample: usize) -> Result<usize> {
         let elements = self.batch.saturating_mul(per_sample);
         if elements > MOST_ELEMENTS {
-            let (place, needed, available) = (place.into(), elements as u64, MOST_ELEMENTS as u64);
-            return Err(Error::Limit { place, limit: Setup::ELEMENTS, needed, available });
+            return Err(Error::limit(place, Setup::ELEMENTS, elements as u64, MOST_ELEMENTS as u64));
         }
         Ok(elements)
     }

@@ -41,8 +41,7 @@ impl Builder {
             }
             Ok(shape) => {
                 let layer = format!("dense {}{}", self.prefix, self.layers.len());
-                let needed = "[in]: put a flatten before it".into();
-                self.shape = Err(Error::Shape { layer, got: shape.to_vec(), needed });
+                self.shape = Err(Error::shape(layer, shape, "[in]: put a flatten before it"));
                 self
             }
             Err(_) => self,

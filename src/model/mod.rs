@@ -189,8 +189,7 @@ impl Model {
     }
 
     fn no_layer(&self, index: usize) -> Error {
-        let known = format!("0 to {}", self.layers.len() - 1);
-        Error::Unknown { what: "layer", name: index.to_string(), known }
+        Error::unknown("layer", index.to_string(), format!("0 to {}", self.layers.len() - 1))
     }
 
     /// Shape of one sample at the last layer's output: the logits.
@@ -305,11 +304,10 @@ fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
         return Err(Error::Json { problem, source: None });
     };
     if !layer::KINDS.contains(&kind.as_str()) {
-        return Err(Error::Unsupported { layer: format!("layer {path}"), kind });
+        return Err(Error::unsupported(format!("layer {path}"), kind));
     }
     if kind == "layernorm" {
-        let kind = layer::NO_LAYER_NORM.into();
-        return Err(Error::Unsupported { layer: format!("layernorm {path}"), kind });
+        return Err(Error::unsupported(format!("layernorm {path}"), layer::NO_LAYER_NORM));
     }
     for part in ["body", "projection"] {
         let layers = layer.get(part).and_then(|layers| layers.as_array()).into_iter().flatten();
@@ -322,11 +320,10 @@ fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
 
 fn check_input(input: &[usize]) -> Result<()> {
     if input.is_empty() || input.contains(&0) {
-        return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
+        return Err(Error::zero_size("input", "a dimension"));
     }
     if input.len() > MOST_DIMENSIONS {
-        let (place, value, needed) = ("input".into(), input.len() as f64, "at most 8");
-        return Err(Error::Value { place, name: "the number of dimensions", value, needed });
+        return Err(Error::value("input", "the number of dimensions", input.len() as f64, "at most 8"));
     }
     check_count("input", input)
 }
@@ -343,8 +340,7 @@ fn check_layers(layers: &[Layer]) -> Result<()> {
         }
     }
     if count > MOST_LAYERS {
-        let (place, value, needed) = ("model".into(), count as f64, "at most 16384");
-        return Err(Error::Value { place, name: "the number of layers", value, needed });
+        return Err(Error::value("model", "the number of layers", count as f64, "at most 16384"));
     }
     Ok(())
 }
@@ -353,8 +349,7 @@ fn check_layers(layers: &[Layer]) -> Result<()> {
 fn check_count(name: &str, shape: &[usize]) -> Result<()> {
     let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     if count.is_none_or(|n| n > u32::MAX as usize) {
-        let needed = "fewer than 2^32 elements a sample".into();
-        return Err(Error::Shape { layer: name.into(), got: shape.to_vec(), needed });
+        return Err(Error::shape(name, shape, "fewer than 2^32 elements a sample"));
     }
     Ok(())
 }

@@ -75,8 +75,7 @@ fn push(
         Layer::Residual { body, projection } => {
             // A path has two more parts for each enclosing block.
             if path.split('.').count() / 2 >= DEEPEST {
-                let kind = format!("a block within {DEEPEST} blocks");
-                return Err(Error::Unsupported { layer: name(), kind });
+                return Err(Error::unsupported(name(), format!("a block within {DEEPEST} blocks")));
             }
             let mut through = |part: &str, layers: &[Layer]| {
                 let named = layers.iter().enumerate();
@@ -88,7 +87,7 @@ fn push(
             let (shortcut, other) = through("projection", projection)?;
             if shape != other {
                 let needed = format!("{other:?}, the shape of what it is added to");
-                return Err(Error::Shape { layer: name(), got: shape, needed });
+                return Err(Error::shape(name(), &shape, needed));
             }
             (Kind::Add, vec![sum, shortcut], shape)
         }

@@ -29,10 +29,9 @@ impl BatchNorm {
         BatchNorm { mean, var, eps: small() }
     }
 
-    /// ε
-    #[must_use]
-    pub fn eps(self, eps: f64) -> BatchNorm {
-        BatchNorm { eps, ..self }
+    setters! {
+        /// ε
+        eps(eps: f64) => eps;
     }
 
     /// `1 / √(var + ε)` of each channel.
@@ -41,13 +40,12 @@ impl BatchNorm {
     }
 
     pub(super) fn validate(&self, name: &str) -> Result<()> {
-        let value = |what, value: f64, needed| Error::Value { place: name.into(), name: what, value, needed };
+        let value = |what, value: f64, needed| Error::value(name, what, value, needed);
         if !(self.eps > 0.0 && (self.eps as f32) > 0.0 && self.eps.is_finite()) {
             return Err(value("eps", self.eps, "finite and above 0"));
         }
         if self.mean.len() != self.var.len() {
-            let (got, needed) = (self.var.len(), self.mean.len());
-            return Err(Error::Length { tensor: format!("{name}: var"), got, needed });
+            return Err(Error::length(format!("{name}: var"), self.var.len(), self.mean.len()));
         }
         if let Some(mean) = self.mean.iter().find(|m| !m.is_finite()) {
             return Err(value("mean", f64::from(*mean), "finite"));

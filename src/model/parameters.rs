@@ -91,8 +91,7 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
             let len =
                 shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= u32::MAX as usize);
             let Some(len) = len else {
-                let needed = "fewer than 2^32 weights".into();
-                return Err(Error::Shape { layer: spec.name(), got: shape, needed });
+                return Err(Error::shape(spec.name(), &shape, "fewer than 2^32 weights"));
             };
             let path = spec.path.clone();
             parameters.push(Parameter { layer: spec.layer, node, path, role, shape, offset });

@@ -28,16 +28,11 @@ impl MaxPool2d {
         MaxPool2d { kernel, stride: kernel, padding: zeros() }
     }
 
-    /// Distance between positions.
-    #[must_use]
-    pub fn stride(self, stride: impl Into<Pair>) -> MaxPool2d {
-        MaxPool2d { stride: stride.into().0, ..self }
-    }
-
-    /// Rows and columns of −∞ around the image.
-    #[must_use]
-    pub fn padding(self, padding: impl Into<Pair>) -> MaxPool2d {
-        MaxPool2d { padding: padding.into().0, ..self }
+    setters! {
+        /// Distance between positions.
+        stride(stride: impl Into<Pair>) => stride.into().0;
+        /// Rows and columns of −∞ around the image.
+        padding(padding: impl Into<Pair>) => padding.into().0;
     }
 }
 
@@ -68,21 +63,12 @@ impl AvgPool2d {
         AvgPool2d { kernel, stride: kernel, padding: zeros(), count_include_pad: true }
     }
 
-    /// Distance between positions.
-    #[must_use]
-    pub fn stride(self, stride: impl Into<Pair>) -> AvgPool2d {
-        AvgPool2d { stride: stride.into().0, ..self }
-    }
-
-    /// Rows and columns of zeros around the image.
-    #[must_use]
-    pub fn padding(self, padding: impl Into<Pair>) -> AvgPool2d {
-        AvgPool2d { padding: padding.into().0, ..self }
-    }
-
-    /// Whether k includes padding.
-    #[must_use]
-    pub fn count_include_pad(self, count_include_pad: bool) -> AvgPool2d {
-        AvgPool2d { count_include_pad, ..self }
+    setters! {
+        /// Distance between positions.
+        stride(stride: impl Into<Pair>) => stride.into().0;
+        /// Rows and columns of zeros around the image.
+        padding(padding: impl Into<Pair>) => padding.into().0;
+        /// Whether k includes padding.
+        count_include_pad(count_include_pad: bool) => count_include_pad;
     }
 }

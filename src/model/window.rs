@@ -73,7 +73,7 @@ impl Window {
         dilation: [usize; 2],
     ) -> Result<Window> {
         check_sizes(name, [kernel, stride, dilation])?;
-        let wrong = |needed: String| Error::Shape { layer: name.into(), got: image.to_vec(), needed };
+        let wrong = |needed: String| Error::shape(name, &image, needed);
         let (mut before, mut positions) = ([0; 2], [0; 2]);
         for axis in 0..2 {
             let covered = (kernel[axis] - 1)
@@ -94,7 +94,7 @@ impl Window {
                 }
                 Padding::Named(Named::Same) => {
                     let kind = format!("padding `same` with stride {stride:?}: it is defined for stride 1");
-                    return Err(Error::Unsupported { layer: name.into(), kind });
+                    return Err(Error::unsupported(name, kind));
                 }
             };
             let room = image[axis] + total;
@@ -130,11 +130,10 @@ pub(super) const MOST: usize = 1 << 24;
 pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {
     for (sizes, what) in sizes.into_iter().zip(["kernel", "stride", "dilation"]) {
         if sizes.contains(&0) {
-            return Err(Error::ZeroSize { place: name.into(), what });
+            return Err(Error::zero_size(name, what));
         }
         if let Some(size) = sizes.into_iter().find(|size| *size > MOST) {
-            let (place, value, needed) = (name.into(), size as f64, "at most 16777216");
-            return Err(Error::Value { place, name: what, value, needed });
+            return Err(Error::value(name, what, size as f64, "at most 16777216"));
         }
     }
     Ok(())

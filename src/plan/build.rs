@@ -24,11 +24,10 @@ pub(super) fn plan(
         return Err(Error::Foreign { what: "the state", owner: "model" });
     }
     if batch == 0 {
-        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        return Err(Error::empty_batch());
     }
     if !options.scale.is_finite() {
-        let (place, needed) = ("plan".into(), "finite");
-        return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
+        return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
     }
     context.check_options()?;
     options.check_features(context)?;

@@ -49,12 +49,7 @@ pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
         Some(elements) if elements <= MOST_ELEMENTS => Ok(()),
         elements => {
             let needed = elements.map_or(u64::MAX, |elements| elements as u64);
-            Err(Error::Limit {
-                place: place.into(),
-                limit: Setup::ELEMENTS,
-                needed,
-                available: MOST_ELEMENTS as u64,
-            })
+            Err(Error::limit(place, Setup::ELEMENTS, needed, MOST_ELEMENTS as u64))
         }
     };
     for value in &graph.values {

@@ -125,8 +125,7 @@ impl Plan {
     }
 
     fn training(&self, what: &str) -> Result<&Training> {
-        let not_planned =
-            || Error::NotPlanned { what: what.into(), ask: "PlanOptions::training, not inference" };
+        let not_planned = || Error::not_planned(what, "PlanOptions::training, not inference");
         self.training.as_ref().ok_or_else(not_planned)
     }
 
@@ -152,15 +151,13 @@ impl Plan {
     /// [`Error::NotPlanned`] where it was not asked for, and in [`Mode::None`].
     pub fn signal_diagonal(&self, at: At) -> Result<&Tensor> {
         let ask = "PlanOptions::mode, a mode with a diagonal";
-        self.signal(at)?.1.ok_or(Error::NotPlanned { what: "a diagonal".into(), ask })
+        self.signal(at)?.1.ok_or(Error::not_planned("a diagonal", ask))
     }
 
     fn signal(&self, at: At) -> Result<(&Tensor, Option<&Tensor>)> {
         let found = self.training("a signal")?.signals.iter().find(|(place, ..)| *place == at);
-        let (_, g, d) = found.ok_or_else(|| Error::NotPlanned {
-            what: format!("the signal at {at:?}"),
-            ask: "PlanOptions::signal",
-        })?;
+        let (_, g, d) = found
+            .ok_or_else(|| Error::not_planned(format!("the signal at {at:?}"), "PlanOptions::signal"))?;
         Ok((g, d.as_ref()))
     }
 

@@ -71,25 +71,13 @@ pub struct StateBuffers {
 }
 
 impl StateBuffers {
-    /// Parameters in this buffer.
-    #[must_use]
-    pub fn parameters(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
-        self.parameters = Some(buffer.clone());
-        self
-    }
-
-    /// The gradient in this buffer.
-    #[must_use]
-    pub fn gradient(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
-        self.gradient = Some(buffer.clone());
-        self
-    }
-
-    /// The Hessian diagonal in this buffer.
-    #[must_use]
-    pub fn diagonal(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
-        self.diagonal = Some(buffer.clone());
-        self
+    setters! {
+        /// Parameters in this buffer.
+        parameters(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        /// The gradient in this buffer.
+        gradient(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        /// The Hessian diagonal in this buffer.
+        diagonal(buffer: &wgpu::Buffer) => Some(buffer.clone());
     }
 }
 
@@ -333,7 +321,7 @@ impl State {
     pub fn write_parameters(&self, flat: &[f32]) -> Result<()> {
         let needed = self.model.flat_len();
         if flat.len() != needed {
-            return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
+            return Err(Error::length("parameters", flat.len(), needed));
         }
         if needed == 0 {
             return Ok(());
@@ -348,10 +336,7 @@ impl State {
     /// [`Error::Value`] for NaN, infinity or a negative rate; [`Error::NotPlanned`] without an optimiser.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         let Some(optimizer) = self.optimizer else {
-            return Err(Error::NotPlanned {
-                what: "a learning rate".into(),
-                ask: "State::new, with an optimiser",
-            });
+            return Err(Error::not_planned("a learning rate", "State::new, with an optimiser"));
         };
         let changed = Optimizer { learning_rate, ..optimizer };
         changed.validate()?;

@@ -39,11 +39,11 @@ fn pays(whole: &Whole) -> bool {
 
 fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Whole> {
     let refused = |layer: &str, kind: &str| {
-        Err(Error::Unsupported { layer: layer.into(), kind: format!("{kind} in a whole network's kernel") })
+        Err(Error::unsupported(layer, format!("{kind} in a whole network's kernel")))
     };
     if !options.signals.is_empty() {
-        let what = "signals of a network that is taken as a whole".into();
-        return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
+        let what = "signals of a network that is taken as a whole";
+        return Err(Error::not_planned(what, "PlanOptions::whole_network, not forced"));
     }
     if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
@@ -77,9 +77,8 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         }
         end = op.output;
     }
-    let limit = |limit, needed: u64, available: u64| {
-        Err(Error::Limit { place: "whole network".into(), limit, needed, available })
-    };
+    let limit =
+        |limit, needed: u64, available: u64| Err(Error::limit("whole network", limit, needed, available));
     let model = setup.model;
     if layers.is_empty() || model.positions() > 1 || graph.root(graph.logits) != end {
         return refused("network", "no dense layer");

@@ -17,12 +17,12 @@ impl Clock {
         let device = context.device();
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             let ask = "a device with Features::TIMESTAMP_QUERY (Request::features)";
-            return Err(Error::NotPlanned { what: "a profile".into(), ask });
+            return Err(Error::not_planned("a profile", ask));
         }
         let (needed, available) = (2 * passes as u64, u64::from(wgpu::QUERY_SET_MAX_QUERIES));
         if needed > available {
             let limit = "QUERY_SET_MAX_QUERIES";
-            return Err(Error::Limit { place: "a profile".into(), limit, needed, available });
+            return Err(Error::limit("a profile", limit, needed, available));
         }
         let size = 8 * needed;
         let (marks, resolved, staging) = context.guarded(|| {

@@ -21,7 +21,7 @@ pub fn hessian_vector_product(
     v: &[f64],
 ) -> Result<Vec<f64>> {
     if v.len() != parameters.len() {
-        return Err(Error::Length { tensor: "v".into(), got: v.len(), needed: parameters.len() });
+        return Err(Error::length("v", v.len(), parameters.len()));
     }
     let along: Vec<_> =
         parameters.iter().zip(v).map(|(value, slope)| Dual { value: *value, slope: *slope }).collect();

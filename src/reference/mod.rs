@@ -131,7 +131,7 @@ fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
 fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     let (got, needed) = (parameters.len(), model.flat_len());
     if got != needed {
-        return Err(Error::Length { tensor: "parameters".into(), got, needed });
+        return Err(Error::length("parameters", got, needed));
     }
     let batch = batch_of("input", input.len(), model.inputs())?;
     // Asked for at once, before any of it is made.
@@ -143,11 +143,10 @@ fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
 /// How many rows of `width` there are in `len` elements.
 fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
     if len == 0 {
-        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        return Err(Error::empty_batch());
     }
     if !len.is_multiple_of(width) {
-        let needed = len.next_multiple_of(width);
-        return Err(Error::Length { tensor: tensor.into(), got: len, needed });
+        return Err(Error::length(tensor, len, len.next_multiple_of(width)));
     }
     Ok(len / width)
 }

@@ -34,7 +34,7 @@ impl<T: Real> OptimizerState<T> {
                 .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
         {
             if got != self.m.len() {
-                return Err(Error::Length { tensor: tensor.into(), got, needed: self.m.len() });
+                return Err(Error::length(tensor, got, self.m.len()));
             }
         }
 

@@ -89,12 +89,11 @@ pub(super) fn noise(seed: u64) -> Noise {
 /// The number of samples that `inputs` are.
 pub(super) fn batch_of(model: &Model, inputs: &[f32]) -> Result<usize> {
     if inputs.is_empty() {
-        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+        return Err(Error::empty_batch());
     }
     let batch = inputs.len() / model.inputs();
     if batch * model.inputs() != inputs.len() {
-        let needed = inputs.len().next_multiple_of(model.inputs());
-        return Err(Error::Length { tensor: "input".into(), got: inputs.len(), needed });
+        return Err(Error::length("input", inputs.len(), inputs.len().next_multiple_of(model.inputs())));
     }
     Ok(batch)
 }

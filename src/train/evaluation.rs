@@ -61,7 +61,7 @@ impl Trainer {
 
     async fn evaluate_by(&mut self, data: &Dataset, batch: usize, wait: Wait) -> Result<Evaluation> {
         if batch == 0 {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+            return Err(Error::empty_batch());
         }
         let samples = batch_of(&self.model, data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;

@@ -43,8 +43,7 @@ impl Host {
     fn new(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Host> {
         optimizer.validate()?;
         if options.storage != Dtype::F32 {
-            let (layer, kind) = ("trainer".into(), "storage in f16 on the processor".into());
-            return Err(Error::Unsupported { layer, kind });
+            return Err(Error::unsupported("trainer", "storage in f16 on the processor"));
         }
         let parameters = model.init(options.init, options.seed)?;
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
@@ -136,7 +135,7 @@ impl Engine for Host {
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
         let needed = self.parameters.len();
         if flat.len() != needed {
-            return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
+            return Err(Error::length("parameters", flat.len(), needed));
         }
         self.parameters.copy_from_slice(flat);
         self.diverged = None;

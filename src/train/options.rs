@@ -35,39 +35,18 @@ impl Default for TrainerOptions {
 }
 
 impl TrainerOptions {
-    /// Mode of the backward pass.
-    #[must_use]
-    pub fn mode(self, mode: Mode) -> TrainerOptions {
-        TrainerOptions { mode: Some(mode), ..self }
-    }
-
-    /// Curvature on every k-th step.
-    #[must_use]
-    pub fn curvature_every(self, curvature_every: usize) -> TrainerOptions {
-        TrainerOptions { curvature_every, ..self }
-    }
-
-    /// How weights start.
-    #[must_use]
-    pub fn init(self, init: Init) -> TrainerOptions {
-        TrainerOptions { init, ..self }
-    }
-
-    /// Decides the initial weights, and what dropout drops.
-    #[must_use]
-    pub fn seed(self, seed: u64) -> TrainerOptions {
-        TrainerOptions { seed, ..self }
-    }
-
-    /// Threads of a trainer on the processor.
-    #[must_use]
-    pub fn threads(self, threads: usize) -> TrainerOptions {
-        TrainerOptions { threads: Some(threads), ..self }
-    }
-
-    /// What activations and signals are stored as on a GPU.
-    #[must_use]
-    pub fn storage(self, storage: Dtype) -> TrainerOptions {
-        TrainerOptions { storage, ..self }
+    setters! {
+        /// Mode of the backward pass.
+        mode(mode: Mode) => Some(mode);
+        /// Curvature on every k-th step.
+        curvature_every(curvature_every: usize) => curvature_every;
+        /// How weights start.
+        init(init: Init) => init;
+        /// Decides the initial weights, and what dropout drops.
+        seed(seed: u64) => seed;
+        /// Threads of a trainer on the processor.
+        threads(threads: usize) => Some(threads);
+        /// What activations and signals are stored as on a GPU.
+        storage(storage: Dtype) => storage;
     }
 }

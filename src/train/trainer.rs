@@ -48,14 +48,13 @@ impl Trainer {
         engine: Box<dyn Engine>,
     ) -> Result<Trainer> {
         if options.curvature_every == 0 {
-            let (place, needed) = ("trainer".into(), "at least 1");
-            return Err(Error::Value { place, name: "curvature_every", value: 0.0, needed });
+            return Err(Error::value("trainer", "curvature_every", 0.0, "at least 1"));
         }
         let mode = options.mode.unwrap_or(optimizer.rule.mode());
         model.check_mode(mode)?;
         if optimizer.rule.mode().has_diagonal() && !mode.has_diagonal() {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
-            return Err(Error::NotPlanned { what, ask: "TrainerOptions::mode, a mode with a diagonal" });
+            return Err(Error::not_planned(what, "TrainerOptions::mode, a mode with a diagonal"));
         }
         let TrainerOptions { curvature_every, seed, .. } = *options;
         let (model, notes) = (model.clone(), BTreeMap::new());
@@ -154,7 +153,7 @@ impl Trainer {
     }
 
     async fn loss_by(&self, wait: Wait) -> Result<f32> {
-        let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
+        let missing = || Error::not_planned("a loss", "Trainer::step");
         let loss = self.engine.loss(wait).await?.ok_or_else(missing)?;
         match loss.is_finite() {
             true => Ok(loss),

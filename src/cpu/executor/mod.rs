@@ -73,7 +73,7 @@ impl Executor {
     /// [`Error::Memory`] where there is none for so many samples of this model.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         if batch == 0 {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+            return Err(Error::empty_batch());
         }
         let ExecutorOptions { mode, signals, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
@@ -134,8 +134,7 @@ impl Executor {
     /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`].
     pub fn predict(&mut self, parameters: &[f32], inputs: &[f32]) -> Result<&[f32]> {
         if self.mode.is_some() {
-            let ask = "ExecutorOptions::inference";
-            return Err(Error::NotPlanned { what: "inference".into(), ask });
+            return Err(Error::not_planned("inference", "ExecutorOptions::inference"));
         }
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
@@ -160,7 +159,7 @@ impl Executor {
     ) -> Result<f32> {
         if self.mode.is_none_or(|own| mode != own && mode != Mode::None) {
             let what = format!("a backward pass in mode {}", mode.name());
-            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::training" });
+            return Err(Error::not_planned(what, "ExecutorOptions::training"));
         }
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
@@ -218,8 +217,7 @@ impl Executor {
     pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
         let saved = self.saved.contains(&at).then(|| self.network.value_at(at).ok()).flatten();
         let Some((value, slot)) = saved.and_then(|value| Some((value, self.slots[value]?))) else {
-            let what = format!("the signal at {at:?}");
-            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::signal" });
+            return Err(Error::not_planned(format!("the signal at {at:?}"), "ExecutorOptions::signal"));
         };
         let (samples, mode) = self.last;
         let (components, value) = (mode.components(), &self.network.values[value]);
@@ -243,12 +241,12 @@ impl Executor {
 
     /// Checks the lengths; the number of samples.
     fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
-        let length = |tensor: &str, got, needed| Err(Error::Length { tensor: tensor.into(), got, needed });
+        let length = |tensor: &str, got, needed| Err(Error::length(tensor, got, needed));
         if parameters.len() != self.model.flat_len() {
             return length("parameters", parameters.len(), self.model.flat_len());
         }
         if inputs.is_empty() {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
+            return Err(Error::empty_batch());
         }
         let size = self.model.inputs();
         if !inputs.len().is_multiple_of(size) {

@@ -42,9 +42,8 @@ impl ExecutorOptions {
         self
     }
 
-    /// Uses these threads.
-    #[must_use]
-    pub fn threads(self, threads: Threads) -> ExecutorOptions {
-        ExecutorOptions { threads: Some(threads), ..self }
+    setters! {
+        /// Uses these threads.
+        threads(threads: Threads) => Some(threads);
     }
 }

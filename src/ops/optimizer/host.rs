@@ -25,7 +25,7 @@ pub fn update(
     let checked = [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", memory.v.len())];
     for (tensor, got) in checked.into_iter().chain(reads_diagonal.then_some(("diagonal", diagonal.len()))) {
         if got != len {
-            return Err(Error::Length { tensor: tensor.into(), got, needed: len });
+            return Err(Error::length(tensor, got, len));
         }
     }
     memory.step = memory.step.saturating_add(1);

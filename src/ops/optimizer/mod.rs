@@ -18,7 +18,7 @@ pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
     let Some(optimizer) = setup.optimizer else { return Ok(None) };
     if optimizer.rule.mode().has_diagonal() && !setup.options.mode.has_diagonal() {
         let what = format!("the diagonal that {} reads", optimizer.rule.name());
-        return Err(Error::NotPlanned { what, ask: "PlanOptions::mode, a mode with a diagonal" });
+        return Err(Error::not_planned(what, "PlanOptions::mode, a mode with a diagonal"));
     }
     Ok(Some(Update::new(&optimizer.rule, setup.flat_len() as u32, mode.has_diagonal())))
 }
