@@ -48,6 +48,7 @@ impl Weights {
     }
 
     pub(super) fn call(&self, mode: Mode, noise: Noise, first: usize) -> Call<'_> {
-        Call { mode, weight: &self.packed, squared: &self.squared, bias: &self.bias, noise, first }
+        let Weights { packed: weight, squared, bias } = self;
+        Call { mode, weight, squared, bias, noise, first, input: &[], output: &[] }
     }
 }

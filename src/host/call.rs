@@ -15,11 +15,7 @@ pub(crate) struct Call<'a> {
     pub noise: Noise,
     /// Index in the batch of the first sample of the call.
     pub first: usize,
-}
-
-/// Activations that the forward pass saved for the backward pass.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Saved<'a> {
+    /// What the forward pass read and wrote, for the backward pass; else empty.
     pub input: &'a [f32],
     pub output: &'a [f32],
 }

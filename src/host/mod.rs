@@ -13,7 +13,7 @@ mod threads;
 pub(crate) mod vector;
 mod weighted;
 
-pub(crate) use call::{Call, Saved};
+pub(crate) use call::Call;
 pub(crate) use host_op::HostOp;
 pub(crate) use sample_op::SampleOp;
 pub(crate) use signal::{is_diagonal, total_diagonal};

@@ -1,6 +1,6 @@
 //! Operations that treat each sample by itself.
 
-use super::{Call, Saved, Weighted};
+use super::{Call, Weighted};
 use std::fmt::Debug;
 
 /// An operation on single samples. It may be called with any few of them; all slices of a call hold the same samples. Images are
@@ -10,14 +10,7 @@ pub(crate) trait SampleOp: Debug + Send + Sync {
     fn forward(&self, call: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]);
 
     /// Propagates the signal from the output to the input, component by component: `[g, u …, h]`, or `g` alone.
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        saved: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        scratch: &mut [f32],
-    );
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]);
 
     /// The operation's parameters, if it has any.
     fn weighted(&self) -> Option<&dyn Weighted> {

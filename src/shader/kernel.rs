@@ -3,6 +3,7 @@
 use super::{Dtype, Dtypes, LANES, Workgroup};
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Storage buffers of a kernel: Metal needs the eighth.
@@ -122,35 +123,14 @@ impl Kernel {
         let mut written = bindings.filter(|(_, b)| *b == Binding::Write).map(|(i, _)| self.dtypes.at(i));
         self.dtypes.complete(&text, written.find(|dtype| *dtype != Dtype::F32).unwrap_or_default())
     }
+}
 
-    /// See [`Key::bindings`].
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        self.key.bindings()
-    }
+/// All else is the key's.
+impl Deref for Kernel {
+    type Target = dyn Key;
 
-    /// See [`Key::groups`].
-    pub(crate) fn groups(&self) -> u32 {
-        self.key.groups()
-    }
-
-    /// See [`Key::uniforms`].
-    pub(crate) fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        self.key.uniforms(grid_x)
-    }
-
-    /// See [`Key::workgroup`].
-    pub(crate) fn workgroup(&self) -> Workgroup {
-        self.key.workgroup()
-    }
-
-    /// See [`Key::bytes`].
-    pub(crate) fn bytes(&self, bound: &[u64]) -> u64 {
-        self.key.bytes(bound)
-    }
-
-    /// See [`Key::flops`].
-    pub(crate) fn flops(&self) -> u64 {
-        self.key.flops()
+    fn deref(&self) -> &dyn Key {
+        &*self.key
     }
 }
 

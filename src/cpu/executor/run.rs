@@ -8,7 +8,7 @@ use crate::cpu::weights::Weights;
 use crate::cpu::worker::Worker;
 use crate::host::HostOp;
 use crate::host::vector::add_to;
-use crate::host::{Saved, Sums};
+use crate::host::{Call, Sums};
 use crate::model::{Mode, Noise, Role};
 use std::ops::Range;
 
@@ -72,7 +72,7 @@ impl Executor {
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
-                    let call = weights[index].call(mode, noise, rows.start);
+                    let call = Call { input, output, ..weights[index].call(mode, noise, rows.start) };
                     if let Some(weighted) = sample_op.weighted() {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                     }
@@ -82,14 +82,13 @@ impl Executor {
                         }
                         let mut to_view = signals.take(*value);
                         let mut to = to_view.write(components, signals.origin(), &rows);
-                        let saved = Saved { input, output };
                         if *adds {
                             let parts = branch.chunks_exact_mut(rows.len() * network.values[*value].size);
                             let mut parts: Vec<&mut [f32]> = parts.take(components).collect();
-                            sample_op.backward(&call, saved, &s, &mut parts, scratch);
+                            sample_op.backward(&call, &s, &mut parts, scratch);
                             to.iter_mut().zip(&parts).for_each(|(to, part)| add_to(to, part));
                         } else {
-                            sample_op.backward(&call, saved, &s, &mut to, scratch);
+                            sample_op.backward(&call, &s, &mut to, scratch);
                         }
                         signals.put(*value, to_view);
                     }

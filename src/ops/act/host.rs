@@ -1,7 +1,7 @@
 //! Activations on the CPU: one sweep over memory each way. The formulas are the reference's.
 
 use crate::host::math::{erfc, exp, exponential, sigmoid, softplus, tanh};
-use crate::host::{Call, SampleOp, Saved};
+use crate::host::{Call, SampleOp};
 use crate::model::{Activation, Mode};
 use pulp::Arch;
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
@@ -21,15 +21,8 @@ impl SampleOp for Act {
         forward(self.function, inputs[0], output);
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        saved: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
-        backward(self.function, call.mode, saved.input, signal, to);
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+        backward(self.function, call.mode, call.input, signal, to);
     }
 
     fn work(&self) -> usize {

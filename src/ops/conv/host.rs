@@ -7,7 +7,7 @@
 
 use crate::host::product::{Matrix, Target, multiply};
 use crate::host::vector::{add_squares, square};
-use crate::host::{Call, SampleOp, Saved, Sums, Weighted, is_diagonal};
+use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
 use crate::model::{Convolution, Window};
 use crate::ops::layout::host::transpose_each;
 use std::ops::Range;
@@ -262,14 +262,7 @@ impl SampleOp for Convolve {
         }
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        _: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             let weight = if is_diagonal(component, signal.len()) { call.squared } else { call.weight };
             if self.transposed {
