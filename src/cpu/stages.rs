@@ -1,7 +1,7 @@
 //! How the operations are grouped: a dense layer is a stage of its own, on the whole batch. All other operations treat each sample by
 //! itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
 
-use super::network::Network;
+use super::program::Program;
 use crate::host::HostOp;
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ const BLOCK: usize = 1 << 17;
 /// Fewest rows of a product, so that the weight is not read too often.
 const LEAST_ROWS: usize = 256;
 
-impl Network {
+impl Program {
     /// The values that `ops` read or write; some are repeated.
     pub(super) fn touched(&self, ops: &Range<usize>) -> impl Iterator<Item = usize> {
         self.ops[ops.clone()].iter().flat_map(|op| op.inputs.iter().copied().chain([op.output]))

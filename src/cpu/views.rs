@@ -1,6 +1,6 @@
 //! Views of values, or of signals, that cover one thread's part of a batch.
 
-use super::network::Value;
+use super::program::Value;
 use std::mem::take;
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ impl<'a> Views<'a> {
         parts
     }
 
-    /// Adds block-local values. `buffers` has one entry for each value of the network, empty where there is none.
+    /// Adds block-local values. `buffers` has one entry for each value of the program, empty where there is none.
     pub(super) fn add_block_local(&mut self, buffers: &'a mut [Vec<f32>], components: usize) {
         for (view, buffer) in self.of.iter_mut().zip(&mut buffers[self.first..]) {
             if !buffer.is_empty() {

@@ -1,6 +1,6 @@
 //! Weights in the form that operations on single samples read.
 
-use super::network::Op;
+use super::program::Op;
 use crate::Result;
 use crate::host::HostOp;
 use crate::host::vector::square_parallel;

@@ -13,12 +13,12 @@ use crate::{Error, Result};
 pub(crate) struct Tuning<'a> {
     pub class: DeviceClass,
     pub table: Option<&'a TileTable>,
-    pub allowed: Allowed,
+    pub allowed: TileLimits,
 }
 
 /// Limits of a device that bound tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Allowed {
+pub(crate) struct TileLimits {
     /// Bytes of workgroup memory.
     pub storage: u32,
     /// Invocations of a workgroup: in all, along x, along y.
@@ -27,14 +27,14 @@ pub(crate) struct Allowed {
     pub cooperative: Option<Cooperative>,
 }
 
-impl Default for Allowed {
+impl Default for TileLimits {
     /// Those of wgpu's default limits.
-    fn default() -> Allowed {
-        Allowed { storage: 16_384, invocations: [256; 3], cooperative: None }
+    fn default() -> TileLimits {
+        TileLimits { storage: 16_384, invocations: [256; 3], cooperative: None }
     }
 }
 
-impl Allowed {
+impl TileLimits {
     /// Whether the device has room for such a workgroup.
     pub(crate) fn has(&self, workgroup: Workgroup) -> bool {
         let [most, most_x, most_y] = self.invocations;
@@ -67,7 +67,7 @@ impl Allowed {
 
 impl From<DeviceClass> for Tuning<'static> {
     fn from(class: DeviceClass) -> Tuning<'static> {
-        Tuning { class, table: None, allowed: Allowed::default() }
+        Tuning { class, table: None, allowed: TileLimits::default() }
     }
 }
 
@@ -170,7 +170,7 @@ impl Tuning<'_> {
         let (a, b) = tile.sides();
         let family = match tile.family {
             Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
-            // Whole rows of invocations stage whole rows of blocks.
+            // WholeNetwork rows of invocations stage whole rows of blocks.
             Family::Workgroup { .. } => {
                 tile.rows.is_multiple_of(4)
                     && tile.lanes().is_multiple_of(a)
@@ -213,7 +213,7 @@ mod tests {
         {
             let sizes = Sizes { long, ..sizes(components, [512; 3]) };
             for storage in [16_384, 16_352, 4096, 0] {
-                let allowed = Allowed { storage, invocations: [128, 128, 8], cooperative: None };
+                let allowed = TileLimits { storage, invocations: [128, 128, 8], cooperative: None };
                 let tuning = Tuning { allowed, ..class.into() };
                 let mut found = 0;
                 for tile in tuning.legal(&sizes) {

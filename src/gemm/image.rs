@@ -12,7 +12,7 @@ pub(crate) const LONG_SUM: u32 = 16_384;
 
 /// What a product over an image walks along.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct ImageWalk {
+pub(crate) struct ImageGeometry {
     pub window: Window,
     /// Whether the walk is over the window's image, and looks back at its positions.
     pub back: bool,
@@ -78,7 +78,7 @@ pub(crate) struct ImageUniform {
     group: [u32; 3],
 }
 
-impl ImageWalk {
+impl ImageGeometry {
     pub(crate) fn taps(&self) -> u32 {
         self.window.taps() as u32
     }

@@ -1,7 +1,7 @@
 //! The tiled product in its uses.
 
 use super::choose::Tuning;
-use super::image::{ImageUniform, ImageWalk, Split};
+use super::image::{ImageGeometry, ImageUniform, Split};
 use super::sizes::{Sizes, TileUse};
 use super::tile::Tile;
 use crate::model::{Activation, Mode};
@@ -87,7 +87,7 @@ pub(crate) struct Gemm {
     pub k: u32,
     tile: Tile,
     /// Of a convolution: what is summed over beside k, and where it lies.
-    pub image: Option<ImageWalk>,
+    pub image: Option<ImageGeometry>,
 }
 
 /// The uniform of `gemm.wgsl`.
@@ -121,11 +121,11 @@ impl Gemm {
     }
 
     /// A product over an image: k is of one segment.
-    pub(crate) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: ImageWalk) -> Gemm {
+    pub(crate) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: ImageGeometry) -> Gemm {
         Gemm::untiled(usage, sizes, Some(image)).tiled_by(tuning)
     }
 
-    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<ImageWalk>) -> Gemm {
+    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<ImageGeometry>) -> Gemm {
         Gemm { usage, m, n, k, tile: Tile::SLIM, image }
     }
 

@@ -3,7 +3,7 @@
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
 use crate::error::Cause;
-use crate::gemm::{Allowed, Cooperative, TileTable, Tuning};
+use crate::gemm::{Cooperative, TileLimits, TileTable, Tuning};
 use crate::shader::DeviceClass;
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
@@ -236,7 +236,7 @@ impl Context {
     /// What determines a product's tile.
     pub(crate) fn tuning(&self) -> Tuning<'_> {
         let limits = &self.inner.limits;
-        let allowed = Allowed {
+        let allowed = TileLimits {
             storage: limits.max_compute_workgroup_storage_size,
             invocations: [
                 limits.max_compute_invocations_per_workgroup,

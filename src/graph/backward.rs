@@ -1,6 +1,6 @@
 //! A backward pass in the making: where signals lie, and what operations push onto it.
 
-use super::{Graph, Layout, Memory, Op, Purpose, Saved, Schedule, Setup, Slice, Value};
+use super::{Graph, Layout, Op, Purpose, Region, Saved, Schedule, Setup, Slice, Value};
 use crate::gemm::GradientSink;
 use crate::model::{Activation, Mode, Parameter, Role};
 use crate::shader::{Dtype, Flow, Kernel};
@@ -40,7 +40,7 @@ impl Requested {
         let root = graph.root_at(at)?;
         let slice = self.0.get(&root)?;
         let elements = setup.batch * graph.values[root].shape.iter().product::<usize>();
-        let plane = |index: usize| Slice::new(slice.memory, index * Dtype::F32.plane(elements), elements);
+        let plane = |index: usize| Slice::new(slice.region, index * Dtype::F32.plane(elements), elements);
         Some((plane(0), setup.options.mode.has_diagonal().then(|| plane(1))))
     }
 }
@@ -54,7 +54,7 @@ pub(crate) struct Signal {
 
 /// What every backward pass of a plan stands on.
 #[derive(Debug)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct BackwardInputs<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
     /// The pass up to the logits, and what it leaves.
@@ -65,7 +65,7 @@ pub(crate) struct Ground<'a> {
 
 /// A backward pass in the making.
 #[derive(Debug)]
-pub(crate) struct Backward<'a> {
+pub(crate) struct BackwardPass<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
     pub saved: &'a Saved,
@@ -82,11 +82,11 @@ pub(crate) struct Backward<'a> {
     needed: Vec<bool>,
 }
 
-impl<'a> Backward<'a> {
+impl<'a> BackwardPass<'a> {
     /// Behind the forward pass.
-    pub(crate) fn new(ground: &Ground<'a>, mode: Mode, sink: GradientSink) -> Backward<'a> {
-        let Ground { setup, graph, forward, saved, requested } = *ground;
-        Backward {
+    pub(crate) fn new(inputs: &BackwardInputs<'a>, mode: Mode, sink: GradientSink) -> BackwardPass<'a> {
+        let BackwardInputs { setup, graph, forward, saved, requested } = *inputs;
+        BackwardPass {
             setup,
             graph,
             saved,
@@ -163,8 +163,8 @@ impl<'a> Backward<'a> {
     pub(crate) fn signal_at(
         &mut self,
         value: usize,
-        add: fn(&mut Backward<'a>, &Value, [Signal; 3]),
-        show: fn(&mut Backward<'a>, &Value, Signal, Signal),
+        add: fn(&mut BackwardPass<'a>, &Value, [Signal; 3]),
+        show: fn(&mut BackwardPass<'a>, &Value, Signal, Signal),
     ) -> Result<Option<Signal>> {
         let root = self.graph.root(value);
         let mut arrived = std::mem::take(&mut self.arrived[root]);
@@ -280,8 +280,8 @@ pub(crate) struct FlatRange {
 
 impl FlatRange {
     /// That run of the gradient, say.
-    pub(crate) fn of(&self, memory: Memory) -> Slice {
-        Slice::new(memory, self.range.start, self.range.len())
+    pub(crate) fn of(&self, region: Region) -> Slice {
+        Slice::new(region, self.range.start, self.range.len())
     }
 }
 

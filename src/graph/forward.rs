@@ -1,6 +1,6 @@
 //! A forward pass in the making: what operations push onto it, and what they leave for the backward pass.
 
-use super::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice, Value};
+use super::{Graph, Op, Purpose, Region, Schedule, Setup, Slice, Value};
 use crate::Result;
 use crate::model::{Activation, Role};
 use crate::shader::{Dtype, Kernel};
@@ -18,7 +18,7 @@ impl Saved {
     fn new(graph: &Graph) -> Saved {
         let none = || vec![None; graph.values.len()];
         let mut saved = Saved { values: none(), extras: none() };
-        saved.values[0] = Some(Slice::new(Memory::Input, 0, 0));
+        saved.values[0] = Some(Slice::new(Region::Input, 0, 0));
         saved
     }
 
@@ -34,7 +34,7 @@ impl Saved {
 
 /// A forward pass in the making.
 #[derive(Debug)]
-pub(crate) struct Forward<'a> {
+pub(crate) struct ForwardPass<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
     pub schedule: Schedule,
@@ -45,16 +45,16 @@ pub(crate) struct Forward<'a> {
     pub logits: Slice,
 }
 
-impl<'a> Forward<'a> {
+impl<'a> ForwardPass<'a> {
     /// Walks the operations.
-    pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<Forward<'a>> {
-        let mut pass = Forward {
+    pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<ForwardPass<'a>> {
+        let mut pass = ForwardPass {
             setup,
             graph,
             schedule: Schedule::default(),
             saved: Saved::new(graph),
             fused: vec![false; graph.values.len()],
-            logits: Slice::new(Memory::Input, 0, setup.elements_of(&graph.values[0])?),
+            logits: Slice::new(Region::Input, 0, setup.elements_of(&graph.values[0])?),
         };
         pass.saved.values[0] = Some(pass.logits);
         for op in &graph.ops {
@@ -132,8 +132,8 @@ impl<'a> Forward<'a> {
         let elements = self.setup.elements_of(&self.graph.values[op.output])?;
         let z = self.hold(last, op.output, 1 + usize::from(keep))?;
         let plane = z.dtype.plane(elements);
-        let (both, a) = match z.memory {
-            Memory::Own(_) if keep => {
+        let (both, a) = match z.region {
+            Region::Own(_) if keep => {
                 let distance = z.dtype.bytes(plane) as u64;
                 let both = Slice { size: 2 * distance, ..z };
                 (both, Slice { offset: z.offset + distance, ..z })

@@ -1,7 +1,7 @@
 //! The model as operations on values, with the changes of layout between them.
 
 use super::{Layout, Op, Operation, Value};
-use crate::model::{Kind, Layer, Model, Source};
+use crate::model::{Layer, Model, NodeKind, Source};
 use crate::{At, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) trait Catalog {
     ///
     /// # Errors
     /// What of its numbers no kernel can have.
-    fn lower(layer: &Layer, at: &Position<'_>) -> Result<Lowered>;
+    fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
     /// The sum of two values.
     fn residual() -> Arc<dyn Operation>;
@@ -32,7 +32,7 @@ pub(crate) trait Catalog {
 
 /// Where a layer stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Position<'a> {
+pub(crate) struct LayerContext<'a> {
     /// What errors call it.
     pub name: &'a str,
     /// The model's node.
@@ -189,10 +189,10 @@ impl Lowering {
         });
         let inputs: Vec<usize> = inputs.collect();
         let operation = match &node.kind {
-            Kind::Add => C::residual(),
-            Kind::Layer(layer) => {
+            NodeKind::Add => C::residual(),
+            NodeKind::Layer(layer) => {
                 let input = model.shape_at(node.inputs[0]);
-                match C::lower(layer, &Position { name: &name, node: index, input, training })? {
+                match C::lower(layer, &LayerContext { name: &name, node: index, input, training })? {
                     Lowered::Nothing => return Ok(inputs[0]),
                     Lowered::Flat => {
                         let rows = self.in_layout(inputs[0], Layout::Rows);

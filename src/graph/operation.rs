@@ -1,6 +1,6 @@
 //! What an operation tells the passes and the executor. Each lives in a folder of `ops/`.
 
-use super::{Backward, Forward, Layout, Setup, Signal, Value};
+use super::{BackwardPass, ForwardPass, Layout, Setup, Signal, Value};
 use crate::Result;
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
@@ -15,10 +15,10 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
     fn layout(&self) -> Option<Layout>;
 
     /// Pushes what computes the output, and leaves what [`Operation::backward`] will read.
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()>;
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()>;
 
-    /// Pushes what takes the signal at the output to parameters and, where [`Backward::continues`], to the inputs.
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()>;
+    /// Pushes what takes the signal at the output to parameters and, where [`BackwardPass::continues`], to the inputs.
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()>;
 
     /// The same on the CPU, between values that lie as `input` and `output` do.
     #[cfg(feature = "cpu")]

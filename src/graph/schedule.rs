@@ -1,6 +1,6 @@
 //! The steps of one list, in order, and the memory that lives within it.
 
-use super::{Memory, Slice};
+use super::{Region, Slice};
 use crate::lifetime::Life;
 use crate::shader::{Dtype, Dtypes, Kernel};
 
@@ -26,7 +26,7 @@ impl Schedule {
     pub(crate) fn transient(&mut self, name: impl Into<String>, elements: usize, dtype: Dtype) -> Slice {
         let size = (dtype.bytes(elements) as u64).next_multiple_of(256);
         self.transients.push(Transient { name: name.into(), bytes: size });
-        Slice { memory: Memory::Transient(self.transients.len() - 1), offset: 0, size, dtype }
+        Slice { region: Region::Transient(self.transients.len() - 1), offset: 0, size, dtype }
     }
 
     /// A kernel on slices, whatever they hold.
@@ -41,7 +41,7 @@ impl Schedule {
         let mut lives: Vec<Life> = self.transients.iter().map(unused).collect();
         for (step, (_, slices)) in self.steps.iter().enumerate() {
             for slice in slices {
-                if let Memory::Transient(id) = slice.memory {
+                if let Region::Transient(id) = slice.region {
                     lives[id].first = lives[id].first.min(step);
                     lives[id].last = step;
                 }

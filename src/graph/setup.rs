@@ -1,6 +1,6 @@
 //! What decides a plan's steps, beside the graph.
 
-use super::{Memory, Op, Owned, Purpose, Slice, Value};
+use super::{Op, Owned, Purpose, Region, Slice, Value};
 use crate::gemm::Tuning;
 use crate::model::{Mode, Model, Optimizer, Role};
 use crate::shader::DeviceClass;
@@ -30,7 +30,7 @@ pub(crate) struct Setup<'a> {
     pub tuning: Tuning<'a>,
     pub options: Options<'a>,
     pub optimizer: Option<&'a Optimizer>,
-    /// Buffers of the plan's own: [`Memory::Own`].
+    /// Buffers of the plan's own: [`Region::Own`].
     owned: RefCell<Vec<Owned>>,
 }
 
@@ -54,8 +54,8 @@ impl<'a> Setup<'a> {
     }
 
     /// All parameters, their gradient or their diagonal.
-    pub(crate) fn flat(&self, memory: Memory) -> Slice {
-        Slice::new(memory, 0, self.flat_len())
+    pub(crate) fn flat(&self, region: Region) -> Slice {
+        Slice::new(region, 0, self.flat_len())
     }
 
     /// A buffer of the plan's own.
@@ -73,7 +73,7 @@ impl<'a> Setup<'a> {
         let mut all = self.owned.borrow_mut();
         let elements = owned.elements;
         all.push(owned);
-        Slice::new(Memory::Own(all.len() - 1), 0, elements)
+        Slice::new(Region::Own(all.len() - 1), 0, elements)
     }
 
     /// All own buffers so far.
@@ -85,7 +85,7 @@ impl<'a> Setup<'a> {
     pub(crate) fn parameter(&self, op: &Op, role: Role) -> Slice {
         let parameter = op.node.and_then(|node| self.model.parameter_of(node, role));
         let parameter = parameter.expect("asked for only where there is one");
-        Slice::new(Memory::Parameters, parameter.offset, parameter.len())
+        Slice::new(Region::Parameters, parameter.offset, parameter.len())
     }
 
     /// `batch × per_sample`, where that can be counted in 32 bits as the shaders do.

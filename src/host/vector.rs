@@ -1,4 +1,4 @@
-//! Elementwise loops and column sums, vectorized for the processor they run on.
+//! Elementwise loops and column sums, vectorized for the CPU they run on.
 
 use super::Threads;
 

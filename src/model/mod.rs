@@ -29,7 +29,7 @@ pub use crate::rules::{
 };
 
 pub(crate) use convolution::Convolution;
-pub(crate) use node::{Kind, Node, Source};
+pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use window::Window;
 
 use crate::error::Cause;

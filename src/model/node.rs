@@ -10,7 +10,7 @@ pub(crate) struct Node {
     pub layer: usize,
     /// Its path in the model: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
     pub path: String,
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// Its inputs: outputs of earlier nodes, or the network's input. A sum has two, the body first.
     pub inputs: Vec<Source>,
     /// Shape of one sample at its output.
@@ -19,7 +19,7 @@ pub(crate) struct Node {
 
 /// What a node does.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     Layer(Layer),
     /// The sum of its two inputs.
     Add,
@@ -38,8 +38,8 @@ impl Node {
     /// `dense 3`, `conv2d 2.body.0`, `residual 2`.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
-            Kind::Layer(layer) => layer.name_at(&self.path),
-            Kind::Add => format!("residual {}", self.path),
+            NodeKind::Layer(layer) => layer.name_at(&self.path),
+            NodeKind::Add => format!("residual {}", self.path),
         }
     }
 }
@@ -89,12 +89,12 @@ fn push(
                 let needed = format!("{other:?}, the shape of what it is added to");
                 return Err(Error::shape(name(), &shape, needed));
             }
-            (Kind::Add, vec![sum, shortcut], shape)
+            (NodeKind::Add, vec![sum, shortcut], shape)
         }
         layer => {
             let shape = layer.output_shape(&path, &at.1)?;
             check_count(&name(), &shape)?;
-            (Kind::Layer(layer.clone()), vec![at.0], shape)
+            (NodeKind::Layer(layer.clone()), vec![at.0], shape)
         }
     };
     nodes.push(Node { layer: top, path, kind, inputs, shape: shape.clone() });

@@ -1,6 +1,6 @@
 //! The flat layout of parameters, and their initial values.
 
-use super::{Activation, Kind, Layer, Model, Node, Source};
+use super::{Activation, Layer, Model, Node, NodeKind, Source};
 use crate::memory::zeros;
 use crate::{Error, Result};
 
@@ -84,7 +84,7 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::new();
     let mut offset = 0usize;
     for (node, spec) in nodes.iter().enumerate() {
-        let Kind::Layer(layer) = &spec.kind else { continue };
+        let NodeKind::Layer(layer) = &spec.kind else { continue };
         for (role, shape) in
             layer.parameter_shapes().into_iter().filter_map(|(role, shape)| Some((role, shape?)))
         {
@@ -107,7 +107,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     let mut flat = zeros("parameters", Some(model.flat_len()))?;
     let readers = readers(model);
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
-        let Kind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
+        let NodeKind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
         if let Layer::BatchNorm(_) = layer {
             flat[p.range()].fill(1.0);
             continue;
@@ -141,7 +141,7 @@ fn readers(model: &Model) -> Vec<Option<usize>> {
 fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool {
     while let Some(next) = readers[node] {
         match &model.nodes()[next].kind {
-            Kind::Layer(Layer::Act(activation)) => {
+            NodeKind::Layer(Layer::Act(activation)) => {
                 return matches!(
                     activation,
                     Activation::Relu
@@ -152,7 +152,7 @@ fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool 
                         | Activation::Silu
                 );
             }
-            Kind::Layer(
+            NodeKind::Layer(
                 Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity,
             ) => node = next,
             _ => return false,

@@ -2,15 +2,20 @@
 
 use crate::Result;
 use crate::gemm::GradientSink;
-use crate::graph::{Backward, Ground, Schedule};
+use crate::graph::{BackwardInputs, BackwardPass, Schedule};
 use crate::model::Mode;
-use crate::ops::{cast, dropout, loss::Head, optimizer, residual};
+use crate::ops::{cast, dropout, loss::LossStep, optimizer, residual};
 
 /// Forward pass, loss, signals and parameters, with what becomes of their gradient and diagonal.
-pub(super) fn build(ground: &Ground<'_>, head: &Head, mode: Mode, sink: GradientSink) -> Result<Schedule> {
-    let (setup, graph) = (ground.setup, ground.graph);
-    let mut pass = Backward::new(ground, mode, sink);
-    head.push(&mut pass)?;
+pub(super) fn build(
+    inputs: &BackwardInputs<'_>,
+    loss_step: &LossStep,
+    mode: Mode,
+    sink: GradientSink,
+) -> Result<Schedule> {
+    let (setup, graph) = (inputs.setup, inputs.graph);
+    let mut pass = BackwardPass::new(inputs, mode, sink);
+    loss_step.push(&mut pass)?;
     if let GradientSink::Update(update) = sink {
         optimizer::advance(setup, &update, &mut pass.schedule);
     }

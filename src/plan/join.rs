@@ -1,7 +1,7 @@
 //! Steps of a schedule that need nothing of each other, in one dispatch.
 
 use crate::gemm::{Join, Product, Tuning, Use};
-use crate::graph::{Memory, Schedule, Slice, Step};
+use crate::graph::{Region, Schedule, Slice, Step};
 use crate::ops::optimizer::Hyper;
 use crate::shader::Binding;
 use std::collections::VecDeque;
@@ -35,7 +35,7 @@ pub(super) fn neighbours(mut schedule: Schedule, tuning: Tuning<'_>, all: bool) 
 
 /// Two products as one kernel, if that can be.
 fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice>)> {
-    let (first, second) = (Bound::of(one)?, Bound::of(other)?);
+    let (first, second) = (ProductStep::of(one)?, ProductStep::of(other)?);
     if !is_free(one, other) {
         return None;
     }
@@ -56,15 +56,15 @@ fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice
 }
 
 /// A step that is a product in f32.
-struct Bound<'a> {
+struct ProductStep<'a> {
     product: &'a Product,
     slices: &'a [Slice],
 }
 
-impl Bound<'_> {
-    fn of((kernel, slices): &Step) -> Option<Bound<'_>> {
+impl ProductStep<'_> {
+    fn of((kernel, slices): &Step) -> Option<ProductStep<'_>> {
         let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
-        Some(Bound { product, slices })
+        Some(ProductStep { product, slices })
     }
 
     fn is_signal(&self) -> bool {
@@ -79,9 +79,9 @@ impl Bound<'_> {
     }
 
     /// Of a signal: where its weights begin in what the other binds as parameters, in vec4s.
-    fn weights_within(&self, update: &Bound<'_>) -> Option<u32> {
+    fn weights_within(&self, update: &ProductStep<'_>) -> Option<u32> {
         let (weights, parameters) = (&self.slices[1], &update.slices[2]);
-        let inside = weights.memory == parameters.memory && weights.offset >= parameters.offset;
+        let inside = weights.region == parameters.region && weights.offset >= parameters.offset;
         inside.then(|| ((weights.offset - parameters.offset) / 16) as u32)
     }
 }
@@ -95,7 +95,7 @@ fn extents(step: &Step) -> (Vec<Slice>, Vec<Slice>) {
     for (slice, kind) in bound.iter().map(whole).zip(kinds) {
         if kind == Binding::Write { writes.push(slice) } else { reads.push(slice) }
     }
-    if let Some((range, distance)) = Bound::of(step).and_then(|bound| bound.update()) {
+    if let Some((range, distance)) = ProductStep::of(step).and_then(|bound| bound.update()) {
         let first = 4 * Hyper::FIRST as u64;
         let moment = |from: u64| from + range.start..from + range.end;
         let parts = [(0, range.clone()), (1, moment(first)), (1, moment(first + distance))];
@@ -119,8 +119,8 @@ fn is_free(one: &Step, other: &Step) -> bool {
 
 /// A slice; of transient memory all that follows its start.
 fn whole(slice: &Slice) -> Slice {
-    match slice.memory {
-        Memory::Transient(_) => Slice { size: u64::MAX - slice.offset, ..*slice },
+    match slice.region {
+        Region::Transient(_) => Slice { size: u64::MAX - slice.offset, ..*slice },
         _ => *slice,
     }
 }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     fn memory() -> Slice {
-        Slice::new(Memory::Optimizer, 0, Hyper::FIRST + 2 * LEN as usize)
+        Slice::new(Region::Optimizer, 0, Hyper::FIRST + 2 * LEN as usize)
     }
 
     /// Counts a step.
@@ -154,8 +154,8 @@ mod tests {
         let usage = Use::Parameters { diagonal: false, bias: false, sink: GradientSink::Update(rule()) };
         let gemm = Gemm::new(DeviceClass::Discrete, usage, 16, 8, 4);
         let offsets = Offsets { first: first / 4, c_plane: LEN, ..Offsets::ALONE };
-        let transient = |id| Slice::new(Memory::Transient(id), 0, 64);
-        let parameters = Slice::new(Memory::Parameters, 0, LEN as usize);
+        let transient = |id| Slice::new(Region::Transient(id), 0, 64);
+        let parameters = Slice::new(Region::Parameters, 0, LEN as usize);
         (Product { gemm, offsets }.into(), vec![transient(0), transient(1), parameters, memory()])
     }
 

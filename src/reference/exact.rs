@@ -1,7 +1,7 @@
 //! Exact diagonals for small networks, by dual numbers over the reverse pass: no step size, no truncation.
 
+use super::bound_model::BoundModel;
 use super::layer::{Step, diagonal_sums};
-use super::network::Network;
 use super::{Dual, Signal, batch_of, check, loss_and_signal, pass};
 use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
@@ -46,12 +46,12 @@ pub fn exact_hessian_diagonal(
     targets: Targets<'_>,
 ) -> Result<Vec<f64>> {
     check(model, parameters, input)?;
-    let network = Network::training(model, parameters, Noise::default(), 0)?;
+    let network = BoundModel::training(model, parameters, Noise::default(), 0)?;
     let outputs = network.run(input);
     let varied = constants(parameters);
     let varied = Varied {
         model,
-        network: Network::training(model, &varied, Noise::default(), 0)?,
+        network: BoundModel::training(model, &varied, Noise::default(), 0)?,
         input: constants(input),
         outputs: outputs.iter().map(|output| constants(output)).collect(),
         targets,
@@ -88,7 +88,7 @@ pub fn exact_hessian_diagonal(
 /// A network in dual numbers none of which vary yet.
 struct Varied<'a> {
     model: &'a Model,
-    network: Network<'a, Dual<f64>>,
+    network: BoundModel<'a, Dual<f64>>,
     input: Vec<Dual<f64>>,
     outputs: Vec<Vec<Dual<f64>>>,
     targets: Targets<'a>,
@@ -124,13 +124,13 @@ pub fn exact_ggn_diagonal(
     check(model, parameters, input)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
     let (inputs, outputs) = (model.inputs(), model.outputs());
-    let values = Network::training(model, parameters, Noise::default(), 0)?.run(input);
+    let values = BoundModel::training(model, parameters, Noise::default(), 0)?.run(input);
     let hessian = logit_hessians(model, &values[values.len() - 1], targets)?;
 
     let mut diagonal = vec![0.0; model.flat_len()];
     for n in 0..batch {
         let x = &input[n * inputs..][..inputs];
-        let network = Network::training(model, parameters, Noise::default(), n)?;
+        let network = BoundModel::training(model, parameters, Noise::default(), n)?;
         let values = network.run(x);
         let row = |logit: usize| {
             let mut g = vec![0.0; outputs];

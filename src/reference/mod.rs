@@ -1,6 +1,6 @@
 //! The reference: forward, gradient and Hessian diagonals on the CPU, in plain loops, for any [`Real`].
 //!
-//! Tests compare the GPU and the processor with this module in `f64`, and this module with vectors of an independent program
+//! Tests compare the GPU and the CPU with this module in `f64`, and this module with vectors of an independent program
 //! and with exact derivatives by dual numbers. It is written for reading, and no other part of the crate calls it.
 //!
 //! Backwards flows a signal `(g, h)`: the gradient `dL/da` and an estimate of the diagonal `d²L/da²` (HesScale: Elsayed &
@@ -21,12 +21,12 @@
 //! the rest. A vector passes through each layer as g does, and a parameter's diagonal is
 //! `Σ_n [Σ_pos h x² + Σ_u (Σ_pos u x)²]`: contributions at a sample's positions add up before they are squared.
 
+mod bound_model;
 mod dual;
 mod exact;
 mod hutchinson;
 mod layer;
 mod loss;
-mod network;
 mod optimizer;
 mod real;
 mod signal;
@@ -47,7 +47,7 @@ pub use crate::rules::OptimizerState;
 use crate::memory::{product, room};
 use crate::model::{Mode, Model, Noise, Source, Targets};
 use crate::{Error, Result};
-use network::Network;
+use bound_model::BoundModel;
 
 /// What one forward and backward pass over a batch leaves.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +94,7 @@ pub fn pass_with_noise<T: Real>(
     noise: Noise,
 ) -> Result<Pass<T>> {
     check(model, parameters, input)?;
-    let network = Network::training(model, parameters, noise, 0)?;
+    let network = BoundModel::training(model, parameters, noise, 0)?;
     let outputs = network.run(input);
     let logits = outputs.last().cloned().expect("a model has a layer");
     let (loss, start) = loss_and_signal(model, mode, &logits, targets)?;
@@ -111,7 +111,7 @@ pub fn pass_with_noise<T: Real>(
 /// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch.
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
-    Ok(of_layers(model, Network::inference(model, parameters)?.run(input)))
+    Ok(of_layers(model, BoundModel::inference(model, parameters)?.run(input)))
 }
 
 /// The last layer's output, `[N, outputs]`.

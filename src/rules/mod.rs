@@ -1,6 +1,6 @@
 //! What every path must agree on, as data: modes, losses, activations, optimisers, and the random numbers of dropout.
 //!
-//! The reference, the processor's path and the kernels each compute by these definitions and share no arithmetic, so that
+//! The reference, the CPU's path and the kernels each compute by these definitions and share no arithmetic, so that
 //! comparing them means something.
 
 mod activation;

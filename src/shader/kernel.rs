@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// Storage buffers of a kernel: Metal needs the eighth.
+/// BatchShape buffers of a kernel: Metal needs the eighth.
 const MOST_BUFFERS: usize = 7;
 
 /// Whether those of a kernel are few enough.

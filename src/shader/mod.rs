@@ -2,15 +2,16 @@
 //! wgpu type appears here.
 
 pub(crate) mod affine;
+mod batch_shape;
 mod class;
 mod dtype;
 mod flow;
 mod kernel;
 mod source;
 mod splice;
-mod storage;
 mod workgroup;
 
+pub(crate) use batch_shape::BatchShape;
 pub use class::DeviceClass;
 pub use dtype::Dtype;
 pub(crate) use dtype::Dtypes;
@@ -22,7 +23,6 @@ pub(crate) use kernel::{Binding, Kernel, Key, bytes_of, is_bindable, words};
 pub(crate) use source::FILES;
 pub(crate) use source::{Header, activation, compose};
 pub(crate) use splice::{Part, Slot, splice};
-pub(crate) use storage::Storage;
 pub(crate) use workgroup::Workgroup;
 
 /// Invocations of a workgroup, unless a kernel says otherwise.

@@ -115,9 +115,9 @@ impl Checkpoint {
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
         let flat = |kind| match kind {
-            Kind::Parameter => &self.parameters,
-            Kind::First => &self.memory.m,
-            Kind::Second => &self.memory.v,
+            TensorKind::Parameter => &self.parameters,
+            TensorKind::First => &self.memory.m,
+            TensorKind::Second => &self.memory.v,
         };
         let tensors: Vec<(String, &Parameter, Vec<u8>)> = settings
             .tensors()
@@ -165,9 +165,9 @@ impl Checkpoint {
                 return Err(format!("`{name}` is {dtype:?} {shape:?}, expected F32 {:?}", p.shape).into());
             }
             let flat = match kind {
-                Kind::Parameter => &mut parameters,
-                Kind::First => &mut m,
-                Kind::Second => &mut v,
+                TensorKind::Parameter => &mut parameters,
+                TensorKind::First => &mut m,
+                TensorKind::Second => &mut v,
             };
             let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
             flat[p.range()].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
@@ -198,7 +198,7 @@ impl Checkpoint {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum TensorKind {
     Parameter,
     First,
     Second,
@@ -229,10 +229,13 @@ impl Settings<'_> {
     }
 
     /// Names of the tensors.
-    fn tensors(&self) -> impl Iterator<Item = (String, Kind, &Parameter)> {
+    fn tensors(&self) -> impl Iterator<Item = (String, TensorKind, &Parameter)> {
         let second = !matches!(self.optimizer.rule, Rule::Sgd { .. });
-        let kinds =
-            [Some(("", Kind::Parameter)), Some(("m.", Kind::First)), second.then_some(("v.", Kind::Second))];
+        let kinds = [
+            Some(("", TensorKind::Parameter)),
+            Some(("m.", TensorKind::First)),
+            second.then_some(("v.", TensorKind::Second)),
+        ];
         kinds.into_iter().flatten().flat_map(|(prefix, kind)| {
             self.model.parameters().iter().map(move |p| (format!("{prefix}{}", p.name()), kind, p))
         })

@@ -1,4 +1,4 @@
-//! What a trainer works with: a GPU, or the processor.
+//! What a trainer works with: a GPU, or the CPU.
 
 use crate::model::OptimizerState;
 use crate::model::{Mode, Model, Noise, Targets};

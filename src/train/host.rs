@@ -4,13 +4,13 @@ use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
 use super::{Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
-use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, OptimizerState};
+use crate::model::{Layer, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState};
 use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::future::ready;
 
 impl Trainer {
-    /// A trainer on the processor. The same bits every time for one number of threads: see [`cpu`].
+    /// A trainer on the CPU. The same bits every time for one number of threads: see [`cpu`].
     ///
     /// # Errors
     /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a
@@ -43,7 +43,7 @@ impl Host {
     fn new(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Host> {
         optimizer.validate()?;
         if options.storage != Dtype::F32 {
-            return Err(Error::unsupported("trainer", "storage in f16 on the processor"));
+            return Err(Error::unsupported("trainer", "storage in f16 on the CPU"));
         }
         let parameters = model.init(options.init, options.seed)?;
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
@@ -178,6 +178,6 @@ fn with_room<'a>(
     Ok(kept.insert(executor))
 }
 
-fn draws(kind: &Kind) -> bool {
-    matches!(kind, Kind::Layer(Layer::Dropout { p }) if *p > 0.0)
+fn draws(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Layer(Layer::Dropout { p }) if *p > 0.0)
 }

@@ -15,7 +15,7 @@ pub struct TrainerOptions {
     pub init: Init,
     /// Decides the initial weights, and what dropout drops.
     pub seed: u64,
-    /// Threads of a trainer on the processor; by default as `cpu::Threads::default`.
+    /// Threads of a trainer on the CPU; by default as `cpu::Threads::default`.
     pub threads: Option<usize>,
     /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`](crate::PlanOptions::storage).
     pub storage: Dtype,
@@ -44,7 +44,7 @@ impl TrainerOptions {
         init(init: Init) => init;
         /// Decides the initial weights, and what dropout drops.
         seed(seed: u64) => seed;
-        /// Threads of a trainer on the processor.
+        /// Threads of a trainer on the CPU.
         threads(threads: usize) => Some(threads);
         /// What activations and signals are stored as on a GPU.
         storage(storage: Dtype) => storage;

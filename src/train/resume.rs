@@ -39,7 +39,7 @@ impl Trainer {
     }
 
     /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
-    /// then, the learning rate and the seed included. It may come from a GPU or from the processor.
+    /// then, the learning rate and the seed included. It may come from a GPU or from the CPU.
     ///
     /// # Errors
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update

@@ -8,7 +8,7 @@ mod work;
 
 pub use options::ExecutorOptions;
 
-use super::network::Network;
+use super::program::Program;
 
 use super::weights::Weights;
 use super::worker::Worker;
@@ -42,7 +42,7 @@ use dense::DenseScratch;
 pub struct Executor {
     model: Model,
     loss: HostLoss,
-    network: Network,
+    program: Program,
     mode: Option<Mode>,
     /// The signals that can be read after a pass.
     saved: Vec<At>,
@@ -79,22 +79,22 @@ impl Executor {
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
-        let network = Network::new(model, components, !signals.is_empty())?;
-        signals.iter().try_for_each(|at| network.value_at(*at).map(drop))?;
-        let block_local = |value: usize| components == 0 && network.values[value].block_local;
+        let program = Program::new(model, components, !signals.is_empty())?;
+        signals.iter().try_for_each(|at| program.value_at(*at).map(drop))?;
+        let block_local = |value: usize| components == 0 && program.values[value].block_local;
         let value = |v: usize| match block_local(v) {
             true => Ok(Vec::new()),
-            false => zeros("a layer's outputs", product([batch, network.values[v].size])),
+            false => zeros("a layer's outputs", product([batch, program.values[v].size])),
         };
-        let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
+        let values = (0..program.values.len()).map(value).collect::<Result<_>>()?;
         let (slots, sizes) =
-            if components > 0 { network.signal_buffers(!signals.is_empty()) } else { Default::default() };
+            if components > 0 { program.signal_buffers(!signals.is_empty()) } else { Default::default() };
         let signal = |size| zeros("a signal", product([batch, components, size]));
         let buffers = sizes.into_iter().map(signal).collect::<Result<_>>()?;
-        let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
+        let worker = |_| Worker::new(&program, mode.unwrap_or(Mode::None), batch);
         let workers = (0..threads.count().min(batch)).map(worker).collect::<Result<_>>()?;
         let weights = |op| Weights::new(op, model, components > 1);
-        let weights = network.ops.iter().map(weights).collect::<Result<_>>()?;
+        let weights = program.ops.iter().map(weights).collect::<Result<_>>()?;
         let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
         Ok(Executor {
             model: model.clone(),
@@ -108,11 +108,11 @@ impl Executor {
             slots,
             weights,
             workers,
-            dense_scratch: DenseScratch::new(&network, batch)?,
+            dense_scratch: DenseScratch::new(&program, batch)?,
             gradient: flat("gradient", components > 0)?,
             diagonal: flat("diagonal", components > 1)?,
             last: (0, Mode::None),
-            network,
+            program,
         })
     }
 
@@ -174,8 +174,8 @@ impl Executor {
 
     /// The loss at the logits, and the signal it starts.
     fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> Result<f64> {
-        let logits = self.network.logits;
-        let len = samples * self.network.values[logits].size;
+        let logits = self.program.logits;
+        let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| {
             // g, the vectors u, h: the order of all signals here.
             let mut components = self.signals[slot].chunks_exact_mut(len).take(mode.components());
@@ -193,8 +193,8 @@ impl Executor {
     /// The outputs of the last pass, `[N, outputs]`.
     #[must_use]
     pub fn logits(&self) -> &[f32] {
-        let logits = self.network.logits;
-        &self.values[logits][..self.last.0 * self.network.values[logits].size]
+        let logits = self.program.logits;
+        &self.values[logits][..self.last.0 * self.program.values[logits].size]
     }
 
     /// The last pass' gradient in the flat layout ([`crate::model::Parameter::offset`]).
@@ -215,12 +215,12 @@ impl Executor {
     /// # Errors
     /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`].
     pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
-        let saved = self.saved.contains(&at).then(|| self.network.value_at(at).ok()).flatten();
+        let saved = self.saved.contains(&at).then(|| self.program.value_at(at).ok()).flatten();
         let Some((value, slot)) = saved.and_then(|value| Some((value, self.slots[value]?))) else {
             return Err(Error::not_planned(format!("the signal at {at:?}"), "ExecutorOptions::signal"));
         };
         let (samples, mode) = self.last;
-        let (components, value) = (mode.components(), &self.network.values[value]);
+        let (components, value) = (mode.components(), &self.program.values[value]);
         let all = &self.signals[slot][..components * samples * value.size];
         let user = |stored: &[f32]| match value.image {
             None => stored.to_vec(),

@@ -1,7 +1,7 @@
 //! A run of operations on single samples, block by block, the batch shared out among threads.
 
 use super::Executor;
-use crate::cpu::network::Network;
+use crate::cpu::program::Program;
 use crate::cpu::stages::Stage;
 use crate::cpu::views::Views;
 use crate::cpu::weights::Weights;
@@ -14,24 +14,24 @@ use std::ops::Range;
 
 impl Executor {
     pub(super) fn run_forward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
-        let Executor { network, values, weights, workers, threads, .. } = self;
-        let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
+        let Executor { program, values, weights, workers, threads, .. } = self;
+        let Stage::Run { ops, block, work } = &program.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
-        let (network, weights): (&Network, &[Weights]) = (network, weights);
-        let span = network.span(ops);
+        let (program, weights): (&Program, &[Weights]) = (program, weights);
+        let span = program.span(ops);
         let first = span.start;
-        let spanned = &network.values[span.clone()];
+        let spanned = &program.values[span.clone()];
         let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
         let buffers = buffers.filter(|(_, buffer)| !buffer.is_empty());
         let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
         let parts = ranges.into_iter().zip(views).zip(workers).collect();
         threads.each(parts, |((range, mut views), worker)| {
-            if network.components == 0 {
+            if program.components == 0 {
                 views.add_block_local(&mut worker.block_local, 1);
             }
             for rows in blocks(range, *block) {
                 for index in ops.clone() {
-                    let op = &network.ops[index];
+                    let op = &program.ops[index];
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let mut output = views.take(op.output);
                     let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
@@ -47,27 +47,27 @@ impl Executor {
 
     pub(super) fn run_backward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
         let components = mode.components();
-        let Executor { network, values, signals, slots, weights, workers, threads, .. } = self;
-        let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
+        let Executor { program, values, signals, slots, weights, workers, threads, .. } = self;
+        let Stage::Run { ops, block, work } = &program.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
         let parts = ranges.len();
-        let (network, weights): (&Network, &[Weights]) = (network, weights);
-        let span = network.span(ops);
+        let (program, weights): (&Program, &[Weights]) = (program, weights);
+        let span = program.span(ops);
         let first = span.start;
-        let spanned = &network.values[span.clone()];
+        let spanned = &program.values[span.clone()];
         let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
         let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
         let mut there: Vec<Option<&mut Vec<f32>>> = signals.iter_mut().map(Some).collect();
-        let buffers = network.touched(ops).filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..])));
+        let buffers = program.touched(ops).filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..])));
         let signals = Views::cut(buffers, first, spanned, components, samples, &ranges);
         let work = ranges.into_iter().zip(views).zip(signals).zip(&mut *workers).collect();
         threads.each(work, |(((range, views), mut signals), worker)| {
             let Worker { block_local, sums, scratch, branch } = worker;
-            signals.add_block_local(block_local, network.components);
+            signals.add_block_local(block_local, program.components);
             sums[ops.clone()].iter_mut().for_each(Sums::clear);
             for rows in blocks(range, *block) {
                 for index in ops.clone().rev() {
-                    let op = &network.ops[index];
+                    let op = &program.ops[index];
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
@@ -77,13 +77,13 @@ impl Executor {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                     }
                     for (value, adds) in op.inputs.iter().zip(&op.adds) {
-                        if !network.values[*value].wanted {
+                        if !program.values[*value].wanted {
                             continue;
                         }
                         let mut to_view = signals.take(*value);
                         let mut to = to_view.write(components, signals.origin(), &rows);
                         if *adds {
-                            let parts = branch.chunks_exact_mut(rows.len() * network.values[*value].size);
+                            let parts = branch.chunks_exact_mut(rows.len() * program.values[*value].size);
                             let mut parts: Vec<&mut [f32]> = parts.take(components).collect();
                             sample_op.backward(&call, &s, &mut parts, scratch);
                             to.iter_mut().zip(&parts).for_each(|(to, part)| add_to(to, part));
@@ -104,7 +104,7 @@ impl Executor {
     fn store_sums(&mut self, ops: Range<usize>, parts: usize, curved: bool) {
         let Some((first, others)) = self.workers[..parts].split_first_mut() else { return };
         for index in ops {
-            let op = &self.network.ops[index];
+            let op = &self.program.ops[index];
             let HostOp::Sample(sample_op) = &op.kind else { continue };
             let Some(weighted) = sample_op.weighted() else { continue };
             let sums = &mut first.sums[index];

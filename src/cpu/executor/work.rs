@@ -10,13 +10,13 @@ impl Executor {
     /// Floating-point operations of the matrix products of a pass over a whole batch; for inference of the forward pass alone.
     #[must_use]
     pub fn flops(&self, mode: Mode) -> u64 {
-        let each = self.network.ops.iter().map(|op| {
+        let each = self.program.ops.iter().map(|op| {
             let (product, vectors) = match &op.kind {
                 HostOp::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
                 HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
                 HostOp::Sample(_) => return 0,
             };
-            let signal = if self.network.values[op.inputs[0]].wanted { mode.components() } else { 0 };
+            let signal = if self.program.values[op.inputs[0]].wanted { mode.components() } else { 0 };
             let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
             product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
         });
@@ -25,8 +25,8 @@ impl Executor {
 
     /// Floating-point operations of the largest piece of work that threads may share out, on `samples`.
     pub(super) fn largest_piece(&self, samples: usize, mode: Mode) -> usize {
-        let each = self.network.stages.iter().map(|stage| match stage {
-            Stage::Dense(op) => match self.network.ops[*op].kind {
+        let each = self.program.stages.iter().map(|stage| match stage {
+            Stage::Dense(op) => match self.program.ops[*op].kind {
                 HostOp::Dense(sizes) => largest_product(sizes, mode.components(), samples),
                 HostOp::Sample(_) => 0,
             },

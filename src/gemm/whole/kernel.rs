@@ -1,6 +1,6 @@
 //! The kernel that walks a network: what it does, its text, its uniform.
 
-use super::{HELD, MOST_CLASSES, MOST_LAYERS, NARROWEST, Whole};
+use super::{HELD, MOST_CLASSES, MOST_LAYERS, NARROWEST, WholeNetwork};
 use crate::model::Mode;
 use crate::ops::loss::LossKernel;
 use crate::ops::optimizer::{Advance, Update};
@@ -40,7 +40,7 @@ impl Back {
 /// The kernel that walks the network.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WholeKernel {
-    pub net: Whole,
+    pub net: WholeNetwork,
     pub pass: WholePass,
 }
 

@@ -17,7 +17,7 @@ const HELD: u32 = 4088;
 pub(crate) const MOST_LAYERS: usize = 8;
 pub(crate) const MOST_CLASSES: usize = 128;
 
-/// Invocations of a workgroup on a software adapter: one vector of its processor, for which a barrier is nothing.
+/// Invocations of a workgroup on a software adapter: one vector of its CPU, for which a barrier is nothing.
 const NARROWEST: u32 = 8;
 
 /// llvmpipe leaves an invocation's loops after 65,535 trips in all, silently.
@@ -36,7 +36,7 @@ pub(crate) struct WholeLayer {
 
 /// A network that a workgroup can take as a whole.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Whole {
+pub(crate) struct WholeNetwork {
     pub class: DeviceClass,
     pub layers: Vec<WholeLayer>,
     /// The one activation of all layers that have one.
@@ -56,7 +56,7 @@ pub(crate) struct Results {
     pub len: u64,
 }
 
-impl Whole {
+impl WholeNetwork {
     /// Whether derivatives need the activation's input beside its output.
     fn keeps(&self) -> bool {
         !self.activation.is_told_by_output()

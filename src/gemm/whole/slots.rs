@@ -1,6 +1,6 @@
 //! Where everything lies in workgroup memory while a network is walked, by liveness.
 
-use super::{HELD, Whole};
+use super::{HELD, WholeNetwork};
 use crate::lifetime::{Life, offsets};
 use crate::model::Mode;
 
@@ -22,7 +22,7 @@ pub(super) struct Slots {
     pub len: u32,
 }
 
-impl Whole {
+impl WholeNetwork {
     /// Where everything lies while a pass runs; `None`: forward only. Phases: 0 the input, l a layer, then the loss, then of
     /// each layer, from the last, parameters and signal.
     pub(super) fn slots(&self, mode: Option<Mode>) -> Slots {

@@ -2,9 +2,9 @@
 
 mod kernel;
 
-pub(crate) use kernel::{ChannelSums, Parameters};
+pub(crate) use kernel::{ChannelParameters, ChannelSums};
 
-use crate::graph::{Backward, Op, Signal, Slice};
+use crate::graph::{BackwardPass, Op, Signal, Slice};
 use crate::ops::conv;
 use crate::ops::conv::{Packing, Unpack};
 use crate::shader::Dtype;
@@ -12,10 +12,10 @@ use crate::shader::Dtype;
 /// Pushes partial sums and what adds them up. `extras` is bound behind the operation's input; each channel has `taps`
 /// weights.
 pub(crate) fn push(
-    pass: &mut Backward<'_>,
+    pass: &mut BackwardPass<'_>,
     op: &Op,
     signal: &Signal,
-    parameters: Parameters,
+    parameters: ChannelParameters,
     extras: &[Slice],
     taps: u32,
     bias: bool,

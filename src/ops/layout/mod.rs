@@ -7,11 +7,11 @@ mod kernel;
 pub(crate) use kernel::{Direction, Reorder};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::Layer;
-use crate::shader::Storage;
+use crate::shader::BatchShape;
 
 /// Rows become an image, or an image rows.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Reordering {
 }
 
 /// Layers that are no more than a layout.
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     Ok(match layer {
         Layer::Identity => Some(Lowered::Nothing),
         Layer::Flatten => Some(Lowered::Flat),
@@ -29,13 +29,13 @@ pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> 
 }
 
 /// How a batch of a value lies, for kernels that take whole samples.
-pub(crate) fn storage(value: &Value, batch: usize) -> Storage {
+pub(crate) fn batch_shape(value: &Value, batch: usize) -> BatchShape {
     let batch = batch as u32;
     match value.layout {
-        Layout::Rows => Storage::Rows { batch, features: value.len() as u32 },
+        Layout::Rows => BatchShape::Rows { batch, features: value.len() as u32 },
         _ => {
             let (channels, positions) = (value.channels() as u32, value.positions() as u32);
-            Storage::Image { batch, channels, positions }
+            BatchShape::Image { batch, channels, positions }
         }
     }
 }
@@ -67,13 +67,13 @@ impl Operation for Reordering {
         host::Reorder { from }.into()
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let direction = if self.to == Layout::Image { Direction::ToImage } else { Direction::ToRows };
         let kernel = reorder(pass.output(op), pass.batch(), direction, 1, [0, 0]);
         pass.simple(op, kernel, &[])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         if !pass.continues(op) {
             return Ok(());
         }

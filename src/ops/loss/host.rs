@@ -1,4 +1,4 @@
-//! Losses on the processor. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
+//! Losses on the CPU. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
 //! overflows or is lost in a sum over many samples.
 
 use crate::Result;

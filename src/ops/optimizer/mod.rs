@@ -7,7 +7,7 @@ mod kernel;
 
 pub(crate) use kernel::{Advance, Hyper, Update};
 
-use crate::graph::{Memory, Schedule, Setup, Slice};
+use crate::graph::{Region, Schedule, Setup, Slice};
 use crate::model::{Mode, Rule};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -45,8 +45,8 @@ pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize
     let mut start = 0;
     for range in done {
         if start < range.start {
-            let flat = [Memory::Parameters, Memory::Gradient].map(|memory| setup.flat(memory));
-            let diagonal = update.reads_diagonal().then(|| setup.flat(Memory::Diagonal));
+            let flat = [Region::Parameters, Region::Gradient].map(|region| setup.flat(region));
+            let diagonal = update.reads_diagonal().then(|| setup.flat(Region::Diagonal));
             let slices = memory(setup).into_iter().chain(flat).chain(diagonal);
             schedule.push(update.of(&(start..range.start)), slices.collect());
         }
@@ -57,7 +57,7 @@ pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize
 /// Hyper-parameters, counters and moments.
 pub(crate) fn memory(setup: &Setup<'_>) -> Option<Slice> {
     let words = memory_len(&setup.optimizer?.rule, setup.flat_len());
-    Some(Slice::new(Memory::Optimizer, 0, words))
+    Some(Slice::new(Region::Optimizer, 0, words))
 }
 
 /// Elements of an optimiser's memory for `len` parameters, gaps included.

@@ -14,7 +14,7 @@ mod zeropad;
 
 use super::{Real, Signal};
 use crate::Result;
-use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
+use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
 use act::activation;
 use batchnorm::Normalize;
 use conv::Convolve;
@@ -97,7 +97,7 @@ impl<'a, T: Real> Step<'a, T> {
         let share = |role| model.parameter_of(node, role).map_or(&[][..], |p| &parameters[p.range()]);
         let (weight, bias) = (share(Role::Weight), share(Role::Bias));
         let spec = &model.nodes()[node];
-        let Kind::Layer(layer) = &spec.kind else { return Ok(Step::Sum) };
+        let NodeKind::Layer(layer) = &spec.kind else { return Ok(Step::Sum) };
         let input = model.shape_at(spec.inputs[0]);
         if let Some(shape) = layer.convolution(&spec.name(), input)? {
             return Ok(Step::linear(Convolve::new(&shape, weight, bias)));

@@ -5,14 +5,14 @@ use super::{PlanOptions, backward, whole};
 use crate::At;
 use crate::Result;
 use crate::gemm::GradientSink;
-use crate::graph::{Forward, Graph, Ground, Requested, Schedule, Setup, Slice};
+use crate::graph::{BackwardInputs, ForwardPass, Graph, Requested, Schedule, Setup, Slice};
 use crate::model::Mode;
-use crate::ops::{loss::Head, optimizer};
+use crate::ops::{loss::LossStep, optimizer};
 
 /// The lists of a plan, and where the host finds their results.
 #[derive(Debug)]
-pub(super) struct Lists {
-    pub schedules: Vec<(Work, Schedule)>,
+pub(super) struct Schedules {
+    pub all: Vec<(Work, Schedule)>,
     pub logits: Slice,
     /// Of a training plan, the loss.
     pub loss: Option<Slice>,
@@ -21,7 +21,7 @@ pub(super) struct Lists {
 }
 
 /// All lists of a model.
-pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Lists> {
+pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
     match whole::chosen(setup, graph, options)? {
         Some(network) => whole::build(setup, &network, options),
         None => by_layers(setup, graph, options),
@@ -29,19 +29,19 @@ pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> 
 }
 
 /// A kernel for each layer and direction.
-fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Lists> {
-    let Forward { schedule: forward, saved, logits, .. } = Forward::build(setup, graph)?;
-    let mut lists =
-        Lists { schedules: vec![(Work::Forward, forward)], logits, loss: None, signals: Vec::new() };
+fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
+    let ForwardPass { schedule: forward, saved, logits, .. } = ForwardPass::build(setup, graph)?;
+    let mut schedules =
+        Schedules { all: vec![(Work::Forward, forward)], logits, loss: None, signals: Vec::new() };
     if !options.training {
-        return Ok(lists);
+        return Ok(schedules);
     }
-    let head = Head::new(setup, logits)?;
+    let loss_step = LossStep::new(setup, logits)?;
     let requested = Requested::new(setup, graph)?;
-    let forward = lists.schedules[0].1.clone();
-    let ground = Ground { setup, graph, forward: &forward, saved: &saved, requested: &requested };
+    let forward = schedules.all[0].1.clone();
+    let inputs = BackwardInputs { setup, graph, forward: &forward, saved: &saved, requested: &requested };
     for (mode, pass) in passes(options) {
-        let build = |sink| backward::build(&ground, &head, mode, sink);
+        let build = |sink| backward::build(&inputs, &loss_step, mode, sink);
         let update = optimizer::update(setup, mode)?;
         let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
         if let Some(update) = update {
@@ -49,21 +49,21 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
                 true => build(GradientSink::Update(update))?,
                 false => optimizer::behind(setup, &update, gradient.clone()),
             };
-            lists.schedules.push((Work::Step(pass), joined(setup, step)));
+            schedules.all.push((Work::Step(pass), joined(setup, step)));
             if !pass.accumulate {
                 let update = optimizer::behind(setup, &update, Schedule::default());
-                lists.schedules.push((Work::Update(pass), update));
+                schedules.all.push((Work::Update(pass), update));
             }
         }
-        lists.schedules.push((Work::Gradient(pass), joined(setup, gradient)));
+        schedules.all.push((Work::Gradient(pass), joined(setup, gradient)));
     }
-    lists.loss = Some(head.total);
+    schedules.loss = Some(loss_step.total);
     let signals = options.signals.iter().filter_map(|at| {
         let (gradient, diagonal) = requested.slices(setup, graph, *at)?;
         Some((*at, gradient, diagonal))
     });
-    lists.signals = signals.collect();
-    Ok(lists)
+    schedules.signals = signals.collect();
+    Ok(schedules)
 }
 
 /// The same with two kernels in one dispatch, where that is wanted.

@@ -9,7 +9,7 @@ use crate::ops::Ops;
 use crate::{At, Error, Result};
 
 #[derive(Debug)]
-pub(super) struct Network {
+pub(super) struct Program {
     pub ops: Vec<Op>,
     pub stages: Vec<Stage>,
     /// Value 0 is the network's input.
@@ -51,9 +51,9 @@ impl Op {
     }
 }
 
-impl Network {
+impl Program {
     /// `components` of the signal in the backward pass; 0 for inference. With `save` every signal is saved to the end.
-    pub(super) fn new(model: &Model, components: usize, save: bool) -> Result<Network> {
+    pub(super) fn new(model: &Model, components: usize, save: bool) -> Result<Program> {
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
         // A view of another value's memory is no value here.
@@ -78,7 +78,7 @@ impl Network {
             output: index(op.output),
         });
         let layer = |layer| graph.root_at(At::Layer(layer)).map_or(0, index);
-        let mut network = Network {
+        let mut program = Program {
             ops: ops.collect(),
             stages: Vec::new(),
             values: values.collect(),
@@ -86,13 +86,13 @@ impl Network {
             components,
             layers: (0..model.layers().len()).map(layer).collect(),
         };
-        network.want(save);
-        network.mark_adds();
-        network.cut_stages();
+        program.want(save);
+        program.mark_adds();
+        program.cut_stages();
         if !(save && components > 0) {
-            network.mark_block_local();
+            program.mark_block_local();
         }
-        Ok(network)
+        Ok(program)
     }
 
     /// The value whose signal stands there.
