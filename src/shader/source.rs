@@ -5,181 +5,46 @@ use crate::model::Activation;
 use std::fmt::Write;
 
 macro_rules! files {
-    ($($name:literal),* $(,)?) => {
+    ($($folder:literal: $($name:ident)*;)*) => {
         /// Every shader file by its path below `shaders/`, without the ending.
-        pub(crate) const FILES: &[(&str, &str)] =
-            &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*];
+        pub(crate) const FILES: &[(&str, &str)] = &[$($((
+            concat!($folder, "/", stringify!($name)),
+            include_str!(concat!("../../shaders/", $folder, "/", stringify!($name), ".wgsl")),
+        )),*),*];
     };
 }
 
-files![
-    "act/backward",
-    "act/fn/elu",
-    "act/fn/exp",
-    "act/fn/gelu",
-    "act/fn/gelu_tanh",
-    "act/fn/identity",
-    "act/fn/leaky_relu",
-    "act/fn/log_sigmoid",
-    "act/fn/relu",
-    "act/fn/selu",
-    "act/fn/sigmoid",
-    "act/fn/silu",
-    "act/fn/sin",
-    "act/fn/softplus",
-    "act/fn/tanh",
-    "act/forward",
-    "batchnorm/batchnorm",
-    "batchnorm/forward",
-    "cast/cast",
-    "channel_sums/batchnorm",
-    "channel_sums/channel_sums",
-    "channel_sums/depthwise",
-    "channel_sums/params",
-    "conv/diagonal",
-    "conv/no_diagonal",
-    "conv/pack",
-    "conv/packing",
-    "conv/unpack",
-    "depthwise/bias",
-    "depthwise/forward",
-    "depthwise/no_bias",
-    "depthwise/params",
-    "depthwise/signal",
-    "depthwise/weight",
-    "dropout/advance",
-    "dropout/dropout",
-    "dropout/forward",
-    "gemm/a_image",
-    "gemm/a_k",
-    "gemm/a_m",
-    "gemm/a_scalar",
-    "gemm/a_vec4",
-    "gemm/b_image",
-    "gemm/b_k",
-    "gemm/b_n",
-    "gemm/b_scalar",
-    "gemm/b_updated",
-    "gemm/b_vec4",
-    "gemm/below_none",
-    "gemm/below_scalar",
-    "gemm/below_vec4",
-    "gemm/bias",
-    "gemm/cooperative",
-    "gemm/diagonal_scalar",
-    "gemm/diagonal_vec4",
-    "gemm/forward",
-    "gemm/gemm",
-    "gemm/hold_aside",
-    "gemm/hold_out",
-    "gemm/join/logits_scalar",
-    "gemm/join/logits_vec4",
-    "gemm/join/loss",
-    "gemm/join/products",
-    "gemm/leave",
-    "gemm/no_bias",
-    "gemm/no_diagonal",
-    "gemm/out_scalar",
-    "gemm/out_vec4",
-    "gemm/parameters",
-    "gemm/partial",
-    "gemm/registers",
-    "gemm/signal",
-    "gemm/update",
-    "gemm/walk_dense",
-    "gemm/walk_samples",
-    "gemm/walk_taps",
-    "gemm/whole/alone",
-    "gemm/whole/backward",
-    "gemm/whole/chunked",
-    "gemm/whole/count",
-    "gemm/whole/diagonal",
-    "gemm/whole/forward_only",
-    "gemm/whole/gather",
-    "gemm/whole/gather_diagonal",
-    "gemm/whole/gather_no_diagonal",
-    "gemm/whole/gather_no_update",
-    "gemm/whole/gather_update",
-    "gemm/whole/network",
-    "gemm/whole/no_count",
-    "gemm/whole/no_diagonal",
-    "gemm/whole/no_update",
-    "gemm/whole/read",
-    "gemm/whole/update",
-    "gemm/whole/weights",
-    "gemm/whole/write",
-    "gemm/window",
-    "gemm/workgroup",
-    "layout/params",
-    "layout/to_image",
-    "layout/to_rows",
-    "lib/affine_forward",
-    "lib/affine_params",
-    "lib/alone",
-    "lib/divide",
-    "lib/largest",
-    "lib/math",
-    "lib/row_tops",
-    "lib/rows",
-    "lib/scalar",
-    "lib/store_exact",
-    "lib/store_saturated",
-    "lib/vector",
-    "lib/walk",
-    "loss/bce_logits",
-    "loss/cross_entropy",
-    "loss/elementwise",
-    "loss/gaussian_log",
-    "loss/gaussian_softplus",
-    "loss/kernel",
-    "loss/logits",
-    "loss/mse",
-    "loss/no_weights",
-    "loss/params",
-    "loss/reduce",
-    "loss/total",
-    "loss/values",
-    "loss/weights",
-    "optimizer/adaptive",
-    "optimizer/advance",
-    "optimizer/count",
-    "optimizer/diagonal",
-    "optimizer/no_diagonal",
-    "optimizer/no_update",
-    "optimizer/optimizer",
-    "optimizer/rule",
-    "optimizer/second",
-    "optimizer/sgd",
-    "optimizer/squared_diagonal",
-    "optimizer/squared_gradient",
-    "optimizer/state",
-    "pool/adaptive",
-    "pool/factor_max",
-    "pool/factor_mean",
-    "pool/keep_bytes",
-    "pool/keep_none",
-    "pool/keep_words",
-    "pool/max_forward",
-    "pool/mean_forward",
-    "pool/params",
-    "pool/signal",
-    "pool/sliding",
-    "pool/tap_bytes",
-    "pool/tap_words",
-    "pool/weight",
-    "residual/forward",
-    "residual/params",
-    "residual/signal",
-    "signal/affine",
-    "signal/below",
-    "signal/gather",
-    "signal/lanes",
-    "signal/leave",
-    "signal/no_below",
-    "zeropad/forward",
-    "zeropad/params",
-    "zeropad/signal",
-];
+files! {
+    "act": backward forward;
+    "act/fn": elu exp gelu gelu_tanh identity leaky_relu log_sigmoid relu selu sigmoid silu sin softplus
+        tanh;
+    "batchnorm": batchnorm forward;
+    "cast": cast;
+    "channel_sums": batchnorm channel_sums depthwise params;
+    "conv": diagonal no_diagonal pack packing unpack;
+    "depthwise": bias forward no_bias params signal weight;
+    "dropout": advance dropout forward;
+    "gemm": a_image a_k a_m a_scalar a_vec4 b_image b_k b_n b_scalar b_updated b_vec4 below_none
+        below_scalar below_vec4 bias cooperative diagonal_scalar diagonal_vec4 forward gemm hold_aside
+        hold_out leave no_bias no_diagonal out_scalar out_vec4 parameters partial registers signal update
+        walk_dense walk_samples walk_taps window workgroup;
+    "gemm/join": logits_scalar logits_vec4 loss products;
+    "gemm/whole": alone backward chunked count diagonal forward_only gather gather_diagonal
+        gather_no_diagonal gather_no_update gather_update network no_count no_diagonal no_update read update
+        weights write;
+    "layout": params to_image to_rows;
+    "lib": affine_forward affine_params alone divide largest math row_tops rows scalar store_exact
+        store_saturated vector walk;
+    "loss": bce_logits cross_entropy elementwise gaussian_log gaussian_softplus kernel logits mse
+        no_weights params reduce total values weights;
+    "optimizer": adaptive advance count diagonal no_diagonal no_update optimizer rule second sgd
+        squared_diagonal squared_gradient state;
+    "pool": adaptive factor_max factor_mean keep_bytes keep_none keep_words max_forward mean_forward
+        params signal sliding tap_bytes tap_words weight;
+    "residual": forward params signal;
+    "signal": affine below gather lanes leave no_below;
+    "zeropad": forward params signal;
+}
 
 /// Constants that a permutation is made of.
 #[derive(Debug, Default)]
