@@ -7,6 +7,7 @@ use crate::{Error, Result};
 
 /// The progress of work that is recorded in pieces: plain data, to be kept between frames. See [`Plan::record_piece`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Pieces {
     work: Work,
     /// The kernel that comes next.
@@ -15,19 +16,16 @@ pub struct Pieces {
 
 impl Pieces {
     /// At the start of a forward pass, see [`Plan::record_forward`].
-    #[must_use]
     pub const fn forward() -> Pieces {
         Pieces { work: Work::Forward, next: 0 }
     }
 
     /// At the start of what [`Plan::record_gradient`] records.
-    #[must_use]
     pub const fn gradient(pass: Pass) -> Pieces {
         Pieces { work: Work::Gradient(pass), next: 0 }
     }
 
     /// At the start of a training step, see [`Plan::record_step`].
-    #[must_use]
     pub const fn step(pass: Pass) -> Pieces {
         Pieces { work: Work::Step(pass), next: 0 }
     }

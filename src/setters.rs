@@ -4,7 +4,6 @@
 macro_rules! setters {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty)?) => $value:expr;)*) => {
         $($(#[$doc])*
-        #[must_use]
         pub fn $name(mut self $(, $argument: $type)?) -> Self {
             self.$name = $value;
             self

@@ -49,7 +49,6 @@ pub enum TileUse {
 
 impl TileUse {
     /// As it stands in a table.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             TileUse::Forward => "forward",

@@ -59,7 +59,6 @@ impl TileTable {
     }
 
     /// As it is read.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a table holds only numbers and text")
     }

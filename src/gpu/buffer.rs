@@ -21,13 +21,11 @@ impl Tensor {
     }
 
     /// What it holds.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The buffer it lies in.
-    #[must_use]
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
@@ -43,20 +41,17 @@ impl Tensor {
     }
 
     /// Its shape, row-major.
-    #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// Number of elements.
-    #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty: sizes are validated
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// Its bytes within the buffer.
-    #[must_use]
     pub fn bytes(&self) -> Range<u64> {
         4 * self.offset as u64..4 * (self.offset + self.len()) as u64
     }

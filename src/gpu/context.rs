@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 /// Options of a context, for the crate's own device or a host's.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
@@ -49,6 +50,7 @@ impl ContextOptions {
 /// Which adapter is wanted, for a context of the crate's own.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Request {
     /// Part of the adapter's name, driver or backend (`llvmpipe`, `vulkan`, `gl`), in any case. The first match is taken.
     /// `None`: the best one by wgpu's ranking.
@@ -64,7 +66,6 @@ pub struct Request {
 
 impl Request {
     /// What wgpu holds for the best, or the adapter that the environment variable `HESSCALE_ADAPTER` names.
-    #[must_use]
     pub fn from_env() -> Request {
         Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok())
     }
@@ -174,7 +175,6 @@ impl Context {
     }
 
     /// Uses the host's device and queue. Nothing about them is changed.
-    #[must_use]
     pub fn from_device(device: &wgpu::Device, queue: &wgpu::Queue, options: ContextOptions) -> Context {
         Context::within(device, queue, options, device.limits())
     }
@@ -206,25 +206,21 @@ impl Context {
     }
 
     /// The device.
-    #[must_use]
     pub fn device(&self) -> &wgpu::Device {
         &self.inner.device
     }
 
     /// The queue.
-    #[must_use]
     pub fn queue(&self) -> &wgpu::Queue {
         &self.inner.queue
     }
 
     /// Name, backend and driver of the adapter in one line.
-    #[must_use]
     pub fn describe(&self) -> String {
         describe(&self.inner.info)
     }
 
     /// The class of device for which tile shapes are chosen.
-    #[must_use]
     pub fn class(&self) -> DeviceClass {
         self.inner.options.class.unwrap_or(match self.inner.info.device_type {
             wgpu::DeviceType::Cpu => DeviceClass::Software,
@@ -249,7 +245,6 @@ impl Context {
     }
 
     /// The matrix units in use: see [`ContextOptions::cooperative`].
-    #[must_use]
     pub fn cooperative(&self) -> Option<Cooperative> {
         self.inner.options.cooperative
     }
@@ -262,13 +257,11 @@ impl Context {
     }
 
     /// Whether run-time checks are on: see [`ContextOptions::checked`].
-    #[must_use]
     pub fn is_checked(&self) -> bool {
         self.inner.options.checked
     }
 
     /// Whether two handles are the same context.
-    #[must_use]
     pub fn is(&self, other: &Context) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }

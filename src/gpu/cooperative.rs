@@ -22,7 +22,6 @@ impl Cooperative {
 
     /// The features a device must be created with; `EXPERIMENTAL` ones also need the host's consent:
     /// [`wgpu::DeviceDescriptor::experimental_features`].
-    #[must_use]
     pub fn features(self) -> Features {
         let half = if self.half { Features::SHADER_F16 } else { Features::empty() };
         Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP | half

@@ -95,7 +95,6 @@ impl Context {
     }
 
     /// Dtype of pipelines that have been made, for all plans of this context.
-    #[must_use]
     pub fn pipelines(&self) -> usize {
         self.inner.pipelines.made().len()
     }

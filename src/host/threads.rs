@@ -60,13 +60,11 @@ impl Threads {
 
     /// With another number of floating-point operations below which one more thread is thought to cost more than it takes over
     /// (2²²).
-    #[must_use]
     pub fn least_work(self, operations: usize) -> Threads {
         Threads { least_work: operations.max(1), ..self }
     }
 
     /// Their number.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }

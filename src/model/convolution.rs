@@ -15,6 +15,7 @@ fn one() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct Conv2d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
     #[serde(rename = "in")]
@@ -44,7 +45,6 @@ pub struct Conv2d {
 
 impl Conv2d {
     /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
-    #[must_use]
     pub fn new(outputs: usize, kernel: impl Into<Pair>) -> Conv2d {
         Conv2d {
             inputs: 0,
@@ -68,7 +68,6 @@ impl Conv2d {
     }
 
     /// Zeros around the image so that the output is as large as the input; for stride 1.
-    #[must_use]
     pub fn same(self) -> Conv2d {
         Conv2d { padding: Padding::SAME, ..self }
     }
@@ -87,6 +86,7 @@ impl Conv2d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct Conv1d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
     #[serde(rename = "in")]
@@ -115,7 +115,6 @@ pub struct Conv1d {
 
 impl Conv1d {
     /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
-    #[must_use]
     pub fn new(outputs: usize, kernel: usize) -> Conv1d {
         Conv1d { inputs: 0, outputs, kernel, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
     }
@@ -141,6 +140,7 @@ impl Conv1d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct ConvTranspose2d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
     #[serde(rename = "in")]
@@ -173,7 +173,6 @@ pub struct ConvTranspose2d {
 
 impl ConvTranspose2d {
     /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
-    #[must_use]
     pub fn new(outputs: usize, kernel: impl Into<Pair>) -> ConvTranspose2d {
         ConvTranspose2d {
             inputs: 0,

@@ -122,13 +122,11 @@ impl From<Activation> for Layer {
 
 impl Layer {
     /// Global average pooling: each channel's mean.
-    #[must_use]
     pub fn global_avg_pool() -> Layer {
         Layer::AdaptiveAvgPool2d { output: [1, 1] }
     }
 
     /// The layer's kind as JSON spells it.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Dense { .. } => "dense",

@@ -107,7 +107,6 @@ impl Model {
     }
 
     /// Starts a model whose samples have shape `input`.
-    #[must_use]
     pub fn builder(input: impl Into<Vec<usize>>) -> Builder {
         Builder::new(input.into())
     }
@@ -143,7 +142,6 @@ impl Model {
     }
 
     /// The JSON form that [`Model::from_json`] reads.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a model holds only finite numbers and strings")
     }
@@ -157,25 +155,21 @@ impl Model {
     }
 
     /// Shape of one input sample.
-    #[must_use]
     pub fn input_shape(&self) -> &[usize] {
         &self.input
     }
 
     /// Number of elements of one input sample.
-    #[must_use]
     pub fn inputs(&self) -> usize {
         self.input.iter().product()
     }
 
     /// The layers, first to last.
-    #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
     /// The loss.
-    #[must_use]
     pub fn loss(&self) -> &Loss {
         &self.loss
     }
@@ -193,13 +187,11 @@ impl Model {
     }
 
     /// Shape of one sample at the last layer's output: the logits.
-    #[must_use]
     pub fn output_shape(&self) -> &[usize] {
         self.nodes.last().map_or(&self.input, |node| &node.shape)
     }
 
     /// Number of logits per sample.
-    #[must_use]
     pub fn outputs(&self) -> usize {
         self.output_shape().iter().product()
     }
@@ -223,31 +215,26 @@ impl Model {
     }
 
     /// Number of classes of a cross-entropy: the first dimension of a sample's output.
-    #[must_use]
     pub fn classes(&self) -> usize {
         self.output_shape()[0]
     }
 
     /// Positions of a sample's output that are classified separately: height × width for `[classes, height, width]`.
-    #[must_use]
     pub fn positions(&self) -> usize {
         self.output_shape()[1..].iter().product()
     }
 
     /// Number of target elements per sample.
-    #[must_use]
     pub fn target_len(&self) -> usize {
         self.loss.target_len(self.output_shape())
     }
 
     /// The parameters in order: of each layer its weight, then its bias.
-    #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
     /// The first parameter of a layer or block, if any.
-    #[must_use]
     pub fn parameter(&self, layer: usize, role: Role) -> Option<&Parameter> {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
     }
@@ -259,13 +246,11 @@ impl Model {
     }
 
     /// Number of parameters, without the gaps of the flat layout.
-    #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(Parameter::len).sum()
     }
 
     /// Length in elements of the flat layout in which parameters, gradient and diagonal lie: see [`Parameter::offset`].
-    #[must_use]
     pub fn flat_len(&self) -> usize {
         self.parameters.last().map_or(0, |p| parameters::aligned(p.offset + p.len()))
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct BatchNorm {
     /// Running mean of each channel.
     pub mean: Vec<f32>,
@@ -24,7 +25,6 @@ fn small() -> f64 {
 
 impl BatchNorm {
     /// With the statistics of a trained network, ε = 1e-5.
-    #[must_use]
     pub fn new(mean: Vec<f32>, var: Vec<f32>) -> BatchNorm {
         BatchNorm { mean, var, eps: small() }
     }

@@ -15,7 +15,6 @@ pub enum Role {
 
 impl Role {
     /// `weight` or `bias`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Role::Weight => "weight",
@@ -44,20 +43,17 @@ pub struct Parameter {
 
 impl Parameter {
     /// Number of elements.
-    #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty: sizes are validated
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// Its name as in `golden/` and PyTorch's `Sequential`: `3.weight`, or `3.body.0.weight` within a block.
-    #[must_use]
     pub fn name(&self) -> String {
         format!("{}.{}", self.path, self.role.name())
     }
 
     /// Its range in the flat layout.
-    #[must_use]
     pub fn range(&self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.len()
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct MaxPool2d {
     /// Height and width of the window.
     #[serde(deserialize_with = "pair")]
@@ -22,7 +23,6 @@ pub struct MaxPool2d {
 
 impl MaxPool2d {
     /// Non-overlapping windows: stride equal to the kernel, no padding.
-    #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> MaxPool2d {
         let kernel = kernel.into().0;
         MaxPool2d { kernel, stride: kernel, padding: zeros() }
@@ -40,6 +40,7 @@ impl MaxPool2d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct AvgPool2d {
     /// Height and width of the window.
     #[serde(deserialize_with = "pair")]
@@ -57,7 +58,6 @@ pub struct AvgPool2d {
 
 impl AvgPool2d {
     /// Non-overlapping windows: stride equal to the kernel, no padding.
-    #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> AvgPool2d {
         let kernel = kernel.into().0;
         AvgPool2d { kernel, stride: kernel, padding: zeros(), count_include_pad: true }

@@ -10,7 +10,6 @@ use crate::{Error, Result};
 impl Context {
     /// The limits that a device needs for `model` at `batch` samples in any mode: wgpu's defaults, with the sizes of buffers
     /// and bindings raised where the model asks for more. For a host that makes its own device.
-    #[must_use]
     pub fn required_limits(model: &Model, batch: usize) -> wgpu::Limits {
         let bytes = largest_buffer(model, batch);
         let defaults = wgpu::Limits::defaults();

@@ -89,37 +89,31 @@ impl Plan {
     }
 
     /// Number of samples.
-    #[must_use]
     pub fn batch(&self) -> usize {
         self.batch
     }
 
     /// The model.
-    #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// The mode of the backward pass.
-    #[must_use]
     pub fn mode(&self) -> Mode {
         self.options.mode
     }
 
     /// What it takes on the device.
-    #[must_use]
     pub fn memory(&self) -> Memory {
         self.memory
     }
 
     /// The input, `[batch, …]`.
-    #[must_use]
     pub fn input(&self) -> &Tensor {
         &self.input
     }
 
     /// The last layer's output, `[batch, …]`.
-    #[must_use]
     pub fn logits(&self) -> &Tensor {
         &self.logits
     }

@@ -13,6 +13,7 @@ const MOST: f64 = 64.0;
 /// What a plan computes, and on whose buffers.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct PlanOptions {
     /// Mode of the backward pass.
     pub mode: Mode,
@@ -55,7 +56,6 @@ pub struct PlanOptions {
 
 impl PlanOptions {
     /// Forward and backward pass in `mode`.
-    #[must_use]
     pub fn training(mode: Mode) -> PlanOptions {
         PlanOptions {
             mode,
@@ -75,26 +75,22 @@ impl PlanOptions {
     }
 
     /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
-    #[must_use]
     pub fn for_optimizer(optimizer: &Optimizer) -> PlanOptions {
         PlanOptions::training(optimizer.rule.mode())
     }
 
     /// The forward pass only.
-    #[must_use]
     pub fn inference() -> PlanOptions {
         PlanOptions { training: false, ..PlanOptions::training(Mode::None) }
     }
 
     /// Keeps the signal at `at`.
-    #[must_use]
     pub fn signal(mut self, at: At) -> PlanOptions {
         self.signals.push(at);
         self
     }
 
     /// Also plans the pass that accumulates, gradient and diagonal multiplied by `scale`.
-    #[must_use]
     pub fn accumulate(mut self, scale: f32) -> PlanOptions {
         self.accumulation = true;
         self.scale = scale;
@@ -102,7 +98,6 @@ impl PlanOptions {
     }
 
     /// Also plans steps without curvature.
-    #[must_use]
     pub fn lazy(mut self) -> PlanOptions {
         self.lazy_curvature = true;
         self
@@ -123,7 +118,6 @@ impl PlanOptions {
     }
 
     /// The features that a device needs for it: none by default.
-    #[must_use]
     pub fn required_features(&self) -> wgpu::Features {
         match self.storage {
             Dtype::F32 => wgpu::Features::empty(),

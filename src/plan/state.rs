@@ -61,6 +61,7 @@ impl Moments {
 /// COPY_DST where the crate is to read or write it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[must_use]
 pub struct StateBuffers {
     /// Parameters.
     pub parameters: Option<wgpu::Buffer>,
@@ -140,43 +141,36 @@ impl State {
     }
 
     /// Whose device it lives on.
-    #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
     }
 
     /// The model.
-    #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// The optimiser, at its present learning rate.
-    #[must_use]
     pub fn optimizer(&self) -> Option<&Optimizer> {
         self.optimizer.as_ref()
     }
 
     /// All parameters, flat.
-    #[must_use]
     pub fn parameters(&self) -> &Tensor {
         &self.parameters
     }
 
     /// The gradient, flat, as the last recorded backward pass left it.
-    #[must_use]
     pub fn gradient(&self) -> &Tensor {
         &self.gradient
     }
 
     /// The Hessian diagonal, flat, as the last recorded backward pass with curvature left it.
-    #[must_use]
     pub fn diagonal(&self) -> &Tensor {
         &self.diagonal
     }
 
     /// First moment (or SGD's momentum buffer) and second moment, flat, where there is an optimiser that keeps them.
-    #[must_use]
     pub fn moments(&self) -> (Option<&Tensor>, Option<&Tensor>) {
         (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
     }
@@ -185,7 +179,6 @@ impl State {
     /// [`State::check_divergence`]. The optimiser's kernels set it when a parameter or a second moment that they write is NaN or
     /// infinite, and it stays until parameters or moments are written anew ([`State::write_parameters`]). `None` without an
     /// optimiser.
-    #[must_use]
     pub fn divergence(&self) -> Option<&Tensor> {
         self.moments.as_ref().map(|moments| &moments.diverged)
     }
@@ -219,7 +212,6 @@ impl State {
 
     /// Seed and step of dropout's random numbers: two `u32` by their bits. Every recorded backward pass of a model with
     /// dropout counts the step on by one; see [`Noise`].
-    #[must_use]
     pub fn noise_words(&self) -> &Tensor {
         &self.noise
     }

@@ -38,7 +38,6 @@ pub struct ProductTime {
 
 impl ProductTime {
     /// The tile as an entry of a [`TileTable`](crate::tuning::TileTable).
-    #[must_use]
     pub fn entry(&self) -> TileEntry {
         TileEntry { usage: self.usage, numbers: self.numbers, size: Some(self.size), tile: self.tile }
     }

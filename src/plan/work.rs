@@ -8,6 +8,7 @@ use std::sync::Arc;
 /// Which backward pass is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Pass {
     /// `false`: plain backprop, the diagonal and the optimiser's second moment stay as they are. The plan must have been
     /// made with [`crate::PlanOptions::lazy`].
@@ -22,13 +23,11 @@ impl Pass {
     pub const FULL: Pass = Pass { curvature: true, accumulate: false };
 
     /// The same without curvature.
-    #[must_use]
     pub const fn without_curvature(self) -> Pass {
         Pass { curvature: false, ..self }
     }
 
     /// The same, added to what is there.
-    #[must_use]
     pub const fn accumulating(self) -> Pass {
         Pass { accumulate: true, ..self }
     }

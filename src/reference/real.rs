@@ -46,32 +46,26 @@ pub trait Real:
     fn erfc(self) -> Self;
 
     /// 0
-    #[must_use]
     fn zero() -> Self {
         Self::from_f64(0.0)
     }
     /// 1
-    #[must_use]
     fn one() -> Self {
         Self::from_f64(1.0)
     }
     /// `x²`
-    #[must_use]
     fn squared(self) -> Self {
         self * self
     }
     /// `|x|`
-    #[must_use]
     fn abs(self) -> Self {
         if self < Self::zero() { -self } else { self }
     }
     /// The larger one. NaN in `self` stays, NaN in `other` is passed over.
-    #[must_use]
     fn max(self, other: Self) -> Self {
         if self < other { other } else { self }
     }
     /// The smaller one. NaN in `self` stays, NaN in `other` is passed over.
-    #[must_use]
     fn min(self, other: Self) -> Self {
         if self > other { other } else { self }
     }

@@ -14,7 +14,6 @@ pub enum Labels {
 
 impl Labels {
     /// As the loss takes them.
-    #[must_use]
     pub fn targets(&self) -> Targets<'_> {
         match self {
             Labels::Classes(classes) => Targets::Classes(classes),
@@ -71,14 +70,12 @@ impl Dataset {
     }
 
     /// Number of samples.
-    #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty: `new`, `gather` and `split` refuse that
     pub fn len(&self) -> usize {
         self.samples
     }
 
     /// All inputs.
-    #[must_use]
     pub fn inputs(&self) -> &[f32] {
         &self.inputs
     }
@@ -88,7 +85,6 @@ impl Dataset {
     }
 
     /// All labels.
-    #[must_use]
     pub fn labels(&self) -> &Labels {
         &self.labels
     }

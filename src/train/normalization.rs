@@ -50,13 +50,11 @@ impl Normalization {
     }
 
     /// Of each channel.
-    #[must_use]
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
     /// Of each channel.
-    #[must_use]
     pub fn deviation(&self) -> &[f32] {
         &self.deviation
     }

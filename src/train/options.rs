@@ -6,6 +6,7 @@ use crate::shader::Dtype;
 /// How a [`Trainer`](super::Trainer) goes about it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct TrainerOptions {
     /// Mode of the backward pass; by default the one the optimiser reads.
     pub mode: Option<Mode>,

@@ -62,38 +62,32 @@ impl Trainer {
     }
 
     /// The model.
-    #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// What it trains on: the GPU's adapter, or the CPU and the number of threads.
-    #[must_use]
     pub fn device(&self) -> String {
         self.engine.describe()
     }
 
     /// The optimiser, with its current learning rate.
-    #[must_use]
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
     /// Steps taken, including those before a loaded checkpoint.
-    #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
     /// The seed from the options or from the loaded checkpoint. If the order of samples depends only on it and the epoch, it is
     /// the same with and without an interruption.
-    #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The user's notes in the checkpoint, by name: for example a batch size or the name of a data set.
-    #[must_use]
     pub fn notes(&self) -> &BTreeMap<String, String> {
         &self.notes
     }

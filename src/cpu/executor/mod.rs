@@ -117,13 +117,11 @@ impl Executor {
     }
 
     /// The largest batch.
-    #[must_use]
     pub fn batch(&self) -> usize {
         self.batch
     }
 
     /// The threads it uses.
-    #[must_use]
     pub fn threads(&self) -> &Threads {
         &self.threads
     }
@@ -191,20 +189,17 @@ impl Executor {
     }
 
     /// The outputs of the last pass, `[N, outputs]`.
-    #[must_use]
     pub fn logits(&self) -> &[f32] {
         let logits = self.program.logits;
         &self.values[logits][..self.last.0 * self.program.values[logits].size]
     }
 
     /// The last pass' gradient in the flat layout ([`crate::model::Parameter::offset`]).
-    #[must_use]
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
 
     /// The Hessian diagonal of the last pass that had one, in the same layout; empty in [`Mode::None`].
-    #[must_use]
     pub fn diagonal(&self) -> &[f32] {
         &self.diagonal
     }

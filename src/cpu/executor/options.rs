@@ -7,6 +7,7 @@ use crate::model::{Mode, Optimizer};
 /// What an [`Executor`](super::Executor) is for.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[must_use]
 pub struct ExecutorOptions {
     /// Mode of the backward pass; `None` for inference.
     pub mode: Option<Mode>,
@@ -18,25 +19,21 @@ pub struct ExecutorOptions {
 
 impl ExecutorOptions {
     /// Forward and backward passes in `mode`.
-    #[must_use]
     pub fn training(mode: Mode) -> ExecutorOptions {
         ExecutorOptions { mode: Some(mode), ..ExecutorOptions::default() }
     }
 
     /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
-    #[must_use]
     pub fn for_optimizer(optimizer: &Optimizer) -> ExecutorOptions {
         ExecutorOptions::training(optimizer.rule.mode())
     }
 
     /// Forward passes only, as the network predicts: dropout does nothing.
-    #[must_use]
     pub fn inference() -> ExecutorOptions {
         ExecutorOptions::default()
     }
 
     /// Saves the signal at `at`. With the first of them no signals share buffers any more, which takes more memory.
-    #[must_use]
     pub fn signal(mut self, at: At) -> ExecutorOptions {
         self.signals.push(at);
         self

@@ -8,7 +8,6 @@ use crate::ops::dense::host::largest_product;
 
 impl Executor {
     /// Floating-point operations of the matrix products of a pass over a whole batch; for inference of the forward pass alone.
-    #[must_use]
     pub fn flops(&self, mode: Mode) -> u64 {
         let each = self.program.ops.iter().map(|op| {
             let (product, vectors) = match &op.kind {
