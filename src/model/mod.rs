@@ -1,6 +1,5 @@
 //! The network as data: layers, loss, shapes, the flat layout of parameters. Validated when built, immutable afterwards.
 
-mod at;
 mod builder;
 mod convolution;
 mod json;
@@ -12,7 +11,6 @@ mod parameters;
 mod pooling;
 mod window;
 
-pub use at::At;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use layer::Layer;
@@ -279,6 +277,25 @@ impl Model {
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
         self.loss.check_targets(batch, self.output_shape(), targets)
+    }
+}
+
+/// A place where a signal can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum At {
+    /// The network's input.
+    Input,
+    /// The output of a layer, by its index.
+    Layer(usize),
+}
+
+impl At {
+    /// Shape of a sample there; of a layer that the model has.
+    pub(crate) fn shape(self, model: &Model) -> &[usize] {
+        match self {
+            At::Input => model.input_shape(),
+            At::Layer(index) => model.shape(index).expect("known to be there"),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Model, batch and mode become buffers, bind groups and a list of dispatches, all made here, once.
 
-mod backward;
 mod build;
 mod check;
 mod join;

@@ -1,13 +1,13 @@
 //! Every list that a plan can record, as schedules without buffers.
 
 use super::work::{Pass, Work};
-use super::{PlanOptions, backward, whole};
+use super::{PlanOptions, whole};
 use crate::At;
 use crate::Result;
 use crate::gemm::GradientSink;
-use crate::graph::{BackwardInputs, ForwardPass, Graph, Requested, Schedule, Setup, Slice};
+use crate::graph::{BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, Schedule, Setup, Slice};
 use crate::model::Mode;
-use crate::ops::{loss::LossStep, optimizer};
+use crate::ops::{cast, dropout, loss::LossStep, optimizer, residual};
 
 /// The lists of a plan, and where the host finds their results.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     let forward = schedules.all[0].1.clone();
     let inputs = BackwardInputs { setup, graph, forward: &forward, saved: &saved, requested: &requested };
     for (mode, pass) in passes(options) {
-        let build = |sink| backward::build(&inputs, &loss_step, mode, sink);
+        let build = |sink| backward(&inputs, &loss_step, mode, sink);
         let update = optimizer::update(setup, mode)?;
         let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
         if let Some(update) = update {
@@ -64,6 +64,34 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     });
     schedules.signals = signals.collect();
     Ok(schedules)
+}
+
+/// Forward pass, loss, signals and parameters, with what becomes of their gradient and diagonal.
+fn backward(
+    inputs: &BackwardInputs<'_>,
+    loss_step: &LossStep,
+    mode: Mode,
+    sink: GradientSink,
+) -> Result<Schedule> {
+    let (setup, graph) = (inputs.setup, inputs.graph);
+    let mut pass = BackwardPass::new(inputs, mode, sink);
+    loss_step.push(&mut pass)?;
+    if let GradientSink::Update(update) = sink {
+        optimizer::advance(setup, &update, &mut pass.schedule);
+    }
+    for op in graph.ops.iter().rev() {
+        if let Some(signal) = pass.signal_at(op.output, residual::add_signals, cast::show)? {
+            op.operation.backward(&mut pass, op, &signal)?;
+        }
+    }
+    pass.signal_at(0, residual::add_signals, cast::show)?;
+    if graph.ops.iter().any(|op| op.operation.is_random()) {
+        dropout::advance(&mut pass);
+    }
+    if let GradientSink::Update(update) = sink {
+        optimizer::rest(setup, &update, pass.updated, &mut pass.schedule);
+    }
+    Ok(pass.schedule)
 }
 
 /// The same with two kernels in one dispatch, where that is wanted.

@@ -32,7 +32,6 @@ mod real;
 mod signal;
 mod softmax;
 pub mod special;
-mod sum;
 
 pub use dual::Dual;
 pub use exact::{exact_ggn_diagonal, exact_hessian_diagonal, hessian_vector_product};

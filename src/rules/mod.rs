@@ -4,7 +4,6 @@
 //! comparing them means something.
 
 mod activation;
-mod json;
 mod loss;
 mod mode;
 mod noise;
@@ -16,6 +15,17 @@ pub use mode::Mode;
 pub use noise::Noise;
 pub use optimizer::{Optimizer, OptimizerState, Rule};
 
-pub(crate) use json::nothing;
 pub(crate) use loss::MAX_LOG_PRECISION;
 pub(crate) use noise::threshold;
+
+use serde::de::{Deserialize, Deserializer};
+
+/// An object without fields. Serde's own reading of a tagged unit variant accepts any field; this refuses them.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Reads a variant that is its tag and no more.
+pub(crate) fn nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    Nothing::deserialize(deserializer).map(|Nothing {}| ())
+}

@@ -4,7 +4,6 @@ mod dense;
 mod options;
 mod pass;
 mod run;
-mod work;
 
 pub use options::ExecutorOptions;
 

@@ -9,7 +9,6 @@ mod conv;
 mod dense;
 mod dropout;
 mod pool;
-mod residual;
 mod zeropad;
 
 use super::{Real, Signal};
@@ -142,7 +141,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
-            Step::Sum => residual::sum(inputs),
+            Step::Sum => sum(inputs),
         }
     }
 
@@ -216,6 +215,15 @@ fn add_batch<T: Real>(map: &dyn Weighted<T>, features: &[T], s: &[T], sums: &mut
     for (x, s) in features.chunks_exact(inputs).zip(s.chunks_exact(outputs)) {
         map.add_products(x, s, sums);
     }
+}
+
+/// The sum at the end of a residual block, of inputs of equal shape. Its signal goes unchanged to each of them.
+fn sum<T: Real>(inputs: &[&[T]]) -> Vec<T> {
+    let mut sum = inputs[0].to_vec();
+    for other in &inputs[1..] {
+        sum.iter_mut().zip(*other).for_each(|(sum, x)| *sum += *x);
+    }
+    sum
 }
 
 /// `x` or `x²`
