@@ -118,9 +118,9 @@ impl<'a> BackwardPass<'a> {
         self.saved.value(self.graph, op.input())
     }
 
-    /// Whether anything needs the signal at the operation's input.
+    /// Whether anything needs the signal at one of the operation's inputs.
     pub(crate) fn continues(&self, op: &Op) -> bool {
-        self.needed[self.graph.root(op.input())]
+        op.inputs.iter().any(|input| self.needed[self.graph.root(*input)])
     }
 
     /// Memory for the signal at a value.
@@ -235,13 +235,7 @@ impl<'a> BackwardPass<'a> {
         extras: &[Slice],
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
-        let (to, below, under) = self.below(op.input())?;
-        let kernel = kernel(self.flow(signal, &to, below));
-        let mut slices = vec![signal.slice, to.slice];
-        slices.extend(extras);
-        slices.extend(under.filter(|_| below != Activation::Identity));
-        self.schedule.push(kernel, slices);
-        Ok(())
+        self.push_through(op, signal, [&[], extras], kernel)
     }
 
     /// The same of a product with a weight, which stands before the signal below.
@@ -252,9 +246,20 @@ impl<'a> BackwardPass<'a> {
         weight: Slice,
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
+        self.push_through(op, signal, [&[weight], &[]], kernel)
+    }
+
+    /// `before` and `behind` are bound on either side of the signal below.
+    fn push_through<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        [before, behind]: [&[Slice]; 2],
+        kernel: impl FnOnce(Flow) -> K,
+    ) -> Result<()> {
         let (to, below, under) = self.below(op.input())?;
         let kernel = kernel(self.flow(signal, &to, below));
-        let mut slices = vec![signal.slice, weight, to.slice];
+        let mut slices = [&[signal.slice], before, &[to.slice], behind].concat();
         slices.extend(under.filter(|_| below != Activation::Identity));
         self.schedule.push(kernel, slices);
         Ok(())

@@ -17,7 +17,8 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
     /// Pushes what computes the output, and leaves what [`Operation::backward`] will read.
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()>;
 
-    /// Pushes what takes the signal at the output to parameters and, where [`BackwardPass::continues`], to the inputs.
+    /// Pushes what takes the signal at the output to the parameters and, where [`BackwardPass::continues`], to the inputs.
+    /// Called only where one of the two is to be done.
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()>;
 
     /// The same on the CPU, between values that lie as `input` and `output` do.

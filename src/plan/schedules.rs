@@ -80,7 +80,8 @@ fn backward(
         optimizer::advance(setup, &update, &mut pass.schedule);
     }
     for op in graph.ops.iter().rev() {
-        if let Some(signal) = pass.signal_at(op.output, residual::add_signals, cast::show)? {
+        let signal = pass.signal_at(op.output, residual::add_signals, cast::show)?;
+        if let Some(signal) = signal.filter(|_| pass.continues(op) || op.has_parameters(setup)) {
             op.operation.backward(&mut pass, op, &signal)?;
         }
     }

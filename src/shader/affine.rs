@@ -1,19 +1,16 @@
 //! Elementwise affine maps, forward and back: what batch normalisation and dropout share.
 
-use super::{BatchShape, Flow, Header, LANES, compose, words};
+use super::{BatchShape, Flow, Header, compose, words};
 
 /// `z = f(x)`, where `plugs` say what f is.
 pub(crate) fn forward(shape: BatchShape, plugs: &[&'static str]) -> String {
-    let mut header = Header::default();
-    header.number("LANES", LANES);
     let body = ["lib/affine_params", "lib/affine_forward", shape.width().file()];
-    compose(&header, &[&body[..], plugs].concat())
+    compose(&Header::lanes(), &[&body[..], plugs].concat())
 }
 
 /// The signal through f and the activation below.
 pub(crate) fn signal(shape: BatchShape, flow: &Flow, plugs: &[&'static str], extras: u32) -> String {
-    let mut header = Header::default();
-    header.number("LANES", LANES);
+    let mut header = Header::lanes();
     let mut files = vec!["lib/affine_params", "signal/affine"];
     files.extend(plugs);
     files.extend(flow.files(&mut header, shape.width(), extras));

@@ -1,6 +1,7 @@
 //! WGSL files and how they are put together: a header of constants, then whole files. Order does not matter in WGSL's
 //! module scope, so composition is concatenation.
 
+use super::LANES;
 use crate::model::Activation;
 use std::fmt::Write;
 
@@ -51,6 +52,13 @@ files! {
 pub(crate) struct Header(String);
 
 impl Header {
+    /// With the usual size of a workgroup.
+    pub(crate) fn lanes() -> Header {
+        let mut header = Header::default();
+        header.number("LANES", LANES);
+        header
+    }
+
     pub(crate) fn number(&mut self, name: &str, value: u32) -> &mut Header {
         self.line(format_args!("const {name}: u32 = {value}u;"))
     }

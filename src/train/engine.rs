@@ -13,7 +13,7 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     fn describe(&self) -> String;
 
     /// A forward and a backward pass, and the optimiser's step if it is asked for.
-    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()>;
+    fn pass(&mut self, task: &Task<'_>) -> Result<()>;
 
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)>;
@@ -22,13 +22,7 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>>;
 
     /// The outputs for `inputs`, at most `batch` samples at a time.
-    fn predict<'a>(
-        &'a mut self,
-        model: &'a Model,
-        inputs: &'a [f32],
-        batch: usize,
-        wait: Wait,
-    ) -> Answer<'a, Vec<f32>>;
+    fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, wait: Wait) -> Answer<'a, Vec<f32>>;
 
     /// All parameters, flat.
     fn parameters(&self, wait: Wait) -> Answer<'_, Vec<f32>>;

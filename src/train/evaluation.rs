@@ -38,7 +38,7 @@ impl Trainer {
     async fn predict_by(&mut self, inputs: &[f32], wait: Wait) -> Result<Vec<f32>> {
         let samples = batch_of(&self.model, inputs)?;
         // Any number of samples through plans of at most this size.
-        self.engine.predict(&self.model, inputs, samples.min(1024), wait).await
+        self.engine.predict(inputs, samples.min(1024), wait).await
     }
 
     /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
@@ -65,7 +65,7 @@ impl Trainer {
         }
         let samples = batch_of(&self.model, data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
-        let logits = self.engine.predict(&self.model, data.inputs(), batch.min(samples), wait).await?;
+        let logits = self.engine.predict(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
         let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
         let loss = host.run(Mode::None, &logits, data.labels().targets(), None)?;

@@ -24,6 +24,7 @@ impl Trainer {
 /// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.
 #[derive(Debug)]
 struct Host {
+    model: Model,
     optimizer: Optimizer,
     parameters: Vec<f32>,
     /// Of the last batch.
@@ -49,16 +50,17 @@ impl Host {
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
         let (memory, noise) = (OptimizerState::zeroed(model.flat_len())?, noise(options.seed));
         let (training, inference, loss, diverged) = (None, None, None, None);
-        Ok(Host { optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
+        let model = model.clone();
+        Ok(Host { model, optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
     }
 
     /// Gradient and, where the task has curvature, the diagonal of its mode.
-    fn gradient(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
+    fn gradient(&mut self, task: &Task<'_>) -> Result<()> {
         let options = ExecutorOptions::training(task.mode).threads(self.threads.clone());
-        let executor = with_room(&mut self.training, model, task.batch, options)?;
+        let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
         self.loss = Some(executor.pass(mode, &self.parameters, task.inputs, task.targets, self.noise)?);
-        if model.nodes().iter().any(|node| draws(&node.kind)) {
+        if self.model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
         }
         Ok(())
@@ -80,7 +82,8 @@ impl Host {
         }
     }
 
-    fn outputs(&mut self, model: &Model, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
+    fn outputs(&mut self, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
+        let model = &self.model;
         let samples = batch_of(model, inputs)?;
         let mut outputs = room("outputs", product([samples, model.outputs()]))?;
         for chunk in inputs.chunks(batch * model.inputs()) {
@@ -100,8 +103,8 @@ impl Engine for Host {
         }
     }
 
-    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
-        self.gradient(model, task)?;
+    fn pass(&mut self, task: &Task<'_>) -> Result<()> {
+        self.gradient(task)?;
         if task.update { self.update(task.curvature) } else { Ok(()) }
     }
 
@@ -118,14 +121,8 @@ impl Engine for Host {
         Box::pin(ready(loss))
     }
 
-    fn predict<'a>(
-        &'a mut self,
-        model: &'a Model,
-        inputs: &'a [f32],
-        batch: usize,
-        _: Wait,
-    ) -> Answer<'a, Vec<f32>> {
-        Box::pin(async move { self.outputs(model, inputs, batch) })
+    fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, _: Wait) -> Answer<'a, Vec<f32>> {
+        Box::pin(async move { self.outputs(inputs, batch) })
     }
 
     fn parameters(&self, _: Wait) -> Answer<'_, Vec<f32>> {

@@ -125,7 +125,7 @@ impl Trainer {
         let batch = batch_of(&self.model, inputs)?;
         self.model.check_targets(batch, targets)?;
         let (mode, lazy) = (self.mode, self.curvature_every > 1);
-        self.engine.pass(&self.model, &Task { mode, curvature, lazy, update, batch, inputs, targets })
+        self.engine.pass(&Task { mode, curvature, lazy, update, batch, inputs, targets })
     }
 
     /// The loss of the last batch, before its update. Waits for the GPU.

@@ -1,6 +1,6 @@
 //! The dense stage, on the whole batch.
 
-use super::Executor;
+use super::{Batch, Executor};
 use crate::Result;
 use crate::cpu::program::{Op, Program};
 use crate::host::HostOp;
@@ -52,13 +52,8 @@ impl Executor {
         self.values[op.output] = output;
     }
 
-    pub(super) fn dense_backward(
-        &mut self,
-        index: usize,
-        parameters: &[f32],
-        samples: usize,
-        components: usize,
-    ) {
+    pub(super) fn dense_backward(&mut self, index: usize, parameters: &[f32], batch: Batch) {
+        let (samples, components) = (batch.samples, batch.mode.components());
         let Executor { model, program, values, signals, slots, dense_scratch, .. } = self;
         let DenseScratch { input_squares, weight_squares, diagonal } = dense_scratch;
         let op = &program.ops[index];

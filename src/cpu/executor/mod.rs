@@ -59,8 +59,16 @@ pub struct Executor {
     dense_scratch: DenseScratch,
     gradient: Vec<f32>,
     diagonal: Vec<f32>,
-    /// Number of samples of the last pass, and its mode.
-    last: (usize, Mode),
+    /// Of the last pass.
+    last: Batch,
+}
+
+/// What a pass is over, beside parameters and inputs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch {
+    pub samples: usize,
+    pub mode: Mode,
+    pub noise: Noise,
 }
 
 impl Executor {
@@ -110,7 +118,7 @@ impl Executor {
             dense_scratch: DenseScratch::new(&program, batch)?,
             gradient: flat("gradient", components > 0)?,
             diagonal: flat("diagonal", components > 1)?,
-            last: (0, Mode::None),
+            last: Batch { samples: 0, mode: Mode::None, noise: Noise::default() },
             program,
         })
     }
@@ -136,7 +144,7 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, Mode::None), || {
-            self.forward(parameters, inputs, samples, Mode::None, Noise::default())
+            self.forward(parameters, inputs, Batch { samples, mode: Mode::None, noise: Noise::default() })
         });
         Ok(self.logits())
     }
@@ -162,9 +170,10 @@ impl Executor {
         self.model.check_targets(samples, targets)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
-            self.forward(parameters, inputs, samples, mode, noise);
+            let batch = Batch { samples, mode, noise };
+            self.forward(parameters, inputs, batch);
             let loss = self.start(mode, samples, targets)?;
-            self.backward(parameters, samples, mode, noise);
+            self.backward(parameters, batch);
             Ok(loss as f32)
         })
     }
@@ -190,7 +199,7 @@ impl Executor {
     /// The outputs of the last pass, `[N, outputs]`.
     pub fn logits(&self) -> &[f32] {
         let logits = self.program.logits;
-        &self.values[logits][..self.last.0 * self.program.values[logits].size]
+        &self.values[logits][..self.last.samples * self.program.values[logits].size]
     }
 
     /// The last pass' gradient in the flat layout ([`crate::model::Parameter::offset`]).
@@ -213,7 +222,7 @@ impl Executor {
         let Some((value, slot)) = saved.and_then(|value| Some((value, self.slots[value]?))) else {
             return Err(Error::not_planned(format!("the signal at {at:?}"), "ExecutorOptions::signal"));
         };
-        let (samples, mode) = self.last;
+        let Batch { samples, mode, .. } = self.last;
         let (components, value) = (mode.components(), &self.program.values[value]);
         let all = &self.signals[slot][..components * samples * value.size];
         let user = |stored: &[f32]| match value.image {

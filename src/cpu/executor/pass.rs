@@ -1,39 +1,32 @@
 //! The stages in order, forward and backward, and how much they compute.
 
-use super::Executor;
+use super::{Batch, Executor};
 use crate::cpu::stages::Stage;
 use crate::host::HostOp;
-use crate::model::{Mode, Noise};
+use crate::model::Mode;
 use crate::ops::dense::host::largest_product;
 
 impl Executor {
-    pub(super) fn forward(
-        &mut self,
-        parameters: &[f32],
-        inputs: &[f32],
-        samples: usize,
-        mode: Mode,
-        noise: Noise,
-    ) {
-        self.last = (samples, mode);
+    pub(super) fn forward(&mut self, parameters: &[f32], inputs: &[f32], batch: Batch) {
+        self.last = batch;
         self.values[0][..inputs.len()].copy_from_slice(inputs);
         for (op, weights) in self.program.ops.iter().zip(&mut self.weights) {
-            let squared = mode.has_diagonal() && self.program.values[op.inputs[0]].wanted;
+            let squared = batch.mode.has_diagonal() && self.program.values[op.inputs[0]].wanted;
             weights.prepare(op, &self.model, parameters, squared, &self.threads);
         }
         for stage in 0..self.program.stages.len() {
             match &self.program.stages[stage] {
-                Stage::Dense(op) => self.dense_forward(*op, parameters, samples),
-                Stage::Run { .. } => self.run_forward(stage, samples, mode, noise),
+                Stage::Dense(op) => self.dense_forward(*op, parameters, batch.samples),
+                Stage::Run { .. } => self.run_forward(stage, batch),
             }
         }
     }
 
-    pub(super) fn backward(&mut self, parameters: &[f32], samples: usize, mode: Mode, noise: Noise) {
+    pub(super) fn backward(&mut self, parameters: &[f32], batch: Batch) {
         for stage in (0..self.program.stages.len()).rev() {
             match &self.program.stages[stage] {
-                Stage::Dense(op) => self.dense_backward(*op, parameters, samples, mode.components()),
-                Stage::Run { .. } => self.run_backward(stage, samples, mode, noise),
+                Stage::Dense(op) => self.dense_backward(*op, parameters, batch),
+                Stage::Run { .. } => self.run_backward(stage, batch),
             }
         }
     }

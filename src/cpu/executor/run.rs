@@ -1,6 +1,6 @@
 //! A run of operations on single samples, block by block, the batch shared out among threads.
 
-use super::Executor;
+use super::{Batch, Executor};
 use crate::cpu::program::Program;
 use crate::cpu::stages::Stage;
 use crate::cpu::views::Views;
@@ -9,11 +9,12 @@ use crate::cpu::worker::Worker;
 use crate::host::HostOp;
 use crate::host::vector::add_to;
 use crate::host::{Call, Sums};
-use crate::model::{Mode, Noise, Role};
+use crate::model::Role;
 use std::ops::Range;
 
 impl Executor {
-    pub(super) fn run_forward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
+    pub(super) fn run_forward(&mut self, stage: usize, batch: Batch) {
+        let samples = batch.samples;
         let Executor { program, values, weights, workers, threads, .. } = self;
         let Stage::Run { ops, block, work } = &program.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
@@ -35,7 +36,7 @@ impl Executor {
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let mut output = views.take(op.output);
                     let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
-                    let call = weights[index].call(mode, noise, rows.start);
+                    let call = weights[index].call(batch, rows.start);
                     for z in output.write(1, views.origin(), &rows) {
                         sample_op.forward(&call, &inputs, z, &mut worker.scratch);
                     }
@@ -45,8 +46,8 @@ impl Executor {
         });
     }
 
-    pub(super) fn run_backward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
-        let components = mode.components();
+    pub(super) fn run_backward(&mut self, stage: usize, batch: Batch) {
+        let (samples, components) = (batch.samples, batch.mode.components());
         let Executor { program, values, signals, slots, weights, workers, threads, .. } = self;
         let Stage::Run { ops, block, work } = &program.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
@@ -72,7 +73,7 @@ impl Executor {
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
-                    let call = Call { input, output, ..weights[index].call(mode, noise, rows.start) };
+                    let call = Call { input, output, ..weights[index].call(batch, rows.start) };
                     if let Some(weighted) = sample_op.weighted() {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                     }

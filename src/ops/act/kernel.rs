@@ -21,8 +21,7 @@ impl Key for ActForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let [function, math] = activation(&mut header, self.activation);
         compose(&header, &["act/forward", function, math])
     }
@@ -57,8 +56,8 @@ impl Key for ActSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES).number("RANK", self.mode.rank() as u32);
+        let mut header = Header::lanes();
+        header.number("RANK", self.mode.rank() as u32);
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).flag("F2_TERM", self.mode != Mode::HesScaleGn);
         let [function, math] = activation(&mut header, self.activation);
         compose(&header, &["act/backward", function, math])

@@ -32,9 +32,6 @@ impl Operation for Act {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
         let to = pass.target(op.input())?;
         let elements = (pass.setup.batch * pass.input(op).len()) as u32;
         let (mode, plane_in, plane_out) = (pass.mode, signal.plane, to.plane);

@@ -23,9 +23,7 @@ impl Key for Cast {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["cast/cast"])
+        compose(&Header::lanes(), &["cast/cast"])
     }
 
     fn groups(&self) -> u32 {

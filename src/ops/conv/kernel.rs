@@ -23,9 +23,7 @@ impl Key for Pack {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["conv/packing", "conv/pack"])
+        compose(&Header::lanes(), &["conv/packing", "conv/pack"])
     }
 
     fn groups(&self) -> u32 {
@@ -78,14 +76,12 @@ impl Key for Unpack {
 
     /// The sums, the gradient; the diagonal.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Write];
-        bindings.extend(self.diagonal.then_some(Write));
-        bindings
+        [Uniform, Read, Write].into_iter().chain(self.diagonal.then_some(Write)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES).number("NUMBERS", self.components);
+        let mut header = Header::lanes();
+        header.number("NUMBERS", self.components);
         header.flag("HAS_DIAGONAL", self.diagonal).flag("ACCUMULATE", self.accumulate);
         let diagonal = if self.diagonal { "conv/diagonal" } else { "conv/no_diagonal" };
         compose(&header, &["conv/packing", "conv/unpack", diagonal])

@@ -59,9 +59,6 @@ impl Operation for Dropout {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
         let dropout = self.kernel(pass.setup, pass.output(op));
         pass.through(op, signal, &[noise()], |flow| DropoutSignal { dropout, flow })
     }

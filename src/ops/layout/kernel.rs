@@ -39,13 +39,11 @@ impl Key for Reorder {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
         let file = match self.direction {
             Direction::ToImage => "layout/to_image",
             Direction::ToRows => "layout/to_rows",
         };
-        compose(&header, &["layout/params", "lib/divide", file])
+        compose(&Header::lanes(), &["layout/params", "lib/divide", file])
     }
 
     fn groups(&self) -> u32 {

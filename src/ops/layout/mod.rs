@@ -74,9 +74,6 @@ impl Operation for Reordering {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
         let to = pass.target(op.input())?;
         let (direction, distances) = match self.to {
             Layout::Image => (Direction::ToRows, [to.plane, signal.plane]),

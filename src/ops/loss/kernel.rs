@@ -168,11 +168,7 @@ impl Key for LossKernel {
 
     /// Logits, targets, losses or their sum, the signal; class weights.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Read, Write, Write];
-        if self.weighted() {
-            bindings.push(Read);
-        }
-        bindings
+        [Uniform, Read, Read, Write, Write].into_iter().chain(self.weighted().then_some(Read)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {

@@ -152,16 +152,12 @@ impl Key for Update {
 
     /// Sizes; hyper-parameters, counters and moments; θ; g; then the diagonal.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Write, Write, Read];
-        if self.reads_diagonal() {
-            bindings.push(Read);
-        }
-        bindings
+        [Uniform, Write, Write, Read].into_iter().chain(self.reads_diagonal().then_some(Read)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES).number("MEMORY", 1);
+        let mut header = Header::lanes();
+        header.number("MEMORY", 1);
         let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
         let mut files = vec!["optimizer/optimizer", diagonal];
         files.extend(self.rule(&mut header));

@@ -144,11 +144,7 @@ impl Key for PoolForward {
 
     /// x, z, and where kept the taps.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Write];
-        if self.keeps() {
-            bindings.push(Write);
-        }
-        bindings
+        [Uniform, Read, Write].into_iter().chain(self.keeps().then_some(Write)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {

@@ -65,9 +65,6 @@ impl Operation for Pool {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
         let (pooling, batch, channels) = (self.0, pass.batch(), pass.output(op).channels() as u32);
         let taps = pass.saved.extra(op);
         pass.through(op, signal, taps.as_slice(), |flow| PoolSignal { pooling, batch, channels, flow })

@@ -30,9 +30,7 @@ impl Key for Add {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["residual/params", "residual/forward", width(self.elements).file()])
+        compose(&Header::lanes(), &["residual/params", "residual/forward", width(self.elements).file()])
     }
 
     fn groups(&self) -> u32 {
@@ -62,8 +60,7 @@ impl Key for AddSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let mut files = vec!["residual/params", "residual/signal"];
         files.extend(self.flow.files(&mut header, width(self.add.elements), 1));
         compose(&header, &files)

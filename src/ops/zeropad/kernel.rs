@@ -44,9 +44,7 @@ impl Key for PadForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["zeropad/params", "lib/divide", "zeropad/forward"])
+        compose(&Header::lanes(), &["zeropad/params", "lib/divide", "zeropad/forward"])
     }
 
     fn groups(&self) -> u32 {
@@ -76,8 +74,7 @@ impl Key for PadSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let mut files = vec!["zeropad/params", "lib/divide", "zeropad/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 0));
         compose(&header, &files)

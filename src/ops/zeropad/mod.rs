@@ -47,9 +47,6 @@ impl Operation for ZeroPad {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
         let pad = self.kernel(pass.batch(), pass.input(op));
         pass.through(op, signal, &[], |flow| PadSignal { pad, flow })
     }
