@@ -136,14 +136,12 @@ impl Plan {
         works.into_iter().find_map(|work| self.kernels(work).ok())
     }
 
-    /// The kernels of `work`, in order.
     pub(crate) fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
         let work = work.in_mode(self.options.mode);
         let list = self.lists.get(work).ok_or_else(|| self.not_planned(work))?;
         Ok(list.iter().map(|dispatch| &**dispatch))
     }
 
-    /// Why there is no list for `work`.
     fn not_planned(&self, work: Work) -> Error {
         let of = |what: &str, ask| Error::not_planned(what, ask);
         let Some(pass) = work.pass().filter(|_| self.options.training) else {

@@ -45,7 +45,6 @@ pub(super) struct Op {
 }
 
 impl Op {
-    /// Its parameter in that role, if it has one.
     pub(super) fn parameter<'a>(&self, model: &'a Model, role: Role) -> Option<&'a Parameter> {
         self.node.and_then(|node| model.parameter_of(node, role))
     }
@@ -56,7 +55,7 @@ impl Program {
     pub(super) fn new(model: &Model, components: usize, save: bool) -> Result<Program> {
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
-        // A view of another value's memory is no value here.
+        // A view shares the memory of another value, so it is not a value here.
         let mut roots = 0;
         let indices = (0..graph.values.len()).map(|value| {
             roots += usize::from(graph.root(value) == value);
@@ -95,7 +94,6 @@ impl Program {
         Ok(program)
     }
 
-    /// The value whose signal stands there.
     pub(super) fn value_at(&self, at: At) -> Result<usize> {
         match at {
             At::Input => Ok(0),

@@ -5,13 +5,11 @@ use super::program::Program;
 use crate::host::HostOp;
 use std::ops::Range;
 
-/// Operations that are executed together.
 #[derive(Debug)]
 pub(super) enum Stage {
     Dense(usize),
     Run {
         ops: Range<usize>,
-        /// Samples of a block.
         block: usize,
         /// Approximate floating-point operations of the forward pass on one sample.
         work: usize,

@@ -62,7 +62,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// Samples `rows` of a value's only component.
+    /// Samples `rows` of a value that has one component.
     pub(super) fn value(&self, value: usize, rows: &Range<usize>) -> &[f32] {
         let view = &self.of[value - self.first];
         view.components.first().map_or(&[], |component| &component[view.range(self.origin, rows)])
@@ -94,7 +94,7 @@ impl View<'_> {
         self.components.iter().take(count).map(|component| &component[range.clone()]).collect()
     }
 
-    /// The same, to be written.
+    /// The same, mutable.
     pub(super) fn write(&mut self, count: usize, origin: usize, rows: &Range<usize>) -> Vec<&mut [f32]> {
         let range = self.range(origin, rows);
         self.components.iter_mut().take(count).map(|component| &mut component[range.clone()]).collect()

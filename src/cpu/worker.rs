@@ -8,7 +8,6 @@ use crate::host::Sums;
 use crate::memory::{product, zeros};
 use crate::model::Mode;
 
-/// One thread's memory.
 #[derive(Debug)]
 pub(super) struct Worker {
     /// For each block-local value its signal, component by component, or for inference the value itself. Empty for all other values.

@@ -8,7 +8,7 @@ use super::tile::{Family, Tile};
 use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
 
-/// What decides about tiles: a class of device, what it allows, and a table where one was measured.
+/// What the choice of tiles depends on: the class of device, its limits, and a measured table if there is one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tuning<'a> {
     pub class: DeviceClass,
@@ -23,19 +23,17 @@ pub(crate) struct TileLimits {
     pub storage: u32,
     /// Invocations of a workgroup: in all, along x, along y.
     pub invocations: [u32; 3],
-    /// What matrix units there are, where they may be used.
+    /// The matrix units that may be used.
     pub cooperative: Option<Cooperative>,
 }
 
 impl Default for TileLimits {
-    /// Those of wgpu's default limits.
     fn default() -> TileLimits {
         TileLimits { storage: 16_384, invocations: [256; 3], cooperative: None }
     }
 }
 
 impl TileLimits {
-    /// Whether the device has room for such a workgroup.
     pub(crate) fn has(&self, workgroup: Workgroup) -> bool {
         let [most, most_x, most_y] = self.invocations;
         let [x, y] = workgroup.size;
@@ -71,7 +69,7 @@ impl From<DeviceClass> for Tuning<'static> {
     }
 }
 
-/// How much more work than in its best tile a product may be, if that saves a dispatch. A guess.
+/// How much more work than the best tile's is acceptable if it saves a dispatch. A guess.
 const WORTH: f64 = 1.1;
 
 impl Tuning<'_> {
@@ -126,7 +124,6 @@ impl Tuning<'_> {
         best.filter(|best| estimate(best) <= WORTH * estimate(&tile))
     }
 
-    /// By matrix units, where they may be used and the product is worth it.
     fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
         let costs = Costs::of(self.class);
         let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
@@ -146,7 +143,7 @@ impl Tuning<'_> {
         self.plain(sizes).chain(self.cooperative(sizes))
     }
 
-    /// Those of matrix units.
+    /// The legal tiles of matrix units.
     fn cooperative(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let tiles = self.allowed.cooperative.into_iter().flat_map(Cooperative::tiles);
         tiles.filter(move |tile| {
@@ -156,7 +153,7 @@ impl Tuning<'_> {
         })
     }
 
-    /// Those without.
+    /// The legal tiles that use no matrix units.
     fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let costs = Costs::of(self.class);
         let held = costs.held(sizes);
@@ -170,7 +167,7 @@ impl Tuning<'_> {
         let (a, b) = tile.sides();
         let family = match tile.family {
             Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
-            // WholeNetwork rows of invocations stage whole rows of blocks.
+            // Full rows of invocations stage full rows of blocks.
             Family::Workgroup { .. } => {
                 tile.rows.is_multiple_of(4)
                     && tile.lanes().is_multiple_of(a)
@@ -185,12 +182,11 @@ impl Tuning<'_> {
         family && self.allowed.has(tile.workgroup(sizes.components))
     }
 
-    /// Fewer workgroups than this leave the machine partly idle.
     pub(crate) fn busy(&self) -> u32 {
         Costs::of(self.class).busy
     }
 
-    /// The same without a table.
+    /// The same without a measured table.
     pub(crate) fn shipped(&self) -> Tuning<'static> {
         Tuning { class: self.class, table: None, allowed: self.allowed }
     }

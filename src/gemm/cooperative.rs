@@ -21,7 +21,7 @@ pub struct Cooperative {
 /// How many multiply-adds the units make in the time of one. A guess; decides between their own tiles only.
 pub(super) const FASTER: f64 = 8.0;
 
-/// Whether a product is large enough for its operands to be worth staging. A guess, for no such device was measured.
+/// Whether a product is large enough for staging its operands to pay off. A guess: no such device has been measured.
 pub(super) fn pays(sizes: &Sizes) -> bool {
     let Sizes { m, n, k, .. } = *sizes;
     m >= 16 && n >= 64 && k >= 64 && u64::from(m) * u64::from(n) * u64::from(k) >= 1 << 20
@@ -65,11 +65,10 @@ impl Cooperative {
         let block = 4 * self.size * self.size;
         let staged = operand * steps * (components * rows + components.min(2) * columns);
         let largest = (4 * (components + 1)).next_multiple_of(16);
-        // With what is drawn, and whether powers are chosen anew.
+        // With the drawn subgroup numbers, and a flag that powers are chosen anew.
         staged + block * (tile.lanes() / self.subgroup + 1) + largest + 16 + 16
     }
 
-    /// Whether shaders can be made of a tile.
     pub(super) fn check(self, tile: Tile, steps: u32) -> Result<(), String> {
         let Cooperative { size, subgroup, .. } = self;
         if ![8, 16].contains(&size) {
@@ -87,7 +86,7 @@ impl Cooperative {
         }
     }
 
-    /// Names of the types, and what they need of WGSL, into the header.
+    /// Adds the type names and the WGSL extensions that they need to the header.
     pub(super) fn types(self, header: &mut Header) {
         header.enable("wgpu_cooperative_matrix");
         let operand = if self.half { "f16" } else { "f32" };

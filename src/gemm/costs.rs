@@ -13,15 +13,12 @@ pub(super) struct Costs {
     fetch: f64,
     /// One vec4 into workgroup memory or from there.
     staged: f64,
-    /// One barrier.
     barrier: f64,
-    /// One vec4 store.
     store: f64,
     /// Stores cost twice as much where an invocation writes more long rows than this.
     streams: u32,
     /// Numbers of a long row. Of rows that are n times shorter an invocation may write n times as many.
     long_row: u32,
-    /// One trip round the loop over k.
     trip: f64,
     /// Fewer workgroups than this leave the machine partly idle.
     pub(super) busy: u32,

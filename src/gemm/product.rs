@@ -8,10 +8,9 @@ use crate::model::{Activation, Mode};
 use crate::ops::optimizer::Update;
 use crate::shader::{Binding, Binding::*, DeviceClass, Dtypes, Kernel, Key, Workgroup, bytes_of};
 
-/// Where the four elements of a vector lie.
+/// How a vector of four elements is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Access {
-    /// In one vec4.
     Vector,
     /// One by one: the contiguous size is no multiple of four.
     Scalar,
@@ -35,9 +34,8 @@ impl Access {
 pub(crate) enum Use {
     /// `z = act(x Wᵀ + b)`: m = batch, n = out, k = in.
     Forward {
-        /// What follows the layer, fused.
+        /// The activation after the layer, fused.
         activation: Activation,
-        /// Whether there is a bias.
         bias: bool,
         /// Whether the backward pass needs the activation's input.
         keep: bool,
@@ -46,23 +44,15 @@ pub(crate) enum Use {
     Signal {
         /// Components per element, and whether the f'' term is there.
         mode: Mode,
-        /// What stands below, fused.
+        /// The activation before the layer, fused.
         below: Activation,
     },
     /// Gradient and diagonal of a dense layer: m = out, n = in, k = batch.
-    Parameters {
-        /// Whether there is a diagonal.
-        diagonal: bool,
-        /// Whether there is a bias.
-        bias: bool,
-        /// What becomes of them.
-        sink: GradientSink,
-    },
+    Parameters { diagonal: bool, bias: bool, sink: GradientSink },
     /// Sums for the gradient and diagonal of a convolution over parts of the batch: m = out, n = taps × in, k = positions.
     Partial {
         /// Components per element.
         mode: Mode,
-        /// Whether there is a bias.
         bias: bool,
     },
 }
@@ -86,7 +76,7 @@ pub(crate) struct Gemm {
     pub n: u32,
     pub k: u32,
     tile: Tile,
-    /// Of a convolution: what is summed over beside k, and where it lies.
+    /// Of a convolution.
     pub image: Option<ImageGeometry>,
 }
 
@@ -143,7 +133,6 @@ impl Gemm {
         self.tile
     }
 
-    /// What the choice of a tile depends on.
     pub(crate) fn sizes(&self) -> Sizes {
         let contiguous = match self.usage {
             Use::Parameters { .. } | Use::Partial { .. } => [self.m, self.n],
@@ -164,7 +153,7 @@ impl Gemm {
             (Use::Parameters { .. }, _) => TileUse::Parameters,
             (Use::Partial { .. }, _) => TileUse::ConvolutionParameters,
         };
-        // What a partial sum or a dense layer's parameters sum over is split elsewhere.
+        // The sums of partial products and of a dense layer's parameters are split elsewhere.
         let (_, longest) = self.run();
         Sizes {
             kind,
@@ -191,12 +180,10 @@ impl Gemm {
         Access::of(inputs) == Access::Vector && (class != DeviceClass::Software || samples <= 2)
     }
 
-    /// Tiles of the result.
     pub(crate) fn tiles(&self) -> u32 {
         self.tile.grid(self.m, self.n).1
     }
 
-    /// How the sum is cut.
     pub(crate) fn split(&self) -> Split {
         self.image.map_or(Split::WHOLE, |image| image.split)
     }
@@ -268,7 +255,6 @@ impl Gemm {
         self.tile.workgroup(self.components())
     }
 
-    /// Multiply-adds, counted twice as is usual.
     pub(crate) fn flops(&self) -> u64 {
         let sums = match &self.image {
             None => u64::from(self.m) * u64::from(self.n) * u64::from(self.k),
@@ -302,12 +288,10 @@ pub(crate) struct Product {
 }
 
 impl Product {
-    /// The same in another tile.
     pub(crate) fn with_tile(self, tile: Tile) -> Product {
         Product { gemm: self.gemm.with_tile(tile), ..self }
     }
 
-    /// Parameters that it updates.
     pub(crate) fn updated(&self) -> Option<u32> {
         match self.gemm.usage {
             Use::Parameters { bias: true, sink: GradientSink::Update(_), .. } => {
@@ -318,7 +302,6 @@ impl Product {
         }
     }
 
-    /// The uniform.
     pub(super) fn uniform(&self, grid_x: u32) -> GemmUniform {
         let Gemm { m, n, k, .. } = self.gemm;
         let (tiles_n, tiles) = self.gemm.tile.grid(m, n);
@@ -370,12 +353,10 @@ impl Key for Product {
 }
 
 impl Kernel {
-    /// The product, if it is one by itself.
     pub(crate) fn product(&self) -> Option<&Product> {
         self.get()
     }
 
-    /// The same product in another tile; whatever else it is stays as it is.
     pub(crate) fn with_tile(self, tile: Tile) -> Kernel {
         match self.get::<Product>() {
             Some(product) => Kernel::from(product.with_tile(tile)).storing(self.dtypes()),

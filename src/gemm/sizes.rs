@@ -22,7 +22,6 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Terms of the whole sum.
     pub(crate) fn terms(&self) -> u32 {
         self.k.saturating_mul(self.segments)
     }

@@ -49,7 +49,6 @@ impl TileTable {
         Ok(table)
     }
 
-    /// Whether shaders can be made of each entry.
     pub(crate) fn check(&self) -> Result<()> {
         self.entries.iter().enumerate().try_for_each(|(i, entry)| {
             entry

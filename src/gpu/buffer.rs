@@ -30,12 +30,11 @@ impl Tensor {
         &self.buffer
     }
 
-    /// Whether both are the same range of the same buffer.
     pub(crate) fn is(&self, other: &Tensor) -> bool {
         self.buffer == other.buffer && self.bytes() == other.bytes()
     }
 
-    /// The same, with the device that it is of.
+    /// The buffer, with the device that it belongs to.
     pub(crate) fn owned(&self) -> &Buffer {
         &self.buffer
     }
@@ -90,7 +89,6 @@ impl Context {
         Ok(self.own(made?))
     }
 
-    /// Whether `bytes` can be bound as one storage buffer.
     pub(crate) fn check_binding(&self, name: &str, bytes: u64) -> Result<()> {
         let available = self.inner.limits.max_storage_buffer_binding_size;
         if bytes > available {
@@ -100,7 +98,6 @@ impl Context {
         Ok(())
     }
 
-    /// A uniform buffer, written once at creation.
     pub(super) fn uniform(&self, bytes: &[u8]) -> Result<wgpu::Buffer> {
         let size = (bytes.len() as u64).next_multiple_of(16);
         let buffer = self.inner.device.create_buffer(&wgpu::BufferDescriptor {

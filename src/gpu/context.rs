@@ -229,7 +229,6 @@ impl Context {
         })
     }
 
-    /// What determines a product's tile.
     pub(crate) fn tuning(&self) -> Tuning<'_> {
         let limits = &self.inner.limits;
         let allowed = TileLimits {
@@ -303,13 +302,13 @@ impl Context {
     }
 }
 
-/// What wgpu has against something.
+/// A wgpu error as one of this crate.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Device { problem: error.to_string(), source: Cause::new(error) }
 }
 
-/// What wgpu has against something. Its errors stay on their thread in a browser.
+/// A wgpu error as one of this crate; in a browser it cannot leave its thread.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn refused(error: impl std::error::Error) -> Error {
     Error::device(error.to_string())
@@ -325,7 +324,7 @@ async fn best() -> Result<wgpu::Adapter> {
     answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}"), source: Cause::new(e) })
 }
 
-/// The same among GPUs.
+/// The best GPU by wgpu's ranking.
 async fn best_gpu() -> Result<wgpu::Adapter> {
     let is_gpu = |adapter: &wgpu::Adapter| adapter.get_info().device_type != wgpu::DeviceType::Cpu;
     let best = best().await?;
@@ -354,7 +353,6 @@ async fn named(wanted: &str) -> Result<wgpu::Adapter> {
 
 const INSTALL: &str = "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` brings a software one";
 
-/// `name [backend, driver]`, as far as known.
 fn describe(info: &wgpu::AdapterInfo) -> String {
     let backend = format!("{:?},", info.backend);
     let words = [backend.as_str(), &info.driver, &info.driver_info];

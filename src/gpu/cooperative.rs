@@ -27,7 +27,6 @@ impl Cooperative {
         Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP | half
     }
 
-    /// Whether these features are enough.
     pub(super) fn granted(self, features: Features) -> Result<()> {
         let missing = self.features() - features;
         if missing.is_empty() {

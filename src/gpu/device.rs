@@ -10,7 +10,6 @@ use std::sync::{Arc, Weak};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct DeviceId(u64);
 
-/// A buffer with the device that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Buffer {
     raw: wgpu::Buffer,
@@ -99,7 +98,6 @@ fn caught(scope: wgpu::ErrorScopeGuard) -> bool {
 }
 
 impl Context {
-    /// A buffer created on this context's device.
     pub(super) fn own(&self, raw: wgpu::Buffer) -> Buffer {
         Buffer { raw, device: self.inner.id }
     }

@@ -121,7 +121,6 @@ impl Context {
         Ok(())
     }
 
-    /// Checks a kernel's bindings and workgroup against the device's limits.
     fn check_limits(&self, kernel: &Kernel) -> Result<()> {
         let (limits, bindings) = (&self.inner.limits, kernel.bindings());
         let uniforms = bindings.iter().filter(|kind| **kind == Binding::Uniform).count() as u32;

@@ -35,7 +35,7 @@ impl Requested {
         Ok(Requested(requested))
     }
 
-    /// Of a place that was asked for: g and, where the mode has one, the diagonal.
+    /// g and, if the mode has one, the diagonal of a requested signal.
     pub(crate) fn slices(&self, setup: &Setup<'_>, graph: &Graph, at: At) -> Option<(Slice, Option<Slice>)> {
         let root = graph.root_at(at)?;
         let slice = self.0.get(&root)?;
@@ -45,25 +45,25 @@ impl Requested {
     }
 }
 
-/// A signal somewhere in the network: where it lies, and the distance between its planes in elements.
+/// A signal at some value: its slice, and the distance between its planes in elements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signal {
     pub slice: Slice,
     pub plane: u32,
 }
 
-/// What every backward pass of a plan stands on.
+/// What all backward passes of a plan share.
 #[derive(Debug)]
 pub(crate) struct BackwardInputs<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
-    /// The pass up to the logits, and what it leaves.
+    /// The forward pass, and what it keeps.
     pub forward: &'a Schedule,
     pub saved: &'a Saved,
     pub requested: &'a Requested,
 }
 
-/// A backward pass in the making.
+/// A backward pass under construction.
 #[derive(Debug)]
 pub(crate) struct BackwardPass<'a> {
     pub setup: &'a Setup<'a>,
@@ -71,19 +71,19 @@ pub(crate) struct BackwardPass<'a> {
     pub saved: &'a Saved,
     requested: &'a Requested,
     pub mode: Mode,
-    /// What becomes of gradient and diagonal.
+    /// Where gradient and diagonal go.
     pub sink: GradientSink,
     pub schedule: Schedule,
     /// Flat ranges of parameters that have been updated already.
     pub updated: Vec<Range<usize>>,
-    /// Signals that have arrived at each value, by its root: one from each of its readers.
+    /// For each root value, the signals that have arrived from its readers.
     arrived: Vec<Vec<Signal>>,
-    /// Whether anything needs the signal at a value, by its root.
+    /// For each root value, whether anything needs its signal.
     needed: Vec<bool>,
 }
 
 impl<'a> BackwardPass<'a> {
-    /// Behind the forward pass.
+    /// Continues after the forward pass.
     pub(crate) fn new(inputs: &BackwardInputs<'a>, mode: Mode, sink: GradientSink) -> BackwardPass<'a> {
         let BackwardInputs { setup, graph, forward, saved, requested } = *inputs;
         BackwardPass {
@@ -100,7 +100,6 @@ impl<'a> BackwardPass<'a> {
         }
     }
 
-    /// Samples.
     pub(crate) fn batch(&self) -> u32 {
         self.setup.batch as u32
     }
@@ -113,7 +112,6 @@ impl<'a> BackwardPass<'a> {
         &self.graph.values[op.input()]
     }
 
-    /// Where the operation's input lies.
     pub(crate) fn saved_input(&self, op: &Op) -> Slice {
         self.saved.value(self.graph, op.input())
     }
@@ -123,7 +121,6 @@ impl<'a> BackwardPass<'a> {
         op.inputs.iter().any(|input| self.needed[self.graph.root(*input)])
     }
 
-    /// Memory for the signal at a value.
     fn transient(&mut self, value: usize) -> Result<Signal> {
         let value = &self.graph.values[value];
         let dtype = self.setup.options.storage;
@@ -134,7 +131,7 @@ impl<'a> BackwardPass<'a> {
         Ok(Signal { slice, plane: plane as u32 })
     }
 
-    /// Where the whole signal at a root goes: to the user, if it was asked for and lies as the user sees it.
+    /// Where the complete signal of a root goes: to the user's tensor, if it was requested and is stored in the same form.
     fn whole(&mut self, root: usize) -> Result<Signal> {
         match self.requested.0.get(&root) {
             Some(slice) if self.is_as_seen(root) => {
@@ -145,12 +142,12 @@ impl<'a> BackwardPass<'a> {
         }
     }
 
-    /// Whether the signal at a root lies as a user sees it: in rows, and in f32.
+    /// Whether the signal of a root is stored in the user's form: rows of f32.
     fn is_as_seen(&self, root: usize) -> bool {
         self.graph.values[root].layout != Layout::Image && self.setup.options.storage == Dtype::F32
     }
 
-    /// Where the loss leaves its signal, at the logits.
+    /// The signal that the loss writes, at the logits.
     pub(crate) fn top(&mut self) -> Result<Signal> {
         let root = self.graph.root(self.graph.logits);
         let top = if self.needed[root] { self.whole(root)? } else { self.transient(root)? };
@@ -183,7 +180,6 @@ impl<'a> BackwardPass<'a> {
         Ok(Some(signal))
     }
 
-    /// How a signal flows through an operation and the activation below it.
     pub(crate) fn flow(&self, from: &Signal, to: &Signal, below: Activation) -> Flow {
         Flow { mode: self.mode, below, plane_in: from.plane, plane_out: to.plane }
     }
@@ -205,7 +201,7 @@ impl<'a> BackwardPass<'a> {
         Ok((self.target(root)?, Activation::Identity, None))
     }
 
-    /// Where a signal that arrives at a value goes: where the whole is to be, if nothing else arrives there.
+    /// Where a signal that arrives at a value goes: to the complete signal, if it is the only one.
     pub(crate) fn target(&mut self, value: usize) -> Result<Signal> {
         let root = self.graph.root(value);
         let signal = match self.graph.readers(root) {
@@ -216,7 +212,7 @@ impl<'a> BackwardPass<'a> {
         Ok(signal)
     }
 
-    /// The same signal arrives at each of an operation's inputs.
+    /// The same signal arrives at each input of an operation.
     pub(crate) fn pass_on(&mut self, op: &Op, signal: &Signal) {
         for input in &op.inputs {
             let root = self.graph.root(*input);
@@ -238,7 +234,7 @@ impl<'a> BackwardPass<'a> {
         self.push_through(op, signal, [&[], extras], kernel)
     }
 
-    /// The same of a product with a weight, which stands before the signal below.
+    /// The same for a product with a weight, which is bound before the signal below.
     pub(crate) fn through_weight<K: Into<Kernel>>(
         &mut self,
         op: &Op,
@@ -249,7 +245,7 @@ impl<'a> BackwardPass<'a> {
         self.push_through(op, signal, [&[weight], &[]], kernel)
     }
 
-    /// `before` and `behind` are bound on either side of the signal below.
+    /// `before` and `behind` are bound before and after the signal below.
     fn push_through<K: Into<Kernel>>(
         &mut self,
         op: &Op,
@@ -265,7 +261,7 @@ impl<'a> BackwardPass<'a> {
         Ok(())
     }
 
-    /// The part of the flat layout that is one operation's, weight and bias together.
+    /// The range of the flat layout that holds an operation's weight and bias.
     pub(crate) fn flat(&self, op: &Op) -> FlatRange {
         let mine = || self.setup.model.parameters().iter().filter(|p| Some(p.node) == op.node);
         let first = mine().map(|p| p.offset).min().unwrap_or(0);
@@ -275,7 +271,6 @@ impl<'a> BackwardPass<'a> {
     }
 }
 
-/// A run of the flat layout.
 #[derive(Debug)]
 pub(crate) struct FlatRange {
     pub range: Range<usize>,
@@ -284,13 +279,12 @@ pub(crate) struct FlatRange {
 }
 
 impl FlatRange {
-    /// That run of the gradient, say.
     pub(crate) fn of(&self, region: Region) -> Slice {
         Slice::new(region, self.range.start, self.range.len())
     }
 }
 
-/// Of each value, whether something at it or before it needs its signal: parameters, or a user.
+/// For each value, whether its signal is needed: a parameter or a requested signal is at it or before it.
 fn needed(setup: &Setup<'_>, graph: &Graph, requested: &Requested) -> Vec<bool> {
     let mut needed: Vec<bool> =
         (0..graph.values.len()).map(|value| requested.0.contains_key(&value)).collect();

@@ -5,12 +5,12 @@ use crate::Result;
 use crate::model::{Activation, Role};
 use crate::shader::{Dtype, Kernel};
 
-/// What a forward pass leaves.
+/// What a forward pass keeps for the backward pass.
 #[derive(Debug)]
 pub(crate) struct Saved {
     /// Where each value lies, by its root.
     values: Vec<Option<Slice>>,
-    /// What else an operation leaves, by its output: its weight as kernels read it, statistics, which elements were largest.
+    /// For each operation, by its output, what else it keeps: its packed weight, statistics, the taps of the maxima.
     extras: Vec<Option<Slice>>,
 }
 
@@ -26,27 +26,26 @@ impl Saved {
         self.values[graph.root(value)].expect("operations stand in the order of computation")
     }
 
-    /// What an operation has left for itself.
+    /// What an operation keeps for itself.
     pub(crate) fn extra(&self, op: &Op) -> Option<Slice> {
         self.extras[op.output]
     }
 }
 
-/// A forward pass in the making.
+/// A forward pass under construction.
 #[derive(Debug)]
 pub(crate) struct ForwardPass<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
     pub schedule: Schedule,
     pub saved: Saved,
-    /// Values that are made in the kernel of the operation before.
+    /// Values that the kernel of the previous operation already writes.
     fused: Vec<bool>,
     /// The network's output.
     pub logits: Slice,
 }
 
 impl<'a> ForwardPass<'a> {
-    /// Walks the operations.
     pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<ForwardPass<'a>> {
         let mut pass = ForwardPass {
             setup,
@@ -65,7 +64,6 @@ impl<'a> ForwardPass<'a> {
         Ok(pass)
     }
 
-    /// Samples.
     pub(crate) fn batch(&self) -> u32 {
         self.setup.batch as u32
     }
@@ -78,7 +76,6 @@ impl<'a> ForwardPass<'a> {
         &self.graph.values[op.input()]
     }
 
-    /// Leaves something for the operation's backward pass.
     pub(crate) fn save(&mut self, op: &Op, extra: Slice) {
         self.saved.extras[op.output] = Some(extra);
     }

@@ -15,7 +15,7 @@ pub(crate) struct Graph {
     pub logits: usize,
 }
 
-/// Who knows the operations.
+/// Makes the operations of all layers.
 pub(crate) trait Catalog {
     /// What a layer comes to.
     ///
@@ -23,17 +23,16 @@ pub(crate) trait Catalog {
     /// What of its numbers no kernel can have.
     fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
-    /// The sum of two values.
     fn residual() -> Arc<dyn Operation>;
 
-    /// The change to a layout from the other.
+    /// The conversion to a layout from the other one.
     fn reorder(to: Layout) -> Arc<dyn Operation>;
 }
 
-/// Where a layer stands.
+/// Where a layer is in the network.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LayerContext<'a> {
-    /// What errors call it.
+    /// The layer's name in errors.
     pub name: &'a str,
     /// The model's node.
     pub node: usize,
@@ -42,7 +41,7 @@ pub(crate) struct LayerContext<'a> {
     pub training: bool,
 }
 
-/// What a layer comes to.
+/// What a layer is lowered to.
 #[derive(Debug)]
 pub(crate) enum Lowered {
     /// Nothing: its output is its input.
@@ -112,7 +111,7 @@ impl Graph {
     }
 }
 
-/// A single position without padding lies in both ways at once; so does a single channel where none is padded.
+/// A single position without padding is in both layouts at once; so is a single channel that is not padded.
 fn one_layout(layout: Layout, shape: &[usize], alignment: usize) -> Layout {
     let alone = shape[1..].iter().product::<usize>() == 1 && shape[0].is_multiple_of(alignment);
     if alone || (shape[0] == 1 && alignment == 1) { Layout::Either } else { layout }
@@ -122,7 +121,7 @@ struct Lowering {
     graph: Graph,
     alignment: usize,
     reorder: fn(Layout) -> Arc<dyn Operation>,
-    /// Values that stand in the other layout too.
+    /// Values that exist in the other layout too.
     reordered: HashMap<usize, usize>,
 }
 
@@ -135,7 +134,6 @@ impl Lowering {
         root
     }
 
-    /// The same numbers in another shape.
     fn view(&mut self, value: usize, name: String, shape: &[usize]) -> usize {
         let root = self.graph.root(value);
         let view = self.value(name, shape, Layout::Rows);
@@ -158,7 +156,7 @@ impl Lowering {
         output
     }
 
-    /// `value` in that layout; reordered once for all who want it.
+    /// `value` in a layout, converted once for all its readers.
     fn in_layout(&mut self, value: usize, layout: Layout) -> usize {
         let from = &self.graph.values[value];
         if layout == Layout::Either || [layout, Layout::Either].contains(&from.layout) {
@@ -173,7 +171,7 @@ impl Lowering {
         self.op((self.reorder)(layout), None, vec![value], output)
     }
 
-    /// The operations of one node; what holds its output.
+    /// Adds the operations of one node. Returns the value of its output.
     fn node<C: Catalog>(
         &mut self,
         model: &Model,
@@ -208,7 +206,7 @@ impl Lowering {
         Ok(self.op(operation, Some(index), inputs, output))
     }
 
-    /// How values lie; where they differ, as an image.
+    /// The layout of some values; images if they differ.
     fn common_layout(&self, values: &[usize]) -> Layout {
         let mut layouts = values.iter().map(|value| self.graph.values[*value].layout);
         let first = layouts.next().unwrap_or(Layout::Rows);

@@ -17,4 +17,4 @@ pub(crate) use operation::{Op, Operation};
 pub(crate) use region::{Owned, Purpose, Region, Slice};
 pub(crate) use schedule::{Schedule, Step};
 pub(crate) use setup::{MOST_ELEMENTS, Options, Setup};
-pub(crate) use value::{Layout, Value, padded};
+pub(crate) use value::{Layout, Value};

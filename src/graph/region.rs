@@ -41,14 +41,12 @@ impl Slice {
         Slice { offset: self.offset + bytes, size: self.size - bytes, ..self }
     }
 
-    /// Whether both have bytes in common.
     pub(crate) fn meets(&self, other: &Slice) -> bool {
         let apart = self.offset + self.size <= other.offset || other.offset + other.size <= self.offset;
         self.region == other.region && !apart
     }
 }
 
-/// A buffer of the plan's own.
 #[derive(Debug)]
 pub(crate) struct Owned {
     pub name: String,

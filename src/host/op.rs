@@ -5,7 +5,6 @@ use super::vector::add_squares;
 use crate::model::{Mode, Noise};
 use std::fmt::Debug;
 
-/// What an operation is on the CPU.
 #[derive(Debug)]
 pub(crate) enum HostOp {
     /// A dense layer, on the whole batch: its inputs and outputs.
@@ -29,7 +28,6 @@ pub(crate) trait SampleOp: Debug + Send + Sync {
     /// Propagates the signal from the output to the input, component by component: `[g, u …, h]`, or `g` alone.
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]);
 
-    /// The operation's parameters, if it has any.
     fn weighted(&self) -> Option<&dyn Weighted> {
         None
     }
@@ -58,7 +56,6 @@ pub(crate) trait Weighted: Debug + Send + Sync {
         packed.copy_from_slice(user);
     }
 
-    /// The inverse of [`Weighted::pack`].
     fn unpack(&self, packed: &[f32], user: &mut [f32]) {
         user.copy_from_slice(packed);
     }

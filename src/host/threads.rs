@@ -78,7 +78,6 @@ impl Threads {
         }
     }
 
-    /// Calls `work` on all of `parts`, each on a thread.
     pub(crate) fn each<T: Send>(&self, parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
         match &self.pool {
             Some(pool) if parts.len() > 1 => {

@@ -42,7 +42,6 @@ pub(crate) fn square(to: &mut [f32], from: &[f32]) {
     );
 }
 
-/// The same, shared out among threads.
 pub(crate) fn square_parallel(threads: &Threads, to: &mut [f32], from: &[f32]) {
     let ranges = threads.ranges(from.len(), 8 * from.len());
     let mut rest = to;

@@ -204,7 +204,6 @@ impl Model {
         self.ends[index]
     }
 
-    /// The shape of a sample at `source`.
     pub(crate) fn shape_at(&self, source: Source) -> &[usize] {
         match source {
             Source::Input => &self.input,
@@ -237,7 +236,6 @@ impl Model {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
     }
 
-    /// The parameter of a node.
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
         let first = self.parameters.partition_point(|p| p.node < node);
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
@@ -290,7 +288,7 @@ pub enum At {
 }
 
 impl At {
-    /// Shape of a sample there; of a layer that the model has.
+    /// Shape of a sample there; the layer must exist.
     pub(crate) fn shape(self, model: &Model) -> &[usize] {
         match self {
             At::Input => model.input_shape(),

@@ -13,11 +13,9 @@ pub(crate) struct Node {
     pub kind: NodeKind,
     /// Its inputs: outputs of earlier nodes, or the network's input. A sum has two, the body first.
     pub inputs: Vec<Source>,
-    /// Shape of one sample at its output.
     pub shape: Vec<usize>,
 }
 
-/// What a node does.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum NodeKind {
     Layer(Layer),
@@ -28,9 +26,7 @@ pub(crate) enum NodeKind {
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// The network's input.
     Input,
-    /// The output of a node.
     Node(usize),
 }
 
@@ -44,7 +40,6 @@ impl Node {
     }
 }
 
-/// All nodes of `layers`.
 pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
     let mut nodes = Vec::with_capacity(layers.len());
     let mut at = (Source::Input, input.to_vec());

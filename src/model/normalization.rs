@@ -34,7 +34,6 @@ impl BatchNorm {
         eps(eps: f64) => eps;
     }
 
-    /// `1 / √(var + ε)` of each channel.
     pub(crate) fn inverse_deviations(&self) -> impl Iterator<Item = f64> {
         self.var.iter().map(|var| 1.0 / (f64::from(*var) + self.eps).sqrt())
     }

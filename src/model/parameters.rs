@@ -28,7 +28,6 @@ impl Role {
 pub struct Parameter {
     /// Index of its top-level layer.
     pub layer: usize,
-    /// Index of its node.
     pub(crate) node: usize,
     /// Its layer's path: `3`, or `3.body.0` within the block that is layer 3.
     pub path: String,

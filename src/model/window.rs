@@ -50,15 +50,14 @@ impl<T: Into<Pair>> From<T> for Padding {
 /// The window at position `q` covers the rows `q·stride + t·dilation − before` for `t` in `0..kernel`, where they exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Window {
-    /// The image that it slides over.
+    /// The image that it slides over: height and width.
     pub image: [usize; 2],
-    /// Its own size.
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],
     /// Padding above and left.
     pub before: [usize; 2],
-    /// Positions: the result's size.
+    /// The size of the result.
     pub positions: [usize; 2],
 }
 
@@ -109,7 +108,6 @@ impl Window {
         Ok(Window { image, kernel, stride, dilation, before, positions })
     }
 
-    /// Elements the window covers.
     pub(crate) fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
@@ -126,7 +124,6 @@ impl Window {
 /// kernels' 32-bit arithmetic.
 pub(super) const MOST: usize = 1 << 24;
 
-/// Checks a window's sizes independently of the image.
 pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {
     for (sizes, what) in sizes.into_iter().zip(["kernel", "stride", "dilation"]) {
         if sizes.contains(&0) {

@@ -33,13 +33,12 @@ pub(super) fn neighbours(mut schedule: Schedule, tuning: Tuning<'_>, all: bool) 
     schedule
 }
 
-/// Two products as one kernel, if that can be.
 fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice>)> {
     let (first, second) = (ProductStep::of(one)?, ProductStep::of(other)?);
     if !is_free(one, other) {
         return None;
     }
-    // What goes on waits for the signal, so it comes first.
+    // Later steps wait for the signal, so it comes first.
     let (first, second) = if first.is_signal() { (first, second) } else { (second, first) };
     let same_layer = whole(&first.slices[0]) == whole(&second.slices[0]);
     let (mut of_first, of_second) = (*first.product, *second.product);
@@ -71,14 +70,14 @@ impl ProductStep<'_> {
         matches!(self.product.gemm.usage, Use::Signal { .. })
     }
 
-    /// Of an update: the bytes of its parameters, and those from a first moment to its second.
+    /// For an update: the byte range of its parameters, and the distance from the first moments to the second.
     fn update(&self) -> Option<(Range<u64>, u64)> {
         let len = self.product.updated()?;
         let start = 16 * u64::from(self.product.offsets.first);
         Some((start..start + 4 * u64::from(len), 4 * u64::from(self.product.offsets.c_plane)))
     }
 
-    /// Of a signal: where its weights begin in what the other binds as parameters, in vec4s.
+    /// For a signal: the offset of its weights in the parameters that the update binds, in vec4s.
     fn weights_within(&self, update: &ProductStep<'_>) -> Option<u32> {
         let (weights, parameters) = (&self.slices[1], &update.slices[2]);
         let inside = weights.region == parameters.region && weights.offset >= parameters.offset;
@@ -117,7 +116,7 @@ fn is_free(one: &Step, other: &Step) -> bool {
     !meet(&writes, &other_writes) && !meet(&writes, &other_reads) && !meet(&reads, &other_writes)
 }
 
-/// A slice; of transient memory all that follows its start.
+/// A slice; for transient memory, everything from its start on.
 fn whole(slice: &Slice) -> Slice {
     match slice.region {
         Region::Transient(_) => Slice { size: u64::MAX - slice.offset, ..*slice },

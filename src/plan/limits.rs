@@ -61,7 +61,7 @@ pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
     Ok(())
 }
 
-/// Elements of the largest sums for parameters on their way, on the class of device that cuts them into the most parts.
+/// Elements of the largest partial sums of parameters on any class of device.
 fn largest_sums(graph: &Graph, batch: usize, mode: Mode) -> usize {
     if batch == 0 || check(graph, batch).is_err() {
         return 0;

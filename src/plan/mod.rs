@@ -39,7 +39,7 @@ pub struct Plan {
     pub(crate) memory: Memory,
 }
 
-/// The part of a plan that an inference plan lacks.
+/// What only a training plan has.
 #[derive(Debug)]
 pub(crate) struct Training {
     pub targets: Tensor,

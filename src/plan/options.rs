@@ -125,7 +125,6 @@ impl PlanOptions {
         }
     }
 
-    /// Whether the device has them.
     pub(crate) fn check_features(&self, context: &Context) -> Result<()> {
         if context.device().features().contains(self.required_features()) {
             return Ok(());

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A buffer for every memory of a plan's lists, of which one runs at a time.
+/// The buffers of all schedules of a plan; one schedule runs at a time.
 #[derive(Debug)]
 pub(super) struct Buffers<'a> {
     pub input: Tensor,
@@ -25,9 +25,9 @@ pub(super) struct Buffers<'a> {
     own: Vec<Buffer>,
     /// Whether an own buffer is constant.
     constant: Vec<bool>,
-    /// What transient memories share.
+    /// Buffers that transients share.
     shared: Vec<Buffer>,
-    /// Of each list, which of those each of its transient memories has.
+    /// For each schedule, the shared buffer of each transient.
     slots: Vec<Vec<usize>>,
     usage: Memory,
 }
@@ -82,12 +82,11 @@ impl<'a> Buffers<'a> {
         Ok(Buffers { input, targets, state, own, constant, shared, slots, usage })
     }
 
-    /// Bytes in all.
     pub(super) fn memory(&self) -> Memory {
         self.usage
     }
 
-    /// The buffer of a memory that no list has for itself.
+    /// The buffer of a region that is not transient.
     pub(super) fn of(&self, region: Region) -> &Buffer {
         let moments = || self.state.optimizer_state().expect("there is an optimiser");
         match region {
@@ -103,7 +102,6 @@ impl<'a> Buffers<'a> {
         }
     }
 
-    /// What a step of a list binds.
     fn resource(&self, list: usize, slice: &Slice) -> Resource {
         let buffer = match slice.region {
             Region::Transient(id) => &self.shared[self.slots[list][id]],
@@ -118,7 +116,7 @@ impl<'a> Buffers<'a> {
     fn needed(&self, model: &Model, work: Work, kernel: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
         match (slice.region, work, kernel.get::<Update>()) {
             (Region::Gradient | Region::Diagonal, Work::Step(_), Some(update)) => {
-                // What lies between parameters is nobody's.
+                // The gaps between parameters belong to none.
                 let Range { start, end } = update.range();
                 let mine = model.parameters().iter().map(Parameter::range);
                 let mine = mine.filter(|range| start <= range.start && range.end <= end);
@@ -132,7 +130,6 @@ impl<'a> Buffers<'a> {
     }
 }
 
-/// A kernel, and what it is bound to.
 type BoundKernel = (Kernel, Vec<Resource>);
 
 /// The dispatches of all lists. All shaders are compiled before anything needs one, so that it is known how many there are.

@@ -20,7 +20,6 @@ pub(super) struct Schedules {
     pub signals: Vec<(At, Slice, Option<Slice>)>,
 }
 
-/// All lists of a model.
 pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
     match whole::chosen(setup, graph, options)? {
         Some(network) => whole::build(setup, &network, options),
@@ -28,7 +27,7 @@ pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> 
     }
 }
 
-/// A kernel for each layer and direction.
+/// Schedules with a kernel for each layer and direction.
 fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
     let ForwardPass { schedule: forward, saved, logits, .. } = ForwardPass::build(setup, graph)?;
     let mut schedules =
@@ -66,7 +65,7 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     Ok(schedules)
 }
 
-/// Forward pass, loss, signals and parameters, with what becomes of their gradient and diagonal.
+/// Forward pass, loss, and the backward pass through all operations.
 fn backward(
     inputs: &BackwardInputs<'_>,
     loss_step: &LossStep,
@@ -95,7 +94,7 @@ fn backward(
     Ok(pass.schedule)
 }
 
-/// The same with two kernels in one dispatch, where that is wanted.
+/// The same with two kernels in one dispatch where that is wanted.
 fn joined(setup: &Setup<'_>, schedule: Schedule) -> Schedule {
     match setup.saves_dispatches(true) {
         true => super::join::neighbours(schedule, setup.tuning, setup.options.fewer_dispatches.is_some()),
@@ -103,13 +102,13 @@ fn joined(setup: &Setup<'_>, schedule: Schedule) -> Schedule {
     }
 }
 
-/// The modes of the backward passes: the plan's, and none beside it where the curvature is lazy.
+/// The modes of the backward passes: the plan's, and plain backprop for lazy curvature.
 pub(super) fn modes(options: &PlanOptions) -> impl Iterator<Item = Mode> {
     let lazy = options.lazy_curvature && options.mode.has_diagonal();
     [options.mode].into_iter().chain(lazy.then_some(Mode::None))
 }
 
-/// The backward passes that are asked for, under the names that [`Work::in_mode`] gives them.
+/// The requested backward passes, named as [`Work::in_mode`] names them.
 pub(super) fn passes(options: &PlanOptions) -> impl Iterator<Item = (Mode, Pass)> {
     let accumulates = options.accumulation;
     let ways = move |(mode, pass): (Mode, Pass)| {

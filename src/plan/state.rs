@@ -26,7 +26,6 @@ pub struct State {
 /// The optimiser's part, in one buffer, so that a kernel binds it as one: see `shaders/optimizer/state.wgsl`.
 #[derive(Debug, Clone)]
 pub(crate) struct Moments {
-    /// All of it.
     pub memory: Tensor,
     pub first: Tensor,
     pub second: Option<Tensor>,
@@ -40,7 +39,6 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// For `len` parameters, gaps included.
     fn new(context: &Context, rule: &Rule, len: usize) -> Result<Moments> {
         let (second, words) = (optimizer::has_second_moment(rule), optimizer::memory_len(rule, len));
         let buffer = context.storage("optimizer", words)?;
@@ -224,7 +222,6 @@ impl State {
         self.context.write_bytes(&self.noise, bytemuck::cast_slice(&[noise.seed, noise.step, 0, 0]))
     }
 
-    /// Its buffers, each with its role.
     pub(super) fn roles(&self) -> impl Iterator<Item = (&str, &Buffer)> {
         let moments = self.moments.as_ref().map(|moments| &moments.memory);
         let tensors =
@@ -299,7 +296,7 @@ impl State {
         Ok(State::slice(flat, parameter))
     }
 
-    /// The same of what is known to be right.
+    /// The same without checks.
     pub(super) fn slice(flat: &Tensor, parameter: &Parameter) -> Tensor {
         // A moment does not begin where its buffer does.
         let begin = (flat.bytes().start / 4) as usize;

@@ -127,7 +127,6 @@ fn offset(setup: &Setup<'_>, op: &Op, role: Role) -> Option<u32> {
     parameter.map(|parameter| parameter.offset as u32)
 }
 
-/// What the kernels bind.
 struct WholeBuilder<'a> {
     setup: &'a Setup<'a>,
     network: &'a WholeNetwork,

@@ -39,7 +39,7 @@ impl Default for Pass {
     }
 }
 
-/// What is recorded.
+/// Which list of dispatches is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Forward,
@@ -49,7 +49,6 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The backward pass that it is about.
     pub(crate) fn pass(self) -> Option<Pass> {
         match self {
             Work::Forward => None,
@@ -70,7 +69,7 @@ impl Work {
     }
 }
 
-/// The lists of a plan. What several have alike, with the same buffers, is one dispatch.
+/// The dispatches of a plan. Equal steps on the same buffers are one dispatch.
 #[derive(Debug, Default)]
 pub(crate) struct Lists(pub(super) Vec<(Work, Vec<Arc<Dispatch>>)>);
 

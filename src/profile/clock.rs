@@ -2,7 +2,6 @@
 
 use crate::{Context, Error, Result};
 
-/// Timestamps for a number of compute passes.
 pub(super) struct Clock {
     marks: wgpu::QuerySet,
     passes: u32,

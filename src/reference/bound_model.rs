@@ -5,7 +5,7 @@ use super::{Real, Signal};
 use crate::Result;
 use crate::model::{Mode, Model, Noise, Parameter, Role, Source};
 
-/// A model with its parameters at hand.
+/// A model bound to its parameters.
 pub(super) struct BoundModel<'a, T> {
     model: &'a Model,
     pub(super) steps: Vec<Step<'a, T>>,

@@ -139,14 +139,12 @@ impl<T: Real> Local<T> {
         local
     }
 
-    /// Adds a loss over further logits.
     fn append(&mut self, other: Local<T>) {
         self.value += other.value;
         self.g.extend(other.g);
         self.h.extend(other.h);
     }
 
-    /// A loss that contributes nothing.
     fn nothing(outputs: usize, rank: usize) -> Local<T> {
         let zeros = vec![T::zero(); outputs];
         Local { value: T::zero(), g: zeros.clone(), h: zeros.clone(), u: vec![zeros; rank] }

@@ -121,7 +121,7 @@ pub fn predict<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<
     Ok(forward(model, parameters, input)?.pop().expect("a model has a layer"))
 }
 
-/// Of what each node has, what the top-level layers' ends have.
+/// The entries of the nodes that end the top-level layers.
 fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
     let is_end = |node: usize| model.end(model.nodes()[node].layer) == node;
     nodes.into_iter().enumerate().filter(|(node, _)| is_end(*node)).map(|(_, value)| value).collect()

@@ -8,7 +8,7 @@ pub(crate) fn forward(shape: BatchShape, plugs: &[&'static str]) -> String {
     compose(&Header::lanes(), &[&body[..], plugs].concat())
 }
 
-/// The signal through f and the activation below.
+/// The signal through the map and the activation before it.
 pub(crate) fn signal(shape: BatchShape, flow: &Flow, plugs: &[&'static str], extras: u32) -> String {
     let mut header = Header::lanes();
     let mut files = vec!["lib/affine_params", "signal/affine"];
@@ -17,7 +17,7 @@ pub(crate) fn signal(shape: BatchShape, flow: &Flow, plugs: &[&'static str], ext
     compose(&header, &files)
 }
 
-/// The uniform of `lib/affine_params.wgsl`; `own` is what only dropout needs.
+/// The uniform of `lib/affine_params.wgsl`; only dropout has words of its `own`.
 pub(crate) fn uniforms(shape: BatchShape, grid_x: u32, planes: [u32; 2], own: [u32; 3]) -> Vec<Vec<u8>> {
     let (channels, vectors, positions) = (shape.channels(), shape.vectors(), shape.positions());
     let [plane_in, plane_out] = planes;

@@ -2,7 +2,6 @@
 
 use super::{LANES, Width, vectors};
 
-/// How a batch lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BatchShape {
     /// `[batch, features]`.

@@ -33,12 +33,11 @@ pub(crate) fn vectors(channels: u32) -> u32 {
     channels.div_ceil(4)
 }
 
-/// Channels as they lie in an image.
 pub(crate) fn padded(channels: usize) -> usize {
     channels.next_multiple_of(4)
 }
 
-/// A pair of the model's, as shaders have it.
+/// A pair of the model's sizes as shaders have it.
 pub(crate) fn pair(sizes: [usize; 2]) -> [u32; 2] {
     sizes.map(|size| size as u32)
 }

@@ -47,7 +47,7 @@ files! {
     "zeropad": forward params signal;
 }
 
-/// Constants that a permutation is made of.
+/// The constants of a permutation.
 #[derive(Debug, Default)]
 pub(crate) struct Header(String);
 
@@ -67,7 +67,6 @@ impl Header {
         self.line(format_args!("const {name}: bool = {value};"))
     }
 
-    /// Height and width.
     pub(crate) fn pair(&mut self, name: &str, [height, width]: [usize; 2]) -> &mut Header {
         self.line(format_args!("const {name}: vec2<u32> = vec2<u32>({height}u, {width}u);"))
     }
@@ -77,12 +76,11 @@ impl Header {
         self.line(format_args!("const {name}: f32 = {value:?}f;"))
     }
 
-    /// An extension of WGSL; before all else.
+    /// A WGSL extension; it must come first.
     pub(crate) fn enable(&mut self, name: &str) -> &mut Header {
         self.line(format_args!("enable {name};"))
     }
 
-    /// Another name of a type.
     pub(crate) fn alias(&mut self, name: &str, of: &str) -> &mut Header {
         self.line(format_args!("alias {name} = {of};"))
     }
@@ -93,7 +91,7 @@ impl Header {
     }
 }
 
-/// The activation's constants into the header; its files out.
+/// Adds the activation's constants to the header. Returns its files.
 pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'static str; 2] {
     if let Some(alpha) = activation.alpha() {
         header.float("ALPHA", alpha as f32);
@@ -105,7 +103,6 @@ pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'stat
     [file.expect("every activation has a file: a test says so"), "lib/math"]
 }
 
-/// Header and files in one text.
 pub(crate) fn compose(header: &Header, files: &[&str]) -> String {
     let mut text = header.0.clone();
     for name in files {

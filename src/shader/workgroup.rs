@@ -17,7 +17,7 @@ impl Workgroup {
         Workgroup::new([invocations, 1], 0)
     }
 
-    /// With a sum and whatever else, `bytes` in all, for each invocation.
+    /// With `bytes` of memory for each invocation.
     pub(crate) const fn each(self, bytes: u32) -> Workgroup {
         Workgroup { bytes: self.size[0] * self.size[1] * bytes, ..self }
     }

@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf, is_separator};
 use std::time::Duration;
 
-/// Why a file was not written.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: io::Error,
@@ -47,7 +46,6 @@ fn write_and(path: &Path, bytes: &[u8], settle: fn(&Directory) -> io::Result<()>
     settle(&directory).map_err(|error| Failed { error, replaced: true })
 }
 
-/// Where a file goes, and what is there now.
 struct Destination {
     path: PathBuf,
     old: Option<std::fs::Metadata>,
@@ -57,7 +55,7 @@ struct Destination {
 const LINKS: usize = 40;
 
 impl Destination {
-    /// At the end of all symbolic links, the last of which may lead to no file yet.
+    /// Follows all symbolic links; the last one may lead to no file yet.
     fn find(path: &Path) -> io::Result<Destination> {
         let mut path = path.to_owned();
         for _ in 0..LINKS {
@@ -111,7 +109,6 @@ fn sweep(path: &Path) {
     }
 }
 
-/// Where it lies.
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

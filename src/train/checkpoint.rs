@@ -20,7 +20,6 @@ const COUNTS: [&str; 7] =
 /// The largest header that safetensors reads.
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// The state from which training resumes.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     /// In the flat layout, like the moments.
@@ -29,9 +28,7 @@ pub(super) struct Checkpoint {
     pub memory: OptimizerState<f32>,
     pub learning_rate: f32,
     pub seed: u64,
-    /// The state of dropout's random numbers.
     pub noise: Noise,
-    /// The user's notes.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -80,13 +77,11 @@ fn not_written(path: &Path, failed: atomic::Failed) -> Error {
 const AS_IT_WAS: &str = "what was there before, if anything, is as it was";
 
 impl Checkpoint {
-    /// Writes the file atomically.
     pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
         let bytes = self.bytes(settings).map_err(|problem| error(path, problem, AS_IT_WAS))?;
         atomic::write(path, &bytes).map_err(|failed| not_written(path, failed))
     }
 
-    /// Whether a file can be written there.
     pub(super) fn can_write(path: &Path) -> Result<()> {
         atomic::check(path).map_err(|error| not_written(path, error.into()))
     }
@@ -216,7 +211,6 @@ impl Settings<'_> {
         ]
     }
 
-    /// Compares a file's entries with these.
     fn check(&self, entries: &Entries) -> Outcome<()> {
         for (key, expected) in self.entries() {
             match entry(entries, key)? {
@@ -228,7 +222,6 @@ impl Settings<'_> {
         Ok(())
     }
 
-    /// Names of the tensors.
     fn tensors(&self) -> impl Iterator<Item = (String, TensorKind, &Parameter)> {
         let second = !matches!(self.optimizer.rule, Rule::Sgd { .. });
         let kinds = [

@@ -9,7 +9,6 @@ use std::fmt::Debug;
 ///
 /// What a caller gave has been checked by the trainer: slices have the lengths of the model, targets are of its kind.
 pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
-    /// The device, in words.
     fn describe(&self) -> String;
 
     /// A forward and a backward pass, and the optimiser's step if it is asked for.
@@ -24,26 +23,22 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     /// The outputs for `inputs`, at most `batch` samples at a time.
     fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, wait: Wait) -> Answer<'a, Vec<f32>>;
 
-    /// All parameters, flat.
     fn parameters(&self, wait: Wait) -> Answer<'_, Vec<f32>>;
 
-    /// Replaces all parameters.
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()>;
 
-    /// Changes the learning rate of the steps to come.
     fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()>;
 
-    /// What else a checkpoint holds: the optimiser's moments and counts, and what dropout draws next.
+    /// What else a checkpoint holds: the optimiser's moments and counts, and the state of dropout's random numbers.
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)>;
 
-    /// Goes on from what [`Engine::memory`] gave.
+    /// Continues from what [`Engine::memory`] returned.
     fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()>;
 
     /// Blocks until all passes are done.
     fn wait(&self) -> Result<()>;
 }
 
-/// One pass of an [`Engine`].
 #[derive(Debug)]
 pub(super) struct Task<'a> {
     /// The trainer's mode.
@@ -54,7 +49,6 @@ pub(super) struct Task<'a> {
     pub lazy: bool,
     /// Whether the optimiser's step follows.
     pub update: bool,
-    /// Number of samples.
     pub batch: usize,
     pub inputs: &'a [f32],
     pub targets: Targets<'a>,
@@ -63,15 +57,15 @@ pub(super) struct Task<'a> {
 /// How an answer of the device is waited for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wait {
-    /// A future that waits so is ready when it is first polled.
+    /// The future is ready when it is first polled.
     Block,
     Yield,
 }
 
-/// What will be known once the device has answered.
+/// A result that arrives once the device has answered.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) type Answer<'a, T> = futures::future::BoxFuture<'a, Result<T>>;
-/// What will be known once the device has answered. In a browser nothing moves to another thread.
+/// A result that arrives once the device has answered. In a browser it stays on its thread.
 #[cfg(target_arch = "wasm32")]
 pub(super) type Answer<'a, T> = futures::future::LocalBoxFuture<'a, Result<T>>;
 
@@ -80,7 +74,6 @@ pub(super) fn noise(seed: u64) -> Noise {
     Noise { seed: (seed ^ (seed >> 32)) as u32, step: 0 }
 }
 
-/// The number of samples that `inputs` are.
 pub(super) fn batch_of(model: &Model, inputs: &[f32]) -> Result<usize> {
     if inputs.is_empty() {
         return Err(Error::empty_batch());

@@ -27,7 +27,7 @@ impl Trainer {
     }
 }
 
-/// The plans that a trainer needs, made when they are.
+/// The state and plans on a GPU, made on demand.
 #[derive(Debug)]
 struct Gpu {
     context: Context,
@@ -35,7 +35,6 @@ struct Gpu {
     storage: Dtype,
     training: Plans,
     inference: Plans,
-    /// The loss of the last pass.
     loss: Option<Tensor>,
 }
 
@@ -56,7 +55,7 @@ impl Engine for Gpu {
         self.context.describe()
     }
 
-    /// Submits the pass and does not wait for it.
+    /// Submits the pass without waiting for it.
     fn pass(&mut self, task: &Task<'_>) -> Result<()> {
         let mut options = PlanOptions::training(task.mode).storage(self.storage).fused_update();
         options.lazy_curvature = task.lazy;
@@ -166,7 +165,6 @@ async fn read_all(context: &Context, tensors: &[&Tensor], wait: Wait) -> Result<
 struct Plans(Vec<Plan>);
 
 impl Plans {
-    /// Those kept at a time.
     const MOST: usize = 4;
 
     /// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.

@@ -21,7 +21,7 @@ impl Trainer {
     }
 }
 
-/// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.
+/// The CPU's counterpart of [`crate::State`] and [`crate::Plan`], in plain vectors.
 #[derive(Debug)]
 struct Host {
     model: Model,

@@ -47,7 +47,7 @@ impl Trainer {
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let Checkpoint { parameters, memory, learning_rate, seed, noise, notes } =
             Checkpoint::read(&self.settings(), path.as_ref())?;
-        // First what a checking context may refuse.
+        // First what may be refused.
         self.set_parameters(&parameters)?;
         self.set_learning_rate(learning_rate)?;
         (self.steps, self.seed, self.notes) = (memory.step, seed, notes);

@@ -32,7 +32,7 @@ pub struct Trainer {
     pub(super) model: Model,
     pub(super) mode: Mode,
     pub(super) curvature_every: usize,
-    /// At the present learning rate.
+    /// At the current learning rate.
     pub(super) optimizer: Optimizer,
     pub(super) seed: u64,
     pub(super) steps: u64,

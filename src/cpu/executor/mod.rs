@@ -43,7 +43,6 @@ pub struct Executor {
     loss: HostLoss,
     program: Program,
     mode: Option<Mode>,
-    /// The signals that can be read after a pass.
     saved: Vec<At>,
     threads: Threads,
     /// The largest batch.
@@ -59,11 +58,10 @@ pub struct Executor {
     dense_scratch: DenseScratch,
     gradient: Vec<f32>,
     diagonal: Vec<f32>,
-    /// Of the last pass.
     last: Batch,
 }
 
-/// What a pass is over, beside parameters and inputs.
+/// The arguments of a pass beside parameters and inputs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Batch {
     pub samples: usize,
@@ -178,12 +176,11 @@ impl Executor {
         })
     }
 
-    /// The loss at the logits, and the signal it starts.
     fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> Result<f64> {
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| {
-            // g, the vectors u, h: the order of all signals here.
+            // Signals are stored in this order: g, the vectors u, h.
             let mut components = self.signals[slot].chunks_exact_mut(len).take(mode.components());
             let mut next =
                 |there: bool| if there { components.next().unwrap_or_default() } else { Default::default() };
@@ -242,7 +239,7 @@ impl Executor {
         Ok((gradient, user(&diagonal)))
     }
 
-    /// Checks the lengths; the number of samples.
+    /// Checks the lengths. Returns the number of samples.
     fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
         let length = |tensor: &str, got, needed| Err(Error::length(tensor, got, needed));
         if parameters.len() != self.model.flat_len() {

@@ -123,7 +123,6 @@ impl Executor {
     }
 }
 
-/// `range` in blocks of at most `block`.
 fn blocks(range: Range<usize>, block: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(block).map(move |start| start..(start + block).min(end))

@@ -3,7 +3,7 @@
 use super::{Back, WholeNetwork};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, words};
 
-/// What the chunks left, added up, and the optimiser behind it: `shaders/gemm/whole/gather.wgsl`.
+/// Adds up the chunks' sums, then updates the parameters if asked for: `shaders/gemm/whole/gather.wgsl`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gather {
     pub net: WholeNetwork,

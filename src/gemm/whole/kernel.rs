@@ -6,7 +6,7 @@ use crate::ops::loss::LossKernel;
 use crate::ops::optimizer::{Advance, Update};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, Workgroup, activation, bytes_of, compose};
 
-/// What is done with a network.
+/// What is computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum WholePass {
     /// Input to logits.
@@ -15,13 +15,11 @@ pub(crate) enum WholePass {
     Back(Back),
 }
 
-/// A backward pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Back {
     pub mode: Mode,
     /// Of what is stored.
     pub scale: f32,
-    /// Whether results are added to what is there.
     pub accumulate: bool,
     pub update: Option<Update>,
 }
@@ -37,7 +35,6 @@ impl Back {
     }
 }
 
-/// The kernel that walks the network.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WholeKernel {
     pub net: WholeNetwork,

@@ -122,7 +122,6 @@ impl WholeNetwork {
         Results { logits, losses, sums, len }
     }
 
-    /// Multiply-adds of the products, counted twice.
     fn flops(&self, mode: Option<Mode>) -> u64 {
         let of = |(l, layer): (usize, &WholeLayer)| {
             let size = u64::from(layer.inputs) * u64::from(layer.outputs);

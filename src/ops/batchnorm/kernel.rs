@@ -9,7 +9,7 @@ pub(crate) struct NormForward {
 }
 
 impl NormForward {
-    /// Numbers of the statistics: the means, then 1 / √(var + ε), each padded as an image's channels are.
+    /// Elements of the statistics: the means, then 1 / √(var + ε), each padded as the channels of an image are.
     pub(crate) fn statistics_len(&self) -> u32 {
         2 * self.shape.vectors() * self.shape.width().elements()
     }

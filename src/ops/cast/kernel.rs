@@ -5,7 +5,6 @@ use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, wo
 /// The first planes of a signal, in `f32` and without the loss's scale: `shaders/cast/cast.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cast {
-    /// Of a plane.
     pub elements: u32,
     pub planes: u32,
     pub plane_in: u32,

@@ -9,7 +9,7 @@ use crate::ops::layout;
 use crate::ops::layout::Direction;
 use crate::shader::Dtype;
 
-/// Brings g and the diagonal of a signal from where it lies to where the user sees it.
+/// Converts g and the diagonal of a signal to the user's form.
 pub(crate) fn show(pass: &mut BackwardPass<'_>, value: &Value, signal: Signal, shown: Signal) {
     let elements = pass.setup.batch * value.shape.iter().product::<usize>();
     let (planes, dtype) = (1 + u32::from(pass.mode.has_diagonal()), pass.setup.options.storage);

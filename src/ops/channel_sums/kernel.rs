@@ -7,7 +7,6 @@ use crate::shader::{
     vectors, words,
 };
 
-/// Whose parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum ChannelParameters {
     /// Entries: the taps, row by row; then the bias, where there is one.
@@ -86,7 +85,6 @@ impl ChannelSums {
         4 * vectors(self.shape().channels())
     }
 
-    /// Elements of the sums in all.
     pub(crate) fn len(&self) -> u32 {
         self.splits() * self.components() * self.entries() * self.stride()
     }

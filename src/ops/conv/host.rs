@@ -69,7 +69,6 @@ impl Convolve {
         self.channels.map(|channels| channels / self.groups)
     }
 
-    /// Elements of a patch.
     fn patch_len(&self) -> usize {
         self.window.taps() * self.group_channels()[0]
     }
@@ -166,7 +165,6 @@ impl Convolve {
         }
     }
 
-    /// A group's part of the weight.
     fn kernels<'a>(&self, weight: &'a [f32], group: usize) -> Matrix<'a> {
         let (rows, patch) = (self.group_channels()[1], self.patch_len());
         Matrix::new(&weight[group * rows * patch..], rows, patch)

@@ -13,15 +13,14 @@ use crate::Result;
 use crate::gemm::{GradientSink, Offsets, Product, Use};
 use crate::graph::{
     BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Region, Signal, Slice,
-    Value, padded,
+    Value,
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Layer, Mode, Role};
 use crate::ops::depthwise::Depthwise;
 use crate::ops::depthwise::DepthwiseSizes;
-use crate::shader::DeviceClass;
-use crate::shader::Dtype;
+use crate::shader::{DeviceClass, Dtype, padded};
 
 #[derive(Debug)]
 pub(crate) struct Conv(pub Convolution);
@@ -103,7 +102,7 @@ impl Conv {
         packed
     }
 
-    /// Gradient and diagonal: sums over parts of the batch, then their sum.
+    /// Gradient and diagonal: partial sums over parts of the batch, then their total.
     fn parameters(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) {
         let (partial, packing) =
             (self.0.partial(pass.setup.tuning, pass.batch(), pass.mode), self.0.packing());
@@ -118,7 +117,7 @@ impl Conv {
     }
 }
 
-/// Sums that are complete go where the parameters' gradient and diagonal lie.
+/// Adds complete sums up into the parameters' gradient and diagonal.
 pub(crate) fn unpack(pass: &mut BackwardPass<'_>, op: &Op, unpack: Unpack, sums: Slice) {
     let flat = pass.flat(op);
     let (accumulate, scale) = (pass.sink == GradientSink::Accumulate, pass.setup.parameter_scale());

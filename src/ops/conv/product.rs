@@ -24,12 +24,10 @@ impl Convolution {
         }
     }
 
-    /// Height and width of the output.
     pub(crate) fn output_size(&self) -> [usize; 2] {
         if self.transposed { self.window.image } else { self.window.positions }
     }
 
-    /// Height and width of the input.
     pub(crate) fn input_size(&self) -> [usize; 2] {
         if self.transposed { self.window.positions } else { self.window.image }
     }
@@ -61,7 +59,7 @@ impl Convolution {
         let mut geometry = self.geometry(batch, self.transposed, [group_out, group_in, 1]);
         let positions = area(self.output_size());
         let sizes = [outputs, geometry.taps() * inputs, positions];
-        // Cut in every mode as plain backprop is, and whatever was measured, so that the gradient has the same bits.
+        // Split as in plain backprop and without a measured table, so that the gradient has the same bits in every mode.
         let usage = |mode| Use::Partial { mode, bias: self.bias };
         let plain = Gemm::over(tuning.shipped(), usage(Mode::None), sizes, geometry);
         geometry.split = Split::new(tuning, plain.tiles(), batch, positions);

@@ -62,7 +62,7 @@ impl Operation for Dense {
                 Product { gemm, offsets: Offsets { a_plane, c_plane, ..Offsets::ALONE } }
             })?;
         }
-        // After the signal, for the weights may be updated here.
+        // After the signal, because this may update the weights.
         match pass.sink {
             GradientSink::Update(update) if self.is_updated_in_place(pass, &update) => {
                 self.update(pass, op, signal, update);
@@ -74,7 +74,7 @@ impl Operation for Dense {
 }
 
 impl Dense {
-    /// Whether the optimiser's step is taken where the gradient is summed.
+    /// Whether the kernel that sums the gradient also takes the optimiser's step.
     fn is_updated_in_place(&self, pass: &BackwardPass<'_>, update: &Update) -> bool {
         let (class, batch) = (pass.setup.tuning.class, pass.batch());
         update.reads_diagonal() == pass.mode.has_diagonal()

@@ -43,7 +43,6 @@ impl Key for DropoutForward {
     }
 }
 
-/// The signal through dropout and the activation below.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct DropoutSignal {
     pub dropout: DropoutForward,
@@ -74,7 +73,7 @@ impl Key for DropoutSignal {
     }
 }
 
-/// Counts a backward pass for dropout, on the GPU, so that any number of recorded steps may be submitted together.
+/// Advances dropout's step on the GPU, so that any number of recorded passes may be submitted together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct AdvanceNoise;
 

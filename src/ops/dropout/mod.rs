@@ -37,7 +37,7 @@ fn noise() -> Slice {
     Slice::new(Region::Noise, 0, DropoutForward::NOISE_LEN)
 }
 
-/// What moves the random numbers on, at a backward pass's end.
+/// Advances the random numbers, at the end of a backward pass.
 pub(crate) fn advance(pass: &mut BackwardPass<'_>) {
     pass.schedule.push(AdvanceNoise, vec![noise()]);
 }

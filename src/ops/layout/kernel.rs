@@ -2,7 +2,6 @@
 
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, vectors, words};
 
-/// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     ToImage,

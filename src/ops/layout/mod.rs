@@ -13,13 +13,12 @@ use crate::host::HostOp;
 use crate::model::Layer;
 use crate::shader::BatchShape;
 
-/// Rows become an image, or an image rows.
 #[derive(Debug)]
 pub(crate) struct Reordering {
     pub to: Layout,
 }
 
-/// Layers that are no more than a layout.
+/// Layers that only change the layout, or nothing.
 pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     Ok(match layer {
         Layer::Identity => Some(Lowered::Nothing),
@@ -28,7 +27,7 @@ pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowere
     })
 }
 
-/// How a batch of a value lies, for kernels that take whole samples.
+/// The shape of a batch of `value`, for kernels that take whole samples.
 pub(crate) fn batch_shape(value: &Value, batch: usize) -> BatchShape {
     let batch = batch as u32;
     match value.layout {
@@ -40,7 +39,7 @@ pub(crate) fn batch_shape(value: &Value, batch: usize) -> BatchShape {
     }
 }
 
-/// Changes the layout of `planes` planes; `plane_rows` and `plane_image` are their distances.
+/// Converts `planes` planes; `plane_rows` and `plane_image` are their distances in elements.
 pub(crate) fn reorder(
     value: &Value,
     batch: u32,

@@ -19,15 +19,13 @@ use crate::graph::{BackwardPass, Purpose, Region, Setup, Signal, Slice, Step};
 use crate::model::Mode;
 use crate::shader::{Dtype, Kernel};
 
-/// What the loss's kernels bind.
 #[derive(Debug)]
 pub(crate) struct LossStep {
     logits: Slice,
     targets: Slice,
-    /// One of each row.
+    /// One loss for each row.
     values: Slice,
     rows: u32,
-    /// The reduced loss.
     pub total: Slice,
     weights: Option<Slice>,
 }
@@ -42,7 +40,7 @@ impl LossStep {
         Ok(LossStep { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
     }
 
-    /// Loss, signal at the logits, and the sum over the batch, behind a forward pass.
+    /// Pushes the loss, its signal at the logits and its total after the forward pass.
     pub(crate) fn push(&self, pass: &mut BackwardPass<'_>) -> Result<()> {
         let Signal { slice: signal, plane } = pass.top()?;
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
@@ -85,7 +83,7 @@ impl LossStep {
             .scaled(setup.options.loss_scale)
     }
 
-    /// The forward pass's last step with the loss in it, and what it binds, if it makes the logits and the two can be one.
+    /// The last step of the forward pass joined with the loss, if it computes the logits and can be joined.
     fn with_loss(
         &self,
         setup: &Setup<'_>,
@@ -100,7 +98,6 @@ impl LossStep {
     }
 }
 
-/// The targets of a batch.
 pub(crate) fn targets(setup: &Setup<'_>) -> Result<Slice> {
     Ok(Slice::new(Region::Targets, 0, setup.elements("targets", setup.model.target_len())?))
 }

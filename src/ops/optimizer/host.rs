@@ -84,7 +84,6 @@ pub fn update(
     }
 }
 
-/// A range of the parameters, with its moments and gradient.
 struct Part<'a> {
     range: Range<usize>,
     parameters: &'a mut [f32],

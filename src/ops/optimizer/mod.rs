@@ -23,14 +23,13 @@ pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
     Ok(Some(Update::new(&optimizer.rule, setup.flat_len() as u32, mode.has_diagonal())))
 }
 
-/// The update of all parameters behind what leaves their gradient and diagonal, or by itself.
+/// The update of all parameters, after `schedule`.
 pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule) -> Schedule {
     advance(setup, update, &mut schedule);
     rest(setup, update, Vec::new(), &mut schedule);
     schedule
 }
 
-/// Counts the step.
 pub(crate) fn advance(setup: &Setup<'_>, update: &Update, schedule: &mut Schedule) {
     if update.counts() {
         schedule.push(Advance::of(update), memory(setup).into_iter().collect());
@@ -65,7 +64,6 @@ pub(crate) fn memory_len(rule: &Rule, len: usize) -> usize {
     Hyper::FIRST + len * (1 + usize::from(has_second_moment(rule)))
 }
 
-/// Whether it keeps a second moment.
 pub(crate) fn has_second_moment(rule: &Rule) -> bool {
     !matches!(rule, Rule::Sgd { .. })
 }

@@ -91,7 +91,6 @@ impl Rectangle<'_> {
     }
 }
 
-/// Max pooling.
 #[derive(Debug)]
 pub(crate) struct MaxPool(Rectangles);
 
@@ -164,7 +163,6 @@ impl SampleOp for MaxPool {
     }
 }
 
-/// Average pooling.
 #[derive(Debug)]
 pub(crate) struct AvgPool {
     rectangles: Rectangles,

@@ -2,7 +2,6 @@
 
 use crate::host::{Call, SampleOp};
 
-/// Zeros around an image.
 #[derive(Debug)]
 pub(crate) struct Pad {
     /// Height, then width × channels, of the input.

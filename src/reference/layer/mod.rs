@@ -46,7 +46,6 @@ pub(super) trait Weighted<T: Real> {
     /// Numbers per sample of input and output.
     fn sizes(&self) -> [usize; 2];
 
-    /// No sums yet.
     fn zeros(&self) -> Sums<T>;
 
     /// x̂, what the weight multiplies.
@@ -159,7 +158,6 @@ impl<'a, T: Real> Step<'a, T> {
         }
     }
 
-    /// The map with its parameters, if the step has any.
     pub(super) fn weighted(&self) -> Option<&dyn Weighted<T>> {
         match self {
             Step::Linear(map) => map.weighted(),
@@ -226,7 +224,6 @@ fn sum<T: Real>(inputs: &[&[T]]) -> Vec<T> {
     sum
 }
 
-/// `x` or `x²`
 fn power<T: Real>(x: T, squared: bool) -> T {
     if squared { x.squared() } else { x }
 }
