@@ -82,8 +82,7 @@ impl Program {
         Stage::Run { ops, block: (BLOCK / elements.max(1)).max(least), work }
     }
 
-    /// Marks the signals, or for inference the values, that live only within a block: those that are read, and only in the run
-    /// that writes them.
+    /// Marks the signals (for inference, the values) that are read, and only in the run that writes them.
     pub(super) fn mark_block_local(&mut self) {
         let mut writers = vec![None; self.values.len()];
         let mut read = vec![false; self.values.len()];

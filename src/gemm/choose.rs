@@ -82,8 +82,8 @@ impl Tuning<'_> {
         self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)))
     }
 
-    /// Tiles of one shape of workgroup for two products that are to stand in one dispatch, each with its own tile: those, if
-    /// they are so, else the least estimated work, if that is a tenth more at most and none of the two was measured.
+    /// Tiles with the same workgroup shape for two products that share a dispatch: the given ones if their shapes match, else the
+    /// cheapest pair, unless it costs over a tenth more or one of the tiles was measured.
     pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
         let shape = |tile: &Tile| (tile.width, tile.height);
         if shape(&one.0) == shape(&other.0) {
@@ -92,24 +92,21 @@ impl Tuning<'_> {
         if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
             return None;
         }
-        let costs = Costs::of(self.class);
         let best = |sizes: &Sizes, wanted: (u32, u32)| {
-            let tiles = self.plain(sizes).filter(|tile| shape(tile) == wanted);
-            let estimates = tiles.map(|tile| (costs.estimate(tile, sizes), tile));
-            estimates.min_by(|a, b| a.0.total_cmp(&b.0))
+            let tile = self.cheapest(self.plain(sizes).filter(|tile| shape(tile) == wanted), sizes)?;
+            Some((self.estimate(tile, sizes), tile))
         };
-        let shapes = costs.tiles.iter().flat_map(|tiles| tiles.workgroups);
+        let shapes = Costs::of(self.class).tiles.iter().flat_map(|tiles| tiles.workgroups);
         let pairs = shapes.filter_map(|wanted| {
             let ((cost, tile), (other_cost, other_tile)) = (best(&one.1, *wanted)?, best(&other.1, *wanted)?);
             Some((cost + other_cost, (tile, other_tile)))
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
-        let apart = costs.estimate(one.0, &one.1) + costs.estimate(other.0, &other.1);
+        let apart = self.estimate(one.0, &one.1) + self.estimate(other.0, &other.1);
         (cost <= WORTH * apart).then_some(tiles)
     }
 
-    /// The tile, if it has all columns of its rows; else the one with the least estimated work that has, if that is a tenth
-    /// more at most and it was not measured.
+    /// The tile if it covers whole rows, else the cheapest that does, unless it costs over a tenth more or the tile was measured.
     pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
         let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
         if whole(&tile) {
@@ -118,24 +115,25 @@ impl Tuning<'_> {
         if self.measured(sizes).is_some() {
             return None;
         }
-        let costs = Costs::of(self.class);
-        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let best = self.plain(sizes).filter(whole).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
-        best.filter(|best| estimate(best) <= WORTH * estimate(&tile))
+        let best = self.cheapest(self.plain(sizes).filter(whole), sizes);
+        best.filter(|best| self.estimate(*best, sizes) <= WORTH * self.estimate(tile, sizes))
     }
 
     fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
-        let costs = Costs::of(self.class);
-        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let tiles = self.cooperative(sizes).filter(|_| cooperative::pays(sizes));
-        tiles.min_by(|a, b| estimate(a).total_cmp(&estimate(b)))
+        self.cheapest(self.cooperative(sizes).filter(|_| cooperative::pays(sizes)), sizes)
     }
 
     fn guess(&self, sizes: &Sizes) -> Tile {
-        let costs = Costs::of(self.class);
-        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let best = self.plain(sizes).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
-        best.unwrap_or(Tile::SLIM)
+        self.cheapest(self.plain(sizes), sizes).unwrap_or(Tile::SLIM)
+    }
+
+    /// The tile with the least estimated work.
+    fn cheapest(&self, tiles: impl Iterator<Item = Tile>, sizes: &Sizes) -> Option<Tile> {
+        tiles.min_by(|a, b| self.estimate(*a, sizes).total_cmp(&self.estimate(*b, sizes)))
+    }
+
+    fn estimate(&self, tile: Tile, sizes: &Sizes) -> f64 {
+        Costs::of(self.class).estimate(tile, sizes)
     }
 
     /// Every tile that the class has on offer and the device can make.

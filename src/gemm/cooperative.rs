@@ -41,8 +41,7 @@ impl Cooperative {
         shapes.into_iter().flat_map(move |s| [1, 2, 4, 8].map(move |height| shape(s, height)))
     }
 
-    /// Blocks along the rows and the columns that each subgroup owns of a tile, as square as can be; nothing where they do
-    /// not come out even.
+    /// Blocks along rows and columns that each subgroup owns, as square as possible; `None` if they do not divide evenly.
     pub(super) fn share(self, tile: Tile) -> Option<(u32, u32)> {
         let Cooperative { size, subgroup, .. } = self;
         let (rows, columns) = (tile.height * tile.rows, 4 * tile.width * tile.vectors);

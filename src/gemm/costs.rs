@@ -77,8 +77,8 @@ const SOFTWARE: Costs = Costs {
     ],
 };
 
-/// Not measured yet; counted. The workgroup family makes what is large: of 8×8 sums an invocation needs 4 vec4s from
-/// workgroup memory for 64 multiply-adds. The register family makes what is small or narrow.
+/// Not measured yet; counted. The workgroup family is for large products: for 8×8 sums an invocation needs 4 vec4s from workgroup
+/// memory for 64 multiply-adds. The register family is for small or narrow ones.
 const INTEGRATED: Costs = Costs {
     load: 16.0,
     fetch: 32.0,

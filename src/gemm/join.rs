@@ -20,8 +20,7 @@ pub(crate) struct Join {
 /// Which two products share the dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pair {
-    /// The signal through a layer, and the layer's gradient and diagonal, or parts of a convolution's: both read the signal
-    /// above.
+    /// The signal through a layer, and the gradient and diagonal of the same layer: both read the signal above.
     SameLayer,
     /// The signal through a layer, and the update of another: weights are read where the others are written.
     SignalAndUpdate,

@@ -31,8 +31,8 @@ impl LossHead {
         (is_bindable(&head.bindings()) && tuning.allowed.has(adding_up.workgroup())).then_some(head)
     }
 
-    /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all, an
-    /// invocation each. They are added up by halves, so there must be halves.
+    /// The same with the total of all losses instead of each, if wanted and if one workgroup has all losses, one per invocation.
+    /// The total is made by halving, so the number of invocations must be a power of two.
     pub(crate) fn adding_up(self, wanted: bool) -> LossHead {
         let tile = self.product.gemm.tile();
         let alone = tile.rows <= tile.width && tile.lanes().is_power_of_two();

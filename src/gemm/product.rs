@@ -99,9 +99,8 @@ pub(crate) struct GemmUniform {
     image: ImageUniform,
 }
 
-/// Steps of a run, and terms of the longest sum that is made in one go. Convolutions stand behind each other in dozens, and
-/// what their biases sum over positions cancels: short runs there keep errors three times smaller, for a twentieth of the
-/// time.
+/// Steps of a run, and terms of the longest sum made in one run. In networks of many convolutions, bias sums over positions
+/// cancel: short runs keep their errors three times smaller, for a twentieth of the time.
 const IMAGE_RUN: (u32, u32) = (16, 64);
 const DENSE_RUN: (u32, u32) = (1024, 16_384);
 
@@ -173,9 +172,8 @@ impl Gemm {
         if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN }
     }
 
-    /// Whether the optimiser's step is better taken where parameters are summed over `samples` than in a kernel of its own:
-    /// where they lie in vec4s; and on software, where only slim tiles bear it, while the sums are short. Measured in
-    /// docs/performance.md.
+    /// Whether the kernel that sums parameters over `samples` should also take the optimiser's step: if the weights are read as
+    /// vec4s; on software adapters, where only slim tiles allow it, for short sums. See docs/performance.md.
     pub(crate) fn update_pays(class: DeviceClass, inputs: u32, samples: u32) -> bool {
         Access::of(inputs) == Access::Vector && (class != DeviceClass::Software || samples <= 2)
     }

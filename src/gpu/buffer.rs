@@ -76,17 +76,15 @@ impl Context {
         if size > available {
             return Err(Error::limit(name, "max_buffer_size", size, available));
         }
-        let made = self.guarded(|| {
-            self.inner.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(name),
-                size,
-                usage: wgpu::BufferUsages::STORAGE
-                    | wgpu::BufferUsages::COPY_SRC
-                    | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        });
-        Ok(self.own(made?))
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        Ok(self.own(self.guarded(|| self.create_buffer(name, size, usage))?))
+    }
+
+    /// A buffer that is not mapped.
+    pub(crate) fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        self.inner.device.create_buffer(&descriptor)
     }
 
     pub(crate) fn check_binding(&self, name: &str, bytes: u64) -> Result<()> {
@@ -230,25 +228,14 @@ impl Context {
         let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
         let (sender, receiver) = futures::channel::oneshot::channel();
         let (staging, submission) = self.guarded(|| {
-            let staging = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("hesscale read-back"),
-                size,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder =
-                self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let staging = self.create_buffer("hesscale read-back", size, usage);
+            let mut encoder = self.inner.device.create_command_encoder(&Default::default());
             let mut at = 0;
             for tensor in tensors {
-                let bytes = tensor.bytes();
-                encoder.copy_buffer_to_buffer(
-                    &tensor.buffer,
-                    bytes.start,
-                    &staging,
-                    at,
-                    bytes.end - bytes.start,
-                );
-                at += bytes.end - bytes.start;
+                let (start, len) = (tensor.bytes().start, 4 * tensor.len() as u64);
+                encoder.copy_buffer_to_buffer(&tensor.buffer, start, &staging, at, len);
+                at += len;
             }
             let submission = self.inner.queue.submit([encoder.finish()]);
             // A dropped receiver needs no result.

@@ -7,8 +7,7 @@ use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Pipelines by their shader's text, bind group layouts by their bindings. Bounded by the permutations that the host's
-/// models need.
+/// Pipelines by shader text, bind group layouts by bindings.
 #[derive(Default)]
 pub(super) struct Pipelines {
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,

@@ -155,8 +155,7 @@ impl<'a> BackwardPass<'a> {
         Ok(top)
     }
 
-    /// The whole signal at a value: the sum of what has arrived from its readers, by `add`. Brought to the user, if asked
-    /// for, by `show`.
+    /// The complete signal at a value: the signals from all its readers, added up by `add`; converted by `show` if requested.
     pub(crate) fn signal_at(
         &mut self,
         value: usize,
@@ -184,8 +183,8 @@ impl<'a> BackwardPass<'a> {
         Flow { mode: self.mode, below, plane_in: from.plane, plane_out: to.plane }
     }
 
-    /// Where the signal below an operation goes: to its input, or through the activation that stands there, which then is
-    /// part of the same dispatch; unless the signal between the two is to be seen, or nothing under it needs one.
+    /// Where the signal below an operation goes: to its input, or through the activation that writes this input, fused into the
+    /// same dispatch, unless the signal in between is requested or nothing below needs one.
     fn below(&mut self, input: usize) -> Result<(Signal, Activation, Option<Slice>)> {
         let root = self.graph.root(input);
         if let Some(writer) = self.graph.writer(root)
@@ -222,8 +221,8 @@ impl<'a> BackwardPass<'a> {
         }
     }
 
-    /// The signal through an operation, and the activation below. `kernel` is told how it flows. Bound are the signals above
-    /// and below, `extras`, and the activation's input if there is one.
+    /// Pushes the signal through an operation and the activation below. Bound are the signals above and below, `extras`, and the
+    /// activation's input if there is one.
     pub(crate) fn through<K: Into<Kernel>>(
         &mut self,
         op: &Op,

@@ -80,8 +80,8 @@ impl<'a> ForwardPass<'a> {
         self.saved.extras[op.output] = Some(extra);
     }
 
-    /// Memory for a value in so many planes, called after the value `named`. In training it stays; at inference only the
-    /// logits do, which are never stored in less than f32.
+    /// Memory for a value of several planes, named after the value `named`. In training it is kept; at inference only the logits
+    /// are, which are always f32.
     fn hold(&mut self, value: usize, named: usize, planes: usize) -> Result<Slice> {
         let elements = self.setup.elements_of(&self.graph.values[value])?;
         let name = &self.graph.values[named].name;
@@ -98,8 +98,7 @@ impl<'a> ForwardPass<'a> {
         Ok(Slice { size: dtype.bytes(elements).next_multiple_of(4) as u64, dtype, ..buffer })
     }
 
-    /// An operation that reads its inputs and `more`, and writes its output, and nothing else. Bound are the inputs, the
-    /// output, then `more`.
+    /// Pushes an operation that writes only its output. Bound are the inputs, the output, then `more`.
     pub(crate) fn simple(&mut self, op: &Op, kernel: impl Into<Kernel>, more: &[Slice]) -> Result<()> {
         let output = self.hold(op.output, op.output, 1)?;
         let inputs = op.inputs.iter().map(|input| self.saved.value(self.graph, *input));
@@ -109,8 +108,8 @@ impl<'a> ForwardPass<'a> {
         Ok(())
     }
 
-    /// A linear map with parameters, and the activation that alone reads its output. `kernel` is told that activation,
-    /// whether to keep what it reads, and the distance to where. Bound are input, weight, output, and the bias if there is one.
+    /// Pushes a linear map with parameters, fused with the activation that alone reads its output. `kernel` gets that activation,
+    /// whether to keep its input, and the distance between planes. Bound are input, weight, output, and the bias.
     pub(crate) fn linear<K: Into<Kernel>>(
         &mut self,
         op: &Op,

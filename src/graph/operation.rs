@@ -17,8 +17,8 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
     /// Pushes the kernels that compute the output, and saves what [`Operation::backward`] reads.
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()>;
 
-    /// Pushes what takes the signal at the output to the parameters and, where [`BackwardPass::continues`], to the inputs.
-    /// Called only where one of the two is to be done.
+    /// Pushes what takes the signal to the parameters and, if [`BackwardPass::continues`], to the inputs; not called if neither
+    /// is needed.
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()>;
 
     /// The CPU implementation between `input` and `output`.

@@ -205,8 +205,7 @@ impl ConvTranspose2d {
     }
 }
 
-/// A convolution of any kind as a window that slides over an image: over the input, or, of a transposed
-/// convolution, over the output.
+/// Any convolution as a window that slides over an image: the input, or the output of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Convolution {
     pub window: Window,

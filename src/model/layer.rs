@@ -76,23 +76,8 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: [&str; 15] = [
-    "dense",
-    "act",
-    "flatten",
-    "identity",
-    "conv2d",
-    "conv1d",
-    "convtranspose2d",
-    "maxpool2d",
-    "avgpool2d",
-    "adaptiveavgpool2d",
-    "zeropad2d",
-    "batchnorm",
-    "dropout",
-    "residual",
-    "layernorm",
-];
+pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d \
+     adaptiveavgpool2d zeropad2d batchnorm dropout residual layernorm";
 
 /// Why there is no layer normalisation.
 pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \

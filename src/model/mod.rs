@@ -303,7 +303,7 @@ fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
         let problem = format!("layer {path}: a layer is an object with its `type`, a text");
         return Err(Error::Json { problem, source: None });
     };
-    if !layer::KINDS.contains(&kind.as_str()) {
+    if !layer::KINDS.split(' ').any(|known| known == kind) {
         return Err(Error::unsupported(format!("layer {path}"), kind));
     }
     if kind == "layernorm" {

@@ -120,8 +120,7 @@ impl Window {
     }
 }
 
-/// The largest kernel, stride, dilation, padding and dilated window. Larger ones are probably mistakes, and could overflow the
-/// kernels' 32-bit arithmetic.
+/// The largest kernel, stride, dilation and padding: larger ones could overflow the kernels' 32-bit arithmetic.
 pub(super) const MOST: usize = 1 << 24;
 
 pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {

@@ -85,8 +85,8 @@ impl ProductStep<'_> {
     }
 }
 
-/// What a step reads and what it writes; of an update its layer's own parameters and moments, and what stands before all
-/// moments: hyper-parameters and counters. (The word that tells of divergence only ever rises, in any order.)
+/// What a step reads and writes. An update reads hyper-parameters and counters, and otherwise accesses only its own layer's
+/// parameters and moments. (The divergence word only ever rises, in any order.)
 fn extents(step: &Step) -> (Vec<Slice>, Vec<Slice>) {
     let (kernel, bound) = step;
     let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);

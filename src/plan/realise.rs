@@ -132,8 +132,7 @@ impl<'a> Buffers<'a> {
 
 type BoundKernel = (Kernel, Vec<Resource>);
 
-/// The dispatches of all lists. All shaders are compiled before anything needs one, so that it is known how many there are.
-/// What several lists have alike is one dispatch.
+/// The dispatches of all schedules; equal ones are shared. All shaders are compiled first, so that their number is known.
 #[allow(clippy::mutable_key_type)] // a buffer is known by its id
 pub(super) fn dispatches(
     context: &Context,

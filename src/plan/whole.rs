@@ -34,8 +34,8 @@ pub(super) fn chosen(
     }
 }
 
-/// On a software adapter what a dispatch costs is paid off at few samples only: measured in docs/performance.md. On a GPU
-/// not measured yet: small batches, where launches are most of the time.
+/// On software adapters dispatches are cheap except at few samples: docs/performance.md. On GPUs, not measured yet: small
+/// batches, where launches dominate.
 fn pays(whole: &WholeNetwork) -> bool {
     match whole.class {
         DeviceClass::Software => false,

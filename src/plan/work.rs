@@ -56,8 +56,8 @@ impl Work {
         }
     }
 
-    /// The same under the name that its list has. Without a diagonal there is nothing to leave out; an update takes what is
-    /// there, however that came about.
+    /// The name of its list: without a diagonal there is no curvature to leave out, and an update does not depend on
+    /// accumulation.
     pub(crate) fn in_mode(self, mode: Mode) -> Work {
         let named = |pass: Pass| Pass { curvature: pass.curvature || !mode.has_diagonal(), ..pass };
         match self {

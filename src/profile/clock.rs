@@ -30,11 +30,7 @@ impl Clock {
                 ty: wgpu::QueryType::Timestamp,
                 count: needed as u32,
             };
-            let buffer = |usage| {
-                let descriptor =
-                    wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
-                device.create_buffer(&descriptor)
-            };
+            let buffer = |usage| context.create_buffer("hesscale timestamps", size, usage);
             let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
             let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
             (device.create_query_set(&descriptor), resolved, staging)

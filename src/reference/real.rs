@@ -72,7 +72,7 @@ pub trait Real:
 }
 
 macro_rules! real {
-    ($float:ident, $max_exponent:literal) => {
+    ($float:ident, $max_exponent:literal: $($function:ident)*) => {
         impl Real for $float {
             const EPSILON: f64 = $float::EPSILON as f64;
             const MAX_EXPONENT: f64 = $max_exponent;
@@ -83,30 +83,9 @@ macro_rules! real {
             fn value(self) -> f64 {
                 self as f64
             }
-            fn exp(self) -> Self {
-                $float::exp(self)
-            }
-            fn exp_m1(self) -> Self {
-                $float::exp_m1(self)
-            }
-            fn ln(self) -> Self {
-                $float::ln(self)
-            }
-            fn ln_1p(self) -> Self {
-                $float::ln_1p(self)
-            }
-            fn sqrt(self) -> Self {
-                $float::sqrt(self)
-            }
-            fn sin(self) -> Self {
-                $float::sin(self)
-            }
-            fn cos(self) -> Self {
-                $float::cos(self)
-            }
-            fn tanh(self) -> Self {
-                $float::tanh(self)
-            }
+            $(fn $function(self) -> Self {
+                $float::$function(self)
+            })*
             fn erfc(self) -> Self {
                 special::erfc(self as f64) as $float
             }
@@ -114,6 +93,6 @@ macro_rules! real {
     };
 }
 
-// Of f32 the one that the shaders stop at.
-real!(f32, 88.72);
-real!(f64, 709.78);
+// For f32, the largest exponent that the shaders use too.
+real!(f32, 88.72: exp exp_m1 ln ln_1p sqrt sin cos tanh);
+real!(f64, 709.78: exp exp_m1 ln ln_1p sqrt sin cos tanh);

@@ -3,16 +3,16 @@
 
 pub(crate) mod affine;
 mod batch_shape;
-mod class;
+mod device;
 mod dtype;
 mod flow;
 mod kernel;
 mod source;
 mod splice;
-mod workgroup;
 
 pub(crate) use batch_shape::BatchShape;
-pub use class::DeviceClass;
+pub use device::DeviceClass;
+pub(crate) use device::Workgroup;
 pub use dtype::Dtype;
 pub(crate) use dtype::Dtypes;
 #[cfg(test)]
@@ -23,7 +23,6 @@ pub(crate) use kernel::{Binding, Kernel, Key, bytes_of, is_bindable, words};
 pub(crate) use source::FILES;
 pub(crate) use source::{Header, activation, compose};
 pub(crate) use splice::{Part, Slot, splice};
-pub(crate) use workgroup::Workgroup;
 
 /// Invocations of a workgroup, unless a kernel says otherwise.
 pub(crate) const LANES: u32 = 64;

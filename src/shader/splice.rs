@@ -13,8 +13,8 @@ pub(crate) enum Slot {
     Shared(&'static str),
 }
 
-/// A shader to be spliced: its text, and what becomes of its bindings 0, 1, …. Its `main` becomes a function `main_1` or
-/// `main_2` of the builtins that it took.
+/// A shader to be spliced: its text, and where its bindings 0, 1, … go. Its `main` becomes a function `main_1` or `main_2` with
+/// the builtins as arguments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub text: &'a str,
@@ -189,8 +189,7 @@ fn without_attributes(main: &str) -> String {
     out
 }
 
-/// Names that both declare in the same words, variables and sizes left out, as long as all that they are made of is alike
-/// as well.
+/// Names that both declare in the same words, without variables and sizes, if all names in the declarations are common too.
 fn common<'a>(declared: &[Vec<Declaration<'a>>; 2]) -> BTreeSet<&'a str> {
     let [first, second] = declared;
     let is_own = |d: &Declaration<'_>| {

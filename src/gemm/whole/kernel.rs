@@ -26,7 +26,7 @@ pub(crate) struct Back {
 
 impl Back {
     pub(super) fn label(&self) -> String {
-        let update = self.update.map_or(String::new(), |update| format!(" {}", update.rule_name()));
+        let update = self.update.map_or(String::new(), |update| format!(" {}", update.rule.name()));
         format!("{}{update}", self.mode.name())
     }
 
@@ -120,8 +120,7 @@ impl Key for WholeKernel {
         false
     }
 
-    /// Sizes, parameters, input, results; then targets; then, where one workgroup has the whole batch, the gradient; the
-    /// optimiser's memory; the diagonal.
+    /// Sizes, parameters, input, results; targets; if one workgroup has the whole batch, gradient, moments, diagonal.
     fn bindings(&self) -> Vec<Binding> {
         let WholePass::Back(back) = self.pass else { return vec![Uniform, Read, Read, Write] };
         if self.net.chunks() > 1 {

@@ -80,8 +80,8 @@ impl WholeNetwork {
         Workgroup { bytes: 4 * HELD, ..Workgroup::row(self.invocations()) }
     }
 
-    /// Samples of one workgroup: few, so that many workgroups share a batch, but not so few that their sums are too many to add
-    /// up. The same in every mode, since a sum's order depends on it.
+    /// Samples of one workgroup: few, so that many workgroups share a batch, but enough to keep the number of partial sums small.
+    /// Independent of the mode, because the order of sums depends on it.
     pub(crate) fn chunk(&self) -> u32 {
         let (least, most_chunks) = match self.class {
             DeviceClass::Software => (32, 512),

@@ -23,8 +23,8 @@ pub(super) struct Slots {
 }
 
 impl WholeNetwork {
-    /// Where everything lies while a pass runs; `None`: forward only. Phases: 0 the input, l a layer, then the loss, then of
-    /// each layer, from the last, parameters and signal.
+    /// The offsets of all values during a pass; `None`: forward only. Phases: 0 is the input, l a layer, then the loss, then
+    /// parameters and signal of each layer, from the last one.
     pub(super) fn slots(&self, mode: Option<Mode>) -> Slots {
         let count = self.layers.len() as u32;
         let loss = count + 1;

@@ -9,8 +9,7 @@ use crate::ops::conv;
 use crate::ops::conv::{Packing, Unpack};
 use crate::shader::Dtype;
 
-/// Pushes partial sums and what adds them up. `extras` is bound behind the operation's input; each channel has `taps`
-/// weights.
+/// Pushes partial sums and their total. `extras` are bound after the input; each channel has `taps` weights.
 pub(crate) fn push(
     pass: &mut BackwardPass<'_>,
     op: &Op,

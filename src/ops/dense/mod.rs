@@ -25,9 +25,8 @@ pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowere
     Ok(Some(Dense { inputs, outputs, bias }.into()))
 }
 
-/// Samples that one dispatch sums over; a larger batch is summed in several, one after the other. It keeps each far from a
-/// driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently. A multiple of 64, so that every
-/// part starts where a binding may.
+/// The most samples that one dispatch sums over, far from a driver's watchdog and from the 65,535 iterations after which llvmpipe
+/// silently leaves a loop. A multiple of 64, so that every part is aligned for binding.
 const MOST_SAMPLES: u32 = 16_384;
 
 impl Operation for Dense {

@@ -8,8 +8,7 @@ pub(crate) enum Direction {
     ToRows,
 }
 
-/// A change of layout of all planes alike: `shaders/layout/`. Channels that only pad an image become zeros. Planes in
-/// elements; that of the image a multiple of four.
+/// Converts the layout of all planes: `shaders/layout/`. Padding channels become zeros.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Reorder {
     pub direction: Direction,

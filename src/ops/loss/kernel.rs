@@ -45,8 +45,8 @@ impl LossKernel {
         positions: u32,
         plane: u32,
     ) -> LossKernel {
-        // One invocation a sample while that keeps the loop short; a whole workgroup a sample for many outputs. llvmpipe
-        // leaves loops after 65,535 trips in all, silently: so many outputs need many lanes.
+        // One invocation per sample while that keeps the loop short, else a whole workgroup: llvmpipe silently leaves loops after
+        // 65,535 iterations in total.
         let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
         let (scale, rows) = (1.0, invocations / lanes);
@@ -119,8 +119,7 @@ impl LossKernel {
         files
     }
 
-    /// The same in a workgroup of so many invocations: a sum and a pair for each of those that share rows; where losses are
-    /// added up, one number for all.
+    /// The workgroup with `invocations`: a sum and a pair for each that shares a row; one float for each if losses are totalled.
     pub(crate) fn workgroup_of(&self, invocations: u32) -> Workgroup {
         let shares = if self.total { 4 * invocations } else { 0 };
         let rows = Workgroup::row(self.lanes * self.rows).each(16 + 16);

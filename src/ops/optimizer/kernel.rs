@@ -71,7 +71,7 @@ enum Second {
 /// An update of the whole model or of a run of its parameters: `shaders/optimizer/optimizer.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Update {
-    rule: Rule,
+    pub rule: Rule,
     second: Second,
     /// All vec4s of the model.
     vectors: u32,
@@ -104,10 +104,6 @@ impl Update {
 
     pub(crate) fn reads_diagonal(&self) -> bool {
         self.second == Second::Diagonal
-    }
-
-    pub(crate) fn rule_name(&self) -> &'static str {
-        self.rule.name()
     }
 
     /// Numbers that it keeps for each parameter.
@@ -173,8 +169,7 @@ impl Key for Update {
     }
 }
 
-/// Counts a step and computes the bias corrections, on the GPU, so that any number of recorded steps may be submitted
-/// together: `shaders/optimizer/advance.wgsl`.
+/// Counts a step and computes the bias corrections on the GPU, so that recorded steps may be submitted together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Advance {
     second_moves: bool,

@@ -12,8 +12,7 @@ use crate::model::{Mode, Rule};
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// The update after a pass in `mode`, where there is an optimiser. One that reads a diagonal keeps its second moment as it is
-/// where there is none.
+/// The update after a pass in `mode`, if there is an optimiser. Without a diagonal the second moment that reads it rests.
 pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
     let Some(optimizer) = setup.optimizer else { return Ok(None) };
     if optimizer.rule.mode().has_diagonal() && !setup.options.mode.has_diagonal() {

@@ -16,8 +16,7 @@ pub(crate) enum Pooling {
     Adaptive { image: [usize; 2], positions: [usize; 2] },
 }
 
-/// Windows of more elements than this are shared by a whole workgroup: an invocation must not loop more than 65,535 times
-/// in all, and should not sum too long.
+/// Larger windows are shared by a workgroup: an invocation must not loop more than 65,535 times in total.
 const SHARED: usize = 1024;
 
 /// Invocations that share a large window.
