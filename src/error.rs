@@ -288,6 +288,10 @@ impl Error {
         Error::Length { tensor: tensor.into(), got, needed }
     }
 
+    pub(crate) fn check_length(tensor: impl Into<String>, got: usize, needed: usize) -> Result<()> {
+        if got == needed { Ok(()) } else { Err(Error::length(tensor, got, needed)) }
+    }
+
     pub(crate) fn limit(place: impl Into<String>, limit: &'static str, needed: u64, available: u64) -> Error {
         Error::Limit { place: place.into(), limit, needed, available }
     }

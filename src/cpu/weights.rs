@@ -3,9 +3,8 @@
 use super::executor::Batch;
 use super::program::Op;
 use crate::Result;
-use crate::host::HostOp;
 use crate::host::vector::square_parallel;
-use crate::host::{Call, Threads};
+use crate::host::{Call, HostOp, Threads};
 use crate::memory::zeros;
 use crate::model::{Model, Parameter, Role};
 

@@ -3,8 +3,7 @@
 use super::program::Program;
 use super::stages::Stage;
 use crate::Result;
-use crate::host::HostOp;
-use crate::host::Sums;
+use crate::host::{HostOp, Sums};
 use crate::memory::{product, zeros};
 use crate::model::Mode;
 

@@ -46,9 +46,6 @@ impl TileLimits {
     }
 
     /// That the device has room for such a workgroup.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] with the limit that is exceeded.
     pub(crate) fn check(&self, place: &str, workgroup: Workgroup) -> Result<()> {
         let [most, most_x, most_y] = self.invocations;
         let [x, y] = workgroup.size;

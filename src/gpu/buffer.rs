@@ -116,9 +116,7 @@ impl Context {
     /// # Errors
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Length`]; [`Error::NotFinite`] where checking is on.
     pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
-        if values.len() != tensor.len() {
-            return Err(Error::length(tensor.name.clone(), values.len(), tensor.len()));
-        }
+        Error::check_length(tensor.name.clone(), values.len(), tensor.len())?;
         let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
         if let Some((index, value)) = self.is_checked().then(not_finite).flatten() {
             return Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value });

@@ -103,9 +103,6 @@ impl Context {
     }
 
     /// A buffer of the host's.
-    ///
-    /// # Errors
-    /// [`Error::Foreign`] for one of another device, as far as that can be detected; [`Error::Device`] if this one is lost.
     pub(crate) fn adopt(&self, raw: wgpu::Buffer) -> Result<Buffer> {
         self.check_owner(&raw)?;
         Ok(self.own(raw))
@@ -153,9 +150,6 @@ impl Context {
 }
 
 /// Checks that buffers with different roles are distinct.
-///
-/// # Errors
-/// [`Error::SharedBuffer`] with the first two that are not.
 pub(crate) fn check_roles<'a>(roles: impl IntoIterator<Item = (&'a str, &'a Buffer)>) -> Result<()> {
     let mut seen: Vec<(&str, &Buffer)> = Vec::new();
     for (role, buffer) in roles {

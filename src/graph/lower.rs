@@ -18,9 +18,6 @@ pub(crate) struct Graph {
 /// Makes the operations of all layers.
 pub(crate) trait Catalog {
     /// What a layer comes to.
-    ///
-    /// # Errors
-    /// What of its numbers no kernel can have.
     fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
     fn residual() -> Arc<dyn Operation>;
@@ -60,9 +57,6 @@ impl<T: Operation> From<T> for Lowered {
 
 impl Graph {
     /// Lowers `model`, for training or for inference, with the channels of images padded to a multiple of `alignment`.
-    ///
-    /// # Errors
-    /// As [`Catalog::lower`].
     pub(crate) fn new<C: Catalog>(model: &Model, training: bool, alignment: usize) -> Result<Graph> {
         let shape = model.input_shape();
         let input = Value {

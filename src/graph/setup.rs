@@ -3,8 +3,7 @@
 use super::{Op, Owned, Purpose, Region, Slice, Value};
 use crate::gemm::Tuning;
 use crate::model::{Mode, Model, Optimizer, Role};
-use crate::shader::DeviceClass;
-use crate::shader::Dtype;
+use crate::shader::{DeviceClass, Dtype};
 use crate::{At, Error, Result};
 use std::cell::RefCell;
 

@@ -97,9 +97,6 @@ impl Model {
     }
 
     /// Whether the loss has a rule for `mode`.
-    ///
-    /// # Errors
-    /// As [`Loss::check_mode`].
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
         self.loss.check_mode(mode, self.output_shape())
     }

@@ -43,9 +43,7 @@ impl BatchNorm {
         if !(self.eps > 0.0 && (self.eps as f32) > 0.0 && self.eps.is_finite()) {
             return Err(value("eps", self.eps, "finite and above 0"));
         }
-        if self.mean.len() != self.var.len() {
-            return Err(Error::length(format!("{name}: var"), self.var.len(), self.mean.len()));
-        }
+        Error::check_length(format!("{name}: var"), self.var.len(), self.mean.len())?;
         if let Some(mean) = self.mean.iter().find(|m| !m.is_finite()) {
             return Err(value("mean", f64::from(*mean), "finite"));
         }

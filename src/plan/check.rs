@@ -7,9 +7,6 @@ use std::ops::Range;
 
 /// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written,
 /// with nothing else in between; of another slice, all that `needed` says.
-///
-/// # Errors
-/// Which step reads what.
 pub(super) fn reads(
     steps: &[Step],
     slots: &[usize],

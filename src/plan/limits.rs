@@ -40,9 +40,6 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
 }
 
 /// Whether everything of a plan can be counted as the shaders do.
-///
-/// # Errors
-/// [`Error::Limit`] for a value of too many elements, or for a convolution whose weight, its channels padded, has.
 pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
     let count = |place: &str, elements: Option<usize>| match elements {
         Some(elements) if elements <= MOST_ELEMENTS => Ok(()),

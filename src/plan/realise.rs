@@ -1,10 +1,8 @@
 //! Schedules get buffers, and their steps become dispatches.
 
-use super::Memory;
-use super::check;
 use super::state::given_buffer;
 use super::work::{Lists, Work};
-use super::{PlanOptions, State};
+use super::{Memory, PlanOptions, State, check};
 use crate::Result;
 use crate::gpu::{Buffer, Context, Resource, Tensor};
 use crate::graph::{Purpose, Region, Schedule, Setup, Slice};

@@ -2,12 +2,11 @@
 
 use super::work::{Pass, Work};
 use super::{PlanOptions, whole};
-use crate::At;
-use crate::Result;
 use crate::gemm::GradientSink;
 use crate::graph::{BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, Schedule, Setup, Slice};
 use crate::model::Mode;
 use crate::ops::{cast, dropout, loss::LossStep, optimizer, residual};
+use crate::{At, Result};
 
 /// The lists of a plan, and where the host finds their results.
 #[derive(Debug)]

@@ -309,9 +309,7 @@ impl State {
     /// [`Error::Length`]; [`Error::NotFinite`] where the context checks.
     pub fn write_parameters(&self, flat: &[f32]) -> Result<()> {
         let needed = self.model.flat_len();
-        if flat.len() != needed {
-            return Err(Error::length("parameters", flat.len(), needed));
-        }
+        Error::check_length("parameters", flat.len(), needed)?;
         if needed == 0 {
             return Ok(());
         }

@@ -9,14 +9,10 @@ use crate::gemm::{
 use crate::graph::{Graph, Op, Purpose, Region, Schedule, Setup, Slice};
 use crate::model::{Activation, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
-use crate::shader::DeviceClass;
-use crate::shader::Dtype;
+use crate::shader::{DeviceClass, Dtype};
 use crate::{Error, Result};
 
 /// The network, if it is to be taken as a whole.
-///
-/// # Errors
-/// Why it cannot be, where that was asked for.
 pub(super) fn chosen(
     setup: &Setup<'_>,
     graph: &Graph,

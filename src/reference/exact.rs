@@ -20,9 +20,7 @@ pub fn hessian_vector_product(
     targets: Targets<'_>,
     v: &[f64],
 ) -> Result<Vec<f64>> {
-    if v.len() != parameters.len() {
-        return Err(Error::length("v", v.len(), parameters.len()));
-    }
+    Error::check_length("v", v.len(), parameters.len())?;
     let along: Vec<_> =
         parameters.iter().zip(v).map(|(value, slope)| Dual { value: *value, slope: *slope }).collect();
     let gradient = pass(model, Mode::None, &along, &constants(input), targets)?.gradient;

@@ -129,9 +129,7 @@ fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
 
 fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     let (got, needed) = (parameters.len(), model.flat_len());
-    if got != needed {
-        return Err(Error::length("parameters", got, needed));
-    }
+    Error::check_length("parameters", got, needed)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
     // Asked for at once, before any of it is made.
     let numbers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());

@@ -1,7 +1,6 @@
 //! What a trainer works with: a GPU, or the CPU.
 
-use crate::model::OptimizerState;
-use crate::model::{Mode, Model, Noise, Targets};
+use crate::model::{Mode, Model, Noise, OptimizerState, Targets};
 use crate::{Error, Result};
 use std::fmt::Debug;
 

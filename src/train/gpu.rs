@@ -5,8 +5,7 @@ use super::{Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
-use crate::model::OptimizerState;
-use crate::model::{Model, Noise, Optimizer};
+use crate::model::{Model, Noise, Optimizer, OptimizerState};
 use crate::plan::{Pass, Plan, PlanOptions, State};
 use crate::shader::Dtype;
 

@@ -131,9 +131,7 @@ impl Engine for Host {
 
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
         let needed = self.parameters.len();
-        if flat.len() != needed {
-            return Err(Error::length("parameters", flat.len(), needed));
-        }
+        Error::check_length("parameters", flat.len(), needed)?;
         self.parameters.copy_from_slice(flat);
         self.diverged = None;
         Ok(())

@@ -3,9 +3,8 @@
 use super::{Batch, Executor};
 use crate::Result;
 use crate::cpu::program::{Op, Program};
-use crate::host::HostOp;
 use crate::host::vector::{add_columns, square_parallel};
-use crate::host::{Threads, total_diagonal};
+use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Model, Role};
 use crate::ops::dense::host::{Dense, FEW};

@@ -6,9 +6,8 @@ use crate::cpu::stages::Stage;
 use crate::cpu::views::Views;
 use crate::cpu::weights::Weights;
 use crate::cpu::worker::Worker;
-use crate::host::HostOp;
 use crate::host::vector::add_to;
-use crate::host::{Call, Sums};
+use crate::host::{Call, HostOp, Sums};
 use crate::model::Role;
 use std::ops::Range;
 

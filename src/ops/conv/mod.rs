@@ -18,8 +18,7 @@ use crate::graph::{
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Layer, Mode, Role};
-use crate::ops::depthwise::Depthwise;
-use crate::ops::depthwise::DepthwiseSizes;
+use crate::ops::depthwise::{Depthwise, DepthwiseSizes};
 use crate::shader::{DeviceClass, Dtype, padded};
 
 #[derive(Debug)]

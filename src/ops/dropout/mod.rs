@@ -13,7 +13,6 @@ use crate::graph::{
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-
 use crate::model::Layer;
 use crate::ops::layout::batch_shape;
 

@@ -53,9 +53,6 @@ impl HostLoss {
 
     /// The loss of logits `[N, outputs]`, reduced over the batch. The signal, if asked for, carries the reduction factor as
     /// well. A logit that is not finite makes the loss NaN, and the signal where it acts, unless its class is ignored.
-    ///
-    /// # Errors
-    /// As [`Loss::check_mode`] and [`Loss::check_targets`].
     pub(crate) fn run(
         &mut self,
         mode: Mode,

@@ -24,9 +24,7 @@ pub fn update(
     let reads_diagonal = optimizer.rule.mode().has_diagonal() && !diagonal.is_empty();
     let checked = [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", memory.v.len())];
     for (tensor, got) in checked.into_iter().chain(reads_diagonal.then_some(("diagonal", diagonal.len()))) {
-        if got != len {
-            return Err(Error::length(tensor, got, len));
-        }
+        Error::check_length(tensor, got, len)?;
     }
     memory.step = memory.step.saturating_add(1);
     let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));

@@ -10,11 +10,10 @@ use crate::Result;
 use crate::graph::{
     BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Signal,
 };
-#[cfg(feature = "cpu")]
-use crate::{graph::Value, host::HostOp};
-
 use crate::model::Layer;
 use crate::ops::image_size;
+#[cfg(feature = "cpu")]
+use crate::{graph::Value, host::HostOp};
 
 #[derive(Debug)]
 pub(crate) struct Pool(pub Pooling);

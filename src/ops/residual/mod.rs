@@ -10,7 +10,6 @@ use crate::Result;
 use crate::graph::{BackwardPass, ForwardPass, Layout, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-
 use crate::model::Activation;
 
 #[derive(Debug)]

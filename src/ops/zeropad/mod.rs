@@ -10,7 +10,6 @@ use crate::Result;
 use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-
 use crate::model::Layer;
 
 #[derive(Debug)]
