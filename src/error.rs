@@ -271,8 +271,8 @@ impl Error {
         Error::ZeroSize { place: place.into(), what }
     }
 
-    pub(crate) fn empty_batch() -> Error {
-        Error::zero_size("batch", "the number of samples")
+    pub(crate) fn check_batch(samples: usize) -> Result<()> {
+        if samples > 0 { Ok(()) } else { Err(Error::zero_size("batch", "the number of samples")) }
     }
 
     pub(crate) fn value(

@@ -294,6 +294,15 @@ impl At {
     }
 }
 
+/// The number of samples, of `width` elements each, in `len` elements.
+pub(crate) fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
+    Error::check_batch(len)?;
+    if !len.is_multiple_of(width) {
+        return Err(Error::length(tensor, len, len.next_multiple_of(width)));
+    }
+    Ok(len / width)
+}
+
 /// Checks that this version knows the type of a layer in JSON, and of all layers within it.
 fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
     let Some(kind) = layer.get("type").and_then(|kind| kind.as_str()).map(str::to_owned) else {

@@ -23,9 +23,7 @@ pub(super) fn plan(
     if state.model() != model {
         return Err(Error::Foreign { what: "the state", owner: "model" });
     }
-    if batch == 0 {
-        return Err(Error::empty_batch());
-    }
+    Error::check_batch(batch)?;
     if !options.scale.is_finite() {
         return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
     }

@@ -2,8 +2,8 @@
 
 use super::bound_model::BoundModel;
 use super::layer::{Step, diagonal_sums};
-use super::{Dual, Signal, batch_of, check, loss_and_signal, pass};
-use crate::model::{Mode, Model, Noise, Source, Targets};
+use super::{Dual, Signal, check, loss_and_signal, pass};
+use crate::model::{Mode, Model, Noise, Source, Targets, batch_of};
 use crate::{Error, Result};
 
 /// `H v` for the Hessian of the loss over all parameters; `v` and the result are in the flat layout.

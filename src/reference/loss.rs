@@ -2,9 +2,9 @@
 
 use super::layer::act::{sigmoid, softplus};
 use super::softmax::cross_entropy;
-use super::{Real, Signal, batch_of};
+use super::{Real, Signal};
 use crate::Result;
-use crate::model::{Loss, Mode, Model, Targets, Variance};
+use crate::model::{Loss, Mode, Model, Targets, Variance, batch_of};
 use crate::rules::MAX_LOG_PRECISION;
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.

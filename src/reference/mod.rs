@@ -44,7 +44,7 @@ pub use signal::Signal;
 pub use crate::rules::OptimizerState;
 
 use crate::memory::{product, room};
-use crate::model::{Mode, Model, Noise, Source, Targets};
+use crate::model::{Mode, Model, Noise, Source, Targets, batch_of};
 use crate::{Error, Result};
 use bound_model::BoundModel;
 
@@ -135,15 +135,4 @@ fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     let numbers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
     let numbers = numbers.fold(0_usize, usize::saturating_add);
     room::<T>("the layers' outputs", product([batch, numbers])).map(drop)
-}
-
-/// How many rows of `width` there are in `len` elements.
-fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
-    if len == 0 {
-        return Err(Error::empty_batch());
-    }
-    if !len.is_multiple_of(width) {
-        return Err(Error::length(tensor, len, len.next_multiple_of(width)));
-    }
-    Ok(len / width)
 }

@@ -131,9 +131,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0.
     pub fn batches(&self, batch: usize, seed: u64) -> Result<impl Iterator<Item = Dataset>> {
-        if batch == 0 {
-            return Err(Error::empty_batch());
-        }
+        Error::check_batch(batch)?;
         let order = shuffled(self.samples, seed);
         Ok((0..self.samples).step_by(batch).map(move |start| {
             let end = start.saturating_add(batch).min(self.samples);

@@ -1,7 +1,7 @@
 //! What a trainer works with: a GPU, or the CPU.
 
-use crate::model::{Mode, Model, Noise, OptimizerState, Targets};
-use crate::{Error, Result};
+use crate::Result;
+use crate::model::{Mode, Noise, OptimizerState, Targets};
 use std::fmt::Debug;
 
 /// Parameters, gradient, diagonal and the optimiser's memory of one model, wherever they lie, and the passes over them.
@@ -16,7 +16,7 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)>;
 
-    /// The loss of the last pass; `None` before the first. [`Error::Diverged`] where an update has left something not finite.
+    /// The loss of the last pass; `None` before the first. `Error::Diverged` where an update has left something not finite.
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>>;
 
     /// The outputs for `inputs`, at most `batch` samples at a time.
@@ -71,15 +71,4 @@ pub(super) type Answer<'a, T> = futures::future::LocalBoxFuture<'a, Result<T>>;
 /// The random numbers of a seed, from the first.
 pub(super) fn noise(seed: u64) -> Noise {
     Noise { seed: (seed ^ (seed >> 32)) as u32, step: 0 }
-}
-
-pub(super) fn batch_of(model: &Model, inputs: &[f32]) -> Result<usize> {
-    if inputs.is_empty() {
-        return Err(Error::empty_batch());
-    }
-    let batch = inputs.len() / model.inputs();
-    if batch * model.inputs() != inputs.len() {
-        return Err(Error::length("input", inputs.len(), inputs.len().next_multiple_of(model.inputs())));
-    }
-    Ok(batch)
 }

@@ -1,11 +1,11 @@
 //! Training on a GPU.
 
-use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
+use super::engine::{Answer, Engine, Task, Wait, noise};
 use super::{Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
-use crate::model::{Model, Noise, Optimizer, OptimizerState};
+use crate::model::{Model, Noise, Optimizer, OptimizerState, batch_of};
 use crate::plan::{Pass, Plan, PlanOptions, State};
 use crate::shader::Dtype;
 
@@ -93,7 +93,7 @@ impl Engine for Gpu {
     fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, wait: Wait) -> Answer<'a, Vec<f32>> {
         Box::pin(async move {
             let model = self.state.model();
-            let samples = batch_of(model, inputs)?;
+            let samples = batch_of("input", inputs.len(), model.inputs())?;
             let options = PlanOptions::inference().storage(self.storage);
             let plan = self.inference.of(&self.state, batch, options)?;
             let mut outputs = room("outputs", product([samples, model.outputs()]))?;

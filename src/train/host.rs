@@ -1,10 +1,10 @@
 //! Training on the CPU.
 
-use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
+use super::engine::{Answer, Engine, Task, Wait, noise};
 use super::{Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
-use crate::model::{Layer, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState};
+use crate::model::{Layer, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, batch_of};
 use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::future::ready;
@@ -84,7 +84,7 @@ impl Host {
 
     fn outputs(&mut self, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
         let model = &self.model;
-        let samples = batch_of(model, inputs)?;
+        let samples = batch_of("input", inputs.len(), model.inputs())?;
         let mut outputs = room("outputs", product([samples, model.outputs()]))?;
         for chunk in inputs.chunks(batch * model.inputs()) {
             let options = ExecutorOptions::inference().threads(self.threads.clone());

@@ -1,8 +1,8 @@
 //! Batches in, a trained network out.
 
 use super::TrainerOptions;
-use super::engine::{Engine, Task, Wait, batch_of};
-use crate::model::{Mode, Model, Optimizer, Targets};
+use super::engine::{Engine, Task, Wait};
+use crate::model::{Mode, Model, Optimizer, Targets, batch_of};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -122,7 +122,7 @@ impl Trainer {
     }
 
     fn pass(&mut self, inputs: &[f32], targets: Targets<'_>, curvature: bool, update: bool) -> Result<()> {
-        let batch = batch_of(&self.model, inputs)?;
+        let batch = batch_of("input", inputs.len(), self.model.inputs())?;
         self.model.check_targets(batch, targets)?;
         let (mode, lazy) = (self.mode, self.curvature_every > 1);
         self.engine.pass(&Task { mode, curvature, lazy, update, batch, inputs, targets })

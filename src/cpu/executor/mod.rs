@@ -13,7 +13,7 @@ use super::weights::Weights;
 use super::worker::Worker;
 use crate::host::{Threads, total_diagonal};
 use crate::memory::{product, zeros};
-use crate::model::{Mode, Model, Noise, Targets};
+use crate::model::{Mode, Model, Noise, Targets, batch_of};
 use crate::ops::layout::host::transpose_each;
 use crate::ops::loss::{HostLoss, LossSignal};
 use crate::{At, Error, Result};
@@ -77,9 +77,7 @@ impl Executor {
     /// [`Error::Unknown`] for a signal at a layer that is not there;
     /// [`Error::Memory`] where there is none for so many samples of this model.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
-        if batch == 0 {
-            return Err(Error::empty_batch());
-        }
+        Error::check_batch(batch)?;
         let ExecutorOptions { mode, signals, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
@@ -241,20 +239,11 @@ impl Executor {
 
     /// Checks the lengths. Returns the number of samples.
     fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
-        let length = |tensor: &str, got, needed| Err(Error::length(tensor, got, needed));
-        if parameters.len() != self.model.flat_len() {
-            return length("parameters", parameters.len(), self.model.flat_len());
+        Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
+        let (width, samples) = (self.model.inputs(), batch_of("input", inputs.len(), self.model.inputs())?);
+        if samples > self.batch {
+            return Err(Error::length("input", inputs.len(), self.batch * width));
         }
-        if inputs.is_empty() {
-            return Err(Error::empty_batch());
-        }
-        let size = self.model.inputs();
-        if !inputs.len().is_multiple_of(size) {
-            return length("input", inputs.len(), inputs.len().next_multiple_of(size));
-        }
-        if inputs.len() > self.batch * size {
-            return length("input", inputs.len(), self.batch * size);
-        }
-        Ok(inputs.len() / size)
+        Ok(samples)
     }
 }
