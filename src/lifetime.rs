@@ -1,4 +1,4 @@
-//! Memory shared by what is never in use at the same time.
+//! Memory allocation by liveness: what is never in use at the same time shares memory.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The graph as the executor runs it: operations on values, in stages.
+//! The operations and values that the executor runs, derived from the graph.
 
 use super::stages::Stage;
 use crate::graph::{Graph, Layout};

@@ -1,4 +1,4 @@
-//! The choice of a tile for a product: by a table, by matrix units, else by the estimate.
+//! The choice of a tile for a product: from a measured table, among matrix units, or by estimate.
 
 use super::cooperative::{self, Cooperative};
 use super::costs::{Costs, Tiles};

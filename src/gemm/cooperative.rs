@@ -1,4 +1,4 @@
-//! Matrix units: what they multiply, which tiles they are offered, and for which products.
+//! Matrix units (cooperative matrices): their block sizes, the tiles for them, and the products that should use them.
 
 use super::sizes::Sizes;
 use super::tile::{Family, Tile};

@@ -1,4 +1,4 @@
-//! What each class of device can do: the tiles it is offered, and an estimate of what a product costs in one.
+//! A cost model for each class of device: the tiles on offer, and an estimate of a product's time in each.
 
 use super::cooperative;
 use super::sizes::{Sizes, TileUse};

@@ -1,5 +1,4 @@
-//! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of it so; and there
-//! is one launch for two.
+//! Two products in one dispatch, which keep a GPU busier than either alone and save a launch.
 
 use super::choose::Tuning;
 use super::product::{Gemm, GradientSink, Product, Use};

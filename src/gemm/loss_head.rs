@@ -1,4 +1,4 @@
-//! A network's last layer and the loss behind it in one dispatch, where a tile has all classes.
+//! A network's last layer and its loss in one dispatch, if a tile covers all classes.
 
 use super::choose::Tuning;
 use super::product::{Product, Use};

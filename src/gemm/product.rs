@@ -1,4 +1,4 @@
-//! The tiled product in its uses.
+//! The tiled product (GEMM) and its uses: forward, signal, parameters.
 
 use super::choose::Tuning;
 use super::image::{ImageGeometry, ImageUniform, Split};

@@ -1,4 +1,4 @@
-//! A product as the choice of its tile sees it.
+//! The sizes of a product, from which its tile is chosen.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The product's text: which constants and which files of `shaders/gemm/` a permutation is made of.
+//! The shader text of a product: the constants and the files of `shaders/gemm/` that make up each permutation.
 
 use super::product::{Access, Gemm, GradientSink, Use};
 use super::tile::{Family, Tile};

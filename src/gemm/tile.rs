@@ -1,4 +1,4 @@
-//! The shape of a workgroup's share of a product.
+//! Tiles: the part of a product that one workgroup computes.
 
 use super::cooperative::Cooperative;
 use crate::shader::Workgroup;

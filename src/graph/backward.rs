@@ -1,4 +1,4 @@
-//! A backward pass in the making: where signals lie, and what operations push onto it.
+//! The backward pass under construction: where signals are stored, and how operations push their kernels.
 
 use super::{Graph, Layout, Op, Purpose, Region, Saved, Schedule, Setup, Slice, Value};
 use crate::gemm::GradientSink;

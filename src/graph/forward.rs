@@ -1,4 +1,4 @@
-//! A forward pass in the making: what operations push onto it, and what they leave for the backward pass.
+//! The forward pass under construction: how operations push their kernels, and what they keep for the backward pass.
 
 use super::{Graph, Op, Purpose, Region, Schedule, Setup, Slice, Value};
 use crate::Result;

@@ -1,4 +1,4 @@
-//! The model as operations on values, with the changes of layout between them.
+//! Lowers a model to operations on values, and inserts the conversions between layouts.
 
 use super::{Layout, Op, Operation, Value};
 use crate::model::{Layer, Model, NodeKind, Source};

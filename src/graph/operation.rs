@@ -1,4 +1,4 @@
-//! What an operation tells the passes and the executor. Each lives in a folder of `ops/`.
+//! The interface of an operation. Each is implemented in a folder of `ops/`.
 
 use super::{BackwardPass, ForwardPass, Layout, Setup, Signal, Value};
 use crate::Result;

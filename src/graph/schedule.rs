@@ -1,4 +1,4 @@
-//! The steps of one list, in order, and the memory that lives within it.
+//! A schedule: the steps of one list of dispatches, and its transient memory.
 
 use super::{Region, Slice};
 use crate::lifetime::Life;

@@ -1,4 +1,4 @@
-//! What decides a plan's steps, beside the graph.
+//! What decides a plan's steps besides the graph: batch size, device, options, optimiser.
 
 use super::{Op, Owned, Purpose, Region, Slice, Value};
 use crate::gemm::Tuning;

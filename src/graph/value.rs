@@ -1,4 +1,4 @@
-//! What operations read and write.
+//! Values: what operations read and write.
 
 use crate::At;
 

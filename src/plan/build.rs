@@ -1,4 +1,4 @@
-//! Puts a plan together: lists, then buffers, then dispatches.
+//! Builds a plan: schedules, then buffers, then dispatches.
 
 use super::realise::{self, Buffers};
 use super::schedules::{self, Schedules};

@@ -1,4 +1,4 @@
-//! That a list reads nothing that was not left for it: in debug builds every list of every plan is walked before it gets buffers.
+//! Checks that a schedule reads only what it has written before. Debug builds check every schedule of every plan.
 
 use crate::graph::{Region, Slice, Step};
 use crate::shader::{Binding, Kernel};

@@ -1,4 +1,4 @@
-//! Steps of a schedule that need nothing of each other, in one dispatch.
+//! Joins independent steps of a schedule into one dispatch.
 
 use crate::gemm::{Join, Product, Tuning, Use};
 use crate::graph::{Region, Schedule, Slice, Step};

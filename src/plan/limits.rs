@@ -1,4 +1,4 @@
-//! What a plan will ask of a device, known before there is one.
+//! The limits that a plan needs, known before there is a device.
 
 use crate::gpu::Context;
 use crate::graph::{Graph, MOST_ELEMENTS, Op, Setup, Value};

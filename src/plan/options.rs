@@ -1,4 +1,4 @@
-//! What a plan is asked for.
+//! The options of a plan.
 
 use super::State;
 use crate::gpu::{Context, check_roles};

@@ -1,4 +1,4 @@
-//! Schedules get buffers, and their steps become dispatches.
+//! Allocates buffers for the schedules, and makes dispatches of their steps.
 
 use super::state::given_buffer;
 use super::work::{Lists, Work};
@@ -121,7 +121,7 @@ impl<'a> Buffers<'a> {
                 mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect()
             }
             (Region::Own(index), ..) if !self.constant[index] => {
-                vec![slice.offset..slice.offset + slice.size]
+                std::iter::once(slice.offset..slice.offset + slice.size).collect()
             }
             _ => Vec::new(),
         }

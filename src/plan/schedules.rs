@@ -1,4 +1,4 @@
-//! Every list that a plan can record, as schedules without buffers.
+//! The schedules of all lists that a plan can record.
 
 use super::work::{Pass, Work};
 use super::{PlanOptions, whole};

@@ -1,4 +1,4 @@
-//! How long the products of a plan take in one tile or another.
+//! Times the products of a plan in different tiles.
 
 use super::{Pass, Plan, Work};
 use crate::Result;

@@ -1,4 +1,4 @@
-//! Small networks of dense layers as a whole: whether one is, and its few kernels.
+//! Small networks in one kernel: whether a model is one, and its schedules.
 
 use super::PlanOptions;
 use super::schedules::{Schedules, modes, passes};

@@ -1,5 +1,5 @@
-//! All that a plan can record. Each **work** is one list of dispatches, from one schedule with one colouring: lists have buffers
-//! in common, but nothing of one list is ever recorded in the middle of another.
+//! The lists of dispatches that a plan can record. Each comes from one schedule; lists share buffers, but none is ever recorded
+//! in the middle of another.
 
 use crate::gpu::Dispatch;
 use crate::model::Mode;

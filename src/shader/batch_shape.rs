@@ -1,4 +1,4 @@
-//! How a batch lies in memory.
+//! The shape of a batch in memory.
 
 use super::{LANES, Width, vectors};
 

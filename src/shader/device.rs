@@ -1,4 +1,4 @@
-//! What kernels know of a device: its class, and what a workgroup takes of it.
+//! Classes of devices, and the resources of a workgroup.
 
 /// What kind of machine runs the shaders. Decides tile shapes, nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! What activations and signals are stored as between kernels. All arithmetic is in `f32`, whatever they are.
+//! The types that activations and signals are stored as between kernels. All arithmetic is in `f32`.
 
 use super::{Header, compose};
 

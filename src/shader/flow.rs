@@ -1,5 +1,5 @@
-//! What backward kernels have in common: they gather a signal through a linear map, then take it through the activation
-//! below: `shaders/signal/`.
+//! What backward kernels share: they gather a signal through a linear map, then take it through the activation before it:
+//! `shaders/signal/`.
 
 use super::{Binding, Binding::*, Header, activation};
 use crate::model::{Activation, Mode};

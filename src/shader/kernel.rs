@@ -1,4 +1,4 @@
-//! What every kernel is: a key, and what its bindings hold.
+//! Kernels: a key that describes the kernel, and the types of its bindings.
 
 use super::{Dtype, Dtypes, LANES, Workgroup};
 use std::any::Any;

@@ -1,5 +1,5 @@
-//! WGSL files and how they are put together: a header of constants, then whole files. Order does not matter in WGSL's
-//! module scope, so composition is concatenation.
+//! WGSL files and their composition: a header of constants, then whole files. The order of declarations does not matter in WGSL,
+//! so composition is concatenation.
 
 use super::LANES;
 use crate::model::Activation;

@@ -1,5 +1,5 @@
-//! Two shaders in one text: what both declare alike stands there once, other names get the number of their shader, and
-//! bindings are numbered anew.
+//! Joins two shaders in one text: common declarations appear once, other names get the number of their shader, and bindings are
+//! renumbered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! What a trainer works with: a GPU, or the CPU.
+//! The interface to the device that a trainer uses: a GPU, or the CPU.
 
 use crate::Result;
 use crate::model::{Mode, Noise, OptimizerState, Targets};

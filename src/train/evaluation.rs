@@ -1,4 +1,4 @@
-//! What a network says, and how good it is.
+//! Prediction and evaluation.
 
 use super::engine::Wait;
 use super::{Dataset, Trainer};

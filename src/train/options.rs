@@ -1,4 +1,4 @@
-//! What a trainer is asked for.
+//! The options of a trainer.
 
 use crate::model::{Init, Mode};
 use crate::shader::Dtype;

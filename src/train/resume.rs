@@ -1,4 +1,4 @@
-//! A trainer's checkpoints: written, and gone on from.
+//! Saving and loading a trainer's checkpoints.
 
 use super::Trainer;
 use super::checkpoint::{Checkpoint, Settings};

@@ -1,4 +1,4 @@
-//! Batches in, a trained network out.
+//! The trainer.
 
 use super::TrainerOptions;
 use super::engine::{Engine, Task, Wait};

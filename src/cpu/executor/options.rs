@@ -1,4 +1,4 @@
-//! What an executor is made for.
+//! The options of an executor.
 
 use crate::At;
 use crate::host::Threads;

@@ -1,4 +1,4 @@
-//! The chunks of a batch, added up.
+//! Adds up the results of a batch's chunks.
 
 use super::{Back, WholeNetwork};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, words};

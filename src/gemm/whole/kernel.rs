@@ -1,4 +1,4 @@
-//! The kernel that walks a network: what it does, its text, its uniform.
+//! The kernel that runs a whole network: its text and its uniform.
 
 use super::{HELD, MOST_CLASSES, MOST_LAYERS, NARROWEST, WholeNetwork};
 use crate::model::Mode;

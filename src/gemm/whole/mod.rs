@@ -1,4 +1,4 @@
-//! A network of dense layers as a whole, one workgroup a chunk of the batch: `shaders/gemm/whole/`. Its chunks, and what it costs.
+//! Small networks of dense layers in one kernel, with one workgroup for each chunk of the batch: `shaders/gemm/whole/`.
 
 mod gather;
 mod kernel;

@@ -1,4 +1,4 @@
-//! Where everything lies in workgroup memory while a network is walked, by liveness.
+//! The layout of workgroup memory for a whole network, allocated by liveness.
 
 use super::{HELD, WholeNetwork};
 use crate::lifetime::{Life, offsets};

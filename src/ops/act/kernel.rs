@@ -1,4 +1,4 @@
-//! An activation by itself: behind another activation, first in the network, or next to the loss.
+//! The kernels of an activation that is not fused into another kernel.
 
 use crate::model::{Activation, Mode};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, activation, compose, words};

@@ -1,5 +1,5 @@
-//! An activation by itself: behind another activation, first in the network, or next to the loss. Elsewhere the kernel before
-//! it computes it, and the kernel behind it its derivatives.
+//! Activations. Most are fused into the kernels before and after them; one that follows another activation, comes first in the
+//! network or precedes the loss has kernels of its own.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

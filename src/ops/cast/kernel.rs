@@ -1,4 +1,4 @@
-//! A signal that was stored in `f16`, for those who asked to see it.
+//! Converts a signal from `f16` for the user.
 
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, words};
 

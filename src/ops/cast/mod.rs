@@ -1,4 +1,4 @@
-//! Signals as a user wants to see them: in rows, in f32, without the loss's scale.
+//! Converts requested signals to the user's form: rows of f32, without the loss's scale.
 
 mod kernel;
 

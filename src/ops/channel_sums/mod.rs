@@ -1,4 +1,4 @@
-//! Gradient and diagonal of parameters that each channel has of its own: depthwise convolutions, batch normalisation.
+//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, batch normalisation.
 
 mod kernel;
 

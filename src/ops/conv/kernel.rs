@@ -1,4 +1,4 @@
-//! A convolution's parameters on the way in and out.
+//! Packs a convolution's weight, and unpacks the sums of its parameters.
 
 use super::packing::Packing;
 use crate::gemm::Gemm;

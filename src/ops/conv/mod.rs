@@ -1,4 +1,4 @@
-//! Convolutions and their transposes: the product over images.
+//! Convolutions and transposed convolutions, as products over images.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

@@ -1,4 +1,4 @@
-//! How parameters lie in PyTorch's order, which users see, and in that of the products.
+//! How parameters are ordered for users (PyTorch's order) and for the products.
 
 use crate::model::Convolution;
 

@@ -1,4 +1,4 @@
-//! `z = W x + b`: the product in all its uses.
+//! Dense layers, `z = W x + b`.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

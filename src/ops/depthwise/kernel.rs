@@ -1,4 +1,4 @@
-//! Convolution of each channel by itself.
+//! The kernels of depthwise convolutions.
 
 use crate::model::{Activation, Window};
 use crate::shader::{

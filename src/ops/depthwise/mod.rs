@@ -1,4 +1,4 @@
-//! A convolution of each channel by itself.
+//! Depthwise convolutions.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

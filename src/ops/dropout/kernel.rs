@@ -1,4 +1,4 @@
-//! Dropout in training, and the count of its steps.
+//! The kernels of dropout, and of the counter of its steps.
 
 use crate::model::threshold;
 use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Header, Key, Workgroup, affine, compose};

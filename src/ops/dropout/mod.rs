@@ -1,4 +1,4 @@
-//! Dropout in training; at inference it is nothing at all.
+//! Dropout in training. At inference it is removed.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

@@ -1,4 +1,4 @@
-//! Reordering on the CPU.
+//! Conversion between layouts on the CPU.
 
 use crate::host::{Call, SampleOp};
 

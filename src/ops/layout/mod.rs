@@ -1,4 +1,4 @@
-//! The two ways that images lie, and the change from one to the other.
+//! The two layouts of images, and the conversion between them.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

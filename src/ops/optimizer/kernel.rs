@@ -1,4 +1,4 @@
-//! The optimiser: one small kernel that counts the step, one that updates the whole model.
+//! The optimiser's kernels: one counts the step, one updates the parameters.
 
 use crate::model::{Optimizer, Rule};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, words};

@@ -1,5 +1,5 @@
-//! The optimiser's kernels: the step is counted, then parameters are updated, by a kernel of their own or where their
-//! gradient is summed.
+//! The optimiser: the step is counted, then parameters are updated, by a kernel of their own or by the one that sums their
+//! gradient.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

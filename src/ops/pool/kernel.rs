@@ -1,4 +1,4 @@
-//! Pooling.
+//! The kernels of pooling.
 
 use crate::model::Window;
 use crate::shader::{

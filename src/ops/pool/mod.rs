@@ -1,4 +1,4 @@
-//! Pooling: the largest or the mean of windows of an image.
+//! Max and average pooling.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

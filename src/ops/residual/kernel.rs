@@ -1,4 +1,4 @@
-//! Where a residual block ends, and where it begins.
+//! The kernels of a residual block: the sum at its end, and the sum of signals at its beginning.
 
 use crate::shader::{Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, compose, words};
 

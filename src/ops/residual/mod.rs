@@ -1,4 +1,4 @@
-//! The sum at a residual block's end, and of signals where it begins.
+//! Residual blocks: the sum at the end, and the sum of signals at the beginning.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

@@ -1,4 +1,4 @@
-//! Zeros around an image.
+//! The kernels of zero padding.
 
 use crate::shader::{
     Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, compose, pair, vectors, words,

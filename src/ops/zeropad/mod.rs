@@ -1,4 +1,4 @@
-//! Zeros around an image.
+//! Zero padding of images.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
