@@ -275,8 +275,65 @@ impl fmt::Display for Cause {
     }
 }
 
+/// One constructor for each variant that many places return.
 impl Error {
-    /// That a device did not do what it should, where no other error says so.
+    pub(crate) fn zero_size(place: impl Into<String>, what: &'static str) -> Error {
+        Error::ZeroSize { place: place.into(), what }
+    }
+
+    pub(crate) fn check_batch(samples: usize) -> Result<()> {
+        if samples > 0 { Ok(()) } else { Err(Error::zero_size("batch", "the number of samples")) }
+    }
+
+    pub(crate) fn value(
+        place: impl Into<String>,
+        name: &'static str,
+        value: f64,
+        needed: &'static str,
+    ) -> Error {
+        Error::Value { place: place.into(), name, value, needed }
+    }
+
+    pub(crate) fn length(tensor: impl Into<String>, got: usize, needed: usize) -> Error {
+        Error::Length { tensor: tensor.into(), got, needed }
+    }
+
+    pub(crate) fn check_length(tensor: impl Into<String>, got: usize, needed: usize) -> Result<()> {
+        if got == needed { Ok(()) } else { Err(Error::length(tensor, got, needed)) }
+    }
+
+    pub(crate) fn limit(place: impl Into<String>, limit: &'static str, needed: u64, available: u64) -> Error {
+        Error::Limit { place: place.into(), limit, needed, available }
+    }
+
+    /// The first of the limits, each with what is needed and what there is, that is exceeded.
+    pub(crate) fn check_limits<const N: usize>(
+        place: &str,
+        limits: [(&'static str, u64, u64); N],
+    ) -> Result<()> {
+        match limits.into_iter().find(|(_, needed, available)| needed > available) {
+            Some((limit, needed, available)) => Err(Error::limit(place, limit, needed, available)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn not_planned(what: impl Into<String>, ask: &'static str) -> Error {
+        Error::NotPlanned { what: what.into(), ask }
+    }
+
+    pub(crate) fn shape(layer: impl Into<String>, got: &[usize], needed: impl Into<String>) -> Error {
+        Error::Shape { layer: layer.into(), got: got.to_vec(), needed: needed.into() }
+    }
+
+    pub(crate) fn unsupported(layer: impl Into<String>, kind: impl Into<String>) -> Error {
+        Error::Unsupported { layer: layer.into(), kind: kind.into() }
+    }
+
+    pub(crate) fn unknown(what: &'static str, name: impl Into<String>, known: impl Into<String>) -> Error {
+        Error::Unknown { what, name: name.into(), known: known.into() }
+    }
+
+    /// A failure of the device that no other variant describes.
     pub(crate) fn device(problem: impl Into<String>) -> Error {
         Error::Device { problem: problem.into(), source: None }
     }

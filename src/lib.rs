@@ -19,6 +19,9 @@
 #[cfg(test)]
 extern crate self as hesscale;
 
+#[macro_use]
+mod setters;
+
 #[cfg(feature = "cpu")]
 pub mod cpu;
 mod error;

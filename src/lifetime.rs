@@ -1,8 +1,8 @@
-//! Memory shared by what is never in use at the same time.
+//! Memory allocation by liveness: what is never in use at the same time shares memory.
 
 use std::collections::BTreeMap;
 
-/// How large something is, in any unit, and from which step to which, both included, it is in use.
+/// The size of something, in any unit, and the first and last step at which it is in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Life {
     pub size: usize,
@@ -23,10 +23,10 @@ fn largest_first(lives: &[Life]) -> Vec<usize> {
     order
 }
 
-/// As few buffers as first fit finds: of each life the one it is in, and the size of each.
+/// As few buffers as first fit finds: the buffer of each life, and the size of each buffer.
 pub(crate) fn slots(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
     let (mut slots, mut sizes): (Vec<usize>, Vec<usize>) = (vec![0; lives.len()], Vec::new());
-    // Of each slot, when those in it begin and end; none meets another.
+    // For each slot, the first and last steps of the lives in it; they do not overlap.
     let mut tenants: Vec<BTreeMap<usize, usize>> = Vec::new();
     for id in largest_first(lives) {
         let life = lives[id];
@@ -44,7 +44,7 @@ pub(crate) fn slots(lives: &[Life]) -> (Vec<usize>, Vec<usize>) {
     (slots, sizes)
 }
 
-/// Places within one buffer, each as low as can be; and its size.
+/// An offset within one buffer for each life, as low as possible, and the size of the buffer.
 pub(crate) fn offsets(lives: &[Life]) -> (Vec<usize>, usize) {
     let (mut offsets, mut placed): (Vec<usize>, Vec<usize>) = (vec![0; lives.len()], Vec::new());
     for id in largest_first(lives) {

@@ -3,17 +3,11 @@
 use crate::{Error, Result};
 
 /// `len` zeros; `None` is a length that overflows. The system may provide zeroed pages lazily.
-///
-/// # Errors
-/// [`Error::Memory`] that names their purpose.
 pub(crate) fn zeros<T: bytemuck::Zeroable>(what: &str, len: Option<usize>) -> Result<Vec<T>> {
     len.and_then(|len| bytemuck::try_zeroed_vec(len).ok()).ok_or_else(|| missing::<T>(what, len))
 }
 
 /// An empty vector with this capacity.
-///
-/// # Errors
-/// As [`zeros`].
 pub(crate) fn room<T>(what: &str, len: Option<usize>) -> Result<Vec<T>> {
     let mut room = Vec::new();
     let there_is = len.is_some_and(|len| room.try_reserve_exact(len).is_ok());

@@ -7,6 +7,7 @@ use crate::{Error, Result};
 
 /// The progress of work that is recorded in pieces: plain data, to be kept between frames. See [`Plan::record_piece`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Pieces {
     work: Work,
     /// The kernel that comes next.
@@ -15,19 +16,16 @@ pub struct Pieces {
 
 impl Pieces {
     /// At the start of a forward pass, see [`Plan::record_forward`].
-    #[must_use]
     pub const fn forward() -> Pieces {
         Pieces { work: Work::Forward, next: 0 }
     }
 
     /// At the start of what [`Plan::record_gradient`] records.
-    #[must_use]
     pub const fn gradient(pass: Pass) -> Pieces {
         Pieces { work: Work::Gradient(pass), next: 0 }
     }
 
     /// At the start of a training step, see [`Plan::record_step`].
-    #[must_use]
     pub const fn step(pass: Pass) -> Pieces {
         Pieces { work: Work::Step(pass), next: 0 }
     }
@@ -138,16 +136,14 @@ impl Plan {
         works.into_iter().find_map(|work| self.kernels(work).ok())
     }
 
-    /// The kernels of `work`, in order.
     pub(crate) fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
         let work = work.in_mode(self.options.mode);
         let list = self.lists.get(work).ok_or_else(|| self.not_planned(work))?;
         Ok(list.iter().map(|dispatch| &**dispatch))
     }
 
-    /// Why there is no list for `work`.
     fn not_planned(&self, work: Work) -> Error {
-        let of = |what: &str, ask| Error::NotPlanned { what: what.into(), ask };
+        let of = |what: &str, ask| Error::not_planned(what, ask);
         let Some(pass) = work.pass().filter(|_| self.options.training) else {
             return of("a backward pass", "PlanOptions::training, not inference");
         };

@@ -44,7 +44,7 @@ impl Backend {
         let request = Request::default().adapter(adapter);
         match pollster::block_on(Context::hardware(&request)) {
             Err(Error::NoAdapter { reason, .. }) if request.adapter.is_none() => {
-                eprintln!("notice: no GPU ({reason}); training on the processor");
+                eprintln!("notice: no GPU ({reason}); training on the CPU");
                 Ok(Backend::Cpu)
             }
             context => Ok(Backend::Gpu(context?)),
@@ -54,7 +54,7 @@ impl Backend {
     pub(crate) fn name(&self) -> String {
         match self {
             Backend::Gpu(context) => context.describe(),
-            Backend::Cpu => format!("none: the processor, {} threads", Threads::default().count()),
+            Backend::Cpu => format!("none: the CPU, {} threads", Threads::default().count()),
         }
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     eprintln!("error: {error}");
     if let Some(hesscale::Error::NoAdapter { .. }) = error.downcast_ref() {
-        eprintln!("`--list` shows what there is; `--cpu` trains on the processor instead.");
+        eprintln!("`--list` shows what there is; `--cpu` trains on the CPU instead.");
     }
     ExitCode::FAILURE
 }

@@ -65,7 +65,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
 fn device(backend: &Backend, threads: Option<usize>) -> String {
     match (backend, threads) {
-        (Backend::Cpu, Some(threads)) => format!("none: the processor, {threads} threads"),
+        (Backend::Cpu, Some(threads)) => format!("none: the CPU, {threads} threads"),
         _ => backend.name(),
     }
 }

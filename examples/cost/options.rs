@@ -13,9 +13,9 @@ Times a whole training step at batch 1 over plain SGD's, while networks grow in 
 L = 1 to 128) and in width (256 to 8192); prints a table and writes cost.svg.
 
 Options:
-  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the processor)
-  --cpu            no GPU: the processor, on all threads
-  --threads N      of the processor
+  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the CPU)
+  --cpu            no GPU: the CPU, on all threads
+  --threads N      of the CPU
   --list           list the adapters and stop
   --only AXIS      depth or width
   --most N         only networks of at most N million parameters

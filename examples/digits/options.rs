@@ -13,8 +13,8 @@ table and writes learning_curves.svg.
 
 Options:
   --model NAME     mlp: 64-128-64-10 tanh, or cnn: two convolutions, one dense layer (default: mlp)
-  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the processor)
-  --cpu            no GPU: the processor, on all threads
+  --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the CPU)
+  --cpu            no GPU: the CPU, on all threads
   --list           list the adapters and stop
   --json           one JSON object per optimizer, each on a line, and nothing else on the standard output
   --epochs N       epochs of training (default: 40; 15 for cnn)

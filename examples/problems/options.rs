@@ -32,8 +32,8 @@ Options:
   --every N          save every N steps instead
   --resume           go on from the checkpoint, bit for bit on the same device; its seed counts, and its
                      learning rate unless --lr is given; problem, --batch and kind of data must be its own
-  --adapter NAME     the first adapter with NAME in its name, driver or backend (default: a GPU, or else the processor)
-  --cpu              no GPU: the processor, on all threads
+  --adapter NAME     the first adapter with NAME in its name, driver or backend (default: a GPU, or else the CPU)
+  --cpu              no GPU: the CPU, on all threads
   --list             list the adapters and stop
   --help             print this";
 

@@ -1,17 +1,15 @@
 //! How the operations are grouped: a dense layer is a stage of its own, on the whole batch. All other operations treat each sample by
 //! itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
 
-use super::network::Network;
+use super::program::Program;
 use crate::host::HostOp;
 use std::ops::Range;
 
-/// Operations that are executed together.
 #[derive(Debug)]
 pub(super) enum Stage {
     Dense(usize),
     Run {
         ops: Range<usize>,
-        /// Samples of a block.
         block: usize,
         /// Approximate floating-point operations of the forward pass on one sample.
         work: usize,
@@ -32,7 +30,7 @@ const BLOCK: usize = 1 << 17;
 /// Fewest rows of a product, so that the weight is not read too often.
 const LEAST_ROWS: usize = 256;
 
-impl Network {
+impl Program {
     /// The values that `ops` read or write; some are repeated.
     pub(super) fn touched(&self, ops: &Range<usize>) -> impl Iterator<Item = usize> {
         self.ops[ops.clone()].iter().flat_map(|op| op.inputs.iter().copied().chain([op.output]))
@@ -84,8 +82,7 @@ impl Network {
         Stage::Run { ops, block: (BLOCK / elements.max(1)).max(least), work }
     }
 
-    /// Marks the signals, or for inference the values, that live only within a block: those that are read, and only in the run
-    /// that writes them, and that are not kept.
+    /// Marks the signals (for inference, the values) that are read, only in the run that writes them, and that are not kept.
     pub(super) fn mark_block_local(&mut self) {
         let mut writers = vec![None; self.values.len()];
         let mut read = vec![false; self.values.len()];

@@ -1,6 +1,6 @@
 //! Views of values, or of signals, that cover one thread's part of a batch.
 
-use super::network::Value;
+use super::program::Value;
 use std::mem::take;
 use std::ops::Range;
 
@@ -52,7 +52,7 @@ impl<'a> Views<'a> {
         parts
     }
 
-    /// Adds block-local values. `buffers` has one entry for each value of the network, empty where there is none.
+    /// Adds block-local values. `buffers` has one entry for each value of the program, empty where there is none.
     pub(super) fn add_block_local(&mut self, buffers: &'a mut [Vec<f32>], components: usize) {
         for (view, buffer) in self.of.iter_mut().zip(&mut buffers[self.first..]) {
             if !buffer.is_empty() {
@@ -62,7 +62,7 @@ impl<'a> Views<'a> {
         }
     }
 
-    /// Samples `rows` of a value's only component.
+    /// Samples `rows` of a value that has one component.
     pub(super) fn value(&self, value: usize, rows: &Range<usize>) -> &[f32] {
         let view = &self.of[value - self.first];
         view.components.first().map_or(&[], |component| &component[view.range(self.origin, rows)])
@@ -94,7 +94,7 @@ impl View<'_> {
         self.components.iter().take(count).map(|component| &component[range.clone()]).collect()
     }
 
-    /// The same, to be written.
+    /// The same, mutable.
     pub(super) fn write(&mut self, count: usize, origin: usize, rows: &Range<usize>) -> Vec<&mut [f32]> {
         let range = self.range(origin, rows);
         self.components.iter_mut().take(count).map(|component| &mut component[range.clone()]).collect()

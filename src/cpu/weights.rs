@@ -1,12 +1,12 @@
 //! Weights in the form that operations on single samples read.
 
-use super::network::Op;
+use super::executor::Batch;
+use super::program::Op;
 use crate::Result;
-use crate::host::HostOp;
 use crate::host::vector::square_parallel;
-use crate::host::{Call, Threads};
+use crate::host::{Call, HostOp, Threads};
 use crate::memory::zeros;
-use crate::model::{Mode, Model, Noise, Parameter, Role};
+use crate::model::{Model, Parameter, Role};
 
 /// The parameters of one operation; empty for a dense layer, which reads the user's.
 #[derive(Debug, Default)]
@@ -47,7 +47,9 @@ impl Weights {
         self.bias.copy_from_slice(part(Role::Bias).unwrap_or_default());
     }
 
-    pub(super) fn call(&self, mode: Mode, noise: Noise, first: usize) -> Call<'_> {
-        Call { mode, weight: &self.packed, squared: &self.squared, bias: &self.bias, noise, first }
+    pub(super) fn call(&self, batch: Batch, first: usize) -> Call<'_> {
+        let Batch { mode, noise, .. } = batch;
+        let Weights { packed: weight, squared, bias } = self;
+        Call { mode, weight, squared, bias, noise, first, input: &[], output: &[] }
     }
 }

@@ -1,14 +1,12 @@
 //! Memory that belongs to one thread.
 
-use super::network::Network;
+use super::program::Program;
 use super::stages::Stage;
 use crate::Result;
-use crate::host::HostOp;
-use crate::host::Sums;
+use crate::host::{HostOp, Sums};
 use crate::memory::{product, zeros};
 use crate::model::Mode;
 
-/// One thread's memory.
 #[derive(Debug)]
 pub(super) struct Worker {
     /// For each block-local value its signal, component by component, or for inference the value itself. Empty for all other values.
@@ -21,8 +19,8 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(network: &Network, mode: Mode, batch: usize) -> Result<Worker> {
-        let (ops, values, components) = (&network.ops, &network.values, network.components);
+    pub(super) fn new(program: &Program, mode: Mode, batch: usize) -> Result<Worker> {
+        let (ops, values, components) = (&program.ops, &program.values, program.components);
         let mut worker = Worker {
             block_local: values.iter().map(|_| Vec::new()).collect(),
             sums: ops.iter().map(|_| Sums::default()).collect(),
@@ -32,7 +30,7 @@ impl Worker {
         let (mut scratch, mut branch) = (Some(0), Some(0));
         let grow =
             |len: &mut Option<usize>, needed: Option<usize>| *len = len.zip(needed).map(|(a, b)| a.max(b));
-        for stage in &network.stages {
+        for stage in &program.stages {
             let Stage::Run { ops: run, block, .. } = stage else { continue };
             let block = (*block).min(batch);
             for index in run.clone() {

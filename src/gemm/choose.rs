@@ -1,4 +1,4 @@
-//! The choice of a tile for a product: by a table, by matrix units, else by the estimate.
+//! The choice of a tile for a product: from a measured table, among matrix units, or by estimate.
 
 use super::cooperative::{self, Cooperative};
 use super::costs::{Costs, Tiles};
@@ -8,34 +8,32 @@ use super::tile::{Family, Tile};
 use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
 
-/// What decides about tiles: a class of device, what it allows, and a table where one was measured.
+/// What the choice of tiles depends on: the class of device, its limits, and a measured table if there is one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tuning<'a> {
     pub class: DeviceClass,
     pub table: Option<&'a TileTable>,
-    pub allowed: Allowed,
+    pub allowed: TileLimits,
 }
 
 /// Limits of a device that bound tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Allowed {
+pub(crate) struct TileLimits {
     /// Bytes of workgroup memory.
     pub storage: u32,
     /// Invocations of a workgroup: in all, along x, along y.
     pub invocations: [u32; 3],
-    /// What matrix units there are, where they may be used.
+    /// The matrix units that may be used.
     pub cooperative: Option<Cooperative>,
 }
 
-impl Default for Allowed {
-    /// Those of wgpu's default limits.
-    fn default() -> Allowed {
-        Allowed { storage: 16_384, invocations: [256; 3], cooperative: None }
+impl Default for TileLimits {
+    fn default() -> TileLimits {
+        TileLimits { storage: 16_384, invocations: [256; 3], cooperative: None }
     }
 }
 
-impl Allowed {
-    /// Whether the device has room for such a workgroup.
+impl TileLimits {
     pub(crate) fn has(&self, workgroup: Workgroup) -> bool {
         let [most, most_x, most_y] = self.invocations;
         let [x, y] = workgroup.size;
@@ -48,9 +46,6 @@ impl Allowed {
     }
 
     /// That the device has room for such a workgroup.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] with the limit that is exceeded.
     pub(crate) fn check(&self, place: &str, workgroup: Workgroup) -> Result<()> {
         let [most, most_x, most_y] = self.invocations;
         let [x, y] = workgroup.size;
@@ -60,23 +55,18 @@ impl Allowed {
             ("max_compute_workgroup_size_y", y, most_y),
             ("max_compute_workgroup_storage_size", workgroup.bytes, self.storage),
         ];
-        match limits.into_iter().find(|(_, needed, available)| needed > available) {
-            Some((limit, needed, available)) => {
-                let (needed, available) = (needed.into(), available.into());
-                Err(Error::Limit { place: place.into(), limit, needed, available })
-            }
-            None => Ok(()),
-        }
+        let limits = limits.map(|(limit, needed, available)| (limit, needed.into(), available.into()));
+        Error::check_limits(place, limits)
     }
 }
 
 impl From<DeviceClass> for Tuning<'static> {
     fn from(class: DeviceClass) -> Tuning<'static> {
-        Tuning { class, table: None, allowed: Allowed::default() }
+        Tuning { class, table: None, allowed: TileLimits::default() }
     }
 }
 
-/// How much more work than in its best tile a product may be, if that saves a dispatch. A guess.
+/// How much more work than the best tile's is acceptable if it saves a dispatch. A guess.
 const WORTH: f64 = 1.1;
 
 impl Tuning<'_> {
@@ -89,8 +79,8 @@ impl Tuning<'_> {
         self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)))
     }
 
-    /// Tiles of one shape of workgroup for two products that are to stand in one dispatch, each with its own tile: those, if
-    /// they are so, else the least estimated work, if that is a tenth more at most and none of the two was measured.
+    /// Tiles with the same workgroup shape for two products that share a dispatch: the given ones if their shapes match, else the
+    /// cheapest pair, unless it costs over a tenth more or one of the tiles was measured.
     pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
         let shape = |tile: &Tile| (tile.width, tile.height);
         if shape(&one.0) == shape(&other.0) {
@@ -99,24 +89,21 @@ impl Tuning<'_> {
         if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
             return None;
         }
-        let costs = Costs::of(self.class);
         let best = |sizes: &Sizes, wanted: (u32, u32)| {
-            let tiles = self.plain(sizes).filter(|tile| shape(tile) == wanted);
-            let estimates = tiles.map(|tile| (costs.estimate(tile, sizes), tile));
-            estimates.min_by(|a, b| a.0.total_cmp(&b.0))
+            let tile = self.cheapest(self.plain(sizes).filter(|tile| shape(tile) == wanted), sizes)?;
+            Some((self.estimate(tile, sizes), tile))
         };
-        let shapes = costs.tiles.iter().flat_map(|tiles| tiles.workgroups);
+        let shapes = Costs::of(self.class).tiles.iter().flat_map(|tiles| tiles.workgroups);
         let pairs = shapes.filter_map(|wanted| {
             let ((cost, tile), (other_cost, other_tile)) = (best(&one.1, *wanted)?, best(&other.1, *wanted)?);
             Some((cost + other_cost, (tile, other_tile)))
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
-        let apart = costs.estimate(one.0, &one.1) + costs.estimate(other.0, &other.1);
+        let apart = self.estimate(one.0, &one.1) + self.estimate(other.0, &other.1);
         (cost <= WORTH * apart).then_some(tiles)
     }
 
-    /// The tile, if it has all columns of its rows; else the one with the least estimated work that has, if that is a tenth
-    /// more at most and it was not measured.
+    /// The tile if it covers whole rows, else the cheapest that does, unless it costs over a tenth more or the tile was measured.
     pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
         let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
         if whole(&tile) {
@@ -125,25 +112,25 @@ impl Tuning<'_> {
         if self.measured(sizes).is_some() {
             return None;
         }
-        let costs = Costs::of(self.class);
-        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let best = self.plain(sizes).filter(whole).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
-        best.filter(|best| estimate(best) <= WORTH * estimate(&tile))
+        let best = self.cheapest(self.plain(sizes).filter(whole), sizes);
+        best.filter(|best| self.estimate(*best, sizes) <= WORTH * self.estimate(tile, sizes))
     }
 
-    /// By matrix units, where they may be used and the product is worth it.
     fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
-        let costs = Costs::of(self.class);
-        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let tiles = self.cooperative(sizes).filter(|_| cooperative::pays(sizes));
-        tiles.min_by(|a, b| estimate(a).total_cmp(&estimate(b)))
+        self.cheapest(self.cooperative(sizes).filter(|_| cooperative::pays(sizes)), sizes)
     }
 
     fn guess(&self, sizes: &Sizes) -> Tile {
-        let costs = Costs::of(self.class);
-        let estimate = |tile: &Tile| costs.estimate(*tile, sizes);
-        let best = self.plain(sizes).min_by(|a, b| estimate(a).total_cmp(&estimate(b)));
-        best.unwrap_or(Tile::SLIM)
+        self.cheapest(self.plain(sizes), sizes).unwrap_or(Tile::SLIM)
+    }
+
+    /// The tile with the least estimated work.
+    fn cheapest(&self, tiles: impl Iterator<Item = Tile>, sizes: &Sizes) -> Option<Tile> {
+        tiles.min_by(|a, b| self.estimate(*a, sizes).total_cmp(&self.estimate(*b, sizes)))
+    }
+
+    fn estimate(&self, tile: Tile, sizes: &Sizes) -> f64 {
+        Costs::of(self.class).estimate(tile, sizes)
     }
 
     /// Every tile that the class has on offer and the device can make.
@@ -151,7 +138,7 @@ impl Tuning<'_> {
         self.plain(sizes).chain(self.cooperative(sizes))
     }
 
-    /// Those of matrix units.
+    /// The legal tiles of matrix units.
     fn cooperative(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let tiles = self.allowed.cooperative.into_iter().flat_map(Cooperative::tiles);
         tiles.filter(move |tile| {
@@ -161,7 +148,7 @@ impl Tuning<'_> {
         })
     }
 
-    /// Those without.
+    /// The legal tiles that use no matrix units.
     fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let costs = Costs::of(self.class);
         let held = costs.held(sizes);
@@ -175,7 +162,7 @@ impl Tuning<'_> {
         let (a, b) = tile.sides();
         let family = match tile.family {
             Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
-            // Whole rows of invocations stage whole rows of blocks.
+            // Full rows of invocations stage full rows of blocks.
             Family::Workgroup { .. } => {
                 tile.rows.is_multiple_of(4)
                     && tile.lanes().is_multiple_of(a)
@@ -190,12 +177,11 @@ impl Tuning<'_> {
         family && self.allowed.has(tile.workgroup(sizes.components))
     }
 
-    /// Fewer workgroups than this leave the machine partly idle.
     pub(crate) fn busy(&self) -> u32 {
         Costs::of(self.class).busy
     }
 
-    /// The same without a table.
+    /// The same without a measured table.
     pub(crate) fn shipped(&self) -> Tuning<'static> {
         Tuning { class: self.class, table: None, allowed: self.allowed }
     }
@@ -218,7 +204,7 @@ mod tests {
         {
             let sizes = Sizes { long, ..sizes(components, [512; 3]) };
             for storage in [16_384, 16_352, 4096, 0] {
-                let allowed = Allowed { storage, invocations: [128, 128, 8], cooperative: None };
+                let allowed = TileLimits { storage, invocations: [128, 128, 8], cooperative: None };
                 let tuning = Tuning { allowed, ..class.into() };
                 let mut found = 0;
                 for tile in tuning.legal(&sizes) {

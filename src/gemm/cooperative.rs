@@ -1,4 +1,4 @@
-//! Matrix units: what they multiply, which tiles they are offered, and for which products.
+//! Matrix units (cooperative matrices): their block sizes, the tiles for them, and the products that should use them.
 
 use super::sizes::Sizes;
 use super::tile::{Family, Tile};
@@ -21,7 +21,7 @@ pub struct Cooperative {
 /// How many multiply-adds the units make in the time of one. A guess; decides between their own tiles only.
 pub(super) const FASTER: f64 = 8.0;
 
-/// Whether a product is large enough for its operands to be worth staging. A guess, for no such device was measured.
+/// Whether a product is large enough for staging its operands to pay off. A guess: no such device has been measured.
 pub(super) fn pays(sizes: &Sizes) -> bool {
     let Sizes { m, n, k, .. } = *sizes;
     m >= 16 && n >= 64 && k >= 64 && u64::from(m) * u64::from(n) * u64::from(k) >= 1 << 20
@@ -41,8 +41,7 @@ impl Cooperative {
         shapes.into_iter().flat_map(move |s| [1, 2, 4, 8].map(move |height| shape(s, height)))
     }
 
-    /// Blocks along the rows and the columns that each subgroup owns of a tile, as square as can be; nothing where they do
-    /// not come out even.
+    /// Blocks along rows and columns that each subgroup owns, as square as possible; `None` if they do not divide evenly.
     pub(super) fn share(self, tile: Tile) -> Option<(u32, u32)> {
         let Cooperative { size, subgroup, .. } = self;
         let (rows, columns) = (tile.height * tile.rows, 4 * tile.width * tile.vectors);
@@ -65,11 +64,10 @@ impl Cooperative {
         let block = 4 * self.size * self.size;
         let staged = operand * steps * (components * rows + components.min(2) * columns);
         let largest = (4 * (components + 1)).next_multiple_of(16);
-        // With what is drawn, and whether powers are chosen anew.
+        // With the drawn subgroup numbers, and a flag that powers are chosen anew.
         staged + block * (tile.lanes() / self.subgroup + 1) + largest + 16 + 16
     }
 
-    /// Whether shaders can be made of a tile.
     pub(super) fn check(self, tile: Tile, steps: u32) -> Result<(), String> {
         let Cooperative { size, subgroup, .. } = self;
         if ![8, 16].contains(&size) {
@@ -87,7 +85,7 @@ impl Cooperative {
         }
     }
 
-    /// Names of the types, and what they need of WGSL, into the header.
+    /// Adds the type names and the WGSL extensions that they need to the header.
     pub(super) fn types(self, header: &mut Header) {
         header.enable("wgpu_cooperative_matrix");
         let operand = if self.half { "f16" } else { "f32" };

@@ -1,4 +1,4 @@
-//! What each class of device can do: the tiles it is offered, and an estimate of what a product costs in one.
+//! A cost model for each class of device: the tiles on offer, and an estimate of a product's time in each.
 
 use super::cooperative;
 use super::sizes::{Sizes, TileUse};
@@ -13,15 +13,12 @@ pub(super) struct Costs {
     fetch: f64,
     /// One vec4 into workgroup memory or from there.
     staged: f64,
-    /// One barrier.
     barrier: f64,
-    /// One vec4 store.
     store: f64,
     /// Stores cost twice as much where an invocation writes more long rows than this.
     streams: u32,
     /// Numbers of a long row. Of rows that are n times shorter an invocation may write n times as many.
     long_row: u32,
-    /// One trip round the loop over k.
     trip: f64,
     /// Fewer workgroups than this leave the machine partly idle.
     pub(super) busy: u32,
@@ -80,8 +77,8 @@ const SOFTWARE: Costs = Costs {
     ],
 };
 
-/// Not measured yet; counted. The workgroup family makes what is large: of 8×8 sums an invocation needs 4 vec4s from
-/// workgroup memory for 64 multiply-adds. The register family makes what is small or narrow.
+/// Not measured yet; counted. The workgroup family is for large products: for 8×8 sums an invocation needs 4 vec4s from workgroup
+/// memory for 64 multiply-adds. The register family is for small or narrow ones.
 const INTEGRATED: Costs = Costs {
     load: 16.0,
     fetch: 32.0,

@@ -10,22 +10,22 @@ use crate::shader::{Header, pair};
 /// Parameters' sums are never longer than this.
 pub(crate) const LONG_SUM: u32 = 16_384;
 
-/// What a product over an image walks along.
+/// The geometry of a product over images: its window, its groups, and how its sum is split.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct ImageWalk {
+pub(crate) struct ImageGeometry {
     pub window: Window,
-    /// Whether the walk is over the window's image, and looks back at its positions.
+    /// Whether rows are the pixels of the window's image, and terms its positions: the transposed map.
     pub back: bool,
     pub samples: u32,
     pub groups: u32,
-    /// Products of one number with one weight, channels that only pad not counted.
+    /// Multiplications of one component, padding channels not counted.
     pub products: u64,
-    /// Rows, columns and terms of the product that belong to one group.
+    /// Rows, columns and terms of one group's product.
     pub group: [u32; 3],
     pub split: Split,
 }
 
-/// How a sum over a batch of images is cut into parts, each with a result of its own.
+/// How a sum over a batch of images is split into parts, each with a result of its own.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Split {
     /// Parts in all.
@@ -58,7 +58,6 @@ impl Split {
         Split { splits: samples.div_ceil(per_split), per_split, parts: 1, part: positions }
     }
 
-    /// Whether a sample's sum is in several parts.
     pub(crate) fn cuts_samples(self) -> bool {
         self.parts > 1
     }
@@ -78,7 +77,7 @@ pub(crate) struct ImageUniform {
     group: [u32; 3],
 }
 
-impl ImageWalk {
+impl ImageGeometry {
     pub(crate) fn taps(&self) -> u32 {
         self.window.taps() as u32
     }

@@ -1,5 +1,4 @@
-//! Two products in one dispatch. Where one alone would leave a GPU partly idle, both together leave less of it so; and there
-//! is one launch for two.
+//! Two products in one dispatch, which keep a GPU busier than either alone and save a launch.
 
 use super::choose::Tuning;
 use super::product::{Gemm, GradientSink, Product, Use};
@@ -17,11 +16,10 @@ pub(crate) struct Join {
     pair: Pair,
 }
 
-/// What stands beside what.
+/// Which two products share the dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pair {
-    /// The signal through a layer, and the layer's gradient and diagonal, or parts of a convolution's: both read the signal
-    /// above.
+    /// The signal through a layer, and the gradient and diagonal of the same layer: both read the signal above.
     SameLayer,
     /// The signal through a layer, and the update of another: weights are read where the others are written.
     SignalAndUpdate,
@@ -42,13 +40,13 @@ impl Pair {
 }
 
 impl Join {
-    /// The two side by side, in tiles of one shape of workgroup; nothing where that cannot be, or would take longer.
+    /// Both side by side, in tiles with the same workgroup shape; `None` if they cannot be joined or joining would be slower.
     pub(crate) fn new(tuning: Tuning<'_>, first: Product, second: Product) -> Option<Join> {
         let pair = Pair::of(&first.gemm, &second.gemm)?;
         if first.gemm.tile().is_cooperative() || second.gemm.tile().is_cooperative() {
             return None;
         }
-        // Parameters that are updated are bound in vec4s, so weights are read so.
+        // Updated parameters are bound as vec4s, so the weights must be readable as vec4s.
         let readable = first.gemm.image.is_none() && first.gemm.sizes().vectors;
         if pair == Pair::SignalAndUpdate && !readable {
             return None;
@@ -60,12 +58,11 @@ impl Join {
         (is_bindable(&join.bindings()) && tuning.allowed.has(join.workgroup())).then_some(join)
     }
 
-    /// The least workgroups that one of the two has.
     pub(crate) fn fewest_groups(&self) -> u32 {
         self.first.gemm.groups().min(self.second.gemm.groups())
     }
 
-    /// Where both's bindings go: 0 says which workgroups are whose, 1 and 2 are their own uniforms.
+    /// Where the bindings of each go: 0 tells which workgroups belong to which product, 1 and 2 are their own uniforms.
     fn slots(&self) -> [Vec<Slot>; 2] {
         let shared: [&[_]; 2] = match self.pair {
             Pair::SameLayer => [&[], &[(1, "a_data")]],
@@ -87,7 +84,7 @@ impl Join {
         [slots(&self.first.gemm, 1, shared[0]), slots(&self.second.gemm, 2, shared[1])]
     }
 
-    /// What is bound of what both bind, in order; uniforms are left out.
+    /// What the joined kernel binds out of what each of them binds, in order, uniforms left out.
     pub(crate) fn bound<T>(&self, first: Vec<T>, second: Vec<T>) -> Vec<T> {
         let [of_first, of_second] = self.slots();
         let both = first.into_iter().zip(of_first.into_iter().skip(1));

@@ -1,4 +1,4 @@
-//! A network's last layer and the loss behind it in one dispatch, where a tile has all classes.
+//! A network's last layer and its loss in one dispatch, if a tile covers all classes.
 
 use super::choose::Tuning;
 use super::product::{Product, Use};
@@ -16,7 +16,7 @@ pub(crate) struct LossHead {
 }
 
 impl LossHead {
-    /// `loss` is of what `product` writes, rows of as many outputs; nothing where the two cannot be one, or would take longer.
+    /// `loss` takes the rows that `product` writes; `None` if the two cannot be one kernel, or that would be slower.
     pub(crate) fn new(tuning: Tuning<'_>, product: Product, loss: LossKernel) -> Option<LossHead> {
         let gemm = product.gemm;
         let tile = gemm.tile();
@@ -31,20 +31,19 @@ impl LossHead {
         (is_bindable(&head.bindings()) && tuning.allowed.has(adding_up.workgroup())).then_some(head)
     }
 
-    /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all, an
-    /// invocation each. They are added up by halves, so there must be halves.
+    /// The same with the total of all losses instead of each, if wanted and if one workgroup has all losses, one per invocation.
+    /// The total is made by halving, so the number of invocations must be a power of two.
     pub(crate) fn adding_up(self, wanted: bool) -> LossHead {
         let tile = self.product.gemm.tile();
         let alone = tile.rows <= tile.width && tile.lanes().is_power_of_two();
         LossHead { loss: self.loss.adding_up(wanted && alone), ..self }
     }
 
-    /// Whether it does.
     pub(crate) fn adds_up(&self) -> bool {
         self.loss.adds_up()
     }
 
-    /// Where both's bindings go, after their uniforms; logits are what the product writes.
+    /// Where the bindings of each go, after their uniforms; the loss reads the logits that the product writes.
     fn slots(&self) -> [Vec<Slot>; 2] {
         let [first, second] = [self.product.gemm.bindings(), self.loss.bindings()].map(|of| of.len() as u32);
         let behind = |index| match index {
@@ -96,7 +95,6 @@ impl Key for LossHead {
         self.product.gemm.groups()
     }
 
-    /// Of the product and of the loss.
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         vec![bytes_of(&self.product.uniform(grid_x)), bytes_of(&self.loss.uniform(grid_x))]
     }

@@ -13,13 +13,15 @@ mod text;
 mod tile;
 mod whole;
 
-pub(crate) use choose::{Allowed, Tuning};
+pub(crate) use choose::{TileLimits, Tuning};
 pub use cooperative::Cooperative;
-pub(crate) use image::{ImageWalk, Split};
+pub(crate) use image::{ImageGeometry, Split};
 pub(crate) use join::Join;
 pub(crate) use loss_head::LossHead;
 pub(crate) use product::{Gemm, GradientSink, Offsets, Product, Use};
 pub use sizes::TileUse;
 pub use table::{TileEntry, TileTable};
 pub use tile::{Family, Tile};
-pub(crate) use whole::{Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};
+pub(crate) use whole::{
+    Back, Gather, MOST_CLASSES, MOST_LAYERS, WholeKernel, WholeLayer, WholeNetwork, WholePass,
+};

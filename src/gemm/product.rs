@@ -1,17 +1,16 @@
-//! The tiled product in its uses.
+//! The tiled product (GEMM) and its uses: forward, signal, parameters.
 
 use super::choose::Tuning;
-use super::image::{ImageUniform, ImageWalk, Split};
+use super::image::{ImageGeometry, ImageUniform, Split};
 use super::sizes::{Sizes, TileUse};
 use super::tile::Tile;
 use crate::model::{Activation, Mode};
 use crate::ops::optimizer::Update;
 use crate::shader::{Binding, Binding::*, DeviceClass, Dtypes, Kernel, Key, Workgroup, bytes_of};
 
-/// Where the four elements of a vector lie.
+/// How a vector of four elements is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Access {
-    /// In one vec4.
     Vector,
     /// One by one: the contiguous size is no multiple of four.
     Scalar,
@@ -35,9 +34,8 @@ impl Access {
 pub(crate) enum Use {
     /// `z = act(x Wᵀ + b)`: m = batch, n = out, k = in.
     Forward {
-        /// What follows the layer, fused.
+        /// The activation after the layer, fused.
         activation: Activation,
-        /// Whether there is a bias.
         bias: bool,
         /// Whether the backward pass needs the activation's input.
         keep: bool,
@@ -46,23 +44,15 @@ pub(crate) enum Use {
     Signal {
         /// Components per element, and whether the f'' term is there.
         mode: Mode,
-        /// What stands below, fused.
+        /// The activation before the layer, fused.
         below: Activation,
     },
     /// Gradient and diagonal of a dense layer: m = out, n = in, k = batch.
-    Parameters {
-        /// Whether there is a diagonal.
-        diagonal: bool,
-        /// Whether there is a bias.
-        bias: bool,
-        /// What becomes of them.
-        sink: GradientSink,
-    },
+    Parameters { diagonal: bool, bias: bool, sink: GradientSink },
     /// Sums for the gradient and diagonal of a convolution over parts of the batch: m = out, n = taps × in, k = positions.
     Partial {
         /// Components per element.
         mode: Mode,
-        /// Whether there is a bias.
         bias: bool,
     },
 }
@@ -86,8 +76,8 @@ pub(crate) struct Gemm {
     pub n: u32,
     pub k: u32,
     tile: Tile,
-    /// Of a convolution: what is summed over beside k, and where it lies.
-    pub image: Option<ImageWalk>,
+    /// Of a convolution.
+    pub image: Option<ImageGeometry>,
 }
 
 /// The uniform of `gemm.wgsl`.
@@ -109,9 +99,8 @@ pub(crate) struct GemmUniform {
     image: ImageUniform,
 }
 
-/// Steps of a run, and terms of the longest sum that is made in one go. Convolutions stand behind each other in dozens, and
-/// what their biases sum over positions cancels: short runs there keep errors three times smaller, for a twentieth of the
-/// time.
+/// Steps of a run, and terms of the longest sum made in one run. In networks of many convolutions, bias sums over positions
+/// cancel: short runs keep their errors three times smaller, for a twentieth of the time.
 const IMAGE_RUN: (u32, u32) = (16, 64);
 const DENSE_RUN: (u32, u32) = (1024, 16_384);
 
@@ -121,11 +110,11 @@ impl Gemm {
     }
 
     /// A product over an image: k is of one segment.
-    pub(crate) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: ImageWalk) -> Gemm {
+    pub(crate) fn over(tuning: Tuning<'_>, usage: Use, sizes: [u32; 3], image: ImageGeometry) -> Gemm {
         Gemm::untiled(usage, sizes, Some(image)).tiled_by(tuning)
     }
 
-    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<ImageWalk>) -> Gemm {
+    fn untiled(usage: Use, [m, n, k]: [u32; 3], image: Option<ImageGeometry>) -> Gemm {
         Gemm { usage, m, n, k, tile: Tile::SLIM, image }
     }
 
@@ -143,7 +132,6 @@ impl Gemm {
         self.tile
     }
 
-    /// What the choice of a tile depends on.
     pub(crate) fn sizes(&self) -> Sizes {
         let contiguous = match self.usage {
             Use::Parameters { .. } | Use::Partial { .. } => [self.m, self.n],
@@ -164,7 +152,7 @@ impl Gemm {
             (Use::Parameters { .. }, _) => TileUse::Parameters,
             (Use::Partial { .. }, _) => TileUse::ConvolutionParameters,
         };
-        // What a partial sum or a dense layer's parameters sum over is split elsewhere.
+        // The sums of partial products and of a dense layer's parameters are split elsewhere.
         let (_, longest) = self.run();
         Sizes {
             kind,
@@ -184,19 +172,16 @@ impl Gemm {
         if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN }
     }
 
-    /// Whether the optimiser's step is better taken where parameters are summed over `samples` than in a kernel of its own:
-    /// where they lie in vec4s; and on software, where only slim tiles bear it, while the sums are short. Measured in
-    /// docs/performance.md.
+    /// Whether the kernel that sums parameters over `samples` should also take the optimiser's step: if the weights are read as
+    /// vec4s; on software adapters, where only slim tiles allow it, for short sums. See docs/performance.md.
     pub(crate) fn update_pays(class: DeviceClass, inputs: u32, samples: u32) -> bool {
         Access::of(inputs) == Access::Vector && (class != DeviceClass::Software || samples <= 2)
     }
 
-    /// Tiles of the result.
     pub(crate) fn tiles(&self) -> u32 {
         self.tile.grid(self.m, self.n).1
     }
 
-    /// How the sum is cut.
     pub(crate) fn split(&self) -> Split {
         self.image.map_or(Split::WHOLE, |image| image.split)
     }
@@ -268,7 +253,6 @@ impl Gemm {
         self.tile.workgroup(self.components())
     }
 
-    /// Multiply-adds, counted twice as is usual.
     pub(crate) fn flops(&self) -> u64 {
         let sums = match &self.image {
             None => u64::from(self.m) * u64::from(self.n) * u64::from(self.k),
@@ -302,12 +286,10 @@ pub(crate) struct Product {
 }
 
 impl Product {
-    /// The same in another tile.
     pub(crate) fn with_tile(self, tile: Tile) -> Product {
         Product { gemm: self.gemm.with_tile(tile), ..self }
     }
 
-    /// Parameters that it updates.
     pub(crate) fn updated(&self) -> Option<u32> {
         match self.gemm.usage {
             Use::Parameters { bias: true, sink: GradientSink::Update(_), .. } => {
@@ -318,7 +300,6 @@ impl Product {
         }
     }
 
-    /// The uniform.
     pub(super) fn uniform(&self, grid_x: u32) -> GemmUniform {
         let Gemm { m, n, k, .. } = self.gemm;
         let (tiles_n, tiles) = self.gemm.tile.grid(m, n);
@@ -370,12 +351,10 @@ impl Key for Product {
 }
 
 impl Kernel {
-    /// The product, if it is one by itself.
     pub(crate) fn product(&self) -> Option<&Product> {
         self.get()
     }
 
-    /// The same product in another tile; whatever else it is stays as it is.
     pub(crate) fn with_tile(self, tile: Tile) -> Kernel {
         match self.get::<Product>() {
             Some(product) => Kernel::from(product.with_tile(tile)).storing(self.dtypes()),

@@ -1,4 +1,4 @@
-//! A product as the choice of its tile sees it.
+//! The sizes of a product, from which its tile is chosen.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,6 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    /// Terms of the whole sum.
     pub(crate) fn terms(&self) -> u32 {
         self.k.saturating_mul(self.segments)
     }
@@ -49,7 +48,6 @@ pub enum TileUse {
 
 impl TileUse {
     /// As it stands in a table.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             TileUse::Forward => "forward",

@@ -49,7 +49,6 @@ impl TileTable {
         Ok(table)
     }
 
-    /// Whether shaders can be made of each entry.
     pub(crate) fn check(&self) -> Result<()> {
         self.entries.iter().enumerate().try_for_each(|(i, entry)| {
             entry
@@ -59,7 +58,6 @@ impl TileTable {
     }
 
     /// As it is read.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a table holds only numbers and text")
     }

@@ -1,4 +1,4 @@
-//! The product's text: which constants and which files of `shaders/gemm/` a permutation is made of.
+//! The shader text of a product: the constants and the files of `shaders/gemm/` that make up each permutation.
 
 use super::product::{Access, Gemm, GradientSink, Use};
 use super::tile::{Family, Tile};
@@ -6,12 +6,12 @@ use crate::model::{Activation, Mode};
 use crate::shader::{Dtype, Header, activation, compose};
 
 impl Gemm {
-    /// The shader, its result stored as that.
+    /// The shader, with its result stored as `result`.
     pub(crate) fn source(&self, result: Dtype) -> String {
         self.source_with(result, None)
     }
 
-    /// The same, a signal's weights read by that file instead.
+    /// The same, with a file that replaces the one that reads a signal's weights.
     pub(super) fn source_with(&self, result: Dtype, weights: Option<&'static str>) -> String {
         let Tile { family, rows, vectors, width, height } = self.tile();
         let mut header = Header::default();

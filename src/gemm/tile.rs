@@ -1,4 +1,4 @@
-//! The shape of a workgroup's share of a product.
+//! Tiles: the part of a product that one workgroup computes.
 
 use super::cooperative::Cooperative;
 use crate::shader::Workgroup;
@@ -44,11 +44,10 @@ pub struct Tile {
 }
 
 impl Tile {
-    /// For sums so short that memory is all that counts, on software.
+    /// For sums so short that only memory traffic counts, on software adapters.
     pub(crate) const SLIM: Tile =
         Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 1 };
 
-    /// Whether matrix units make it.
     pub(crate) fn is_cooperative(self) -> bool {
         matches!(self.family, Family::Cooperative { .. })
     }
@@ -59,7 +58,6 @@ impl Tile {
         (along_n, along_n * m.div_ceil(self.rows * self.height))
     }
 
-    /// Invocations of a workgroup.
     pub(crate) fn lanes(self) -> u32 {
         self.width * self.height
     }
@@ -82,7 +80,7 @@ impl Tile {
         }
     }
 
-    /// Bytes of what is staged of A and of B, where no matrix units are used.
+    /// Bytes staged of A and of B; 0 for the other families.
     fn staged(self, components: u32) -> [u32; 2] {
         let (a, b) = self.sides();
         match self.family {
@@ -97,7 +95,7 @@ impl Tile {
         Workgroup::new([self.width, self.height], self.storage(components))
     }
 
-    /// Of two products in one dispatch that stage in the same memory: for each its tile and its components.
+    /// The workgroup of two products, each with its components, that share a dispatch and the staging memory.
     pub(crate) fn workgroup_of_both([one, other]: [(Tile, u32); 2]) -> Workgroup {
         let [staged, others] = [one, other].map(|(tile, components)| tile.staged(components));
         let bytes = staged.into_iter().zip(others).map(|(a, b)| a.max(b)).sum();

@@ -21,42 +21,36 @@ impl Tensor {
     }
 
     /// What it holds.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The buffer it lies in.
-    #[must_use]
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
-    /// Whether both are the same range of the same buffer.
     pub(crate) fn is(&self, other: &Tensor) -> bool {
         self.buffer == other.buffer && self.bytes() == other.bytes()
     }
 
-    /// The same, with the device that it is of.
+    /// The buffer, with the device that it belongs to.
     pub(crate) fn owned(&self) -> &Buffer {
         &self.buffer
     }
 
     /// Its shape, row-major.
-    #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
     /// Number of elements.
-    #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty: sizes are validated
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// Its bytes within the buffer.
-    #[must_use]
     pub fn bytes(&self) -> Range<u64> {
         4 * self.offset as u64..4 * (self.offset + self.len()) as u64
     }
@@ -80,37 +74,28 @@ impl Context {
         self.check_binding(name, size)?;
         let available = self.inner.limits.max_buffer_size;
         if size > available {
-            return Err(Error::Limit {
-                place: name.into(),
-                limit: "max_buffer_size",
-                needed: size,
-                available,
-            });
+            return Err(Error::limit(name, "max_buffer_size", size, available));
         }
-        let made = self.guarded(|| {
-            self.inner.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(name),
-                size,
-                usage: wgpu::BufferUsages::STORAGE
-                    | wgpu::BufferUsages::COPY_SRC
-                    | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        });
-        Ok(self.own(made?))
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        Ok(self.own(self.guarded(|| self.create_buffer(name, size, usage))?))
     }
 
-    /// Whether `bytes` can be bound as one storage buffer.
+    /// A buffer that is not mapped.
+    pub(crate) fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        self.inner.device.create_buffer(&descriptor)
+    }
+
     pub(crate) fn check_binding(&self, name: &str, bytes: u64) -> Result<()> {
         let available = self.inner.limits.max_storage_buffer_binding_size;
         if bytes > available {
             let limit = "max_storage_buffer_binding_size";
-            return Err(Error::Limit { place: name.into(), limit, needed: bytes, available });
+            return Err(Error::limit(name, limit, bytes, available));
         }
         Ok(())
     }
 
-    /// A uniform buffer, written once at creation.
     pub(super) fn uniform(&self, bytes: &[u8]) -> Result<wgpu::Buffer> {
         let size = (bytes.len() as u64).next_multiple_of(16);
         let buffer = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
@@ -131,13 +116,7 @@ impl Context {
     /// # Errors
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Length`]; [`Error::NotFinite`] where checking is on.
     pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
-        if values.len() != tensor.len() {
-            return Err(Error::Length {
-                tensor: tensor.name.clone(),
-                got: values.len(),
-                needed: tensor.len(),
-            });
-        }
+        Error::check_length(tensor.name.clone(), values.len(), tensor.len())?;
         let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
         if let Some((index, value)) = self.is_checked().then(not_finite).flatten() {
             return Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value });
@@ -247,25 +226,14 @@ impl Context {
         let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
         let (sender, receiver) = futures::channel::oneshot::channel();
         let (staging, submission) = self.guarded(|| {
-            let staging = self.inner.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("hesscale read-back"),
-                size,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let mut encoder =
-                self.inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let staging = self.create_buffer("hesscale read-back", size, usage);
+            let mut encoder = self.inner.device.create_command_encoder(&Default::default());
             let mut at = 0;
             for tensor in tensors {
-                let bytes = tensor.bytes();
-                encoder.copy_buffer_to_buffer(
-                    &tensor.buffer,
-                    bytes.start,
-                    &staging,
-                    at,
-                    bytes.end - bytes.start,
-                );
-                at += bytes.end - bytes.start;
+                let (start, len) = (tensor.bytes().start, 4 * tensor.len() as u64);
+                encoder.copy_buffer_to_buffer(&tensor.buffer, start, &staging, at, len);
+                at += len;
             }
             let submission = self.inner.queue.submit([encoder.finish()]);
             // A dropped receiver needs no result.

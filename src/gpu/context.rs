@@ -3,7 +3,7 @@
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
 use crate::error::Cause;
-use crate::gemm::{Allowed, Cooperative, TileTable, Tuning};
+use crate::gemm::{Cooperative, TileLimits, TileTable, Tuning};
 use crate::shader::DeviceClass;
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 /// Options of a context, for the crate's own device or a host's.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
@@ -32,45 +33,24 @@ pub struct ContextOptions {
 }
 
 impl ContextOptions {
-    /// With checks: see [`ContextOptions::checked`].
-    #[must_use]
-    pub fn checked(mut self) -> ContextOptions {
-        self.checked = true;
-        self
-    }
-
-    /// Tile shapes for this class of device.
-    #[must_use]
-    pub fn class(mut self, class: DeviceClass) -> ContextOptions {
-        self.class = Some(class);
-        self
-    }
-
-    /// Tiles that were measured.
-    #[must_use]
-    pub fn tiles(mut self, tiles: TileTable) -> ContextOptions {
-        self.tiles = Some(tiles);
-        self
-    }
-
-    /// Makes pipelines through the host's cache.
-    #[must_use]
-    pub fn pipeline_cache(mut self, cache: &wgpu::PipelineCache) -> ContextOptions {
-        self.pipeline_cache = Some(cache.clone());
-        self
-    }
-
-    /// Multiplies large dense layers by matrix units: see [`ContextOptions::cooperative`].
-    #[must_use]
-    pub fn cooperative(mut self, units: Cooperative) -> ContextOptions {
-        self.cooperative = Some(units);
-        self
+    setters! {
+        /// With checks: see [`ContextOptions::checked`].
+        checked() => true;
+        /// Tile shapes for this class of device.
+        class(class: DeviceClass) => Some(class);
+        /// Tiles that were measured.
+        tiles(tiles: TileTable) => Some(tiles);
+        /// Makes pipelines through the host's cache.
+        pipeline_cache(cache: &wgpu::PipelineCache) => Some(cache.clone());
+        /// Multiplies large dense layers by matrix units: see [`ContextOptions::cooperative`].
+        cooperative(units: Cooperative) => Some(units);
     }
 }
 
 /// Which adapter is wanted, for a context of the crate's own.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Request {
     /// Part of the adapter's name, driver or backend (`llvmpipe`, `vulkan`, `gl`), in any case. The first match is taken.
     /// `None`: the best one by wgpu's ranking.
@@ -86,37 +66,19 @@ pub struct Request {
 
 impl Request {
     /// What wgpu holds for the best, or the adapter that the environment variable `HESSCALE_ADAPTER` names.
-    #[must_use]
     pub fn from_env() -> Request {
         Request::default().adapter(std::env::var("HESSCALE_ADAPTER").ok())
     }
 
-    /// The adapter whose description has this in it: a `String`, or `None` for the best.
-    #[must_use]
-    pub fn adapter(mut self, part: impl Into<Option<String>>) -> Request {
-        self.adapter = part.into();
-        self
-    }
-
-    /// The device gets those of these features that the adapter has.
-    #[must_use]
-    pub fn features(mut self, features: wgpu::Features) -> Request {
-        self.features = features;
-        self
-    }
-
-    /// Matrix units are used: see [`Request::cooperative`].
-    #[must_use]
-    pub fn cooperative(mut self) -> Request {
-        self.cooperative = true;
-        self
-    }
-
-    /// Context behaviour.
-    #[must_use]
-    pub fn options(mut self, options: ContextOptions) -> Request {
-        self.options = options;
-        self
+    setters! {
+        /// The adapter whose description has this in it: a `String`, or `None` for the best.
+        adapter(part: impl Into<Option<String>>) => part.into();
+        /// The device gets those of these features that the adapter has.
+        features(features: wgpu::Features) => features;
+        /// Matrix units are used: see [`Request::cooperative`].
+        cooperative() => true;
+        /// Context behaviour.
+        options(options: ContextOptions) => options;
     }
 }
 
@@ -213,7 +175,6 @@ impl Context {
     }
 
     /// Uses the host's device and queue. Nothing about them is changed.
-    #[must_use]
     pub fn from_device(device: &wgpu::Device, queue: &wgpu::Queue, options: ContextOptions) -> Context {
         Context::within(device, queue, options, device.limits())
     }
@@ -245,25 +206,21 @@ impl Context {
     }
 
     /// The device.
-    #[must_use]
     pub fn device(&self) -> &wgpu::Device {
         &self.inner.device
     }
 
     /// The queue.
-    #[must_use]
     pub fn queue(&self) -> &wgpu::Queue {
         &self.inner.queue
     }
 
     /// Name, backend and driver of the adapter in one line.
-    #[must_use]
     pub fn describe(&self) -> String {
         describe(&self.inner.info)
     }
 
     /// The class of device for which tile shapes are chosen.
-    #[must_use]
     pub fn class(&self) -> DeviceClass {
         self.inner.options.class.unwrap_or(match self.inner.info.device_type {
             wgpu::DeviceType::Cpu => DeviceClass::Software,
@@ -272,10 +229,9 @@ impl Context {
         })
     }
 
-    /// What determines a product's tile.
     pub(crate) fn tuning(&self) -> Tuning<'_> {
         let limits = &self.inner.limits;
-        let allowed = Allowed {
+        let allowed = TileLimits {
             storage: limits.max_compute_workgroup_storage_size,
             invocations: [
                 limits.max_compute_invocations_per_workgroup,
@@ -288,7 +244,6 @@ impl Context {
     }
 
     /// The matrix units in use: see [`ContextOptions::cooperative`].
-    #[must_use]
     pub fn cooperative(&self) -> Option<Cooperative> {
         self.inner.options.cooperative
     }
@@ -301,13 +256,11 @@ impl Context {
     }
 
     /// Whether run-time checks are on: see [`ContextOptions::checked`].
-    #[must_use]
     pub fn is_checked(&self) -> bool {
         self.inner.options.checked
     }
 
     /// Whether two handles are the same context.
-    #[must_use]
     pub fn is(&self, other: &Context) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -349,13 +302,13 @@ impl Context {
     }
 }
 
-/// What wgpu has against something.
+/// A wgpu error as one of this crate.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) fn refused(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Device { problem: error.to_string(), source: Cause::new(error) }
 }
 
-/// What wgpu has against something. Its errors stay on their thread in a browser.
+/// A wgpu error as one of this crate; in a browser it cannot leave its thread.
 #[cfg(target_arch = "wasm32")]
 pub(crate) fn refused(error: impl std::error::Error) -> Error {
     Error::device(error.to_string())
@@ -371,7 +324,7 @@ async fn best() -> Result<wgpu::Adapter> {
     answer.map_err(|e| Error::NoAdapter { reason: format!("{e}; {INSTALL}"), source: Cause::new(e) })
 }
 
-/// The same among GPUs.
+/// The best GPU by wgpu's ranking.
 async fn best_gpu() -> Result<wgpu::Adapter> {
     let is_gpu = |adapter: &wgpu::Adapter| adapter.get_info().device_type != wgpu::DeviceType::Cpu;
     let best = best().await?;
@@ -400,7 +353,6 @@ async fn named(wanted: &str) -> Result<wgpu::Adapter> {
 
 const INSTALL: &str = "on Debian or Ubuntu `apt-get install mesa-vulkan-drivers` brings a software one";
 
-/// `name [backend, driver]`, as far as known.
 fn describe(info: &wgpu::AdapterInfo) -> String {
     let backend = format!("{:?},", info.backend);
     let words = [backend.as_str(), &info.driver, &info.driver_info];

@@ -22,13 +22,11 @@ impl Cooperative {
 
     /// The features a device must be created with; `EXPERIMENTAL` ones also need the host's consent:
     /// [`wgpu::DeviceDescriptor::experimental_features`].
-    #[must_use]
     pub fn features(self) -> Features {
         let half = if self.half { Features::SHADER_F16 } else { Features::empty() };
         Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SUBGROUP | half
     }
 
-    /// Whether these features are enough.
     pub(super) fn granted(self, features: Features) -> Result<()> {
         let missing = self.features() - features;
         if missing.is_empty() {

@@ -10,7 +10,6 @@ use std::sync::{Arc, Weak};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct DeviceId(u64);
 
-/// A buffer with the device that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Buffer {
     raw: wgpu::Buffer,
@@ -99,15 +98,11 @@ fn caught(scope: wgpu::ErrorScopeGuard) -> bool {
 }
 
 impl Context {
-    /// A buffer created on this context's device.
     pub(super) fn own(&self, raw: wgpu::Buffer) -> Buffer {
         Buffer { raw, device: self.inner.id }
     }
 
     /// A buffer of the host's.
-    ///
-    /// # Errors
-    /// [`Error::Foreign`] for one of another device, as far as that can be detected; [`Error::Device`] if this one is lost.
     pub(crate) fn adopt(&self, raw: wgpu::Buffer) -> Result<Buffer> {
         self.check_owner(&raw)?;
         Ok(self.own(raw))
@@ -155,9 +150,6 @@ impl Context {
 }
 
 /// Checks that buffers with different roles are distinct.
-///
-/// # Errors
-/// [`Error::SharedBuffer`] with the first two that are not.
 pub(crate) fn check_roles<'a>(roles: impl IntoIterator<Item = (&'a str, &'a Buffer)>) -> Result<()> {
     let mut seen: Vec<(&str, &Buffer)> = Vec::new();
     for (role, buffer) in roles {

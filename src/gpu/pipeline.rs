@@ -7,8 +7,7 @@ use crate::{Error, Result};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Pipelines by their shader's text, bind group layouts by their bindings. Bounded by the permutations that the host's
-/// models need.
+/// Pipelines by shader text, bind group layouts by bindings.
 #[derive(Default)]
 pub(super) struct Pipelines {
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
@@ -65,16 +64,6 @@ fn fold(groups: u32, longest: u32) -> (u32, u32) {
     (groups.div_ceil(rows).max(1), rows)
 }
 
-/// Each limit by name, with the needed and the available value.
-fn check_each<const N: usize>(place: &str, limits: [(&'static str, u64, u64); N]) -> Result<()> {
-    match limits.into_iter().find(|(_, needed, available)| needed > available) {
-        Some((limit, needed, available)) => {
-            Err(Error::Limit { place: place.into(), limit, needed, available })
-        }
-        None => Ok(()),
-    }
-}
-
 impl Context {
     fn layout(&self, bindings: &[Binding]) -> Result<wgpu::BindGroupLayout> {
         let mut layouts = self.inner.pipelines.layouts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +94,6 @@ impl Context {
     }
 
     /// Dtype of pipelines that have been made, for all plans of this context.
-    #[must_use]
     pub fn pipelines(&self) -> usize {
         self.inner.pipelines.made().len()
     }
@@ -132,34 +120,28 @@ impl Context {
         Ok(())
     }
 
-    /// Checks a kernel's bindings and workgroup against the device's limits.
     fn check_limits(&self, kernel: &Kernel) -> Result<()> {
         let (limits, bindings) = (&self.inner.limits, kernel.bindings());
         let uniforms = bindings.iter().filter(|kind| **kind == Binding::Uniform).count() as u32;
         let storage = bindings.len() as u32 - uniforms;
         let largest = kernel.uniforms(1).iter().map(Vec::len).max().unwrap_or(0).next_multiple_of(16) as u64;
         self.tuning().allowed.check(&kernel.label(), kernel.workgroup())?;
-        check_each(
-            &kernel.label(),
-            [
-                (
-                    "max_storage_buffers_per_shader_stage",
-                    storage.into(),
-                    limits.max_storage_buffers_per_shader_stage.into(),
-                ),
-                (
-                    "max_uniform_buffers_per_shader_stage",
-                    uniforms.into(),
-                    limits.max_uniform_buffers_per_shader_stage.into(),
-                ),
-                (
-                    "max_bindings_per_bind_group",
-                    bindings.len() as u64,
-                    limits.max_bindings_per_bind_group.into(),
-                ),
-                ("max_uniform_buffer_binding_size", largest, limits.max_uniform_buffer_binding_size),
-            ],
-        )
+        let (storage, uniforms, all) = (storage.into(), uniforms.into(), bindings.len() as u64);
+        let limits = [
+            (
+                "max_storage_buffers_per_shader_stage",
+                storage,
+                limits.max_storage_buffers_per_shader_stage.into(),
+            ),
+            (
+                "max_uniform_buffers_per_shader_stage",
+                uniforms,
+                limits.max_uniform_buffers_per_shader_stage.into(),
+            ),
+            ("max_bindings_per_bind_group", all, limits.max_bindings_per_bind_group.into()),
+            ("max_uniform_buffer_binding_size", largest, limits.max_uniform_buffer_binding_size),
+        ];
+        Error::check_limits(&kernel.label(), limits)
     }
 
     fn pipeline(&self, kernel: &Kernel) -> Result<wgpu::ComputePipeline> {
@@ -212,14 +194,13 @@ impl Context {
         let longest = self.inner.limits.max_compute_workgroups_per_dimension;
         let grid = fold(kernel.groups(), longest.max(1));
         if grid.1 > longest {
-            let (limit, available) =
-                ("max_compute_workgroups_per_dimension squared", u64::from(longest).pow(2));
-            return Err(Error::Limit {
-                place: kernel.label(),
+            let limit = "max_compute_workgroups_per_dimension squared";
+            return Err(Error::limit(
+                kernel.label(),
                 limit,
-                needed: kernel.groups().into(),
-                available,
-            });
+                kernel.groups().into(),
+                u64::from(longest).pow(2),
+            ));
         }
         let pipeline = self.pipeline(kernel)?;
         let layout = self.layout(&kernel.bindings())?;

@@ -44,7 +44,6 @@ impl Waiting {
         Ok(Waiting { end, abandoned, thread })
     }
 
-    /// Whether it has ended, and how.
     pub(super) fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<()>> {
         let panicked = || Err(Error::device("polling the device panicked"));
         Pin::new(&mut self.end).poll(task).map(|end| end.unwrap_or_else(|_| panicked()))

@@ -1,6 +1,6 @@
-//! A backward pass in the making: where signals lie, and what operations push onto it.
+//! The backward pass under construction: where signals are stored, and how operations push their kernels.
 
-use super::{Graph, Layout, Memory, Op, Purpose, Saved, Schedule, Setup, Slice, Value};
+use super::{Graph, Layout, Op, Purpose, Region, Saved, Schedule, Setup, Slice, Value};
 use crate::gemm::GradientSink;
 use crate::model::{Activation, Mode, Parameter, Role};
 use crate::shader::{Dtype, Flow, Kernel};
@@ -22,7 +22,7 @@ impl Requested {
                     At::Layer(index) => index.to_string(),
                     At::Input => "input".into(),
                 };
-                Error::Unknown { what: "layer", name, known }
+                Error::unknown("layer", name, known)
             })?;
             let planes = setup.options.mode.planes();
             let name = format!("signal at {at:?}");
@@ -35,58 +35,58 @@ impl Requested {
         Ok(Requested(requested))
     }
 
-    /// Of a place that was asked for: g and, where the mode has one, the diagonal.
+    /// g and, if the mode has one, the diagonal of a requested signal.
     pub(crate) fn slices(&self, setup: &Setup<'_>, graph: &Graph, at: At) -> Option<(Slice, Option<Slice>)> {
         let root = graph.root_at(at)?;
         let slice = self.0.get(&root)?;
         let elements = setup.batch * graph.values[root].shape.iter().product::<usize>();
-        let plane = |index: usize| Slice::new(slice.memory, index * Dtype::F32.plane(elements), elements);
+        let plane = |index: usize| Slice::new(slice.region, index * Dtype::F32.plane(elements), elements);
         Some((plane(0), setup.options.mode.has_diagonal().then(|| plane(1))))
     }
 }
 
-/// A signal somewhere in the network: where it lies, and the distance between its planes in elements.
+/// A signal at some value: its slice, and the distance between its planes in elements.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signal {
     pub slice: Slice,
     pub plane: u32,
 }
 
-/// What every backward pass of a plan stands on.
+/// What all backward passes of a plan share.
 #[derive(Debug)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct BackwardInputs<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
-    /// The pass up to the logits, and what it leaves.
+    /// The forward pass, and what it keeps.
     pub forward: &'a Schedule,
     pub saved: &'a Saved,
     pub requested: &'a Requested,
 }
 
-/// A backward pass in the making.
+/// A backward pass under construction.
 #[derive(Debug)]
-pub(crate) struct Backward<'a> {
+pub(crate) struct BackwardPass<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
     pub saved: &'a Saved,
     requested: &'a Requested,
     pub mode: Mode,
-    /// What becomes of gradient and diagonal.
+    /// Where gradient and diagonal go.
     pub sink: GradientSink,
     pub schedule: Schedule,
     /// Flat ranges of parameters that have been updated already.
     pub updated: Vec<Range<usize>>,
-    /// Signals that have arrived at each value, by its root: one from each of its readers.
+    /// For each root value, the signals that have arrived from its readers.
     arrived: Vec<Vec<Signal>>,
-    /// Whether anything needs the signal at a value, by its root.
+    /// For each root value, whether anything needs its signal.
     needed: Vec<bool>,
 }
 
-impl<'a> Backward<'a> {
-    /// Behind the forward pass.
-    pub(crate) fn new(ground: &Ground<'a>, mode: Mode, sink: GradientSink) -> Backward<'a> {
-        let Ground { setup, graph, forward, saved, requested } = *ground;
-        Backward {
+impl<'a> BackwardPass<'a> {
+    /// Continues after the forward pass.
+    pub(crate) fn new(inputs: &BackwardInputs<'a>, mode: Mode, sink: GradientSink) -> BackwardPass<'a> {
+        let BackwardInputs { setup, graph, forward, saved, requested } = *inputs;
+        BackwardPass {
             setup,
             graph,
             saved,
@@ -100,7 +100,6 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// Samples.
     pub(crate) fn batch(&self) -> u32 {
         self.setup.batch as u32
     }
@@ -113,17 +112,15 @@ impl<'a> Backward<'a> {
         &self.graph.values[op.input()]
     }
 
-    /// Where the operation's input lies.
     pub(crate) fn saved_input(&self, op: &Op) -> Slice {
         self.saved.value(self.graph, op.input())
     }
 
-    /// Whether anything needs the signal at the operation's input.
+    /// Whether anything needs the signal at one of the operation's inputs.
     pub(crate) fn continues(&self, op: &Op) -> bool {
-        self.needed[self.graph.root(op.input())]
+        op.inputs.iter().any(|input| self.needed[self.graph.root(*input)])
     }
 
-    /// Memory for the signal at a value.
     fn transient(&mut self, value: usize) -> Result<Signal> {
         let value = &self.graph.values[value];
         let dtype = self.setup.options.storage;
@@ -134,7 +131,7 @@ impl<'a> Backward<'a> {
         Ok(Signal { slice, plane: plane as u32 })
     }
 
-    /// Where the whole signal at a root goes: to the user, if it was asked for and lies as the user sees it.
+    /// Where the complete signal of a root goes: to the user's tensor, if it was requested and is stored in the same form.
     fn whole(&mut self, root: usize) -> Result<Signal> {
         match self.requested.0.get(&root) {
             Some(slice) if self.is_as_seen(root) => {
@@ -145,12 +142,12 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// Whether the signal at a root lies as a user sees it: in rows, and in f32.
+    /// Whether the signal of a root is stored in the user's form: rows of f32.
     fn is_as_seen(&self, root: usize) -> bool {
         self.graph.values[root].layout != Layout::Image && self.setup.options.storage == Dtype::F32
     }
 
-    /// Where the loss leaves its signal, at the logits.
+    /// The signal that the loss writes, at the logits.
     pub(crate) fn top(&mut self) -> Result<Signal> {
         let root = self.graph.root(self.graph.logits);
         let top = if self.needed[root] { self.whole(root)? } else { self.transient(root)? };
@@ -158,13 +155,12 @@ impl<'a> Backward<'a> {
         Ok(top)
     }
 
-    /// The whole signal at a value: the sum of what has arrived from its readers, by `add`. Brought to the user, if asked
-    /// for, by `show`.
+    /// The complete signal at a value: the signals from all its readers, added up by `add`; converted by `show` if requested.
     pub(crate) fn signal_at(
         &mut self,
         value: usize,
-        add: fn(&mut Backward<'a>, &Value, [Signal; 3]),
-        show: fn(&mut Backward<'a>, &Value, Signal, Signal),
+        add: fn(&mut BackwardPass<'a>, &Value, [Signal; 3]),
+        show: fn(&mut BackwardPass<'a>, &Value, Signal, Signal),
     ) -> Result<Option<Signal>> {
         let root = self.graph.root(value);
         let mut arrived = std::mem::take(&mut self.arrived[root]);
@@ -183,13 +179,12 @@ impl<'a> Backward<'a> {
         Ok(Some(signal))
     }
 
-    /// How a signal flows through an operation and the activation below it.
     pub(crate) fn flow(&self, from: &Signal, to: &Signal, below: Activation) -> Flow {
         Flow { mode: self.mode, below, plane_in: from.plane, plane_out: to.plane }
     }
 
-    /// Where the signal below an operation goes: to its input, or through the activation that stands there, which then is
-    /// part of the same dispatch; unless the signal between the two is to be seen, or nothing under it needs one.
+    /// Where the signal below an operation goes: to its input, or through the activation that writes this input, fused into the
+    /// same dispatch, unless the signal in between is requested or nothing below needs one.
     fn below(&mut self, input: usize) -> Result<(Signal, Activation, Option<Slice>)> {
         let root = self.graph.root(input);
         if let Some(writer) = self.graph.writer(root)
@@ -205,7 +200,7 @@ impl<'a> Backward<'a> {
         Ok((self.target(root)?, Activation::Identity, None))
     }
 
-    /// Where a signal that arrives at a value goes: where the whole is to be, if nothing else arrives there.
+    /// Where a signal that arrives at a value goes: to the complete signal, if it is the only one.
     pub(crate) fn target(&mut self, value: usize) -> Result<Signal> {
         let root = self.graph.root(value);
         let signal = match self.graph.readers(root) {
@@ -216,7 +211,7 @@ impl<'a> Backward<'a> {
         Ok(signal)
     }
 
-    /// The same signal arrives at each of an operation's inputs.
+    /// The same signal arrives at each input of an operation.
     pub(crate) fn pass_on(&mut self, op: &Op, signal: &Signal) {
         for input in &op.inputs {
             let root = self.graph.root(*input);
@@ -226,8 +221,8 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// The signal through an operation, and the activation below. `kernel` is told how it flows. Bound are the signals above
-    /// and below, `extras`, and the activation's input if there is one.
+    /// Pushes the signal through an operation and the activation below. Bound are the signals above and below, `extras`, and the
+    /// activation's input if there is one.
     pub(crate) fn through<K: Into<Kernel>>(
         &mut self,
         op: &Op,
@@ -235,16 +230,10 @@ impl<'a> Backward<'a> {
         extras: &[Slice],
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
-        let (to, below, under) = self.below(op.input())?;
-        let kernel = kernel(self.flow(signal, &to, below));
-        let mut slices = vec![signal.slice, to.slice];
-        slices.extend(extras);
-        slices.extend(under.filter(|_| below != Activation::Identity));
-        self.schedule.push(kernel, slices);
-        Ok(())
+        self.push_through(op, signal, [&[], extras], kernel)
     }
 
-    /// The same of a product with a weight, which stands before the signal below.
+    /// The same for a product with a weight, which is bound before the signal below.
     pub(crate) fn through_weight<K: Into<Kernel>>(
         &mut self,
         op: &Op,
@@ -252,15 +241,26 @@ impl<'a> Backward<'a> {
         weight: Slice,
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
+        self.push_through(op, signal, [&[weight], &[]], kernel)
+    }
+
+    /// `before` and `behind` are bound before and after the signal below.
+    fn push_through<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        signal: &Signal,
+        [before, behind]: [&[Slice]; 2],
+        kernel: impl FnOnce(Flow) -> K,
+    ) -> Result<()> {
         let (to, below, under) = self.below(op.input())?;
         let kernel = kernel(self.flow(signal, &to, below));
-        let mut slices = vec![signal.slice, weight, to.slice];
+        let mut slices = [&[signal.slice], before, &[to.slice], behind].concat();
         slices.extend(under.filter(|_| below != Activation::Identity));
         self.schedule.push(kernel, slices);
         Ok(())
     }
 
-    /// The part of the flat layout that is one operation's, weight and bias together.
+    /// The range of the flat layout that holds an operation's weight and bias.
     pub(crate) fn flat(&self, op: &Op) -> FlatRange {
         let mine = || self.setup.model.parameters().iter().filter(|p| Some(p.node) == op.node);
         let first = mine().map(|p| p.offset).min().unwrap_or(0);
@@ -270,7 +270,6 @@ impl<'a> Backward<'a> {
     }
 }
 
-/// A run of the flat layout.
 #[derive(Debug)]
 pub(crate) struct FlatRange {
     pub range: Range<usize>,
@@ -279,13 +278,12 @@ pub(crate) struct FlatRange {
 }
 
 impl FlatRange {
-    /// That run of the gradient, say.
-    pub(crate) fn of(&self, memory: Memory) -> Slice {
-        Slice::new(memory, self.range.start, self.range.len())
+    pub(crate) fn of(&self, region: Region) -> Slice {
+        Slice::new(region, self.range.start, self.range.len())
     }
 }
 
-/// Of each value, whether something at it or before it needs its signal: parameters, or a user.
+/// For each value, whether its signal is needed: a parameter or a requested signal is at it or before it.
 fn needed(setup: &Setup<'_>, graph: &Graph, requested: &Requested) -> Vec<bool> {
     let mut needed: Vec<bool> =
         (0..graph.values.len()).map(|value| requested.0.contains_key(&value)).collect();

@@ -1,16 +1,16 @@
-//! A forward pass in the making: what operations push onto it, and what they leave for the backward pass.
+//! The forward pass under construction: how operations push their kernels, and what they keep for the backward pass.
 
-use super::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice, Value};
+use super::{Graph, Op, Purpose, Region, Schedule, Setup, Slice, Value};
 use crate::Result;
 use crate::model::{Activation, Role};
 use crate::shader::{Dtype, Kernel};
 
-/// What a forward pass leaves.
+/// What a forward pass keeps for the backward pass.
 #[derive(Debug)]
 pub(crate) struct Saved {
     /// Where each value lies, by its root.
     values: Vec<Option<Slice>>,
-    /// What else an operation leaves, by its output: its weight as kernels read it, statistics, which elements were largest.
+    /// For each operation, by its output, what else it keeps: its packed weight, statistics, the taps of the maxima.
     extras: Vec<Option<Slice>>,
 }
 
@@ -18,7 +18,7 @@ impl Saved {
     fn new(graph: &Graph) -> Saved {
         let none = || vec![None; graph.values.len()];
         let mut saved = Saved { values: none(), extras: none() };
-        saved.values[0] = Some(Slice::new(Memory::Input, 0, 0));
+        saved.values[0] = Some(Slice::new(Region::Input, 0, 0));
         saved
     }
 
@@ -26,35 +26,34 @@ impl Saved {
         self.values[graph.root(value)].expect("operations stand in the order of computation")
     }
 
-    /// What an operation has left for itself.
+    /// What an operation keeps for itself.
     pub(crate) fn extra(&self, op: &Op) -> Option<Slice> {
         self.extras[op.output]
     }
 }
 
-/// A forward pass in the making.
+/// A forward pass under construction.
 #[derive(Debug)]
-pub(crate) struct Forward<'a> {
+pub(crate) struct ForwardPass<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
     pub schedule: Schedule,
     pub saved: Saved,
-    /// Values that are made in the kernel of the operation before.
+    /// Values that the kernel of the previous operation already writes.
     fused: Vec<bool>,
     /// The network's output.
     pub logits: Slice,
 }
 
-impl<'a> Forward<'a> {
-    /// Walks the operations.
-    pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<Forward<'a>> {
-        let mut pass = Forward {
+impl<'a> ForwardPass<'a> {
+    pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<ForwardPass<'a>> {
+        let mut pass = ForwardPass {
             setup,
             graph,
             schedule: Schedule::default(),
             saved: Saved::new(graph),
             fused: vec![false; graph.values.len()],
-            logits: Slice::new(Memory::Input, 0, setup.elements_of(&graph.values[0])?),
+            logits: Slice::new(Region::Input, 0, setup.elements_of(&graph.values[0])?),
         };
         pass.saved.values[0] = Some(pass.logits);
         for op in &graph.ops {
@@ -65,7 +64,6 @@ impl<'a> Forward<'a> {
         Ok(pass)
     }
 
-    /// Samples.
     pub(crate) fn batch(&self) -> u32 {
         self.setup.batch as u32
     }
@@ -78,13 +76,12 @@ impl<'a> Forward<'a> {
         &self.graph.values[op.input()]
     }
 
-    /// Leaves something for the operation's backward pass.
     pub(crate) fn save(&mut self, op: &Op, extra: Slice) {
         self.saved.extras[op.output] = Some(extra);
     }
 
-    /// Memory for a value in so many planes, called after the value `named`. In training it stays; at inference only the
-    /// logits do, which are never stored in less than f32.
+    /// Memory for a value of several planes, named after the value `named`. In training it is kept; at inference only the logits
+    /// are, which are always f32.
     fn hold(&mut self, value: usize, named: usize, planes: usize) -> Result<Slice> {
         let elements = self.setup.elements_of(&self.graph.values[value])?;
         let name = &self.graph.values[named].name;
@@ -101,8 +98,7 @@ impl<'a> Forward<'a> {
         Ok(Slice { size: dtype.bytes(elements).next_multiple_of(4) as u64, dtype, ..buffer })
     }
 
-    /// An operation that reads its inputs and `more`, and writes its output, and nothing else. Bound are the inputs, the
-    /// output, then `more`.
+    /// Pushes an operation that writes only its output. Bound are the inputs, the output, then `more`.
     pub(crate) fn simple(&mut self, op: &Op, kernel: impl Into<Kernel>, more: &[Slice]) -> Result<()> {
         let output = self.hold(op.output, op.output, 1)?;
         let inputs = op.inputs.iter().map(|input| self.saved.value(self.graph, *input));
@@ -112,8 +108,8 @@ impl<'a> Forward<'a> {
         Ok(())
     }
 
-    /// A linear map with parameters, and the activation that alone reads its output. `kernel` is told that activation,
-    /// whether to keep what it reads, and the distance to where. Bound are input, weight, output, and the bias if there is one.
+    /// Pushes a linear map with parameters, fused with the activation that alone reads its output. `kernel` gets that activation,
+    /// whether to keep its input, and the distance between planes. Bound are input, weight, output, and the bias.
     pub(crate) fn linear<K: Into<Kernel>>(
         &mut self,
         op: &Op,
@@ -132,8 +128,8 @@ impl<'a> Forward<'a> {
         let elements = self.setup.elements_of(&self.graph.values[op.output])?;
         let z = self.hold(last, op.output, 1 + usize::from(keep))?;
         let plane = z.dtype.plane(elements);
-        let (both, a) = match z.memory {
-            Memory::Own(_) if keep => {
+        let (both, a) = match z.region {
+            Region::Own(_) if keep => {
                 let distance = z.dtype.bytes(plane) as u64;
                 let both = Slice { size: 2 * distance, ..z };
                 (both, Slice { offset: z.offset + distance, ..z })

@@ -1,7 +1,7 @@
-//! The model as operations on values, with the changes of layout between them.
+//! Lowers a model to operations on values, and inserts the conversions between layouts.
 
 use super::{Layout, Op, Operation, Value};
-use crate::model::{Kind, Layer, Model, Source};
+use crate::model::{Layer, Model, NodeKind, Source};
 use crate::{At, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,25 +15,21 @@ pub(crate) struct Graph {
     pub logits: usize,
 }
 
-/// Who knows the operations.
+/// Makes the operations of all layers.
 pub(crate) trait Catalog {
     /// What a layer comes to.
-    ///
-    /// # Errors
-    /// What of its numbers no kernel can have.
-    fn lower(layer: &Layer, at: &Position<'_>) -> Result<Lowered>;
+    fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
-    /// The sum of two values.
     fn residual() -> Arc<dyn Operation>;
 
-    /// The change to a layout from the other.
+    /// The conversion to a layout from the other one.
     fn reorder(to: Layout) -> Arc<dyn Operation>;
 }
 
-/// Where a layer stands.
+/// Where a layer is in the network.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Position<'a> {
-    /// What errors call it.
+pub(crate) struct LayerContext<'a> {
+    /// The layer's name in errors.
     pub name: &'a str,
     /// The model's node.
     pub node: usize,
@@ -42,7 +38,7 @@ pub(crate) struct Position<'a> {
     pub training: bool,
 }
 
-/// What a layer comes to.
+/// What a layer is lowered to.
 #[derive(Debug)]
 pub(crate) enum Lowered {
     /// Nothing: its output is its input.
@@ -61,9 +57,6 @@ impl<T: Operation> From<T> for Lowered {
 
 impl Graph {
     /// Lowers `model`, for training or for inference, with the channels of images padded to a multiple of `alignment`.
-    ///
-    /// # Errors
-    /// As [`Catalog::lower`].
     pub(crate) fn new<C: Catalog>(model: &Model, training: bool, alignment: usize) -> Result<Graph> {
         let shape = model.input_shape();
         let input = Value {
@@ -112,7 +105,7 @@ impl Graph {
     }
 }
 
-/// A single position without padding lies in both ways at once; so does a single channel where none is padded.
+/// A single position without padding is in both layouts at once; so is a single channel that is not padded.
 fn one_layout(layout: Layout, shape: &[usize], alignment: usize) -> Layout {
     let alone = shape[1..].iter().product::<usize>() == 1 && shape[0].is_multiple_of(alignment);
     if alone || (shape[0] == 1 && alignment == 1) { Layout::Either } else { layout }
@@ -122,7 +115,7 @@ struct Lowering {
     graph: Graph,
     alignment: usize,
     reorder: fn(Layout) -> Arc<dyn Operation>,
-    /// Values that stand in the other layout too.
+    /// Values that exist in the other layout too.
     reordered: HashMap<usize, usize>,
 }
 
@@ -135,7 +128,6 @@ impl Lowering {
         root
     }
 
-    /// The same numbers in another shape.
     fn view(&mut self, value: usize, name: String, shape: &[usize]) -> usize {
         let root = self.graph.root(value);
         let view = self.value(name, shape, Layout::Rows);
@@ -158,7 +150,7 @@ impl Lowering {
         output
     }
 
-    /// `value` in that layout; reordered once for all who want it.
+    /// `value` in a layout, converted once for all its readers.
     fn in_layout(&mut self, value: usize, layout: Layout) -> usize {
         let from = &self.graph.values[value];
         if layout == Layout::Either || [layout, Layout::Either].contains(&from.layout) {
@@ -173,7 +165,7 @@ impl Lowering {
         self.op((self.reorder)(layout), None, vec![value], output)
     }
 
-    /// The operations of one node; what holds its output.
+    /// Adds the operations of one node. Returns the value of its output.
     fn node<C: Catalog>(
         &mut self,
         model: &Model,
@@ -189,10 +181,10 @@ impl Lowering {
         });
         let inputs: Vec<usize> = inputs.collect();
         let operation = match &node.kind {
-            Kind::Add => C::residual(),
-            Kind::Layer(layer) => {
+            NodeKind::Add => C::residual(),
+            NodeKind::Layer(layer) => {
                 let input = model.shape_at(node.inputs[0]);
-                match C::lower(layer, &Position { name: &name, node: index, input, training })? {
+                match C::lower(layer, &LayerContext { name: &name, node: index, input, training })? {
                     Lowered::Nothing => return Ok(inputs[0]),
                     Lowered::Flat => {
                         let rows = self.in_layout(inputs[0], Layout::Rows);
@@ -208,7 +200,7 @@ impl Lowering {
         Ok(self.op(operation, Some(index), inputs, output))
     }
 
-    /// How values lie; where they differ, as an image.
+    /// The layout of some values; images if they differ.
     fn common_layout(&self, values: &[usize]) -> Layout {
         let mut layouts = values.iter().map(|value| self.graph.values[*value].layout);
         let first = layouts.next().unwrap_or(Layout::Rows);

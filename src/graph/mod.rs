@@ -4,17 +4,17 @@
 mod backward;
 mod forward;
 mod lower;
-mod memory;
 mod operation;
+mod region;
 mod schedule;
 mod setup;
 mod value;
 
-pub(crate) use backward::{Backward, Ground, Requested, Signal};
-pub(crate) use forward::{Forward, Saved};
-pub(crate) use lower::{Catalog, Graph, Lowered, Position};
-pub(crate) use memory::{Memory, Owned, Purpose, Slice};
+pub(crate) use backward::{BackwardInputs, BackwardPass, Requested, Signal};
+pub(crate) use forward::{ForwardPass, Saved};
+pub(crate) use lower::{Catalog, Graph, LayerContext, Lowered};
 pub(crate) use operation::{Op, Operation};
+pub(crate) use region::{Owned, Purpose, Region, Slice};
 pub(crate) use schedule::{Schedule, Step};
 pub(crate) use setup::{MOST_ELEMENTS, Options, Setup};
-pub(crate) use value::{Layout, Value, padded};
+pub(crate) use value::{Layout, Value};

@@ -1,6 +1,6 @@
-//! What an operation tells the passes and the executor. Each lives in a folder of `ops/`.
+//! The interface of an operation. Each is implemented in a folder of `ops/`.
 
-use super::{Backward, Forward, Layout, Setup, Signal, Value};
+use super::{BackwardPass, ForwardPass, Layout, Setup, Signal, Value};
 use crate::Result;
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
@@ -9,50 +9,49 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// One operation of a lowered network: what the GPU's passes push for it, and what the CPU does.
+/// One operation of a lowered network: the kernels that it pushes on a GPU, and its CPU implementation.
 pub(crate) trait Operation: Debug + Any + Send + Sync {
-    /// How its inputs have to lie, and its output does. `None`: as the input lies, whichever that is.
+    /// The layout of its inputs and its output. `None`: any, the same for all.
     fn layout(&self) -> Option<Layout>;
 
-    /// Pushes what computes the output, and leaves what [`Operation::backward`] will read.
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()>;
+    /// Pushes the kernels that compute the output, and saves what [`Operation::backward`] reads.
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()>;
 
-    /// Pushes what takes the signal at the output to parameters and, where [`Backward::continues`], to the inputs.
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()>;
+    /// Pushes what takes the signal to the parameters and, if [`BackwardPass::continues`], to the inputs; not called if neither
+    /// is needed.
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()>;
 
-    /// The same on the CPU, between values that lie as `input` and `output` do.
+    /// The CPU implementation between `input` and `output`.
     #[cfg(feature = "cpu")]
     fn host(&self, input: &Value, output: &Value) -> HostOp;
 
-    /// The elementwise function that it is: producers of its input may compute it in their own kernel.
+    /// The elementwise function, if it is one: the kernel that writes its input may apply it.
     fn activation(&self) -> Option<Activation> {
         None
     }
 
-    /// Whether it draws random numbers, which each backward pass moves on.
+    /// Whether it draws random numbers, which each backward pass advances.
     fn is_random(&self) -> bool {
         false
     }
 
-    /// Elements of the weight as its kernels read it, where they read a copy; `None` where that is beyond counting.
+    /// Elements of the packed weight, if its kernels read one; `None` if the number overflows.
     fn packed_weight(&self) -> Option<usize> {
         Some(0)
     }
 
-    /// Elements of its parameters' partial sums at most, on any class of device.
+    /// The most elements that its parameters' partial sums need on any class of device.
     fn partial_sums(&self, _output: &Value, _batch: usize, _mode: Mode) -> usize {
         0
     }
 }
 
 impl dyn Operation {
-    /// Itself, if it is a `T`.
     pub(crate) fn get<T: Operation>(&self) -> Option<&T> {
         (self as &dyn Any).downcast_ref()
     }
 }
 
-/// An operation at its place in a graph.
 #[derive(Debug, Clone)]
 pub(crate) struct Op {
     pub operation: Arc<dyn Operation>,
@@ -68,7 +67,6 @@ impl Op {
         self.inputs[0]
     }
 
-    /// Whether it has parameters.
     pub(crate) fn has_parameters(&self, setup: &Setup<'_>) -> bool {
         self.node.is_some_and(|node| setup.model.parameter_of(node, crate::model::Role::Weight).is_some())
     }

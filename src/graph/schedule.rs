@@ -1,20 +1,18 @@
-//! The steps of one list, in order, and the memory that lives within it.
+//! A schedule: the steps of one list of dispatches, and its transient memory.
 
-use super::{Memory, Slice};
+use super::{Region, Slice};
 use crate::lifetime::Life;
 use crate::shader::{Dtype, Dtypes, Kernel};
 
-/// A kernel, and what it is bound to.
 pub(crate) type Step = (Kernel, Vec<Slice>);
 
-/// The steps of one list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Schedule {
     pub(crate) steps: Vec<Step>,
     transients: Vec<Transient>,
 }
 
-/// Memory that is in use for a part of a list only.
+/// Memory that is in use during a part of the schedule.
 #[derive(Debug, Clone)]
 struct Transient {
     name: String,
@@ -22,26 +20,25 @@ struct Transient {
 }
 
 impl Schedule {
-    /// Memory for `elements` of a type, from the first step that binds it to the last.
+    /// Memory for `elements` of a type, in use from the first step that binds it to the last.
     pub(crate) fn transient(&mut self, name: impl Into<String>, elements: usize, dtype: Dtype) -> Slice {
         let size = (dtype.bytes(elements) as u64).next_multiple_of(256);
         self.transients.push(Transient { name: name.into(), bytes: size });
-        Slice { memory: Memory::Transient(self.transients.len() - 1), offset: 0, size, dtype }
+        Slice { region: Region::Transient(self.transients.len() - 1), offset: 0, size, dtype }
     }
 
-    /// A kernel on slices, whatever they hold.
     pub(crate) fn push(&mut self, kernel: impl Into<Kernel>, slices: Vec<Slice>) {
         let dtypes = Dtypes::of(slices.iter().map(|slice| slice.dtype));
         self.steps.push((kernel.into().storing(dtypes), slices));
     }
 
-    /// Of each transient memory its bytes, its first and its last step.
+    /// For each transient its bytes, and its first and last step.
     pub(crate) fn lives(&self) -> Vec<Life> {
         let unused = |memory: &Transient| Life { size: memory.bytes as usize, first: usize::MAX, last: 0 };
         let mut lives: Vec<Life> = self.transients.iter().map(unused).collect();
         for (step, (_, slices)) in self.steps.iter().enumerate() {
             for slice in slices {
-                if let Memory::Transient(id) = slice.memory {
+                if let Region::Transient(id) = slice.region {
                     lives[id].first = lives[id].first.min(step);
                     lives[id].last = step;
                 }

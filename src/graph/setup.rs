@@ -1,23 +1,22 @@
-//! What decides a plan's steps, beside the graph.
+//! What decides a plan's steps besides the graph: batch size, device, options, optimiser.
 
-use super::{Memory, Op, Owned, Purpose, Slice, Value};
+use super::{Op, Owned, Purpose, Region, Slice, Value};
 use crate::gemm::Tuning;
 use crate::model::{Mode, Model, Optimizer, Role};
-use crate::shader::DeviceClass;
-use crate::shader::Dtype;
+use crate::shader::{DeviceClass, Dtype};
 use crate::{At, Error, Result};
 use std::cell::RefCell;
 
-/// What is asked of a plan: see [`crate::PlanOptions`].
+/// The part of [`crate::PlanOptions`] that decides the steps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options<'a> {
     pub mode: Mode,
     pub training: bool,
     pub signals: &'a [At],
     pub storage: Dtype,
-    /// What parameters' sums are multiplied by.
+    /// The factor of the parameters' sums.
     pub scale: f32,
-    /// What the loss is multiplied by, so that its signals are stored well.
+    /// The factor of the loss, which keeps f16 signals in range.
     pub loss_scale: f32,
     pub fewer_dispatches: Option<bool>,
 }
@@ -30,11 +29,11 @@ pub(crate) struct Setup<'a> {
     pub tuning: Tuning<'a>,
     pub options: Options<'a>,
     pub optimizer: Option<&'a Optimizer>,
-    /// Buffers of the plan's own: [`Memory::Own`].
+    /// Buffers that belong to the plan: [`Region::Own`].
     owned: RefCell<Vec<Owned>>,
 }
 
-/// Elements of a buffer beyond which no plan can be made: shaders count in 32 bits.
+/// The most elements of a buffer: shaders count in 32 bits.
 pub(crate) const MOST_ELEMENTS: usize = u32::MAX as usize / 4;
 
 impl<'a> Setup<'a> {
@@ -53,17 +52,15 @@ impl<'a> Setup<'a> {
         self.model.flat_len().max(64)
     }
 
-    /// All parameters, their gradient or their diagonal.
-    pub(crate) fn flat(&self, memory: Memory) -> Slice {
-        Slice::new(memory, 0, self.flat_len())
+    pub(crate) fn flat(&self, region: Region) -> Slice {
+        Slice::new(region, 0, self.flat_len())
     }
 
-    /// A buffer of the plan's own.
     pub(crate) fn own(&self, purpose: Purpose, name: impl Into<String>, elements: usize) -> Slice {
         self.add(Owned { name: name.into(), purpose, elements, constants: None })
     }
 
-    /// Dtypes that the plan holds and no kernel changes.
+    /// Constants that the plan holds and no kernel changes.
     pub(crate) fn constants(&self, name: impl Into<String>, values: Vec<f32>) -> Slice {
         let (purpose, elements) = (Purpose::Parameter, values.len());
         self.add(Owned { name: name.into(), purpose, elements, constants: Some(values) })
@@ -73,46 +70,41 @@ impl<'a> Setup<'a> {
         let mut all = self.owned.borrow_mut();
         let elements = owned.elements;
         all.push(owned);
-        Slice::new(Memory::Own(all.len() - 1), 0, elements)
+        Slice::new(Region::Own(all.len() - 1), 0, elements)
     }
 
-    /// All own buffers so far.
     pub(crate) fn owned(&self) -> std::cell::Ref<'_, Vec<Owned>> {
         self.owned.borrow()
     }
 
-    /// A parameter of an operation that has it.
     pub(crate) fn parameter(&self, op: &Op, role: Role) -> Slice {
         let parameter = op.node.and_then(|node| self.model.parameter_of(node, role));
         let parameter = parameter.expect("asked for only where there is one");
-        Slice::new(Memory::Parameters, parameter.offset, parameter.len())
+        Slice::new(Region::Parameters, parameter.offset, parameter.len())
     }
 
-    /// `batch × per_sample`, where that can be counted in 32 bits as the shaders do.
+    /// `batch × per_sample`.
     pub(crate) fn elements(&self, place: &str, per_sample: usize) -> Result<usize> {
         let elements = self.batch.saturating_mul(per_sample);
         if elements > MOST_ELEMENTS {
-            let (place, needed, available) = (place.into(), elements as u64, MOST_ELEMENTS as u64);
-            return Err(Error::Limit { place, limit: Setup::ELEMENTS, needed, available });
+            return Err(Error::limit(place, Setup::ELEMENTS, elements as u64, MOST_ELEMENTS as u64));
         }
         Ok(elements)
     }
 
-    /// The name of the limit that [`MOST_ELEMENTS`] is.
+    /// The name of the limit [`MOST_ELEMENTS`].
     pub(crate) const ELEMENTS: &'static str = "elements of one buffer";
 
-    /// Elements of a value, of the whole batch.
     pub(crate) fn elements_of(&self, value: &Value) -> Result<usize> {
         self.elements(&value.name, value.len())
     }
 
-    /// Whether dispatches are saved that need barriers within a workgroup, or none: on software those are dear.
+    /// Whether to save dispatches with kernels that need barriers within a workgroup, or none: barriers are expensive in software.
     pub(crate) fn saves_dispatches(&self, barriers: bool) -> bool {
         let cheap = self.tuning.class != DeviceClass::Software || !barriers;
         self.options.fewer_dispatches.unwrap_or(cheap)
     }
 
-    /// What sums for parameters are multiplied by.
     pub(crate) fn parameter_scale(&self) -> f32 {
         self.options.scale / self.options.loss_scale
     }

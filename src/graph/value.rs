@@ -1,15 +1,15 @@
-//! What operations read and write.
+//! Values: what operations read and write.
 
 use crate::At;
 
 /// How the samples of a value lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Layout {
-    /// As the model counts: `[C, H, W]`, row-major.
+    /// `[C, H, W]`, row-major, as in the model.
     Rows,
     /// `[H, W, C]`, C padded to a multiple of the graph's alignment.
     Image,
-    /// Both at once: a single position, and nothing to pad.
+    /// Both at once: a single position and no padding.
     Either,
 }
 
@@ -17,21 +17,21 @@ pub(crate) enum Layout {
 #[derive(Debug)]
 pub(crate) struct Value {
     pub name: String,
-    /// Of a sample, as the model counts.
+    /// Of a sample, as in the model.
     pub shape: Vec<usize>,
     pub layout: Layout,
-    /// What the channels of an image are padded to a multiple of.
+    /// The channels of an image are padded to a multiple of this.
     pub alignment: usize,
-    /// The value whose memory it is: its own, or of what it is another view of.
+    /// The value whose memory it uses: itself, or the one that it is a view of.
     pub root: usize,
-    /// How many operations read the memory; only counted at the root.
+    /// The number of operations that read the memory; counted at the root only.
     pub readers: usize,
     /// The layers whose output it is.
     pub outputs_of: Vec<At>,
 }
 
 impl Value {
-    /// Elements of a sample as they lie.
+    /// Elements of a sample, padding included.
     pub(crate) fn len(&self) -> usize {
         match self.layout {
             Layout::Image => self.positions() * self.channels().next_multiple_of(self.alignment),
@@ -39,7 +39,6 @@ impl Value {
         }
     }
 
-    /// The first dimension.
     pub(crate) fn channels(&self) -> usize {
         self.shape[0]
     }
@@ -49,16 +48,10 @@ impl Value {
         self.shape[1..].iter().product()
     }
 
-    /// Height and width.
     pub(crate) fn size(&self) -> [usize; 2] {
         match self.shape[..] {
             [_, h, w] => [h, w],
             _ => [1, self.positions()],
         }
     }
-}
-
-/// Channels as shaders want them: whole vec4s.
-pub(crate) fn padded(channels: usize) -> usize {
-    channels.next_multiple_of(4)
 }

@@ -2,21 +2,13 @@
 //!
 //! Everything here works in `f32` and knows no operation.
 
-mod call;
-mod host_op;
 pub(crate) mod math;
+mod op;
 pub(crate) mod product;
-mod sample_op;
-mod signal;
 mod sums;
 mod threads;
 pub(crate) mod vector;
-mod weighted;
 
-pub(crate) use call::{Call, Saved};
-pub(crate) use host_op::HostOp;
-pub(crate) use sample_op::SampleOp;
-pub(crate) use signal::{is_diagonal, total_diagonal};
+pub(crate) use op::{Call, HostOp, SampleOp, Weighted, is_diagonal, total_diagonal};
 pub(crate) use sums::Sums;
 pub use threads::Threads;
-pub(crate) use weighted::Weighted;

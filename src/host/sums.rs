@@ -11,8 +11,7 @@ use crate::model::Mode;
 pub(crate) struct Sums {
     pub gradient: [Vec<f32>; 2],
     pub diagonal: [Vec<f32>; 2],
-    /// `Σ u x` of one sample, squared before it is added to the diagonal: of the weight for every u at once, of the bias for one
-    /// u at a time.
+    /// `Σ u x` of one sample, to be squared: of the weight for all u at once, of the bias for one u at a time.
     pub joint: [Vec<f32>; 2],
 }
 

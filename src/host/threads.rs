@@ -41,11 +41,11 @@ impl Threads {
     /// [`Error::ZeroSize`] for none, [`Error::Limit`] for more than 1024, [`Error::Device`] where the system does not give them.
     pub fn new(count: usize) -> Result<Threads> {
         let pool = match count {
-            0 => return Err(Error::ZeroSize { place: "threads".into(), what: "their number" }),
+            0 => return Err(Error::zero_size("threads", "their number")),
             1 => None,
             more if more > MOST => {
                 let (limit, needed, available) = ("threads of a pool", more as u64, MOST as u64);
-                return Err(Error::Limit { place: "threads".into(), limit, needed, available });
+                return Err(Error::limit("threads", limit, needed, available));
             }
             _ => {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build();
@@ -60,13 +60,11 @@ impl Threads {
 
     /// With another number of floating-point operations below which one more thread is thought to cost more than it takes over
     /// (2²²).
-    #[must_use]
     pub fn least_work(self, operations: usize) -> Threads {
         Threads { least_work: operations.max(1), ..self }
     }
 
     /// Their number.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.count
     }
@@ -80,7 +78,6 @@ impl Threads {
         }
     }
 
-    /// Calls `work` on all of `parts`, each on a thread.
     pub(crate) fn each<T: Send>(&self, parts: Vec<T>, work: impl Fn(T) + Sync + Send) {
         match &self.pool {
             Some(pool) if parts.len() > 1 => {

@@ -1,48 +1,41 @@
-//! Elementwise loops and column sums, vectorized for the processor they run on.
+//! Elementwise loops and column sums, vectorized for the CPU they run on.
 
 use super::Threads;
 
-/// `to ← to + from`
-pub(crate) fn add_to(to: &mut [f32], from: &[f32]) {
+/// Applies `f` to each element of `to` with its counterpart in `from`. Generic, so that it is vectorized for each function.
+#[inline(always)]
+fn each(to: &mut [f32], from: &[f32], f: impl Fn(&mut f32, f32)) {
     pulp::Arch::new().dispatch(
         #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, from)| *to += from),
+        || to.iter_mut().zip(from).for_each(|(to, from)| f(to, *from)),
     );
+}
+
+/// `to ← to + from`
+pub(crate) fn add_to(to: &mut [f32], from: &[f32]) {
+    each(to, from, |to, x| *to += x);
 }
 
 /// `to ← to + from²`
 pub(crate) fn add_squares(to: &mut [f32], from: &[f32]) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, from)| *to += from * from),
-    );
+    each(to, from, |to, x| *to += x * x);
 }
 
 /// `to ← to + scale · from`
 pub(crate) fn add_scaled(to: &mut [f32], scale: f32, from: &[f32]) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * from),
-    );
+    each(to, from, |to, x| *to += scale * x);
 }
 
 /// `to ← to + scale · from²`
 pub(crate) fn add_scaled_squares(to: &mut [f32], scale: f32, from: &[f32]) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, from)| *to += scale * (from * from)),
-    );
+    each(to, from, |to, x| *to += scale * (x * x));
 }
 
 /// `to ← from²`
 pub(crate) fn square(to: &mut [f32], from: &[f32]) {
-    pulp::Arch::new().dispatch(
-        #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, from)| *to = from * from),
-    );
+    each(to, from, |to, x| *to = x * x);
 }
 
-/// The same, shared out among threads.
 pub(crate) fn square_parallel(threads: &Threads, to: &mut [f32], from: &[f32]) {
     let ranges = threads.ranges(from.len(), 8 * from.len());
     let mut rest = to;

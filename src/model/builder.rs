@@ -6,6 +6,7 @@ use crate::{Error, Result};
 
 /// Builds a [`Model`] layer by layer and derives the shapes. Errors are reported at the end.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Builder {
     input: Vec<usize>,
     layers: Vec<Layer>,
@@ -22,13 +23,11 @@ impl Builder {
     }
 
     /// A dense layer with bias.
-    #[must_use]
     pub fn dense(self, outputs: usize) -> Builder {
         self.fully_connected(outputs, true)
     }
 
     /// A dense layer without bias.
-    #[must_use]
     pub fn dense_no_bias(self, outputs: usize) -> Builder {
         self.fully_connected(outputs, false)
     }
@@ -41,8 +40,7 @@ impl Builder {
             }
             Ok(shape) => {
                 let layer = format!("dense {}{}", self.prefix, self.layers.len());
-                let needed = "[in]: put a flatten before it".into();
-                self.shape = Err(Error::Shape { layer, got: shape.to_vec(), needed });
+                self.shape = Err(Error::shape(layer, shape, "[in]: put a flatten before it"));
                 self
             }
             Err(_) => self,
@@ -50,38 +48,32 @@ impl Builder {
     }
 
     /// An activation.
-    #[must_use]
     pub fn act(self, activation: Activation) -> Builder {
         self.layer(Layer::Act(activation))
     }
 
     /// A convolution with `outputs` channels, stride 1, no padding, with bias; for all else see [`Conv2d`] and
     /// [`Builder::layer`].
-    #[must_use]
     pub fn conv2d(self, outputs: usize, kernel: impl Into<super::Pair>) -> Builder {
         self.layer(Conv2d::new(outputs, kernel))
     }
 
     /// `[C, H, W]` becomes `[C·H·W]`.
-    #[must_use]
     pub fn flatten(self) -> Builder {
         self.layer(Layer::Flatten)
     }
 
     /// In training each element is dropped with probability `p`.
-    #[must_use]
     pub fn dropout(self, p: f64) -> Builder {
         self.layer(Layer::Dropout { p })
     }
 
     /// A residual block: the input is added to the output of `body`.
-    #[must_use]
     pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Builder {
         self.residual_projected(body, |projection| projection)
     }
 
     /// The same with the output of `projection` in place of the input, where the body changes the shape.
-    #[must_use]
     pub fn residual_projected(
         mut self,
         body: impl FnOnce(Builder) -> Builder,
@@ -105,7 +97,6 @@ impl Builder {
     }
 
     /// Any layer. A convolution's number of input channels is filled in if it is 0.
-    #[must_use]
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();

@@ -15,6 +15,7 @@ fn one() -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct Conv2d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
     #[serde(rename = "in")]
@@ -44,7 +45,6 @@ pub struct Conv2d {
 
 impl Conv2d {
     /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
-    #[must_use]
     pub fn new(outputs: usize, kernel: impl Into<Pair>) -> Conv2d {
         Conv2d {
             inputs: 0,
@@ -58,46 +58,27 @@ impl Conv2d {
         }
     }
 
-    /// Channels of the input.
-    #[must_use]
-    pub fn inputs(self, inputs: usize) -> Conv2d {
-        Conv2d { inputs, ..self }
-    }
-
-    /// Distance between positions.
-    #[must_use]
-    pub fn stride(self, stride: impl Into<Pair>) -> Conv2d {
-        Conv2d { stride: stride.into().0, ..self }
-    }
-
-    /// Zeros around the image: numbers, [`Padding::SAME`] or [`Padding::VALID`].
-    #[must_use]
-    pub fn padding(self, padding: impl Into<Padding>) -> Conv2d {
-        Conv2d { padding: padding.into(), ..self }
+    setters! {
+        /// Channels of the input.
+        inputs(inputs: usize) => inputs;
+        /// Distance between positions.
+        stride(stride: impl Into<Pair>) => stride.into().0;
+        /// Zeros around the image: numbers, [`Padding::SAME`] or [`Padding::VALID`].
+        padding(padding: impl Into<Padding>) => padding.into();
     }
 
     /// Zeros around the image so that the output is as large as the input; for stride 1.
-    #[must_use]
     pub fn same(self) -> Conv2d {
         Conv2d { padding: Padding::SAME, ..self }
     }
 
-    /// Distance between the kernel's elements.
-    #[must_use]
-    pub fn dilation(self, dilation: impl Into<Pair>) -> Conv2d {
-        Conv2d { dilation: dilation.into().0, ..self }
-    }
-
-    /// Groups of channels.
-    #[must_use]
-    pub fn groups(self, groups: usize) -> Conv2d {
-        Conv2d { groups, ..self }
-    }
-
-    /// Whether there is a bias.
-    #[must_use]
-    pub fn bias(self, bias: bool) -> Conv2d {
-        Conv2d { bias, ..self }
+    setters! {
+        /// Distance between the kernel's elements.
+        dilation(dilation: impl Into<Pair>) => dilation.into().0;
+        /// Groups of channels.
+        groups(groups: usize) => groups;
+        /// Whether there is a bias.
+        bias(bias: bool) => bias;
     }
 }
 
@@ -105,6 +86,7 @@ impl Conv2d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct Conv1d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
     #[serde(rename = "in")]
@@ -133,45 +115,23 @@ pub struct Conv1d {
 
 impl Conv1d {
     /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
-    #[must_use]
     pub fn new(outputs: usize, kernel: usize) -> Conv1d {
         Conv1d { inputs: 0, outputs, kernel, stride: 1, padding: 0, dilation: 1, groups: 1, bias: true }
     }
 
-    /// Channels of the input.
-    #[must_use]
-    pub fn inputs(self, inputs: usize) -> Conv1d {
-        Conv1d { inputs, ..self }
-    }
-
-    /// Distance between positions.
-    #[must_use]
-    pub fn stride(self, stride: usize) -> Conv1d {
-        Conv1d { stride, ..self }
-    }
-
-    /// Zeros at both ends.
-    #[must_use]
-    pub fn padding(self, padding: usize) -> Conv1d {
-        Conv1d { padding, ..self }
-    }
-
-    /// Distance between the kernel's elements.
-    #[must_use]
-    pub fn dilation(self, dilation: usize) -> Conv1d {
-        Conv1d { dilation, ..self }
-    }
-
-    /// Groups of channels.
-    #[must_use]
-    pub fn groups(self, groups: usize) -> Conv1d {
-        Conv1d { groups, ..self }
-    }
-
-    /// Whether there is a bias.
-    #[must_use]
-    pub fn bias(self, bias: bool) -> Conv1d {
-        Conv1d { bias, ..self }
+    setters! {
+        /// Channels of the input.
+        inputs(inputs: usize) => inputs;
+        /// Distance between positions.
+        stride(stride: usize) => stride;
+        /// Zeros at both ends.
+        padding(padding: usize) => padding;
+        /// Distance between the kernel's elements.
+        dilation(dilation: usize) => dilation;
+        /// Groups of channels.
+        groups(groups: usize) => groups;
+        /// Whether there is a bias.
+        bias(bias: bool) => bias;
     }
 }
 
@@ -180,6 +140,7 @@ impl Conv1d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct ConvTranspose2d {
     /// Channels of the input; a [`Builder`](super::Builder) fills in a 0.
     #[serde(rename = "in")]
@@ -212,7 +173,6 @@ pub struct ConvTranspose2d {
 
 impl ConvTranspose2d {
     /// Stride 1, no padding, with bias. A [`Builder`](super::Builder) fills in the number of input channels.
-    #[must_use]
     pub fn new(outputs: usize, kernel: impl Into<Pair>) -> ConvTranspose2d {
         ConvTranspose2d {
             inputs: 0,
@@ -227,51 +187,25 @@ impl ConvTranspose2d {
         }
     }
 
-    /// Channels of the input.
-    #[must_use]
-    pub fn inputs(self, inputs: usize) -> ConvTranspose2d {
-        ConvTranspose2d { inputs, ..self }
-    }
-
-    /// Distance, in the output, between neighbours of the input.
-    #[must_use]
-    pub fn stride(self, stride: impl Into<Pair>) -> ConvTranspose2d {
-        ConvTranspose2d { stride: stride.into().0, ..self }
-    }
-
-    /// Rows and columns cut off each side of the output.
-    #[must_use]
-    pub fn padding(self, padding: impl Into<Pair>) -> ConvTranspose2d {
-        ConvTranspose2d { padding: padding.into().0, ..self }
-    }
-
-    /// Rows and columns added below and right of the output.
-    #[must_use]
-    pub fn output_padding(self, output_padding: impl Into<Pair>) -> ConvTranspose2d {
-        ConvTranspose2d { output_padding: output_padding.into().0, ..self }
-    }
-
-    /// Distance between the kernel's elements.
-    #[must_use]
-    pub fn dilation(self, dilation: impl Into<Pair>) -> ConvTranspose2d {
-        ConvTranspose2d { dilation: dilation.into().0, ..self }
-    }
-
-    /// Groups of channels.
-    #[must_use]
-    pub fn groups(self, groups: usize) -> ConvTranspose2d {
-        ConvTranspose2d { groups, ..self }
-    }
-
-    /// Whether there is a bias.
-    #[must_use]
-    pub fn bias(self, bias: bool) -> ConvTranspose2d {
-        ConvTranspose2d { bias, ..self }
+    setters! {
+        /// Channels of the input.
+        inputs(inputs: usize) => inputs;
+        /// Distance, in the output, between neighbours of the input.
+        stride(stride: impl Into<Pair>) => stride.into().0;
+        /// Rows and columns cut off each side of the output.
+        padding(padding: impl Into<Pair>) => padding.into().0;
+        /// Rows and columns added below and right of the output.
+        output_padding(output_padding: impl Into<Pair>) => output_padding.into().0;
+        /// Distance between the kernel's elements.
+        dilation(dilation: impl Into<Pair>) => dilation.into().0;
+        /// Groups of channels.
+        groups(groups: usize) => groups;
+        /// Whether there is a bias.
+        bias(bias: bool) => bias;
     }
 }
 
-/// A convolution of any kind as a window that slides over an image: over the input, or, of a transposed
-/// convolution, over the output.
+/// Any convolution as a window that slides over an image: the input, or the output of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Convolution {
     pub window: Window,
@@ -289,11 +223,10 @@ pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose
     for axis in 0..2 {
         if c.output_padding[axis] >= c.stride[axis].max(c.dilation[axis]) {
             let (value, needed) = (c.output_padding[axis] as f64, "less than the stride or the dilation");
-            return Err(Error::Value { place: name.into(), name: "output_padding", value, needed });
+            return Err(Error::value(name, "output_padding", value, needed));
         }
         if c.padding[axis] > MOST {
-            let needed = format!("padding of at most {MOST}");
-            return Err(Error::Shape { layer: name.into(), got: image.to_vec(), needed });
+            return Err(Error::shape(name, &image, format!("padding of at most {MOST}")));
         }
         let reach = c.dilation[axis].checked_mul(c.kernel[axis] - 1);
         let full = (image[axis] - 1)
@@ -304,7 +237,7 @@ pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose
         let cut = c.padding[axis].saturating_mul(2);
         let Some(rest) = full.and_then(|full| full.checked_sub(cut)).filter(|rest| *rest > 0) else {
             let needed = format!("an output that is larger than its padding {:?}", c.padding);
-            return Err(Error::Shape { layer: name.into(), got: image.to_vec(), needed });
+            return Err(Error::shape(name, &image, needed));
         };
         size[axis] = rest;
     }

@@ -79,23 +79,8 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: [&str; 15] = [
-    "dense",
-    "act",
-    "flatten",
-    "identity",
-    "conv2d",
-    "conv1d",
-    "convtranspose2d",
-    "maxpool2d",
-    "avgpool2d",
-    "adaptiveavgpool2d",
-    "zeropad2d",
-    "batchnorm",
-    "dropout",
-    "residual",
-    "layernorm",
-];
+pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d \
+     adaptiveavgpool2d zeropad2d batchnorm dropout residual layernorm";
 
 /// Why there is no layer normalisation.
 pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \
@@ -125,13 +110,11 @@ impl From<Activation> for Layer {
 
 impl Layer {
     /// Global average pooling: each channel's mean.
-    #[must_use]
     pub fn global_avg_pool() -> Layer {
         Layer::AdaptiveAvgPool2d { output: [1, 1] }
     }
 
     /// The layer's kind as JSON spells it.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Dense { .. } => "dense",
@@ -155,8 +138,7 @@ impl Layer {
 
     /// The convolution this layer is, on an input of shape `input`; `None` for other layers.
     pub(crate) fn convolution(&self, name: &str, input: &[usize]) -> Result<Option<Convolution>> {
-        let wrong =
-            |needed: &str| Error::Shape { layer: name.into(), got: input.to_vec(), needed: needed.into() };
+        let wrong = |needed: &str| Error::shape(name, input, needed);
         let (inputs, outputs, groups, bias) = match self {
             Layer::Conv2d(c) => (c.inputs, c.outputs, c.groups, c.bias),
             Layer::Conv1d(c) => (c.inputs, c.outputs, c.groups, c.bias),
@@ -165,12 +147,12 @@ impl Layer {
         };
         for (size, what) in [(inputs, "in"), (outputs, "out"), (groups, "groups")] {
             if size == 0 {
-                return Err(Error::ZeroSize { place: name.into(), what });
+                return Err(Error::zero_size(name, what));
             }
         }
         if !inputs.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
             let needed = "a divisor of the numbers of input and output channels";
-            return Err(Error::Value { place: name.into(), name: "groups", value: groups as f64, needed });
+            return Err(Error::value(name, "groups", groups as f64, needed));
         }
         let (channels, image) = match (self, input) {
             (Layer::Conv1d(_), [c, length]) => (*c, [1, *length]),
@@ -206,8 +188,7 @@ impl Layer {
         let image = image_of(name, input)?;
         if (0..2).any(|axis| padding[axis] > kernel[axis] / 2) {
             let value = padding[0].max(padding[1]) as f64;
-            let needed = "at most half the kernel";
-            return Err(Error::Value { place: name.into(), name: "padding", value, needed });
+            return Err(Error::value(name, "padding", value, "at most half the kernel"));
         }
         Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
     }
@@ -230,18 +211,17 @@ impl Layer {
             Layer::Dense { inputs, outputs, .. } => {
                 for (size, what) in [(*inputs, "in"), (*outputs, "out")] {
                     if size == 0 {
-                        return Err(Error::ZeroSize { place: name.into(), what });
+                        return Err(Error::zero_size(name, what));
                     }
                 }
                 if input != [*inputs] {
-                    let needed = format!("[{inputs}]");
-                    return Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed });
+                    return Err(Error::shape(name, input, format!("[{inputs}]")));
                 }
                 Ok(vec![*outputs])
             }
             Layer::Act(activation) => match activation.alpha() {
                 Some(alpha) if !(alpha as f32).is_finite() => {
-                    Err(Error::Value { place: name.into(), name: "alpha", value: alpha, needed: "finite" })
+                    Err(Error::value(name, "alpha", alpha, "finite"))
                 }
                 _ => Ok(input.to_vec()),
             },
@@ -249,7 +229,7 @@ impl Layer {
             Layer::AdaptiveAvgPool2d { output } => {
                 image_of(name, input)?;
                 if output.contains(&0) {
-                    return Err(Error::ZeroSize { place: name.into(), what: "output" });
+                    return Err(Error::zero_size(name, "output"));
                 }
                 Ok(vec![input[0], output[0], output[1]])
             }
@@ -261,15 +241,13 @@ impl Layer {
             Layer::BatchNorm(norm) => {
                 norm.validate(name)?;
                 if norm.mean.is_empty() || input[0] != norm.mean.len() {
-                    let needed = format!("{} channels", norm.mean.len());
-                    return Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed });
+                    return Err(Error::shape(name, input, format!("{} channels", norm.mean.len())));
                 }
                 Ok(input.to_vec())
             }
             Layer::Dropout { p } => {
                 if !(0.0..1.0).contains(p) {
-                    let (place, needed) = (name.into(), "in [0, 1)");
-                    return Err(Error::Value { place, name: "p", value: *p, needed });
+                    return Err(Error::value(name, "p", *p, "in [0, 1)"));
                 }
                 Ok(input.to_vec())
             }
@@ -316,9 +294,6 @@ impl Layer {
 fn image_of(name: &str, input: &[usize]) -> Result<[usize; 2]> {
     match input {
         [_, h, w] => Ok([*h, *w]),
-        _ => {
-            let needed = "[channels, height, width]".into();
-            Err(Error::Shape { layer: name.into(), got: input.to_vec(), needed })
-        }
+        _ => Err(Error::shape(name, input, "[channels, height, width]")),
     }
 }

@@ -1,6 +1,5 @@
 //! The network as data: layers, loss, shapes, the flat layout of parameters. Validated when built, immutable afterwards.
 
-mod at;
 mod builder;
 mod convolution;
 mod json;
@@ -12,7 +11,6 @@ mod parameters;
 mod pooling;
 mod window;
 
-pub use at::At;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use layer::Layer;
@@ -29,7 +27,7 @@ pub use crate::rules::{
 };
 
 pub(crate) use convolution::Convolution;
-pub(crate) use node::{Kind, Node, Source};
+pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use window::Window;
 
 use crate::error::Cause;
@@ -99,15 +97,11 @@ impl Model {
     }
 
     /// Whether the loss has a rule for `mode`.
-    ///
-    /// # Errors
-    /// As [`Loss::check_mode`].
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
         self.loss.check_mode(mode, self.output_shape())
     }
 
     /// Starts a model whose samples have shape `input`.
-    #[must_use]
     pub fn builder(input: impl Into<Vec<usize>>) -> Builder {
         Builder::new(input.into())
     }
@@ -143,7 +137,6 @@ impl Model {
     }
 
     /// The JSON form that [`Model::from_json`] reads.
-    #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a model holds only finite numbers and strings")
     }
@@ -157,25 +150,21 @@ impl Model {
     }
 
     /// Shape of one input sample.
-    #[must_use]
     pub fn input_shape(&self) -> &[usize] {
         &self.input
     }
 
     /// Number of elements of one input sample.
-    #[must_use]
     pub fn inputs(&self) -> usize {
         self.input.iter().product()
     }
 
     /// The layers, first to last.
-    #[must_use]
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
     /// The loss.
-    #[must_use]
     pub fn loss(&self) -> &Loss {
         &self.loss
     }
@@ -189,18 +178,15 @@ impl Model {
     }
 
     fn no_layer(&self, index: usize) -> Error {
-        let known = format!("0 to {}", self.layers.len() - 1);
-        Error::Unknown { what: "layer", name: index.to_string(), known }
+        Error::unknown("layer", index.to_string(), format!("0 to {}", self.layers.len() - 1))
     }
 
     /// Shape of one sample at the last layer's output: the logits.
-    #[must_use]
     pub fn output_shape(&self) -> &[usize] {
         self.nodes.last().map_or(&self.input, |node| &node.shape)
     }
 
     /// Number of logits per sample.
-    #[must_use]
     pub fn outputs(&self) -> usize {
         self.output_shape().iter().product()
     }
@@ -215,7 +201,6 @@ impl Model {
         self.ends[index]
     }
 
-    /// The shape of a sample at `source`.
     pub(crate) fn shape_at(&self, source: Source) -> &[usize] {
         match source {
             Source::Input => &self.input,
@@ -224,49 +209,41 @@ impl Model {
     }
 
     /// Number of classes of a cross-entropy: the first dimension of a sample's output.
-    #[must_use]
     pub fn classes(&self) -> usize {
         self.output_shape()[0]
     }
 
     /// Positions of a sample's output that are classified separately: height × width for `[classes, height, width]`.
-    #[must_use]
     pub fn positions(&self) -> usize {
         self.output_shape()[1..].iter().product()
     }
 
     /// Number of target elements per sample.
-    #[must_use]
     pub fn target_len(&self) -> usize {
         self.loss.target_len(self.output_shape())
     }
 
     /// The parameters in order: of each layer its weight, then its bias.
-    #[must_use]
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
     /// The first parameter of a layer or block, if any.
-    #[must_use]
     pub fn parameter(&self, layer: usize, role: Role) -> Option<&Parameter> {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
     }
 
-    /// The parameter of a node.
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
         let first = self.parameters.partition_point(|p| p.node < node);
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
     }
 
     /// Number of parameters, without the gaps of the flat layout.
-    #[must_use]
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(Parameter::len).sum()
     }
 
     /// Length in elements of the flat layout in which parameters, gradient and diagonal lie: see [`Parameter::offset`].
-    #[must_use]
     pub fn flat_len(&self) -> usize {
         self.parameters.last().map_or(0, |p| parameters::aligned(p.offset + p.len()))
     }
@@ -298,18 +275,45 @@ impl Model {
     }
 }
 
+/// A place where a signal can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum At {
+    /// The network's input.
+    Input,
+    /// The output of a layer, by its index.
+    Layer(usize),
+}
+
+impl At {
+    /// Shape of a sample there; the layer must exist.
+    pub(crate) fn shape(self, model: &Model) -> &[usize] {
+        match self {
+            At::Input => model.input_shape(),
+            At::Layer(index) => model.shape(index).expect("known to be there"),
+        }
+    }
+}
+
+/// The number of samples, of `width` elements each, in `len` elements.
+pub(crate) fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
+    Error::check_batch(len)?;
+    if !len.is_multiple_of(width) {
+        return Err(Error::length(tensor, len, len.next_multiple_of(width)));
+    }
+    Ok(len / width)
+}
+
 /// Checks that this version knows the type of a layer in JSON, and of all layers within it.
 fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
     let Some(kind) = layer.get("type").and_then(|kind| kind.as_str()).map(str::to_owned) else {
         let problem = format!("layer {path}: a layer is an object with its `type`, a text");
         return Err(Error::Json { problem, source: None });
     };
-    if !layer::KINDS.contains(&kind.as_str()) {
-        return Err(Error::Unsupported { layer: format!("layer {path}"), kind });
+    if !layer::KINDS.split(' ').any(|known| known == kind) {
+        return Err(Error::unsupported(format!("layer {path}"), kind));
     }
     if kind == "layernorm" {
-        let kind = layer::NO_LAYER_NORM.into();
-        return Err(Error::Unsupported { layer: format!("layernorm {path}"), kind });
+        return Err(Error::unsupported(format!("layernorm {path}"), layer::NO_LAYER_NORM));
     }
     for part in ["body", "projection"] {
         let layers = layer.get(part).and_then(|layers| layers.as_array()).into_iter().flatten();
@@ -322,11 +326,10 @@ fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
 
 fn check_input(input: &[usize]) -> Result<()> {
     if input.is_empty() || input.contains(&0) {
-        return Err(Error::ZeroSize { place: "input".into(), what: "a dimension" });
+        return Err(Error::zero_size("input", "a dimension"));
     }
     if input.len() > MOST_DIMENSIONS {
-        let (place, value, needed) = ("input".into(), input.len() as f64, "at most 8");
-        return Err(Error::Value { place, name: "the number of dimensions", value, needed });
+        return Err(Error::value("input", "the number of dimensions", input.len() as f64, "at most 8"));
     }
     check_count("input", input)
 }
@@ -343,8 +346,7 @@ fn check_layers(layers: &[Layer]) -> Result<()> {
         }
     }
     if count > MOST_LAYERS {
-        let (place, value, needed) = ("model".into(), count as f64, "at most 16384");
-        return Err(Error::Value { place, name: "the number of layers", value, needed });
+        return Err(Error::value("model", "the number of layers", count as f64, "at most 16384"));
     }
     Ok(())
 }
@@ -353,8 +355,7 @@ fn check_layers(layers: &[Layer]) -> Result<()> {
 fn check_count(name: &str, shape: &[usize]) -> Result<()> {
     let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
     if count.is_none_or(|n| n > u32::MAX as usize) {
-        let needed = "fewer than 2^32 elements a sample".into();
-        return Err(Error::Shape { layer: name.into(), got: shape.to_vec(), needed });
+        return Err(Error::shape(name, shape, "fewer than 2^32 elements a sample"));
     }
     Ok(())
 }

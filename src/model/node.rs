@@ -10,16 +10,14 @@ pub(crate) struct Node {
     pub layer: usize,
     /// Its path in the model: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
     pub path: String,
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// Its inputs: outputs of earlier nodes, or the network's input. A sum has two, the body first.
     pub inputs: Vec<Source>,
-    /// Shape of one sample at its output.
     pub shape: Vec<usize>,
 }
 
-/// What a node does.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum NodeKind {
     Layer(Layer),
     /// The sum of its two inputs.
     Add,
@@ -28,9 +26,7 @@ pub(crate) enum Kind {
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// The network's input.
     Input,
-    /// The output of a node.
     Node(usize),
 }
 
@@ -38,13 +34,12 @@ impl Node {
     /// `dense 3`, `conv2d 2.body.0`, `residual 2`.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
-            Kind::Layer(layer) => layer.name_at(&self.path),
-            Kind::Add => format!("residual {}", self.path),
+            NodeKind::Layer(layer) => layer.name_at(&self.path),
+            NodeKind::Add => format!("residual {}", self.path),
         }
     }
 }
 
-/// All nodes of `layers`.
 pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
     let mut nodes = Vec::with_capacity(layers.len());
     let mut at = (Source::Input, input.to_vec());
@@ -75,8 +70,7 @@ fn push(
         Layer::Residual { body, projection } => {
             // A path has two more parts for each enclosing block.
             if path.split('.').count() / 2 >= DEEPEST {
-                let kind = format!("a block within {DEEPEST} blocks");
-                return Err(Error::Unsupported { layer: name(), kind });
+                return Err(Error::unsupported(name(), format!("a block within {DEEPEST} blocks")));
             }
             let mut through = |part: &str, layers: &[Layer]| {
                 let named = layers.iter().enumerate();
@@ -88,14 +82,14 @@ fn push(
             let (shortcut, other) = through("projection", projection)?;
             if shape != other {
                 let needed = format!("{other:?}, the shape of what it is added to");
-                return Err(Error::Shape { layer: name(), got: shape, needed });
+                return Err(Error::shape(name(), &shape, needed));
             }
-            (Kind::Add, vec![sum, shortcut], shape)
+            (NodeKind::Add, vec![sum, shortcut], shape)
         }
         layer => {
             let shape = layer.output_shape(&path, &at.1)?;
             check_count(&name(), &shape)?;
-            (Kind::Layer(layer.clone()), vec![at.0], shape)
+            (NodeKind::Layer(layer.clone()), vec![at.0], shape)
         }
     };
     nodes.push(Node { layer: top, path, kind, inputs, shape: shape.clone() });

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct BatchNorm {
     /// Running mean of each channel.
     pub mean: Vec<f32>,
@@ -24,31 +25,25 @@ fn small() -> f64 {
 
 impl BatchNorm {
     /// With the statistics of a trained network, ε = 1e-5.
-    #[must_use]
     pub fn new(mean: Vec<f32>, var: Vec<f32>) -> BatchNorm {
         BatchNorm { mean, var, eps: small() }
     }
 
-    /// ε
-    #[must_use]
-    pub fn eps(self, eps: f64) -> BatchNorm {
-        BatchNorm { eps, ..self }
+    setters! {
+        /// ε
+        eps(eps: f64) => eps;
     }
 
-    /// `1 / √(var + ε)` of each channel.
     pub(crate) fn inverse_deviations(&self) -> impl Iterator<Item = f64> {
         self.var.iter().map(|var| 1.0 / (f64::from(*var) + self.eps).sqrt())
     }
 
     pub(super) fn validate(&self, name: &str) -> Result<()> {
-        let value = |what, value: f64, needed| Error::Value { place: name.into(), name: what, value, needed };
+        let value = |what, value: f64, needed| Error::value(name, what, value, needed);
         if !(self.eps > 0.0 && (self.eps as f32) > 0.0 && self.eps.is_finite()) {
             return Err(value("eps", self.eps, "finite and above 0"));
         }
-        if self.mean.len() != self.var.len() {
-            let (got, needed) = (self.var.len(), self.mean.len());
-            return Err(Error::Length { tensor: format!("{name}: var"), got, needed });
-        }
+        Error::check_length(format!("{name}: var"), self.var.len(), self.mean.len())?;
         if let Some(mean) = self.mean.iter().find(|m| !m.is_finite()) {
             return Err(value("mean", f64::from(*mean), "finite"));
         }

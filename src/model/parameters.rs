@@ -1,6 +1,6 @@
 //! The flat layout of parameters, and their initial values.
 
-use super::{Activation, Kind, Layer, Model, Node, Source};
+use super::{Activation, Layer, Model, Node, NodeKind, Source};
 use crate::memory::zeros;
 use crate::{Error, Result};
 
@@ -15,7 +15,6 @@ pub enum Role {
 
 impl Role {
     /// `weight` or `bias`.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Role::Weight => "weight",
@@ -29,7 +28,6 @@ impl Role {
 pub struct Parameter {
     /// Index of its top-level layer.
     pub layer: usize,
-    /// Index of its node.
     pub(crate) node: usize,
     /// Its layer's path: `3`, or `3.body.0` within the block that is layer 3.
     pub path: String,
@@ -44,20 +42,17 @@ pub struct Parameter {
 
 impl Parameter {
     /// Number of elements.
-    #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty: sizes are validated
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// Its name as in `golden/` and PyTorch's `Sequential`: `3.weight`, or `3.body.0.weight` within a block.
-    #[must_use]
     pub fn name(&self) -> String {
         format!("{}.{}", self.path, self.role.name())
     }
 
     /// Its range in the flat layout.
-    #[must_use]
     pub fn range(&self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.len()
     }
@@ -84,15 +79,14 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::new();
     let mut offset = 0usize;
     for (node, spec) in nodes.iter().enumerate() {
-        let Kind::Layer(layer) = &spec.kind else { continue };
+        let NodeKind::Layer(layer) = &spec.kind else { continue };
         for (role, shape) in
             layer.parameter_shapes().into_iter().filter_map(|(role, shape)| Some((role, shape?)))
         {
             let len =
                 shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= u32::MAX as usize);
             let Some(len) = len else {
-                let needed = "fewer than 2^32 weights".into();
-                return Err(Error::Shape { layer: spec.name(), got: shape, needed });
+                return Err(Error::shape(spec.name(), &shape, "fewer than 2^32 weights"));
             };
             let path = spec.path.clone();
             parameters.push(Parameter { layer: spec.layer, node, path, role, shape, offset });
@@ -108,7 +102,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     let mut flat = zeros("parameters", Some(model.flat_len()))?;
     let readers = readers(model);
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
-        let Kind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
+        let NodeKind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
         if let Layer::BatchNorm(_) = layer {
             flat[p.range()].fill(1.0);
             continue;
@@ -142,7 +136,7 @@ fn readers(model: &Model) -> Vec<Option<usize>> {
 fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool {
     while let Some(next) = readers[node] {
         match &model.nodes()[next].kind {
-            Kind::Layer(Layer::Act(activation)) => {
+            NodeKind::Layer(Layer::Act(activation)) => {
                 return matches!(
                     activation,
                     Activation::Relu
@@ -153,7 +147,7 @@ fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool 
                         | Activation::Silu
                 );
             }
-            Kind::Layer(
+            NodeKind::Layer(
                 Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity,
             ) => node = next,
             _ => return false,

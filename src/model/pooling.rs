@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct MaxPool2d {
     /// Height and width of the window.
     #[serde(deserialize_with = "pair")]
@@ -22,22 +23,16 @@ pub struct MaxPool2d {
 
 impl MaxPool2d {
     /// Non-overlapping windows: stride equal to the kernel, no padding.
-    #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> MaxPool2d {
         let kernel = kernel.into().0;
         MaxPool2d { kernel, stride: kernel, padding: zeros() }
     }
 
-    /// Distance between positions.
-    #[must_use]
-    pub fn stride(self, stride: impl Into<Pair>) -> MaxPool2d {
-        MaxPool2d { stride: stride.into().0, ..self }
-    }
-
-    /// Rows and columns of −∞ around the image.
-    #[must_use]
-    pub fn padding(self, padding: impl Into<Pair>) -> MaxPool2d {
-        MaxPool2d { padding: padding.into().0, ..self }
+    setters! {
+        /// Distance between positions.
+        stride(stride: impl Into<Pair>) => stride.into().0;
+        /// Rows and columns of −∞ around the image.
+        padding(padding: impl Into<Pair>) => padding.into().0;
     }
 }
 
@@ -45,6 +40,7 @@ impl MaxPool2d {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
+#[must_use]
 pub struct AvgPool2d {
     /// Height and width of the window.
     #[serde(deserialize_with = "pair")]
@@ -62,27 +58,17 @@ pub struct AvgPool2d {
 
 impl AvgPool2d {
     /// Non-overlapping windows: stride equal to the kernel, no padding.
-    #[must_use]
     pub fn new(kernel: impl Into<Pair>) -> AvgPool2d {
         let kernel = kernel.into().0;
         AvgPool2d { kernel, stride: kernel, padding: zeros(), count_include_pad: true }
     }
 
-    /// Distance between positions.
-    #[must_use]
-    pub fn stride(self, stride: impl Into<Pair>) -> AvgPool2d {
-        AvgPool2d { stride: stride.into().0, ..self }
-    }
-
-    /// Rows and columns of zeros around the image.
-    #[must_use]
-    pub fn padding(self, padding: impl Into<Pair>) -> AvgPool2d {
-        AvgPool2d { padding: padding.into().0, ..self }
-    }
-
-    /// Whether k includes padding.
-    #[must_use]
-    pub fn count_include_pad(self, count_include_pad: bool) -> AvgPool2d {
-        AvgPool2d { count_include_pad, ..self }
+    setters! {
+        /// Distance between positions.
+        stride(stride: impl Into<Pair>) => stride.into().0;
+        /// Rows and columns of zeros around the image.
+        padding(padding: impl Into<Pair>) => padding.into().0;
+        /// Whether k includes padding.
+        count_include_pad(count_include_pad: bool) => count_include_pad;
     }
 }

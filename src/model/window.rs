@@ -50,15 +50,14 @@ impl<T: Into<Pair>> From<T> for Padding {
 /// The window at position `q` covers the rows `q·stride + t·dilation − before` for `t` in `0..kernel`, where they exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Window {
-    /// The image that it slides over.
+    /// The image that it slides over: height and width.
     pub image: [usize; 2],
-    /// Its own size.
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],
     /// Padding above and left.
     pub before: [usize; 2],
-    /// Positions: the result's size.
+    /// The size of the result.
     pub positions: [usize; 2],
 }
 
@@ -73,7 +72,7 @@ impl Window {
         dilation: [usize; 2],
     ) -> Result<Window> {
         check_sizes(name, [kernel, stride, dilation])?;
-        let wrong = |needed: String| Error::Shape { layer: name.into(), got: image.to_vec(), needed };
+        let wrong = |needed: String| Error::shape(name, &image, needed);
         let (mut before, mut positions) = ([0; 2], [0; 2]);
         for axis in 0..2 {
             let covered = (kernel[axis] - 1)
@@ -94,7 +93,7 @@ impl Window {
                 }
                 Padding::Named(Named::Same) => {
                     let kind = format!("padding `same` with stride {stride:?}: it is defined for stride 1");
-                    return Err(Error::Unsupported { layer: name.into(), kind });
+                    return Err(Error::unsupported(name, kind));
                 }
             };
             let room = image[axis] + total;
@@ -109,7 +108,6 @@ impl Window {
         Ok(Window { image, kernel, stride, dilation, before, positions })
     }
 
-    /// Elements the window covers.
     pub(crate) fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
@@ -122,19 +120,16 @@ impl Window {
     }
 }
 
-/// The largest kernel, stride, dilation, padding and dilated window. Larger ones are probably mistakes, and could overflow the
-/// kernels' 32-bit arithmetic.
+/// The largest kernel, stride, dilation and padding: larger ones could overflow the kernels' 32-bit arithmetic.
 pub(super) const MOST: usize = 1 << 24;
 
-/// Checks a window's sizes independently of the image.
 pub(super) fn check_sizes(name: &str, sizes: [[usize; 2]; 3]) -> Result<()> {
     for (sizes, what) in sizes.into_iter().zip(["kernel", "stride", "dilation"]) {
         if sizes.contains(&0) {
-            return Err(Error::ZeroSize { place: name.into(), what });
+            return Err(Error::zero_size(name, what));
         }
         if let Some(size) = sizes.into_iter().find(|size| *size > MOST) {
-            let (place, value, needed) = (name.into(), size as f64, "at most 16777216");
-            return Err(Error::Value { place, name: what, value, needed });
+            return Err(Error::value(name, what, size as f64, "at most 16777216"));
         }
     }
     Ok(())

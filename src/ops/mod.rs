@@ -22,12 +22,12 @@ pub(crate) mod residual;
 pub(crate) mod zeropad;
 
 use crate::Result;
-use crate::graph::{Catalog, Layout, Lowered, Operation, Position};
+use crate::graph::{Catalog, LayerContext, Layout, Lowered, Operation};
 use crate::model::Layer;
 use std::sync::Arc;
 
 /// What makes an operation of a layer; `None` for layers of other folders.
-type Lower = fn(&Layer, &Position<'_>) -> Result<Option<Lowered>>;
+type Lower = fn(&Layer, &LayerContext<'_>) -> Result<Option<Lowered>>;
 
 /// All of them.
 const LAYERS: &[Lower] = &[
@@ -48,7 +48,7 @@ const LAYERS: &[Lower] = &[
 pub(crate) struct Ops;
 
 impl Catalog for Ops {
-    fn lower(layer: &Layer, at: &Position<'_>) -> Result<Lowered> {
+    fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered> {
         for lower in LAYERS {
             if let Some(lowered) = lower(layer, at)? {
                 return Ok(lowered);
@@ -67,7 +67,7 @@ impl Catalog for Ops {
 }
 
 /// Height and width of an image `[channels, height, width]`.
-fn image_size(at: &Position<'_>) -> [usize; 2] {
+fn image_size(at: &LayerContext<'_>) -> [usize; 2] {
     match at.input {
         [_, height, width] => [*height, *width],
         other => unreachable!("{}: the model was validated, but its input is {other:?}", at.name),

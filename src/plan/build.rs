@@ -1,7 +1,7 @@
-//! Puts a plan together: lists, then buffers, then dispatches.
+//! Builds a plan: schedules, then buffers, then dispatches.
 
-use super::lists::{self, Lists};
 use super::realise::{self, Buffers};
+use super::schedules::{self, Schedules};
 use super::{Plan, PlanOptions, State, Training, limits};
 use crate::gpu::{Context, Tensor};
 use crate::graph::{Graph, Options, Setup, Slice};
@@ -23,12 +23,9 @@ pub(super) fn plan(
     if state.model() != model {
         return Err(Error::Foreign { what: "the state", owner: "model" });
     }
-    if batch == 0 {
-        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-    }
+    Error::check_batch(batch)?;
     if !options.scale.is_finite() {
-        let (place, needed) = ("plan".into(), "finite");
-        return Err(Error::Value { place, name: "scale", value: f64::from(options.scale), needed });
+        return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
     }
     context.check_options()?;
     options.check_features(context)?;
@@ -42,13 +39,13 @@ pub(super) fn plan(
     }
     let graph = Graph::new::<Ops>(model, options.training, 4)?;
     limits::check(&graph, batch)?;
-    let lists = lists::build(&setup, &graph, &options)?;
-    let buffers = Buffers::new(context, &setup, state, &options, &lists.schedules)?;
-    let Lists { schedules, logits, loss, signals } = &lists;
+    let schedules = schedules::build(&setup, &graph, &options)?;
+    let buffers = Buffers::new(context, &setup, state, &options, &schedules.all)?;
+    let Schedules { all, logits, loss, signals } = &schedules;
     let whole_batch =
         |shape: &[usize]| std::iter::once(batch).chain(shape.iter().copied()).collect::<Vec<_>>();
     let tensor = |name: String, slice: &Slice, shape: &[usize]| {
-        Tensor::new(name, buffers.of(slice.memory), slice.offset as usize / 4, shape)
+        Tensor::new(name, buffers.of(slice.region), slice.offset as usize / 4, shape)
     };
     let training = loss.as_ref().map(|loss| {
         let signals = signals.iter().map(|(at, gradient, diagonal)| {
@@ -62,7 +59,7 @@ pub(super) fn plan(
     });
     let logits = tensor("logits".into(), logits, &whole_batch(model.output_shape()));
     let (input, memory) = (buffers.input.clone(), buffers.memory());
-    let lists = realise::dispatches(context, model, &buffers, schedules, progress)?;
+    let lists = realise::dispatches(context, model, &buffers, all, progress)?;
     let (context, model) = (context.clone(), model.clone());
     Ok(Plan { context, model, batch, lists, training, input, logits, memory, options })
 }

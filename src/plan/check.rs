@@ -1,15 +1,12 @@
-//! That a list reads nothing that was not left for it: in debug builds every list of every plan is walked before it gets buffers.
+//! Checks that a schedule reads only what it has written before. Debug builds check every schedule of every plan.
 
-use crate::graph::{Memory, Slice, Step};
+use crate::graph::{Region, Slice, Step};
 use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written,
 /// with nothing else in between; of another slice, all that `needed` says.
-///
-/// # Errors
-/// Which step reads what.
 pub(super) fn reads(
     steps: &[Step],
     slots: &[usize],
@@ -17,7 +14,7 @@ pub(super) fn reads(
 ) -> Result<(), String> {
     // Of each slot, the memory that was written there last.
     let mut tenants: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut written: BTreeMap<Memory, Vec<(u64, u64)>> = BTreeMap::new();
+    let mut written: BTreeMap<Region, Vec<(u64, u64)>> = BTreeMap::new();
     for (index, (kernel, slices)) in steps.iter().enumerate() {
         let kinds: Vec<Binding> =
             kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform).collect();
@@ -27,23 +24,23 @@ pub(super) fn reads(
         }
         let bound = || slices.iter().zip(&kinds);
         for (at, (slice, _)) in bound().enumerate().filter(|(_, (_, kind))| **kind == Binding::Read) {
-            if let Memory::Transient(id) = slice.memory {
+            if let Region::Transient(id) = slice.region {
                 if tenants.get(&slots[id]) != Some(&id) {
                     return fault(format!("binding {at} reads memory {id}, which is not there"));
                 }
                 continue;
             }
-            let parts = written.get(&slice.memory).map_or(&[][..], Vec::as_slice);
+            let parts = written.get(&slice.region).map_or(&[][..], Vec::as_slice);
             if let Some(range) = uncovered(parts, needed(kernel, slice)) {
                 return fault(format!("binding {at} reads bytes {range:?}, which nothing has written"));
             }
         }
         for (slice, _) in bound().filter(|(_, kind)| **kind == Binding::Write) {
-            if let Memory::Transient(id) = slice.memory {
+            if let Region::Transient(id) = slice.region {
                 tenants.insert(slots[id], id);
             } else {
                 let bytes = (slice.offset, slice.offset + slice.size);
-                written.entry(slice.memory).or_default().push(bytes);
+                written.entry(slice.region).or_default().push(bytes);
             }
         }
     }
@@ -83,12 +80,12 @@ mod tests {
     }
 
     fn memory(id: usize) -> Slice {
-        Slice::new(Memory::Transient(id), 0, 64)
+        Slice::new(Region::Transient(id), 0, 64)
     }
 
     fn own(id: usize, bytes: Range<u64>) -> Slice {
         let size = bytes.end - bytes.start;
-        Slice { memory: Memory::Own(id), offset: bytes.start, size, dtype: Dtype::F32 }
+        Slice { region: Region::Own(id), offset: bytes.start, size, dtype: Dtype::F32 }
     }
 
     fn all(_: &Kernel, slice: &Slice) -> Vec<Range<u64>> {

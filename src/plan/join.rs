@@ -1,7 +1,7 @@
-//! Steps of a schedule that need nothing of each other, in one dispatch.
+//! Joins independent steps of a schedule into one dispatch.
 
 use crate::gemm::{Join, Product, Tuning, Use};
-use crate::graph::{Memory, Schedule, Slice, Step};
+use crate::graph::{Region, Schedule, Slice, Step};
 use crate::ops::optimizer::Hyper;
 use crate::shader::Binding;
 use std::collections::VecDeque;
@@ -33,13 +33,12 @@ pub(super) fn neighbours(mut schedule: Schedule, tuning: Tuning<'_>, all: bool) 
     schedule
 }
 
-/// Two products as one kernel, if that can be.
 fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice>)> {
-    let (first, second) = (Bound::of(one)?, Bound::of(other)?);
+    let (first, second) = (ProductStep::of(one)?, ProductStep::of(other)?);
     if !is_free(one, other) {
         return None;
     }
-    // What goes on waits for the signal, so it comes first.
+    // Later steps wait for the signal, so it comes first.
     let (first, second) = if first.is_signal() { (first, second) } else { (second, first) };
     let same_layer = whole(&first.slices[0]) == whole(&second.slices[0]);
     let (mut of_first, of_second) = (*first.product, *second.product);
@@ -56,38 +55,38 @@ fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice
 }
 
 /// A step that is a product in f32.
-struct Bound<'a> {
+struct ProductStep<'a> {
     product: &'a Product,
     slices: &'a [Slice],
 }
 
-impl Bound<'_> {
-    fn of((kernel, slices): &Step) -> Option<Bound<'_>> {
+impl ProductStep<'_> {
+    fn of((kernel, slices): &Step) -> Option<ProductStep<'_>> {
         let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
-        Some(Bound { product, slices })
+        Some(ProductStep { product, slices })
     }
 
     fn is_signal(&self) -> bool {
         matches!(self.product.gemm.usage, Use::Signal { .. })
     }
 
-    /// Of an update: the bytes of its parameters, and those from a first moment to its second.
+    /// For an update: the byte range of its parameters, and the distance from the first moments to the second.
     fn update(&self) -> Option<(Range<u64>, u64)> {
         let len = self.product.updated()?;
         let start = 16 * u64::from(self.product.offsets.first);
         Some((start..start + 4 * u64::from(len), 4 * u64::from(self.product.offsets.c_plane)))
     }
 
-    /// Of a signal: where its weights begin in what the other binds as parameters, in vec4s.
-    fn weights_within(&self, update: &Bound<'_>) -> Option<u32> {
+    /// For a signal: the offset of its weights in the parameters that the update binds, in vec4s.
+    fn weights_within(&self, update: &ProductStep<'_>) -> Option<u32> {
         let (weights, parameters) = (&self.slices[1], &update.slices[2]);
-        let inside = weights.memory == parameters.memory && weights.offset >= parameters.offset;
+        let inside = weights.region == parameters.region && weights.offset >= parameters.offset;
         inside.then(|| ((weights.offset - parameters.offset) / 16) as u32)
     }
 }
 
-/// What a step reads and what it writes; of an update its layer's own parameters and moments, and what stands before all
-/// moments: hyper-parameters and counters. (The word that tells of divergence only ever rises, in any order.)
+/// What a step reads and writes. An update reads hyper-parameters and counters, and otherwise accesses only its own layer's
+/// parameters and moments. (The divergence word only ever rises, in any order.)
 fn extents(step: &Step) -> (Vec<Slice>, Vec<Slice>) {
     let (kernel, bound) = step;
     let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
@@ -95,7 +94,7 @@ fn extents(step: &Step) -> (Vec<Slice>, Vec<Slice>) {
     for (slice, kind) in bound.iter().map(whole).zip(kinds) {
         if kind == Binding::Write { writes.push(slice) } else { reads.push(slice) }
     }
-    if let Some((range, distance)) = Bound::of(step).and_then(|bound| bound.update()) {
+    if let Some((range, distance)) = ProductStep::of(step).and_then(|bound| bound.update()) {
         let first = 4 * Hyper::FIRST as u64;
         let moment = |from: u64| from + range.start..from + range.end;
         let parts = [(0, range.clone()), (1, moment(first)), (1, moment(first + distance))];
@@ -117,10 +116,10 @@ fn is_free(one: &Step, other: &Step) -> bool {
     !meet(&writes, &other_writes) && !meet(&writes, &other_reads) && !meet(&reads, &other_writes)
 }
 
-/// A slice; of transient memory all that follows its start.
+/// A slice; for transient memory, everything from its start on.
 fn whole(slice: &Slice) -> Slice {
-    match slice.memory {
-        Memory::Transient(_) => Slice { size: u64::MAX - slice.offset, ..*slice },
+    match slice.region {
+        Region::Transient(_) => Slice { size: u64::MAX - slice.offset, ..*slice },
         _ => *slice,
     }
 }
@@ -141,7 +140,7 @@ mod tests {
     }
 
     fn memory() -> Slice {
-        Slice::new(Memory::Optimizer, 0, Hyper::FIRST + 2 * LEN as usize)
+        Slice::new(Region::Optimizer, 0, Hyper::FIRST + 2 * LEN as usize)
     }
 
     /// Counts a step.
@@ -154,8 +153,8 @@ mod tests {
         let usage = Use::Parameters { diagonal: false, bias: false, sink: GradientSink::Update(rule()) };
         let gemm = Gemm::new(DeviceClass::Discrete, usage, 16, 8, 4);
         let offsets = Offsets { first: first / 4, c_plane: LEN, ..Offsets::ALONE };
-        let transient = |id| Slice::new(Memory::Transient(id), 0, 64);
-        let parameters = Slice::new(Memory::Parameters, 0, LEN as usize);
+        let transient = |id| Slice::new(Region::Transient(id), 0, 64);
+        let parameters = Slice::new(Region::Parameters, 0, LEN as usize);
         (Product { gemm, offsets }.into(), vec![transient(0), transient(1), parameters, memory()])
     }
 

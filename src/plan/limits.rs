@@ -1,4 +1,4 @@
-//! What a plan will ask of a device, known before there is one.
+//! The limits that a plan needs, known before there is a device.
 
 use crate::gpu::Context;
 use crate::graph::{Graph, MOST_ELEMENTS, Op, Setup, Value};
@@ -10,7 +10,6 @@ use crate::{Error, Result};
 impl Context {
     /// The limits that a device needs for `model` at `batch` samples in any mode: wgpu's defaults, with the sizes of buffers
     /// and bindings raised where the model asks for more. For a host that makes its own device.
-    #[must_use]
     pub fn required_limits(model: &Model, batch: usize) -> wgpu::Limits {
         let bytes = largest_buffer(model, batch);
         let defaults = wgpu::Limits::defaults();
@@ -22,8 +21,8 @@ impl Context {
     }
 }
 
-/// Bytes of the largest buffer that any plan binds: an optimiser's two moments; or the widest signal, which is larger than any
-/// activation, input or target; or a convolution's sums, which are larger than its weights.
+/// Bytes of the largest buffer that any plan binds: two moments; the widest signal, which is larger than any activation, input or
+/// target; or a convolution's partial sums, which are larger than its weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
     let mut elements = (Hyper::FIRST + 2 * model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
@@ -41,20 +40,12 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
 }
 
 /// Whether everything of a plan can be counted as the shaders do.
-///
-/// # Errors
-/// [`Error::Limit`] for a value of too many elements, or for a convolution whose weight, its channels padded, has.
 pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
     let count = |place: &str, elements: Option<usize>| match elements {
         Some(elements) if elements <= MOST_ELEMENTS => Ok(()),
         elements => {
             let needed = elements.map_or(u64::MAX, |elements| elements as u64);
-            Err(Error::Limit {
-                place: place.into(),
-                limit: Setup::ELEMENTS,
-                needed,
-                available: MOST_ELEMENTS as u64,
-            })
+            Err(Error::limit(place, Setup::ELEMENTS, needed, MOST_ELEMENTS as u64))
         }
     };
     for value in &graph.values {
@@ -67,7 +58,7 @@ pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
     Ok(())
 }
 
-/// Elements of the largest sums for parameters on their way, on the class of device that cuts them into the most parts.
+/// Elements of the largest partial sums of parameters on any class of device.
 fn largest_sums(graph: &Graph, batch: usize, mode: Mode) -> usize {
     if batch == 0 || check(graph, batch).is_err() {
         return 0;

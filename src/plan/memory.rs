@@ -17,7 +17,6 @@ pub struct Memory {
 
 impl Memory {
     /// All of it.
-    #[must_use]
     pub fn total(&self) -> u64 {
         self.parameters + self.activations + self.signals
     }

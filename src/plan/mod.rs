@@ -1,14 +1,13 @@
 //! Model, batch and mode become buffers, bind groups and a list of dispatches, all made here, once.
 
-mod backward;
 mod build;
 mod check;
 mod join;
 mod limits;
-mod lists;
 mod memory;
 mod options;
 mod realise;
+mod schedules;
 mod state;
 mod tune;
 mod whole;
@@ -40,7 +39,7 @@ pub struct Plan {
     pub(crate) memory: Memory,
 }
 
-/// The part of a plan that an inference plan lacks.
+/// What only a training plan has.
 #[derive(Debug)]
 pub(crate) struct Training {
     pub targets: Tensor,
@@ -89,44 +88,37 @@ impl Plan {
     }
 
     /// Number of samples.
-    #[must_use]
     pub fn batch(&self) -> usize {
         self.batch
     }
 
     /// The model.
-    #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// The mode of the backward pass.
-    #[must_use]
     pub fn mode(&self) -> Mode {
         self.options.mode
     }
 
     /// What it takes on the device.
-    #[must_use]
     pub fn memory(&self) -> Memory {
         self.memory
     }
 
     /// The input, `[batch, …]`.
-    #[must_use]
     pub fn input(&self) -> &Tensor {
         &self.input
     }
 
     /// The last layer's output, `[batch, …]`.
-    #[must_use]
     pub fn logits(&self) -> &Tensor {
         &self.logits
     }
 
     fn training(&self, what: &str) -> Result<&Training> {
-        let not_planned =
-            || Error::NotPlanned { what: what.into(), ask: "PlanOptions::training, not inference" };
+        let not_planned = || Error::not_planned(what, "PlanOptions::training, not inference");
         self.training.as_ref().ok_or_else(not_planned)
     }
 
@@ -152,15 +144,13 @@ impl Plan {
     /// [`Error::NotPlanned`] where it was not asked for, and in [`Mode::None`].
     pub fn signal_diagonal(&self, at: At) -> Result<&Tensor> {
         let ask = "PlanOptions::mode, a mode with a diagonal";
-        self.signal(at)?.1.ok_or(Error::NotPlanned { what: "a diagonal".into(), ask })
+        self.signal(at)?.1.ok_or(Error::not_planned("a diagonal", ask))
     }
 
     fn signal(&self, at: At) -> Result<(&Tensor, Option<&Tensor>)> {
         let found = self.training("a signal")?.signals.iter().find(|(place, ..)| *place == at);
-        let (_, g, d) = found.ok_or_else(|| Error::NotPlanned {
-            what: format!("the signal at {at:?}"),
-            ask: "PlanOptions::signal",
-        })?;
+        let (_, g, d) = found
+            .ok_or_else(|| Error::not_planned(format!("the signal at {at:?}"), "PlanOptions::signal"))?;
         Ok((g, d.as_ref()))
     }
 

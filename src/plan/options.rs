@@ -1,4 +1,4 @@
-//! What a plan is asked for.
+//! The options of a plan.
 
 use super::State;
 use crate::gpu::{Context, check_roles};
@@ -13,6 +13,7 @@ const MOST: f64 = 64.0;
 /// What a plan computes, and on whose buffers.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct PlanOptions {
     /// Mode of the backward pass.
     pub mode: Mode,
@@ -55,7 +56,6 @@ pub struct PlanOptions {
 
 impl PlanOptions {
     /// Forward and backward pass in `mode`.
-    #[must_use]
     pub fn training(mode: Mode) -> PlanOptions {
         PlanOptions {
             mode,
@@ -75,26 +75,22 @@ impl PlanOptions {
     }
 
     /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
-    #[must_use]
     pub fn for_optimizer(optimizer: &Optimizer) -> PlanOptions {
         PlanOptions::training(optimizer.rule.mode())
     }
 
     /// The forward pass only.
-    #[must_use]
     pub fn inference() -> PlanOptions {
         PlanOptions { training: false, ..PlanOptions::training(Mode::None) }
     }
 
     /// Keeps the signal at `at`.
-    #[must_use]
     pub fn signal(mut self, at: At) -> PlanOptions {
         self.signals.push(at);
         self
     }
 
     /// Also plans the pass that accumulates, gradient and diagonal multiplied by `scale`.
-    #[must_use]
     pub fn accumulate(mut self, scale: f32) -> PlanOptions {
         self.accumulation = true;
         self.scale = scale;
@@ -102,50 +98,26 @@ impl PlanOptions {
     }
 
     /// Also plans steps without curvature.
-    #[must_use]
     pub fn lazy(mut self) -> PlanOptions {
         self.lazy_curvature = true;
         self
     }
 
-    /// Lets recorded steps update parameters where their gradient is summed. It saves the memory traffic of storing and
-    /// reading both, which is most of a step at small batches; the parameters come out the same.
-    #[must_use]
-    pub fn fused_update(mut self) -> PlanOptions {
-        self.fused_update = true;
-        self
-    }
-
-    /// Takes the network as a whole, or layer by layer: see [`PlanOptions::whole_network`].
-    #[must_use]
-    pub fn whole_network(mut self, whole: bool) -> PlanOptions {
-        self.whole_network = Some(whole);
-        self
-    }
-
-    /// Makes one of two kernels where that can be, or never: see [`PlanOptions::fewer_dispatches`].
-    #[must_use]
-    pub fn fewer_dispatches(mut self, fewer: bool) -> PlanOptions {
-        self.fewer_dispatches = Some(fewer);
-        self
-    }
-
-    /// Stores activations and signals so: see [`PlanOptions::storage`].
-    #[must_use]
-    pub fn storage(mut self, storage: Dtype) -> PlanOptions {
-        self.storage = storage;
-        self
-    }
-
-    /// Multiplies stored signals: see [`PlanOptions::loss_scale`].
-    #[must_use]
-    pub fn loss_scale(mut self, scale: f32) -> PlanOptions {
-        self.loss_scale = Some(scale);
-        self
+    setters! {
+        /// Lets recorded steps update parameters where their gradient is summed. It saves the memory traffic of storing and
+        /// reading both, which is most of a step at small batches; the parameters come out the same.
+        fused_update() => true;
+        /// Takes the network as a whole, or layer by layer: see [`PlanOptions::whole_network`].
+        whole_network(whole: bool) => Some(whole);
+        /// Makes one of two kernels where that can be, or never: see [`PlanOptions::fewer_dispatches`].
+        fewer_dispatches(fewer: bool) => Some(fewer);
+        /// Stores activations and signals so: see [`PlanOptions::storage`].
+        storage(storage: Dtype) => storage;
+        /// Multiplies stored signals: see [`PlanOptions::loss_scale`].
+        loss_scale(scale: f32) => Some(scale);
     }
 
     /// The features that a device needs for it: none by default.
-    #[must_use]
     pub fn required_features(&self) -> wgpu::Features {
         match self.storage {
             Dtype::F32 => wgpu::Features::empty(),
@@ -153,7 +125,6 @@ impl PlanOptions {
         }
     }
 
-    /// Whether the device has them.
     pub(crate) fn check_features(&self, context: &Context) -> Result<()> {
         if context.device().features().contains(self.required_features()) {
             return Ok(());
@@ -177,13 +148,8 @@ impl PlanOptions {
             // One bit of mantissa, and an even exponent.
             let (bits, exponent) = (value.to_bits(), (value.to_bits() >> 23) as i32 - 127);
             if bits.trailing_zeros() < 23 || exponent % 2 != 0 || exponent.abs() > 60 || value < 0.0 {
-                let (place, needed) = ("plan".into(), "a power of four from 2^-60 to 2^60");
-                return Err(Error::Value {
-                    place,
-                    name: "the loss's scale",
-                    value: f64::from(value),
-                    needed,
-                });
+                let needed = "a power of four from 2^-60 to 2^60";
+                return Err(Error::value("plan", "the loss's scale", f64::from(value), needed));
             }
         }
         let factor = || model.loss().factor(batch, model.output_shape());
@@ -194,17 +160,10 @@ impl PlanOptions {
         })
     }
 
-    /// Takes the input from the host's buffer.
-    #[must_use]
-    pub fn input(mut self, buffer: &wgpu::Buffer) -> PlanOptions {
-        self.input = Some(buffer.clone());
-        self
-    }
-
-    /// Takes the targets from the host's buffer.
-    #[must_use]
-    pub fn targets(mut self, buffer: &wgpu::Buffer) -> PlanOptions {
-        self.targets = Some(buffer.clone());
-        self
+    setters! {
+        /// Takes the input from the host's buffer.
+        input(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        /// Takes the targets from the host's buffer.
+        targets(buffer: &wgpu::Buffer) => Some(buffer.clone());
     }
 }

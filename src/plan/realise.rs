@@ -1,13 +1,11 @@
-//! Schedules get buffers, and their steps become dispatches.
+//! Allocates buffers for the schedules, and makes dispatches of their steps.
 
-use super::check;
-use super::memory::Memory as Usage;
 use super::state::given_buffer;
 use super::work::{Lists, Work};
-use super::{PlanOptions, State};
+use super::{Memory, PlanOptions, State, check};
 use crate::Result;
 use crate::gpu::{Buffer, Context, Resource, Tensor};
-use crate::graph::{Memory, Purpose, Schedule, Setup, Slice};
+use crate::graph::{Purpose, Region, Schedule, Setup, Slice};
 use crate::lifetime::slots;
 use crate::model::{Model, Parameter};
 use crate::ops::optimizer::Update;
@@ -16,7 +14,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A buffer for every memory of a plan's lists, of which one runs at a time.
+/// The buffers of all schedules of a plan; one schedule runs at a time.
 #[derive(Debug)]
 pub(super) struct Buffers<'a> {
     pub input: Tensor,
@@ -25,11 +23,11 @@ pub(super) struct Buffers<'a> {
     own: Vec<Buffer>,
     /// Whether an own buffer is constant.
     constant: Vec<bool>,
-    /// What transient memories share.
+    /// Buffers that transients share.
     shared: Vec<Buffer>,
-    /// Of each list, which of those each of its transient memories has.
+    /// For each schedule, the shared buffer of each transient.
     slots: Vec<Vec<usize>>,
-    usage: Usage,
+    usage: Memory,
 }
 
 impl<'a> Buffers<'a> {
@@ -40,7 +38,7 @@ impl<'a> Buffers<'a> {
         options: &PlanOptions,
         schedules: &[(Work, Schedule)],
     ) -> Result<Buffers<'a>> {
-        let mut usage = Usage::default();
+        let mut usage = Memory::default();
         let mut make = |purpose, name: &str, elements| {
             let buffer = context.storage(name, elements)?;
             usage.add(purpose, buffer.size());
@@ -82,32 +80,30 @@ impl<'a> Buffers<'a> {
         Ok(Buffers { input, targets, state, own, constant, shared, slots, usage })
     }
 
-    /// Bytes in all.
-    pub(super) fn memory(&self) -> Usage {
+    pub(super) fn memory(&self) -> Memory {
         self.usage
     }
 
-    /// The buffer of a memory that no list has for itself.
-    pub(super) fn of(&self, memory: Memory) -> &Buffer {
+    /// The buffer of a region that is not transient.
+    pub(super) fn of(&self, region: Region) -> &Buffer {
         let moments = || self.state.optimizer_state().expect("there is an optimiser");
-        match memory {
-            Memory::Input => self.input.owned(),
-            Memory::Targets => self.targets.as_ref().expect("a training plan has targets").owned(),
-            Memory::Parameters => self.state.parameters().owned(),
-            Memory::Gradient => self.state.gradient().owned(),
-            Memory::Diagonal => self.state.diagonal().owned(),
-            Memory::Optimizer => moments().memory.owned(),
-            Memory::Noise => self.state.noise_words().owned(),
-            Memory::Own(index) => &self.own[index],
-            Memory::Transient(_) => unreachable!("each list has its own"),
+        match region {
+            Region::Input => self.input.owned(),
+            Region::Targets => self.targets.as_ref().expect("a training plan has targets").owned(),
+            Region::Parameters => self.state.parameters().owned(),
+            Region::Gradient => self.state.gradient().owned(),
+            Region::Diagonal => self.state.diagonal().owned(),
+            Region::Optimizer => moments().memory.owned(),
+            Region::Noise => self.state.noise_words().owned(),
+            Region::Own(index) => &self.own[index],
+            Region::Transient(_) => unreachable!("each list has its own"),
         }
     }
 
-    /// What a step of a list binds.
     fn resource(&self, list: usize, slice: &Slice) -> Resource {
-        let buffer = match slice.memory {
-            Memory::Transient(id) => &self.shared[self.slots[list][id]],
-            memory => self.of(memory),
+        let buffer = match slice.region {
+            Region::Transient(id) => &self.shared[self.slots[list][id]],
+            region => self.of(region),
         };
         let Slice { offset, size, dtype, .. } = *slice;
         Resource { buffer: buffer.clone(), offset, size, dtype }
@@ -116,28 +112,25 @@ impl<'a> Buffers<'a> {
     /// The bytes of a slice that must have been written before `kernel` reads them in `work`. What comes from outside is
     /// there already: the host's input and targets, parameters, moments, constants. A step reads no gradient but its own.
     fn needed(&self, model: &Model, work: Work, kernel: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
-        match (slice.memory, work, kernel.get::<Update>()) {
-            (Memory::Gradient | Memory::Diagonal, Work::Step(_), Some(update)) => {
-                // What lies between parameters is nobody's.
+        match (slice.region, work, kernel.get::<Update>()) {
+            (Region::Gradient | Region::Diagonal, Work::Step(_), Some(update)) => {
+                // The gaps between parameters belong to none.
                 let Range { start, end } = update.range();
                 let mine = model.parameters().iter().map(Parameter::range);
                 let mine = mine.filter(|range| start <= range.start && range.end <= end);
                 mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect()
             }
-            (Memory::Own(index), ..) if !self.constant[index] => {
-                let all = slice.offset..slice.offset + slice.size;
-                vec![all]
+            (Region::Own(index), ..) if !self.constant[index] => {
+                std::iter::once(slice.offset..slice.offset + slice.size).collect()
             }
             _ => Vec::new(),
         }
     }
 }
 
-/// A kernel, and what it is bound to.
-type Bound = (Kernel, Vec<Resource>);
+type BoundKernel = (Kernel, Vec<Resource>);
 
-/// The dispatches of all lists. All shaders are compiled before anything needs one, so that it is known how many there are.
-/// What several lists have alike is one dispatch.
+/// The dispatches of all schedules; equal ones are shared. All shaders are compiled first, so that their number is known.
 #[allow(clippy::mutable_key_type)] // a buffer is known by its id
 pub(super) fn dispatches(
     context: &Context,
@@ -153,7 +146,7 @@ pub(super) fn dispatches(
             checked.unwrap_or_else(|fault| panic!("{work:?} of {}: {fault}", model.to_json()));
         }
     }
-    let mut distinct: Vec<Bound> = Vec::new();
+    let mut distinct: Vec<BoundKernel> = Vec::new();
     let mut on: HashMap<Vec<Resource>, Vec<usize>> = HashMap::new();
     let mut lists: Vec<(Work, Vec<usize>)> = Vec::new();
     for (list, (work, schedule)) in schedules.iter().enumerate() {
@@ -169,7 +162,7 @@ pub(super) fn dispatches(
         lists.push((*work, bound.collect()));
     }
     context.compile(distinct.iter().map(|(kernel, _)| kernel), progress)?;
-    let dispatch = |(kernel, resources): &Bound| Ok(Arc::new(context.dispatch(kernel, resources)?));
+    let dispatch = |(kernel, resources): &BoundKernel| Ok(Arc::new(context.dispatch(kernel, resources)?));
     let dispatches = distinct.iter().map(dispatch).collect::<Result<Vec<_>>>()?;
     let list = |(work, steps): (Work, Vec<usize>)| {
         (work, steps.into_iter().map(|step| Arc::clone(&dispatches[step])).collect())

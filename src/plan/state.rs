@@ -26,7 +26,6 @@ pub struct State {
 /// The optimiser's part, in one buffer, so that a kernel binds it as one: see `shaders/optimizer/state.wgsl`.
 #[derive(Debug, Clone)]
 pub(crate) struct Moments {
-    /// All of it.
     pub memory: Tensor,
     pub first: Tensor,
     pub second: Option<Tensor>,
@@ -40,7 +39,6 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// For `len` parameters, gaps included.
     fn new(context: &Context, rule: &Rule, len: usize) -> Result<Moments> {
         let (second, words) = (optimizer::has_second_moment(rule), optimizer::memory_len(rule, len));
         let buffer = context.storage("optimizer", words)?;
@@ -61,6 +59,7 @@ impl Moments {
 /// COPY_DST where the crate is to read or write it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[must_use]
 pub struct StateBuffers {
     /// Parameters.
     pub parameters: Option<wgpu::Buffer>,
@@ -71,25 +70,13 @@ pub struct StateBuffers {
 }
 
 impl StateBuffers {
-    /// Parameters in this buffer.
-    #[must_use]
-    pub fn parameters(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
-        self.parameters = Some(buffer.clone());
-        self
-    }
-
-    /// The gradient in this buffer.
-    #[must_use]
-    pub fn gradient(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
-        self.gradient = Some(buffer.clone());
-        self
-    }
-
-    /// The Hessian diagonal in this buffer.
-    #[must_use]
-    pub fn diagonal(mut self, buffer: &wgpu::Buffer) -> StateBuffers {
-        self.diagonal = Some(buffer.clone());
-        self
+    setters! {
+        /// Parameters in this buffer.
+        parameters(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        /// The gradient in this buffer.
+        gradient(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        /// The Hessian diagonal in this buffer.
+        diagonal(buffer: &wgpu::Buffer) => Some(buffer.clone());
     }
 }
 
@@ -152,43 +139,36 @@ impl State {
     }
 
     /// Whose device it lives on.
-    #[must_use]
     pub fn context(&self) -> &Context {
         &self.context
     }
 
     /// The model.
-    #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// The optimiser, at its present learning rate.
-    #[must_use]
     pub fn optimizer(&self) -> Option<&Optimizer> {
         self.optimizer.as_ref()
     }
 
     /// All parameters, flat.
-    #[must_use]
     pub fn parameters(&self) -> &Tensor {
         &self.parameters
     }
 
     /// The gradient, flat, as the last recorded backward pass left it.
-    #[must_use]
     pub fn gradient(&self) -> &Tensor {
         &self.gradient
     }
 
     /// The Hessian diagonal, flat, as the last recorded backward pass with curvature left it.
-    #[must_use]
     pub fn diagonal(&self) -> &Tensor {
         &self.diagonal
     }
 
     /// First moment (or SGD's momentum buffer) and second moment, flat, where there is an optimiser that keeps them.
-    #[must_use]
     pub fn moments(&self) -> (Option<&Tensor>, Option<&Tensor>) {
         (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
     }
@@ -197,7 +177,6 @@ impl State {
     /// [`State::check_divergence`]. The optimiser's kernels set it when a parameter or a second moment that they write is NaN or
     /// infinite, and it stays until parameters or moments are written anew ([`State::write_parameters`]). `None` without an
     /// optimiser.
-    #[must_use]
     pub fn divergence(&self) -> Option<&Tensor> {
         self.moments.as_ref().map(|moments| &moments.diverged)
     }
@@ -231,7 +210,6 @@ impl State {
 
     /// Seed and step of dropout's random numbers: two `u32` by their bits. Every recorded backward pass of a model with
     /// dropout counts the step on by one; see [`Noise`].
-    #[must_use]
     pub fn noise_words(&self) -> &Tensor {
         &self.noise
     }
@@ -244,7 +222,6 @@ impl State {
         self.context.write_bytes(&self.noise, bytemuck::cast_slice(&[noise.seed, noise.step, 0, 0]))
     }
 
-    /// Its buffers, each with its role.
     pub(super) fn roles(&self) -> impl Iterator<Item = (&str, &Buffer)> {
         let moments = self.moments.as_ref().map(|moments| &moments.memory);
         let tensors =
@@ -319,7 +296,7 @@ impl State {
         Ok(State::slice(flat, parameter))
     }
 
-    /// The same of what is known to be right.
+    /// The same without checks.
     pub(super) fn slice(flat: &Tensor, parameter: &Parameter) -> Tensor {
         // A moment does not begin where its buffer does.
         let begin = (flat.bytes().start / 4) as usize;
@@ -332,9 +309,7 @@ impl State {
     /// [`Error::Length`]; [`Error::NotFinite`] where the context checks.
     pub fn write_parameters(&self, flat: &[f32]) -> Result<()> {
         let needed = self.model.flat_len();
-        if flat.len() != needed {
-            return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
-        }
+        Error::check_length("parameters", flat.len(), needed)?;
         if needed == 0 {
             return Ok(());
         }
@@ -348,10 +323,7 @@ impl State {
     /// [`Error::Value`] for NaN, infinity or a negative rate; [`Error::NotPlanned`] without an optimiser.
     pub fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         let Some(optimizer) = self.optimizer else {
-            return Err(Error::NotPlanned {
-                what: "a learning rate".into(),
-                ask: "State::new, with an optimiser",
-            });
+            return Err(Error::not_planned("a learning rate", "State::new, with an optimiser"));
         };
         let changed = optimizer.learning_rate(learning_rate);
         changed.validate()?;

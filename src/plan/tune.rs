@@ -1,4 +1,4 @@
-//! How long the products of a plan take in one tile or another.
+//! Times the products of a plan in different tiles.
 
 use super::{Pass, Plan, Work};
 use crate::Result;
@@ -38,7 +38,6 @@ pub struct ProductTime {
 
 impl ProductTime {
     /// The tile as an entry of a [`TileTable`](crate::tuning::TileTable).
-    #[must_use]
     pub fn entry(&self) -> TileEntry {
         TileEntry { usage: self.usage, numbers: self.numbers, size: Some(self.size), tile: self.tile }
     }

@@ -1,21 +1,23 @@
-//! Small networks of dense layers as a whole: whether one is, and its few kernels.
+//! Small networks in one kernel: whether a model is one, and its schedules.
 
 use super::PlanOptions;
-use super::lists::{Lists, modes, passes};
+use super::schedules::{Schedules, modes, passes};
 use super::work::Work;
-use crate::gemm::{Back, Gather, MOST_CLASSES, MOST_LAYERS, Whole, WholeKernel, WholeLayer, WholePass};
-use crate::graph::{Graph, Memory, Op, Purpose, Schedule, Setup, Slice};
+use crate::gemm::{
+    Back, Gather, MOST_CLASSES, MOST_LAYERS, WholeKernel, WholeLayer, WholeNetwork, WholePass,
+};
+use crate::graph::{Graph, Op, Purpose, Region, Schedule, Setup, Slice};
 use crate::model::{Activation, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
-use crate::shader::DeviceClass;
-use crate::shader::Dtype;
+use crate::shader::{DeviceClass, Dtype};
 use crate::{Error, Result};
 
 /// The network, if it is to be taken as a whole.
-///
-/// # Errors
-/// Why it cannot be, where that was asked for.
-pub(super) fn chosen(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Option<Whole>> {
+pub(super) fn chosen(
+    setup: &Setup<'_>,
+    graph: &Graph,
+    options: &PlanOptions,
+) -> Result<Option<WholeNetwork>> {
     let asked = options.whole_network;
     if asked == Some(false) {
         return Ok(None);
@@ -28,22 +30,22 @@ pub(super) fn chosen(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) ->
     }
 }
 
-/// On a software adapter what a dispatch costs is paid off at few samples only: measured in docs/performance.md. On a GPU
-/// not measured yet: small batches, where launches are most of the time.
-fn pays(whole: &Whole) -> bool {
+/// On software adapters dispatches are cheap except at few samples: docs/performance.md. On GPUs, not measured yet: small
+/// batches, where launches dominate.
+fn pays(whole: &WholeNetwork) -> bool {
     match whole.class {
         DeviceClass::Software => false,
         _ => whole.batch <= 256,
     }
 }
 
-fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Whole> {
+fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<WholeNetwork> {
     let refused = |layer: &str, kind: &str| {
-        Err(Error::Unsupported { layer: layer.into(), kind: format!("{kind} in a whole network's kernel") })
+        Err(Error::unsupported(layer, format!("{kind} in a whole network's kernel")))
     };
     if !options.signals.is_empty() {
-        let what = "signals of a network that is taken as a whole".into();
-        return Err(Error::NotPlanned { what, ask: "PlanOptions::whole_network, not forced" });
+        let what = "signals of a network that is taken as a whole";
+        return Err(Error::not_planned(what, "PlanOptions::whole_network, not forced"));
     }
     if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
@@ -77,9 +79,8 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         }
         end = op.output;
     }
-    let limit = |limit, needed: u64, available: u64| {
-        Err(Error::Limit { place: "whole network".into(), limit, needed, available })
-    };
+    let limit =
+        |limit, needed: u64, available: u64| Err(Error::limit("whole network", limit, needed, available));
     let model = setup.model;
     if layers.is_empty() || model.positions() > 1 || graph.root(graph.logits) != end {
         return refused("network", "no dense layer");
@@ -91,7 +92,7 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if class_weights > MOST_CLASSES {
         return limit("class weights", class_weights as u64, MOST_CLASSES as u64);
     }
-    let whole = Whole {
+    let whole = WholeNetwork {
         class: setup.tuning.class,
         layers,
         activation,
@@ -122,29 +123,28 @@ fn offset(setup: &Setup<'_>, op: &Op, role: Role) -> Option<u32> {
     parameter.map(|parameter| parameter.offset as u32)
 }
 
-/// What the kernels bind.
-struct Bound<'a> {
+struct WholeBuilder<'a> {
     setup: &'a Setup<'a>,
-    network: &'a Whole,
+    network: &'a WholeNetwork,
     targets: Option<Slice>,
     /// Loss, logits, losses and partial sums in one buffer.
     results: Slice,
 }
 
-pub(super) fn build(setup: &Setup<'_>, network: &Whole, options: &PlanOptions) -> Result<Lists> {
+pub(super) fn build(setup: &Setup<'_>, network: &WholeNetwork, options: &PlanOptions) -> Result<Schedules> {
     let training = options.training;
     let layout = network.results(training && options.mode.has_diagonal());
     let results = setup.own(Purpose::Activation, "results", layout.len as usize);
     let targets = if training { Some(loss::targets(setup)?) } else { None };
-    let bound = Bound { setup, network, targets, results };
+    let builder = WholeBuilder { setup, network, targets, results };
 
-    let mut schedules = vec![(Work::Forward, bound.walk(WholePass::Forward))];
+    let mut schedules = vec![(Work::Forward, builder.walk(WholePass::Forward))];
     for (mode, pass) in passes(options).filter(|_| training) {
         let (scale, accumulate) = (options.scale, pass.accumulate);
         let back = Back { mode, scale, accumulate, update: None };
-        schedules.push((Work::Gradient(pass), bound.pass(back)));
+        schedules.push((Work::Gradient(pass), builder.pass(back)));
         if let Some(update) = optimizer::update(setup, mode)? {
-            schedules.push((Work::Step(pass), bound.pass(Back { update: Some(update), ..back })));
+            schedules.push((Work::Step(pass), builder.pass(Back { update: Some(update), ..back })));
             if !accumulate {
                 let update = optimizer::behind(setup, &update, Schedule::default());
                 schedules.push((Work::Update(pass), update));
@@ -152,21 +152,21 @@ pub(super) fn build(setup: &Setup<'_>, network: &Whole, options: &PlanOptions) -
         }
     }
     let logits = setup.elements("logits", setup.model.outputs())?;
-    let logits = Slice::new(results.memory, layout.logits as usize, logits);
-    let loss = training.then(|| Slice::new(results.memory, 0, 1));
-    Ok(Lists { schedules, logits, loss, signals: Vec::new() })
+    let logits = Slice::new(results.region, layout.logits as usize, logits);
+    let loss = training.then(|| Slice::new(results.region, 0, 1));
+    Ok(Schedules { all: schedules, logits, loss, signals: Vec::new() })
 }
 
-impl Bound<'_> {
+impl WholeBuilder<'_> {
     fn pass(&self, back: Back) -> Schedule {
         let (setup, mut schedule) = (self.setup, self.walk(WholePass::Back(back)));
         if self.network.chunks() > 1 {
-            let mut slices = vec![self.results, setup.flat(Memory::Gradient)];
+            let mut slices = vec![self.results, setup.flat(Region::Gradient)];
             if back.update.is_some() {
-                slices.push(setup.flat(Memory::Parameters));
+                slices.push(setup.flat(Region::Parameters));
                 slices.extend(optimizer::memory(setup));
             }
-            slices.extend(back.mode.has_diagonal().then(|| setup.flat(Memory::Diagonal)));
+            slices.extend(back.mode.has_diagonal().then(|| setup.flat(Region::Diagonal)));
             schedule.push(Gather { net: self.network.clone(), back }, slices);
         }
         schedule
@@ -174,16 +174,16 @@ impl Bound<'_> {
 
     fn walk(&self, pass: WholePass) -> Schedule {
         let setup = self.setup;
-        let input = Slice::new(Memory::Input, 0, setup.batch * setup.model.inputs());
-        let mut slices = vec![setup.flat(Memory::Parameters), input, self.results];
+        let input = Slice::new(Region::Input, 0, setup.batch * setup.model.inputs());
+        let mut slices = vec![setup.flat(Region::Parameters), input, self.results];
         if let WholePass::Back(back) = pass {
             slices.extend(self.targets);
             if self.network.chunks() > 1 {
                 slices.extend(optimizer::memory(setup).filter(|_| back.counts()));
             } else {
-                slices.push(setup.flat(Memory::Gradient));
+                slices.push(setup.flat(Region::Gradient));
                 slices.extend(optimizer::memory(setup).filter(|_| back.update.is_some()));
-                slices.extend(back.mode.has_diagonal().then(|| setup.flat(Memory::Diagonal)));
+                slices.extend(back.mode.has_diagonal().then(|| setup.flat(Region::Diagonal)));
             }
         }
         let mut schedule = Schedule::default();

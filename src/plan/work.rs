@@ -1,5 +1,5 @@
-//! All that a plan can record. Each **work** is one list of dispatches, from one schedule with one colouring: lists have buffers
-//! in common, but nothing of one list is ever recorded in the middle of another.
+//! The lists of dispatches that a plan can record. Each comes from one schedule; lists share buffers, but none is ever recorded
+//! in the middle of another.
 
 use crate::gpu::Dispatch;
 use crate::model::Mode;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 /// Which backward pass is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Pass {
     /// `false`: plain backprop, the diagonal and the optimiser's second moment stay as they are. The plan must have been
     /// made with [`crate::PlanOptions::lazy`].
@@ -22,13 +23,11 @@ impl Pass {
     pub const FULL: Pass = Pass { curvature: true, accumulate: false };
 
     /// The same without curvature.
-    #[must_use]
     pub const fn without_curvature(self) -> Pass {
         Pass { curvature: false, ..self }
     }
 
     /// The same, added to what is there.
-    #[must_use]
     pub const fn accumulating(self) -> Pass {
         Pass { accumulate: true, ..self }
     }
@@ -40,7 +39,7 @@ impl Default for Pass {
     }
 }
 
-/// What is recorded.
+/// Which list of dispatches is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
     Forward,
@@ -50,7 +49,6 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    /// The backward pass that it is about.
     pub(crate) fn pass(self) -> Option<Pass> {
         match self {
             Work::Forward => None,
@@ -58,8 +56,8 @@ impl Work {
         }
     }
 
-    /// The same under the name that its list has. Without a diagonal there is nothing to leave out; an update takes what is
-    /// there, however that came about.
+    /// The name of its list: without a diagonal there is no curvature to leave out, and an update does not depend on
+    /// accumulation.
     pub(crate) fn in_mode(self, mode: Mode) -> Work {
         let named = |pass: Pass| Pass { curvature: pass.curvature || !mode.has_diagonal(), ..pass };
         match self {
@@ -71,7 +69,7 @@ impl Work {
     }
 }
 
-/// The lists of a plan. What several have alike, with the same buffers, is one dispatch.
+/// The dispatches of a plan. Equal steps on the same buffers are one dispatch.
 #[derive(Debug, Default)]
 pub(crate) struct Lists(pub(super) Vec<(Work, Vec<Arc<Dispatch>>)>);
 

@@ -2,7 +2,6 @@
 
 use crate::{Context, Error, Result};
 
-/// Timestamps for a number of compute passes.
 pub(super) struct Clock {
     marks: wgpu::QuerySet,
     passes: u32,
@@ -17,12 +16,12 @@ impl Clock {
         let device = context.device();
         if !device.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             let ask = "a device with Features::TIMESTAMP_QUERY (Request::features)";
-            return Err(Error::NotPlanned { what: "a profile".into(), ask });
+            return Err(Error::not_planned("a profile", ask));
         }
         let (needed, available) = (2 * passes as u64, u64::from(wgpu::QUERY_SET_MAX_QUERIES));
         if needed > available {
             let limit = "QUERY_SET_MAX_QUERIES";
-            return Err(Error::Limit { place: "a profile".into(), limit, needed, available });
+            return Err(Error::limit("a profile", limit, needed, available));
         }
         let size = 8 * needed;
         let (marks, resolved, staging) = context.guarded(|| {
@@ -31,11 +30,7 @@ impl Clock {
                 ty: wgpu::QueryType::Timestamp,
                 count: needed as u32,
             };
-            let buffer = |usage| {
-                let descriptor =
-                    wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
-                device.create_buffer(&descriptor)
-            };
+            let buffer = |usage| context.create_buffer("hesscale timestamps", size, usage);
             let resolved = buffer(wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC);
             let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
             (device.create_query_set(&descriptor), resolved, staging)

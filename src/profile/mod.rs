@@ -75,26 +75,22 @@ fn median(mut times: Vec<f64>) -> f64 {
 
 impl Profile {
     /// The same, compared with `roofline`.
-    #[must_use]
     pub fn under(self, roofline: Roofline) -> Profile {
         Profile { roofline: Some(roofline), ..self }
     }
 
     /// Microseconds of all kernels together.
-    #[must_use]
     pub fn micros(&self) -> f64 {
         self.kernels.iter().map(|kernel| kernel.micros).sum()
     }
 
     /// The roofline's time for a kernel over its measured time: near 1 if it could not be faster, above 1 if a cache serves
     /// what the roofline's copy fetched from memory. `None` without a roofline.
-    #[must_use]
     pub fn share(&self, kernel: &KernelTime) -> Option<f64> {
         self.roofline.map(|roofline| roofline.micros(kernel.flops, kernel.bytes) / kernel.micros)
     }
 
     /// A trace in Chrome's format, for `chrome://tracing` or Perfetto: kernels one after another, each as long as its median.
-    #[must_use]
     pub fn chrome_trace(&self) -> String {
         let mut begin = 0.0;
         let mut event = |kernel: &KernelTime| {

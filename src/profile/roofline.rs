@@ -55,7 +55,6 @@ impl Roofline {
     }
 
     /// The least microseconds for this work, with arithmetic and traffic overlapped.
-    #[must_use]
     pub fn micros(&self, flops: u64, bytes: u64) -> f64 {
         1e6 * (flops as f64 / self.flops).max(bytes as f64 / self.bytes)
     }

@@ -16,13 +16,11 @@ pub struct Dual<T> {
 
 impl<T: Real> Dual<T> {
     /// A number that does not vary.
-    #[must_use]
     pub fn constant(value: T) -> Self {
         Dual { value, slope: T::zero() }
     }
 
     /// The variable itself: slope 1.
-    #[must_use]
     pub fn variable(value: T) -> Self {
         Dual { value, slope: T::one() }
     }

@@ -1,9 +1,9 @@
 //! Exact diagonals for small networks, by dual numbers over the reverse pass: no step size, no truncation.
 
+use super::bound_model::BoundModel;
 use super::layer::{Step, diagonal_sums};
-use super::network::Network;
-use super::{Dual, Signal, batch_of, check, loss_and_signal, pass};
-use crate::model::{Mode, Model, Noise, Source, Targets};
+use super::{Dual, Signal, check, loss_and_signal, pass};
+use crate::model::{Mode, Model, Noise, Source, Targets, batch_of};
 use crate::{Error, Result};
 
 /// `H v` for the Hessian of the loss over all parameters; `v` and the result are in the flat layout.
@@ -20,9 +20,7 @@ pub fn hessian_vector_product(
     targets: Targets<'_>,
     v: &[f64],
 ) -> Result<Vec<f64>> {
-    if v.len() != parameters.len() {
-        return Err(Error::Length { tensor: "v".into(), got: v.len(), needed: parameters.len() });
-    }
+    Error::check_length("v", v.len(), parameters.len())?;
     let along: Vec<_> =
         parameters.iter().zip(v).map(|(value, slope)| Dual { value: *value, slope: *slope }).collect();
     let gradient = pass(model, Mode::None, &along, &constants(input), targets)?.gradient;
@@ -46,12 +44,12 @@ pub fn exact_hessian_diagonal(
     targets: Targets<'_>,
 ) -> Result<Vec<f64>> {
     check(model, parameters, input)?;
-    let network = Network::training(model, parameters, Noise::default(), 0)?;
+    let network = BoundModel::training(model, parameters, Noise::default(), 0)?;
     let outputs = network.run(input);
     let varied = constants(parameters);
     let varied = Varied {
         model,
-        network: Network::training(model, &varied, Noise::default(), 0)?,
+        network: BoundModel::training(model, &varied, Noise::default(), 0)?,
         input: constants(input),
         outputs: outputs.iter().map(|output| constants(output)).collect(),
         targets,
@@ -88,7 +86,7 @@ pub fn exact_hessian_diagonal(
 /// A network in dual numbers none of which vary yet.
 struct Varied<'a> {
     model: &'a Model,
-    network: Network<'a, Dual<f64>>,
+    network: BoundModel<'a, Dual<f64>>,
     input: Vec<Dual<f64>>,
     outputs: Vec<Vec<Dual<f64>>>,
     targets: Targets<'a>,
@@ -124,13 +122,13 @@ pub fn exact_ggn_diagonal(
     check(model, parameters, input)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
     let (inputs, outputs) = (model.inputs(), model.outputs());
-    let values = Network::training(model, parameters, Noise::default(), 0)?.run(input);
+    let values = BoundModel::training(model, parameters, Noise::default(), 0)?.run(input);
     let hessian = logit_hessians(model, &values[values.len() - 1], targets)?;
 
     let mut diagonal = vec![0.0; model.flat_len()];
     for n in 0..batch {
         let x = &input[n * inputs..][..inputs];
-        let network = Network::training(model, parameters, Noise::default(), n)?;
+        let network = BoundModel::training(model, parameters, Noise::default(), n)?;
         let values = network.run(x);
         let row = |logit: usize| {
             let mut g = vec![0.0; outputs];

@@ -19,7 +19,7 @@ pub fn hutchinson_diagonal(
     seed: u64,
 ) -> Result<Vec<f64>> {
     if samples == 0 {
-        return Err(Error::ZeroSize { place: "hutchinson".into(), what: "the number of samples" });
+        return Err(Error::zero_size("hutchinson", "the number of samples"));
     }
     let mut random = fastrand::Rng::with_seed(seed);
     let mut mean = vec![0.0; parameters.len()];

@@ -2,10 +2,9 @@
 
 use super::layer::act::{sigmoid, softplus};
 use super::softmax::cross_entropy;
-use super::sum::Sum;
-use super::{Real, Signal, batch_of};
+use super::{Real, Signal};
 use crate::Result;
-use crate::model::{Loss, Mode, Model, Targets, Variance};
+use crate::model::{Loss, Mode, Model, Targets, Variance, batch_of};
 use crate::rules::MAX_LOG_PRECISION;
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
@@ -140,14 +139,12 @@ impl<T: Real> Local<T> {
         local
     }
 
-    /// Adds a loss over further logits.
     fn append(&mut self, other: Local<T>) {
         self.value += other.value;
         self.g.extend(other.g);
         self.h.extend(other.h);
     }
 
-    /// A loss that contributes nothing.
     fn nothing(outputs: usize, rank: usize) -> Local<T> {
         let zeros = vec![T::zero(); outputs];
         Local { value: T::zero(), g: zeros.clone(), h: zeros.clone(), u: vec![zeros; rank] }
@@ -210,4 +207,28 @@ fn gaussian_head<T: Real>(var: Variance, r: T, rho: T) -> [T; 3] {
     let (one, two) = (T::one(), T::from_f64(2.0));
     let q = r * (r * precision);
     [T::zero(), s * (one - q) / two, (s.squared() * (two * q - one) + t * (one - q)) / two]
+}
+
+/// A sum with its rounding error so far (Kahan): as accurate as one in twice the digits, however many terms.
+#[derive(Debug, Clone, Copy)]
+struct Sum<T> {
+    value: T,
+    lost: T,
+}
+
+impl<T: Real> Sum<T> {
+    fn new() -> Sum<T> {
+        Sum { value: T::zero(), lost: T::zero() }
+    }
+
+    fn add(&mut self, term: T) {
+        let term = term - self.lost;
+        let next = self.value + term;
+        self.lost = (next - self.value) - term;
+        self.value = next;
+    }
+
+    fn value(self) -> T {
+        self.value
+    }
 }

@@ -1,6 +1,6 @@
 //! The reference: forward, gradient and Hessian diagonals on the CPU, in plain loops, for any [`Real`].
 //!
-//! Tests compare the GPU and the processor with this module in `f64`, and this module with vectors of an independent program
+//! Tests compare the GPU and the CPU with this module in `f64`, and this module with vectors of an independent program
 //! and with exact derivatives by dual numbers. It is written for reading, and no other part of the crate calls it.
 //!
 //! Backwards flows a signal `(g, h)`: the gradient `dL/da` and an estimate of the diagonal `d²L/da²` (HesScale: Elsayed &
@@ -21,18 +21,17 @@
 //! the rest. A vector passes through each layer as g does, and a parameter's diagonal is
 //! `Σ_n [Σ_pos h x² + Σ_u (Σ_pos u x)²]`: contributions at a sample's positions add up before they are squared.
 
+mod bound_model;
 mod dual;
 mod exact;
 mod hutchinson;
 mod layer;
 mod loss;
-mod network;
 mod optimizer;
 mod real;
 mod signal;
 mod softmax;
 pub mod special;
-mod sum;
 
 pub use dual::Dual;
 pub use exact::{exact_ggn_diagonal, exact_hessian_diagonal, hessian_vector_product};
@@ -45,9 +44,9 @@ pub use signal::Signal;
 pub use crate::rules::OptimizerState;
 
 use crate::memory::{product, room};
-use crate::model::{Mode, Model, Noise, Source, Targets};
+use crate::model::{Mode, Model, Noise, Source, Targets, batch_of};
 use crate::{Error, Result};
-use network::Network;
+use bound_model::BoundModel;
 
 /// What one forward and backward pass over a batch leaves.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +93,7 @@ pub fn pass_with_noise<T: Real>(
     noise: Noise,
 ) -> Result<Pass<T>> {
     check(model, parameters, input)?;
-    let network = Network::training(model, parameters, noise, 0)?;
+    let network = BoundModel::training(model, parameters, noise, 0)?;
     let outputs = network.run(input);
     let logits = outputs.last().cloned().expect("a model has a layer");
     let (loss, start) = loss_and_signal(model, mode, &logits, targets)?;
@@ -111,7 +110,7 @@ pub fn pass_with_noise<T: Real>(
 /// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch.
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
-    Ok(of_layers(model, Network::inference(model, parameters)?.run(input)))
+    Ok(of_layers(model, BoundModel::inference(model, parameters)?.run(input)))
 }
 
 /// The last layer's output, `[N, outputs]`.
@@ -122,7 +121,7 @@ pub fn predict<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<
     Ok(forward(model, parameters, input)?.pop().expect("a model has a layer"))
 }
 
-/// Of what each node has, what the top-level layers' ends have.
+/// The entries of the nodes that end the top-level layers.
 fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
     let is_end = |node: usize| model.end(model.nodes()[node].layer) == node;
     nodes.into_iter().enumerate().filter(|(node, _)| is_end(*node)).map(|(_, value)| value).collect()
@@ -130,24 +129,10 @@ fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
 
 fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     let (got, needed) = (parameters.len(), model.flat_len());
-    if got != needed {
-        return Err(Error::Length { tensor: "parameters".into(), got, needed });
-    }
+    Error::check_length("parameters", got, needed)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
     // Asked for at once, before any of it is made.
     let numbers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
     let numbers = numbers.fold(0_usize, usize::saturating_add);
     room::<T>("the layers' outputs", product([batch, numbers])).map(drop)
-}
-
-/// How many rows of `width` there are in `len` elements.
-fn batch_of(tensor: &str, len: usize, width: usize) -> Result<usize> {
-    if len == 0 {
-        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-    }
-    if !len.is_multiple_of(width) {
-        let needed = len.next_multiple_of(width);
-        return Err(Error::Length { tensor: tensor.into(), got: len, needed });
-    }
-    Ok(len / width)
 }

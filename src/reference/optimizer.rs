@@ -33,9 +33,7 @@ impl<T: Real> OptimizerState<T> {
                 .into_iter()
                 .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
         {
-            if got != self.m.len() {
-                return Err(Error::Length { tensor: tensor.into(), got, needed: self.m.len() });
-            }
+            Error::check_length(tensor, got, self.m.len())?;
         }
 
         let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));

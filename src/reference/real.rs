@@ -46,39 +46,33 @@ pub trait Real:
     fn erfc(self) -> Self;
 
     /// 0
-    #[must_use]
     fn zero() -> Self {
         Self::from_f64(0.0)
     }
     /// 1
-    #[must_use]
     fn one() -> Self {
         Self::from_f64(1.0)
     }
     /// `x²`
-    #[must_use]
     fn squared(self) -> Self {
         self * self
     }
     /// `|x|`
-    #[must_use]
     fn abs(self) -> Self {
         if self < Self::zero() { -self } else { self }
     }
     /// The larger one. NaN in `self` stays, NaN in `other` is passed over.
-    #[must_use]
     fn max(self, other: Self) -> Self {
         if self < other { other } else { self }
     }
     /// The smaller one. NaN in `self` stays, NaN in `other` is passed over.
-    #[must_use]
     fn min(self, other: Self) -> Self {
         if self > other { other } else { self }
     }
 }
 
 macro_rules! real {
-    ($float:ident, $max_exponent:literal) => {
+    ($float:ident, $max_exponent:literal: $($function:ident)*) => {
         impl Real for $float {
             const EPSILON: f64 = $float::EPSILON as f64;
             const MAX_EXPONENT: f64 = $max_exponent;
@@ -89,30 +83,9 @@ macro_rules! real {
             fn value(self) -> f64 {
                 self as f64
             }
-            fn exp(self) -> Self {
-                $float::exp(self)
-            }
-            fn exp_m1(self) -> Self {
-                $float::exp_m1(self)
-            }
-            fn ln(self) -> Self {
-                $float::ln(self)
-            }
-            fn ln_1p(self) -> Self {
-                $float::ln_1p(self)
-            }
-            fn sqrt(self) -> Self {
-                $float::sqrt(self)
-            }
-            fn sin(self) -> Self {
-                $float::sin(self)
-            }
-            fn cos(self) -> Self {
-                $float::cos(self)
-            }
-            fn tanh(self) -> Self {
-                $float::tanh(self)
-            }
+            $(fn $function(self) -> Self {
+                $float::$function(self)
+            })*
             fn erfc(self) -> Self {
                 special::erfc(self as f64) as $float
             }
@@ -120,6 +93,6 @@ macro_rules! real {
     };
 }
 
-// Of f32 the one that the shaders stop at.
-real!(f32, 88.72);
-real!(f64, 709.78);
+// For f32, the largest exponent that the shaders use too.
+real!(f32, 88.72: exp exp_m1 ln ln_1p sqrt sin cos tanh);
+real!(f64, 709.78: exp exp_m1 ln ln_1p sqrt sin cos tanh);

@@ -1,6 +1,6 @@
 //! Elementwise functions.
 
-use super::json::nothing;
+use super::nothing;
 use serde::{Deserialize, Serialize};
 
 /// An elementwise function `f`. Conventions at kinks are PyTorch's: at 0 relu's derivative is 0, and leaky_relu, elu and selu take

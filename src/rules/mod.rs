@@ -1,11 +1,10 @@
 //! What every path must agree on, as data: modes, losses, activations, optimisers, and the random numbers of dropout.
 //!
-//! The reference, the processor's path and the kernels each compute by these definitions and share no arithmetic, so that
+//! The reference, the CPU's path and the kernels each compute by these definitions and share no arithmetic, so that
 //! comparing them means something.
 
 mod activation;
 mod cross_entropy;
-mod json;
 mod loss;
 mod mode;
 mod noise;
@@ -18,6 +17,17 @@ pub use mode::Mode;
 pub use noise::Noise;
 pub use optimizer::{Optimizer, OptimizerState, Rule};
 
-pub(crate) use json::nothing;
 pub(crate) use loss::MAX_LOG_PRECISION;
 pub(crate) use noise::threshold;
+
+use serde::de::{Deserialize, Deserializer};
+
+/// An object without fields. Serde's own reading of a tagged unit variant accepts any field; this refuses them.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Reads a variant that is its tag and no more.
+pub(crate) fn nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    Nothing::deserialize(deserializer).map(|Nothing {}| ())
+}

@@ -1,4 +1,4 @@
-//! What activations and signals are stored as between kernels. All arithmetic is in `f32`, whatever they are.
+//! The types that activations and signals are stored as between kernels. All arithmetic is in `f32`.
 
 use super::{Header, compose};
 
@@ -14,7 +14,6 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Its name in a shader.
     fn name(self) -> &'static str {
         match self {
             Dtype::F32 => "f32",
@@ -22,7 +21,6 @@ impl Dtype {
         }
     }
 
-    /// Bytes of `elements` of them.
     pub(crate) fn bytes(self, elements: usize) -> usize {
         match self {
             Dtype::F32 => 4 * elements,
@@ -30,13 +28,13 @@ impl Dtype {
         }
     }
 
-    /// Distance between planes of `elements` each, in elements: whole 256 bytes, so that each can be bound by itself.
+    /// Distance between planes of `elements` each, in elements: a multiple of 256 bytes, so that each can be bound by itself.
     pub(crate) fn plane(self, elements: usize) -> usize {
         elements.next_multiple_of(256 / self.bytes(1))
     }
 }
 
-/// What a kernel's bindings 1, 2, … hold: `N1`, `N2`, … in its shader. Of bindings that hold something else it says nothing.
+/// The types of a kernel's bindings 1, 2, …: `N1`, `N2`, … in its shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Dtypes([Dtype; 5]);
 
@@ -55,7 +53,7 @@ impl Dtypes {
         self == Dtypes::default()
     }
 
-    /// The rest of a shader that uses `N1` to `N5`, and `storable` before it stores what is `written`.
+    /// Completes a shader that uses `N1` to `N5` and `storable`, given the type of what it writes.
     pub(crate) fn complete(self, text: &str, written: Dtype) -> String {
         let mut header = Header::default();
         for (binding, dtype) in (1..).zip(self.0) {
@@ -70,5 +68,5 @@ impl Dtypes {
     }
 }
 
-/// How a shader begins that has an f16 in it.
+/// The first line of a shader that uses f16.
 pub(crate) const ENABLE: &str = "enable f16;\n";

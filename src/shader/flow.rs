@@ -1,14 +1,14 @@
-//! What backward kernels have in common: they gather a signal through a linear map, then take it through the activation
-//! below: `shaders/signal/`.
+//! What backward kernels share: they gather a signal through a linear map, then take it through the activation before it:
+//! `shaders/signal/`.
 
 use super::{Binding, Binding::*, Header, activation};
 use crate::model::{Activation, Mode};
 
-/// Which signal flows, through which activation below the layer, between planes of which sizes (in elements).
+/// The signal's mode, the activation before the layer, and the distances between planes in elements.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Flow {
     pub mode: Mode,
-    /// What made the layer's input, fused. With the identity its input is not bound.
+    /// The activation that made the layer's input, fused. With the identity its input is not bound.
     pub below: Activation,
     pub plane_in: u32,
     pub plane_out: u32,
@@ -29,7 +29,7 @@ impl Width {
         }
     }
 
-    /// So many of what the shader stores at a binding.
+    /// The type of what the shader stores at a binding.
     fn kept(self, binding: u32) -> String {
         match self {
             Width::Scalar => format!("N{binding}"),
@@ -67,14 +67,14 @@ impl Flow {
         self.below != Activation::Identity
     }
 
-    /// The signal above, the signal below, `extras` that the kernel reads beside them, the activation's input.
+    /// The signals above and below, `extras` that the kernel reads too, the activation's input.
     pub(crate) fn bindings(&self, extras: usize) -> Vec<Binding> {
         let mut bindings = vec![Uniform, Read, Write];
         bindings.extend(vec![Read; extras + usize::from(self.fused())]);
         bindings
     }
 
-    /// The constants, and the files beside the kernel's own.
+    /// Adds the constants to the header. Returns the files beside the kernel's own.
     pub(crate) fn files(&self, header: &mut Header, width: Width, extras: u32) -> Vec<&'static str> {
         constants(header, self.mode);
         header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
@@ -90,7 +90,7 @@ impl Flow {
         files
     }
 
-    /// The planes' sizes in what the shader takes at once.
+    /// The distances between planes in units of the width.
     pub(crate) fn planes(&self, width: Width) -> [u32; 2] {
         [self.plane_in / width.elements(), self.plane_out / width.elements()]
     }

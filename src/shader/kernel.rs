@@ -1,19 +1,19 @@
-//! What every kernel is: a key, and what its bindings hold.
+//! Kernels: a key that describes the kernel, and the types of its bindings.
 
 use super::{Dtype, Dtypes, LANES, Workgroup};
 use std::any::Any;
 use std::fmt::Debug;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// Storage buffers of a kernel: Metal needs the eighth.
 const MOST_BUFFERS: usize = 7;
 
-/// Whether those of a kernel are few enough.
 pub(crate) fn is_bindable(bindings: &[Binding]) -> bool {
     bindings.iter().filter(|binding| **binding != Binding::Uniform).count() <= MOST_BUFFERS
 }
 
-/// What stands at a binding, in order. Uniforms come first.
+/// The kind of a binding. Uniforms come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Binding {
     Uniform,
@@ -21,34 +21,31 @@ pub(crate) enum Binding {
     Write,
 }
 
-/// What every kernel says of itself. A key is plain data, from which text, bindings, grid and uniforms follow.
+/// The description of a kernel: plain data, from which text, bindings, grid and uniforms follow.
 pub(crate) trait Key: Same + Debug + Send + Sync {
     /// A name for tables, profilers and error messages.
     fn label(&self) -> String;
 
-    /// The shader. Where the key [is generic](Key::is_generic), it is to be completed with what `N1`, `N2`, … and `storable` are.
+    /// The shader. If the key [is generic](Key::is_generic), `N1`, `N2`, … and `storable` are still to be declared.
     fn source(&self, dtypes: Dtypes) -> String;
 
-    /// Whether the shader has `N1`, `N2`, … for the types that its bindings hold, so that they may be stored as any of them.
+    /// Whether the shader names the types of its bindings `N1`, `N2`, …, so that they may be stored as any type.
     fn is_generic(&self) -> bool {
         true
     }
 
-    /// What is bound where.
     fn bindings(&self) -> Vec<Binding>;
 
-    /// Number of workgroups.
     fn groups(&self) -> u32;
 
-    /// The bytes of the uniforms, in the order of their bindings, for a grid folded into rows of `grid_x` workgroups.
+    /// The bytes of the uniforms, in the order of their bindings, for a grid with rows of `grid_x` workgroups.
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>>;
 
-    /// What a workgroup takes of a device.
     fn workgroup(&self) -> Workgroup {
         Workgroup::row(LANES)
     }
 
-    /// Bytes that it touches of what is bound; `bound` has the size of each, in order, uniforms left out.
+    /// Bytes that it accesses; `bound` has the size of each storage binding, in order.
     fn bytes(&self, bound: &[u64]) -> u64 {
         bound.iter().sum()
     }
@@ -70,7 +67,6 @@ impl<T: Any + PartialEq> Same for T {
     }
 }
 
-/// A key with what its bindings hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Kernel {
     key: Arc<dyn Key>,
@@ -90,29 +86,25 @@ impl<K: Key> From<K> for Kernel {
 }
 
 impl Kernel {
-    /// The key, if it is one of this type.
     pub(crate) fn get<K: Key>(&self) -> Option<&K> {
         let key: &dyn Any = &*self.key;
         key.downcast_ref()
     }
 
-    /// The same with what its bindings hold stored as that.
+    /// The same kernel with other types at its bindings.
     pub(crate) fn storing(self, dtypes: Dtypes) -> Kernel {
         Kernel { dtypes, ..self }
     }
 
-    /// What its bindings hold.
     pub(crate) fn dtypes(&self) -> Dtypes {
         self.dtypes
     }
 
-    /// See [`Key::label`].
     pub(crate) fn label(&self) -> String {
         let stored = if self.dtypes.all_f32() { "" } else { " in f16" };
         format!("{}{stored}", self.key.label())
     }
 
-    /// The shader, whole.
     pub(crate) fn source(&self) -> String {
         let text = self.key.source(self.dtypes);
         if !self.key.is_generic() {
@@ -122,44 +114,21 @@ impl Kernel {
         let mut written = bindings.filter(|(_, b)| *b == Binding::Write).map(|(i, _)| self.dtypes.at(i));
         self.dtypes.complete(&text, written.find(|dtype| *dtype != Dtype::F32).unwrap_or_default())
     }
+}
 
-    /// See [`Key::bindings`].
-    pub(crate) fn bindings(&self) -> Vec<Binding> {
-        self.key.bindings()
-    }
+/// Everything but label and source comes from the key.
+impl Deref for Kernel {
+    type Target = dyn Key;
 
-    /// See [`Key::groups`].
-    pub(crate) fn groups(&self) -> u32 {
-        self.key.groups()
-    }
-
-    /// See [`Key::uniforms`].
-    pub(crate) fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        self.key.uniforms(grid_x)
-    }
-
-    /// See [`Key::workgroup`].
-    pub(crate) fn workgroup(&self) -> Workgroup {
-        self.key.workgroup()
-    }
-
-    /// See [`Key::bytes`].
-    pub(crate) fn bytes(&self, bound: &[u64]) -> u64 {
-        self.key.bytes(bound)
-    }
-
-    /// See [`Key::flops`].
-    pub(crate) fn flops(&self) -> u64 {
-        self.key.flops()
+    fn deref(&self) -> &dyn Key {
+        &*self.key
     }
 }
 
-/// One uniform of these words.
 pub(crate) fn words(words: &[u32]) -> Vec<Vec<u8>> {
     vec![bytemuck::cast_slice(words).to_vec()]
 }
 
-/// The bytes of a uniform.
 pub(crate) fn bytes_of<T: bytemuck::Pod>(value: &T) -> Vec<u8> {
     bytemuck::bytes_of(value).to_vec()
 }

@@ -2,16 +2,17 @@
 //! wgpu type appears here.
 
 pub(crate) mod affine;
-mod class;
+mod batch_shape;
+mod device;
 mod dtype;
 mod flow;
 mod kernel;
 mod source;
 mod splice;
-mod storage;
-mod workgroup;
 
-pub use class::DeviceClass;
+pub(crate) use batch_shape::BatchShape;
+pub use device::DeviceClass;
+pub(crate) use device::Workgroup;
 pub use dtype::Dtype;
 pub(crate) use dtype::Dtypes;
 #[cfg(test)]
@@ -22,8 +23,6 @@ pub(crate) use kernel::{Binding, Kernel, Key, bytes_of, is_bindable, words};
 pub(crate) use source::FILES;
 pub(crate) use source::{Header, activation, compose};
 pub(crate) use splice::{Part, Slot, splice};
-pub(crate) use storage::Storage;
-pub(crate) use workgroup::Workgroup;
 
 /// Invocations of a workgroup, unless a kernel says otherwise.
 pub(crate) const LANES: u32 = 64;
@@ -33,12 +32,11 @@ pub(crate) fn vectors(channels: u32) -> u32 {
     channels.div_ceil(4)
 }
 
-/// Channels as they lie in an image.
 pub(crate) fn padded(channels: usize) -> usize {
     channels.next_multiple_of(4)
 }
 
-/// A pair of the model's, as shaders have it.
+/// A pair of the model's sizes as shaders have it.
 pub(crate) fn pair(sizes: [usize; 2]) -> [u32; 2] {
     sizes.map(|size| size as u32)
 }

@@ -1,29 +1,29 @@
-//! Two shaders in one text: what both declare alike stands there once, other names get the number of their shader, and
-//! bindings are numbered anew.
+//! Joins two shaders in one text: common declarations appear once, other names get the number of their shader, and bindings are
+//! renumbered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// What becomes of one binding of a shader.
+/// Where one binding of a shader goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slot {
-    /// It stands at this number.
+    /// To this number.
     At(u32),
-    /// The other shader's variable of that name is used instead.
+    /// Nowhere: the other shader's variable of that name is used.
     Shared(&'static str),
 }
 
-/// A shader to be spliced: its text, and what becomes of its bindings 0, 1, …. Its `main` becomes a function `main_1` or
-/// `main_2` of the builtins that it took.
+/// A shader to be spliced: its text, and where its bindings 0, 1, … go. Its `main` becomes a function `main_1` or `main_2` with
+/// the builtins as arguments.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Part<'a> {
     pub text: &'a str,
     pub slots: &'a [Slot],
-    /// Names that it uses of the other, declaring none such.
+    /// Names of the other shader that it uses without declaring them.
     pub foreign: &'a [&'static str],
 }
 
-/// Both in one text, all but an entry point.
+/// Both shaders in one text, without an entry point.
 pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
     let declared = parts.map(|part| declarations(part.text));
     let common = common(&declared);
@@ -73,25 +73,23 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
     text
 }
 
-/// Sizes of tiles, numbered even where both have the same: so the text has one form, whatever they are.
+/// Tile sizes, numbered even if both are equal, so that the text does not depend on them.
 const SIZES: [&str; 5] = ["TM", "V", "HELD", "STEPS", "BUFFERS"];
 
 const WORKGROUP: &str = "var<workgroup>";
 
-/// The length of an array of vec4s in workgroup memory.
 fn length_of(code: &str) -> Option<&str> {
     let array = code.strip_prefix(WORKGROUP)?.split_once("array<vec4<f32>,")?.1;
     Some(array.trim().trim_end_matches(';').trim_end_matches('>'))
 }
 
-/// What stands at module scope.
+/// A declaration at module scope.
 struct Declaration<'a> {
     name: &'a str,
     /// With the comments before it.
     text: &'a str,
     /// Without.
     code: &'a str,
-    /// Where it is bound.
     binding: Option<usize>,
 }
 
@@ -141,7 +139,7 @@ fn name_of(code: &str) -> Option<&str> {
     self::words(rest).next().map(|(_, word)| word)
 }
 
-/// Identifiers and keywords with their places; not those in comments, nor attributes.
+/// Identifiers and keywords with their offsets, without comments and attributes.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut at = 0;
@@ -178,7 +176,7 @@ fn renamed(text: &str, names: &BTreeMap<&str, String>) -> String {
     out + &text[done..]
 }
 
-/// The entry point as any other function.
+/// The entry point as a plain function.
 fn without_attributes(main: &str) -> String {
     let (before, after) = main.split_once("@compute").expect("it is an entry point");
     let function = after.find("fn main").map_or("", |at| &after[at..]);
@@ -191,8 +189,7 @@ fn without_attributes(main: &str) -> String {
     out
 }
 
-/// Names that both declare in the same words, variables and sizes left out, as long as all that they are made of is alike
-/// as well.
+/// Names that both declare in the same words, without variables and sizes, if all names in the declarations are common too.
 fn common<'a>(declared: &[Vec<Declaration<'a>>; 2]) -> BTreeSet<&'a str> {
     let [first, second] = declared;
     let is_own = |d: &Declaration<'_>| {

@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf, is_separator};
 use std::time::Duration;
 
-/// Why a file was not written.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub error: io::Error,
@@ -28,27 +27,26 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
 
 /// Whether [`write`] could create a file at `path`. Leaves nothing behind.
 pub(super) fn check(path: &Path) -> io::Result<()> {
-    let (file, temporary, _) = Place::find(path)?.prepare()?;
+    let (file, temporary, _) = Destination::find(path)?.prepare()?;
     drop(file);
     std::fs::remove_file(temporary)
 }
 
 /// `settle` is the last step, which makes the rename durable.
 fn write_and(path: &Path, bytes: &[u8], settle: fn(&Directory) -> io::Result<()>) -> Result<(), Failed> {
-    let place = Place::find(path)?;
-    let (mut file, temporary, directory) = place.prepare()?;
+    let destination = Destination::find(path)?;
+    let (mut file, temporary, directory) = destination.prepare()?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
-    written.and_then(|()| std::fs::rename(&temporary, &place.path)).inspect_err(|_| {
+    written.and_then(|()| std::fs::rename(&temporary, &destination.path)).inspect_err(|_| {
         // The first error is the one to report.
         let _ = std::fs::remove_file(&temporary);
     })?;
-    sweep(&place.path);
+    sweep(&destination.path);
     settle(&directory).map_err(|error| Failed { error, replaced: true })
 }
 
-/// Where a file goes, and what is there now.
-struct Place {
+struct Destination {
     path: PathBuf,
     old: Option<std::fs::Metadata>,
 }
@@ -56,9 +54,9 @@ struct Place {
 /// More symbolic links than this count as a loop.
 const LINKS: usize = 40;
 
-impl Place {
-    /// At the end of all symbolic links, the last of which may lead to no file yet.
-    fn find(path: &Path) -> io::Result<Place> {
+impl Destination {
+    /// Follows all symbolic links; the last one may lead to no file yet.
+    fn find(path: &Path) -> io::Result<Destination> {
         let mut path = path.to_owned();
         for _ in 0..LINKS {
             let Ok(link) = std::fs::read_link(&path) else {
@@ -70,7 +68,7 @@ impl Place {
                 if path.as_os_str().as_encoded_bytes().last().is_some_and(|end| is_separator((*end).into())) {
                     return Err(io::Error::other("it ends as the name of a directory"));
                 }
-                return Ok(Place { path, old });
+                return Ok(Destination { path, old });
             };
             path = directory(&path).join(link);
         }
@@ -111,7 +109,6 @@ fn sweep(path: &Path) {
     }
 }
 
-/// Where it lies.
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -183,9 +180,9 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
 
         // What cannot be moved over: it became a directory after it was looked at.
-        let place = Place::find(&directory.join("other")).unwrap();
-        std::fs::create_dir_all(place.path.join("full")).unwrap();
-        let failed = write(&place.path, b"new").unwrap_err();
+        let destination = Destination::find(&directory.join("other")).unwrap();
+        std::fs::create_dir_all(destination.path.join("full")).unwrap();
+        let failed = write(&destination.path, b"new").unwrap_err();
         assert!(!failed.replaced && failed.error.to_string().contains("a directory"), "{failed:?}");
         assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 2, "nothing is left beside");
         std::fs::remove_dir_all(directory).unwrap();

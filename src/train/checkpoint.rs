@@ -20,7 +20,6 @@ const COUNTS: [&str; 7] =
 /// The largest header that safetensors reads.
 const LARGEST_HEADER: u64 = 100_000_000;
 
-/// The state from which training resumes.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     /// In the flat layout, like the moments.
@@ -29,9 +28,7 @@ pub(super) struct Checkpoint {
     pub memory: OptimizerState<f32>,
     pub learning_rate: f32,
     pub seed: u64,
-    /// The state of dropout's random numbers.
     pub noise: Noise,
-    /// The user's notes.
     pub notes: BTreeMap<String, String>,
 }
 
@@ -80,13 +77,11 @@ fn not_written(path: &Path, failed: atomic::Failed) -> Error {
 const AS_IT_WAS: &str = "what was there before, if anything, is as it was";
 
 impl Checkpoint {
-    /// Writes the file atomically.
     pub(super) fn write(&self, settings: &Settings<'_>, path: &Path) -> Result<()> {
         let bytes = self.bytes(settings).map_err(|problem| error(path, problem, AS_IT_WAS))?;
         atomic::write(path, &bytes).map_err(|failed| not_written(path, failed))
     }
 
-    /// Whether a file can be written there.
     pub(super) fn can_write(path: &Path) -> Result<()> {
         atomic::check(path).map_err(|error| not_written(path, error.into()))
     }
@@ -115,9 +110,9 @@ impl Checkpoint {
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
         let flat = |kind| match kind {
-            Kind::Parameter => &self.parameters,
-            Kind::First => &self.memory.m,
-            Kind::Second => &self.memory.v,
+            TensorKind::Parameter => &self.parameters,
+            TensorKind::First => &self.memory.m,
+            TensorKind::Second => &self.memory.v,
         };
         let tensors: Vec<(String, &Parameter, Vec<u8>)> = settings
             .tensors()
@@ -165,9 +160,9 @@ impl Checkpoint {
                 return Err(format!("`{name}` is {dtype:?} {shape:?}, expected F32 {:?}", p.shape).into());
             }
             let flat = match kind {
-                Kind::Parameter => &mut parameters,
-                Kind::First => &mut m,
-                Kind::Second => &mut v,
+                TensorKind::Parameter => &mut parameters,
+                TensorKind::First => &mut m,
+                TensorKind::Second => &mut v,
             };
             let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
             flat[p.range()].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
@@ -198,7 +193,7 @@ impl Checkpoint {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum TensorKind {
     Parameter,
     First,
     Second,
@@ -216,7 +211,6 @@ impl Settings<'_> {
         ]
     }
 
-    /// Compares a file's entries with these.
     fn check(&self, entries: &Entries) -> Outcome<()> {
         for (key, expected) in self.entries() {
             match entry(entries, key)? {
@@ -228,11 +222,13 @@ impl Settings<'_> {
         Ok(())
     }
 
-    /// Names of the tensors.
-    fn tensors(&self) -> impl Iterator<Item = (String, Kind, &Parameter)> {
+    fn tensors(&self) -> impl Iterator<Item = (String, TensorKind, &Parameter)> {
         let second = !matches!(self.optimizer.rule, Rule::Sgd { .. });
-        let kinds =
-            [Some(("", Kind::Parameter)), Some(("m.", Kind::First)), second.then_some(("v.", Kind::Second))];
+        let kinds = [
+            Some(("", TensorKind::Parameter)),
+            Some(("m.", TensorKind::First)),
+            second.then_some(("v.", TensorKind::Second)),
+        ];
         kinds.into_iter().flatten().flat_map(|(prefix, kind)| {
             self.model.parameters().iter().map(move |p| (format!("{prefix}{}", p.name()), kind, p))
         })

@@ -10,9 +10,7 @@ const IMAGE: usize = 3 * 32 * 32;
 /// Most records of a file, so that a compressed one cannot exhaust memory; the largest real one has 50,000.
 const MOST: usize = 100_000;
 
-/// The differences between the two data sets.
 struct Version {
-    /// The directory of the files in the archive.
     subdirectory: &'static str,
     train: &'static [&'static str],
     test: &'static str,

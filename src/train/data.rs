@@ -14,7 +14,6 @@ pub enum Labels {
 
 impl Labels {
     /// As the loss takes them.
-    #[must_use]
     pub fn targets(&self) -> Targets<'_> {
         match self {
             Labels::Classes(classes) => Targets::Classes(classes),
@@ -54,35 +53,29 @@ impl Dataset {
     /// [`Error::ZeroSize`] for a width of zero or no samples; [`Error::Length`] if the lengths do not match.
     pub fn new(inputs: Vec<f32>, width: usize, labels: Labels) -> Result<Dataset> {
         if width == 0 || inputs.is_empty() {
-            return Err(Error::ZeroSize {
-                place: "dataset".into(),
-                what: "the width or the number of samples",
-            });
+            return Err(Error::zero_size("dataset", "the width or the number of samples"));
         }
         let samples = inputs.len() / width;
         if samples * width != inputs.len() {
-            let needed = inputs.len().next_multiple_of(width);
-            return Err(Error::Length { tensor: "dataset inputs".into(), got: inputs.len(), needed });
+            return Err(Error::length("dataset inputs", inputs.len(), inputs.len().next_multiple_of(width)));
         }
         if labels.len() == 0 || !labels.len().is_multiple_of(samples) {
-            return Err(Error::Length {
-                tensor: "dataset labels".into(),
-                got: labels.len(),
-                needed: labels.len().max(1).next_multiple_of(samples),
-            });
+            return Err(Error::length(
+                "dataset labels",
+                labels.len(),
+                labels.len().max(1).next_multiple_of(samples),
+            ));
         }
         Ok(Dataset { inputs, labels, samples })
     }
 
     /// Number of samples.
-    #[must_use]
     #[allow(clippy::len_without_is_empty)] // never empty: `new`, `gather` and `split` refuse that
     pub fn len(&self) -> usize {
         self.samples
     }
 
     /// All inputs.
-    #[must_use]
     pub fn inputs(&self) -> &[f32] {
         &self.inputs
     }
@@ -92,7 +85,6 @@ impl Dataset {
     }
 
     /// All labels.
-    #[must_use]
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
@@ -103,11 +95,10 @@ impl Dataset {
     /// [`Error::ZeroSize`] for no index; [`Error::Unknown`] for one that no sample has.
     pub fn gather(&self, indices: &[usize]) -> Result<Dataset> {
         if indices.is_empty() {
-            return Err(Error::ZeroSize { place: "dataset".into(), what: "the number of samples" });
+            return Err(Error::zero_size("dataset", "the number of samples"));
         }
         if let Some(index) = indices.iter().find(|index| **index >= self.samples) {
-            let (name, known) = (index.to_string(), format!("0 to {}", self.samples - 1));
-            return Err(Error::Unknown { what: "sample", name, known });
+            return Err(Error::unknown("sample", index.to_string(), format!("0 to {}", self.samples - 1)));
         }
         Ok(self.rows(indices))
     }
@@ -128,8 +119,7 @@ impl Dataset {
     pub fn split(&self, held_out: f64, seed: u64) -> Result<(Dataset, Dataset)> {
         let count = (self.samples as f64 * held_out).round();
         if !(count >= 1.0 && count < self.samples as f64) {
-            let (place, needed) = ("dataset".into(), "such that both parts have a sample");
-            return Err(Error::Value { place, name: "held_out", value: held_out, needed });
+            return Err(Error::value("dataset", "held_out", held_out, "such that both parts have a sample"));
         }
         let order = shuffled(self.samples, seed);
         let (held_out, kept) = order.split_at(count as usize);
@@ -141,9 +131,7 @@ impl Dataset {
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0.
     pub fn batches(&self, batch: usize, seed: u64) -> Result<impl Iterator<Item = Dataset>> {
-        if batch == 0 {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-        }
+        Error::check_batch(batch)?;
         let order = shuffled(self.samples, seed);
         Ok((0..self.samples).step_by(batch).map(move |start| {
             let end = start.saturating_add(batch).min(self.samples);
@@ -164,8 +152,7 @@ impl Dataset {
             Labels::Values(_) => self.samples,
         };
         if logits.is_empty() || !logits.len().is_multiple_of(labels) {
-            let needed = logits.len().max(1).next_multiple_of(labels);
-            return Err(Error::Length { tensor: "logits".into(), got: logits.len(), needed });
+            return Err(Error::length("logits", logits.len(), logits.len().max(1).next_multiple_of(labels)));
         }
         let Labels::Classes(labels) = &self.labels else { return Ok(0.0) };
         let (positions, classes) = (labels.len() / self.samples, logits.len() / labels.len());

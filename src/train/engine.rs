@@ -1,55 +1,43 @@
-//! What a trainer works with: a GPU, or the processor.
+//! The interface to the device that a trainer uses: a GPU, or the CPU.
 
-use crate::model::OptimizerState;
-use crate::model::{Mode, Model, Noise, Targets};
-use crate::{Error, Result};
+use crate::Result;
+use crate::model::{Mode, Noise, OptimizerState, Targets};
 use std::fmt::Debug;
 
 /// Parameters, gradient, diagonal and the optimiser's memory of one model, wherever they lie, and the passes over them.
 ///
 /// What a caller gave has been checked by the trainer: slices have the lengths of the model, targets are of its kind.
 pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
-    /// The device, in words.
     fn describe(&self) -> String;
 
     /// A forward and a backward pass, and the optimiser's step if it is asked for.
-    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()>;
+    fn pass(&mut self, task: &Task<'_>) -> Result<()>;
 
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)>;
 
-    /// The loss of the last pass; `None` before the first. [`Error::Diverged`] where an update has left something not finite.
+    /// The loss of the last pass; `None` before the first. `Error::Diverged` where an update has left something not finite.
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>>;
 
     /// The outputs for `inputs`, at most `batch` samples at a time.
-    fn predict<'a>(
-        &'a mut self,
-        model: &'a Model,
-        inputs: &'a [f32],
-        batch: usize,
-        wait: Wait,
-    ) -> Answer<'a, Vec<f32>>;
+    fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, wait: Wait) -> Answer<'a, Vec<f32>>;
 
-    /// All parameters, flat.
     fn parameters(&self, wait: Wait) -> Answer<'_, Vec<f32>>;
 
-    /// Replaces all parameters.
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()>;
 
-    /// Changes the learning rate of the steps to come.
     fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()>;
 
-    /// What else a checkpoint holds: the optimiser's moments and counts, and what dropout draws next.
+    /// What else a checkpoint holds: the optimiser's moments and counts, and the state of dropout's random numbers.
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)>;
 
-    /// Goes on from what [`Engine::memory`] gave.
+    /// Continues from what [`Engine::memory`] returned.
     fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()>;
 
     /// Blocks until all passes are done.
     fn wait(&self) -> Result<()>;
 }
 
-/// One pass of an [`Engine`].
 #[derive(Debug)]
 pub(super) struct Task<'a> {
     /// The trainer's mode.
@@ -60,7 +48,6 @@ pub(super) struct Task<'a> {
     pub lazy: bool,
     /// Whether the optimiser's step follows.
     pub update: bool,
-    /// Number of samples.
     pub batch: usize,
     pub inputs: &'a [f32],
     pub targets: Targets<'a>,
@@ -69,32 +56,19 @@ pub(super) struct Task<'a> {
 /// How an answer of the device is waited for.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Wait {
-    /// A future that waits so is ready when it is first polled.
+    /// The future is ready when it is first polled.
     Block,
     Yield,
 }
 
-/// What will be known once the device has answered.
+/// A result that arrives once the device has answered.
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) type Answer<'a, T> = futures::future::BoxFuture<'a, Result<T>>;
-/// What will be known once the device has answered. In a browser nothing moves to another thread.
+/// A result that arrives once the device has answered. In a browser it stays on its thread.
 #[cfg(target_arch = "wasm32")]
 pub(super) type Answer<'a, T> = futures::future::LocalBoxFuture<'a, Result<T>>;
 
 /// The random numbers of a seed, from the first.
 pub(super) fn noise(seed: u64) -> Noise {
     Noise { seed: (seed ^ (seed >> 32)) as u32, step: 0 }
-}
-
-/// The number of samples that `inputs` are.
-pub(super) fn batch_of(model: &Model, inputs: &[f32]) -> Result<usize> {
-    if inputs.is_empty() {
-        return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-    }
-    let batch = inputs.len() / model.inputs();
-    if batch * model.inputs() != inputs.len() {
-        let needed = inputs.len().next_multiple_of(model.inputs());
-        return Err(Error::Length { tensor: "input".into(), got: inputs.len(), needed });
-    }
-    Ok(batch)
 }

@@ -1,8 +1,8 @@
-//! What a network says, and how good it is.
+//! Prediction and evaluation.
 
-use super::engine::{Wait, batch_of};
+use super::engine::Wait;
 use super::{Dataset, Trainer};
-use crate::model::Mode;
+use crate::model::{Mode, batch_of};
 use crate::ops::loss::HostLoss;
 use crate::{Error, Result};
 
@@ -36,9 +36,9 @@ impl Trainer {
     }
 
     async fn predict_by(&mut self, inputs: &[f32], wait: Wait) -> Result<Vec<f32>> {
-        let samples = batch_of(&self.model, inputs)?;
+        let samples = batch_of("input", inputs.len(), self.model.inputs())?;
         // Any number of samples through plans of at most this size.
-        self.engine.predict(&self.model, inputs, samples.min(1024), wait).await
+        self.engine.predict(inputs, samples.min(1024), wait).await
     }
 
     /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
@@ -60,12 +60,10 @@ impl Trainer {
     }
 
     async fn evaluate_by(&mut self, data: &Dataset, batch: usize, wait: Wait) -> Result<Evaluation> {
-        if batch == 0 {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-        }
-        let samples = batch_of(&self.model, data.inputs())?;
+        Error::check_batch(batch)?;
+        let samples = batch_of("input", data.inputs().len(), self.model.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
-        let logits = self.engine.predict(&self.model, data.inputs(), batch.min(samples), wait).await?;
+        let logits = self.engine.predict(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
         let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
         let loss = host.run(Mode::None, &logits, data.labels().targets(), None)?;

@@ -7,7 +7,6 @@ use flate2::read::MultiGzDecoder;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// A file that is being read.
 pub(super) struct DataFile {
     path: PathBuf,
     /// Advice for the error if the file cannot be used.
@@ -43,7 +42,6 @@ impl DataFile {
         Ok(DataFile { path, help, bytes, read: 0 })
     }
 
-    /// This file's error.
     pub(super) fn error(&self, problem: impl Into<String>) -> Error {
         self.error_by(problem, None)
     }

@@ -1,12 +1,11 @@
 //! Training on a GPU.
 
-use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
+use super::engine::{Answer, Engine, Task, Wait, noise};
 use super::{Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
-use crate::model::OptimizerState;
-use crate::model::{Model, Noise, Optimizer};
+use crate::model::{Model, Noise, Optimizer, OptimizerState, batch_of};
 use crate::plan::{Pass, Plan, PlanOptions, State};
 use crate::shader::Dtype;
 
@@ -27,7 +26,7 @@ impl Trainer {
     }
 }
 
-/// The plans that a trainer needs, made when they are.
+/// The state and plans on a GPU, made on demand.
 #[derive(Debug)]
 struct Gpu {
     context: Context,
@@ -35,7 +34,6 @@ struct Gpu {
     storage: Dtype,
     training: Plans,
     inference: Plans,
-    /// The loss of the last pass.
     loss: Option<Tensor>,
 }
 
@@ -56,11 +54,11 @@ impl Engine for Gpu {
         self.context.describe()
     }
 
-    /// Submits the pass and does not wait for it.
-    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
+    /// Submits the pass without waiting for it.
+    fn pass(&mut self, task: &Task<'_>) -> Result<()> {
         let mut options = PlanOptions::training(task.mode).storage(self.storage).fused_update();
         options.lazy_curvature = task.lazy;
-        let plan = self.training.of(&self.context, model, &self.state, task.batch, options)?;
+        let plan = self.training.of(&self.state, task.batch, options)?;
         plan.write_input(task.inputs)?;
         plan.write_targets(task.targets)?;
         let pass = if task.curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
@@ -92,17 +90,12 @@ impl Engine for Gpu {
     }
 
     /// The rest of the last batch is padding.
-    fn predict<'a>(
-        &'a mut self,
-        model: &'a Model,
-        inputs: &'a [f32],
-        batch: usize,
-        wait: Wait,
-    ) -> Answer<'a, Vec<f32>> {
+    fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, wait: Wait) -> Answer<'a, Vec<f32>> {
         Box::pin(async move {
-            let samples = batch_of(model, inputs)?;
+            let model = self.state.model();
+            let samples = batch_of("input", inputs.len(), model.inputs())?;
             let options = PlanOptions::inference().storage(self.storage);
-            let plan = self.inference.of(&self.context, model, &self.state, batch, options)?;
+            let plan = self.inference.of(&self.state, batch, options)?;
             let mut outputs = room("outputs", product([samples, model.outputs()]))?;
             for chunk in inputs.chunks(batch * model.inputs()) {
                 let mut padded = chunk.to_vec();
@@ -171,25 +164,17 @@ async fn read_all(context: &Context, tensors: &[&Tensor], wait: Wait) -> Result<
 struct Plans(Vec<Plan>);
 
 impl Plans {
-    /// Those kept at a time.
     const MOST: usize = 4;
 
     /// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.
-    fn of(
-        &mut self,
-        context: &Context,
-        model: &Model,
-        state: &State,
-        batch: usize,
-        options: PlanOptions,
-    ) -> Result<&Plan> {
+    fn of(&mut self, state: &State, batch: usize, options: PlanOptions) -> Result<&Plan> {
         let plan = match self.0.iter().position(|plan| plan.batch() == batch) {
             Some(index) => self.0.remove(index),
             None => {
                 if self.0.len() == Plans::MOST {
                     self.0.remove(0);
                 }
-                Plan::new(context, model, state, batch, options)?
+                Plan::new(state.context(), state.model(), state, batch, options)?
             }
         };
         self.0.push(plan);

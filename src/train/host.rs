@@ -1,16 +1,16 @@
 //! Training on the CPU.
 
-use super::engine::{Answer, Engine, Task, Wait, batch_of, noise};
+use super::engine::{Answer, Engine, Task, Wait, noise};
 use super::{Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
-use crate::model::{Kind, Layer, Mode, Model, Noise, Optimizer, OptimizerState};
+use crate::model::{Layer, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, batch_of};
 use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::future::ready;
 
 impl Trainer {
-    /// A trainer on the processor. The same bits every time for one number of threads: see [`cpu`].
+    /// A trainer on the CPU. The same bits every time for one number of threads: see [`cpu`].
     ///
     /// # Errors
     /// As [`Trainer::new`], but for what concerns a GPU; [`Error::ZeroSize`] for no threads; [`Error::Unsupported`] for a
@@ -21,9 +21,10 @@ impl Trainer {
     }
 }
 
-/// What [`crate::State`] and [`crate::Plan`] are on a GPU, in plain vectors.
+/// The CPU's counterpart of [`crate::State`] and [`crate::Plan`], in plain vectors.
 #[derive(Debug)]
 struct Host {
+    model: Model,
     optimizer: Optimizer,
     parameters: Vec<f32>,
     /// Of the last batch.
@@ -43,23 +44,23 @@ impl Host {
     fn new(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Host> {
         optimizer.validate()?;
         if options.storage != Dtype::F32 {
-            let (layer, kind) = ("trainer".into(), "storage in f16 on the processor".into());
-            return Err(Error::Unsupported { layer, kind });
+            return Err(Error::unsupported("trainer", "storage in f16 on the CPU"));
         }
         let parameters = model.init(options.init, options.seed)?;
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
         let (memory, noise) = (OptimizerState::zeroed(model.flat_len())?, noise(options.seed));
         let (training, inference, loss, diverged) = (None, None, None, None);
-        Ok(Host { optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
+        let model = model.clone();
+        Ok(Host { model, optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
     }
 
     /// Gradient and, where the task has curvature, the diagonal of its mode.
-    fn gradient(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
+    fn gradient(&mut self, task: &Task<'_>) -> Result<()> {
         let options = ExecutorOptions::training(task.mode).threads(self.threads.clone());
-        let executor = with_room(&mut self.training, model, task.batch, options)?;
+        let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
         self.loss = Some(executor.pass(mode, &self.parameters, task.inputs, task.targets, self.noise)?);
-        if model.nodes().iter().any(|node| draws(&node.kind)) {
+        if self.model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
         }
         Ok(())
@@ -81,8 +82,9 @@ impl Host {
         }
     }
 
-    fn outputs(&mut self, model: &Model, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
-        let samples = batch_of(model, inputs)?;
+    fn outputs(&mut self, inputs: &[f32], batch: usize) -> Result<Vec<f32>> {
+        let model = &self.model;
+        let samples = batch_of("input", inputs.len(), model.inputs())?;
         let mut outputs = room("outputs", product([samples, model.outputs()]))?;
         for chunk in inputs.chunks(batch * model.inputs()) {
             let options = ExecutorOptions::inference().threads(self.threads.clone());
@@ -101,8 +103,8 @@ impl Engine for Host {
         }
     }
 
-    fn pass(&mut self, model: &Model, task: &Task<'_>) -> Result<()> {
-        self.gradient(model, task)?;
+    fn pass(&mut self, task: &Task<'_>) -> Result<()> {
+        self.gradient(task)?;
         if task.update { self.update(task.curvature) } else { Ok(()) }
     }
 
@@ -119,14 +121,8 @@ impl Engine for Host {
         Box::pin(ready(loss))
     }
 
-    fn predict<'a>(
-        &'a mut self,
-        model: &'a Model,
-        inputs: &'a [f32],
-        batch: usize,
-        _: Wait,
-    ) -> Answer<'a, Vec<f32>> {
-        Box::pin(async move { self.outputs(model, inputs, batch) })
+    fn predict<'a>(&'a mut self, inputs: &'a [f32], batch: usize, _: Wait) -> Answer<'a, Vec<f32>> {
+        Box::pin(async move { self.outputs(inputs, batch) })
     }
 
     fn parameters(&self, _: Wait) -> Answer<'_, Vec<f32>> {
@@ -135,9 +131,7 @@ impl Engine for Host {
 
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()> {
         let needed = self.parameters.len();
-        if flat.len() != needed {
-            return Err(Error::Length { tensor: "parameters".into(), got: flat.len(), needed });
-        }
+        Error::check_length("parameters", flat.len(), needed)?;
         self.parameters.copy_from_slice(flat);
         self.diverged = None;
         Ok(())
@@ -179,6 +173,6 @@ fn with_room<'a>(
     Ok(kept.insert(executor))
 }
 
-fn draws(kind: &Kind) -> bool {
-    matches!(kind, Kind::Layer(Layer::Dropout { p }) if *p > 0.0)
+fn draws(kind: &NodeKind) -> bool {
+    matches!(kind, NodeKind::Layer(Layer::Dropout { p }) if *p > 0.0)
 }

@@ -38,7 +38,6 @@ fn both(directory: &Path, help: &'static str) -> Result<(Dataset, Dataset)> {
     Ok((one(directory, "train", help)?, one(directory, "t10k", help)?))
 }
 
-/// Images and labels of the part called `part`.
 fn one(directory: &Path, part: &str, help: &'static str) -> Result<Dataset> {
     let open = |kind: &str| {
         let names = [format!("{part}-{kind}-ubyte"), format!("{part}-{}-ubyte", kind.replace('-', "."))];

@@ -50,13 +50,11 @@ impl Normalization {
     }
 
     /// Of each channel.
-    #[must_use]
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
     /// Of each channel.
-    #[must_use]
     pub fn deviation(&self) -> &[f32] {
         &self.deviation
     }
@@ -80,11 +78,8 @@ impl Normalization {
 fn channel_size(data: &Dataset, channels: usize) -> Result<usize> {
     let width = data.inputs().len() / data.len();
     match width.checked_rem(channels) {
-        None => Err(Error::ZeroSize { place: "normalization".into(), what: "the number of channels" }),
+        None => Err(Error::zero_size("normalization", "the number of channels")),
         Some(0) => Ok(width / channels),
-        Some(_) => {
-            let (tensor, needed) = ("inputs of a sample".into(), width.next_multiple_of(channels));
-            Err(Error::Length { tensor, got: width, needed })
-        }
+        Some(_) => Err(Error::length("inputs of a sample", width, width.next_multiple_of(channels))),
     }
 }

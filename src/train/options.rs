@@ -1,4 +1,4 @@
-//! What a trainer is asked for.
+//! The options of a trainer.
 
 use crate::model::{Init, Mode};
 use crate::shader::Dtype;
@@ -6,6 +6,7 @@ use crate::shader::Dtype;
 /// How a [`Trainer`](super::Trainer) goes about it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[must_use]
 pub struct TrainerOptions {
     /// Mode of the backward pass; by default the one the optimiser reads.
     pub mode: Option<Mode>,
@@ -15,7 +16,7 @@ pub struct TrainerOptions {
     pub init: Init,
     /// Decides the initial weights, and what dropout drops.
     pub seed: u64,
-    /// Threads of a trainer on the processor; by default as `cpu::Threads::default`.
+    /// Threads of a trainer on the CPU; by default as `cpu::Threads::default`.
     pub threads: Option<usize>,
     /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`](crate::PlanOptions::storage).
     pub storage: Dtype,
@@ -35,39 +36,18 @@ impl Default for TrainerOptions {
 }
 
 impl TrainerOptions {
-    /// Mode of the backward pass.
-    #[must_use]
-    pub fn mode(self, mode: Mode) -> TrainerOptions {
-        TrainerOptions { mode: Some(mode), ..self }
-    }
-
-    /// Curvature on every k-th step.
-    #[must_use]
-    pub fn curvature_every(self, curvature_every: usize) -> TrainerOptions {
-        TrainerOptions { curvature_every, ..self }
-    }
-
-    /// How weights start.
-    #[must_use]
-    pub fn init(self, init: Init) -> TrainerOptions {
-        TrainerOptions { init, ..self }
-    }
-
-    /// Decides the initial weights, and what dropout drops.
-    #[must_use]
-    pub fn seed(self, seed: u64) -> TrainerOptions {
-        TrainerOptions { seed, ..self }
-    }
-
-    /// Threads of a trainer on the processor.
-    #[must_use]
-    pub fn threads(self, threads: usize) -> TrainerOptions {
-        TrainerOptions { threads: Some(threads), ..self }
-    }
-
-    /// What activations and signals are stored as on a GPU.
-    #[must_use]
-    pub fn storage(self, storage: Dtype) -> TrainerOptions {
-        TrainerOptions { storage, ..self }
+    setters! {
+        /// Mode of the backward pass.
+        mode(mode: Mode) => Some(mode);
+        /// Curvature on every k-th step.
+        curvature_every(curvature_every: usize) => curvature_every;
+        /// How weights start.
+        init(init: Init) => init;
+        /// Decides the initial weights, and what dropout drops.
+        seed(seed: u64) => seed;
+        /// Threads of a trainer on the CPU.
+        threads(threads: usize) => Some(threads);
+        /// What activations and signals are stored as on a GPU.
+        storage(storage: Dtype) => storage;
     }
 }

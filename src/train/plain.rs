@@ -4,13 +4,12 @@ use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::path::Path;
 
-/// Opens a file to read it.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     check(&std::fs::metadata(path)?)?;
     File::open(path)
 }
 
-/// Refuses all else by its kind.
+/// Refuses anything but a regular file, naming what it is.
 pub(super) fn check(metadata: &Metadata) -> io::Result<()> {
     if metadata.is_file() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! A trainer on what this machine has.
+//! Trainers on the best device of this machine.
 
 use super::{Trainer, TrainerOptions};
 use crate::Result;
@@ -8,7 +8,7 @@ use crate::plan::PlanOptions;
 
 impl Trainer {
     /// A trainer on what this machine has: a GPU ([`Context::hardware`]), or else, with the crate's feature `cpu`, the
-    /// processor. An adapter that the environment variable `HESSCALE_ADAPTER` names is used whatever it is, a software one too.
+    /// CPU. An adapter that the environment variable `HESSCALE_ADAPTER` names is used whatever it is, a software one too.
     ///
     /// # Errors
     /// As [`Trainer::new`]; [`Error::NoAdapter`](crate::Error::NoAdapter) for a name that no adapter has, and where there is no GPU and the crate was

@@ -1,4 +1,4 @@
-//! A trainer's checkpoints: written, and gone on from.
+//! Saving and loading a trainer's checkpoints.
 
 use super::Trainer;
 use super::checkpoint::{Checkpoint, Settings};
@@ -39,7 +39,7 @@ impl Trainer {
     }
 
     /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
-    /// then, the learning rate and the seed included. It may come from a GPU or from the processor.
+    /// then, the learning rate and the seed included. It may come from a GPU or from the CPU.
     ///
     /// # Errors
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
@@ -47,7 +47,7 @@ impl Trainer {
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let Checkpoint { parameters, memory, learning_rate, seed, noise, notes } =
             Checkpoint::read(&self.settings(), path.as_ref())?;
-        // First what a checking context may refuse.
+        // First what may be refused.
         self.set_parameters(&parameters)?;
         self.set_learning_rate(learning_rate)?;
         (self.steps, self.seed, self.notes) = (memory.step, seed, notes);

@@ -1,8 +1,8 @@
-//! Batches in, a trained network out.
+//! The trainer.
 
 use super::TrainerOptions;
-use super::engine::{Engine, Task, Wait, batch_of};
-use crate::model::{Mode, Model, Optimizer, Targets};
+use super::engine::{Engine, Task, Wait};
+use crate::model::{Mode, Model, Optimizer, Targets, batch_of};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub struct Trainer {
     pub(super) model: Model,
     pub(super) mode: Mode,
     pub(super) curvature_every: usize,
-    /// At the present learning rate.
+    /// At the current learning rate.
     pub(super) optimizer: Optimizer,
     pub(super) seed: u64,
     pub(super) steps: u64,
@@ -48,14 +48,13 @@ impl Trainer {
         engine: Box<dyn Engine>,
     ) -> Result<Trainer> {
         if options.curvature_every == 0 {
-            let (place, needed) = ("trainer".into(), "at least 1");
-            return Err(Error::Value { place, name: "curvature_every", value: 0.0, needed });
+            return Err(Error::value("trainer", "curvature_every", 0.0, "at least 1"));
         }
         let mode = options.mode.unwrap_or(optimizer.rule.mode());
         model.check_mode(mode)?;
         if optimizer.rule.mode().has_diagonal() && !mode.has_diagonal() {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
-            return Err(Error::NotPlanned { what, ask: "TrainerOptions::mode, a mode with a diagonal" });
+            return Err(Error::not_planned(what, "TrainerOptions::mode, a mode with a diagonal"));
         }
         let TrainerOptions { curvature_every, seed, .. } = *options;
         let (model, notes) = (model.clone(), BTreeMap::new());
@@ -63,38 +62,32 @@ impl Trainer {
     }
 
     /// The model.
-    #[must_use]
     pub fn model(&self) -> &Model {
         &self.model
     }
 
     /// What it trains on: the GPU's adapter, or the CPU and the number of threads.
-    #[must_use]
     pub fn device(&self) -> String {
         self.engine.describe()
     }
 
     /// The optimiser, with its current learning rate.
-    #[must_use]
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
     }
 
     /// Steps taken, including those before a loaded checkpoint.
-    #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
     /// The seed from the options or from the loaded checkpoint. If the order of samples depends only on it and the epoch, it is
     /// the same with and without an interruption.
-    #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
     /// The user's notes in the checkpoint, by name: for example a batch size or the name of a data set.
-    #[must_use]
     pub fn notes(&self) -> &BTreeMap<String, String> {
         &self.notes
     }
@@ -129,10 +122,10 @@ impl Trainer {
     }
 
     fn pass(&mut self, inputs: &[f32], targets: Targets<'_>, curvature: bool, update: bool) -> Result<()> {
-        let batch = batch_of(&self.model, inputs)?;
+        let batch = batch_of("input", inputs.len(), self.model.inputs())?;
         self.model.check_targets(batch, targets)?;
         let (mode, lazy) = (self.mode, self.curvature_every > 1);
-        self.engine.pass(&self.model, &Task { mode, curvature, lazy, update, batch, inputs, targets })
+        self.engine.pass(&Task { mode, curvature, lazy, update, batch, inputs, targets })
     }
 
     /// The loss of the last batch, before its update. Waits for the GPU.
@@ -154,7 +147,7 @@ impl Trainer {
     }
 
     async fn loss_by(&self, wait: Wait) -> Result<f32> {
-        let missing = || Error::NotPlanned { what: "a loss".into(), ask: "Trainer::step" };
+        let missing = || Error::not_planned("a loss", "Trainer::step");
         let loss = self.engine.loss(wait).await?.ok_or_else(missing)?;
         match loss.is_finite() {
             true => Ok(loss),

@@ -1,4 +1,4 @@
-//! The executor of the processor against the reference and the golden vectors.
+//! The executor of the CPU against the reference and the golden vectors.
 
 #[path = "../common/mod.rs"]
 mod common;

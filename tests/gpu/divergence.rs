@@ -205,7 +205,7 @@ fn check_logits(context: &Context, model: &Model, bias: usize, whole: bool, turn
             executor.pass(mode, &parameters, &sample.x, sample.targets.view(), Noise::default()).unwrap();
         let what = format!("{bad} at {output}, {mode:?}, {:?}", model.loss());
         assert!(gpu.is_finite() == bad.is_finite(), "GPU: {gpu} with {what}");
-        assert!(cpu.is_finite() == bad.is_finite(), "processor: {cpu} with {what}");
+        assert!(cpu.is_finite() == bad.is_finite(), "CPU: {cpu} with {what}");
     }
 }
 
@@ -299,7 +299,7 @@ fn trainers(optimizer: Optimizer) -> Vec<(String, Trainer)> {
     let gpu = |class: DeviceClass| {
         (format!("{class:?}"), Trainer::new(&of_class(class), &model, optimizer, options()).unwrap())
     };
-    let mut all = vec![("processor".into(), Trainer::on_cpu(&model, optimizer, options()).unwrap())];
+    let mut all = vec![("CPU".into(), Trainer::on_cpu(&model, optimizer, options()).unwrap())];
     all.extend(DeviceClass::ALL.map(gpu));
     all
 }

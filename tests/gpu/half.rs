@@ -321,7 +321,7 @@ fn trainers_store_so_where_there_is_f16() {
     let model = small();
     let stored_in = |storage| TrainerOptions::default().seed(3).storage(storage);
     let on_cpu = Trainer::on_cpu(&model, optimizer, stored_in(Dtype::F16)).unwrap_err();
-    assert_eq!(on_cpu.to_string(), "trainer: `storage in f16 on the processor` is not supported");
+    assert_eq!(on_cpu.to_string(), "trainer: `storage in f16 on the CPU` is not supported");
     let refused = Trainer::new(&context(), &model, optimizer, stored_in(Dtype::F16)).unwrap_err();
     assert_eq!(refused, Error::Feature { what: "storage in f16", feature: "SHADER_F16" });
     let Some(context) = half_context() else { return };

@@ -66,7 +66,7 @@ fn outputs(
     context.read_blocking(&[plan.logits()]).unwrap().swap_remove(0)
 }
 
-fn on_the_processor(model: &Model, parameters: &[f32], x: &[f32]) -> Vec<f32> {
+fn on_the_cpu(model: &Model, parameters: &[f32], x: &[f32]) -> Vec<f32> {
     let mut executor = Executor::new(model, x.len() / model.inputs(), ExecutorOptions::inference()).unwrap();
     executor.predict(parameters, x).unwrap().to_vec()
 }
@@ -91,7 +91,7 @@ fn the_comparator_tells_nan_from_numbers() {
     assert!(!same(f32::NEG_INFINITY, f64::INFINITY) && !same(-1.65, 0.0));
 }
 
-/// Each activation at the ends of f32 and past them, by itself: reference, processor, GPU.
+/// Each activation at the ends of f32 and past them, by itself: reference, CPU, GPU.
 #[test]
 fn activations_agree_at_the_ends() {
     let x = ends();
@@ -99,16 +99,13 @@ fn activations_agree_at_the_ends() {
     for function in Activation::ALL {
         let model = alone(function, x.len());
         let gpu = outputs(&context(), &model, PlanOptions::inference(), &[], &x);
-        let cpu = on_the_processor(&model, &[], &x);
+        let cpu = on_the_cpu(&model, &[], &x);
         for (i, x) in x.iter().enumerate() {
             let want = activation(function, *x)[0];
             // Past 12,000 the GPU's sine is within the spacing of its argument: `shader_math.rs`.
             let far = function == Activation::Sin && x.abs() > 12e3 && x.is_finite();
             if !same(cpu[i], want.into()) || !(far || same(gpu[i], want.into())) {
-                wrong.push(format!(
-                    "{function:?} at {x:e}: {want:e}, processor {:e}, GPU {:e}",
-                    cpu[i], gpu[i]
-                ));
+                wrong.push(format!("{function:?} at {x:e}: {want:e}, CPU {:e}, GPU {:e}", cpu[i], gpu[i]));
             }
         }
     }
@@ -128,7 +125,7 @@ fn one_nan_reaches_the_outputs_of_its_sample() {
             x[2 * 8 + 3] = f32::NAN;
             let want = reference::predict(&sample.model, &sample.parameters, &x).unwrap();
             assert!(want.iter().enumerate().all(|(i, z)| z.is_nan() == (i / 4 == 2)), "{function:?}");
-            let mut paths = vec![("processor", on_the_processor(&sample.model, &sample.parameters, &x))];
+            let mut paths = vec![("CPU", on_the_cpu(&sample.model, &sample.parameters, &x))];
             for whole in [false, true] {
                 let options = PlanOptions::inference().whole_network(whole);
                 paths.push(("GPU", outputs(&context, &sample.model, options, &sample.parameters, &x)));
@@ -173,7 +170,7 @@ fn max_pooling_agrees_about_nan() {
     executor.pass(Mode::HesScale, &[], &x, Targets::Values(&targets), Noise::default()).unwrap();
     let cpu = (executor.logits().to_vec(), executor.signal(At::Input).unwrap().1);
     let of_reference = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
-    let mut paths = vec![("processor", cpu)];
+    let mut paths = vec![("CPU", cpu)];
     paths.push(("reference", (of_reference(&want.logits), of_reference(&want.input_signal.h))));
     paths.extend(DeviceClass::ALL.map(|class| ("GPU", gpu(&of_class(class)))));
     for (path, (z, h)) in paths {
@@ -219,10 +216,8 @@ fn kinks_have_no_curvature_on_any_path() {
         let want = pass(&model, Mode::HesScale, &parameters.map_f64(), &[0.0], targets).unwrap();
         let mut executor = Executor::new(&model, 1, ExecutorOptions::training(Mode::HesScale)).unwrap();
         executor.pass(Mode::HesScale, &parameters, &[0.0], targets, Noise::default()).unwrap();
-        let mut all = vec![
-            ("reference", want.diagonal[bias.start]),
-            ("processor", executor.diagonal()[bias.start].into()),
-        ];
+        let mut all =
+            vec![("reference", want.diagonal[bias.start]), ("CPU", executor.diagonal()[bias.start].into())];
         for class in DeviceClass::ALL {
             let got =
                 run_with_signals(&of_class(class), &model, Mode::HesScale, &parameters, &[0.0], targets)

@@ -65,9 +65,9 @@ fn every_path_agrees() {
             let loss = executor
                 .pass(mode, &sample.parameters, &sample.x, sample.targets.view(), Noise::default())
                 .unwrap();
-            near("processor's loss", &[loss], &[want.loss]);
-            near("processor's gradient", executor.gradient(), &want.gradient);
-            near("processor's diagonal", executor.diagonal(), &want.diagonal);
+            near("CPU's loss", &[loss], &[want.loss]);
+            near("CPU's gradient", executor.gradient(), &want.gradient);
+            near("CPU's diagonal", executor.diagonal(), &want.diagonal);
             for class in DeviceClass::ALL {
                 for whole in [false, true].into_iter().take(if outputs == 4 { 2 } else { 1 }) {
                     let got = sample.on(&of_class(class), PlanOptions::training(mode).whole_network(whole));

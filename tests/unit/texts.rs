@@ -1,7 +1,7 @@
 //! Every permutation is valid under portable capabilities, translates to the four languages of wgpu's backends, and binds
 //! what its key says.
 
-use crate::gemm::Allowed;
+use crate::gemm::TileLimits;
 use crate::permutations;
 use crate::shader::{self, Binding, DeviceClass, ENABLE, Kernel, Workgroup};
 use naga::back::{glsl, hlsl, msl, spv};
@@ -224,7 +224,7 @@ fn a_workgroup_takes_what_its_key_says_and_any_device_has_it() {
         let (module, _) = valid(&text).expect("valid: tested above");
         let said = kernel.workgroup();
         assert_eq!(said, workgroup(&module), "{}", kernel.label());
-        assert!(Allowed::default().has(said), "{}: {said:?}", kernel.label());
+        assert!(TileLimits::default().has(said), "{}: {said:?}", kernel.label());
         sizes.insert((said.size, said.bytes));
     }
     assert!(sizes.len() > 30, "{sizes:?}");

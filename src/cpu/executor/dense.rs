@@ -1,11 +1,10 @@
 //! The dense stage, on the whole batch.
 
-use super::Executor;
+use super::{Batch, Executor};
 use crate::Result;
-use crate::cpu::network::{Network, Op};
-use crate::host::HostOp;
+use crate::cpu::program::{Op, Program};
 use crate::host::vector::{add_columns, square_parallel};
-use crate::host::{Threads, total_diagonal};
+use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Model, Role};
 use crate::ops::dense::host::{Dense, FEW};
@@ -21,12 +20,12 @@ pub(super) struct DenseScratch {
 }
 
 impl DenseScratch {
-    pub(super) fn new(network: &Network, batch: usize) -> Result<DenseScratch> {
-        let components = network.components;
+    pub(super) fn new(program: &Program, batch: usize) -> Result<DenseScratch> {
+        let components = program.components;
         // The largest of what the layers need, given a layer's inputs and outputs and whether it propagates a signal.
         let largest = |used: bool, need: &dyn Fn([usize; 2], bool) -> [usize; 2]| {
-            let needs = network.ops.iter().map(|op| match op.kind {
-                HostOp::Dense(sizes) if used => product(need(sizes, network.values[op.inputs[0]].wanted)),
+            let needs = program.ops.iter().map(|op| match op.kind {
+                HostOp::Dense(sizes) if used => product(need(sizes, program.values[op.inputs[0]].wanted)),
                 _ => Some(0),
             });
             let largest = needs.reduce(|a, b| Some(a?.max(b?))).unwrap_or(Some(0));
@@ -43,7 +42,7 @@ impl DenseScratch {
 
 impl Executor {
     pub(super) fn dense_forward(&mut self, index: usize, parameters: &[f32], samples: usize) {
-        let op = &self.network.ops[index];
+        let op = &self.program.ops[index];
         let mut output = take(&mut self.values[op.output]);
         if let Some(dense) = dense(op, &self.model, parameters, &self.threads) {
             let input = &self.values[op.inputs[0]][..samples * dense.inputs];
@@ -52,16 +51,11 @@ impl Executor {
         self.values[op.output] = output;
     }
 
-    pub(super) fn dense_backward(
-        &mut self,
-        index: usize,
-        parameters: &[f32],
-        samples: usize,
-        components: usize,
-    ) {
-        let Executor { model, network, values, signals, slots, dense_scratch, .. } = self;
+    pub(super) fn dense_backward(&mut self, index: usize, parameters: &[f32], batch: Batch) {
+        let (samples, components) = (batch.samples, batch.mode.components());
+        let Executor { model, program, values, signals, slots, dense_scratch, .. } = self;
         let DenseScratch { input_squares, weight_squares, diagonal } = dense_scratch;
-        let op = &network.ops[index];
+        let op = &program.ops[index];
         let Some(dense) = dense(op, model, parameters, &self.threads) else { return };
         let Some(slot) = slots[op.output] else { return };
         let (input, len) = (op.inputs[0], samples * dense.outputs);

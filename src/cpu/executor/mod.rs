@@ -4,17 +4,16 @@ mod dense;
 mod options;
 mod pass;
 mod run;
-mod work;
 
 pub use options::ExecutorOptions;
 
-use super::network::Network;
+use super::program::Program;
 
 use super::weights::Weights;
 use super::worker::Worker;
 use crate::host::{Threads, total_diagonal};
 use crate::memory::{product, zeros};
-use crate::model::{Mode, Model, Noise, Targets};
+use crate::model::{Mode, Model, Noise, Targets, batch_of};
 use crate::ops::layout::host::transpose_each;
 use crate::ops::loss::{HostLoss, LossSignal};
 use crate::{At, Error, Result};
@@ -42,9 +41,8 @@ use dense::DenseScratch;
 pub struct Executor {
     model: Model,
     loss: HostLoss,
-    network: Network,
+    program: Program,
     mode: Option<Mode>,
-    /// The signals that can be read after a pass.
     saved: Vec<At>,
     threads: Threads,
     /// The largest batch.
@@ -60,8 +58,15 @@ pub struct Executor {
     dense_scratch: DenseScratch,
     gradient: Vec<f32>,
     diagonal: Vec<f32>,
-    /// Number of samples of the last pass, and its mode.
-    last: (usize, Mode),
+    last: Batch,
+}
+
+/// The arguments of a pass beside parameters and inputs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Batch {
+    pub samples: usize,
+    pub mode: Mode,
+    pub noise: Noise,
 }
 
 impl Executor {
@@ -72,27 +77,25 @@ impl Executor {
     /// [`Error::Unknown`] for a signal at a layer that is not there;
     /// [`Error::Memory`] where there is none for so many samples of this model.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
-        if batch == 0 {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-        }
+        Error::check_batch(batch)?;
         let ExecutorOptions { mode, signals, threads } = options;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
-        let network = Network::new(model, components, &signals)?;
-        let block_local = |value: usize| components == 0 && network.values[value].block_local;
+        let program = Program::new(model, components, &signals)?;
+        let block_local = |value: usize| components == 0 && program.values[value].block_local;
         let value = |v: usize| match block_local(v) {
             true => Ok(Vec::new()),
-            false => zeros("a layer's outputs", product([batch, network.values[v].size])),
+            false => zeros("a layer's outputs", product([batch, program.values[v].size])),
         };
-        let values = (0..network.values.len()).map(value).collect::<Result<_>>()?;
-        let (slots, sizes) = if components > 0 { network.signal_buffers() } else { Default::default() };
+        let values = (0..program.values.len()).map(value).collect::<Result<_>>()?;
+        let (slots, sizes) = if components > 0 { program.signal_buffers() } else { Default::default() };
         let signal = |size| zeros("a signal", product([batch, components, size]));
         let buffers = sizes.into_iter().map(signal).collect::<Result<_>>()?;
-        let worker = |_| Worker::new(&network, mode.unwrap_or(Mode::None), batch);
+        let worker = |_| Worker::new(&program, mode.unwrap_or(Mode::None), batch);
         let workers = (0..threads.count().min(batch)).map(worker).collect::<Result<_>>()?;
         let weights = |op| Weights::new(op, model, components > 1);
-        let weights = network.ops.iter().map(weights).collect::<Result<_>>()?;
+        let weights = program.ops.iter().map(weights).collect::<Result<_>>()?;
         let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
         Ok(Executor {
             model: model.clone(),
@@ -106,22 +109,20 @@ impl Executor {
             slots,
             weights,
             workers,
-            dense_scratch: DenseScratch::new(&network, batch)?,
+            dense_scratch: DenseScratch::new(&program, batch)?,
             gradient: flat("gradient", components > 0)?,
             diagonal: flat("diagonal", components > 1)?,
-            last: (0, Mode::None),
-            network,
+            last: Batch { samples: 0, mode: Mode::None, noise: Noise::default() },
+            program,
         })
     }
 
     /// The largest batch.
-    #[must_use]
     pub fn batch(&self) -> usize {
         self.batch
     }
 
     /// The threads it uses.
-    #[must_use]
     pub fn threads(&self) -> &Threads {
         &self.threads
     }
@@ -132,13 +133,12 @@ impl Executor {
     /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`].
     pub fn predict(&mut self, parameters: &[f32], inputs: &[f32]) -> Result<&[f32]> {
         if self.mode.is_some() {
-            let ask = "ExecutorOptions::inference";
-            return Err(Error::NotPlanned { what: "inference".into(), ask });
+            return Err(Error::not_planned("inference", "ExecutorOptions::inference"));
         }
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, Mode::None), || {
-            self.forward(parameters, inputs, samples, Mode::None, Noise::default())
+            self.forward(parameters, inputs, Batch { samples, mode: Mode::None, noise: Noise::default() })
         });
         Ok(self.logits())
     }
@@ -158,25 +158,25 @@ impl Executor {
     ) -> Result<f32> {
         if self.mode.is_none_or(|own| mode != own && mode != Mode::None) {
             let what = format!("a backward pass in mode {}", mode.name());
-            return Err(Error::NotPlanned { what, ask: "ExecutorOptions::training" });
+            return Err(Error::not_planned(what, "ExecutorOptions::training"));
         }
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
-            self.forward(parameters, inputs, samples, mode, noise);
+            let batch = Batch { samples, mode, noise };
+            self.forward(parameters, inputs, batch);
             let loss = self.start(mode, samples, targets)?;
-            self.backward(parameters, samples, mode, noise);
+            self.backward(parameters, batch);
             Ok(loss as f32)
         })
     }
 
-    /// The loss at the logits, and the signal it starts.
     fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> Result<f64> {
-        let logits = self.network.logits;
-        let len = samples * self.network.values[logits].size;
+        let logits = self.program.logits;
+        let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| {
-            // g, the vectors u, h: the order of all signals here.
+            // Signals are stored in this order: g, the vectors u, h.
             let mut components = self.signals[slot].chunks_exact_mut(len).take(mode.components());
             let mut next =
                 |there: bool| if there { components.next().unwrap_or_default() } else { Default::default() };
@@ -190,20 +190,17 @@ impl Executor {
     }
 
     /// The outputs of the last pass, `[N, outputs]`.
-    #[must_use]
     pub fn logits(&self) -> &[f32] {
-        let logits = self.network.logits;
-        &self.values[logits][..self.last.0 * self.network.values[logits].size]
+        let logits = self.program.logits;
+        &self.values[logits][..self.last.samples * self.program.values[logits].size]
     }
 
     /// The last pass' gradient in the flat layout ([`crate::model::Parameter::offset`]).
-    #[must_use]
     pub fn gradient(&self) -> &[f32] {
         &self.gradient
     }
 
     /// The Hessian diagonal of the last pass that had one, in the same layout; empty in [`Mode::None`].
-    #[must_use]
     pub fn diagonal(&self) -> &[f32] {
         &self.diagonal
     }
@@ -214,18 +211,17 @@ impl Executor {
     /// # Errors
     /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`], and of an executor for inference.
     pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
-        let saved = self.saved.contains(&at).then(|| self.network.value_at(at).ok()).flatten();
+        let saved = self.saved.contains(&at).then(|| self.program.value_at(at).ok()).flatten();
         let Some((value, slot)) = saved.and_then(|value| Some((value, *self.slots.get(value)?.as_ref()?)))
         else {
-            let what = format!("the signal at {at:?}");
             let ask = match self.mode {
                 Some(_) => "ExecutorOptions::signal",
                 None => "ExecutorOptions::training",
             };
-            return Err(Error::NotPlanned { what, ask });
+            return Err(Error::not_planned(format!("the signal at {at:?}"), ask));
         };
-        let (samples, mode) = self.last;
-        let (components, value) = (mode.components(), &self.network.values[value]);
+        let Batch { samples, mode, .. } = self.last;
+        let (components, value) = (mode.components(), &self.program.values[value]);
         let all = &self.signals[slot][..components * samples * value.size];
         let user = |stored: &[f32]| match value.image {
             None => stored.to_vec(),
@@ -244,22 +240,13 @@ impl Executor {
         Ok((gradient, user(&diagonal)))
     }
 
-    /// Checks the lengths; the number of samples.
+    /// Checks the lengths. Returns the number of samples.
     fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
-        let length = |tensor: &str, got, needed| Err(Error::Length { tensor: tensor.into(), got, needed });
-        if parameters.len() != self.model.flat_len() {
-            return length("parameters", parameters.len(), self.model.flat_len());
+        Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
+        let (width, samples) = (self.model.inputs(), batch_of("input", inputs.len(), self.model.inputs())?);
+        if samples > self.batch {
+            return Err(Error::length("input", inputs.len(), self.batch * width));
         }
-        if inputs.is_empty() {
-            return Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" });
-        }
-        let size = self.model.inputs();
-        if !inputs.len().is_multiple_of(size) {
-            return length("input", inputs.len(), inputs.len().next_multiple_of(size));
-        }
-        if inputs.len() > self.batch * size {
-            return length("input", inputs.len(), self.batch * size);
-        }
-        Ok(inputs.len() / size)
+        Ok(samples)
     }
 }

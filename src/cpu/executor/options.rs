@@ -1,4 +1,4 @@
-//! What an executor is made for.
+//! The options of an executor.
 
 use crate::At;
 use crate::host::Threads;
@@ -7,6 +7,7 @@ use crate::model::{Mode, Optimizer};
 /// What an [`Executor`](super::Executor) is for.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[must_use]
 pub struct ExecutorOptions {
     /// Mode of the backward pass; `None` for inference.
     pub mode: Option<Mode>,
@@ -18,33 +19,28 @@ pub struct ExecutorOptions {
 
 impl ExecutorOptions {
     /// Forward and backward passes in `mode`.
-    #[must_use]
     pub fn training(mode: Mode) -> ExecutorOptions {
         ExecutorOptions { mode: Some(mode), ..ExecutorOptions::default() }
     }
 
     /// The same in the mode whose diagonal the optimiser reads: [`Rule::mode`](crate::model::Rule::mode).
-    #[must_use]
     pub fn for_optimizer(optimizer: &Optimizer) -> ExecutorOptions {
         ExecutorOptions::training(optimizer.rule.mode())
     }
 
     /// Forward passes only, as the network predicts: dropout does nothing.
-    #[must_use]
     pub fn inference() -> ExecutorOptions {
         ExecutorOptions::default()
     }
 
     /// Saves the signal at `at`, in a buffer that it shares with no signal that comes after it in the backward pass.
-    #[must_use]
     pub fn signal(mut self, at: At) -> ExecutorOptions {
         self.signals.push(at);
         self
     }
 
-    /// Uses these threads.
-    #[must_use]
-    pub fn threads(self, threads: Threads) -> ExecutorOptions {
-        ExecutorOptions { threads: Some(threads), ..self }
+    setters! {
+        /// Uses these threads.
+        threads(threads: Threads) => Some(threads);
     }
 }

@@ -1,38 +1,60 @@
-//! The stages in order, forward and backward.
+//! The stages in order, forward and backward, and how much they compute.
 
-use super::Executor;
+use super::{Batch, Executor};
 use crate::cpu::stages::Stage;
-use crate::model::{Mode, Noise};
+use crate::host::HostOp;
+use crate::model::Mode;
+use crate::ops::dense::host::largest_product;
 
 impl Executor {
-    pub(super) fn forward(
-        &mut self,
-        parameters: &[f32],
-        inputs: &[f32],
-        samples: usize,
-        mode: Mode,
-        noise: Noise,
-    ) {
-        self.last = (samples, mode);
+    pub(super) fn forward(&mut self, parameters: &[f32], inputs: &[f32], batch: Batch) {
+        self.last = batch;
         self.values[0][..inputs.len()].copy_from_slice(inputs);
-        for (op, weights) in self.network.ops.iter().zip(&mut self.weights) {
-            let squared = mode.has_diagonal() && self.network.values[op.inputs[0]].wanted;
+        for (op, weights) in self.program.ops.iter().zip(&mut self.weights) {
+            let squared = batch.mode.has_diagonal() && self.program.values[op.inputs[0]].wanted;
             weights.prepare(op, &self.model, parameters, squared, &self.threads);
         }
-        for stage in 0..self.network.stages.len() {
-            match &self.network.stages[stage] {
-                Stage::Dense(op) => self.dense_forward(*op, parameters, samples),
-                Stage::Run { .. } => self.run_forward(stage, samples, mode, noise),
+        for stage in 0..self.program.stages.len() {
+            match &self.program.stages[stage] {
+                Stage::Dense(op) => self.dense_forward(*op, parameters, batch.samples),
+                Stage::Run { .. } => self.run_forward(stage, batch),
             }
         }
     }
 
-    pub(super) fn backward(&mut self, parameters: &[f32], samples: usize, mode: Mode, noise: Noise) {
-        for stage in (0..self.network.stages.len()).rev() {
-            match &self.network.stages[stage] {
-                Stage::Dense(op) => self.dense_backward(*op, parameters, samples, mode.components()),
-                Stage::Run { .. } => self.run_backward(stage, samples, mode, noise),
+    pub(super) fn backward(&mut self, parameters: &[f32], batch: Batch) {
+        for stage in (0..self.program.stages.len()).rev() {
+            match &self.program.stages[stage] {
+                Stage::Dense(op) => self.dense_backward(*op, parameters, batch),
+                Stage::Run { .. } => self.run_backward(stage, batch),
             }
         }
+    }
+
+    /// Floating-point operations of the matrix products of a pass over a whole batch; for inference of the forward pass alone.
+    pub fn flops(&self, mode: Mode) -> u64 {
+        let each = self.program.ops.iter().map(|op| {
+            let (product, vectors) = match &op.kind {
+                HostOp::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
+                HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
+                HostOp::Sample(_) => return 0,
+            };
+            let signal = if self.program.values[op.inputs[0]].wanted { mode.components() } else { 0 };
+            let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
+            product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
+        });
+        each.fold(0, u64::saturating_add).saturating_mul(self.batch as u64)
+    }
+
+    /// Floating-point operations of the largest piece of work that threads may share out, on `samples`.
+    pub(super) fn largest_piece(&self, samples: usize, mode: Mode) -> usize {
+        let each = self.program.stages.iter().map(|stage| match stage {
+            Stage::Dense(op) => match self.program.ops[*op].kind {
+                HostOp::Dense(sizes) => largest_product(sizes, mode.components(), samples),
+                HostOp::Sample(_) => 0,
+            },
+            Stage::Run { work, .. } => samples.saturating_mul(*work),
+        });
+        each.max().unwrap_or(0)
     }
 }

@@ -1,41 +1,41 @@
 //! A run of operations on single samples, block by block, the batch shared out among threads.
 
-use super::Executor;
-use crate::cpu::network::Network;
+use super::{Batch, Executor};
+use crate::cpu::program::Program;
 use crate::cpu::stages::Stage;
 use crate::cpu::views::Views;
 use crate::cpu::weights::Weights;
 use crate::cpu::worker::Worker;
-use crate::host::HostOp;
 use crate::host::vector::add_to;
-use crate::host::{Saved, Sums};
-use crate::model::{Mode, Noise, Role};
+use crate::host::{Call, HostOp, Sums};
+use crate::model::Role;
 use std::ops::Range;
 
 impl Executor {
-    pub(super) fn run_forward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
-        let Executor { network, values, weights, workers, threads, .. } = self;
-        let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
+    pub(super) fn run_forward(&mut self, stage: usize, batch: Batch) {
+        let samples = batch.samples;
+        let Executor { program, values, weights, workers, threads, .. } = self;
+        let Stage::Run { ops, block, work } = &program.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
-        let (network, weights): (&Network, &[Weights]) = (network, weights);
-        let span = network.span(ops);
+        let (program, weights): (&Program, &[Weights]) = (program, weights);
+        let span = program.span(ops);
         let first = span.start;
-        let spanned = &network.values[span.clone()];
+        let spanned = &program.values[span.clone()];
         let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
         let buffers = buffers.filter(|(_, buffer)| !buffer.is_empty());
         let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
         let parts = ranges.into_iter().zip(views).zip(workers).collect();
         threads.each(parts, |((range, mut views), worker)| {
-            if network.components == 0 {
+            if program.components == 0 {
                 views.add_block_local(&mut worker.block_local, 1);
             }
             for rows in blocks(range, *block) {
                 for index in ops.clone() {
-                    let op = &network.ops[index];
+                    let op = &program.ops[index];
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let mut output = views.take(op.output);
                     let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
-                    let call = weights[index].call(mode, noise, rows.start);
+                    let call = weights[index].call(batch, rows.start);
                     for z in output.write(1, views.origin(), &rows) {
                         sample_op.forward(&call, &inputs, z, &mut worker.scratch);
                     }
@@ -45,51 +45,50 @@ impl Executor {
         });
     }
 
-    pub(super) fn run_backward(&mut self, stage: usize, samples: usize, mode: Mode, noise: Noise) {
-        let components = mode.components();
-        let Executor { network, values, signals, slots, weights, workers, threads, .. } = self;
-        let Stage::Run { ops, block, work } = &network.stages[stage] else { return };
+    pub(super) fn run_backward(&mut self, stage: usize, batch: Batch) {
+        let (samples, components) = (batch.samples, batch.mode.components());
+        let Executor { program, values, signals, slots, weights, workers, threads, .. } = self;
+        let Stage::Run { ops, block, work } = &program.stages[stage] else { return };
         let ranges = threads.ranges(samples, samples.saturating_mul(*work));
         let parts = ranges.len();
-        let (network, weights): (&Network, &[Weights]) = (network, weights);
-        let span = network.span(ops);
+        let (program, weights): (&Program, &[Weights]) = (program, weights);
+        let span = program.span(ops);
         let first = span.start;
-        let spanned = &network.values[span.clone()];
+        let spanned = &program.values[span.clone()];
         let buffers = (first..).zip(values[span].iter_mut().map(|buffer| &mut buffer[..]));
         let views = Views::cut(buffers, first, spanned, 1, samples, &ranges);
         let mut there: Vec<Option<&mut Vec<f32>>> = signals.iter_mut().map(Some).collect();
-        let buffers = network.touched(ops).filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..])));
+        let buffers = program.touched(ops).filter_map(|v| Some((v, &mut there[slots[v]?].take()?[..])));
         let signals = Views::cut(buffers, first, spanned, components, samples, &ranges);
         let work = ranges.into_iter().zip(views).zip(signals).zip(&mut *workers).collect();
         threads.each(work, |(((range, views), mut signals), worker)| {
             let Worker { block_local, sums, scratch, branch } = worker;
-            signals.add_block_local(block_local, network.components);
+            signals.add_block_local(block_local, program.components);
             sums[ops.clone()].iter_mut().for_each(Sums::clear);
             for rows in blocks(range, *block) {
                 for index in ops.clone().rev() {
-                    let op = &network.ops[index];
+                    let op = &program.ops[index];
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
-                    let call = weights[index].call(mode, noise, rows.start);
+                    let call = Call { input, output, ..weights[index].call(batch, rows.start) };
                     if let Some(weighted) = sample_op.weighted() {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                     }
                     for (value, adds) in op.inputs.iter().zip(&op.adds) {
-                        if !network.values[*value].wanted {
+                        if !program.values[*value].wanted {
                             continue;
                         }
                         let mut to_view = signals.take(*value);
                         let mut to = to_view.write(components, signals.origin(), &rows);
-                        let saved = Saved { input, output };
                         if *adds {
-                            let parts = branch.chunks_exact_mut(rows.len() * network.values[*value].size);
+                            let parts = branch.chunks_exact_mut(rows.len() * program.values[*value].size);
                             let mut parts: Vec<&mut [f32]> = parts.take(components).collect();
-                            sample_op.backward(&call, saved, &s, &mut parts, scratch);
+                            sample_op.backward(&call, &s, &mut parts, scratch);
                             to.iter_mut().zip(&parts).for_each(|(to, part)| add_to(to, part));
                         } else {
-                            sample_op.backward(&call, saved, &s, &mut to, scratch);
+                            sample_op.backward(&call, &s, &mut to, scratch);
                         }
                         signals.put(*value, to_view);
                     }
@@ -105,7 +104,7 @@ impl Executor {
     fn store_sums(&mut self, ops: Range<usize>, parts: usize, curved: bool) {
         let Some((first, others)) = self.workers[..parts].split_first_mut() else { return };
         for index in ops {
-            let op = &self.network.ops[index];
+            let op = &self.program.ops[index];
             let HostOp::Sample(sample_op) = &op.kind else { continue };
             let Some(weighted) = sample_op.weighted() else { continue };
             let sums = &mut first.sums[index];
@@ -123,7 +122,6 @@ impl Executor {
     }
 }
 
-/// `range` in blocks of at most `block`.
 fn blocks(range: Range<usize>, block: usize) -> impl Iterator<Item = Range<usize>> {
     let end = range.end;
     range.step_by(block).map(move |start| start..(start + block).min(end))

@@ -1,12 +1,12 @@
-//! The chunks of a batch, added up.
+//! Adds up the results of a batch's chunks.
 
-use super::{Back, Whole};
+use super::{Back, WholeNetwork};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, words};
 
-/// What the chunks left, added up, and the optimiser behind it: `shaders/gemm/whole/gather.wgsl`.
+/// Adds up the chunks' sums, then updates the parameters if asked for: `shaders/gemm/whole/gather.wgsl`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gather {
-    pub net: Whole,
+    pub net: WholeNetwork,
     pub back: Back,
 }
 

@@ -1,12 +1,12 @@
-//! The kernel that walks a network: what it does, its text, its uniform.
+//! The kernel that runs a whole network: its text and its uniform.
 
-use super::{HELD, MOST_CLASSES, MOST_LAYERS, NARROWEST, Whole};
+use super::{HELD, MOST_CLASSES, MOST_LAYERS, NARROWEST, WholeNetwork};
 use crate::model::Mode;
 use crate::ops::loss::LossKernel;
 use crate::ops::optimizer::{Advance, Update};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, Workgroup, activation, bytes_of, compose};
 
-/// What is done with a network.
+/// What is computed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum WholePass {
     /// Input to logits.
@@ -15,20 +15,18 @@ pub(crate) enum WholePass {
     Back(Back),
 }
 
-/// A backward pass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Back {
     pub mode: Mode,
     /// Of what is stored.
     pub scale: f32,
-    /// Whether results are added to what is there.
     pub accumulate: bool,
     pub update: Option<Update>,
 }
 
 impl Back {
     pub(super) fn label(&self) -> String {
-        let update = self.update.map_or(String::new(), |update| format!(" {}", update.rule_name()));
+        let update = self.update.map_or(String::new(), |update| format!(" {}", update.rule.name()));
         format!("{}{update}", self.mode.name())
     }
 
@@ -37,10 +35,9 @@ impl Back {
     }
 }
 
-/// The kernel that walks the network.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WholeKernel {
-    pub net: Whole,
+    pub net: WholeNetwork,
     pub pass: WholePass,
 }
 
@@ -123,8 +120,7 @@ impl Key for WholeKernel {
         false
     }
 
-    /// Sizes, parameters, input, results; then targets; then, where one workgroup has the whole batch, the gradient; the
-    /// optimiser's memory; the diagonal.
+    /// Sizes, parameters, input, results; targets; if one workgroup has the whole batch, gradient, moments, diagonal.
     fn bindings(&self) -> Vec<Binding> {
         let WholePass::Back(back) = self.pass else { return vec![Uniform, Read, Read, Write] };
         if self.net.chunks() > 1 {

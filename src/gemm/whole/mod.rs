@@ -1,4 +1,4 @@
-//! A network of dense layers as a whole, one workgroup a chunk of the batch: `shaders/gemm/whole/`. Its chunks, and what it costs.
+//! Small networks of dense layers in one kernel, with one workgroup for each chunk of the batch: `shaders/gemm/whole/`.
 
 mod gather;
 mod kernel;
@@ -17,7 +17,7 @@ const HELD: u32 = 4088;
 pub(crate) const MOST_LAYERS: usize = 8;
 pub(crate) const MOST_CLASSES: usize = 128;
 
-/// Invocations of a workgroup on a software adapter: one vector of its processor, for which a barrier is nothing.
+/// Invocations of a workgroup on a software adapter: one vector of its CPU, for which a barrier is nothing.
 const NARROWEST: u32 = 8;
 
 /// llvmpipe leaves an invocation's loops after 65,535 trips in all, silently.
@@ -36,7 +36,7 @@ pub(crate) struct WholeLayer {
 
 /// A network that a workgroup can take as a whole.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Whole {
+pub(crate) struct WholeNetwork {
     pub class: DeviceClass,
     pub layers: Vec<WholeLayer>,
     /// The one activation of all layers that have one.
@@ -56,7 +56,7 @@ pub(crate) struct Results {
     pub len: u64,
 }
 
-impl Whole {
+impl WholeNetwork {
     /// Whether derivatives need the activation's input beside its output.
     fn keeps(&self) -> bool {
         !self.activation.is_told_by_output()
@@ -80,8 +80,8 @@ impl Whole {
         Workgroup { bytes: 4 * HELD, ..Workgroup::row(self.invocations()) }
     }
 
-    /// Samples of one workgroup: few, so that many workgroups share a batch, but not so few that their sums are too many to add
-    /// up. The same in every mode, since a sum's order depends on it.
+    /// Samples of one workgroup: few, so that many workgroups share a batch, but enough to keep the number of partial sums small.
+    /// Independent of the mode, because the order of sums depends on it.
     pub(crate) fn chunk(&self) -> u32 {
         let (least, most_chunks) = match self.class {
             DeviceClass::Software => (32, 512),
@@ -122,7 +122,6 @@ impl Whole {
         Results { logits, losses, sums, len }
     }
 
-    /// Multiply-adds of the products, counted twice.
     fn flops(&self, mode: Option<Mode>) -> u64 {
         let of = |(l, layer): (usize, &WholeLayer)| {
             let size = u64::from(layer.inputs) * u64::from(layer.outputs);

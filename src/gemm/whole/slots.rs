@@ -1,6 +1,6 @@
-//! Where everything lies in workgroup memory while a network is walked, by liveness.
+//! The layout of workgroup memory for a whole network, allocated by liveness.
 
-use super::{HELD, Whole};
+use super::{HELD, WholeNetwork};
 use crate::lifetime::{Life, offsets};
 use crate::model::Mode;
 
@@ -22,9 +22,9 @@ pub(super) struct Slots {
     pub len: u32,
 }
 
-impl Whole {
-    /// Where everything lies while a pass runs; `None`: forward only. Phases: 0 the input, l a layer, then the loss, then of
-    /// each layer, from the last, parameters and signal.
+impl WholeNetwork {
+    /// The offsets of all values during a pass; `None`: forward only. Phases: 0 is the input, l a layer, then the loss, then
+    /// parameters and signal of each layer, from the last one.
     pub(super) fn slots(&self, mode: Option<Mode>) -> Slots {
         let count = self.layers.len() as u32;
         let loss = count + 1;

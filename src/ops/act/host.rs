@@ -1,7 +1,7 @@
 //! Activations on the CPU: one sweep over memory each way. The formulas are the reference's.
 
 use crate::host::math::{erfc, exp, exponential, sigmoid, softplus, tanh};
-use crate::host::{Call, SampleOp, Saved};
+use crate::host::{Call, SampleOp};
 use crate::model::{Activation, Mode};
 use pulp::Arch;
 use std::f32::consts::{FRAC_1_SQRT_2, PI};
@@ -21,15 +21,8 @@ impl SampleOp for Act {
         forward(self.function, inputs[0], output);
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        saved: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
-        backward(self.function, call.mode, saved.input, signal, to);
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+        backward(self.function, call.mode, call.input, signal, to);
     }
 
     fn work(&self) -> usize {
@@ -44,14 +37,14 @@ trait Sweep {
 
 /// `z ← f(a)`
 fn forward(function: Activation, a: &[f32], z: &mut [f32]) {
-    struct Forward<'a>(&'a [f32], &'a mut [f32]);
-    impl Sweep for Forward<'_> {
+    struct Values<'a>(&'a [f32], &'a mut [f32]);
+    impl Sweep for Values<'_> {
         #[inline(always)]
         fn with(self, f: impl Fn(f32) -> [f32; 3]) {
             self.1.iter_mut().zip(self.0).for_each(|(z, a)| *z = f(*a)[0]);
         }
     }
-    apply(function, Forward(a, z));
+    apply(function, Values(a, z));
 }
 
 /// `g, u ← f'·g, f'·u` and `h ← f'²·h + f''·g`, without the last term in Gauss-Newton mode. Components are `[g, u …, h]`, or `g` alone.
@@ -106,7 +99,7 @@ impl<const CURVED: bool> Sweep for Pair<'_, CURVED> {
     }
 }
 
-/// Runs `sweep` with the function, vectorized for this processor.
+/// Runs `sweep` with the function, vectorized for this CPU.
 fn apply(function: Activation, sweep: impl Sweep) {
     let arch = Arch::new();
     macro_rules! with {

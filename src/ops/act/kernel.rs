@@ -1,4 +1,4 @@
-//! An activation by itself: behind another activation, first in the network, or next to the loss.
+//! The kernels of an activation that is not fused into another kernel.
 
 use crate::model::Activation;
 use crate::shader::{
@@ -23,8 +23,7 @@ impl Key for ActForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let [function, math] = activation(&mut header, self.activation);
         compose(&header, &["lib/elementwise", "lib/each", "act/forward", function, math])
     }
@@ -56,8 +55,7 @@ impl Key for ActSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let mut files = vec!["lib/elementwise", "lib/each", "act/backward"];
         files.extend(self.flow.files(&mut header, Width::Scalar, 0));
         compose(&header, &files)

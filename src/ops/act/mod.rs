@@ -1,5 +1,5 @@
-//! An activation by itself: behind another activation, first in the network, or next to the loss. Elsewhere the kernel before
-//! it computes it, and the kernel behind it its derivatives.
+//! Activations. Most are fused into the kernels before and after them; one that follows another activation, comes first in the
+//! network or precedes the loss has kernels of its own.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -8,7 +8,7 @@ mod kernel;
 pub(crate) use kernel::{ActForward, ActSignal};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal};
 use crate::model::{Activation, Layer};
 #[cfg(feature = "cpu")]
 use crate::{graph::Value, host::HostOp};
@@ -16,7 +16,7 @@ use crate::{graph::Value, host::HostOp};
 #[derive(Debug)]
 pub(crate) struct Act(pub Activation);
 
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Layer::Act(activation) = layer else { return Ok(None) };
     Ok(Some(Act(*activation).into()))
 }
@@ -26,15 +26,12 @@ impl Operation for Act {
         None
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let elements = pass.setup.elements_of(pass.output(op))? as u32;
         pass.simple(op, ActForward { activation: self.0, elements }, &[])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let to = pass.target(op.input())?;
         let elements = (pass.setup.batch * pass.input(op).len()) as u32;
         let kernel = ActSignal { flow: pass.flow(signal, &to, self.0), elements };

@@ -1,7 +1,7 @@
 //! Batch normalization on the CPU.
 
 use crate::host::vector::{add_squares, add_to};
-use crate::host::{Call, SampleOp, Saved, Sums, Weighted, is_diagonal};
+use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
 use crate::model::BatchNorm;
 
 /// `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, per channel.
@@ -47,14 +47,7 @@ impl SampleOp for Normalize {
         }
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        _: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let channels = self.channels();
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             let squared = is_diagonal(component, signal.len());

@@ -1,23 +1,23 @@
 //! Batch normalisation with fixed statistics.
 
-use crate::shader::{Binding, Binding::*, Dtypes, Flow, Key, Storage, affine};
+use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Key, affine};
 
 /// Batch normalisation with fixed statistics: `shaders/batchnorm/batchnorm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct NormForward {
-    pub storage: Storage,
+    pub shape: BatchShape,
 }
 
 impl NormForward {
-    /// Numbers of the statistics: the means, then 1 / √(var + ε), each padded as the storage's channels are.
+    /// Elements of the statistics: the means, then 1 / √(var + ε), each padded as the channels of an image are.
     pub(crate) fn statistics_len(&self) -> u32 {
-        2 * self.storage.vectors() * self.storage.width().elements()
+        2 * self.shape.vectors() * self.shape.width().elements()
     }
 }
 
 impl Key for NormForward {
     fn label(&self) -> String {
-        format!("norm {}", self.storage.label())
+        format!("norm {}", self.shape.label())
     }
 
     /// x, z, statistics, γ, β.
@@ -26,15 +26,15 @@ impl Key for NormForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::forward(self.storage, &["batchnorm/batchnorm", "batchnorm/forward"])
+        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward"])
     }
 
     fn groups(&self) -> u32 {
-        self.storage.groups()
+        self.shape.groups()
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        affine::uniforms(self.storage, grid_x, [0, 0], [0; 3])
+        affine::uniforms(self.shape, grid_x, [0, 0], [0; 3])
     }
 }
 
@@ -56,7 +56,7 @@ impl Key for NormSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::signal(self.norm.storage, &self.flow, &["batchnorm/batchnorm"], 2)
+        affine::signal(self.norm.shape, &self.flow, &["batchnorm/batchnorm"], 2)
     }
 
     fn groups(&self) -> u32 {
@@ -64,7 +64,7 @@ impl Key for NormSignal {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        let storage = self.norm.storage;
-        affine::uniforms(storage, grid_x, self.flow.planes(storage.width()), [0; 3])
+        let shape = self.norm.shape;
+        affine::uniforms(shape, grid_x, self.flow.planes(shape.width()), [0; 3])
     }
 }

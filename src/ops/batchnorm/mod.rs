@@ -7,18 +7,17 @@ mod kernel;
 pub(crate) use kernel::{NormForward, NormSignal};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{BatchNorm as Statistics, Layer, Mode, Role};
-use crate::ops::channel_sums::{ChannelSums, Parameters};
-use crate::ops::{channel_sums, layout::storage};
-use crate::shader::Storage;
+use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
+use crate::ops::{channel_sums, layout::batch_shape};
 
 #[derive(Debug)]
 pub(crate) struct BatchNorm(pub Statistics);
 
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Layer::BatchNorm(statistics) = layer else { return Ok(None) };
     Ok(Some(BatchNorm(statistics.clone()).into()))
 }
@@ -40,24 +39,24 @@ impl Operation for BatchNorm {
         Some(Layout::Image)
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let (setup, output) = (pass.setup, pass.output(op));
-        let kernel = NormForward { storage: storage(output, setup.batch) };
+        let kernel = NormForward { shape: batch_shape(output, setup.batch) };
         let statistics = setup.constants(format!("statistics of {}", output.name), self.statistics(&kernel));
         pass.save(op, statistics);
         let [weight, bias] = [Role::Weight, Role::Bias].map(|role| setup.parameter(op, role));
         pass.simple(op, kernel, &[statistics, weight, bias])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        let storage: Storage = storage(pass.output(op), pass.setup.batch);
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
+        let shape = batch_shape(pass.output(op), pass.setup.batch);
         let statistics = pass.saved.extra(op);
-        let parameters = Parameters::Norm(storage);
+        let parameters = ChannelParameters::Norm(shape);
         channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true);
         if pass.continues(op) {
             let weight = pass.setup.parameter(op, Role::Weight);
             let extras: Vec<_> = statistics.into_iter().chain([weight]).collect();
-            let norm = NormForward { storage };
+            let norm = NormForward { shape };
             pass.through(op, signal, &extras, |flow| NormSignal { norm, flow })?;
         }
         Ok(())
@@ -69,6 +68,7 @@ impl Operation for BatchNorm {
     }
 
     fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
-        ChannelSums { parameters: Parameters::Norm(storage(output, batch)), mode, plane: 0 }.len() as usize
+        ChannelSums { parameters: ChannelParameters::Norm(batch_shape(output, batch)), mode, plane: 0 }.len()
+            as usize
     }
 }

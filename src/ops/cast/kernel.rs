@@ -1,11 +1,10 @@
-//! A signal that was stored in `f16`, for those who asked to see it.
+//! Converts a signal from `f16` for the user.
 
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, words};
 
 /// The first planes of a signal, in `f32` and without the loss's scale: `shaders/cast/cast.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cast {
-    /// Of a plane.
     pub elements: u32,
     pub planes: u32,
     pub plane_in: u32,
@@ -23,9 +22,7 @@ impl Key for Cast {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["cast/cast", "lib/each"])
+        compose(&Header::lanes(), &["cast/cast", "lib/each"])
     }
 
     fn groups(&self) -> u32 {

@@ -1,16 +1,16 @@
-//! Signals as a user wants to see them: in rows, in f32, without the loss's scale.
+//! Converts requested signals to the user's form: rows of f32, without the loss's scale.
 
 mod kernel;
 
 pub(crate) use kernel::Cast;
 
-use crate::graph::{Backward, Layout, Signal, Value};
+use crate::graph::{BackwardPass, Layout, Signal, Value};
 use crate::ops::layout;
 use crate::ops::layout::Direction;
 use crate::shader::Dtype;
 
-/// Brings g and the diagonal of a signal from where it lies to where the user sees it.
-pub(crate) fn show(pass: &mut Backward<'_>, value: &Value, signal: Signal, shown: Signal) {
+/// Converts g and the diagonal of a signal to the user's form.
+pub(crate) fn show(pass: &mut BackwardPass<'_>, value: &Value, signal: Signal, shown: Signal) {
     let elements = pass.setup.batch * value.shape.iter().product::<usize>();
     let (planes, dtype) = (1 + u32::from(pass.mode.has_diagonal()), pass.setup.options.storage);
     let mut signal = signal;

@@ -3,24 +3,23 @@
 use crate::model::{Mode, Window};
 use crate::ops::depthwise::DepthwiseSizes;
 use crate::shader::{
-    Binding, Binding::*, Dtypes, Header, Key, LANES, Storage, Workgroup, compose, constants, pair, vectors,
-    words,
+    BatchShape, Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, constants, pair,
+    vectors, words,
 };
 
-/// Whose parameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Parameters {
+pub(crate) enum ChannelParameters {
     /// Entries: the taps, row by row; then the bias, where there is one.
     Depthwise { sizes: DepthwiseSizes, bias: bool },
     /// Entries: γ, β.
-    Norm(Storage),
+    Norm(BatchShape),
 }
 
 /// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as `[splits][components][entries]`
 /// runs of [`stride`](ChannelSums::stride) channels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ChannelSums {
-    pub parameters: Parameters,
+    pub parameters: ChannelParameters,
     pub mode: Mode,
     /// Elements of a plane of the signal.
     pub plane: u32,
@@ -37,19 +36,19 @@ const LANES_OF: [u32; 3] = [1, 16, 256];
 const MOST_ENTRIES: u32 = 5;
 
 impl ChannelSums {
-    fn storage(&self) -> Storage {
+    fn shape(&self) -> BatchShape {
         match self.parameters {
-            Parameters::Depthwise { sizes: DepthwiseSizes { window, batch, channels }, .. } => {
+            ChannelParameters::Depthwise { sizes: DepthwiseSizes { window, batch, channels }, .. } => {
                 let [rows, columns] = pair(window.positions);
-                Storage::Image { batch, channels, positions: rows * columns }
+                BatchShape::Image { batch, channels, positions: rows * columns }
             }
-            Parameters::Norm(storage) => storage,
+            ChannelParameters::Norm(shape) => shape,
         }
     }
 
     /// Invocations that share a sum.
     fn lanes(&self) -> u32 {
-        let enough = |lanes: &u32| self.storage().positions() <= POSITIONS * lanes;
+        let enough = |lanes: &u32| self.shape().positions() <= POSITIONS * lanes;
         LANES_OF.into_iter().find(enough).unwrap_or(256)
     }
 
@@ -60,12 +59,12 @@ impl ChannelSums {
 
     /// Samples of a split.
     fn samples(&self) -> u32 {
-        (POSITIONS / self.storage().positions().div_ceil(self.lanes())).clamp(1, self.storage().batch())
+        (POSITIONS / self.shape().positions().div_ceil(self.lanes())).clamp(1, self.shape().batch())
     }
 
     /// Parts of the batch that are summed apart.
     pub(crate) fn splits(&self) -> u32 {
-        self.storage().batch().div_ceil(self.samples())
+        self.shape().batch().div_ceil(self.samples())
     }
 
     /// Components: gradient, and diagonal where there is one.
@@ -76,17 +75,16 @@ impl ChannelSums {
     /// Parameters of a channel.
     pub(crate) fn entries(&self) -> u32 {
         match self.parameters {
-            Parameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
-            Parameters::Norm(_) => 2,
+            ChannelParameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
+            ChannelParameters::Norm(_) => 2,
         }
     }
 
     /// Elements from an entry to the next: the channels, rounded up to a multiple of four.
     pub(crate) fn stride(&self) -> u32 {
-        4 * vectors(self.storage().channels())
+        4 * vectors(self.shape().channels())
     }
 
-    /// Elements of the sums in all.
     pub(crate) fn len(&self) -> u32 {
         self.splits() * self.components() * self.entries() * self.stride()
     }
@@ -97,24 +95,24 @@ impl ChannelSums {
     }
 
     fn sums(&self) -> u32 {
-        self.splits() * self.sets() * self.storage().vectors()
+        self.splits() * self.sets() * self.shape().vectors()
     }
 }
 
 impl Key for ChannelSums {
     fn label(&self) -> String {
         let what = match self.parameters {
-            Parameters::Depthwise { .. } => "depthwise",
-            Parameters::Norm(_) => "norm",
+            ChannelParameters::Depthwise { .. } => "depthwise",
+            ChannelParameters::Norm(_) => "norm",
         };
-        format!("parameters {} {what} {}", self.mode.name(), self.storage().label())
+        format!("parameters {} {what} {}", self.mode.name(), self.shape().label())
     }
 
     /// The signal, the sums, the layer's input; for normalisation its statistics.
     fn bindings(&self) -> Vec<Binding> {
         match self.parameters {
-            Parameters::Depthwise { .. } => vec![Uniform, Read, Write, Read],
-            Parameters::Norm(_) => vec![Uniform, Read, Write, Read, Read],
+            ChannelParameters::Depthwise { .. } => vec![Uniform, Read, Write, Read],
+            ChannelParameters::Norm(_) => vec![Uniform, Read, Write, Read, Read],
         }
     }
 
@@ -124,12 +122,12 @@ impl Key for ChannelSums {
         header.number("ENTRIES", self.entries().div_ceil(self.sets()));
         constants(&mut header, self.mode);
         let plug = match self.parameters {
-            Parameters::Depthwise { .. } => "channel_sums/depthwise",
-            Parameters::Norm(_) => "channel_sums/batchnorm",
+            ChannelParameters::Depthwise { .. } => "channel_sums/depthwise",
+            ChannelParameters::Norm(_) => "channel_sums/batchnorm",
         };
         let body =
             ["channel_sums/params", "channel_sums/channel_sums", plug, "signal/gather", "signal/lanes"];
-        let library = [self.storage().width().file(), "lib/walk", "lib/rows"];
+        let library = [self.shape().width().file(), "lib/walk", "lib/rows"];
         compose(&header, &[&body[..], &library].concat())
     }
 
@@ -142,20 +140,20 @@ impl Key for ChannelSums {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        let storage = self.storage();
-        let width = storage.width().elements();
+        let shape = self.shape();
+        let width = shape.width().elements();
         let mut all = match self.parameters {
-            Parameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
+            ChannelParameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
                 let Window { image, kernel, stride, dilation, before, positions } = window;
                 [positions, image, kernel, stride, dilation, before].map(pair).concat()
             }
-            Parameters::Norm(storage) => {
-                let line = [1, storage.positions()];
+            ChannelParameters::Norm(shape) => {
+                let line = [1, shape.positions()];
                 [line, line, [1, 1], [1, 1], [1, 1], [0, 0]].concat()
             }
         };
-        all.extend([self.sums(), grid_x, storage.batch(), self.samples(), self.entries()]);
-        all.extend([storage.vectors(), self.plane / width, self.stride() / width]);
+        all.extend([self.sums(), grid_x, shape.batch(), self.samples(), self.entries()]);
+        all.extend([shape.vectors(), self.plane / width, self.stride() / width]);
         words(&all)
     }
 }

@@ -1,21 +1,20 @@
-//! Gradient and diagonal of parameters that each channel has of its own: depthwise convolutions, batch normalisation.
+//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, batch normalisation.
 
 mod kernel;
 
-pub(crate) use kernel::{ChannelSums, Parameters};
+pub(crate) use kernel::{ChannelParameters, ChannelSums};
 
-use crate::graph::{Backward, Op, Signal, Slice};
+use crate::graph::{BackwardPass, Op, Signal, Slice};
 use crate::ops::conv;
 use crate::ops::conv::{Packing, Unpack};
 use crate::shader::Dtype;
 
-/// Pushes partial sums and what adds them up. `extras` is bound behind the operation's input; each channel has `taps`
-/// weights.
+/// Pushes partial sums and their total. `extras` are bound after the input; each channel has `taps` weights.
 pub(crate) fn push(
-    pass: &mut Backward<'_>,
+    pass: &mut BackwardPass<'_>,
     op: &Op,
     signal: &Signal,
-    parameters: Parameters,
+    parameters: ChannelParameters,
     extras: &[Slice],
     taps: u32,
     bias: bool,

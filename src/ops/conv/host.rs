@@ -7,7 +7,7 @@
 
 use crate::host::product::{Matrix, Target, multiply};
 use crate::host::vector::{add_squares, square};
-use crate::host::{Call, SampleOp, Saved, Sums, Weighted, is_diagonal};
+use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
 use crate::model::{Convolution, Window};
 use crate::ops::layout::host::transpose_each;
 use std::ops::Range;
@@ -69,7 +69,6 @@ impl Convolve {
         self.channels.map(|channels| channels / self.groups)
     }
 
-    /// Elements of a patch.
     fn patch_len(&self) -> usize {
         self.window.taps() * self.group_channels()[0]
     }
@@ -166,7 +165,6 @@ impl Convolve {
         }
     }
 
-    /// A group's part of the weight.
     fn kernels<'a>(&self, weight: &'a [f32], group: usize) -> Matrix<'a> {
         let (rows, patch) = (self.group_channels()[1], self.patch_len());
         Matrix::new(&weight[group * rows * patch..], rows, patch)
@@ -262,14 +260,7 @@ impl SampleOp for Convolve {
         }
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        _: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             let weight = if is_diagonal(component, signal.len()) { call.squared } else { call.weight };
             if self.transposed {

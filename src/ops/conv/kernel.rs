@@ -1,10 +1,10 @@
-//! A convolution's parameters on the way in and out.
+//! Packs a convolution's weight, and unpacks the sums of its parameters.
 
 use super::packing::Packing;
 use crate::gemm::Gemm;
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, words};
 
-/// A weight into its packed form: `shaders/conv/pack.wgsl`. What lies between its elements is not written.
+/// Packs a weight: `shaders/conv/pack.wgsl`. Padding is not written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pack(pub Packing);
 
@@ -23,9 +23,7 @@ impl Key for Pack {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["conv/packing", "lib/each", "conv/pack"])
+        compose(&Header::lanes(), &["conv/packing", "lib/each", "conv/pack"])
     }
 
     fn groups(&self) -> u32 {
@@ -37,7 +35,7 @@ impl Key for Pack {
     }
 }
 
-/// Partial sums into the flat gradient and diagonal: `shaders/conv/unpack.wgsl`.
+/// Adds partial sums into the flat gradient and diagonal: `shaders/conv/unpack.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Unpack {
     pub packing: Packing,
@@ -48,19 +46,18 @@ pub(crate) struct Unpack {
     pub components: u32,
     pub diagonal: bool,
     pub accumulate: bool,
-    /// Where the bias stands in the flat layout, counted from the weight.
+    /// Offset of the bias from the weight in the flat layout.
     pub bias: u32,
     pub scale: f32,
 }
 
 impl Unpack {
-    /// Of whole samples, written over what is there.
+    /// For whole samples; replaces what was there.
     pub(crate) fn new(packing: Packing, splits: u32, components: u32) -> Unpack {
         let (parts, diagonal, accumulate, bias, scale) = (1, components > 1, false, 0, 1.0);
         Unpack { packing, splits, parts, components, diagonal, accumulate, bias, scale }
     }
 
-    /// What follows the sums of a convolution.
     pub(crate) fn after(partial: &Gemm, packing: Packing) -> Unpack {
         let split = partial.split();
         Unpack { parts: split.parts, ..Unpack::new(packing, split.splits, partial.kept()) }
@@ -82,14 +79,12 @@ impl Key for Unpack {
 
     /// The sums, the gradient; the diagonal.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Write];
-        bindings.extend(self.diagonal.then_some(Write));
-        bindings
+        [Uniform, Read, Write].into_iter().chain(self.diagonal.then_some(Write)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES).number("NUMBERS", self.components);
+        let mut header = Header::lanes();
+        header.number("NUMBERS", self.components);
         header.flag("HAS_DIAGONAL", self.diagonal).flag("ACCUMULATE", self.accumulate);
         let diagonal = if self.diagonal { "conv/diagonal" } else { "conv/no_diagonal" };
         compose(&header, &["conv/packing", "lib/each", "conv/unpack", diagonal])

@@ -1,4 +1,4 @@
-//! Convolutions and their transposes: the product over images.
+//! Convolutions and transposed convolutions, as products over images.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -12,22 +12,20 @@ pub(crate) use packing::Packing;
 use crate::Result;
 use crate::gemm::{GradientSink, Offsets, Product, Use};
 use crate::graph::{
-    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Purpose, Signal, Slice, Value,
-    padded,
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Region, Signal, Slice,
+    Value,
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Layer, Mode, Role};
-use crate::ops::depthwise::Depthwise;
-use crate::ops::depthwise::DepthwiseSizes;
-use crate::shader::DeviceClass;
-use crate::shader::Dtype;
+use crate::ops::depthwise::{Depthwise, DepthwiseSizes};
+use crate::shader::{DeviceClass, Dtype, padded};
 
 #[derive(Debug)]
 pub(crate) struct Conv(pub Convolution);
 
 /// A convolution of each channel by itself is an operation of its own.
-pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Some(convolution) = layer.convolution(at.name, at.input)? else { return Ok(None) };
     let alone = [convolution.inputs, convolution.outputs] == [convolution.groups; 2];
     let short = convolution.window.taps() <= DepthwiseSizes::MOST_TAPS;
@@ -46,7 +44,7 @@ impl Operation for Conv {
         Some(Layout::Image)
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let (tuning, batch, bias) = (pass.setup.tuning, pass.batch(), self.0.bias);
         let weight = self.pack(pass, op);
         pass.linear(op, weight, bias, |activation, keep, c_plane| {
@@ -55,7 +53,7 @@ impl Operation for Conv {
         })
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         self.parameters(pass, op, signal);
         let (tuning, batch) = (pass.setup.tuning, pass.batch());
         if let (true, Some(weight)) = (pass.continues(op), pass.saved.extra(op)) {
@@ -88,7 +86,7 @@ impl Operation for Conv {
 
 impl Conv {
     /// The weight in the order its kernels read it.
-    fn pack(&self, pass: &mut Forward<'_>, op: &Op) -> Slice {
+    fn pack(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Slice {
         let weight = pass.setup.parameter(op, Role::Weight);
         let packed = if self.0.is_packed() {
             weight
@@ -103,8 +101,8 @@ impl Conv {
         packed
     }
 
-    /// Gradient and diagonal: sums over parts of the batch, then their sum.
-    fn parameters(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) {
+    /// Gradient and diagonal: partial sums over parts of the batch, then their total.
+    fn parameters(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) {
         let (partial, packing) =
             (self.0.partial(pass.setup.tuning, pass.batch(), pass.mode), self.0.packing());
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
@@ -118,12 +116,12 @@ impl Conv {
     }
 }
 
-/// Sums that are complete go where the parameters' gradient and diagonal lie.
-pub(crate) fn unpack(pass: &mut Backward<'_>, op: &Op, unpack: Unpack, sums: Slice) {
+/// Adds complete sums up into the parameters' gradient and diagonal.
+pub(crate) fn unpack(pass: &mut BackwardPass<'_>, op: &Op, unpack: Unpack, sums: Slice) {
     let flat = pass.flat(op);
     let (accumulate, scale) = (pass.sink == GradientSink::Accumulate, pass.setup.parameter_scale());
     let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
-    let mut slices = vec![sums, flat.of(Memory::Gradient)];
-    slices.extend(unpack.diagonal.then(|| flat.of(Memory::Diagonal)));
+    let mut slices = vec![sums, flat.of(Region::Gradient)];
+    slices.extend(unpack.diagonal.then(|| flat.of(Region::Diagonal)));
     pass.schedule.push(unpack, slices);
 }

@@ -1,25 +1,22 @@
-//! How parameters lie in PyTorch's order, which users see, and in that of the products.
+//! How parameters are ordered for users (PyTorch's order) and for the products.
 
 use crate::model::Convolution;
 
 /// How a layer's parameters `[first, second, taps]` and its bias lie in a packed array, and in every plane of partial sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Packing {
-    /// Elements of the weight.
     pub elements: u32,
     /// Size of the weight's second dimension.
     pub second: u32,
     pub taps: u32,
     /// Distance in the packed array between neighbours along the three dimensions.
     pub strides: [u32; 3],
-    /// Indices along the first dimension that make a group, and the distance between groups beside the stride's.
+    /// Indices along the first dimension that make a group, and the extra distance between groups.
     pub per_group: u32,
     pub group: u32,
     /// Where the bias begins.
     pub bias: u32,
-    /// Elements of the bias.
     pub biases: u32,
-    /// Length of the packed array.
     pub len: u32,
 }
 
@@ -62,7 +59,7 @@ impl Convolution {
         let (out, tap) = (taps * inputs, inputs);
         let (group_in, group_out) = (group_in as u32, group_out as u32);
         let elements = (self.inputs * self.outputs / self.groups) as u32 * taps;
-        // In PyTorch's layout: [out, in of its group, taps]; of a transposed convolution [in, out of its group, taps].
+        // PyTorch's layout is [out, in of its group, taps], or [in, out of its group, taps] of a transposed convolution.
         let (second, strides, per_group, group) = match self.transposed {
             false => (group_in, [out, 1, tap], group_out, group_in),
             true => (group_out, [1, out, tap], group_in, group_out * out),
@@ -81,7 +78,7 @@ impl Convolution {
         .with_bias(self.bias.then_some(self.outputs as u32), outputs)
     }
 
-    /// Whether the weight is packed as it is.
+    /// Whether packing would change nothing.
     pub(crate) fn is_packed(&self) -> bool {
         let whole = self.inputs.is_multiple_of(4) && self.outputs.is_multiple_of(4) && self.groups == 1;
         whole && self.window.taps() == 1 && !self.transposed

@@ -1,6 +1,6 @@
 //! A convolution as products over images: forward, the signal, and the parameters' sums.
 
-use crate::gemm::{Gemm, ImageWalk, Split, Tuning, Use};
+use crate::gemm::{Gemm, ImageGeometry, Split, Tuning, Use};
 use crate::model::{Convolution, Mode};
 use crate::shader::padded;
 
@@ -9,11 +9,11 @@ fn area(size: [usize; 2]) -> u32 {
 }
 
 impl Convolution {
-    fn walk(&self, batch: u32, back: bool, group: [usize; 3]) -> ImageWalk {
+    fn geometry(&self, batch: u32, back: bool, group: [usize; 3]) -> ImageGeometry {
         let group = group.map(|size| size as u32);
         let weights = self.window.taps() * self.inputs * self.outputs / self.groups;
         let products = u64::from(batch) * u64::from(area(self.window.positions)) * weights as u64;
-        ImageWalk {
+        ImageGeometry {
             window: self.window,
             back,
             samples: batch,
@@ -24,12 +24,10 @@ impl Convolution {
         }
     }
 
-    /// Height and width of the output.
     pub(crate) fn output_size(&self) -> [usize; 2] {
         if self.transposed { self.window.image } else { self.window.positions }
     }
 
-    /// Height and width of the input.
     pub(crate) fn input_size(&self) -> [usize; 2] {
         if self.transposed { self.window.positions } else { self.window.image }
     }
@@ -43,28 +41,28 @@ impl Convolution {
     /// `z = act(x * W + b)`; see [`Use::Forward`].
     pub(crate) fn forward<'a>(&self, tuning: impl Into<Tuning<'a>>, batch: u32, usage: Use) -> Gemm {
         let (inputs, outputs, group_in, group_out) = self.channels();
-        let walk = self.walk(batch, self.transposed, [1, group_out, group_in]);
-        Gemm::over(tuning.into(), usage, [batch * area(self.output_size()), outputs, inputs], walk)
+        let geometry = self.geometry(batch, self.transposed, [1, group_out, group_in]);
+        Gemm::over(tuning.into(), usage, [batch * area(self.output_size()), outputs, inputs], geometry)
     }
 
     /// The signal at the input; see [`Use::Signal`].
     pub(crate) fn signal<'a>(&self, tuning: impl Into<Tuning<'a>>, batch: u32, usage: Use) -> Gemm {
         let (inputs, outputs, group_in, group_out) = self.channels();
-        let walk = self.walk(batch, !self.transposed, [1, group_in, group_out]);
-        Gemm::over(tuning.into(), usage, [batch * area(self.input_size()), inputs, outputs], walk)
+        let geometry = self.geometry(batch, !self.transposed, [1, group_in, group_out]);
+        Gemm::over(tuning.into(), usage, [batch * area(self.input_size()), inputs, outputs], geometry)
     }
 
     /// Partial sums for the parameters; see [`Use::Partial`].
     pub(crate) fn partial<'a>(&self, tuning: impl Into<Tuning<'a>>, batch: u32, mode: Mode) -> Gemm {
         let tuning = tuning.into();
         let (inputs, outputs, group_in, group_out) = self.channels();
-        let mut walk = self.walk(batch, self.transposed, [group_out, group_in, 1]);
+        let mut geometry = self.geometry(batch, self.transposed, [group_out, group_in, 1]);
         let positions = area(self.output_size());
-        let sizes = [outputs, walk.taps() * inputs, positions];
-        // Cut in every mode as plain backprop is, and whatever was measured, so that the gradient has the same bits.
+        let sizes = [outputs, geometry.taps() * inputs, positions];
+        // Split as in plain backprop and without a measured table, so that the gradient has the same bits in every mode.
         let usage = |mode| Use::Partial { mode, bias: self.bias };
-        let plain = Gemm::over(tuning.shipped(), usage(Mode::None), sizes, walk);
-        walk.split = Split::new(tuning, plain.tiles(), batch, positions);
-        Gemm::over(tuning, usage(mode), sizes, walk)
+        let plain = Gemm::over(tuning.shipped(), usage(Mode::None), sizes, geometry);
+        geometry.split = Split::new(tuning, plain.tiles(), batch, positions);
+        Gemm::over(tuning, usage(mode), sizes, geometry)
     }
 }

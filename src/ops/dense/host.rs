@@ -17,7 +17,6 @@ pub(crate) fn largest_product([inputs, outputs]: [usize; 2], components: usize, 
     (2 * inputs * outputs * together).saturating_mul(samples)
 }
 
-/// A dense layer with its parameters.
 #[derive(Debug)]
 pub(crate) struct Dense<'a> {
     pub threads: &'a Threads,

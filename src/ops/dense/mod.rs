@@ -1,11 +1,13 @@
-//! `z = W x + b`: the product in all its uses.
+//! Dense layers, `z = W x + b`.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
 
 use crate::Result;
 use crate::gemm::{Gemm, GradientSink, Offsets, Product, Use};
-use crate::graph::{Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Signal, Slice};
+use crate::graph::{
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Region, Signal, Slice,
+};
 use crate::model::{Layer, Role};
 use crate::ops::optimizer::{self, Update};
 #[cfg(feature = "cpu")]
@@ -18,14 +20,13 @@ pub(crate) struct Dense {
     pub bias: bool,
 }
 
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Layer::Dense { inputs, outputs, bias } = *layer else { return Ok(None) };
     Ok(Some(Dense { inputs, outputs, bias }.into()))
 }
 
-/// Samples that one dispatch sums over; a larger batch is summed in several, one after the other. It keeps each far from a
-/// driver's watchdog, and from the 65,535 trips after which llvmpipe leaves a loop, silently. A multiple of 64, so that every
-/// part starts where a binding may.
+/// The most samples that one dispatch sums over, far from a driver's watchdog and from the 65,535 iterations after which llvmpipe
+/// silently leaves a loop. A multiple of 64, so that every part is aligned for binding.
 const MOST_SAMPLES: u32 = 16_384;
 
 impl Operation for Dense {
@@ -38,7 +39,7 @@ impl Operation for Dense {
         HostOp::Dense([self.inputs, self.outputs])
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let Dense { bias, .. } = *self;
         let (tuning, batch) = (pass.setup.tuning, pass.batch());
         let weight = pass.setup.parameter(op, Role::Weight);
@@ -49,7 +50,7 @@ impl Operation for Dense {
         })
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         if pass.continues(op) {
             let (tuning, batch) = (pass.setup.tuning, pass.batch());
             let weight = pass.setup.parameter(op, Role::Weight);
@@ -60,7 +61,7 @@ impl Operation for Dense {
                 Product { gemm, offsets: Offsets { a_plane, c_plane, ..Offsets::ALONE } }
             })?;
         }
-        // After the signal, for the weights may be updated here.
+        // After the signal, because this may update the weights.
         match pass.sink {
             GradientSink::Update(update) if self.is_updated_in_place(pass, &update) => {
                 self.update(pass, op, signal, update);
@@ -72,15 +73,15 @@ impl Operation for Dense {
 }
 
 impl Dense {
-    /// Whether the optimiser's step is taken where the gradient is summed.
-    fn is_updated_in_place(&self, pass: &Backward<'_>, update: &Update) -> bool {
+    /// Whether the kernel that sums the gradient also takes the optimiser's step.
+    fn is_updated_in_place(&self, pass: &BackwardPass<'_>, update: &Update) -> bool {
         let (class, batch) = (pass.setup.tuning.class, pass.batch());
         update.reads_diagonal() == pass.mode.has_diagonal()
             && batch <= MOST_SAMPLES
             && Gemm::update_pays(class, self.inputs as u32, batch)
     }
 
-    fn update(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal, update: Update) {
+    fn update(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal, update: Update) {
         let (setup, flat) = (pass.setup, pass.flat(op));
         let (diagonal, bias, sink) = (pass.mode.has_diagonal(), self.bias, GradientSink::Update(update));
         let usage = Use::Parameters { diagonal, bias, sink };
@@ -92,14 +93,14 @@ impl Dense {
             c_plane: setup.flat_len() as u32,
             first: flat.range.start as u32 / 4,
         };
-        let slices = [signal.slice, pass.saved_input(op), setup.flat(Memory::Parameters)];
+        let slices = [signal.slice, pass.saved_input(op), setup.flat(Region::Parameters)];
         let slices = slices.into_iter().chain(optimizer::memory(setup)).collect();
         pass.schedule.push(Product { gemm, offsets }, slices);
         pass.updated.push(flat.range);
     }
 
     /// Gradient and diagonal, weight and bias in one dispatch.
-    fn parameters(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) {
+    fn parameters(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) {
         let (setup, batch, flat) = (pass.setup, pass.batch(), pass.flat(op));
         let (diagonal, bias, input) = (pass.mode.has_diagonal(), self.bias, pass.saved_input(op));
         let offsets = Offsets {
@@ -120,8 +121,8 @@ impl Dense {
             let from = |slice: Slice, width: u32| {
                 slice.skipping(slice.dtype.bytes(start as usize * width as usize) as u64)
             };
-            let mut slices = vec![from(signal.slice, gemm.m), from(input, gemm.n), flat.of(Memory::Gradient)];
-            slices.extend(diagonal.then(|| flat.of(Memory::Diagonal)));
+            let mut slices = vec![from(signal.slice, gemm.m), from(input, gemm.n), flat.of(Region::Gradient)];
+            slices.extend(diagonal.then(|| flat.of(Region::Diagonal)));
             pass.schedule.push(Product { gemm, offsets }, slices);
             start += samples;
         }

@@ -1,7 +1,7 @@
 //! Depthwise convolutions on the CPU, in loops over channels.
 
 use crate::host::vector::add_squares;
-use crate::host::{Call, SampleOp, Saved, Sums, Weighted, is_diagonal};
+use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
 use crate::model::{Convolution, Window};
 use crate::ops::layout::host::transpose_each;
 use pulp::Arch;
@@ -84,14 +84,7 @@ impl SampleOp for Depthwise {
         }
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        _: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let channels = self.channels;
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             let weight = if is_diagonal(component, signal.len()) { call.squared } else { call.weight };

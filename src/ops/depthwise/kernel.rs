@@ -1,4 +1,4 @@
-//! Convolution of each channel by itself.
+//! The kernels of depthwise convolutions.
 
 use crate::model::{Activation, Window};
 use crate::shader::{
@@ -70,11 +70,7 @@ impl Key for DepthwiseForward {
 
     /// x, W, z, b.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Read, Write];
-        if self.bias {
-            bindings.push(Read);
-        }
-        bindings
+        [Uniform, Read, Read, Write].into_iter().chain(self.bias.then_some(Read)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {

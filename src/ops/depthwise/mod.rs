@@ -1,4 +1,4 @@
-//! A convolution of each channel by itself.
+//! Depthwise convolutions.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,11 +7,11 @@ mod kernel;
 pub(crate) use kernel::{DepthwiseForward, DepthwiseSignal, DepthwiseSizes};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, Layout, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Mode, Role};
-use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
 use crate::ops::{channel_sums, conv};
 
 #[derive(Debug)]
@@ -22,8 +22,8 @@ impl Depthwise {
         DepthwiseSizes { window: self.0.window, batch, channels: self.0.inputs as u32 }
     }
 
-    fn parameters(&self, batch: u32) -> Parameters {
-        Parameters::Depthwise { sizes: self.sizes(batch), bias: self.0.bias }
+    fn parameters(&self, batch: u32) -> ChannelParameters {
+        ChannelParameters::Depthwise { sizes: self.sizes(batch), bias: self.0.bias }
     }
 }
 
@@ -32,7 +32,7 @@ impl Operation for Depthwise {
         Some(Layout::Image)
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let (sizes, bias, weight) =
             (self.sizes(pass.batch()), self.0.bias, pass.setup.parameter(op, Role::Weight));
         pass.linear(op, weight, bias, |activation, keep, plane| DepthwiseForward {
@@ -44,7 +44,7 @@ impl Operation for Depthwise {
         })
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let (sizes, parameters) = (self.sizes(pass.batch()), self.parameters(pass.batch()));
         channel_sums::push(pass, op, signal, parameters, &[], self.0.window.taps() as u32, self.0.bias);
         if pass.continues(op) {

@@ -1,6 +1,6 @@
 //! Dropout on the CPU.
 
-use crate::host::{Call, SampleOp, Saved, is_diagonal};
+use crate::host::{Call, SampleOp, is_diagonal};
 use crate::model::threshold;
 
 /// Drops elements with probability `p` and scales the others by `1 / (1 − p)`.
@@ -38,14 +38,7 @@ impl SampleOp for Dropout {
         self.mask(call, self.scale(), inputs[0], output);
     }
 
-    fn backward(
-        &self,
-        call: &Call<'_>,
-        _: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let scale = self.scale();
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             let squared = is_diagonal(component, signal.len());

@@ -1,12 +1,12 @@
-//! Dropout in training, and the count of its steps.
+//! The kernels of dropout, and of the counter of its steps.
 
 use crate::model::threshold;
-use crate::shader::{Binding, Binding::*, Dtypes, Flow, Header, Key, Storage, Workgroup, affine, compose};
+use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Header, Key, Workgroup, affine, compose};
 
 /// Dropout in training: `shaders/dropout/dropout.wgsl`. `node` is the number that [`Noise`](crate::model::Noise) draws for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct DropoutForward {
-    pub storage: Storage,
+    pub shape: BatchShape,
     pub node: u32,
     pub p: f64,
 }
@@ -22,7 +22,7 @@ impl DropoutForward {
 
 impl Key for DropoutForward {
     fn label(&self) -> String {
-        format!("dropout {}", self.storage.label())
+        format!("dropout {}", self.shape.label())
     }
 
     /// x, z, seed and step.
@@ -31,19 +31,18 @@ impl Key for DropoutForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::forward(self.storage, &["dropout/dropout", "dropout/forward", "lib/divide"])
+        affine::forward(self.shape, &["dropout/dropout", "dropout/forward", "lib/divide"])
     }
 
     fn groups(&self) -> u32 {
-        self.storage.groups()
+        self.shape.groups()
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        affine::uniforms(self.storage, grid_x, [0, 0], self.words())
+        affine::uniforms(self.shape, grid_x, [0, 0], self.words())
     }
 }
 
-/// The signal through dropout and the activation below.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct DropoutSignal {
     pub dropout: DropoutForward,
@@ -61,7 +60,7 @@ impl Key for DropoutSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::signal(self.dropout.storage, &self.flow, &["dropout/dropout", "lib/divide"], 1)
+        affine::signal(self.dropout.shape, &self.flow, &["dropout/dropout", "lib/divide"], 1)
     }
 
     fn groups(&self) -> u32 {
@@ -69,12 +68,12 @@ impl Key for DropoutSignal {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        let storage = self.dropout.storage;
-        affine::uniforms(storage, grid_x, self.flow.planes(storage.width()), self.dropout.words())
+        let shape = self.dropout.shape;
+        affine::uniforms(shape, grid_x, self.flow.planes(shape.width()), self.dropout.words())
     }
 }
 
-/// Counts a backward pass for dropout, on the GPU, so that any number of recorded steps may be submitted together.
+/// Advances dropout's step on the GPU, so that any number of recorded passes may be submitted together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct AdvanceNoise;
 

@@ -1,4 +1,4 @@
-//! Dropout in training; at inference it is nothing at all.
+//! Dropout in training. At inference it is removed.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -8,13 +8,13 @@ pub(crate) use kernel::{AdvanceNoise, DropoutForward, DropoutSignal};
 
 use crate::Result;
 use crate::graph::{
-    Backward, Forward, Layout, Lowered, Memory, Op, Operation, Position, Setup, Signal, Slice, Value,
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Region, Setup, Signal, Slice,
+    Value,
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-
 use crate::model::Layer;
-use crate::ops::layout::storage;
+use crate::ops::layout::batch_shape;
 
 #[derive(Debug)]
 pub(crate) struct Dropout {
@@ -23,7 +23,7 @@ pub(crate) struct Dropout {
     pub node: u32,
 }
 
-pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Layer::Dropout { p } = *layer else { return Ok(None) };
     if !at.training || p == 0.0 {
         return Ok(Some(Lowered::Nothing));
@@ -33,17 +33,17 @@ pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>>
 
 /// Seed and step.
 fn noise() -> Slice {
-    Slice::new(Memory::Noise, 0, DropoutForward::NOISE_LEN)
+    Slice::new(Region::Noise, 0, DropoutForward::NOISE_LEN)
 }
 
-/// What moves the random numbers on, at a backward pass's end.
-pub(crate) fn advance(pass: &mut Backward<'_>) {
+/// Advances the random numbers, at the end of a backward pass.
+pub(crate) fn advance(pass: &mut BackwardPass<'_>) {
     pass.schedule.push(AdvanceNoise, vec![noise()]);
 }
 
 impl Dropout {
     fn kernel(&self, setup: &Setup<'_>, output: &Value) -> DropoutForward {
-        DropoutForward { storage: storage(output, setup.batch), node: self.node, p: self.p }
+        DropoutForward { shape: batch_shape(output, setup.batch), node: self.node, p: self.p }
     }
 }
 
@@ -52,15 +52,12 @@ impl Operation for Dropout {
         None
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let kernel = self.kernel(pass.setup, pass.output(op));
         pass.simple(op, kernel, &[noise()])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let dropout = self.kernel(pass.setup, pass.output(op));
         pass.through(op, signal, &[noise()], |flow| DropoutSignal { dropout, flow })
     }

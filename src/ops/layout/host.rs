@@ -1,6 +1,6 @@
-//! Reordering on the CPU.
+//! Conversion between layouts on the CPU.
 
-use crate::host::{Call, SampleOp, Saved};
+use crate::host::{Call, SampleOp};
 
 /// Transposes each sample from `[rows, columns]` to `[columns, rows]`: from the user's channels first to channels last, or back.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ impl SampleOp for Reorder {
         transpose_each(inputs[0], output, self.from);
     }
 
-    fn backward(&self, _: &Call<'_>, _: Saved<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+    fn backward(&self, _: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let [rows, columns] = self.from;
         signal.iter().zip(to).for_each(|(s, to)| transpose_each(s, to, [columns, rows]));
     }

@@ -2,15 +2,13 @@
 
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, compose, vectors, words};
 
-/// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     ToImage,
     ToRows,
 }
 
-/// A change of layout of all planes alike: `shaders/layout/`. Channels that only pad an image become zeros. Planes in
-/// elements; that of the image a multiple of four.
+/// Converts the layout of all planes: `shaders/layout/`. Padding channels become zeros.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Reorder {
     pub direction: Direction,
@@ -39,13 +37,11 @@ impl Key for Reorder {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
         let file = match self.direction {
             Direction::ToImage => "layout/to_image",
             Direction::ToRows => "layout/to_rows",
         };
-        compose(&header, &["layout/params", "lib/each", "lib/divide", file])
+        compose(&Header::lanes(), &["layout/params", "lib/each", "lib/divide", file])
     }
 
     fn groups(&self) -> u32 {

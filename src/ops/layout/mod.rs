@@ -1,4 +1,4 @@
-//! The two ways that images lie, and the change from one to the other.
+//! The two layouts of images, and the conversion between them.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,20 +7,19 @@ mod kernel;
 pub(crate) use kernel::{Direction, Reorder};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::Layer;
-use crate::shader::Storage;
+use crate::shader::BatchShape;
 
-/// Rows become an image, or an image rows.
 #[derive(Debug)]
 pub(crate) struct Reordering {
     pub to: Layout,
 }
 
-/// Layers that are no more than a layout.
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+/// Layers that only change the layout, or nothing.
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     Ok(match layer {
         Layer::Identity => Some(Lowered::Nothing),
         Layer::Flatten => Some(Lowered::Flat),
@@ -28,19 +27,19 @@ pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> 
     })
 }
 
-/// How a batch of a value lies, for kernels that take whole samples.
-pub(crate) fn storage(value: &Value, batch: usize) -> Storage {
+/// The shape of a batch of `value`, for kernels that take whole samples.
+pub(crate) fn batch_shape(value: &Value, batch: usize) -> BatchShape {
     let batch = batch as u32;
     match value.layout {
-        Layout::Rows => Storage::Rows { batch, features: value.len() as u32 },
+        Layout::Rows => BatchShape::Rows { batch, features: value.len() as u32 },
         _ => {
             let (channels, positions) = (value.channels() as u32, value.positions() as u32);
-            Storage::Image { batch, channels, positions }
+            BatchShape::Image { batch, channels, positions }
         }
     }
 }
 
-/// Changes the layout of `planes` planes; `plane_rows` and `plane_image` are their distances.
+/// Converts `planes` planes; `plane_rows` and `plane_image` are their distances in elements.
 pub(crate) fn reorder(
     value: &Value,
     batch: u32,
@@ -67,16 +66,13 @@ impl Operation for Reordering {
         host::Reorder { from }.into()
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let direction = if self.to == Layout::Image { Direction::ToImage } else { Direction::ToRows };
         let kernel = reorder(pass.output(op), pass.batch(), direction, 1, [0, 0]);
         pass.simple(op, kernel, &[])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let to = pass.target(op.input())?;
         let (direction, distances) = match self.to {
             Layout::Image => (Direction::ToRows, [to.plane, signal.plane]),

@@ -1,4 +1,4 @@
-//! Losses on the processor. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
+//! Losses on the CPU. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
 //! overflows or is lost in a sum over many samples.
 
 use crate::Result;
@@ -53,9 +53,6 @@ impl HostLoss {
 
     /// The loss of logits `[N, outputs]`, reduced over the batch. The signal, if asked for, carries the reduction factor as
     /// well. A logit that is not finite makes the loss NaN, and the signal where it acts, unless its class is ignored.
-    ///
-    /// # Errors
-    /// As [`Loss::check_mode`] and [`Loss::check_targets`].
     pub(crate) fn run(
         &mut self,
         mode: Mode,

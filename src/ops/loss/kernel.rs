@@ -20,7 +20,6 @@ pub(crate) struct LossKernel {
     total: bool,
 }
 
-/// The uniform of the loss kernels.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct LossUniform {
@@ -36,7 +35,7 @@ pub(crate) struct LossUniform {
 }
 
 impl LossKernel {
-    /// For logits `[batch, outputs, positions]`; losses but cross-entropy count all that a sample has as outputs.
+    /// For logits `[batch, outputs, positions]`; for all losses but cross-entropy the outputs include the positions.
     pub(crate) fn new(
         class: DeviceClass,
         loss: Loss,
@@ -46,30 +45,29 @@ impl LossKernel {
         positions: u32,
         plane: u32,
     ) -> LossKernel {
-        // One invocation a sample while that keeps the loop short; a whole workgroup a sample for many outputs. llvmpipe
-        // leaves loops after 65,535 trips in all, silently: so many outputs need many lanes.
+        // One invocation per sample while that keeps the loop short, else a whole workgroup: llvmpipe silently leaves loops after
+        // 65,535 iterations in total.
         let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
         let (scale, rows) = (1.0, invocations / lanes);
         LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total: false }
     }
 
-    /// Of `scale` times the loss.
+    /// With the loss multiplied by `scale`.
     pub(crate) fn scaled(self, scale: f32) -> LossKernel {
         LossKernel { scale, ..self }
     }
 
-    /// The same where each row is one invocation's, and a workgroup takes so many; nothing where rows are shared.
+    /// The same with `rows` rows a workgroup, each computed by one invocation; `None` if invocations share rows.
     pub(crate) fn by_rows(self, rows: u32) -> Option<LossKernel> {
         (self.lanes == 1).then_some(LossKernel { rows, ..self })
     }
 
-    /// The same with the sum of all losses in place of each, where that is wanted and one workgroup has them all.
+    /// The same with the total instead of each loss, if wanted and if one workgroup has all losses.
     pub(crate) fn adding_up(self, wanted: bool) -> LossKernel {
         LossKernel { total: wanted && self.groups() == 1, ..self }
     }
 
-    /// Whether it does.
     pub(crate) fn adds_up(&self) -> bool {
         self.total
     }
@@ -83,7 +81,7 @@ impl LossKernel {
         self.loss.weights().is_some()
     }
 
-    /// The same, logits read by that file, in a workgroup of so many invocations.
+    /// The same with the logits read by a given file, in a workgroup of `invocations`.
     pub(crate) fn source_with(&self, logits: &'static str, invocations: u32) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes).number("ROWS", self.rows);
@@ -96,7 +94,7 @@ impl LossKernel {
         compose(&header, &files)
     }
 
-    /// The loss's constants into the header; its files out, all but those that say where rows lie and who shares one.
+    /// Adds the loss's constants to the header. Returns its files, without those that locate rows and share them out.
     pub(crate) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
         let mut files = vec!["loss/params", "lib/math", "lib/largest"];
@@ -121,8 +119,7 @@ impl LossKernel {
         files
     }
 
-    /// The same in a workgroup of so many invocations: a sum and a pair for each of those that share rows; where losses are
-    /// added up, one number for all.
+    /// The workgroup with `invocations`: a sum and a pair for each that shares a row; one float for each if losses are totalled.
     pub(crate) fn workgroup_of(&self, invocations: u32) -> Workgroup {
         let shares = if self.total { 4 * invocations } else { 0 };
         let rows = Workgroup::row(self.lanes * self.rows).each(16 + 16);
@@ -168,11 +165,7 @@ impl Key for LossKernel {
 
     /// Logits, targets, losses or their sum, the signal; class weights.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Read, Write, Write];
-        if self.weighted() {
-            bindings.push(Read);
-        }
-        bindings
+        [Uniform, Read, Read, Write, Write].into_iter().chain(self.weighted().then_some(Read)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
@@ -207,7 +200,7 @@ impl Reduce {
         Reduce { n, scale, lanes: if few { 8 } else { 256 } }
     }
 
-    /// The same by no more invocations than that.
+    /// The same with at most `invocations`.
     pub(crate) fn within(self, invocations: u32) -> Reduce {
         let mut lanes = self.lanes;
         while lanes > invocations.max(1) {

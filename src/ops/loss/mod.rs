@@ -1,4 +1,4 @@
-//! The network's head: logits and targets become loss and signal.
+//! The end of the network: logits and targets become loss and signal.
 
 #[cfg(any(feature = "cpu", feature = "train"))]
 mod host;
@@ -15,35 +15,33 @@ pub(crate) use kernel::{LossKernel, Reduce};
 
 use crate::Result;
 use crate::gemm::LossHead;
-use crate::graph::{Backward, Memory, Purpose, Setup, Signal, Slice, Step};
+use crate::graph::{BackwardPass, Purpose, Region, Setup, Signal, Slice, Step};
 use crate::model::Mode;
 use crate::shader::{Dtype, Kernel};
 
-/// What the loss's kernels bind.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct LossStep {
     logits: Slice,
     targets: Slice,
-    /// One of each row.
+    /// One loss for each row.
     values: Slice,
     rows: u32,
-    /// The reduced loss.
     pub total: Slice,
     weights: Option<Slice>,
 }
 
-impl Head {
-    pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<Head> {
+impl LossStep {
+    pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<LossStep> {
         let total = setup.own(Purpose::Activation, "loss", 1);
         let rows = setup.elements("losses", setup.model.loss().rows(setup.model.output_shape()))?;
         let values = setup.own(Purpose::Activation, "losses", rows);
         let weights = setup.model.loss().weights();
         let weights = weights.map(|weights| setup.constants("class weights", weights.to_vec()));
-        Ok(Head { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
+        Ok(LossStep { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
     }
 
-    /// Loss, signal at the logits, and the sum over the batch, behind a forward pass.
-    pub(crate) fn push(&self, pass: &mut Backward<'_>) -> Result<()> {
+    /// Pushes the loss, its signal at the logits and its total after the forward pass.
+    pub(crate) fn push(&self, pass: &mut BackwardPass<'_>) -> Result<()> {
         let Signal { slice: signal, plane } = pass.top()?;
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
         let loss = self.kernel(setup, pass.mode, plane);
@@ -85,7 +83,7 @@ impl Head {
             .scaled(setup.options.loss_scale)
     }
 
-    /// The forward pass's last step with the loss in it, and what it binds, if it makes the logits and the two can be one.
+    /// The last step of the forward pass joined with the loss, if it computes the logits and can be joined.
     fn with_loss(
         &self,
         setup: &Setup<'_>,
@@ -94,13 +92,12 @@ impl Head {
     ) -> Option<(LossHead, Vec<Slice>)> {
         let product = kernel.product().filter(|_| kernel.dtypes().all_f32())?;
         let written = slices.get(2)?;
-        let makes_logits = (written.memory, written.offset) == (self.logits.memory, self.logits.offset);
+        let makes_logits = (written.region, written.offset) == (self.logits.region, self.logits.offset);
         let last = LossHead::new(setup.tuning, *product, loss)?;
         makes_logits.then(|| (last, slices.clone()))
     }
 }
 
-/// The targets of a batch.
 pub(crate) fn targets(setup: &Setup<'_>) -> Result<Slice> {
-    Ok(Slice::new(Memory::Targets, 0, setup.elements("targets", setup.model.target_len())?))
+    Ok(Slice::new(Region::Targets, 0, setup.elements("targets", setup.model.target_len())?))
 }

@@ -1,4 +1,4 @@
-//! The processor's losses beside the reference in f64.
+//! The CPU's losses beside the reference in f64.
 
 use super::{HostLoss, LossSignal};
 use crate::model::{Activation, ClassTargets, Loss, Mode, Model, Reduction, Targets, Variance};

@@ -24,9 +24,7 @@ pub fn update(
     let reads_diagonal = optimizer.rule.mode().has_diagonal() && !diagonal.is_empty();
     let checked = [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", memory.v.len())];
     for (tensor, got) in checked.into_iter().chain(reads_diagonal.then_some(("diagonal", diagonal.len()))) {
-        if got != len {
-            return Err(Error::Length { tensor: tensor.into(), got, needed: len });
-        }
+        Error::check_length(tensor, got, len)?;
     }
     memory.step = memory.step.saturating_add(1);
     let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
@@ -84,7 +82,6 @@ pub fn update(
     }
 }
 
-/// A range of the parameters, with its moments and gradient.
 struct Part<'a> {
     range: Range<usize>,
     parameters: &'a mut [f32],

@@ -1,4 +1,4 @@
-//! The optimiser: one small kernel that counts the step, one that updates the whole model.
+//! The optimiser's kernels: one counts the step, one updates the parameters.
 
 use crate::model::{Optimizer, Rule};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, words};
@@ -32,7 +32,7 @@ impl Hyper {
     /// What that word counts from, as the shader has it.
     const FIRST_STEP: u32 = 0x3fff_ffff;
 
-    /// The first step that left something not finite, by that word, which is not 0; nothing where steps are not counted.
+    /// The first step that left something non-finite, from a non-zero word; `None` if steps are not counted.
     pub(crate) fn diverged_at(word: u32) -> Option<u64> {
         match Hyper::FIRST_STEP.saturating_sub(word) {
             0 => None,
@@ -71,17 +71,17 @@ enum Second {
 /// An update of the whole model or of a run of its parameters: `shaders/optimizer/optimizer.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Update {
-    rule: Rule,
+    pub rule: Rule,
     second: Second,
-    /// Of the whole model.
+    /// All vec4s of the model.
     vectors: u32,
-    /// The run: where it begins, and how long it is.
+    /// The part to update: its first vec4, and its length.
     first: u32,
     run: u32,
 }
 
 impl Update {
-    /// `len` parameters, gaps of the flat layout included; `diagonal`: whether this step has one.
+    /// `len` parameters, gaps of the flat layout included; `diagonal`: whether this step has a diagonal.
     pub(crate) fn new(rule: &Rule, len: u32, diagonal: bool) -> Update {
         let second = match rule {
             Rule::Sgd { .. } => Second::None,
@@ -93,22 +93,17 @@ impl Update {
         Update { rule: *rule, second, vectors, first: 0, run: vectors }
     }
 
-    /// The same of a part of the flat layout only.
+    /// The same for a part of the flat layout.
     pub(crate) fn of(self, part: &Range<usize>) -> Update {
         Update { first: part.start as u32 / 4, run: part.len() as u32 / 4, ..self }
     }
 
-    /// The parameters that it updates, in the flat layout.
     pub(crate) fn range(&self) -> Range<usize> {
         4 * self.first as usize..4 * (self.first + self.run) as usize
     }
 
     pub(crate) fn reads_diagonal(&self) -> bool {
         self.second == Second::Diagonal
-    }
-
-    pub(crate) fn rule_name(&self) -> &'static str {
-        self.rule.name()
     }
 
     /// Numbers that it keeps for each parameter.
@@ -121,7 +116,7 @@ impl Update {
         format!("{}{rests}", self.rule.name())
     }
 
-    /// The rule's constants into the header; its files out.
+    /// Adds the rule's constants to the header. Returns its files.
     pub(crate) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
         if let Rule::Sgd { nesterov, .. } = self.rule {
             header.flag("NESTEROV", nesterov);
@@ -152,16 +147,12 @@ impl Key for Update {
 
     /// Sizes; hyper-parameters, counters and moments; θ; g; then the diagonal.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Write, Write, Read];
-        if self.reads_diagonal() {
-            bindings.push(Read);
-        }
-        bindings
+        [Uniform, Write, Write, Read].into_iter().chain(self.reads_diagonal().then_some(Read)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES).number("MEMORY", 1);
+        let mut header = Header::lanes();
+        header.number("MEMORY", 1);
         let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
         let mut files = vec!["optimizer/optimizer", "lib/each", diagonal];
         files.extend(self.rule(&mut header));
@@ -178,20 +169,19 @@ impl Key for Update {
     }
 }
 
-/// Counts a step and computes the bias corrections, on the GPU, so that any number of recorded steps may be submitted
-/// together: `shaders/optimizer/advance.wgsl`.
+/// Counts a step and computes the bias corrections on the GPU, so that recorded steps may be submitted together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Advance {
     second_moves: bool,
 }
 
 impl Advance {
-    /// The one that goes before `update`.
+    /// The step counter to dispatch before `update`.
     pub(crate) fn of(update: &Update) -> Advance {
         Advance { second_moves: matches!(update.second, Second::Gradient | Second::Diagonal) }
     }
 
-    /// The files that count a step, and their constants.
+    /// The files that count a step; adds their constants to the header.
     pub(crate) fn files(&self, header: &mut Header) -> [&'static str; 2] {
         header.flag("UPDATE_V", self.second_moves);
         ["lib/math", "optimizer/count"]

@@ -1,5 +1,5 @@
-//! The optimiser's kernels: the step is counted, then parameters are updated, by a kernel of their own or where their
-//! gradient is summed.
+//! The optimiser: the step is counted, then parameters are updated, by a kernel of their own or by the one that sums their
+//! gradient.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,30 +7,28 @@ mod kernel;
 
 pub(crate) use kernel::{Advance, Hyper, Update};
 
-use crate::graph::{Memory, Schedule, Setup, Slice};
+use crate::graph::{Region, Schedule, Setup, Slice};
 use crate::model::{Mode, Rule};
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// The update after a pass in `mode`, where there is an optimiser. One that reads a diagonal keeps its second moment as it is
-/// where there is none.
+/// The update after a pass in `mode`, if there is an optimiser. Without a diagonal the second moment that reads it rests.
 pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
     let Some(optimizer) = setup.optimizer else { return Ok(None) };
     if optimizer.rule.mode().has_diagonal() && !setup.options.mode.has_diagonal() {
         let what = format!("the diagonal that {} reads", optimizer.rule.name());
-        return Err(Error::NotPlanned { what, ask: "PlanOptions::mode, a mode with a diagonal" });
+        return Err(Error::not_planned(what, "PlanOptions::mode, a mode with a diagonal"));
     }
     Ok(Some(Update::new(&optimizer.rule, setup.flat_len() as u32, mode.has_diagonal())))
 }
 
-/// The update of all parameters behind what leaves their gradient and diagonal, or by itself.
+/// The update of all parameters, after `schedule`.
 pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule) -> Schedule {
     advance(setup, update, &mut schedule);
     rest(setup, update, Vec::new(), &mut schedule);
     schedule
 }
 
-/// Counts the step.
 pub(crate) fn advance(setup: &Setup<'_>, update: &Update, schedule: &mut Schedule) {
     if update.counts() {
         schedule.push(Advance::of(update), memory(setup).into_iter().collect());
@@ -45,8 +43,8 @@ pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize
     let mut start = 0;
     for range in done {
         if start < range.start {
-            let flat = [Memory::Parameters, Memory::Gradient].map(|memory| setup.flat(memory));
-            let diagonal = update.reads_diagonal().then(|| setup.flat(Memory::Diagonal));
+            let flat = [Region::Parameters, Region::Gradient].map(|region| setup.flat(region));
+            let diagonal = update.reads_diagonal().then(|| setup.flat(Region::Diagonal));
             let slices = memory(setup).into_iter().chain(flat).chain(diagonal);
             schedule.push(update.of(&(start..range.start)), slices.collect());
         }
@@ -57,7 +55,7 @@ pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize
 /// Hyper-parameters, counters and moments.
 pub(crate) fn memory(setup: &Setup<'_>) -> Option<Slice> {
     let words = memory_len(&setup.optimizer?.rule, setup.flat_len());
-    Some(Slice::new(Memory::Optimizer, 0, words))
+    Some(Slice::new(Region::Optimizer, 0, words))
 }
 
 /// Elements of an optimiser's memory for `len` parameters, gaps included.
@@ -65,7 +63,6 @@ pub(crate) fn memory_len(rule: &Rule, len: usize) -> usize {
     Hyper::FIRST + len * (1 + usize::from(has_second_moment(rule)))
 }
 
-/// Whether it keeps a second moment.
 pub(crate) fn has_second_moment(rule: &Rule) -> bool {
     !matches!(rule, Rule::Sgd { .. })
 }

@@ -1,7 +1,7 @@
 //! Pooling on the CPU: each output pixel is made of a rectangle of the input. Loops run over channels.
 
 use crate::host::vector::add_to;
-use crate::host::{Call, SampleOp, Saved, is_diagonal};
+use crate::host::{Call, SampleOp, is_diagonal};
 use crate::model::Window;
 use pulp::Arch;
 use std::ops::Range;
@@ -91,7 +91,6 @@ impl Rectangle<'_> {
     }
 }
 
-/// Max pooling.
 #[derive(Debug)]
 pub(crate) struct MaxPool(Rectangles);
 
@@ -123,20 +122,12 @@ impl SampleOp for MaxPool {
     }
 
     /// The first pixel that holds the maximum gets the whole signal.
-    fn backward(
-        &self,
-        _: &Call<'_>,
-        saved: Saved<'_>,
-        signal: &[&[f32]],
-        to: &mut [&mut [f32]],
-        scratch: &mut [f32],
-    ) {
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
         let [image, at] = self.0.sample_sizes();
         let channels = self.0.channels;
         to.iter_mut().for_each(|to| to.fill(0.0));
         let (left, share) = scratch[..2 * channels].split_at_mut(channels);
-        for (sample, (x, z)) in saved.input.chunks_exact(image).zip(saved.output.chunks_exact(at)).enumerate()
-        {
+        for (sample, (x, z)) in call.input.chunks_exact(image).zip(call.output.chunks_exact(at)).enumerate() {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
@@ -172,7 +163,6 @@ impl SampleOp for MaxPool {
     }
 }
 
-/// Average pooling.
 #[derive(Debug)]
 pub(crate) struct AvgPool {
     rectangles: Rectangles,
@@ -209,7 +199,7 @@ impl SampleOp for AvgPool {
         }
     }
 
-    fn backward(&self, _: &Call<'_>, _: Saved<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+    fn backward(&self, _: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let [image, at] = self.rectangles.sample_sizes();
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             to.fill(0.0);

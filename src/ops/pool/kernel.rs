@@ -1,11 +1,11 @@
-//! Pooling.
+//! The kernels of pooling.
 
 use crate::model::Window;
 use crate::shader::{
     Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, Workgroup, compose, vectors, words,
 };
 
-/// What a pooling layer makes of which windows.
+/// A pooling layer and its windows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pooling {
     /// The largest of each window.
@@ -16,11 +16,10 @@ pub(crate) enum Pooling {
     Adaptive { image: [usize; 2], positions: [usize; 2] },
 }
 
-/// Windows of more elements than this are shared by a whole workgroup: an invocation must not loop more than 65,535 times
-/// in all, and should not sum too long.
+/// Larger windows are shared by a workgroup: an invocation must not loop more than 65,535 times in total.
 const SHARED: usize = 1024;
 
-/// Invocations that share one.
+/// Invocations that share a large window.
 const MANY: u32 = 256;
 
 impl Pooling {
@@ -46,7 +45,6 @@ impl Pooling {
         }
     }
 
-    /// The most elements that a window has.
     fn most_elements(&self) -> usize {
         match self {
             Pooling::Max(window) | Pooling::Mean { window, .. } => window.taps(),
@@ -54,7 +52,7 @@ impl Pooling {
         }
     }
 
-    /// The most windows that a place is in.
+    /// The most windows that cover one pixel.
     fn most_windows(&self) -> usize {
         match self {
             Pooling::Max(window) | Pooling::Mean { window, .. } => {
@@ -65,7 +63,7 @@ impl Pooling {
         }
     }
 
-    /// Constants and files of windows that are shared as `share` elements ask for.
+    /// Constants and files, given the number of elements that an invocation loops over.
     fn files(&self, header: &mut Header, channels: u32, share: usize) -> Vec<&'static str> {
         let (lanes, rows) = shape(share);
         header.number("LANES", lanes).number("ROWS", rows).number("VECTORS", vectors(channels));
@@ -125,7 +123,7 @@ impl PoolForward {
         self.batch * (rows * columns) as u32 * vectors(self.channels)
     }
 
-    /// Words of the buffer that says which elements were the largest.
+    /// Words of the buffer of taps: the element of each window that was the maximum.
     pub(crate) fn taps_len(&self) -> u32 {
         match (self.keeps(), wide(&self.pooling)) {
             (false, _) => 0,
@@ -144,11 +142,7 @@ impl Key for PoolForward {
 
     /// x, z, and where kept the taps.
     fn bindings(&self) -> Vec<Binding> {
-        let mut bindings = vec![Uniform, Read, Write];
-        if self.keeps() {
-            bindings.push(Write);
-        }
-        bindings
+        [Uniform, Read, Write].into_iter().chain(self.keeps().then_some(Write)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
@@ -172,7 +166,7 @@ impl Key for PoolForward {
         self.elements().div_ceil(shape(self.pooling.most_elements()).1)
     }
 
-    /// A sum, and where the largest is looked for four numbers and their taps.
+    /// A sum; max pooling also compares four values and their taps.
     fn workgroup(&self) -> Workgroup {
         let (lanes, rows) = shape(self.pooling.most_elements());
         let largest = if matches!(self.pooling, Pooling::Max(_)) { 32 } else { 0 };

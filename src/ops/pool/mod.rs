@@ -1,4 +1,4 @@
-//! Pooling: the largest or the mean of windows of an image.
+//! Max and average pooling.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,17 +7,18 @@ mod kernel;
 pub(crate) use kernel::{PoolForward, PoolSignal, Pooling};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Purpose, Signal};
-#[cfg(feature = "cpu")]
-use crate::{graph::Value, host::HostOp};
-
+use crate::graph::{
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Signal,
+};
 use crate::model::Layer;
 use crate::ops::image_size;
+#[cfg(feature = "cpu")]
+use crate::{graph::Value, host::HostOp};
 
 #[derive(Debug)]
 pub(crate) struct Pool(pub Pooling);
 
-pub(super) fn lower(layer: &Layer, at: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lowered>> {
     if let Layer::AdaptiveAvgPool2d { output } = layer {
         let image = image_size(at);
         return Ok(Some(Pool(Pooling::Adaptive { image, positions: *output }).into()));
@@ -51,7 +52,7 @@ impl Operation for Pool {
         }
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let output = pass.output(op);
         let (batch, channels, keep) = (pass.batch(), output.channels() as u32, pass.setup.options.training);
         let kernel = PoolForward { pooling: self.0, batch, channels, keep };
@@ -62,10 +63,7 @@ impl Operation for Pool {
         pass.simple(op, kernel, taps.as_slice())
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let (pooling, batch, channels) = (self.0, pass.batch(), pass.output(op).channels() as u32);
         let taps = pass.saved.extra(op);
         pass.through(op, signal, taps.as_slice(), |flow| PoolSignal { pooling, batch, channels, flow })

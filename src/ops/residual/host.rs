@@ -1,7 +1,7 @@
 //! Residual sums on the CPU.
 
 use crate::host::vector::add_to;
-use crate::host::{Call, SampleOp, Saved};
+use crate::host::{Call, SampleOp};
 
 /// The sum of several inputs of `size` elements a sample.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl SampleOp for Add {
     }
 
     /// Every input gets the output's signal.
-    fn backward(&self, _: &Call<'_>, _: Saved<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+    fn backward(&self, _: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         signal.iter().zip(to).for_each(|(s, to)| to.copy_from_slice(s));
     }
 

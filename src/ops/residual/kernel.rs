@@ -1,4 +1,4 @@
-//! Where a residual block ends, and where it begins.
+//! The kernels of a residual block: the sum at its end, and the sum of signals at its beginning.
 
 use crate::shader::{Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, compose, words};
 
@@ -30,10 +30,8 @@ impl Key for Add {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
         let width = width(self.elements).file();
-        compose(&header, &["lib/elementwise", "lib/each", "residual/forward", width])
+        compose(&Header::lanes(), &["lib/elementwise", "lib/each", "residual/forward", width])
     }
 
     fn groups(&self) -> u32 {
@@ -63,8 +61,7 @@ impl Key for AddSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let mut files = vec!["lib/elementwise", "lib/each", "residual/signal"];
         files.extend(self.flow.files(&mut header, width(self.add.elements), 1));
         compose(&header, &files)

@@ -1,4 +1,4 @@
-//! The sum at a residual block's end, and of signals where it begins.
+//! Residual blocks: the sum at the end, and the sum of signals at the beginning.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,10 +7,9 @@ mod kernel;
 pub(crate) use kernel::{Add, AddSignal};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Op, Operation, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, Layout, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-
 use crate::model::Activation;
 
 #[derive(Debug)]
@@ -21,7 +20,7 @@ impl Operation for Residual {
         None
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let elements = pass.setup.elements_of(pass.output(op))? as u32;
         pass.simple(op, Add { elements }, &[])
     }
@@ -32,14 +31,14 @@ impl Operation for Residual {
     }
 
     /// The same signal goes to both.
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         pass.pass_on(op, signal);
         Ok(())
     }
 }
 
 /// The sum of two signals that arrive at `value`, into a third.
-pub(crate) fn add_signals(pass: &mut Backward<'_>, value: &Value, [one, other, to]: [Signal; 3]) {
+pub(crate) fn add_signals(pass: &mut BackwardPass<'_>, value: &Value, [one, other, to]: [Signal; 3]) {
     let elements = (pass.setup.batch * value.len()) as u32;
     let flow = pass.flow(&one, &to, Activation::Identity);
     let kernel = AddSignal { add: Add { elements }, flow };

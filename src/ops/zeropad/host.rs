@@ -1,8 +1,7 @@
 //! Zero padding on the CPU.
 
-use crate::host::{Call, SampleOp, Saved};
+use crate::host::{Call, SampleOp};
 
-/// Zeros around an image.
 #[derive(Debug)]
 pub(crate) struct Pad {
     /// Height, then width × channels, of the input.
@@ -42,7 +41,7 @@ impl SampleOp for Pad {
         }
     }
 
-    fn backward(&self, _: &Call<'_>, _: Saved<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+    fn backward(&self, _: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let [image, padded] = self.sample_sizes();
         for (s, to) in signal.iter().zip(to) {
             for (s, to) in s.chunks_exact(padded).zip(to.chunks_exact_mut(image)) {

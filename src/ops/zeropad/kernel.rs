@@ -1,4 +1,4 @@
-//! Zeros around an image.
+//! The kernels of zero padding.
 
 use crate::shader::{
     Binding, Binding::*, Dtypes, Flow, Header, Key, LANES, Width, compose, pair, vectors, words,
@@ -44,9 +44,7 @@ impl Key for PadForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        compose(&header, &["zeropad/params", "lib/each", "lib/divide", "zeropad/forward"])
+        compose(&Header::lanes(), &["zeropad/params", "lib/each", "lib/divide", "zeropad/forward"])
     }
 
     fn groups(&self) -> u32 {
@@ -76,8 +74,7 @@ impl Key for PadSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
+        let mut header = Header::lanes();
         let mut files = vec!["zeropad/params", "lib/each", "lib/divide", "zeropad/signal"];
         files.extend(self.flow.files(&mut header, Width::Vector, 0));
         compose(&header, &files)

@@ -1,4 +1,4 @@
-//! Zeros around an image.
+//! Zero padding of images.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,10 +7,9 @@ mod kernel;
 pub(crate) use kernel::{PadForward, PadSignal};
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-
 use crate::model::Layer;
 
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub(crate) struct ZeroPad {
     pub padding: [usize; 4],
 }
 
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Layer::ZeroPad2d { padding } = layer else { return Ok(None) };
     Ok(Some(ZeroPad { padding: *padding }.into()))
 }
@@ -41,15 +40,12 @@ impl Operation for ZeroPad {
         host::Pad::new([input.channels(), height, width], self.padding).into()
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let kernel = self.kernel(pass.batch(), pass.input(op));
         pass.simple(op, kernel, &[])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let pad = self.kernel(pass.batch(), pass.input(op));
         pass.through(op, signal, &[], |flow| PadSignal { pad, flow })
     }

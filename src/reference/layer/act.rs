@@ -17,7 +17,6 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 /// Finite for every finite `a`; `e^a` stops growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is what
 /// PyTorch gives: NaN for sin, and for gelu, gelu_tanh and silu at −∞, where it is −∞ · 0; else the limit. f' and f'' are the
 /// limits, NaN for sin.
-#[must_use]
 pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
     let (zero, one, two) = (T::zero(), T::one(), T::from_f64(2.0));
     match function {

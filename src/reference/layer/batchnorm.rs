@@ -21,7 +21,6 @@ impl<'a, T: Real> Normalize<'a, T> {
         Normalize { places, mean, inverse, gamma, beta }
     }
 
-    /// `f` of every number and its channel.
     fn each(&self, x: &[T], f: impl Fn(T, usize) -> T) -> Vec<T> {
         let channel = |i: usize| i / self.places % self.mean.len();
         x.iter().enumerate().map(|(i, x)| f(*x, channel(i))).collect()

@@ -30,7 +30,6 @@ impl Plane {
         self.channels * self.places
     }
 
-    /// Where a channel lies in a sample.
     fn channel(&self, channel: usize) -> Range<usize> {
         channel * self.places..(channel + 1) * self.places
     }

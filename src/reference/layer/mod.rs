@@ -12,12 +12,11 @@ mod dropout;
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
 mod pool;
-mod residual;
 mod zeropad;
 
 use super::{Real, Signal};
 use crate::Result;
-use crate::model::{Activation, Kind, Layer, Mode, Model, Role};
+use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
 use act::activation;
 use batchnorm::Normalize;
 use conv::Convolve;
@@ -50,7 +49,6 @@ pub(super) trait Weighted<T: Real> {
     /// Numbers per sample of input and output.
     fn sizes(&self) -> [usize; 2];
 
-    /// No sums yet.
     fn zeros(&self) -> Sums<T>;
 
     /// x̂, what the weight multiplies.
@@ -100,7 +98,7 @@ impl<'a, T: Real> Step<'a, T> {
         let share = |role| model.parameter_of(node, role).map_or(&[][..], |p| &parameters[p.range()]);
         let (weight, bias) = (share(Role::Weight), share(Role::Bias));
         let spec = &model.nodes()[node];
-        let Kind::Layer(layer) = &spec.kind else { return Ok(Step::Sum) };
+        let NodeKind::Layer(layer) = &spec.kind else { return Ok(Step::Sum) };
         let input = model.shape_at(spec.inputs[0]);
         if let Some(shape) = layer.convolution(&spec.name(), input)? {
             return Ok(Step::linear(Convolve::new(&shape, weight, bias)));
@@ -147,7 +145,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
-            Step::Sum => residual::sum(inputs),
+            Step::Sum => sum(inputs),
         }
     }
 
@@ -165,7 +163,6 @@ impl<'a, T: Real> Step<'a, T> {
         }
     }
 
-    /// The map with its parameters, if the step has any.
     pub(super) fn weighted(&self) -> Option<&dyn Weighted<T>> {
         match self {
             Step::Linear(map) => map.weighted(),
@@ -223,7 +220,15 @@ fn add_batch<T: Real>(map: &dyn Weighted<T>, features: &[T], s: &[T], sums: &mut
     }
 }
 
-/// `x` or `x²`
+/// The sum at the end of a residual block, of inputs of equal shape. Its signal goes unchanged to each of them.
+fn sum<T: Real>(inputs: &[&[T]]) -> Vec<T> {
+    let mut sum = inputs[0].to_vec();
+    for other in &inputs[1..] {
+        sum.iter_mut().zip(*other).for_each(|(sum, x)| *sum += *x);
+    }
+    sum
+}
+
 fn power<T: Real>(x: T, squared: bool) -> T {
     if squared { x.squared() } else { x }
 }

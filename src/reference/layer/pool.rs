@@ -4,7 +4,6 @@ use super::{Linear, power};
 use crate::model::Window;
 use crate::reference::Real;
 
-/// The windows of one channel.
 struct Windows {
     /// Places of one channel of the input.
     places: usize,
@@ -48,7 +47,6 @@ impl Windows {
     }
 }
 
-/// The largest number of each window.
 pub(super) struct Maximum(Windows);
 
 impl Maximum {
@@ -77,7 +75,6 @@ impl<T: Real> Linear<T> for Maximum {
     }
 }
 
-/// The mean of each window.
 pub(super) struct Average {
     windows: Windows,
     /// What the sum of all windows is divided by; without it, the number of places that a window covers.

@@ -1,17 +1,17 @@
 use super::{Bound, Lie, Map, check_signal, compare, numbers, run, storages, words};
 use crate::ops::batchnorm::{NormForward, NormSignal};
-use crate::shader::Storage;
+use crate::shader::BatchShape;
 
 #[test]
 fn normalisation() {
-    for (storage, lie) in storages() {
-        let (channels, positions, padded) = match storage {
-            Storage::Rows { features, .. } => (features as usize, 1, features as usize),
-            Storage::Image { channels, positions, .. } => {
+    for (shape, lie) in storages() {
+        let (channels, positions, padded) = match shape {
+            BatchShape::Rows { features, .. } => (features as usize, 1, features as usize),
+            BatchShape::Image { channels, positions, .. } => {
                 (channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
             }
         };
-        let norm = NormForward { storage };
+        let norm = NormForward { shape };
         assert_eq!(norm.statistics_len() as usize, 2 * padded);
         let [mean, inverse, gamma, beta] = [10, 11, 12, 13].map(|seed| numbers(seed, channels));
         let mut statistics = vec![0.0_f32; 2 * padded];

@@ -1,9 +1,9 @@
 use super::depthwise::{cases, lies, meetings};
 use super::{Bound, Lie, MODES, Signal, compare, numbers, run, words};
 use crate::model::{Mode, Window};
-use crate::ops::channel_sums::{ChannelSums, Parameters};
+use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
 use crate::ops::depthwise::DepthwiseSizes;
-use crate::shader::Storage;
+use crate::shader::BatchShape;
 
 /// Sums over splits: `[number][parameter]`, with parameter = channel · entries + entry.
 fn collected(partial: &ChannelSums, channels: usize, sums: &[u32]) -> Vec<Vec<f64>> {
@@ -54,7 +54,7 @@ fn expected(
 }
 
 fn check(
-    parameters: Parameters,
+    parameters: ChannelParameters,
     [batch, channels]: [usize; 2],
     z: Lie,
     extras: &[Vec<u32>],
@@ -88,7 +88,7 @@ fn check_depthwise(sizes: DepthwiseSizes, modes: &[Mode]) {
             terms.extend((0..z.len()).map(|j| (j, j / positions % channels * entries + taps, 1.0)));
         }
         check(
-            Parameters::Depthwise { sizes, bias },
+            ChannelParameters::Depthwise { sizes, bias },
             [batch, channels],
             z,
             &[x.store(&values)],
@@ -119,10 +119,10 @@ fn depthwise_parameters_of_large_images() {
     check_depthwise(DepthwiseSizes { window, batch: 2, channels: 2 }, &[Mode::HesScaleR2]);
 }
 
-fn check_norm(storage: Storage, z: Lie, modes: &[Mode]) {
-    let (batch, channels, positions, padded) = match storage {
-        Storage::Rows { batch, features } => (batch, features as usize, 1, features as usize),
-        Storage::Image { batch, channels, positions } => {
+fn check_norm(shape: BatchShape, z: Lie, modes: &[Mode]) {
+    let (batch, channels, positions, padded) = match shape {
+        BatchShape::Rows { batch, features } => (batch, features as usize, 1, features as usize),
+        BatchShape::Image { batch, channels, positions } => {
             (batch, channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
         }
     };
@@ -139,19 +139,19 @@ fn check_norm(storage: Storage, z: Lie, modes: &[Mode]) {
         terms.extend([(j, 2 * c, (x - mean[c]) * inverse[c]), (j, 2 * c + 1, 1.0)]);
     }
     let extras = [z.store(&x), words(&statistics)];
-    check(Parameters::Norm(storage), [batch as usize, channels], z, &extras, &terms, modes);
+    check(ChannelParameters::Norm(shape), [batch as usize, channels], z, &extras, &terms, modes);
 }
 
 #[test]
 fn normalisation_parameters() {
     for (batch, features) in [(1, 1), (3, 5), (2, 33), (3000, 1)] {
         let z = Lie::Rows { len: batch * features };
-        check_norm(Storage::Rows { batch: batch as u32, features: features as u32 }, z, &MODES);
+        check_norm(BatchShape::Rows { batch: batch as u32, features: features as u32 }, z, &MODES);
     }
     for (batch, channels, positions) in [(1, 1, 1), (2, 3, 7), (3, 33, 6)] {
-        let storage =
-            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-        check_norm(storage, Lie::Image { batch, channels, positions }, &MODES);
+        let shape =
+            BatchShape::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        check_norm(shape, Lie::Image { batch, channels, positions }, &MODES);
     }
 }
 
@@ -159,10 +159,10 @@ fn normalisation_parameters() {
 fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared() {
     let modes = [Mode::HesScale, Mode::HesScaleR1];
     for (batch, channels, positions, splits) in [(20, 3, 300, 7), (5, 3, 3000, 1), (2, 1, 40_000, 1)] {
-        let storage =
-            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-        let partial = ChannelSums { parameters: Parameters::Norm(storage), mode: Mode::None, plane: 64 };
+        let shape =
+            BatchShape::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+        let partial = ChannelSums { parameters: ChannelParameters::Norm(shape), mode: Mode::None, plane: 64 };
         assert_eq!(partial.splits(), splits);
-        check_norm(storage, Lie::Image { batch, channels, positions }, &modes);
+        check_norm(shape, Lie::Image { batch, channels, positions }, &modes);
     }
 }

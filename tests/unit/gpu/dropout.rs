@@ -6,12 +6,12 @@ use crate::ops::dropout::{AdvanceNoise, DropoutForward, DropoutSignal};
 fn dropout_draws_what_the_model_says() {
     let (noise, node) = (Noise { seed: 0xdead_beef, step: 41 }, 7);
     let state = vec![noise.seed, noise.step, 0, 0];
-    for (storage, lie) in storages() {
+    for (shape, lie) in storages() {
         for p in [0.0, 0.4] {
             let scale = |i: usize| if noise.keeps(node, i as u32, p) { 1.0 / (1.0 - p) } else { 0.0 };
             let map: Map = (0..lie.len()).map(|i| (i, i, scale(i))).collect();
             let x = numbers(4, lie.len());
-            let dropout = DropoutForward { storage, node, p };
+            let dropout = DropoutForward { shape, node, p };
             let bound =
                 [Bound::Read(lie.store(&x)), Bound::Write(lie.elements()), Bound::Read(state.clone())];
             compare("dropout", &lie.load(&run(dropout, &bound)[0]), &apply(&map, &x, x.len()));

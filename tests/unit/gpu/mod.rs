@@ -12,7 +12,7 @@ mod residual;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};
 use crate::model::{Activation, Mode};
-use crate::shader::{Dtype, Flow, Kernel, Storage};
+use crate::shader::{BatchShape, Dtype, Flow, Kernel};
 use std::sync::OnceLock;
 
 /// The modes that differ behind the loss.
@@ -63,16 +63,16 @@ fn words(values: &[f32]) -> Vec<u32> {
 }
 
 /// Each storage with the same as the tests have it.
-fn storages() -> Vec<(Storage, Lie)> {
+fn storages() -> Vec<(BatchShape, Lie)> {
     let rows = [(1, 1), (3, 5), (2, 33)];
     let images = [(1, 1, 1), (2, 3, 7), (1, 33, 6), (3, 5, 35)];
     let rows = rows.map(|(batch, features)| {
-        let storage = Storage::Rows { batch: batch as u32, features: features as u32 };
+        let storage = BatchShape::Rows { batch: batch as u32, features: features as u32 };
         (storage, Lie::Rows { len: batch * features })
     });
     let images = images.map(|(batch, channels, positions)| {
         let storage =
-            Storage::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
+            BatchShape::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
         (storage, Lie::Image { batch, channels, positions })
     });
     rows.into_iter().chain(images).collect()

@@ -1,6 +1,6 @@
 //! Its CPU path.
 
-use crate::host::{Call, SampleOp, Saved, is_diagonal};
+use crate::host::{Call, SampleOp, is_diagonal};
 
 #[derive(Debug)]
 pub(super) struct Mirror {
@@ -18,7 +18,7 @@ impl SampleOp for Mirror {
         }
     }
 
-    fn backward(&self, _: &Call<'_>, _: Saved<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+    fn backward(&self, _: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         for (component, (s, to)) in signal.iter().zip(to).enumerate() {
             let squared = is_diagonal(component, signal.len());
             let factor = |i| if squared { factor(i) * factor(i) } else { factor(i) };

@@ -31,9 +31,7 @@ impl Key for MirrorForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        with(&header, &[Width::Scalar.file()], include_str!("forward.wgsl"))
+        with(&Header::lanes(), &["lib/each", Width::Scalar.file()], include_str!("forward.wgsl"))
     }
 
     fn groups(&self) -> u32 {
@@ -63,9 +61,9 @@ impl Key for MirrorSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        let mut header = Header::default();
-        header.number("LANES", LANES);
-        let files = self.flow.files(&mut header, Width::Scalar, 0);
+        let mut header = Header::lanes();
+        let mut files = self.flow.files(&mut header, Width::Scalar, 0);
+        files.push("lib/each");
         with(&header, &files, include_str!("signal.wgsl"))
     }
 

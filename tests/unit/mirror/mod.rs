@@ -9,7 +9,7 @@ mod kernel;
 mod tests;
 
 use crate::Result;
-use crate::graph::{Backward, Forward, Layout, Lowered, Op, Operation, Position, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::Layer;
@@ -18,7 +18,7 @@ use kernel::{MirrorForward, MirrorSignal};
 #[derive(Debug)]
 struct Mirror;
 
-pub(super) fn lower(layer: &Layer, _: &Position<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     Ok(matches!(layer, Layer::Mirror).then(|| Mirror.into()))
 }
 
@@ -33,12 +33,12 @@ impl Operation for Mirror {
         Some(Layout::Rows)
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, op: &Op) -> Result<()> {
+    fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let kernel = Mirror::kernel(pass.batch(), pass.output(op));
         pass.simple(op, kernel, &[])
     }
 
-    fn backward(&self, pass: &mut Backward<'_>, op: &Op, signal: &Signal) -> Result<()> {
+    fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         if !pass.continues(op) {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use super::{BATCH, CHANNELS, Operation, TANH, backward, flow, is};
 use crate::model::{Activation, Mode};
 use crate::ops::batchnorm::{NormForward, NormSignal};
-use crate::shader::{Dtype::F16, Dtype::F32, Kernel, Storage};
+use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all: |_| all(),
@@ -17,8 +17,8 @@ pub(super) const OPERATION: Operation = Operation {
 
 fn all() -> Vec<Kernel> {
     // Plans normalise images only.
-    let storage = Storage::Image { batch: BATCH, channels: CHANNELS, positions: 30 };
-    let norm = NormForward { storage };
+    let shape = BatchShape::Image { batch: BATCH, channels: CHANNELS, positions: 30 };
+    let norm = NormForward { shape };
     let mut kernels = vec![norm.into()];
     for mode in Mode::ALL {
         kernels.extend(

@@ -2,8 +2,8 @@
 
 use super::{BATCH, CHANNELS, Operation, SHOWN, depthwise, is};
 use crate::model::Mode;
-use crate::ops::channel_sums::{ChannelSums, Parameters};
-use crate::shader::{Dtype::F16, Dtype::F32, Kernel, Storage};
+use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
+use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all: |_| all(),
@@ -15,15 +15,15 @@ pub(super) const OPERATION: Operation = Operation {
 };
 
 fn all() -> Vec<Kernel> {
-    let storage = |positions| Storage::Image { batch: BATCH, channels: CHANNELS, positions };
+    let shape = |positions| BatchShape::Image { batch: BATCH, channels: CHANNELS, positions };
     let mut kernels = Vec::new();
     let mut add = |parameters, mode| kernels.push(ChannelSums { parameters, mode, plane: 4096 }.into());
     for mode in Mode::ALL {
         for positions in [30, 10_000] {
-            add(Parameters::Norm(storage(positions)), mode);
+            add(ChannelParameters::Norm(shape(positions)), mode);
         }
         for (sizes, bias) in depthwise::sizes().into_iter().flat_map(|s| [false, true].map(|b| (s, b))) {
-            add(Parameters::Depthwise { sizes, bias }, mode);
+            add(ChannelParameters::Depthwise { sizes, bias }, mode);
         }
     }
     kernels

@@ -3,7 +3,7 @@
 use super::{BATCH, CHANNELS, Operation, TANH, backward, flow, is};
 use crate::model::{Activation, Mode};
 use crate::ops::dropout::{AdvanceNoise, DropoutForward, DropoutSignal};
-use crate::shader::{Dtype::F16, Dtype::F32, Kernel, Storage};
+use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all: |_| all(),
@@ -19,11 +19,11 @@ pub(super) const OPERATION: Operation = Operation {
 };
 
 fn all() -> Vec<Kernel> {
-    let rows = Storage::Rows { batch: BATCH, features: CHANNELS };
-    let image = Storage::Image { batch: BATCH, channels: CHANNELS, positions: 30 };
+    let rows = BatchShape::Rows { batch: BATCH, features: CHANNELS };
+    let image = BatchShape::Image { batch: BATCH, channels: CHANNELS, positions: 30 };
     let mut kernels = vec![AdvanceNoise.into()];
-    for storage in [rows, image] {
-        let dropout = DropoutForward { storage, node: 3, p: 0.2 };
+    for shape in [rows, image] {
+        let dropout = DropoutForward { shape, node: 3, p: 0.2 };
         kernels.push(dropout.into());
         for mode in Mode::ALL {
             kernels.extend(

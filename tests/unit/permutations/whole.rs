@@ -2,7 +2,7 @@
 //! each plug is here in every mode that changes it, beside one of the others.
 
 use super::{Operation, is, losses, only_f32, rules};
-use crate::gemm::{Back, Gather, Whole, WholeKernel, WholeLayer, WholePass};
+use crate::gemm::{Back, Gather, WholeKernel, WholeLayer, WholeNetwork, WholePass};
 use crate::model::{Activation, Loss, Mode};
 use crate::ops::optimizer::Update;
 use crate::shader::{DeviceClass, Kernel};
@@ -27,9 +27,9 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
             Activation::Identity => vec![layer(5, 64, false)],
             _ => vec![layer(5, 9, true), layer(9, 4, false)],
         };
-        Whole { class, layers, activation, loss, batch, flat: 1024 }
+        WholeNetwork { class, layers, activation, loss, batch, flat: 1024 }
     };
-    let mut add = |net: Whole, mode, accumulate, update: Option<Update>| {
+    let mut add = |net: WholeNetwork, mode, accumulate, update: Option<Update>| {
         let back = Back { mode, scale: 1.0, accumulate, update };
         if net.chunks() > 1 {
             kernels.push(Gather { net: net.clone(), back }.into());

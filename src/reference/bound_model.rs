@@ -5,8 +5,8 @@ use super::{Real, Signal};
 use crate::Result;
 use crate::model::{Mode, Model, Noise, Parameter, Role, Source};
 
-/// A model with its parameters at hand.
-pub(super) struct Network<'a, T> {
+/// A model bound to its parameters.
+pub(super) struct BoundModel<'a, T> {
     model: &'a Model,
     pub(super) steps: Vec<Step<'a, T>>,
 }
@@ -17,10 +17,10 @@ pub(super) struct Signals<T> {
     pub(super) nodes: Vec<Signal<T>>,
 }
 
-impl<'a, T: Real> Network<'a, T> {
+impl<'a, T: Real> BoundModel<'a, T> {
     /// As it predicts: dropout does nothing.
-    pub(super) fn inference(model: &'a Model, parameters: &'a [T]) -> Result<Network<'a, T>> {
-        Network::new(model, parameters, None)
+    pub(super) fn inference(model: &'a Model, parameters: &'a [T]) -> Result<BoundModel<'a, T>> {
+        BoundModel::new(model, parameters, None)
     }
 
     /// As it trains. Dropout counts its random numbers as if the samples before `first_sample` were there.
@@ -29,14 +29,14 @@ impl<'a, T: Real> Network<'a, T> {
         parameters: &'a [T],
         noise: Noise,
         first_sample: usize,
-    ) -> Result<Network<'a, T>> {
-        Network::new(model, parameters, Some(Draw { noise, first_sample }))
+    ) -> Result<BoundModel<'a, T>> {
+        BoundModel::new(model, parameters, Some(Draw { noise, first_sample }))
     }
 
     /// `parameters` in the flat layout, length checked before.
-    fn new(model: &'a Model, parameters: &'a [T], draw: Option<Draw>) -> Result<Network<'a, T>> {
+    fn new(model: &'a Model, parameters: &'a [T], draw: Option<Draw>) -> Result<BoundModel<'a, T>> {
         let step = |node| Step::new(model, node, parameters, draw);
-        Ok(Network { model, steps: (0..model.nodes().len()).map(step).collect::<Result<_>>()? })
+        Ok(BoundModel { model, steps: (0..model.nodes().len()).map(step).collect::<Result<_>>()? })
     }
 
     /// The output `[N, size]` of every node.

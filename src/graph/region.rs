@@ -1,10 +1,10 @@
-//! Memory by what it is for, before there are buffers.
+//! The buffers of a plan, named by what they hold: no buffer exists yet when a schedule is made.
 
 use crate::shader::Dtype;
 
-/// Which memory.
+/// A buffer, by what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Memory {
+pub(crate) enum Region {
     Input,
     Targets,
     Parameters,
@@ -23,7 +23,7 @@ pub(crate) enum Memory {
 /// A run of bytes that a step reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Slice {
-    pub memory: Memory,
+    pub region: Region,
     pub offset: u64,
     pub size: u64,
     /// What it holds, where that may differ.
@@ -32,8 +32,8 @@ pub(crate) struct Slice {
 
 impl Slice {
     /// `elements` of `f32`, or as large, from element `first` on.
-    pub(crate) fn new(memory: Memory, first: usize, elements: usize) -> Slice {
-        Slice { memory, offset: 4 * first as u64, size: 4 * elements as u64, dtype: Dtype::F32 }
+    pub(crate) fn new(region: Region, first: usize, elements: usize) -> Slice {
+        Slice { region, offset: 4 * first as u64, size: 4 * elements as u64, dtype: Dtype::F32 }
     }
 
     /// The same without its first bytes.
@@ -41,14 +41,12 @@ impl Slice {
         Slice { offset: self.offset + bytes, size: self.size - bytes, ..self }
     }
 
-    /// Whether both have bytes in common.
     pub(crate) fn meets(&self, other: &Slice) -> bool {
         let apart = self.offset + self.size <= other.offset || other.offset + other.size <= self.offset;
-        self.memory == other.memory && !apart
+        self.region == other.region && !apart
     }
 }
 
-/// A buffer of the plan's own.
 #[derive(Debug)]
 pub(crate) struct Owned {
     pub name: String,

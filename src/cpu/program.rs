@@ -1,4 +1,4 @@
-//! The graph as the executor runs it: operations on values, in stages.
+//! The operations and values that the executor runs, derived from the graph.
 
 use super::stages::Stage;
 use crate::graph::{Graph, Layout};
@@ -9,7 +9,7 @@ use crate::ops::Ops;
 use crate::{At, Error, Result};
 
 #[derive(Debug)]
-pub(super) struct Network {
+pub(super) struct Program {
     pub ops: Vec<Op>,
     pub stages: Vec<Stage>,
     /// Value 0 is the network's input.
@@ -47,18 +47,17 @@ pub(super) struct Op {
 }
 
 impl Op {
-    /// Its parameter in that role, if it has one.
     pub(super) fn parameter<'a>(&self, model: &'a Model, role: Role) -> Option<&'a Parameter> {
         self.node.and_then(|node| model.parameter_of(node, role))
     }
 }
 
-impl Network {
+impl Program {
     /// `components` of the signal in the backward pass; 0 for inference. The signals at `kept` are kept to the end of the pass.
-    pub(super) fn new(model: &Model, components: usize, kept: &[At]) -> Result<Network> {
+    pub(super) fn new(model: &Model, components: usize, kept: &[At]) -> Result<Program> {
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
-        // A view of another value's memory is no value here.
+        // A view shares the memory of another value, so it is not a value here.
         let mut roots = 0;
         let indices = (0..graph.values.len()).map(|value| {
             roots += usize::from(graph.root(value) == value);
@@ -80,7 +79,7 @@ impl Network {
             output: index(op.output),
         });
         let layer = |layer| graph.root_at(At::Layer(layer)).map_or(0, index);
-        let mut network = Network {
+        let mut program = Program {
             ops: ops.collect(),
             stages: Vec::new(),
             values: values.collect(),
@@ -89,24 +88,25 @@ impl Network {
             layers: (0..model.layers().len()).map(layer).collect(),
         };
         for at in kept {
-            let value = network.value_at(*at)?;
-            network.values[value].kept = components > 0;
+            let value = program.value_at(*at)?;
+            program.values[value].kept = components > 0;
         }
-        network.want();
-        network.mark_adds();
-        network.cut_stages();
-        network.mark_block_local();
-        Ok(network)
+        program.want();
+        program.mark_adds();
+        program.cut_stages();
+        program.mark_block_local();
+        Ok(program)
     }
 
-    /// The value whose signal stands there.
     pub(super) fn value_at(&self, at: At) -> Result<usize> {
         match at {
             At::Input => Ok(0),
-            At::Layer(layer) => self.layers.get(layer).copied().ok_or_else(|| Error::Unknown {
-                what: "layer",
-                name: layer.to_string(),
-                known: format!("0 to {}", self.layers.len().saturating_sub(1)),
+            At::Layer(layer) => self.layers.get(layer).copied().ok_or_else(|| {
+                Error::unknown(
+                    "layer",
+                    layer.to_string(),
+                    format!("0 to {}", self.layers.len().saturating_sub(1)),
+                )
             }),
         }
     }
@@ -171,7 +171,7 @@ mod tests {
         });
         for model in [dense, image].map(|body| body.loss(Loss::mse()).unwrap()) {
             let buffers = |kept: &[At]| {
-                let (slots, sizes) = Network::new(&model, 2, kept).unwrap().signal_buffers();
+                let (slots, sizes) = Program::new(&model, 2, kept).unwrap().signal_buffers();
                 let used = |buffer| slots.iter().filter(|slot| **slot == Some(buffer)).count();
                 (sizes.len(), (0..sizes.len()).map(used).min().unwrap())
             };
@@ -186,7 +186,7 @@ mod tests {
             assert!(all >= places.len() && least == 1, "{all} buffers, the least used by {least}");
         }
         let flat = Model::builder([2]).layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap();
-        let unknown = Network::new(&flat, 2, &[At::Layer(2)]);
+        let unknown = Program::new(&flat, 2, &[At::Layer(2)]);
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
     }
 }

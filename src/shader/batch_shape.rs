@@ -1,49 +1,48 @@
-//! How a batch lies in memory.
+//! The shape of a batch in memory.
 
 use super::{LANES, Width, vectors};
 
-/// How a batch lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Storage {
+pub(crate) enum BatchShape {
     /// `[batch, features]`.
     Rows { batch: u32, features: u32 },
     /// `[batch, positions, channels]`, channels padded to a multiple of four.
     Image { batch: u32, channels: u32, positions: u32 },
 }
 
-impl Storage {
+impl BatchShape {
     pub(crate) fn width(self) -> Width {
         match self {
-            Storage::Rows { .. } => Width::Scalar,
-            Storage::Image { .. } => Width::Vector,
+            BatchShape::Rows { .. } => Width::Scalar,
+            BatchShape::Image { .. } => Width::Vector,
         }
     }
 
     pub(crate) fn channels(self) -> u32 {
         match self {
-            Storage::Rows { features, .. } => features,
-            Storage::Image { channels, .. } => channels,
+            BatchShape::Rows { features, .. } => features,
+            BatchShape::Image { channels, .. } => channels,
         }
     }
 
     pub(crate) fn positions(self) -> u32 {
         match self {
-            Storage::Rows { .. } => 1,
-            Storage::Image { positions, .. } => positions,
+            BatchShape::Rows { .. } => 1,
+            BatchShape::Image { positions, .. } => positions,
         }
     }
 
     pub(crate) fn batch(self) -> u32 {
         match self {
-            Storage::Rows { batch, .. } | Storage::Image { batch, .. } => batch,
+            BatchShape::Rows { batch, .. } | BatchShape::Image { batch, .. } => batch,
         }
     }
 
     /// Values of one position, as many elements each as the width says.
     pub(crate) fn vectors(self) -> u32 {
         match self {
-            Storage::Rows { features, .. } => features,
-            Storage::Image { channels, .. } => vectors(channels),
+            BatchShape::Rows { features, .. } => features,
+            BatchShape::Image { channels, .. } => vectors(channels),
         }
     }
 
@@ -53,8 +52,8 @@ impl Storage {
 
     pub(crate) fn label(self) -> String {
         match self {
-            Storage::Rows { batch, features } => format!("{batch}x{features}"),
-            Storage::Image { batch, channels, positions } => format!("{batch}x{channels}x{positions}"),
+            BatchShape::Rows { batch, features } => format!("{batch}x{features}"),
+            BatchShape::Image { batch, channels, positions } => format!("{batch}x{channels}x{positions}"),
         }
     }
 

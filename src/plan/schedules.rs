@@ -1,0 +1,117 @@
+//! The schedules of all lists that a plan can record.
+
+use super::work::{Pass, Work};
+use super::{PlanOptions, whole};
+use crate::gemm::GradientSink;
+use crate::graph::{BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, Schedule, Setup, Slice};
+use crate::model::Mode;
+use crate::ops::{cast, dropout, loss::LossStep, optimizer, residual};
+use crate::{At, Result};
+
+/// The lists of a plan, and where the host finds their results.
+#[derive(Debug)]
+pub(super) struct Schedules {
+    pub all: Vec<(Work, Schedule)>,
+    pub logits: Slice,
+    /// Of a training plan, the loss.
+    pub loss: Option<Slice>,
+    /// Signals that were asked for: where, g, and the diagonal.
+    pub signals: Vec<(At, Slice, Option<Slice>)>,
+}
+
+pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
+    match whole::chosen(setup, graph, options)? {
+        Some(network) => whole::build(setup, &network, options),
+        None => by_layers(setup, graph, options),
+    }
+}
+
+/// Schedules with a kernel for each layer and direction.
+fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
+    let ForwardPass { schedule: forward, saved, logits, .. } = ForwardPass::build(setup, graph)?;
+    let mut schedules =
+        Schedules { all: vec![(Work::Forward, forward)], logits, loss: None, signals: Vec::new() };
+    if !options.training {
+        return Ok(schedules);
+    }
+    let loss_step = LossStep::new(setup, logits)?;
+    let requested = Requested::new(setup, graph)?;
+    let forward = schedules.all[0].1.clone();
+    let inputs = BackwardInputs { setup, graph, forward: &forward, saved: &saved, requested: &requested };
+    for (mode, pass) in passes(options) {
+        let build = |sink| backward(&inputs, &loss_step, mode, sink);
+        let update = optimizer::update(setup, mode)?;
+        let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
+        if let Some(update) = update {
+            let step = match options.fused_update && !pass.accumulate {
+                true => build(GradientSink::Update(update))?,
+                false => optimizer::behind(setup, &update, gradient.clone()),
+            };
+            schedules.all.push((Work::Step(pass), joined(setup, step)));
+            if !pass.accumulate {
+                let update = optimizer::behind(setup, &update, Schedule::default());
+                schedules.all.push((Work::Update(pass), update));
+            }
+        }
+        schedules.all.push((Work::Gradient(pass), joined(setup, gradient)));
+    }
+    schedules.loss = Some(loss_step.total);
+    let signals = options.signals.iter().filter_map(|at| {
+        let (gradient, diagonal) = requested.slices(setup, graph, *at)?;
+        Some((*at, gradient, diagonal))
+    });
+    schedules.signals = signals.collect();
+    Ok(schedules)
+}
+
+/// Forward pass, loss, and the backward pass through all operations.
+fn backward(
+    inputs: &BackwardInputs<'_>,
+    loss_step: &LossStep,
+    mode: Mode,
+    sink: GradientSink,
+) -> Result<Schedule> {
+    let (setup, graph) = (inputs.setup, inputs.graph);
+    let mut pass = BackwardPass::new(inputs, mode, sink);
+    loss_step.push(&mut pass)?;
+    if let GradientSink::Update(update) = sink {
+        optimizer::advance(setup, &update, &mut pass.schedule);
+    }
+    for op in graph.ops.iter().rev() {
+        let signal = pass.signal_at(op.output, residual::add_signals, cast::show)?;
+        if let Some(signal) = signal.filter(|_| pass.continues(op) || op.has_parameters(setup)) {
+            op.operation.backward(&mut pass, op, &signal)?;
+        }
+    }
+    pass.signal_at(0, residual::add_signals, cast::show)?;
+    if graph.ops.iter().any(|op| op.operation.is_random()) {
+        dropout::advance(&mut pass);
+    }
+    if let GradientSink::Update(update) = sink {
+        optimizer::rest(setup, &update, pass.updated, &mut pass.schedule);
+    }
+    Ok(pass.schedule)
+}
+
+/// The same with two kernels in one dispatch where that is wanted.
+fn joined(setup: &Setup<'_>, schedule: Schedule) -> Schedule {
+    match setup.saves_dispatches(true) {
+        true => super::join::neighbours(schedule, setup.tuning, setup.options.fewer_dispatches.is_some()),
+        false => schedule,
+    }
+}
+
+/// The modes of the backward passes: the plan's, and plain backprop for lazy curvature.
+pub(super) fn modes(options: &PlanOptions) -> impl Iterator<Item = Mode> {
+    let lazy = options.lazy_curvature && options.mode.has_diagonal();
+    [options.mode].into_iter().chain(lazy.then_some(Mode::None))
+}
+
+/// The requested backward passes, named as [`Work::in_mode`] names them.
+pub(super) fn passes(options: &PlanOptions) -> impl Iterator<Item = (Mode, Pass)> {
+    let accumulates = options.accumulation;
+    let ways = move |(mode, pass): (Mode, Pass)| {
+        [(mode, pass)].into_iter().chain(accumulates.then_some((mode, pass.accumulating())))
+    };
+    modes(options).zip([Pass::FULL, Pass::FULL.without_curvature()]).flat_map(ways)
+}

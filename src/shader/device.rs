@@ -1,0 +1,45 @@
+//! Classes of devices, and the resources of a workgroup.
+
+/// What kind of machine runs the shaders. Decides tile shapes, nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeviceClass {
+    /// A CPU behind a graphics API (llvmpipe, SwiftShader): few wide cores, dear loads and barriers, a large cache.
+    Software,
+    /// A GPU that shares the CPU's memory.
+    Integrated,
+    /// A GPU of its own.
+    Discrete,
+}
+
+impl DeviceClass {
+    /// Every class that has tiles of its own.
+    pub const ALL: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+}
+
+/// Invocations along x and y, and bytes of workgroup memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Workgroup {
+    pub size: [u32; 2],
+    pub bytes: u32,
+}
+
+impl Workgroup {
+    pub(crate) const fn new(size: [u32; 2], bytes: u32) -> Workgroup {
+        Workgroup { size, bytes }
+    }
+
+    /// In a row, without memory.
+    pub(crate) const fn row(invocations: u32) -> Workgroup {
+        Workgroup::new([invocations, 1], 0)
+    }
+
+    /// With `bytes` of memory for each invocation.
+    pub(crate) const fn each(self, bytes: u32) -> Workgroup {
+        Workgroup { bytes: self.size[0] * self.size[1] * bytes, ..self }
+    }
+
+    pub(crate) fn invocations(self) -> u32 {
+        self.size[0] * self.size[1]
+    }
+}
