@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// comes from. The reference is what the other paths are compared with, so none of them may use it; unit tests may.
 const MAY_USE: [(&str, &[&str]); 20] = [
     ("setters", &[]),
+    ("guide", &[]),
     ("error", &[]),
     ("memory", &[]),
     ("lifetime", &[]),
@@ -22,6 +23,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("cpu", &["ops", "graph", "host"]),
     ("gpu", &["gemm", "shader"]),
     ("plan", &["gpu", "ops", "graph", "gemm", "shader"]),
+    ("tuning", &["plan", "gemm", "shader"]),
     ("record", &["plan", "gpu"]),
     ("profile", &["record", "plan", "gpu", "gemm", "shader"]),
     ("tuning", &["plan", "gemm", "shader"]),

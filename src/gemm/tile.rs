@@ -17,8 +17,8 @@ pub enum Family {
         /// 2: one stage is filled while the other is read. 1: for half the memory, a barrier more.
         buffers: u32,
     },
-    /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`](crate::TileUse::Forward) and
-    /// [`TileUse::Signal`](crate::TileUse::Signal).
+    /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`](crate::tuning::TileUse::Forward) and
+    /// [`TileUse::Signal`](crate::tuning::TileUse::Signal).
     Cooperative {
         /// What the units multiply.
         matrices: Cooperative,

@@ -25,7 +25,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failed> {
     write_and(path, bytes, Directory::sync)
 }
 
-/// Whether [`write`] could create a file at `path`. Leaves nothing behind.
+/// Whether `write` could create a file at `path`. Leaves nothing behind.
 pub(super) fn check(path: &Path) -> io::Result<()> {
     let (file, temporary, _) = Destination::find(path)?.prepare()?;
     drop(file);
