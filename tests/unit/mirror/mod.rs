@@ -39,9 +39,6 @@ impl Operation for Mirror {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if !pass.continues(op) {
-            return Ok(());
-        }
         let mirror = Mirror::kernel(pass.batch(), pass.output(op));
         pass.through(op, signal, &[], |flow| MirrorSignal { mirror, flow })
     }
