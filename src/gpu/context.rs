@@ -18,7 +18,7 @@ pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
     pub checked: bool,
-    /// Choose tile shapes for this class of device instead of the one the adapter reports.
+    /// Choose kernels for this class of device instead of the one the adapter reports.
     pub class: Option<DeviceClass>,
     /// Tiles measured on this or a similar device, which override the built-in choice: see [`TileTable`].
     pub tiles: Option<TileTable>,
@@ -220,7 +220,7 @@ impl Context {
         describe(&self.inner.info)
     }
 
-    /// The class of device for which tile shapes are chosen.
+    /// The class of device for which kernels are chosen.
     pub fn class(&self) -> DeviceClass {
         self.inner.options.class.unwrap_or(match self.inner.info.device_type {
             wgpu::DeviceType::Cpu => DeviceClass::Software,

@@ -93,7 +93,7 @@ impl Context {
         Ok(layout)
     }
 
-    /// Dtype of pipelines that have been made, for all plans of this context.
+    /// Number of pipelines that have been made, for all plans of this context.
     pub fn pipelines(&self) -> usize {
         self.inner.pipelines.made().len()
     }

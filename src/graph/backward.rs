@@ -4,7 +4,7 @@ use super::{Graph, Layout, Op, Purpose, Region, Saved, Schedule, Setup, Slice, V
 use crate::gemm::GradientSink;
 use crate::model::{Activation, Mode, Parameter, Role};
 use crate::shader::{Dtype, Flow, Kernel};
-use crate::{At, Error, Result};
+use crate::{At, Result};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -16,14 +16,7 @@ impl Requested {
     pub(crate) fn new(setup: &Setup<'_>, graph: &Graph) -> Result<Requested> {
         let mut requested = BTreeMap::new();
         for at in setup.options.signals {
-            let root = graph.root_at(*at).ok_or_else(|| {
-                let known = format!("0 to {}", setup.model.layers().len() - 1);
-                let name = match at {
-                    At::Layer(index) => index.to_string(),
-                    At::Input => "input".into(),
-                };
-                Error::unknown("layer", name, known)
-            })?;
+            let root = graph.find(*at)?;
             let planes = setup.options.mode.planes();
             let name = format!("signal at {at:?}");
             let elements = setup.elements(&name, graph.values[root].shape.iter().product())?;

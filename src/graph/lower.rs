@@ -2,7 +2,7 @@
 
 use super::{Layout, Op, Operation, Value};
 use crate::model::{Layer, Model, NodeKind, Source};
-use crate::{At, Result};
+use crate::{At, Error, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -97,6 +97,23 @@ impl Graph {
     pub(crate) fn writer(&self, value: usize) -> Option<&Op> {
         let root = self.root(value);
         self.ops.iter().find(|op| op.output == root)
+    }
+
+    /// The memory that holds the output of `at`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a layer that is not there.
+    pub(crate) fn find(&self, at: At) -> Result<usize> {
+        self.root_at(at).ok_or_else(|| {
+            let layers = self.values.iter().flat_map(|value| &value.outputs_of);
+            let last =
+                layers.filter_map(|at| if let At::Layer(index) = at { Some(*index) } else { None }).max();
+            let name = match at {
+                At::Layer(index) => index.to_string(),
+                At::Input => "input".into(),
+            };
+            Error::unknown("layer", name, format!("0 to {}", last.unwrap_or(0)))
+        })
     }
 
     /// The memory that holds the output of `at`.

@@ -1,6 +1,6 @@
 //! The flat layout of parameters, and their initial values.
 
-use super::{Activation, Layer, Model, Node, NodeKind, Source};
+use super::{Layer, Model, Node, NodeKind, Source};
 use crate::memory::zeros;
 use crate::{Error, Result};
 
@@ -137,15 +137,7 @@ fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool 
     while let Some(next) = readers[node] {
         match &model.nodes()[next].kind {
             NodeKind::Layer(Layer::Act(activation)) => {
-                return matches!(
-                    activation,
-                    Activation::Relu
-                        | Activation::LeakyRelu { .. }
-                        | Activation::Elu { .. }
-                        | Activation::Gelu
-                        | Activation::GeluTanh
-                        | Activation::Silu
-                );
+                return activation.is_rectifier();
             }
             NodeKind::Layer(
                 Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity,

@@ -38,6 +38,7 @@ pub(super) fn plan(
         model.check_mode(options.mode)?;
     }
     let graph = Graph::new::<Ops>(model, options.training, 4)?;
+    options.signals.iter().try_for_each(|at| graph.find(*at).map(drop))?;
     limits::check(&graph, batch)?;
     let schedules = schedules::build(&setup, &graph, &options)?;
     let buffers = Buffers::new(context, &setup, state, &options, &schedules.all)?;

@@ -92,7 +92,7 @@ mod tests {
         std::iter::once(slice.offset..slice.offset + slice.size).collect()
     }
 
-    /// The lists of a pass, one of which has a lifetime more than the other, spliced: as plans once were.
+    /// A list that begins in the middle of another, and two memories in one slot that are needed at once.
     #[test]
     fn what_lies_in_another_buffer_is_noticed() {
         let outside = || own(0, 0..256);

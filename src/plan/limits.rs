@@ -94,6 +94,15 @@ mod tests {
         );
     }
 
+    /// Its weight has channels × taps numbers, not channels² of them.
+    #[test]
+    fn a_depthwise_convolution_may_have_many_channels() {
+        let layer = Conv2d::new(12_000, 3).groups(12_000);
+        let model = Model::builder([12_000, 3, 3]).layer(layer).loss(Loss::mse()).expect("valid");
+        let graph = Graph::new::<Ops>(&model, true, 4).expect("it can be lowered");
+        assert_eq!(check(&graph, 1), Ok(()));
+    }
+
     #[test]
     fn batches_that_no_plan_can_have_are_no_overflow() {
         let model = Model::builder([1, 100, 100]).conv2d(8, 3).loss(Loss::mse()).expect("valid");

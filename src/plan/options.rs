@@ -17,7 +17,7 @@ const MOST: f64 = 64.0;
 pub struct PlanOptions {
     /// Mode of the backward pass.
     pub mode: Mode,
-    /// `false`: only the forward pass; mode, signals, targets and the rest do not matter then.
+    /// `false`: only the forward pass; mode, targets and the rest do not matter then, and no signals are kept.
     pub training: bool,
     /// Whether a backward pass can also be recorded that adds to the gradient and diagonal instead of replacing them.
     pub accumulation: bool,

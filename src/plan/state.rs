@@ -55,7 +55,7 @@ impl Moments {
     }
 }
 
-/// Raw buffers of the host's, each for `model.flat_len()` numbers; what is `None` is made. Usage STORAGE, and COPY_SRC and
+/// Raw buffers of the host's, each for `model.flat_len()` numbers and at least 64; what is `None` is made. Usage STORAGE, and COPY_SRC and
 /// COPY_DST where the crate is to read or write it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -84,7 +84,7 @@ impl State {
     /// Parameters, gradient and diagonal at zero; with an optimiser, its moments too.
     ///
     /// # Errors
-    /// [`Error::Value`] for the optimiser's numbers; [`Error::Limit`] for a model larger than the device allows;
+    /// [`Error::Value`] and [`Error::Setting`] for the optimiser's; [`Error::Limit`] for a model larger than the device allows;
     /// [`Error::Device`].
     pub fn new(context: &Context, model: &Model, optimizer: Option<Optimizer>) -> Result<State> {
         State::with_buffers(context, model, optimizer, StateBuffers::default())

@@ -127,4 +127,24 @@ impl Activation {
             _ => false,
         }
     }
+
+    /// Whether it is relu-like, passing half of its input: then weights before it are initialised as He et al. do.
+    pub(crate) fn is_rectifier(self) -> bool {
+        match self {
+            Activation::Relu
+            | Activation::LeakyRelu { .. }
+            | Activation::Elu { .. }
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::Silu => true,
+            Activation::Identity
+            | Activation::Selu
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::LogSigmoid
+            | Activation::Softplus
+            | Activation::Sin
+            | Activation::Exp => false,
+        }
+    }
 }

@@ -231,8 +231,10 @@ fn what_was_not_planned() {
 
 #[test]
 fn signals_of_layers_that_do_not_exist() {
-    let got = plan(2, training().signal(At::Layer(3))).unwrap_err();
-    assert_eq!(got, Error::Unknown { what: "layer", name: "3".into(), known: "0 to 2".into() });
+    for options in [training(), PlanOptions::inference()] {
+        let got = plan(2, options.signal(At::Layer(3))).unwrap_err();
+        assert_eq!(got, Error::Unknown { what: "layer", name: "3".into(), known: "0 to 2".into() });
+    }
 }
 
 #[test]

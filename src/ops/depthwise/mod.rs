@@ -11,8 +11,8 @@ use crate::graph::{BackwardPass, ForwardPass, Layout, Op, Operation, Signal, Val
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Mode, Role};
+use crate::ops::channel_sums;
 use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
-use crate::ops::{channel_sums, conv};
 
 #[derive(Debug)]
 pub(crate) struct Depthwise(pub Convolution);
@@ -57,10 +57,6 @@ impl Operation for Depthwise {
     #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, _: &Value) -> HostOp {
         host::Depthwise::new(&self.0).into()
-    }
-
-    fn packed_weight(&self) -> Option<usize> {
-        conv::packed_weight(&self.0)
     }
 
     fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {

@@ -72,7 +72,9 @@ impl HostLoss {
                 Loss::SoftmaxCrossEntropy { .. } => {
                     self.cross_entropies(mode, factor, sample, logits, targets, signal)
                 }
-                _ => self.elementwise(mode, factor, sample, logits, targets, signal),
+                Loss::Mse { .. } | Loss::BceWithLogits { .. } | Loss::GaussianNll { .. } => {
+                    self.elementwise(mode, factor, sample, logits, targets, signal)
+                }
             };
         }
         Ok(factor * value)
@@ -109,7 +111,8 @@ impl HostLoss {
             let term = match self.loss {
                 Loss::Mse { .. } => squared_error(z, t),
                 Loss::GaussianNll { var, .. } => gaussian(var, z - t, f64::from(logits[width + k])),
-                _ => binary_cross_entropy(z, t),
+                Loss::BceWithLogits { .. } => binary_cross_entropy(z, t),
+                Loss::SoftmaxCrossEntropy { .. } => unreachable!("it is no sum over targets"),
             };
             value += term.value;
             let Some(signal) = &mut signal else { continue };

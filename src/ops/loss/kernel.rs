@@ -111,7 +111,8 @@ impl LossKernel {
                     Loss::Mse { .. } => "loss/mse",
                     Loss::GaussianNll { var: Variance::Log, .. } => "loss/gaussian_log",
                     Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
-                    _ => "loss/bce_logits",
+                    Loss::BceWithLogits { .. } => "loss/bce_logits",
+                    Loss::SoftmaxCrossEntropy { .. } => unreachable!("it has an arm of its own"),
                 };
                 files.extend(["loss/elementwise", plug]);
             }

@@ -86,8 +86,8 @@ impl Update {
         let second = match rule {
             Rule::Sgd { .. } => Second::None,
             Rule::Adam { .. } => Second::Gradient,
-            _ if diagonal => Second::Diagonal,
-            _ => Second::Rests,
+            Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } if diagonal => Second::Diagonal,
+            Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } => Second::Rests,
         };
         let vectors = len / 4;
         Update { rule: *rule, second, vectors, first: 0, run: vectors }

@@ -64,5 +64,8 @@ pub(crate) fn memory_len(rule: &Rule, len: usize) -> usize {
 }
 
 pub(crate) fn has_second_moment(rule: &Rule) -> bool {
-    !matches!(rule, Rule::Sgd { .. })
+    match rule {
+        Rule::Sgd { .. } => false,
+        Rule::Adam { .. } | Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } => true,
+    }
 }
