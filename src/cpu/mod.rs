@@ -8,7 +8,6 @@
 
 mod executor;
 mod program;
-
 mod stages;
 mod views;
 mod weights;

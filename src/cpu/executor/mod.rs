@@ -8,7 +8,6 @@ mod run;
 pub use options::ExecutorOptions;
 
 use super::program::Program;
-
 use super::weights::Weights;
 use super::worker::Worker;
 use crate::host::{Threads, total_diagonal};
