@@ -2,7 +2,7 @@
 
 use crate::check::Check;
 use crate::problem::Problem;
-use hesscale::reference::Pass as Reference;
+use hesscale::reference::PassOutput as Reference;
 use hesscale::{At, Context, Mode, Pass, Plan, PlanOptions, Result, State};
 
 /// The results of a pass on the GPU.

@@ -3,7 +3,7 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::to_f64;
 use hesscale::model::Role;
-use hesscale::reference::{Pass, pass};
+use hesscale::reference::{PassOutput, pass};
 use hesscale::{Activation, Loss, Mode, Model, Result};
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Problem {
     }
 
     /// The expected results.
-    pub(crate) fn reference(&self, mode: Mode) -> Result<Pass<f64>> {
+    pub(crate) fn reference(&self, mode: Mode) -> Result<PassOutput<f64>> {
         pass(&self.model, mode, &to_f64(&self.parameters), &to_f64(&self.x), self.targets.view())
     }
 }

@@ -50,7 +50,7 @@ use bound_model::BoundModel;
 
 /// What one forward and backward pass over a batch leaves.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pass<T> {
+pub struct PassOutput<T> {
     /// The loss, reduced over the batch.
     pub loss: T,
     /// The last layer's output, `[N, outputs]`.
@@ -76,7 +76,7 @@ pub fn pass<T: Real>(
     parameters: &[T],
     input: &[T],
     targets: Targets<'_>,
-) -> Result<Pass<T>> {
+) -> Result<PassOutput<T>> {
     pass_with_noise(model, mode, parameters, input, targets, Noise::default())
 }
 
@@ -91,7 +91,7 @@ pub fn pass_with_noise<T: Real>(
     input: &[T],
     targets: Targets<'_>,
     noise: Noise,
-) -> Result<Pass<T>> {
+) -> Result<PassOutput<T>> {
     check(model, parameters, input)?;
     let network = BoundModel::training(model, parameters, noise, 0)?;
     let outputs = network.run(input);
@@ -101,7 +101,7 @@ pub fn pass_with_noise<T: Real>(
     let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
     let (gradient, diagonal) = network.parameter_sums(input, &outputs, &signals.nodes);
     let (input_signal, signals) = (signals.input, of_layers(model, signals.nodes));
-    Ok(Pass { loss, logits, gradient, diagonal, signals, input_signal })
+    Ok(PassOutput { loss, logits, gradient, diagonal, signals, input_signal })
 }
 
 /// The output `[N, size]` of every layer of [`Model::layers`], as the network predicts: dropout does nothing.

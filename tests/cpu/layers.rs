@@ -8,7 +8,7 @@ use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Targets,
 };
-use hesscale::reference::{Pass, pass_with_noise};
+use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
 use std::time::Duration;
 
@@ -40,7 +40,12 @@ fn to_f32(numbers: &[f64]) -> Vec<f32> {
 const BOUND: f64 = 3e-5;
 
 /// The differences, if any.
-fn difference(problem: &Problem, executor: &Executor, loss: f32, want: &Pass<f64>) -> Result<(), String> {
+fn difference(
+    problem: &Problem,
+    executor: &Executor,
+    loss: f32,
+    want: &PassOutput<f64>,
+) -> Result<(), String> {
     compare("loss", &[loss.into()], &[want.loss], BOUND)?;
     compare("logits", &to_f64(executor.logits()), &want.logits, BOUND)?;
     for p in problem.model.parameters() {

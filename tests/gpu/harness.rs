@@ -197,7 +197,7 @@ impl Sample {
         run(context, &self.model, options, &self.parameters, &self.x, self.targets.view()).unwrap()
     }
 
-    pub(crate) fn reference(&self, mode: Mode) -> reference::Pass<f64> {
+    pub(crate) fn reference(&self, mode: Mode) -> reference::PassOutput<f64> {
         let (parameters, x) = (to_f64(&self.parameters), to_f64(&self.x));
         reference::pass(&self.model, mode, &parameters, &x, self.targets.view()).unwrap()
     }

@@ -81,7 +81,7 @@ fn steps_of_one_submission_draw_different_numbers() {
         })
         .collect();
     assert_ne!(want[0].logits, want[1].logits);
-    let sum = |of: fn(&hesscale::reference::Pass<f64>) -> &Vec<f64>| -> Vec<f64> {
+    let sum = |of: fn(&hesscale::reference::PassOutput<f64>) -> &Vec<f64>| -> Vec<f64> {
         (0..of(&want[0]).len()).map(|i| want.iter().map(|pass| of(pass)[i]).sum()).collect()
     };
     for p in sample.model.parameters().iter().map(|p| p.range()) {

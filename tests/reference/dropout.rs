@@ -2,10 +2,10 @@
 
 use crate::problem::Problem;
 use hesscale::model::Noise;
-use hesscale::reference::{Pass, exact_ggn_diagonal, forward, pass_with_noise, predict};
+use hesscale::reference::{PassOutput, exact_ggn_diagonal, forward, pass_with_noise, predict};
 use hesscale::{Activation, Layer, Loss, Mode, Model};
 
-fn with_noise(problem: &Problem, mode: Mode, noise: Noise) -> Pass<f64> {
+fn with_noise(problem: &Problem, mode: Mode, noise: Noise) -> PassOutput<f64> {
     let Problem { model, parameters, input, targets } = problem;
     pass_with_noise(model, mode, parameters, input, targets.view(), noise).unwrap()
 }

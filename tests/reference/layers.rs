@@ -3,7 +3,7 @@
 use crate::common::relative_max_norm;
 use crate::problem::Problem;
 use hesscale::model::{AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Padding, Reduction};
-use hesscale::reference::{Pass, predict};
+use hesscale::reference::{PassOutput, predict};
 use hesscale::{Layer, Loss, Mode, Model};
 
 /// Under a loss whose curvature differs from logit to logit.
@@ -17,7 +17,7 @@ fn assert_near(what: &str, got: &[f64], want: &[f64]) {
 }
 
 /// Logits and the signal at the input.
-fn assert_same_map(got: &Pass<f64>, want: &Pass<f64>) {
+fn assert_same_map(got: &PassOutput<f64>, want: &PassOutput<f64>) {
     assert_near("logits", &got.logits, &want.logits);
     assert_near("g", &got.input_signal.g, &want.input_signal.g);
     assert_near("h", &got.input_signal.h, &want.input_signal.h);

@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 use hesscale::model::{ClassTargets, Reduction, Variance};
-use hesscale::reference::{Pass, exact_hessian_diagonal, pass};
+use hesscale::reference::{PassOutput, exact_hessian_diagonal, pass};
 use hesscale::{Activation, Loss, Mode, Model};
 
 /// A model with parameters and one batch.
@@ -27,7 +27,7 @@ impl Problem {
         Problem { model, parameters, input, targets }
     }
 
-    pub(crate) fn pass(&self, mode: Mode) -> Pass<f64> {
+    pub(crate) fn pass(&self, mode: Mode) -> PassOutput<f64> {
         pass(&self.model, mode, &self.parameters, &self.input, self.targets.view()).unwrap()
     }
 

@@ -4,7 +4,7 @@ use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
 use crate::model::{Layer, Role};
-use crate::reference::{OptimizerState, Pass, pass, predict};
+use crate::reference::{OptimizerState, PassOutput, pass, predict};
 use crate::shader::DeviceClass;
 use crate::{Activation, At, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
@@ -200,7 +200,7 @@ impl Job {
             let plain = run(&parameters, Mode::None)?;
             state.step(&optimizer, &mut parameters, &plain.gradient, &[])?;
             // The diagonal stays as the step with curvature left it.
-            last = Pass { diagonal: last.diagonal, ..plain };
+            last = PassOutput { diagonal: last.diagonal, ..plain };
             results.extend(self.parts(Slot::Parameter, &parameters));
         }
         results.push((Slot::Logits, last.logits.clone()));
