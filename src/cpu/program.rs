@@ -6,7 +6,7 @@ use crate::host::HostOp;
 use crate::lifetime::{Life, slots};
 use crate::model::{Model, Parameter, Role};
 use crate::ops::Ops;
-use crate::{At, Error, Result};
+use crate::{At, Result};
 
 #[derive(Debug)]
 pub(super) struct Program {
@@ -17,8 +17,8 @@ pub(super) struct Program {
     pub logits: usize,
     /// Components of a signal; 0 for inference.
     pub components: usize,
-    /// For each top-level layer, the value that is its output.
-    pub layers: Vec<usize>,
+    /// Where signals are kept, and at which values.
+    pub kept: Vec<(At, usize)>,
 }
 
 #[derive(Debug)]
@@ -78,37 +78,23 @@ impl Program {
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
         });
-        let layer = |layer| graph.root_at(At::Layer(layer)).map_or(0, index);
+        let kept = kept.iter().map(|at| Ok((*at, index(graph.find(*at)?))));
         let mut program = Program {
             ops: ops.collect(),
             stages: Vec::new(),
             values: values.collect(),
             logits: index(graph.logits),
             components,
-            layers: (0..model.layers().len()).map(layer).collect(),
+            kept: kept.collect::<Result<_>>()?,
         };
-        for at in kept {
-            let value = program.value_at(*at)?;
-            program.values[value].kept = components > 0;
+        for (_, value) in &program.kept {
+            program.values[*value].kept = components > 0;
         }
         program.want();
         program.mark_adds();
         program.cut_stages();
         program.mark_block_local();
         Ok(program)
-    }
-
-    pub(super) fn value_at(&self, at: At) -> Result<usize> {
-        match at {
-            At::Input => Ok(0),
-            At::Layer(layer) => self.layers.get(layer).copied().ok_or_else(|| {
-                Error::unknown(
-                    "layer",
-                    layer.to_string(),
-                    format!("0 to {}", self.layers.len().saturating_sub(1)),
-                )
-            }),
-        }
     }
 
     fn want(&mut self) {
@@ -159,6 +145,7 @@ impl Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
     use crate::{Activation, Layer, Loss};
 
     /// However deep the network: one signal takes one more buffer, and all together take one each.

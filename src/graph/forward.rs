@@ -15,10 +15,10 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    fn new(graph: &Graph) -> Saved {
+    fn new(graph: &Graph, input: Slice) -> Saved {
         let none = || vec![None; graph.values.len()];
         let mut saved = Saved { values: none(), extras: none() };
-        saved.values[0] = Some(Slice::new(Region::Input, 0, 0));
+        saved.values[0] = Some(input);
         saved
     }
 
@@ -47,15 +47,15 @@ pub(crate) struct ForwardPass<'a> {
 
 impl<'a> ForwardPass<'a> {
     pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<ForwardPass<'a>> {
+        let input = Slice::new(Region::Input, 0, setup.elements_of(&graph.values[0])?);
         let mut pass = ForwardPass {
             setup,
             graph,
             schedule: Schedule::default(),
-            saved: Saved::new(graph),
+            saved: Saved::new(graph, input),
             fused: vec![false; graph.values.len()],
-            logits: Slice::new(Region::Input, 0, setup.elements_of(&graph.values[0])?),
+            logits: input,
         };
-        pass.saved.values[0] = Some(pass.logits);
         for op in &graph.ops {
             if !pass.fused[op.output] {
                 op.operation.forward(&mut pass, op)?;

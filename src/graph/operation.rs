@@ -35,7 +35,8 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
         false
     }
 
-    /// Elements of the packed weight, if its kernels read one; `None` if the number overflows.
+    /// Elements of the weight in the layout of its kernels or of its partial sums, channels padded; `None` if the number
+    /// overflows.
     fn packed_weight(&self) -> Option<usize> {
         Some(0)
     }

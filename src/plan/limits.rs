@@ -101,6 +101,12 @@ mod tests {
         let model = Model::builder([12_000, 3, 3]).layer(layer).loss(Loss::mse()).expect("valid");
         let graph = Graph::new::<Ops>(&model, true, 4).expect("it can be lowered");
         assert_eq!(check(&graph, 1), Ok(()));
+        // Beyond what a shader counts with it is refused, and asking for limits does not overflow.
+        let layer = Conv2d::new(1_100_000, 45).padding(22).groups(1_100_000);
+        let model = Model::builder([1_100_000, 1, 1]).layer(layer).loss(Loss::mse()).expect("valid");
+        let graph = Graph::new::<Ops>(&model, true, 4).expect("it can be lowered");
+        assert!(matches!(check(&graph, 1), Err(Error::Limit { .. })));
+        assert!(Context::required_limits(&model, 1).max_buffer_size > 1 << 33);
     }
 
     #[test]

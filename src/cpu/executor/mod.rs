@@ -42,7 +42,6 @@ pub struct Executor {
     loss: HostLoss,
     program: Program,
     mode: Option<Mode>,
-    saved: Vec<At>,
     threads: Threads,
     /// The largest batch.
     batch: usize,
@@ -100,7 +99,6 @@ impl Executor {
             model: model.clone(),
             loss: HostLoss::new(model.loss(), model.output_shape()),
             mode,
-            saved: signals,
             threads,
             batch,
             values,
@@ -165,13 +163,13 @@ impl Executor {
         threads.enter(self.largest_piece(samples, mode), || {
             let batch = Batch { samples, mode, noise };
             self.forward(parameters, inputs, batch);
-            let loss = self.start(mode, samples, targets)?;
+            let loss = self.start(mode, samples, targets);
             self.backward(parameters, batch);
             Ok(loss as f32)
         })
     }
 
-    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> Result<f64> {
+    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> f64 {
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| {
@@ -210,8 +208,8 @@ impl Executor {
     /// # Errors
     /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`], and of an executor for inference.
     pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
-        let saved = self.saved.contains(&at).then(|| self.program.value_at(at).ok()).flatten();
-        let Some((value, slot)) = saved.and_then(|value| Some((value, *self.slots.get(value)?.as_ref()?)))
+        let kept = self.program.kept.iter().find(|(kept, _)| *kept == at);
+        let Some((value, slot)) = kept.and_then(|(_, value)| Some((*value, (*self.slots.get(*value)?)?)))
         else {
             let ask = match self.mode {
                 Some(_) => "ExecutorOptions::signal",

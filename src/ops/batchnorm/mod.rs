@@ -69,6 +69,5 @@ impl Operation for BatchNorm {
 
     fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
         ChannelSums { parameters: ChannelParameters::Norm(batch_shape(output, batch)), mode, plane: 0 }.len()
-            as usize
     }
 }

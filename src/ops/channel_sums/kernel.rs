@@ -85,8 +85,9 @@ impl ChannelSums {
         4 * vectors(self.shape().channels())
     }
 
-    pub(crate) fn len(&self) -> u32 {
-        self.splits() * self.components() * self.entries() * self.stride()
+    pub(crate) fn len(&self) -> usize {
+        let counts = [self.splits(), self.components(), self.entries(), self.stride()];
+        counts.into_iter().fold(1, |len, count| len.saturating_mul(count as usize))
     }
 
     /// Invocations that it takes to cover all entries.

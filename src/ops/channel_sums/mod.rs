@@ -22,7 +22,7 @@ pub(crate) fn push(
     let kernel = ChannelSums { parameters, mode: pass.mode, plane: signal.plane };
     let output = pass.output(op);
     let name = format!("sums of {}", output.name);
-    let sums = pass.schedule.transient(name, kernel.len() as usize, Dtype::F32);
+    let sums = pass.schedule.transient(name, kernel.len(), Dtype::F32);
     let slices = [signal.slice, sums, pass.saved_input(op)].into_iter().chain(extras.iter().copied());
     pass.schedule.push(kernel, slices.collect());
     let packing = Packing::of_channels(output.channels() as u32, taps, kernel.stride(), bias);

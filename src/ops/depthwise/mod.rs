@@ -11,8 +11,8 @@ use crate::graph::{BackwardPass, ForwardPass, Layout, Op, Operation, Signal, Val
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Convolution, Mode, Role};
-use crate::ops::channel_sums;
-use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
+use crate::ops::channel_sums::{self, ChannelParameters, ChannelSums};
+use crate::shader::padded;
 
 #[derive(Debug)]
 pub(crate) struct Depthwise(pub Convolution);
@@ -59,7 +59,11 @@ impl Operation for Depthwise {
         host::Depthwise::new(&self.0).into()
     }
 
+    fn packed_weight(&self) -> Option<usize> {
+        padded(self.0.inputs).checked_mul(self.0.window.taps())
+    }
+
     fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {
-        ChannelSums { parameters: self.parameters(batch as u32), mode, plane: 0 }.len() as usize
+        ChannelSums { parameters: self.parameters(batch as u32), mode, plane: 0 }.len()
     }
 }

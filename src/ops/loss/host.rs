@@ -1,7 +1,6 @@
 //! Losses on the CPU. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
 //! overflows or is lost in a sum over many samples.
 
-use crate::Result;
 use crate::rules::{Loss, MAX_LOG_PRECISION, Mode, Targets, Variance};
 use std::ops::Range;
 
@@ -52,17 +51,17 @@ impl HostLoss {
     }
 
     /// The loss of logits `[N, outputs]`, reduced over the batch. The signal, if asked for, carries the reduction factor as
-    /// well. A logit that is not finite makes the loss NaN, and the signal where it acts, unless its class is ignored.
+    /// well. A logit that is not finite makes the loss NaN, and the signal where it acts, unless its class is ignored. Mode and
+    /// targets have been checked by [`Model::check_mode`](crate::Model::check_mode) and
+    /// [`check_targets`](crate::Model::check_targets).
     pub(crate) fn run(
         &mut self,
         mode: Mode,
         logits: &[f32],
         targets: Targets<'_>,
         mut signal: Option<LossSignal<'_>>,
-    ) -> Result<f64> {
+    ) -> f64 {
         let batch = logits.len() / self.outputs;
-        self.loss.check_mode(mode, &self.output)?;
-        self.loss.check_targets(batch, &self.output, targets)?;
         let factor = self.loss.factor(batch, &self.output);
         let mut value = 0.0;
         for sample in 0..batch {
@@ -77,7 +76,7 @@ impl HostLoss {
                 }
             };
         }
-        Ok(factor * value)
+        factor * value
     }
 
     /// A sum over targets, each with one logit or, for a Gaussian, a mean and a variance head `K` apart.

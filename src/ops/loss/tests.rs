@@ -71,9 +71,9 @@ fn host(model: &Model, mode: Mode, logits: &[f32], targets: Targets<'_>) -> Resu
     let mut host = HostLoss::new(model.loss(), model.output_shape());
     let [u1, u2] = &mut u;
     let signal = LossSignal { g: &mut g, h: &mut h, u: [u1, u2] };
-    let value = host.run(mode, logits, targets, Some(signal)).unwrap();
+    let value = host.run(mode, logits, targets, Some(signal));
     // The scratch memory is used again, and the value does not depend on whether a signal is wanted.
-    let again = host.run(mode, logits, targets, None).unwrap();
+    let again = host.run(mode, logits, targets, None);
     assert_eq!(value.to_bits(), again.to_bits());
     let [u1, u2] = u;
     let planes = [g, h, u1, u2].into_iter().map(|plane| plane.into_iter().map(f64::from).collect());
@@ -258,20 +258,27 @@ fn long_sums_keep_their_digits() {
     let value = |copies| {
         let (logits, classes) = ([0.3, -0.4].repeat(copies), vec![1; copies]);
         let mut host = HostLoss::new(model.loss(), model.output_shape());
-        host.run(Mode::None, &logits, Targets::Classes(&classes), None).unwrap()
+        host.run(Mode::None, &logits, Targets::Classes(&classes), None)
     };
     assert!((value(copies) / value(1) - 1.0).abs() < 1e-9);
 }
 
+/// By the executor, before the loss sees them.
+#[cfg(feature = "cpu")]
 #[test]
 fn targets_and_modes_that_do_not_fit_are_refused() {
-    let mut image = HostLoss::new(&Loss::cross_entropy().into(), &[3, 2]);
-    let logits = [0.0; 6];
-    image.run(Mode::HesScaleR1, &logits, Targets::Classes(&[0, 1]), None).unwrap_err();
-    image.run(Mode::None, &logits, Targets::Classes(&[0, 3]), None).unwrap_err();
-    image.run(Mode::None, &logits, Targets::Classes(&[0]), None).unwrap_err();
-    image.run(Mode::None, &logits, Targets::Values(&[0.0; 6]), None).unwrap_err();
-    image.run(Mode::None, &logits, Targets::Classes(&[0, 1]), None).unwrap();
+    use crate::cpu::{Executor, ExecutorOptions};
+    use crate::model::Noise;
+    let model = only(Loss::cross_entropy(), &[3, 2]);
+    Executor::new(&model, 1, ExecutorOptions::training(Mode::HesScaleR1)).unwrap_err();
+    let mut executor = Executor::new(&model, 1, ExecutorOptions::training(Mode::None)).unwrap();
+    let parameters = vec![0.0; model.flat_len()];
+    let mut pass =
+        |targets: Targets<'_>| executor.pass(Mode::None, &parameters, &[0.0; 6], targets, Noise::default());
+    pass(Targets::Classes(&[0, 3])).unwrap_err();
+    pass(Targets::Classes(&[0])).unwrap_err();
+    pass(Targets::Values(&[0.0; 6])).unwrap_err();
+    pass(Targets::Classes(&[0, 1])).unwrap();
 }
 
 /// The comparison fails for each number that is off by a few units of the last place, for a missing plane, for NaN.
