@@ -64,7 +64,7 @@ fn check(
     for &mode in modes {
         let signal = Signal::new(mode, z.len());
         let partial = ChannelSums { parameters, mode, plane: z.plane() as u32 };
-        let mut bound = vec![Bound::Read(signal.store(mode, z)), Bound::Write(partial.len() as usize)];
+        let mut bound = vec![Bound::Read(signal.store(mode, z)), Bound::Write(partial.len())];
         bound.extend(extras.iter().cloned().map(Bound::Read));
         let found = collected(&partial, channels, &run(partial, &bound)[0]);
         let expected = expected(mode, &signal, terms, batch, channels * partial.entries() as usize);
