@@ -304,6 +304,22 @@ fn what_does_not_fit_is_refused() {
     assert!(matches!(refused, Err(Error::Unsupported { .. })));
 }
 
+/// An executor of a network that is nothing but its loss checks targets before the loss sees them.
+#[test]
+fn targets_that_do_not_fit_are_refused() {
+    let model = Model::builder([3, 2]).act(Activation::Identity).loss(Loss::cross_entropy()).unwrap();
+    let mut executor = Executor::new(&model, 1, ExecutorOptions::training(Mode::None)).unwrap();
+    let parameters = vec![0.0; model.flat_len()];
+    let mut pass = |targets: Targets<'_>| executor.pass(Mode::None, &parameters, &[0.0; 6], targets, NOISE);
+    let refused = pass(Targets::Classes(&[0, 3])).unwrap_err();
+    assert!(matches!(refused, Error::TargetOutOfRange { .. }), "{refused:?}");
+    let refused = pass(Targets::Classes(&[0])).unwrap_err();
+    assert!(matches!(refused, Error::Length { got: 1, needed: 2, .. }), "{refused:?}");
+    let refused = pass(Targets::Values(&[0.0; 6])).unwrap_err();
+    assert!(matches!(refused, Error::TargetKind { .. }), "{refused:?}");
+    pass(Targets::Classes(&[0, 1])).unwrap();
+}
+
 /// The cost of a deep network is linear in its layers. Quadratic code took a quarter of a minute here.
 #[test]
 fn time_is_linear_in_the_layers() {

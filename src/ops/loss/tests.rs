@@ -263,24 +263,6 @@ fn long_sums_keep_their_digits() {
     assert!((value(copies) / value(1) - 1.0).abs() < 1e-9);
 }
 
-/// By the executor, before the loss sees them.
-#[cfg(feature = "cpu")]
-#[test]
-fn targets_and_modes_that_do_not_fit_are_refused() {
-    use crate::cpu::{Executor, ExecutorOptions};
-    use crate::model::Noise;
-    let model = only(Loss::cross_entropy(), &[3, 2]);
-    Executor::new(&model, 1, ExecutorOptions::training(Mode::HesScaleR1)).unwrap_err();
-    let mut executor = Executor::new(&model, 1, ExecutorOptions::training(Mode::None)).unwrap();
-    let parameters = vec![0.0; model.flat_len()];
-    let mut pass =
-        |targets: Targets<'_>| executor.pass(Mode::None, &parameters, &[0.0; 6], targets, Noise::default());
-    pass(Targets::Classes(&[0, 3])).unwrap_err();
-    pass(Targets::Classes(&[0])).unwrap_err();
-    pass(Targets::Values(&[0.0; 6])).unwrap_err();
-    pass(Targets::Classes(&[0, 1])).unwrap();
-}
-
 /// The comparison fails for each number that is off by a few units of the last place, for a missing plane, for NaN.
 #[test]
 fn the_comparison_finds_planted_errors() {
