@@ -87,6 +87,14 @@ fn get_a(p: u32, buffer: u32, step: u32, row: u32) -> vec4<f32> {
     return vec4<f32>(staged_a[at], staged_a[at + 1u], staged_a[at + 2u], staged_a[at + 3u]);
 }
 
+// Whether something is to be done with the sums between two stages.
+fn parts(stage: Stage, after: Stage) -> bool {
+    if LONG {
+        return run_of(stage.segment, stage.k) != run_of(after.segment, after.k);
+    }
+    return JOINT && stage.segment != after.segment;
+}
+
 // Adds the products of a stage.
 fn multiply(buffer: u32, lane: vec2<u32>, acc: ptr<function, Tile>) {
     var b: Columns;
@@ -138,34 +146,40 @@ fn sum_up(
     }
     workgroupBarrier();
     while stage.segment < span.last {
-        let after = stage_after(stage, span, tile);
-        if after.segment != stage.segment {
-            enter_a(&a, after.segment);
-            enter_b(&b, index, after.k);
+        let first = stage;
+        // No branch stands between fetching and storing, or a compiler might fetch behind it.
+        loop {
+            let after = stage_after(stage, span, tile);
+            if after.segment != stage.segment {
+                enter_a(&a, after.segment);
+                enter_b(&b, index, after.k);
+            }
+            // After the last stage nothing is inside, and what is fetched is not used.
+            let end = select(0u, span.end, after.segment < span.last);
+            let next_a = fetch_a(&a, index, after, end);
+            let next_b = fetch_b(&b, index, after, end);
+            multiply(buffer, lane, acc);
+            if BUFFERS == 1u {
+                workgroupBarrier();
+            } else {
+                buffer = 1u - buffer;
+            }
+            store_a(&a, next_a, buffer, index, after, end);
+            store_b(&b, next_b, buffer, index);
+            workgroupBarrier();
+            stage = after;
+            if stage.segment >= span.last || parts(first, stage) {
+                break;
+            }
         }
-        // After the last stage nothing is inside, and what is fetched is not used.
-        let end = select(0u, span.end, after.segment < span.last);
-        let next_a = fetch_a(&a, index, after, end);
-        let next_b = fetch_b(&b, index, after, end);
-        multiply(buffer, lane, acc);
-        if JOINT && after.segment != stage.segment {
+        if JOINT {
             close_sample(acc);
         }
-        if LONG && run_of(after.segment, after.k) != run_of(stage.segment, stage.k) {
+        if LONG {
             close_run(acc, &total);
         }
-        if BUFFERS == 1u {
-            workgroupBarrier();
-        } else {
-            buffer = 1u - buffer;
-        }
-        store_a(&a, next_a, buffer, index, after, end);
-        store_b(&b, next_b, buffer, index);
-        workgroupBarrier();
-        stage = after;
     }
     if LONG {
-        close_run(acc, &total);
         *acc = total;
     }
     arrive(place, m0, n0, TM);
