@@ -8,9 +8,13 @@
 // would wait for the load. With two BUFFERS one is filled while the other is read, and a stage needs one barrier instead of two.
 // Barriers depend only on g, the span and constants, which are uniform.
 //
+// Where there would be too few workgroups, k is shared out: SLICES parts of equal length, each with its own WY × WX invocations and
+// its own places in workgroup memory. Their sums are added as a tree: 0 + 4, 1 + 5, 2 + 6, 3 + 7, then 0 + 2, 1 + 3, then 0 + 1.
+//
 // Plugs: how A is fetched (staged/a_steady | staged/a_taps), how B is (staged/b_steady | staged/b_positions), and how B is kept
 // (staged/b_turned | staged/b_straight).
 
+// Invocations of a slice.
 const LANES: u32 = WX * WY;
 // Sums of the workgroup's tile.
 const ROWS: u32 = WY * TM;
@@ -27,7 +31,7 @@ const B_ROUNDS: u32 = (COLUMNS * DEEP + LANES - 1u) / LANES;
 alias FetchedA = array<array<vec4<f32>, P>, A_ROUNDS>;
 alias FetchedB = array<vec4<f32>, B_ROUNDS>;
 
-var<workgroup> staged_a: array<f32, BUFFERS * P * STEPS * ROWS>;
+var<workgroup> staged_a: array<f32, SLICES * BUFFERS * P * STEPS * ROWS>;
 
 // A stage: STEPS terms of k, starting here.
 struct Stage {
@@ -116,6 +120,38 @@ fn multiply(buffer: u32, lane: vec2<u32>, acc: ptr<function, Tile>) {
     }
 }
 
+fn from_slice(stage: Stage, shift: u32) -> Stage {
+    return Stage(stage.segment, stage.k + shift);
+}
+
+// Adds the sums of slices half, half + 1, … to those of slices 0, 1, …, through the memory of A.
+fn add_slices(half: u32, slice: u32, index: u32, acc: ptr<function, Tile>) {
+    let apart = half * LANES;
+    let at = slice % half * LANES + index;
+    for (var p = 0u; p < P; p++) {
+        if slice >= half && slice < 2u * half {
+            for (var i = 0u; i < TM; i++) {
+                for (var j = 0u; j < V; j++) {
+                    for (var c = 0u; c < 4u; c++) {
+                        staged_a[((i * V + j) * 4u + c) * apart + at] = (*acc)[p][i][j][c];
+                    }
+                }
+            }
+        }
+        workgroupBarrier();
+        if slice < half {
+            for (var i = 0u; i < TM; i++) {
+                for (var j = 0u; j < V; j++) {
+                    for (var c = 0u; c < 4u; c++) {
+                        (*acc)[p][i][j][c] += staged_a[((i * V + j) * 4u + c) * apart + at];
+                    }
+                }
+            }
+        }
+        workgroupBarrier();
+    }
+}
+
 fn sum_up(
     span: Span,
     tile: u32,
@@ -126,22 +162,32 @@ fn sum_up(
     acc: ptr<function, Tile>,
 ) {
     var total: Tile; // sum of the finished runs, if LONG
-    let index = lane.y * WX + lane.x;
+    let slice = select(0u, lane.y / WY, SLICES > 1u);
+    let own = vec2<u32>(lane.x, lane.y % WY);
+    let index = own.y * WX + own.x;
+    // Stages are counted from the start of each slice.
+    var part = span;
+    if SLICES > 1u {
+        part.end = (span.end + 16u * SLICES - 1u) / (16u * SLICES) * 16u;
+    }
+    let shift = slice * part.end;
+    let until = min(shift + part.end, span.end);
     var a: SeatA;
     var b: SeatB;
     sit_a(&a, index, tile / g.tiles_n * ROWS);
     sit_b(&b, index, tile % g.tiles_n * COLUMNS);
     var stage = Stage(span.last, 0u);
     if span.begin < span.end {
-        stage = stage_of(span, tile, span.first);
+        stage = stage_of(part, tile, span.first);
     }
-    var buffer = 0u;
+    var buffer = slice * BUFFERS;
     if stage.segment < span.last {
         enter_a(&a, stage.segment);
         enter_b(&b, index, stage.k);
-        let first_a = fetch_a(&a, index, stage, span.end);
-        let first_b = fetch_b(&b, index, stage, span.end);
-        store_a(&a, first_a, buffer, index, stage, span.end);
+        let first = from_slice(stage, shift);
+        let first_a = fetch_a(&a, index, first, until);
+        let first_b = fetch_b(&b, index, first, until);
+        store_a(&a, first_a, buffer, index, first, until);
         store_b(&b, first_b, buffer, index);
     }
     workgroupBarrier();
@@ -149,22 +195,23 @@ fn sum_up(
         let first = stage;
         // No branch stands between fetching and storing, or a compiler might fetch behind it.
         loop {
-            let after = stage_after(stage, span, tile);
+            let after = stage_after(stage, part, tile);
             if after.segment != stage.segment {
                 enter_a(&a, after.segment);
                 enter_b(&b, index, after.k);
             }
             // After the last stage nothing is inside, and what is fetched is not used.
-            let end = select(0u, span.end, after.segment < span.last);
-            let next_a = fetch_a(&a, index, after, end);
-            let next_b = fetch_b(&b, index, after, end);
-            multiply(buffer, lane, acc);
+            let end = select(0u, until, after.segment < span.last);
+            let next = from_slice(after, shift);
+            let next_a = fetch_a(&a, index, next, end);
+            let next_b = fetch_b(&b, index, next, end);
+            multiply(buffer, own, acc);
             if BUFFERS == 1u {
                 workgroupBarrier();
             } else {
-                buffer = 1u - buffer;
+                buffer ^= 1u;
             }
-            store_a(&a, next_a, buffer, index, after, end);
+            store_a(&a, next_a, buffer, index, next, end);
             store_b(&b, next_b, buffer, index);
             workgroupBarrier();
             stage = after;
@@ -181,6 +228,9 @@ fn sum_up(
     }
     if LONG {
         *acc = total;
+    }
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+        add_slices(half, slice, index, acc);
     }
     arrive(place, m0, n0, TM);
 }

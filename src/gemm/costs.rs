@@ -24,6 +24,8 @@ pub(super) struct Costs {
     pub(super) busy: u32,
     /// What each of those costs beside its work: a thread has to wake up.
     wake: f64,
+    /// Invocations that fill the machine; fewer sums are shared out along k. 0: never.
+    fill: u32,
     /// Accumulators an invocation can hold.
     registers: u32,
     /// The same where elements are read one by one, for the code is longer then.
@@ -39,11 +41,16 @@ pub(super) struct Costs {
 pub(super) struct Tiles {
     /// Steps of a stage; 0 for the register family.
     steps: &'static [u32],
-    /// Invocations along columns and rows.
-    pub(super) workgroups: &'static [(u32, u32)],
+    /// Parts of k.
+    slices: &'static [u32],
+    /// Invocations of one part along columns and rows.
+    workgroups: &'static [(u32, u32)],
     /// Rows and vec4 columns of an invocation.
     shapes: &'static [(u32, u32)],
 }
+
+const SHORTEST_SLICE: u32 = 32;
+const MOST_SLICES: u32 = 16;
 
 const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 3), (4, 4)];
 
@@ -63,14 +70,16 @@ const SOFTWARE: Costs = Costs {
     trip: 8.0,
     busy: 4,
     wake: 100_000.0,
+    fill: 0,
     registers: 512,
     scalar_registers: 128,
     crowded: u32::MAX,
     totals: false,
     tiles: &[
-        Tiles { steps: &[0], workgroups: &[(8, 1)], shapes: SMALL },
+        Tiles { steps: &[0], slices: &[1], workgroups: &[(8, 1)], shapes: SMALL },
         Tiles {
             steps: &[0],
+            slices: &[1],
             workgroups: &[(8, 1)],
             shapes: &[(8, 1), (8, 2), (8, 3), (8, 4), (16, 1), (16, 2), (16, 3), (16, 4)],
         },
@@ -90,6 +99,7 @@ const INTEGRATED: Costs = Costs {
     trip: 8.0,
     busy: 64,
     wake: 0.0,
+    fill: 8192,
     registers: 128,
     scalar_registers: 64,
     crowded: 96,
@@ -97,19 +107,27 @@ const INTEGRATED: Costs = Costs {
     tiles: &[
         Tiles {
             steps: &[0],
+            slices: &[1],
             workgroups: &[(64, 1), (16, 4), (8, 8)],
             shapes: &[(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)],
         },
         Tiles {
             steps: &[4, 8, 16],
+            slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
             shapes: &[(4, 1), (4, 2), (8, 1), (8, 2)],
+        },
+        Tiles {
+            steps: &[4, 8, 16],
+            slices: &[2, 4, 8, 16],
+            workgroups: &[(4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (8, 16)],
+            shapes: &[(4, 1), (4, 2)],
         },
     ],
 };
 
 /// Not measured yet: as [`INTEGRATED`], with more workgroups to keep busy.
-const DISCRETE: Costs = Costs { busy: 256, ..INTEGRATED };
+const DISCRETE: Costs = Costs { busy: 256, fill: 32_768, ..INTEGRATED };
 
 impl Costs {
     pub(super) fn of(class: DeviceClass) -> &'static Costs {
@@ -131,6 +149,17 @@ impl Costs {
         }
     }
 
+    /// Parts of k for a dense product that would leave the machine partly idle in the smallest tiles of the workgroup family, with 16
+    /// sums an invocation: a power of two, and no part shorter than 32 terms.
+    pub(super) fn slices(&self, sizes: &Sizes) -> u32 {
+        let invocations = sizes.m.div_ceil(4).saturating_mul(sizes.n.div_ceil(4));
+        let wanted = (self.fill / invocations).min(sizes.k / SHORTEST_SLICE).min(MOST_SLICES);
+        match sizes.kind {
+            TileUse::Forward | TileUse::Signal if wanted > 1 => 1 << wanted.ilog2(),
+            _ => 1,
+        }
+    }
+
     /// Accumulators of an invocation for each sum that it makes.
     pub(super) fn held(&self, sizes: &Sizes) -> u32 {
         if self.totals && sizes.long { 2 * sizes.components } else { sizes.components }
@@ -149,14 +178,14 @@ impl Costs {
                 let loads = rows * p * if sizes.step == 1 { 0.25 } else { 1.0 / step } + vectors;
                 (f64::from(sizes.terms()), self.trip / step + self.load * loads + products)
             }
-            Family::Workgroup { steps, buffers } => {
+            Family::Workgroup { steps, buffers, slices } => {
                 let (a, b) = tile.sides();
-                let fetched = f64::from(sizes.components * a + b) / f64::from(tile.lanes());
+                let fetched = f64::from(sizes.components * a + b) / f64::from(tile.width * tile.height);
                 let moved = (self.fetch + self.staged) * fetched + self.staged * (p * rows / 4.0 + vectors);
                 // With one buffer all wait while it is filled.
                 let waits = if buffers == 1 { 3.0 } else { 1.0 };
                 let stage = self.trip + self.barrier * waits;
-                let stages = f64::from(sizes.k.div_ceil(steps)) * f64::from(sizes.segments);
+                let stages = f64::from(sizes.k.div_ceil(slices * steps)) * f64::from(sizes.segments);
                 (stages * f64::from(steps), stage / f64::from(steps) + moved + products)
             }
             Family::Cooperative { steps, .. } => {
@@ -178,18 +207,20 @@ impl Costs {
 
 impl Tiles {
     pub(super) fn all(&self) -> impl Iterator<Item = Tile> {
-        let with = |steps, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
+        let with = |steps, slices, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
             let families = match steps {
                 0 => [Some(Family::Registers), None],
-                steps => [2, 1].map(|buffers| Some(Family::Workgroup { steps, buffers })),
+                steps => [2, 1].map(|buffers| Some(Family::Workgroup { steps, buffers, slices })),
             };
             let tile = move |family| Tile { family, rows, vectors, width, height };
             families.into_iter().flatten().map(tile)
         };
         self.shapes.iter().flat_map(move |shape| {
-            self.workgroups
-                .iter()
-                .flat_map(move |group| self.steps.iter().flat_map(move |steps| with(*steps, *group, *shape)))
+            self.workgroups.iter().flat_map(move |group| {
+                let slices =
+                    self.slices.iter().flat_map(|slices| self.steps.iter().map(|steps| (*steps, *slices)));
+                slices.flat_map(move |(steps, slices)| with(steps, slices, *group, *shape))
+            })
         })
     }
 }

@@ -19,7 +19,7 @@ impl Gemm {
             matrices.types(&mut header);
         }
         header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
-        header.number("P", self.components());
+        header.number("SLICES", self.tile().slices()).number("P", self.components());
         let partial = matches!(self.usage, Use::Partial { .. });
         let taps = self.image.is_some() && !partial;
         header.number("KEPT", self.kept()).number("TAPS", self.image.map_or(1, |image| image.taps()));
@@ -41,7 +41,7 @@ impl Gemm {
                 header.number("HELD", rows).number("KS", self.step());
                 files.push("gemm/registers");
             }
-            Family::Workgroup { steps, buffers } => {
+            Family::Workgroup { steps, buffers, .. } => {
                 let fetched = (rows * height * steps / 4).div_ceil(width * height);
                 header.number("HELD", rows.max(fetched)).number("STEPS", steps).number("BUFFERS", buffers);
                 files.extend([

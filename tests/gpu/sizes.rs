@@ -156,6 +156,8 @@ fn tiles_of_other_device_classes() {
         let options = ContextOptions::default().class(class);
         let context = Context::from_device(&device, &queue, options);
         edges(&context, &[[1, 1, 1], [33, 65, 63], [64, 128, 128], [37, 61, 67]]);
+        // Sums that are shared out: into 2 to 16 parts, of which the last is short or empty.
+        edges(&context, &[[5, 784, 67], [33, 513, 131], [130, 72, 257], [16, 1025, 34]]);
     }
 }
 

@@ -1,5 +1,5 @@
 // B lies along n in storage and in workgroup memory.
-var<workgroup> staged_b: array<vec4<f32>, BUFFERS * STEPS * COLUMNS / 4u>;
+var<workgroup> staged_b: array<vec4<f32>, SLICES * BUFFERS * STEPS * COLUMNS / 4u>;
 
 fn put_b(four: vec4<f32>, buffer: u32, item: Item) {
     staged_b[(buffer * STEPS + item.k) * (COLUMNS / 4u) + item.at / 4u] = four;

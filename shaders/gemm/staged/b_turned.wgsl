@@ -1,5 +1,5 @@
 // B lies along k in storage: four terms of a column go to four places.
-var<workgroup> staged_b: array<f32, BUFFERS * STEPS * COLUMNS>;
+var<workgroup> staged_b: array<f32, SLICES * BUFFERS * STEPS * COLUMNS>;
 
 fn put_b(four: vec4<f32>, buffer: u32, item: Item) {
     let at = (buffer * STEPS + item.k) * COLUMNS + item.at;
