@@ -27,3 +27,20 @@ fn packed_index(p: Packing, e: u32) -> u32 {
     let j = e / p.taps % p.size;
     return i * p.first + j * p.second + e % p.taps * p.tap + i / p.per_group * p.group;
 }
+
+// The element that is the x-th in the order of the packed array, gaps left out: neighbours lie side by side there.
+fn in_packed_order(p: Packing, x: u32) -> u32 {
+    if x >= p.elements {
+        return x;
+    }
+    let firsts = p.elements / (p.size * p.taps);
+    var i = x / (p.size * p.taps);
+    var j = x % p.size;
+    var t = x / p.size % p.taps;
+    if p.first == 1u {
+        i = x % firsts;
+        j = x / firsts % p.size;
+        t = x / (firsts * p.size);
+    }
+    return (i * p.size + j) * p.taps + t;
+}

@@ -21,7 +21,9 @@ struct UnpackParams {
 @group(0) @binding(1) var<storage, read> sums: array<f32>;
 @group(0) @binding(2) var<storage, read_write> gradient: array<f32>;
 
-fn each(e: u32) {
+fn each(x: u32) {
+    // There are more reads than writes, so those are side by side.
+    let e = in_packed_order(p.packing, x);
     let at = packed_index(p.packing, e);
     var g = 0.0;
     var d = 0.0;

@@ -3,8 +3,13 @@
 //     gradient W[m, n] = Σ_k g[k, m] x[k, n]        gradient b[m] = Σ_k g[k, m]
 //     diagonal W[m, n] = Σ_k d[k, m] x[k, n]²       diagonal b[m] = Σ_k d[k, m]
 //
-// A is the signal [batch, out] (planes 0 and 1: g and d), B is the layer's input [batch, in]. Workgroups after the last tile sum
-// the bias, four outputs per invocation. Plugs: prepare and store (leave | update).
+// A is the signal [batch, out] (planes 0 and 1: g and d), B is the layer's input [batch, in]. Plugs: prepare and store (leave |
+// update); side, the bias (side_one | staged/side).
+
+alias Sides = Sums;
+
+// A bias is summed in one run.
+const BIAS_RUN: u32 = 0x80000000u;
 
 fn a_base(p: u32) -> u32 {
     return p * g.a_plane;
@@ -16,15 +21,10 @@ fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
 
 fn finish(m: u32, n: u32, slot: u32) {}
 
-fn side(group: u32, lane: vec3<u32>) {
-    let m = ((group * WY + lane.y) * WX + lane.x) * 4u;
-    if BIAS && m < g.m {
-        var sums: Sums;
-        for (var k = 0u; k < g.k; k++) {
-            for (var p = 0u; p < P; p++) {
-                sums[p] += a4_guarded(a_base(p) + k * g.m + m, g.m - m);
-            }
-        }
-        store(g.bias + m, sums, g.m - m);
-    }
+fn bias_span(split: u32) -> Span {
+    return span_of(split, 0u);
+}
+
+fn leave_bias(split: u32, m: u32, sums: Sides) {
+    store(g.bias + m, sums, g.m - m);
 }

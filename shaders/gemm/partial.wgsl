@@ -7,12 +7,14 @@
 // over samples s and positions k. A is the signal [s, k, m], B is the input that a tap reads. Each part of the sum writes its own
 // KEPT planes [m, n], each followed by the bias; `unpack.wgsl` adds them up. If a sample is split into parts (JOINT is false then),
 // u is written without squaring, and `unpack.wgsl` squares it.
-// Workgroups after the last tile sum the bias, four outputs per invocation.
+// Plug: side, the bias (side_one | staged/side).
 
 const ONCE: bool = false;
 
+alias Sides = array<vec4<f32>, P>;
+
 // Biases are summed in runs of this many positions, because cancellation amplifies their rounding error.
-const BIAS_RUN: u32 = 32u;
+const BIAS_RUN: u32 = SIDE_RUN;
 
 fn prepare() {}
 
@@ -29,34 +31,12 @@ fn keep(split: u32, m: u32, n: u32, slot: u32, sums: Sums) {
 
 fn finish(m: u32, n: u32, slot: u32) {}
 
-fn side(group: u32, lane: vec3<u32>) {
-    let groups = (g.m + 4u * WX * WY - 1u) / (4u * WX * WY);
-    let m = ((group % groups * WY + lane.y) * WX + lane.x) * 4u;
-    if BIAS && m < g.m {
-        let span = samples_of(group / groups);
-        var sums: array<vec4<f32>, P>;
-        var run: array<vec4<f32>, P>;
-        for (var sample = span.first; sample < span.last; sample++) {
-            for (var start = span.begin; start < span.end; start += BIAS_RUN) {
-                for (var k = start; k < min(start + BIAS_RUN, span.end); k++) {
-                    for (var p = 0u; p < P; p++) {
-                        run[p] += a4(a_base(p) + (sample * g.k + k) * g.m + m);
-                    }
-                }
-                for (var p = 0u; p < P; p++) {
-                    sums[p] += run[p];
-                    run[p] = vec4<f32>(0.0);
-                }
-            }
-            if JOINT {
-                for (var p = 2u; p < P; p++) {
-                    sums[D] += sums[p] * sums[p];
-                    sums[p] = vec4<f32>(0.0);
-                }
-            }
-        }
-        for (var p = 0u; p < KEPT; p++) {
-            write_out((span.split * KEPT + p) * g.c_plane + g.bias + m, sums[p], 4u);
-        }
+fn bias_span(split: u32) -> Span {
+    return samples_of(split);
+}
+
+fn leave_bias(split: u32, m: u32, sums: Sides) {
+    for (var p = 0u; p < KEPT; p++) {
+        write_out((split * KEPT + p) * g.c_plane + g.bias + m, sums[p], 4u);
     }
 }

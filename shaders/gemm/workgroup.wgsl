@@ -180,15 +180,16 @@ fn sum_up(
     if span.begin < span.end {
         stage = stage_of(part, tile, span.first);
     }
-    var buffer = slice * BUFFERS;
+    let bank = slice * BUFFERS;
+    var buffer = 0u;
     if stage.segment < span.last {
         enter_a(&a, stage.segment);
         enter_b(&b, index, stage.k);
         let first = from_slice(stage, shift);
         let first_a = fetch_a(&a, index, first, until);
         let first_b = fetch_b(&b, index, first, until);
-        store_a(&a, first_a, buffer, index, first, until);
-        store_b(&b, first_b, buffer, index);
+        store_a(&a, first_a, bank, index, first, until);
+        store_b(&b, first_b, bank, index);
     }
     workgroupBarrier();
     while stage.segment < span.last {
@@ -205,14 +206,14 @@ fn sum_up(
             let next = from_slice(after, shift);
             let next_a = fetch_a(&a, index, next, end);
             let next_b = fetch_b(&b, index, next, end);
-            multiply(buffer, own, acc);
+            multiply(bank + buffer, own, acc);
             if BUFFERS == 1u {
                 workgroupBarrier();
             } else {
-                buffer ^= 1u;
+                buffer = 1u - buffer;
             }
-            store_a(&a, next_a, buffer, index, next, end);
-            store_b(&b, next_b, buffer, index);
+            store_a(&a, next_a, bank + buffer, index, next, end);
+            store_b(&b, next_b, bank + buffer, index);
             workgroupBarrier();
             stage = after;
             if stage.segment >= span.last || parts(first, stage) {

@@ -4,7 +4,7 @@ use super::cooperative::{self, Cooperative};
 use super::costs::{Costs, Tiles};
 use super::sizes::{Sizes, TileUse};
 use super::table::TileTable;
-use super::tile::{Family, Tile};
+use super::tile::{BIAS_PARTS, Family, Tile};
 use crate::model::Mode;
 use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
@@ -158,10 +158,14 @@ impl Tuning<'_> {
         })
     }
 
-    /// The legal tiles that use no matrix units.
+    /// The legal tiles that use no matrix units. The order of a sum follows from its slices, and that of a bias from the family; so
+    /// neither may depend on the mode.
     fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let slices = self.slices(sizes);
-        self.offered(*sizes).filter(move |tile| tile.slices() == slices)
+        let staged = |tile: &Tile| matches!(tile.family, Family::Workgroup { .. });
+        let biased = matches!(sizes.kind, TileUse::Parameters | TileUse::ConvolutionParameters);
+        let only_staged = biased && self.offered(widest(sizes)).any(|tile| staged(&tile));
+        self.offered(*sizes).filter(move |tile| tile.slices() == slices && (!only_staged || staged(tile)))
     }
 
     /// What the class has on offer and the device can make, whatever the order of the sums.
@@ -172,13 +176,10 @@ impl Tuning<'_> {
         tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, &sizes))
     }
 
-    /// How many parts k is summed in. The order of a sum follows from it, so it does not depend on the mode, and a tile that any
-    /// mode can have must exist.
+    /// How many parts k is summed in.
     pub(crate) fn slices(&self, sizes: &Sizes) -> u32 {
         let mut slices = Costs::of(self.class).slices(sizes);
-        let most = Mode::ALL.into_iter().map(Mode::components).max().unwrap_or(1) as u32;
-        let most = Sizes { components: most, ..*sizes };
-        while slices > 1 && !self.offered(most).any(|tile| tile.slices() == slices) {
+        while slices > 1 && !self.offered(widest(sizes)).any(|tile| tile.slices() == slices) {
             slices /= 2;
         }
         slices
@@ -193,9 +194,15 @@ impl Tuning<'_> {
             Family::Workgroup { steps, buffers, slices } => {
                 let lanes = tile.width * tile.height;
                 let whole = tile.rows.is_multiple_of(4) && lanes.is_multiple_of(a) && lanes.is_multiple_of(b);
-                let sliced =
-                    matches!(sizes.kind, TileUse::Forward | TileUse::Signal) && 2 * b <= buffers * steps;
-                whole && (slices == 1 || sliced)
+                let fits = match sizes.kind {
+                    TileUse::Forward | TileUse::Signal => slices == 1 || 2 * b <= buffers * steps,
+                    // The parts of a bias, too.
+                    TileUse::Parameters | TileUse::ConvolutionParameters => {
+                        slices == 1 && lanes.is_multiple_of(BIAS_PARTS) && lanes <= 2 * a * buffers * steps
+                    }
+                    _ => slices == 1,
+                };
+                whole && fits
             }
             Family::Cooperative { matrices, .. } => {
                 self.allowed.cooperative == Some(matrices)
@@ -214,6 +221,12 @@ impl Tuning<'_> {
     pub(crate) fn shipped(&self) -> Tuning<'static> {
         Tuning { class: self.class, table: None, allowed: self.allowed }
     }
+}
+
+/// The same product in the mode that has most components.
+fn widest(sizes: &Sizes) -> Sizes {
+    let components = Mode::ALL.into_iter().map(Mode::components).max().unwrap_or(1) as u32;
+    Sizes { components, ..*sizes }
 }
 
 #[cfg(test)]

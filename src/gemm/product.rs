@@ -251,7 +251,7 @@ impl Gemm {
     pub(crate) fn groups(&self) -> u32 {
         let side = match self.usage {
             Use::Parameters { bias: true, .. } | Use::Partial { bias: true, .. } => {
-                self.m.div_ceil(4 * self.tile.lanes())
+                self.m.div_ceil(4 * self.tile.bias_lanes())
             }
             _ => 0,
         };

@@ -36,6 +36,10 @@ impl Gemm {
                 Dtype::F16 => "gemm/hold_aside",
             });
         }
+        if matches!(self.usage, Use::Parameters { .. } | Use::Partial { .. }) {
+            let staged = matches!(family, Family::Workgroup { .. });
+            files.push(if staged { "gemm/staged/side" } else { "gemm/side_one" });
+        }
         match family {
             Family::Registers => {
                 header.number("HELD", rows).number("KS", self.step());

@@ -51,6 +51,9 @@ pub struct Tile {
     pub height: u32,
 }
 
+/// Invocations that share the terms of a bias, in the workgroup family.
+pub(super) const BIAS_PARTS: u32 = 16;
+
 impl Tile {
     /// For sums so short that only memory traffic counts, on software adapters.
     pub(crate) const SLIM: Tile =
@@ -81,6 +84,14 @@ impl Tile {
 
     pub(crate) fn lanes(self) -> u32 {
         self.width * self.height * self.slices()
+    }
+
+    /// vec4s of a bias that a workgroup sums: `side_one.wgsl`, `staged/side.wgsl`.
+    pub(super) fn bias_lanes(self) -> u32 {
+        match self.family {
+            Family::Workgroup { .. } => self.lanes() / BIAS_PARTS,
+            _ => self.lanes(),
+        }
     }
 
     /// vec4s of A, of one component, and of B that a workgroup needs for one step along k.

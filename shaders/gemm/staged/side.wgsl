@@ -1,0 +1,65 @@
+// The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles. An invocation that added up all terms
+// would wait for one load after another, so k is dealt to PARTS of them in turn, each with four outputs. Their sums are added as a
+// tree through the memory of A. Plugs: bias_span and leave_bias.
+
+// The same for all tiles, as the order of the sums depends on it.
+const PARTS: u32 = 16u;
+// Terms of a run where there are many: 32 of each part.
+const SIDE_RUN: u32 = 32u * PARTS;
+// vec4s of outputs that a workgroup adds up.
+const WIDE: u32 = LANES / PARTS;
+
+fn side(group: u32, lane: vec3<u32>) {
+    let groups = (g.m + 4u * WIDE - 1u) / (4u * WIDE);
+    let index = lane.y * WX + lane.x;
+    let m = (group % groups * WIDE + index % WIDE) * 4u;
+    // Invocations past the last output go along, as there are barriers.
+    let column = min(m, (g.m - 1u) / 4u * 4u);
+    let span = bias_span(group / groups);
+    var sums: Sides;
+    var run: Sides;
+    for (var sample = span.first; sample < span.last; sample++) {
+        for (var start = span.begin; start < span.end; start += BIAS_RUN) {
+            for (var k = start + index / WIDE; k < min(start + BIAS_RUN, span.end); k += PARTS) {
+                for (var p = 0u; p < P; p++) {
+                    run[p] += a4_guarded(a_base(p) + (sample * g.k + k) * g.m + column, g.m - column);
+                }
+            }
+            for (var p = 0u; p < P; p++) {
+                sums[p] += run[p];
+                run[p] = vec4<f32>(0.0);
+            }
+        }
+        for (var p = 2u; JOINT && p < P; p++) {
+            let u = add_parts(index, sums[p]);
+            sums[D] += select(vec4<f32>(0.0), u * u, index < WIDE);
+            sums[p] = vec4<f32>(0.0);
+        }
+    }
+    for (var p = 0u; p < KEPT; p++) {
+        sums[p] = add_parts(index, sums[p]);
+    }
+    if index < WIDE && m < g.m {
+        leave_bias(span.split, m, sums);
+    }
+}
+
+// The sum over all parts, for the invocations of the first.
+fn add_parts(index: u32, value: vec4<f32>) -> vec4<f32> {
+    var sum = value;
+    for (var half = LANES / 2u; half >= WIDE; half /= 2u) {
+        if index >= half && index < 2u * half {
+            for (var c = 0u; c < 4u; c++) {
+                staged_a[c * half + index - half] = sum[c];
+            }
+        }
+        workgroupBarrier();
+        if index < half {
+            for (var c = 0u; c < 4u; c++) {
+                sum[c] += staged_a[c * half + index];
+            }
+        }
+        workgroupBarrier();
+    }
+    return sum;
+}
