@@ -6,6 +6,7 @@ mod costs;
 mod image;
 mod join;
 mod loss_head;
+mod occupancy;
 mod product;
 mod sizes;
 mod table;
