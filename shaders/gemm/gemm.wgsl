@@ -5,10 +5,11 @@
 // A has P components per element (g | g, h | g, h, u …), B has one. `through` is the rule for a linear map: component 1 (h)
 // is multiplied by B², every other by B. With P = 1 this is plain backprop, or an ordinary product.
 //
-// Tile: an invocation computes TM rows and V vec4 columns; a workgroup has WY × WX invocations. The columns of an invocation are WX
+// Tile: an invocation computes TM rows and V vec4 columns; a workgroup has WY × WX invocations, times SLICES if k is shared out. The columns of an invocation are WX
 // vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense layer; a kernel's taps or a
-// batch's samples for a convolution) and over k within each. The order does not depend on the tile or the family (except
-// cooperative, whose f16 rounding depends on the tile), so the gradient has the same bits in every mode.
+// batch's samples for a convolution) and over k within each. The order depends on SLICES, which follow from the product's size, but
+// not on the rest of the tile or the family (except cooperative, whose f16 rounding depends on the tile), so the gradient has the
+// same bits in every mode.
 //
 // Plugs: sum_up, the family (registers | workgroup | cooperative); span_of, arrive, enter, passes, locate, next_k and row_at
 // (walk_dense | walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 |
@@ -65,7 +66,12 @@ alias Sums = array<vec4<f32>, KEPT>;
 // The component that B² multiplies, if there is one.
 const D: u32 = min(1u, P - 1u);
 
-// A LONG sum is split into runs of RUN steps of four terms (cooperative: of RUN terms), to limit its rounding error.
+// A LONG sum is made in runs, to limit its rounding error. A run is RUN chunks of up to 16 terms: a segment begins a new chunk. It
+// is closed before the first term of another run, so that tiles that skip terms close it in the same place.
+fn run_of(segment: u32, k: u32) -> u32 {
+    return (segment * ((g.k + 15u) / 16u) + k / 16u) / RUN;
+}
+
 fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {
     for (var p = 0u; p < P; p++) {
         for (var i = 0u; i < TM; i++) {
@@ -123,7 +129,7 @@ fn leave(place: ptr<function, Place>, acc: ptr<function, Tile>, split: u32, m0: 
     }
 }
 
-@compute @workgroup_size(WX, WY)
+@compute @workgroup_size(WX, WY * SLICES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) lane: vec3<u32>) {
     prepare();
     let index = group.y * g.grid_x + group.x;
@@ -133,10 +139,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
     let tile = index % g.tiles;
     let span = span_of(index / g.tiles, tile);
-    let m0 = (tile / g.tiles_n * WY + lane.y) * TM;
+    let m0 = (tile / g.tiles_n * WY + lane.y % WY) * TM;
     let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
     var acc: Tile;
     var place: Place;
     sum_up(span, tile, lane.xy, m0, n0, &place, &acc);
+    if SLICES > 1u && lane.y >= WY {
+        return; // its sums have been added to the first slice's
+    }
     leave(&place, &acc, span.split, m0, n0);
 }

@@ -3,6 +3,9 @@
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 
+// A grouped convolution's channels begin at a multiple of this.
+const GRAIN: u32 = KS;
+
 fn load_a(place: ptr<function, Place>, p: u32, segment: u32, k: u32, m0: u32) -> array<Rows, KS> {
     var a: array<Rows, KS>;
     for (var i = 0u; i < TM; i += select(4u, 1u, A_ALONG_K)) {
@@ -53,6 +56,7 @@ fn sum_up(
     acc: ptr<function, Tile>,
 ) {
     var total: Tile; // sum of the finished runs, if LONG
+    var run = 0u;
     arrive(place, m0, n0, TM);
     for (var segment = span.first; segment < span.last; segment++) {
         if !enter(place, segment, TM) {
@@ -60,6 +64,10 @@ fn sum_up(
         }
         locate(place, span.begin);
         for (var k = span.begin; k < span.end; k += KS) {
+            if LONG && run_of(segment, k) != run {
+                close_run(acc, &total);
+                run = run_of(segment, k);
+            }
             var b = load_b(place, segment, k, n0);
             for (var p = 0u; p < P; p++) {
                 var a = load_a(place, p, segment, k, m0);
@@ -71,10 +79,6 @@ fn sum_up(
                         }
                     }
                 }
-            }
-            // Counted from the start of the sum, including skipped segments.
-            if LONG && (segment * (g.k / KS) + k / KS + 1u) % RUN == 0u {
-                close_run(acc, &total);
             }
         }
         if JOINT {

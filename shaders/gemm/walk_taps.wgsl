@@ -14,7 +14,7 @@ fn span_of(split: u32, tile: u32) -> Span {
     if GROUPED {
         let column = tile % g.tiles_n * (WX * V * 4u);
         let last = min((column + WX * V * 4u - 1u) / g.image.group_n, g.image.groups - 1u);
-        span.begin = min(column / g.image.group_n, last) * g.image.group_k / 4u * 4u;
+        span.begin = min(column / g.image.group_n, last) * g.image.group_k / GRAIN * GRAIN;
         span.end = min(((last + 1u) * g.image.group_k + 3u) / 4u * 4u, g.k);
     }
     return span;
@@ -51,6 +51,18 @@ fn spot_of(m: u32) -> Spot {
         spot.count = in_phase(spot.phase);
     }
     return spot;
+}
+
+// Row m alone.
+fn visit(place: ptr<function, Place>, i: u32, m: u32) {
+    let size = g.image.rows;
+    let spot = spot_of(min(m, g.m - 1u));
+    let area = spot.count.x * spot.count.y;
+    let at = spot.index % area;
+    let position = spot.phase + vec2<u32>(at / spot.count.y, at % spot.count.y) * STEP;
+    (*place).sample[i] = spot.index / area;
+    (*place).position[i] = position;
+    (*place).row[i] = ((*place).sample[i] * size.x + position.x) * size.y + position.y;
 }
 
 fn arrive(place: ptr<function, Place>, m0: u32, n0: u32, rows: u32) {

@@ -3,35 +3,35 @@
 //
 //     acc[m, n] = Σ_k through(A[m, k], B[k, n])
 //
-// A block is four rows (columns) by four terms of k. It is fetched as four vec4s, and transposed if those lie along k, so that the
-// staged layout is [k][m] and [k][n]. Neighbouring invocations stage neighbouring vec4s and read neighbouring or equal ones, so
-// there are no bank conflicts. With two BUFFERS one is filled while the other is read, and a stage needs one barrier instead of
-// two. Barriers depend only on g, the span and constants, which are uniform.
+// Staged, A is [k][m] and B is [k][n]. What lies along k in storage is turned as it is stored: four terms of one row go to four
+// places. Nothing looks at a fetched value before the stage's products are done, not even to replace it by zero, because looking
+// would wait for the load. With two BUFFERS one is filled while the other is read, and a stage needs one barrier instead of two.
+// Barriers depend only on g, the span and constants, which are uniform.
+//
+// Where there would be too few workgroups, k is shared out: SLICES parts of equal length, each with its own WY × WX invocations and
+// its own places in workgroup memory. Their sums are added as a tree: 0 + 4, 1 + 5, 2 + 6, 3 + 7, then 0 + 2, 1 + 3, then 0 + 1.
+//
+// Plugs: how A is fetched (staged/a_steady | staged/a_taps), how B is (staged/b_steady | staged/b_positions), and how B is kept
+// (staged/b_turned | staged/b_straight).
 
+// Invocations of a slice.
 const LANES: u32 = WX * WY;
-// vec4s along the tile's rows and columns.
-const ROWS4: u32 = WY * TM / 4u;
-const COLUMNS4: u32 = WX * V;
-// Blocks of a stage along k.
+// Sums of the workgroup's tile.
+const ROWS: u32 = WY * TM;
+const COLUMNS: u32 = WX * V * 4u;
+// vec4s of a stage along k.
 const DEEP: u32 = STEPS / 4u;
-// Blocks with the same rows (columns) are numbered along k, for A over all components. This many are fetched at once, in this many
-// rounds.
-const A_AT_ONCE: u32 = LANES / ROWS4;
-const B_AT_ONCE: u32 = LANES / COLUMNS4;
-const A_ROUNDS: u32 = (P * DEEP + A_AT_ONCE - 1u) / A_AT_ONCE;
-const B_ROUNDS: u32 = (DEEP + B_AT_ONCE - 1u) / B_AT_ONCE;
+// A grouped convolution's channels begin at a multiple of this: a stage belongs to one run.
+const GRAIN: u32 = STEPS;
 
-var<workgroup> staged_a: array<vec4<f32>, BUFFERS * P * STEPS * ROWS4>;
-var<workgroup> staged_b: array<vec4<f32>, BUFFERS * STEPS * COLUMNS4>;
+// vec4s of a component of A, and of B, that an invocation fetches for a stage.
+const A_ROUNDS: u32 = (ROWS * DEEP + LANES - 1u) / LANES;
+const B_ROUNDS: u32 = (COLUMNS * DEEP + LANES - 1u) / LANES;
 
-// One step of k a column.
-alias Block = mat4x4<f32>;
+alias FetchedA = array<array<vec4<f32>, P>, A_ROUNDS>;
+alias FetchedB = array<vec4<f32>, B_ROUNDS>;
 
-// The blocks that an invocation has fetched for a stage.
-struct Fetched {
-    a: array<Block, A_ROUNDS>,
-    b: array<Block, B_ROUNDS>,
-}
+var<workgroup> staged_a: array<f32, SLICES * BUFFERS * P * STEPS * ROWS>;
 
 // A stage: STEPS terms of k, starting here.
 struct Stage {
@@ -55,99 +55,60 @@ fn stage_after(stage: Stage, span: Span, tile: u32) -> Stage {
     return stage_of(span, tile, stage.segment + 1u);
 }
 
-// The vec4 of rows and of columns that an invocation stages, and its first block of each. B's blocks are assigned from the last
-// invocation backward, so that the work is spread when there are more invocations than blocks.
-struct Seat {
-    row4: u32,
-    a: u32,
-    column4: u32,
-    b: u32,
+// The first term, counted from the stage's, and the first row or column of the vec4 that an invocation fetches in a round.
+// Neighbouring invocations read neighbouring memory.
+struct Item {
+    k: u32,
+    at: u32,
 }
 
-fn seat_of(lane: vec2<u32>) -> Seat {
-    let index = lane.y * WX + lane.x;
-    let back = LANES - 1u - index;
-    return Seat(index % ROWS4, index / ROWS4, COLUMNS4 - 1u - back % COLUMNS4, back / COLUMNS4);
+fn item_of(lane: u32, round: u32, along_k: bool, size: u32) -> Item {
+    let item = lane + round * LANES;
+    if along_k {
+        return Item(item % DEEP * 4u, item / DEEP);
+    }
+    return Item(item / (size / 4u), item % (size / 4u) * 4u);
 }
 
-// Terms past the end are zero in A, so their values in B do not matter; B reads any valid address.
-fn fetch(place: ptr<function, Place>, stage: Stage, end: u32, seat: Seat, m: u32, n: u32) -> Fetched {
-    var fetched: Fetched;
-    for (var round = 0u; round < A_ROUNDS; round++) {
-        let block = seat.a + round * A_AT_ONCE;
-        if block < P * DEEP {
-            let p = block / DEEP;
-            let k = stage.k + block % DEEP * 4u;
-            for (var s = 0u; s < 4u; s++) {
-                let step = k + select(s, 0u, A_ALONG_K);
-                let inside = step < end;
-                let i = select(0u, s, A_ALONG_K);
-                let four = a_four(place, p, stage.segment, select(stage.k, step, inside), i, m + i);
-                fetched.a[round][s] = select(vec4<f32>(0.0), four, inside);
-            }
-        }
-    }
-    for (var round = 0u; round < B_ROUNDS; round++) {
-        let block = seat.b + round * B_AT_ONCE;
-        if block < DEEP {
-            let k = stage.k + block * 4u;
-            locate(place, k);
-            for (var s = 0u; s < 4u; s++) {
-                let step = k + select(s, 0u, B_ALONG_K);
-                let column = n + select(0u, s, B_ALONG_K);
-                fetched.b[round][s] =
-                    b_four(place, stage.segment, select(stage.k, step, step < end), 0u, column);
-                next_k(place);
-            }
-        }
-    }
-    return fetched;
+// Whether there is such an item. Known when compiled, but where the last round is not full.
+fn is_item(lane: u32, round: u32, size: u32) -> bool {
+    return size * DEEP % LANES == 0u || lane + round * LANES < size * DEEP;
 }
 
-fn put(fetched: Fetched, buffer: u32, seat: Seat) {
-    for (var round = 0u; round < A_ROUNDS; round++) {
-        let block = seat.a + round * A_AT_ONCE;
-        if block < P * DEEP {
-            var steps = fetched.a[round];
-            if A_ALONG_K {
-                steps = transpose(steps);
-            }
-            for (var s = 0u; s < 4u; s++) {
-                staged_a[((buffer * P * DEEP + block) * 4u + s) * ROWS4 + seat.row4] = steps[s];
-            }
-        }
+// Terms past the end are zero in A, so their values in B do not matter.
+fn put_a(four: vec4<f32>, p: u32, buffer: u32, item: Item) {
+    let at = ((buffer * P + p) * STEPS + item.k) * ROWS + item.at;
+    let apart = select(1u, ROWS, A_ALONG_K);
+    staged_a[at] = four.x;
+    staged_a[at + apart] = four.y;
+    staged_a[at + 2u * apart] = four.z;
+    staged_a[at + 3u * apart] = four.w;
+}
+
+// Four rows of a staged term.
+fn get_a(p: u32, buffer: u32, step: u32, row: u32) -> vec4<f32> {
+    let at = ((buffer * P + p) * STEPS + step) * ROWS + row;
+    return vec4<f32>(staged_a[at], staged_a[at + 1u], staged_a[at + 2u], staged_a[at + 3u]);
+}
+
+// Whether something is to be done with the sums between two stages.
+fn parts(stage: Stage, after: Stage) -> bool {
+    if LONG {
+        return run_of(stage.segment, stage.k) != run_of(after.segment, after.k);
     }
-    for (var round = 0u; round < B_ROUNDS; round++) {
-        let block = seat.b + round * B_AT_ONCE;
-        if block < DEEP {
-            var steps = fetched.b[round];
-            if B_ALONG_K {
-                steps = transpose(steps);
-            }
-            for (var s = 0u; s < 4u; s++) {
-                staged_b[((buffer * DEEP + block) * 4u + s) * COLUMNS4 + seat.column4] = steps[s];
-            }
-        }
-    }
+    return JOINT && stage.segment != after.segment;
 }
 
 // Adds the products of a stage.
-fn multiply(
-    stage: Stage,
-    end: u32,
-    buffer: u32,
-    lane: vec2<u32>,
-    acc: ptr<function, Tile>,
-    total: ptr<function, Tile>,
-) {
+fn multiply(buffer: u32, lane: vec2<u32>, acc: ptr<function, Tile>) {
     var b: Columns;
     for (var step = 0u; step < STEPS; step++) {
         for (var j = 0u; j < V; j++) {
-            b[j] = staged_b[(buffer * STEPS + step) * COLUMNS4 + j * WX + lane.x];
+            b[j] = get_b(buffer, step, j * WX + lane.x);
         }
         for (var p = 0u; p < P; p++) {
             for (var i = 0u; i < TM; i += 4u) {
-                let a = staged_a[((buffer * P + p) * STEPS + step) * ROWS4 + (lane.y * TM + i) / 4u];
+                let a = get_a(p, buffer, step, lane.y * TM + i);
                 for (var s = 0u; s < 4u; s++) {
                     for (var j = 0u; j < V; j++) {
                         let through = select(b[j], b[j] * b[j], p == 1u);
@@ -156,11 +117,38 @@ fn multiply(
                 }
             }
         }
-        // Runs end where the registers family ends them; it takes four terms at once.
-        let four = stage.k + step / 4u * 4u;
-        if LONG && step % 4u == 3u && four < end && (stage.segment * (g.k / 4u) + four / 4u + 1u) % RUN == 0u {
-            close_run(acc, total);
+    }
+}
+
+fn from_slice(stage: Stage, shift: u32) -> Stage {
+    return Stage(stage.segment, stage.k + shift);
+}
+
+// Adds the sums of slices half, half + 1, … to those of slices 0, 1, …, through the memory of A.
+fn add_slices(half: u32, slice: u32, index: u32, acc: ptr<function, Tile>) {
+    let apart = half * LANES;
+    let at = slice % half * LANES + index;
+    for (var p = 0u; p < P; p++) {
+        if slice >= half && slice < 2u * half {
+            for (var i = 0u; i < TM; i++) {
+                for (var j = 0u; j < V; j++) {
+                    for (var c = 0u; c < 4u; c++) {
+                        staged_a[((i * V + j) * 4u + c) * apart + at] = (*acc)[p][i][j][c];
+                    }
+                }
+            }
         }
+        workgroupBarrier();
+        if slice < half {
+            for (var i = 0u; i < TM; i++) {
+                for (var j = 0u; j < V; j++) {
+                    for (var c = 0u; c < 4u; c++) {
+                        (*acc)[p][i][j][c] += staged_a[((i * V + j) * 4u + c) * apart + at];
+                    }
+                }
+            }
+        }
+        workgroupBarrier();
     }
 }
 
@@ -174,48 +162,75 @@ fn sum_up(
     acc: ptr<function, Tile>,
 ) {
     var total: Tile; // sum of the finished runs, if LONG
-    let seat = seat_of(lane);
-    let m = (tile / g.tiles_n * ROWS4 + seat.row4) * 4u;
-    let n = (tile % g.tiles_n * COLUMNS4 + seat.column4) * 4u;
-    var staging: Place;
-    arrive(&staging, m, n, 4u);
+    let slice = select(0u, lane.y / WY, SLICES > 1u);
+    let own = vec2<u32>(lane.x, lane.y % WY);
+    let index = own.y * WX + own.x;
+    // Stages are counted from the start of each slice.
+    var part = span;
+    if SLICES > 1u {
+        part.end = (span.end + 16u * SLICES - 1u) / (16u * SLICES) * 16u;
+    }
+    let shift = slice * part.end;
+    let until = min(shift + part.end, span.end);
+    var a: SeatA;
+    var b: SeatB;
+    sit_a(&a, index, tile / g.tiles_n * ROWS);
+    sit_b(&b, index, tile % g.tiles_n * COLUMNS);
     var stage = Stage(span.last, 0u);
     if span.begin < span.end {
-        stage = stage_of(span, tile, span.first);
+        stage = stage_of(part, tile, span.first);
     }
-    var buffer = 0u;
+    var buffer = slice * BUFFERS;
     if stage.segment < span.last {
-        enter(&staging, stage.segment, 4u);
-        put(fetch(&staging, stage, span.end, seat, m, n), buffer, seat);
+        enter_a(&a, stage.segment);
+        enter_b(&b, index, stage.k);
+        let first = from_slice(stage, shift);
+        let first_a = fetch_a(&a, index, first, until);
+        let first_b = fetch_b(&b, index, first, until);
+        store_a(&a, first_a, buffer, index, first, until);
+        store_b(&b, first_b, buffer, index);
     }
     workgroupBarrier();
     while stage.segment < span.last {
-        let after = stage_after(stage, span, tile);
-        var fetched = Fetched();
-        if after.segment < span.last {
+        let first = stage;
+        // No branch stands between fetching and storing, or a compiler might fetch behind it.
+        loop {
+            let after = stage_after(stage, part, tile);
             if after.segment != stage.segment {
-                enter(&staging, after.segment, 4u);
+                enter_a(&a, after.segment);
+                enter_b(&b, index, after.k);
             }
-            fetched = fetch(&staging, after, span.end, seat, m, n);
+            // After the last stage nothing is inside, and what is fetched is not used.
+            let end = select(0u, until, after.segment < span.last);
+            let next = from_slice(after, shift);
+            let next_a = fetch_a(&a, index, next, end);
+            let next_b = fetch_b(&b, index, next, end);
+            multiply(buffer, own, acc);
+            if BUFFERS == 1u {
+                workgroupBarrier();
+            } else {
+                buffer ^= 1u;
+            }
+            store_a(&a, next_a, buffer, index, next, end);
+            store_b(&b, next_b, buffer, index);
+            workgroupBarrier();
+            stage = after;
+            if stage.segment >= span.last || parts(first, stage) {
+                break;
+            }
         }
-        multiply(stage, span.end, buffer, lane, acc, &total);
-        if JOINT && after.segment != stage.segment {
+        if JOINT {
             close_sample(acc);
         }
-        if BUFFERS == 1u {
-            workgroupBarrier();
-        } else {
-            buffer = 1u - buffer;
+        if LONG {
+            close_run(acc, &total);
         }
-        if after.segment < span.last {
-            put(fetched, buffer, seat);
-        }
-        workgroupBarrier();
-        stage = after;
     }
     if LONG {
-        close_run(acc, &total);
         *acc = total;
+    }
+    for (var half = SLICES / 2u; half > 0u; half /= 2u) {
+        add_slices(half, slice, index, acc);
     }
     arrive(place, m0, n0, TM);
 }

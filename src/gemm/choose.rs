@@ -5,8 +5,10 @@ use super::costs::{Costs, Tiles};
 use super::sizes::{Sizes, TileUse};
 use super::table::TileTable;
 use super::tile::{Family, Tile};
+use crate::model::Mode;
 use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 
 /// What the choice of tiles depends on: the class of device, its limits, and a measured table if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -76,27 +78,35 @@ impl Tuning<'_> {
     }
 
     fn measured(&self, sizes: &Sizes) -> Option<Tile> {
-        self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)))
+        let slices = self.slices(sizes);
+        let fits = |tile: Tile| self.can(tile, sizes) && (tile.is_cooperative() || tile.slices() == slices);
+        self.table.and_then(|table| table.find(sizes, fits))
     }
 
     /// Tiles with the same workgroup shape for two products that share a dispatch: the given ones if their shapes match, else the
     /// cheapest pair, unless it costs over a tenth more or one of the tiles was measured.
     pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
-        let shape = |tile: &Tile| (tile.width, tile.height);
-        if shape(&one.0) == shape(&other.0) {
+        if one.0.shape() == other.0.shape() {
             return Some((one.0, other.0));
         }
         if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
             return None;
         }
-        let best = |sizes: &Sizes, wanted: (u32, u32)| {
-            let tile = self.cheapest(self.plain(sizes).filter(|tile| shape(tile) == wanted), sizes)?;
-            Some((self.estimate(tile, sizes), tile))
+        let best = |sizes: &Sizes| {
+            let mut best: BTreeMap<[u32; 2], (f64, Tile)> = BTreeMap::new();
+            for tile in self.plain(sizes) {
+                let found = (self.estimate(tile, sizes), tile);
+                let known = best.entry(tile.shape()).or_insert(found);
+                if found.0 < known.0 {
+                    *known = found;
+                }
+            }
+            best
         };
-        let shapes = Costs::of(self.class).tiles.iter().flat_map(|tiles| tiles.workgroups);
-        let pairs = shapes.filter_map(|wanted| {
-            let ((cost, tile), (other_cost, other_tile)) = (best(&one.1, *wanted)?, best(&other.1, *wanted)?);
-            Some((cost + other_cost, (tile, other_tile)))
+        let others = best(&other.1);
+        let pairs = best(&one.1).into_iter().filter_map(|(shape, (cost, tile))| {
+            let (other_cost, other_tile) = others.get(&shape)?;
+            Some((cost + other_cost, (tile, *other_tile)))
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let apart = self.estimate(one.0, &one.1) + self.estimate(other.0, &other.1);
@@ -150,11 +160,28 @@ impl Tuning<'_> {
 
     /// The legal tiles that use no matrix units.
     fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        let slices = self.slices(sizes);
+        self.offered(*sizes).filter(move |tile| tile.slices() == slices)
+    }
+
+    /// What the class has on offer and the device can make, whatever the order of the sums.
+    fn offered(&self, sizes: Sizes) -> impl Iterator<Item = Tile> {
         let costs = Costs::of(self.class);
-        let held = costs.held(sizes);
-        let most = costs.registers(sizes);
+        let (held, most) = (costs.held(&sizes), costs.registers(&sizes));
         let tiles = costs.tiles.iter().flat_map(Tiles::all);
-        tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, sizes))
+        tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, &sizes))
+    }
+
+    /// How many parts k is summed in. The order of a sum follows from it, so it does not depend on the mode, and a tile that any
+    /// mode can have must exist.
+    pub(crate) fn slices(&self, sizes: &Sizes) -> u32 {
+        let mut slices = Costs::of(self.class).slices(sizes);
+        let most = Mode::ALL.into_iter().map(Mode::components).max().unwrap_or(1) as u32;
+        let most = Sizes { components: most, ..*sizes };
+        while slices > 1 && !self.offered(most).any(|tile| tile.slices() == slices) {
+            slices /= 2;
+        }
+        slices
     }
 
     /// Whether the device and the shaders can make a tile.
@@ -162,11 +189,13 @@ impl Tuning<'_> {
         let (a, b) = tile.sides();
         let family = match tile.family {
             Family::Registers => sizes.step > 1 || tile.rows.is_multiple_of(4),
-            // Full rows of invocations stage full rows of blocks.
-            Family::Workgroup { .. } => {
-                tile.rows.is_multiple_of(4)
-                    && tile.lanes().is_multiple_of(a)
-                    && tile.lanes().is_multiple_of(b)
+            // Invocations of one slice stage whole rows of vec4s, and its sums fit where A was staged.
+            Family::Workgroup { steps, buffers, slices } => {
+                let lanes = tile.width * tile.height;
+                let whole = tile.rows.is_multiple_of(4) && lanes.is_multiple_of(a) && lanes.is_multiple_of(b);
+                let sliced =
+                    matches!(sizes.kind, TileUse::Forward | TileUse::Signal) && 2 * b <= buffers * steps;
+                whole && (slices == 1 || sliced)
             }
             Family::Cooperative { matrices, .. } => {
                 self.allowed.cooperative == Some(matrices)
@@ -251,7 +280,23 @@ mod tests {
                 matches!(tile.family, Family::Workgroup { .. })
             };
             assert_eq!(staged([2048; 3]), class != DeviceClass::Software, "{class:?} {components}");
-            assert!(!staged([1, 512, 784]), "{class:?} {components}");
+        }
+    }
+
+    /// Whatever the mode, a sum is cut alike; and only on GPUs, where there would be too few workgroups.
+    #[test]
+    fn small_products_are_shared_out_along_k() {
+        for class in DeviceClass::ALL {
+            let slices = |size| {
+                let each = [1, 2, 3, 4].map(|p| Tuning::from(class).choose(&sizes(p, size)).slices());
+                assert_eq!(each, [each[0]; 4], "{class:?} {size:?}");
+                each[0]
+            };
+            let on_gpus = |slices| if class == DeviceClass::Software { 1 } else { slices };
+            assert_eq!(slices([2048; 3]), 1);
+            assert!(slices([32, 512, 784]) >= on_gpus(2), "{class:?}");
+            assert!(slices([8, 512, 784]) >= on_gpus(8), "{class:?}");
+            assert_eq!(slices([32, 512, 63]), 1);
         }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Costs {
     pub(super) busy: u32,
     /// What each of those costs beside its work: a thread has to wake up.
     wake: f64,
+    /// Invocations that fill the machine; fewer sums are shared out along k. 0: never.
+    fill: u32,
     /// Accumulators an invocation can hold of products of 1, 2, 3, 4 components.
     registers: [u32; 4],
     /// The same where elements are read one by one, for the code is longer then.
@@ -40,11 +42,16 @@ pub(super) struct Costs {
 pub(super) struct Tiles {
     /// Steps of a stage; 0 for the register family.
     steps: &'static [u32],
-    /// Invocations along columns and rows.
-    pub(super) workgroups: &'static [(u32, u32)],
+    /// Parts of k.
+    slices: &'static [u32],
+    /// Invocations of one part along columns and rows.
+    workgroups: &'static [(u32, u32)],
     /// Rows and vec4 columns of an invocation.
     shapes: &'static [(u32, u32)],
 }
+
+const SHORTEST_SLICE: u32 = 32;
+const MOST_SLICES: u32 = 16;
 
 const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 3), (4, 4)];
 
@@ -64,14 +71,16 @@ const SOFTWARE: Costs = Costs {
     trip: 8.0,
     busy: 4,
     wake: 100_000.0,
+    fill: 0,
     registers: [512; 4],
     scalar_registers: 128,
     core: None,
     totals: false,
     tiles: &[
-        Tiles { steps: &[0], workgroups: &[(8, 1)], shapes: SMALL },
+        Tiles { steps: &[0], slices: &[1], workgroups: &[(8, 1)], shapes: SMALL },
         Tiles {
             steps: &[0],
+            slices: &[1],
             workgroups: &[(8, 1)],
             shapes: &[(8, 1), (8, 2), (8, 3), (8, 4), (16, 1), (16, 2), (16, 3), (16, 4)],
         },
@@ -81,8 +90,17 @@ const SOFTWARE: Costs = Costs {
 /// Rows and vec4 columns of the register family on GPUs, for small or narrow products, and its workgroups.
 const NARROW: Tiles = Tiles {
     steps: &[0],
+    slices: &[1],
     workgroups: &[(64, 1), (16, 4), (8, 8)],
     shapes: &[(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)],
+};
+
+/// Where k is shared out among invocations.
+const SLICED: Tiles = Tiles {
+    steps: &[4, 8, 16],
+    slices: &[2, 4, 8, 16],
+    workgroups: &[(4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (8, 16)],
+    shapes: &[(4, 1), (4, 2)],
 };
 
 /// Of GPUs, not measured yet: counted. Every class has 4×4 of 32×32 by 64 invocations, 8 steps at a time, which others found to reach
@@ -102,6 +120,7 @@ const DISCRETE: Costs = Costs {
     trip: 8.0,
     busy: 256,
     wake: 0.0,
+    fill: 32_768,
     registers: [128; 4],
     scalar_registers: 64,
     core: Some(Core { registers: 65_536, memory: 65_536, wanted: 512 }),
@@ -110,24 +129,29 @@ const DISCRETE: Costs = Costs {
         NARROW,
         Tiles {
             steps: &[4, 8, 16],
+            slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
             shapes: &[(4, 1), (4, 2), (8, 1), (8, 2)],
         },
+        SLICED,
     ],
 };
 
 /// AMD's cores are those of desktop GPUs, only fewer; on Intel's an invocation has 64 registers or 128.
 const INTEGRATED: Costs = Costs {
     busy: 64,
+    fill: 8192,
     registers: [64; 4],
     scalar_registers: 32,
     tiles: &[
         NARROW,
         Tiles {
             steps: &[4, 8, 16],
+            slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
             shapes: &[(4, 1), (4, 2), (8, 1)],
         },
+        SLICED,
     ],
     ..DISCRETE
 };
@@ -143,15 +167,18 @@ const APPLE: Costs = Costs {
 /// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core.
 const MOBILE: Costs = Costs {
     busy: 32,
+    fill: 2048,
     registers: [32, 32, 48, 64],
     core: Some(Core { registers: 49_152, memory: 32_768, wanted: 256 }),
     tiles: &[
         NARROW,
         Tiles {
             steps: &[4, 8],
+            slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8)],
             shapes: &[(4, 1), (4, 2), (8, 1)],
         },
+        SLICED,
     ],
     ..INTEGRATED
 };
@@ -179,6 +206,17 @@ impl Costs {
         }
     }
 
+    /// Parts of k for a dense product that would leave the machine partly idle in the smallest tiles of the workgroup family, with 16
+    /// sums an invocation: a power of two, and no part shorter than 32 terms.
+    pub(super) fn slices(&self, sizes: &Sizes) -> u32 {
+        let invocations = sizes.m.div_ceil(4).saturating_mul(sizes.n.div_ceil(4));
+        let wanted = (self.fill / invocations).min(sizes.k / SHORTEST_SLICE).min(MOST_SLICES);
+        match sizes.kind {
+            TileUse::Forward | TileUse::Signal if wanted > 1 => 1 << wanted.ilog2(),
+            _ => 1,
+        }
+    }
+
     /// Accumulators of an invocation for each sum that it makes.
     pub(super) fn held(&self, sizes: &Sizes) -> u32 {
         if self.totals && sizes.long { 2 * sizes.components } else { sizes.components }
@@ -197,14 +235,14 @@ impl Costs {
                 let loads = rows * p * if sizes.step == 1 { 0.25 } else { 1.0 / step } + vectors;
                 (f64::from(sizes.terms()), self.trip / step + self.load * loads + products)
             }
-            Family::Workgroup { steps, buffers } => {
+            Family::Workgroup { steps, buffers, slices } => {
                 let (a, b) = tile.sides();
-                let fetched = f64::from(sizes.components * a + b) / f64::from(tile.lanes());
+                let fetched = f64::from(sizes.components * a + b) / f64::from(tile.width * tile.height);
                 let moved = (self.fetch + self.staged) * fetched + self.staged * (p * rows / 4.0 + vectors);
                 // With one buffer all wait while it is filled.
                 let waits = if buffers == 1 { 3.0 } else { 1.0 };
                 let stage = self.trip + self.barrier * waits;
-                let stages = f64::from(sizes.k.div_ceil(steps)) * f64::from(sizes.segments);
+                let stages = f64::from(sizes.k.div_ceil(slices * steps)) * f64::from(sizes.segments);
                 (stages * f64::from(steps), stage / f64::from(steps) + moved + products)
             }
             Family::Cooperative { steps, .. } => {
@@ -226,18 +264,20 @@ impl Costs {
 
 impl Tiles {
     pub(super) fn all(&self) -> impl Iterator<Item = Tile> {
-        let with = |steps, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
+        let with = |steps, slices, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
             let families = match steps {
                 0 => [Some(Family::Registers), None],
-                steps => [2, 1].map(|buffers| Some(Family::Workgroup { steps, buffers })),
+                steps => [2, 1].map(|buffers| Some(Family::Workgroup { steps, buffers, slices })),
             };
             let tile = move |family| Tile { family, rows, vectors, width, height };
             families.into_iter().flatten().map(tile)
         };
         self.shapes.iter().flat_map(move |shape| {
-            self.workgroups
-                .iter()
-                .flat_map(move |group| self.steps.iter().flat_map(move |steps| with(*steps, *group, *shape)))
+            self.workgroups.iter().flat_map(move |group| {
+                let slices =
+                    self.slices.iter().flat_map(|slices| self.steps.iter().map(|steps| (*steps, *slices)));
+                slices.flat_map(move |(steps, slices)| with(steps, slices, *group, *shape))
+            })
         })
     }
 }

@@ -120,7 +120,8 @@ impl Key for Join {
         let [of_one, of_other] = self.slots();
         let tile = self.first.gemm.tile();
         let mut header = Header::default();
-        header.number("WIDTH", tile.width).number("HEIGHT", tile.height);
+        let [width, height] = tile.shape();
+        header.number("WIDTH", width).number("HEIGHT", height);
         let both = splice([
             Part { text: &one, slots: &of_one, foreign },
             Part { text: &other, slots: &of_other, foreign: &[] },

@@ -82,7 +82,8 @@ impl Key for LossHead {
                 .map(|text| Dtypes::default().complete(&text, Dtype::F32));
         let [of_product, of_loss] = self.slots();
         let mut header = Header::default();
-        header.number("WIDTH", tile.width).number("HEIGHT", tile.height);
+        let [width, height] = tile.shape();
+        header.number("WIDTH", width).number("HEIGHT", height);
         header.number("TILE_ROWS", tile.rows * tile.height);
         let both = splice([
             Part { text: &product, slots: &of_product, foreign: &[] },

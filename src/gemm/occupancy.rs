@@ -60,7 +60,7 @@ mod tests {
             (3, [4, 2, 8, 8], 8, 12, 12),
             (4, [4, 1, 16, 8], 8, 20, 16),
         ] {
-            let family = Family::Workgroup { steps, buffers: 2 };
+            let family = Family::Workgroup { steps, buffers: 2, slices: 1 };
             let tile = Tile { family, rows, vectors, width, height };
             let kind = TileUse::Signal;
             let [m, n, k] = [1024; 3];

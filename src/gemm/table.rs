@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 /// The fastest tile of each of some products, as `cargo xtask tune` writes it. A product takes the tile of the nearest entry of
 /// its use and its numbers whose sizes are within a factor of two of its own, else of one for any size; where there is none,
 /// or none that the device can make, it takes the shipped choice. Results keep their bits: a tile decides who sums, not in
-/// which order; only those of [`Family::Cooperative`] round differently.
+/// which order, and one with other slices than the class of device has for such a product is not taken; only those of
+/// [`Family::Cooperative`] round differently.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TileTable {
@@ -101,11 +102,14 @@ impl TileEntry {
         between("tile.height", tile.height, 1, 1024)?;
         between("accumulators of an invocation", 4 * tile.rows * tile.vectors * numbers, 4, MOST_SUMS)?;
         let mut fours = matches!(usage, TileUse::Parameters | TileUse::ConvolutionParameters);
-        if let Family::Workgroup { steps, buffers } = tile.family {
-            between("steps", steps, 4, 64)?;
+        if let Family::Workgroup { steps, buffers, slices } = tile.family {
             between("buffers", buffers, 1, 2)?;
-            if !steps.is_multiple_of(4) {
-                return Err(format!("steps is {steps}; it must be a multiple of 4"));
+            between("slices", slices, 1, 64)?;
+            if ![4, 8, 16].contains(&steps) {
+                return Err(format!("steps is {steps}; it must be 4, 8 or 16"));
+            }
+            if !slices.is_power_of_two() {
+                return Err(format!("slices is {slices}; it must be a power of two"));
             }
             fours = true;
         }
@@ -145,7 +149,7 @@ mod tests {
     fn the_nearest_entry_within_a_factor_of_two_counts() {
         let table = TileTable::from_json(TEXT).expect("a table");
         assert_eq!(TileTable::from_json(&table.to_json()), Ok(table.clone()));
-        let shipped = Tuning::from(DeviceClass::Discrete);
+        let shipped = Tuning::from(DeviceClass::Software);
         let tuning = Tuning { table: Some(&table), ..shipped };
         let rows = |m| tuning.choose(&sizes(m)).rows;
         assert_eq!([64, 128, 200, 300, 512, 1024].map(rows), [2, 2, 2, 8, 8, 8]);
@@ -165,7 +169,7 @@ mod tests {
     #[test]
     fn what_the_device_cannot_make_is_passed_over() {
         let table = TileTable::from_json(TEXT).expect("a table");
-        let mut tuning = Tuning { table: Some(&table), ..Tuning::from(DeviceClass::Discrete) };
+        let mut tuning = Tuning { table: Some(&table), ..Tuning::from(DeviceClass::Software) };
         let wanted = tuning.choose(&sizes(512));
         assert_eq!(wanted, table.entries[1].tile);
         tuning.allowed.storage = 8191; // it needs 8192
@@ -193,7 +197,10 @@ mod tests {
             error("\"rows\": 8", "\"rows\": 6"),
             "entry 1: tile.rows is 6; it must be a multiple of 4 here"
         );
-        assert_eq!(error("\"steps\": 8", "\"steps\": 6"), "entry 1: steps is 6; it must be a multiple of 4");
+        assert_eq!(error("\"steps\": 8", "\"steps\": 6"), "entry 1: steps is 6; it must be 4, 8 or 16");
+        let sliced = |slices| error("\"buffers\": 2", &format!("\"buffers\": 2, \"slices\": {slices}"));
+        assert_eq!(sliced(6), "entry 1: slices is 6; it must be a power of two");
+        assert_eq!(sliced(0), "entry 1: slices is 0; it must be 1 to 64");
         assert_eq!(error("\"buffers\": 2", "\"buffers\": 3"), "entry 1: buffers is 3; it must be 1 to 2");
         assert!(error("\"vectors\": 1", "\"vectors\": 0").contains("tile.vectors is 0"));
         let rows = error("\"usage\": \"forward\"", "\"usage\": \"parameters\"");

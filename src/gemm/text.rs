@@ -19,11 +19,11 @@ impl Gemm {
             matrices.types(&mut header);
         }
         header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
-        header.number("P", self.components());
-        let taps = self.image.map_or(1, |image| image.taps());
+        header.number("SLICES", self.tile().slices()).number("P", self.components());
         let partial = matches!(self.usage, Use::Partial { .. });
-        header.number("KEPT", self.kept()).number("TAPS", taps);
-        header.flag("LONG", self.sizes().long).number("RUN", self.run().0);
+        let taps = self.image.is_some() && !partial;
+        header.number("KEPT", self.kept()).number("TAPS", self.image.map_or(1, |image| image.taps()));
+        header.flag("LONG", self.sizes().long).number("RUN", self.run());
         header.flag("JOINT", partial && self.kept() < self.components());
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm"];
@@ -41,9 +41,18 @@ impl Gemm {
                 header.number("HELD", rows).number("KS", self.step());
                 files.push("gemm/registers");
             }
-            Family::Workgroup { steps, buffers } => {
-                header.number("HELD", rows.max(4)).number("STEPS", steps).number("BUFFERS", buffers);
-                files.push("gemm/workgroup");
+            Family::Workgroup { steps, buffers, .. } => {
+                let fetched = (rows * height * steps / 4).div_ceil(width * height);
+                header.number("HELD", rows.max(fetched)).number("STEPS", steps).number("BUFFERS", buffers);
+                files.extend([
+                    "gemm/workgroup",
+                    if taps { "gemm/staged/a_taps" } else { "gemm/staged/a_steady" },
+                ]);
+                files.extend(match self.usage {
+                    Use::Forward { .. } => ["gemm/staged/b_steady", "gemm/staged/b_turned"],
+                    Use::Partial { .. } => ["gemm/staged/b_positions", "gemm/staged/b_straight"],
+                    _ => ["gemm/staged/b_steady", "gemm/staged/b_straight"],
+                });
             }
             Family::Cooperative { matrices, steps } => {
                 let (high, wide) = matrices.share(self.tile()).unwrap_or((1, 1));

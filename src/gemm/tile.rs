@@ -16,6 +16,10 @@ pub enum Family {
         steps: u32,
         /// 2: one stage is filled while the other is read. 1: for half the memory, a barrier more.
         buffers: u32,
+        /// Parts of k, each summed by invocations of its own and then added as a tree: a power of two. More than 1 only for dense
+        /// layers' [`TileUse::Forward`](crate::tuning::TileUse::Forward) and [`TileUse::Signal`](crate::tuning::TileUse::Signal).
+        #[serde(default = "one")]
+        slices: u32,
     },
     /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`](crate::tuning::TileUse::Forward) and
     /// [`TileUse::Signal`](crate::tuning::TileUse::Signal).
@@ -25,6 +29,10 @@ pub enum Family {
         /// Steps along k that are staged at a time: 16 or 32.
         steps: u32,
     },
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// The shape of one workgroup's share of a product; see `shaders/gemm/gemm.wgsl`.
@@ -58,8 +66,21 @@ impl Tile {
         (along_n, along_n * m.div_ceil(self.rows * self.height))
     }
 
+    /// Parts of k that have invocations of their own.
+    pub(super) fn slices(self) -> u32 {
+        match self.family {
+            Family::Workgroup { slices, .. } => slices,
+            _ => 1,
+        }
+    }
+
+    /// Invocations of a workgroup along x and y.
+    pub(super) fn shape(self) -> [u32; 2] {
+        [self.width, self.height * self.slices()]
+    }
+
     pub(crate) fn lanes(self) -> u32 {
-        self.width * self.height
+        self.width * self.height * self.slices()
     }
 
     /// vec4s of A, of one component, and of B that a workgroup needs for one step along k.
@@ -84,33 +105,35 @@ impl Tile {
     fn staged(self, components: u32) -> [u32; 2] {
         let (a, b) = self.sides();
         match self.family {
-            Family::Workgroup { steps, buffers } => {
-                [components * a, b].map(|fours| 16 * buffers * steps * fours)
+            Family::Workgroup { steps, buffers, slices } => {
+                [components * a, b].map(|fours| 16 * slices * buffers * steps * fours)
             }
             _ => [0, 0],
         }
     }
 
     pub(crate) fn workgroup(self, components: u32) -> Workgroup {
-        Workgroup::new([self.width, self.height], self.storage(components))
+        Workgroup::new(self.shape(), self.storage(components))
     }
 
     /// The workgroup of two products, each with its components, that share a dispatch and the staging memory.
     pub(crate) fn workgroup_of_both([one, other]: [(Tile, u32); 2]) -> Workgroup {
         let [staged, others] = [one, other].map(|(tile, components)| tile.staged(components));
         let bytes = staged.into_iter().zip(others).map(|(a, b)| a.max(b)).sum();
-        Workgroup::new([one.0.width, one.0.height], bytes)
+        Workgroup::new(one.0.shape(), bytes)
     }
 }
 
-/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k.
+/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k; where k is
+/// shared out ` by 4`.
 impl std::fmt::Display for Tile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Tile { rows, vectors, width, height, .. } = self;
         write!(f, "{rows}x{} of {}x{}", 4 * vectors, rows * height, 4 * vectors * width)?;
         match self.family {
             Family::Registers => Ok(()),
-            Family::Workgroup { steps, buffers } => write!(f, " in {buffers}x{steps}"),
+            Family::Workgroup { steps, buffers, slices: 1 } => write!(f, " in {buffers}x{steps}"),
+            Family::Workgroup { steps, buffers, slices } => write!(f, " in {buffers}x{steps} by {slices}"),
             Family::Cooperative { matrices, steps } => write!(f, " in {steps} by {matrices}"),
         }
     }
@@ -123,10 +146,11 @@ mod tests {
     /// Bytes of workgroup memory as they stand in the shader.
     #[test]
     fn storage_is_what_the_shader_declares() {
-        let family = Family::Workgroup { steps: 8, buffers: 2 };
-        let tile = Tile { family, rows: 8, vectors: 2, width: 8, height: 16 };
+        let family = |slices| Family::Workgroup { steps: 8, buffers: 2, slices };
+        let tile = Tile { family: family(1), rows: 8, vectors: 2, width: 8, height: 16 };
         // 128 rows of A for each number, 64 columns of B, 8 steps, twice.
         assert_eq!(tile.storage(1), 4 * (128 + 64) * 8 * 2);
         assert_eq!(tile.storage(3), 4 * (3 * 128 + 64) * 8 * 2);
+        assert_eq!(Tile { family: family(4), ..tile }.storage(3), 4 * 4 * (3 * 128 + 64) * 8 * 2);
     }
 }

@@ -28,12 +28,12 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
     let declared = parts.map(|part| declarations(part.text));
     let common = common(&declared);
     let mut text = String::new();
-    let mut staged: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut staged: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for (index, (part, declarations)) in parts.iter().zip(&declared).enumerate() {
         let (mine, other) = (format!("_{}", index + 1), format!("_{}", 2 - index));
         let mut names: BTreeMap<&str, String> = BTreeMap::new();
         for Declaration { name, code, .. } in declarations {
-            if !common.contains(name) && !code.starts_with(WORKGROUP) {
+            if !common.contains(name) && staged_of(code).is_none() {
                 names.insert(name, format!("{name}{mine}"));
             }
         }
@@ -47,9 +47,9 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
             if common.contains(name) && index == 1 {
                 continue;
             }
-            if let Some(length) = length_of(code) {
+            if let Some((element, length)) = staged_of(code) {
                 // Only one of the two ever runs in a workgroup.
-                staged.entry(name).or_default().push(renamed(length, &names));
+                staged.entry((name, element)).or_default().push(renamed(length, &names));
                 continue;
             }
             let mut whole = (*whole).to_string();
@@ -65,22 +65,25 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
             writeln!(text, "{}", renamed(&whole, &names)).expect("a String takes every write");
         }
     }
-    for (name, lengths) in staged {
+    for ((name, element), lengths) in staged {
         let length = lengths.into_iter().reduce(|a, b| format!("max({a}, {b})")).unwrap_or_default();
-        writeln!(text, "{WORKGROUP} {name}: array<vec4<f32>, {length}>;")
+        writeln!(text, "{WORKGROUP} {name}: array<{element}, {length}>;")
             .expect("a String takes every write");
     }
     text
 }
 
 /// Tile sizes, numbered even if both are equal, so that the text does not depend on them.
-const SIZES: [&str; 5] = ["TM", "V", "HELD", "STEPS", "BUFFERS"];
+const SIZES: [&str; 6] = ["TM", "V", "HELD", "STEPS", "BUFFERS", "SLICES"];
 
 const WORKGROUP: &str = "var<workgroup>";
 
-fn length_of(code: &str) -> Option<&str> {
-    let array = code.strip_prefix(WORKGROUP)?.split_once("array<vec4<f32>,")?.1;
-    Some(array.trim().trim_end_matches(';').trim_end_matches('>'))
+/// Elements of an array in workgroup memory of numbers, and how many there are.
+fn staged_of(code: &str) -> Option<(&str, &str)> {
+    let array = code.strip_prefix(WORKGROUP)?.split_once("array<")?.1.strip_suffix(">;")?;
+    let numbers =
+        ["vec4<f32>", "f32"].map(|element| Some((element, array.strip_prefix(element)?.strip_prefix(", ")?)));
+    numbers.into_iter().flatten().next()
 }
 
 /// A declaration at module scope.

@@ -16,7 +16,7 @@ const USES: [TileUse; 6] = [
 fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
     let (rows, vectors) = if numbers == 1 { (8, 2) } else { (4, 1) };
     let (width, height) = if steps == 4 { (4, 8) } else { (8, 2) };
-    Tile { family: Family::Workgroup { steps, buffers }, rows, vectors, width, height }
+    Tile { family: Family::Workgroup { steps, buffers, slices: 1 }, rows, vectors, width, height }
 }
 
 /// All products by the workgroup family.

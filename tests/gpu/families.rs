@@ -2,11 +2,12 @@
 
 use crate::common::{ledger::Ledger, tiles};
 use crate::golden::{cases, check};
-use crate::harness::{Sample, bits, context, host_device};
+use crate::harness::{Sample, bits, context, host_device, of_class};
 use crate::layers::mixed;
 use crate::problem::losses;
 use crate::sizes::edges;
 use hesscale::model::{Conv2d, ConvTranspose2d};
+use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Context, ContextOptions, Loss, Mode, Model, PlanOptions, wgpu};
 
 /// All products by the workgroup family.
@@ -61,5 +62,29 @@ fn the_bits_of_the_register_family() {
                 }
             }
         }
+    }
+}
+
+/// Small products are shared out along k on GPUs; how, does not depend on the mode.
+#[test]
+fn sums_shared_out_along_k_have_the_same_bits_in_every_mode() {
+    let model = Model::builder([301]).dense(200).act(Activation::Tanh).dense(133).act(Activation::Gelu);
+    let sample = Sample::new(model.dense(10).loss(losses(10).swap_remove(1)).unwrap(), 37, 3);
+    let software = context();
+    for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
+        let context = of_class(class);
+        let plain = sample.on(&context, PlanOptions::training(Mode::None));
+        for mode in Mode::ALL {
+            for _ in 0..2 {
+                let run = sample.on(&context, PlanOptions::training(mode));
+                assert_eq!(bits(&run.logits), bits(&plain.logits), "{class:?} {mode:?}");
+                assert_eq!(bits(&run.gradient), bits(&plain.gradient), "{class:?} {mode:?}");
+            }
+        }
+        // It is another order than that of one sum.
+        assert_ne!(
+            bits(&plain.gradient),
+            bits(&sample.on(&software, PlanOptions::training(Mode::None)).gradient)
+        );
     }
 }

@@ -157,7 +157,17 @@ fn tiles_of_other_device_classes() {
     let of =
         |class: &DeviceClass| Context::from_device(&device, &queue, ContextOptions::default().class(*class));
     let contexts: Vec<Context> = DeviceClass::ALL[1..].iter().map(of).collect();
-    for size @ [batch, inputs, outputs] in [[1, 1, 1], [33, 65, 63], [64, 128, 128], [37, 61, 67]] {
+    // The last sums are shared out: into 2 to 16 parts, of which the last is short or empty.
+    for size @ [batch, inputs, outputs] in [
+        [1, 1, 1],
+        [33, 65, 63],
+        [64, 128, 128],
+        [37, 61, 67],
+        [5, 784, 67],
+        [33, 513, 131],
+        [130, 72, 257],
+        [16, 1025, 34],
+    ] {
         let model = layer(inputs, outputs);
         let plan = |mode| PlanOptions::training(mode).signal(At::Input).signal(At::Layer(0));
         let plans = MODES.map(plan);

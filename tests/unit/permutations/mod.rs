@@ -144,7 +144,7 @@ const OFFSETS: Offsets = Offsets { a_plane: 4096, c_plane: 4096, bias: 4096, ..O
 
 /// Through workgroup memory.
 const STAGED: Tile = {
-    let family = Family::Workgroup { steps: 8, buffers: 2 };
+    let family = Family::Workgroup { steps: 8, buffers: 2, slices: 1 };
     Tile { family, rows: 4, vectors: 1, width: 8, height: 8 }
 };
 
