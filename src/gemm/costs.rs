@@ -1,7 +1,7 @@
 //! A cost model for each class of device: the tiles on offer, and an estimate of a product's time in each.
 
 use super::cooperative;
-use super::occupancy::Core;
+use super::occupancy::Cores;
 use super::sizes::{Sizes, TileUse};
 use super::tile::{Family, Tile};
 use crate::shader::DeviceClass;
@@ -31,8 +31,8 @@ pub(super) struct Costs {
     registers: [u32; 4],
     /// The same where elements are read one by one, for the code is longer then.
     scalar_registers: u32,
-    /// What invocations share on a GPU: with too few at once all takes longer.
-    core: Option<Core>,
+    /// A GPU's cores: they take turns, and with too few invocations at once all takes longer.
+    cores: Option<Cores>,
     /// Whether the sums of runs that are done take as many again.
     totals: bool,
     pub(super) tiles: &'static [Tiles],
@@ -74,7 +74,7 @@ const SOFTWARE: Costs = Costs {
     fill: 0,
     registers: [512; 4],
     scalar_registers: 128,
-    core: None,
+    cores: None,
     totals: false,
     tiles: &[
         Tiles { steps: &[0], slices: &[1], workgroups: &[(8, 1)], shapes: SMALL },
@@ -111,8 +111,8 @@ const SLICED: Tiles = Tiles {
 /// 64 multiply-adds.
 const DISCRETE: Costs = Costs {
     load: 16.0,
-    fetch: 32.0,
-    staged: 4.0,
+    fetch: 48.0,
+    staged: 6.0,
     barrier: 50.0,
     store: 16.0,
     streams: u32::MAX,
@@ -123,7 +123,7 @@ const DISCRETE: Costs = Costs {
     fill: 32_768,
     registers: [128; 4],
     scalar_registers: 64,
-    core: Some(Core { registers: 65_536, memory: 65_536, wanted: 512 }),
+    cores: Some(Cores { count: 72, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
     totals: true,
     tiles: &[
         NARROW,
@@ -139,8 +139,12 @@ const DISCRETE: Costs = Costs {
 
 /// AMD's cores are those of desktop GPUs, only fewer; on Intel's an invocation has 64 registers or 128.
 const INTEGRATED: Costs = Costs {
+    load: 32.0,
+    fetch: 64.0,
+    staged: 8.0,
     busy: 64,
     fill: 8192,
+    cores: Some(Cores { count: 6, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
     registers: [64; 4],
     scalar_registers: 32,
     tiles: &[
@@ -156,20 +160,24 @@ const INTEGRATED: Costs = Costs {
     ..DISCRETE
 };
 
-/// M1: 128 registers for an invocation at most; 8×8 sums want more, and 4×8 of two components. So do a convolution's parameters of
-/// four components in the smallest tile there is. A core has 208 KiB of registers and some 60 KiB of workgroup memory.
+/// M1: 128 registers for an invocation at most; 8×8 sums want more, and 4×8 of two components. A core has 208 KiB of registers and
+/// some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
+    staged: 16.0,
     registers: [32, 32, 48, 64],
-    core: Some(Core { registers: 53_248, memory: 61_440, wanted: 512 }),
+    cores: Some(Cores { count: 8, lanes: 128, registers: 53_248, memory: 61_440, most: 1024, wanted: 512 }),
     ..INTEGRATED
 };
 
 /// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core.
 const MOBILE: Costs = Costs {
+    load: 64.0,
+    fetch: 128.0,
+    staged: 16.0,
     busy: 32,
     fill: 2048,
     registers: [32, 32, 48, 64],
-    core: Some(Core { registers: 49_152, memory: 32_768, wanted: 256 }),
+    cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
     tiles: &[
         NARROW,
         Tiles {
@@ -225,25 +233,26 @@ impl Costs {
     /// Multiply-adds that take as long as the product does in this tile.
     pub(super) fn estimate(&self, tile: Tile, sizes: &Sizes) -> f64 {
         let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(sizes.components));
-        let groups = tile.grid(sizes.m, sizes.n).1;
-        let awake = f64::from(groups.min(self.busy)) * f64::from(self.busy) * self.wake;
-        let groups = f64::from(groups.max(self.busy));
         let products = f64::from(tile.sums()) * p;
         let (steps, one) = match tile.family {
             Family::Registers => {
                 let step = f64::from(sizes.step);
-                let loads = rows * p * if sizes.step == 1 { 0.25 } else { 1.0 / step } + vectors;
-                (f64::from(sizes.terms()), self.trip / step + self.load * loads + products)
+                let loads = self.load * self.loads(tile, sizes);
+                (f64::from(sizes.terms()), self.trip / step + loads + products)
             }
             Family::Workgroup { steps, buffers, slices } => {
                 let (a, b) = tile.sides();
                 let fetched = f64::from(sizes.components * a + b) / f64::from(tile.width * tile.height);
-                let moved = (self.fetch + self.staged) * fetched + self.staged * (p * rows / 4.0 + vectors);
+                let read = self.staged * (fetched + p * rows / 4.0 + vectors);
                 // With one buffer all wait while it is filled.
                 let waits = if buffers == 1 { 3.0 } else { 1.0 };
                 let stage = self.trip + self.barrier * waits;
                 let stages = f64::from(sizes.k.div_ceil(slices * steps)) * f64::from(sizes.segments);
-                (stages * f64::from(steps), stage / f64::from(steps) + moved + products)
+                // What is fetched and read for later overlaps.
+                (
+                    stages * f64::from(steps),
+                    stage / f64::from(steps) + products.max(read).max(self.fetch * fetched),
+                )
             }
             Family::Cooperative { steps, .. } => {
                 let (a, b) = (f64::from(tile.height) * rows / 4.0, f64::from(tile.width) * vectors);
@@ -257,8 +266,39 @@ impl Costs {
         };
         let streams = self.streams.saturating_mul((self.long_row / sizes.n.max(1)).max(1));
         let store = if tile.rows * sizes.components > streams { 2.0 * self.store } else { self.store };
-        let crowd = self.core.map_or(1.0, |core| core.stretch(tile, sizes, self.held(sizes)));
-        awake + crowd * groups * f64::from(tile.lanes()) * (steps * one + store * rows * vectors * p)
+        let store = store * rows * vectors * p;
+        let groups = tile.grid(sizes.m, sizes.n).1;
+        let Some(cores) = &self.cores else {
+            let awake = f64::from(groups.min(self.busy)) * f64::from(self.busy) * self.wake;
+            return awake
+                + f64::from(groups.max(self.busy)) * f64::from(tile.lanes()) * (steps * one + store);
+        };
+        let parts = self.parts(groups, sizes);
+        let kept = cores.kept(tile, sizes, self.held(sizes));
+        let turns = cores.turns(groups * parts, tile.lanes(), kept);
+        turns * f64::from(tile.lanes()) * (steps / f64::from(parts) * one + store)
+    }
+
+    /// Parts that a sum is cut into, each made by workgroups of its own: a convolution's, to keep the machine busy.
+    fn parts(&self, groups: u32, sizes: &Sizes) -> u32 {
+        match sizes.kind {
+            TileUse::ConvolutionParameters => self.busy.div_ceil(groups).min(sizes.segments),
+            _ => 1,
+        }
+    }
+
+    /// What the loads of A and B cost the register family for a step, in loads of neighbours side by side. On a GPU those that read the
+    /// same, or the same line, share it, and weights lie along k in a forward product: each column is on a line of its own.
+    fn loads(&self, tile: Tile, sizes: &Sizes) -> f64 {
+        let step = f64::from(sizes.step);
+        let of_a = f64::from(tile.rows * sizes.components) * if sizes.step == 1 { 0.25 } else { 1.0 / step };
+        let of_b = f64::from(tile.vectors);
+        if self.cores.is_none() {
+            return of_a + of_b;
+        }
+        let side = f64::from(tile.width.min(32)) / 32.0;
+        let scattered = matches!(sizes.kind, TileUse::Forward | TileUse::ConvolutionForward);
+        0.25 * of_a / side + of_b * side * if scattered { 8.0 } else { 1.0 }
     }
 }
 

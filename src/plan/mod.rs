@@ -16,6 +16,7 @@ mod work;
 
 pub use memory::Memory;
 pub use options::PlanOptions;
+pub(crate) use outline::Bound;
 pub use outline::Outline;
 pub use state::{State, StateBuffers};
 pub use tune::{ProductTime, Tiles};
