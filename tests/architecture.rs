@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("cpu", &["ops", "graph", "host"]),
     ("gpu", &["gemm", "shader"]),
     ("plan", &["gpu", "ops", "graph", "gemm", "shader"]),
-    ("tuning", &["plan", "gemm", "shader"]),
+    ("tuning", &["profile", "plan", "gemm", "shader"]),
     ("record", &["plan", "gpu"]),
     ("profile", &["record", "plan", "gpu", "gemm", "shader"]),
     ("guide", &[]),

@@ -30,7 +30,7 @@ pub(crate) fn compare(context: &Context, batch: usize) -> Outcome<()> {
         let [many, few] = plans.each_ref().map(|plan| plan.dispatches().count());
         let update = if fused { "update fused" } else { "update apart" };
         println!(
-            "| step of 784-512-512-10 at batch {batch}, {update}, {few} dispatches over {many}, µs | {:.0} over {:.0} ({:.3}) | | below 1 |",
+            "| step of 784-512-512-10 at batch {batch}, {update}, {few} dispatches over {many}, µs | {:.0} over {:.0} ({:.3}) | | | below 1 |",
             1e6 * fewer,
             1e6 * apart,
             fewer / apart

@@ -307,8 +307,8 @@ mod tests {
             };
             let on_gpus = |slices| if class == DeviceClass::Software { 1 } else { slices };
             assert_eq!(slices([2048; 3]), 1);
-            assert!(slices([128, 512, 784]) >= on_gpus(2), "{class:?}");
-            assert!(slices([32, 512, 784]) >= on_gpus(8), "{class:?}");
+            assert!(slices([32, 512, 784]) >= on_gpus(2), "{class:?}");
+            assert!(slices([8, 512, 784]) >= on_gpus(8), "{class:?}");
             assert_eq!(slices([32, 512, 63]), 1);
         }
     }

@@ -58,6 +58,10 @@ impl Join {
         (is_bindable(&join.bindings()) && tuning.allowed.has(join.workgroup())).then_some(join)
     }
 
+    pub(super) fn products(&self) -> [&Product; 2] {
+        [&self.first, &self.second]
+    }
+
     pub(crate) fn fewest_groups(&self) -> u32 {
         self.first.gemm.groups().min(self.second.gemm.groups())
     }

@@ -39,6 +39,10 @@ impl LossHead {
         LossHead { loss: self.loss.adding_up(wanted && alone), ..self }
     }
 
+    pub(super) fn product(&self) -> &Product {
+        &self.product
+    }
+
     pub(crate) fn adds_up(&self) -> bool {
         self.loss.adds_up()
     }

@@ -123,7 +123,7 @@ impl Gemm {
 
     fn tiled_by(self, tuning: Tuning<'_>) -> Gemm {
         let updates = matches!(self.usage, Use::Parameters { sink: GradientSink::Update(_), .. });
-        let slim = updates && tuning.class == DeviceClass::Software;
+        let slim = updates && tuning.class.is_software();
         self.with_tile(if slim { Tile::SLIM } else { tuning.choose(&self.sizes()) })
     }
 
@@ -184,7 +184,7 @@ impl Gemm {
     /// Whether the kernel that sums parameters over `samples` should also take the optimiser's step: if the weights are read as
     /// vec4s; on software adapters, where only slim tiles allow it, for short sums. See docs/performance.md.
     pub(crate) fn update_pays(class: DeviceClass, inputs: u32, samples: u32) -> bool {
-        Access::of(inputs) == Access::Vector && (class != DeviceClass::Software || samples <= 2)
+        Access::of(inputs) == Access::Vector && (!class.is_software() || samples <= 2)
     }
 
     pub(crate) fn tiles(&self) -> u32 {

@@ -1,5 +1,6 @@
 //! A device and its queue, created here or by the host, and the crate's per-device state.
 
+use super::class::class_of;
 use super::device::DeviceId;
 use super::pipeline::Pipelines;
 use crate::error::Cause;
@@ -18,7 +19,8 @@ pub struct ContextOptions {
     /// Keep wgpu's checks of array bounds in the shaders, and refuse NaN and infinity in data that
     /// is written through the crate. Off by default: every index comes from a plan that was validated.
     pub checked: bool,
-    /// Choose kernels for this class of device instead of the one the adapter reports.
+    /// Choose kernels for this class of device instead of the one that follows from what the adapter says of itself; in a browser,
+    /// which hides it, that is a guess.
     pub class: Option<DeviceClass>,
     /// Tiles measured on this or a similar device, which override the built-in choice: see [`TileTable`].
     pub tiles: Option<TileTable>,
@@ -220,13 +222,9 @@ impl Context {
         describe(&self.inner.info)
     }
 
-    /// The class of device for which kernels are chosen.
+    /// The class of device for which kernels are chosen: [`ContextOptions::class`], else what the adapter says it is.
     pub fn class(&self) -> DeviceClass {
-        self.inner.options.class.unwrap_or(match self.inner.info.device_type {
-            wgpu::DeviceType::Cpu => DeviceClass::Software,
-            wgpu::DeviceType::IntegratedGpu => DeviceClass::Integrated,
-            _ => DeviceClass::Discrete,
-        })
+        self.inner.options.class.unwrap_or_else(|| class_of(&self.inner.info))
     }
 
     pub(crate) fn tuning(&self) -> Tuning<'_> {

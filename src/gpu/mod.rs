@@ -1,6 +1,7 @@
 //! The device: context, buffers, pipelines, read-back.
 
 mod buffer;
+mod class;
 mod context;
 mod cooperative;
 mod device;

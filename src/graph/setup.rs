@@ -3,7 +3,7 @@
 use super::{Op, Owned, Purpose, Region, Slice, Value};
 use crate::gemm::Tuning;
 use crate::model::{Mode, Model, Optimizer, Role};
-use crate::shader::{DeviceClass, Dtype};
+use crate::shader::Dtype;
 use crate::{At, Error, Result};
 use std::cell::RefCell;
 
@@ -101,7 +101,7 @@ impl<'a> Setup<'a> {
 
     /// Whether to save dispatches with kernels that need barriers within a workgroup, or none: barriers are expensive in software.
     pub(crate) fn saves_dispatches(&self, barriers: bool) -> bool {
-        let cheap = self.tuning.class != DeviceClass::Software || !barriers;
+        let cheap = !self.tuning.class.is_software() || !barriers;
         self.options.fewer_dispatches.unwrap_or(cheap)
     }
 

@@ -3,11 +3,38 @@
 use super::realise::{self, Buffers};
 use super::schedules::{self, Schedules};
 use super::{Plan, PlanOptions, State, Training, limits};
+use crate::gemm::Tuning;
 use crate::gpu::{Context, Tensor};
 use crate::graph::{Graph, Options, Setup, Slice};
-use crate::model::Model;
+use crate::model::{Model, Optimizer};
 use crate::ops::Ops;
 use crate::{Error, Result};
+
+/// The schedules of a plan. No device is asked, and no buffer made.
+pub(super) fn design<'a>(
+    model: &'a Model,
+    batch: usize,
+    tuning: Tuning<'a>,
+    optimizer: Option<&'a Optimizer>,
+    options: &'a PlanOptions,
+) -> Result<(Setup<'a>, Schedules)> {
+    Error::check_batch(batch)?;
+    if !options.scale.is_finite() {
+        return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
+    }
+    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, .. } = *options;
+    let loss_scale = options.scale_of(model, batch)?;
+    let asked = Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches };
+    let setup = Setup::new(model, batch, tuning, asked, optimizer);
+    if training {
+        model.check_mode(mode)?;
+    }
+    let graph = Graph::new::<Ops>(model, training, 4)?;
+    signals.iter().try_for_each(|at| graph.find(*at).map(drop))?;
+    limits::check(&graph, batch)?;
+    let schedules = schedules::build(&setup, &graph, options)?;
+    Ok((setup, schedules))
+}
 
 pub(super) fn plan(
     context: &Context,
@@ -23,24 +50,10 @@ pub(super) fn plan(
     if state.model() != model {
         return Err(Error::Foreign { what: "the state", owner: "model" });
     }
-    Error::check_batch(batch)?;
-    if !options.scale.is_finite() {
-        return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
-    }
     context.check_options()?;
     options.check_features(context)?;
     options.check_buffers(context, state)?;
-    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, .. } = options;
-    let loss_scale = options.scale_of(model, batch)?;
-    let asked = Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches };
-    let setup = Setup::new(model, batch, context.tuning(), asked, state.optimizer());
-    if options.training {
-        model.check_mode(options.mode)?;
-    }
-    let graph = Graph::new::<Ops>(model, options.training, 4)?;
-    options.signals.iter().try_for_each(|at| graph.find(*at).map(drop))?;
-    limits::check(&graph, batch)?;
-    let schedules = schedules::build(&setup, &graph, &options)?;
+    let (setup, schedules) = design(model, batch, context.tuning(), state.optimizer(), &options)?;
     let buffers = Buffers::new(context, &setup, state, &options, &schedules.all)?;
     let Schedules { all, logits, loss, signals } = &schedules;
     let whole_batch =

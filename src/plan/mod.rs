@@ -6,6 +6,7 @@ mod join;
 mod limits;
 mod memory;
 mod options;
+mod outline;
 mod realise;
 mod schedules;
 mod state;
@@ -15,6 +16,8 @@ mod work;
 
 pub use memory::Memory;
 pub use options::PlanOptions;
+pub(crate) use outline::Bound;
+pub use outline::Outline;
 pub use state::{State, StateBuffers};
 pub use tune::{ProductTime, Tiles};
 pub use work::Pass;

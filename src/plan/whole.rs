@@ -9,7 +9,7 @@ use crate::gemm::{
 use crate::graph::{Graph, Op, Purpose, Region, Schedule, Setup, Slice};
 use crate::model::{Activation, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
-use crate::shader::{DeviceClass, Dtype};
+use crate::shader::Dtype;
 use crate::{Error, Result};
 
 /// The network, if it is to be taken as a whole.
@@ -33,10 +33,7 @@ pub(super) fn chosen(
 /// On software adapters dispatches are cheap except at few samples: docs/performance.md. On GPUs, not measured yet: small
 /// batches, where launches dominate.
 fn pays(whole: &WholeNetwork) -> bool {
-    match whole.class {
-        DeviceClass::Software => false,
-        _ => whole.batch <= 256,
-    }
+    !whole.class.is_software() && whole.batch <= 256
 }
 
 fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<WholeNetwork> {

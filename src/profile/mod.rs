@@ -1,8 +1,10 @@
 //! Profiling a pass: the GPU time of each kernel.
 
 mod clock;
+mod forecast;
 mod roofline;
 
+pub use forecast::{Forecast, KernelForecast};
 pub use roofline::Roofline;
 
 use crate::Result;

@@ -7,15 +7,30 @@
 pub enum DeviceClass {
     /// A CPU behind a graphics API (llvmpipe, SwiftShader): few wide cores, dear loads and barriers, a large cache.
     Software,
-    /// A GPU that shares the CPU's memory.
+    /// A GPU beside an x86 CPU, of the same memory (Intel, AMD): few cores. Also what nothing is known of.
     Integrated,
     /// A GPU of its own.
     Discrete,
+    /// Apple's GPUs: fewer registers for each invocation at full occupancy than desktop GPUs have, much bandwidth.
+    Apple,
+    /// GPUs of phones (Adreno, Mali, PowerVR, VideoCore): few cores, registers and little workgroup memory.
+    Mobile,
 }
 
 impl DeviceClass {
     /// Every class that has tiles of its own.
-    pub const ALL: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+    pub const ALL: [DeviceClass; 5] = [
+        DeviceClass::Software,
+        DeviceClass::Integrated,
+        DeviceClass::Discrete,
+        DeviceClass::Apple,
+        DeviceClass::Mobile,
+    ];
+
+    /// Whether a CPU runs the shaders. Tiles apart, nothing else about a class decides anything.
+    pub fn is_software(self) -> bool {
+        self == DeviceClass::Software
+    }
 }
 
 /// Invocations along x and y, and bytes of workgroup memory.

@@ -8,7 +8,7 @@
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::golden;
 use crate::half::mean_error;
-use crate::harness::{Sample, not_run, of_class, submit};
+use crate::harness::{Sample, distinct, not_run, of_class, submit};
 use crate::problem::mlp;
 use hesscale::model::{BatchNorm, Conv2d, Init, MaxPool2d, Noise, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -74,7 +74,7 @@ const WHOLE: usize = 4;
 
 /// A choice of everything, each by its index.
 type Run = [usize; 9];
-const CHOICES: Run = [3, 2, 3, 2, 2, 4, 5, 5, 4];
+const CHOICES: Run = [DeviceClass::ALL.len(), 2, 3, 2, 2, 4, 5, 5, 4];
 
 /// The options that determine the order of dispatches: all their combinations are covered.
 const ORDER: u32 = 0b111;
@@ -351,9 +351,13 @@ fn trainers_of_every_class_train() {
             // Each optimiser runs with each batch size and each network in turn.
             let rule = rules()[(index + at) % rules().len()];
             let want = by_trainer(None, &model, rule, samples, 1);
-            for class in DeviceClass::ALL {
-                let got = by_trainer(Some(&of_class(class)), &model, rule, samples, 1);
+            let (optimizer, mode) = rule;
+            let plan = PlanOptions::training(mode).fused_update();
+            let contexts = DeviceClass::ALL.map(of_class);
+            for context in distinct(contexts, &model, samples, Some(optimizer), &[plan]) {
+                let got = by_trainer(Some(&context), &model, rule, samples, 1);
                 if let Err(fault) = got.agrees(&want, &model, Dtype::F32) {
+                    let class = context.class();
                     faults.push(format!("{name} {class:?} batch {samples} {rule:?}: {fault}"));
                 }
             }

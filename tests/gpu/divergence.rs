@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::harness::{Sample, context, request, submit};
-use crate::nonfinite::of_class;
+use crate::nonfinite::{of_class, of_classes};
 use crate::problem::losses;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv2d, Loss, MaxPool2d, Noise, Parameter, Rule};
@@ -166,25 +166,33 @@ fn loss_of(context: &Context, sample: &Sample, options: PlanOptions) -> [f32; 2]
 #[test]
 fn a_logit_that_is_not_finite_makes_the_loss_so() {
     let last_bias = |model: &Model| model.parameters().last().map(Parameter::range).expect("a bias");
-    for (index, class) in DeviceClass::ALL.into_iter().enumerate() {
-        let context = of_class(class);
-        for outputs in [6, 96] {
-            for (turn, loss) in losses(outputs).into_iter().enumerate() {
-                let model =
-                    Model::builder([4]).dense(8).act(Activation::Relu).dense(outputs).loss(loss).unwrap();
-                check_logits(&context, &model, last_bias(&model).start, outputs == 6, index + turn);
-            }
+    for outputs in [6, 96] {
+        for (turn, loss) in losses(outputs).into_iter().enumerate() {
+            let model = Model::builder([4]).dense(8).act(Activation::Relu).dense(outputs).loss(loss).unwrap();
+            check_logits(&model, last_bias(&model).start, outputs == 6, turn);
         }
-        let each = losses(6).into_iter().filter(|loss| matches!(loss, Loss::SoftmaxCrossEntropy { .. }));
-        for (turn, loss) in each.enumerate() {
-            let model = positions(loss);
-            check_logits(&context, &model, last_bias(&model).start, false, index + turn);
-        }
+    }
+    let each = losses(6).into_iter().filter(|loss| matches!(loss, Loss::SoftmaxCrossEntropy { .. }));
+    for (turn, loss) in each.enumerate() {
+        let model = positions(loss);
+        check_logits(&model, last_bias(&model).start, false, turn);
     }
 }
 
-/// `turn` chooses the mode and the way.
-fn check_logits(context: &Context, model: &Model, bias: usize, whole: bool, turn: usize) {
+/// In each class in another mode and way, of which `turn` chooses the first.
+fn check_logits(model: &Model, bias: usize, whole: bool, turn: usize) {
+    let plans: Vec<PlanOptions> = [Mode::HesScale, Mode::None, Mode::HesScaleR2]
+        [..if model.positions() > 1 { 2 } else { 3 }]
+        .iter()
+        .flat_map(|mode| ways(*mode, whole))
+        .collect();
+    let contexts = of_classes(model, BATCH, Some(Optimizer::sgd(0.0)), &plans);
+    for (index, context) in contexts.iter().enumerate() {
+        check_logits_on(context, model, bias, whole, index + turn);
+    }
+}
+
+fn check_logits_on(context: &Context, model: &Model, bias: usize, whole: bool, turn: usize) {
     let mut sample = Sample::new(model.clone(), BATCH, 11);
     // No class that is ignored.
     if let OwnedTargets::Classes(classes) = &mut sample.targets {
@@ -229,11 +237,11 @@ fn an_ignored_sample_of_nan_adds_nothing() {
         let mut sample = Sample::new(model, 3, 5);
         sample.targets = OwnedTargets::Classes(vec![0, 3, 2]);
         for bad in [f32::NAN, f32::INFINITY] {
-            for context in DeviceClass::ALL.map(of_class) {
-                for mode in [Mode::HesScale, Mode::HesScaleR2] {
+            for mode in [Mode::HesScale, Mode::HesScaleR2] {
+                let whole = PlanOptions::training(mode).whole_network(outputs == 6);
+                for context in of_classes(&sample.model, 3, None, std::slice::from_ref(&whole)) {
                     let mut spoilt = sample.again();
                     spoilt.x[4..8].fill(bad);
-                    let whole = PlanOptions::training(mode).whole_network(outputs == 6);
                     let want = loss_of(&context, &sample, whole.clone());
                     let got = loss_of(&context, &spoilt, whole.clone());
                     assert_eq!(got, want, "{mode:?}");
@@ -251,11 +259,11 @@ fn an_ignored_sample_of_nan_adds_nothing() {
 /// A finite gradient whose square overflows freezes its parameter at a finite value.
 #[test]
 fn an_infinite_second_moment_is_told() {
-    for class in DeviceClass::ALL {
-        let context = of_class(class);
-        let sample = Sample::new(dense(Activation::Tanh, Loss::cross_entropy()), BATCH, 1);
-        for (optimizer, bad) in [(Optimizer::adam(0.1), 1e25_f32), (Optimizer::ada_hesscale(0.1), -1e25)] {
-            let options = PlanOptions::training(optimizer.rule.mode());
+    let sample = Sample::new(dense(Activation::Tanh, Loss::cross_entropy()), BATCH, 1);
+    for (optimizer, bad) in [(Optimizer::adam(0.1), 1e25_f32), (Optimizer::ada_hesscale(0.1), -1e25)] {
+        let options = PlanOptions::training(optimizer.rule.mode());
+        for context in of_classes(&sample.model, BATCH, Some(optimizer), std::slice::from_ref(&options)) {
+            let options = options.clone();
             let rig = Rig::new(&context, &sample, optimizer, options);
             let len = rig.state.gradient().len();
             let flat =
@@ -264,7 +272,7 @@ fn an_infinite_second_moment_is_told() {
                 context.write(rig.state.gradient(), &flat(value)).unwrap();
                 context.write(rig.state.diagonal(), &flat(value)).unwrap();
                 submit(&context, |encoder| rig.plan.record_update(encoder, Pass::FULL).unwrap());
-                assert_eq!(rig.state.read_divergence(), want, "{class:?} {optimizer:?}");
+                assert_eq!(rig.state.read_divergence(), want, "{:?} {optimizer:?}", context.class());
             }
             let parameters = context.read_blocking(&[rig.state.parameters()]).unwrap().swap_remove(0);
             assert!(parameters.iter().all(|p| p.is_finite()), "only v tells");
@@ -296,11 +304,13 @@ fn storage_in_f16_hides_nothing_where_there_is_f16() {
 fn trainers(optimizer: Optimizer) -> Vec<(String, Trainer)> {
     let model = dense(Activation::Relu, Loss::cross_entropy());
     let options = || TrainerOptions::default().seed(5);
-    let gpu = |class: DeviceClass| {
-        (format!("{class:?}"), Trainer::new(&of_class(class), &model, optimizer, options()).unwrap())
+    let gpu = |context: Context| {
+        (format!("{:?}", context.class()), Trainer::new(&context, &model, optimizer, options()).unwrap())
     };
+    // What a trainer plans.
+    let plans = [PlanOptions::training(optimizer.rule.mode()).fused_update(), PlanOptions::inference()];
     let mut all = vec![("CPU".into(), Trainer::on_cpu(&model, optimizer, options()).unwrap())];
-    all.extend(DeviceClass::ALL.map(gpu));
+    all.extend(of_classes(&model, BATCH, Some(optimizer), &plans).into_iter().map(gpu));
     all
 }
 
@@ -379,9 +389,10 @@ fn targets_that_are_not_finite_are_told() {
             let mut sample = Sample::new(dense(Activation::Tanh, loss.clone()), BATCH, 2);
             let OwnedTargets::Values(values) = &mut sample.targets else { panic!("numbers") };
             values[7] = bad;
-            for class in DeviceClass::ALL {
-                for options in ways(Mode::HesScale, true) {
-                    let got = loss_of(&of_class(class), &sample, options);
+            let ways = ways(Mode::HesScale, true);
+            for context in of_classes(&sample.model, BATCH, None, &ways) {
+                for options in ways.clone() {
+                    let got = loss_of(&context, &sample, options);
                     assert!(got.iter().all(|loss| !loss.is_finite()), "{loss:?} {bad}: {got:?}");
                 }
             }

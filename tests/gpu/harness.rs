@@ -5,7 +5,7 @@ use crate::common::{compare, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
-use hesscale::tuning::DeviceClass;
+use hesscale::tuning::{DeviceClass, Outline};
 use hesscale::{
     At, Context, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
 };
@@ -21,7 +21,9 @@ pub(crate) fn request(checked: bool) -> Request {
         "software" => DeviceClass::Software,
         "integrated" => DeviceClass::Integrated,
         "discrete" => DeviceClass::Discrete,
-        other => panic!("HESSCALE_CLASS is `{other}`; it may be software, integrated or discrete"),
+        "apple" => DeviceClass::Apple,
+        "mobile" => DeviceClass::Mobile,
+        other => panic!("HESSCALE_CLASS is `{other}`, no class of device"),
     });
     let mut request = Request::from_env();
     (request.options.checked, request.options.class) = (checked, class);
@@ -68,6 +70,28 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     drop(latest);
     drop(old);
     context
+}
+
+/// The contexts of which each would run something of its own in some of these plans: of those with the same kernels in all of them
+/// the first. So a test of what the kernels do need not run the same ones once for each class.
+pub(crate) fn distinct(
+    contexts: impl IntoIterator<Item = Context>,
+    model: &Model,
+    batch: usize,
+    optimizer: Option<Optimizer>,
+    plans: &[PlanOptions],
+) -> Vec<Context> {
+    let mut known: Vec<Vec<Result<Outline>>> = Vec::new();
+    let outline = |context: &Context| {
+        plans.iter().map(|plan| Outline::on(context, model, batch, optimizer.as_ref(), plan)).collect()
+    };
+    let is_new = |context: &Context| {
+        let outlines = outline(context);
+        let new = !known.contains(&outlines);
+        known.push(outlines);
+        new
+    };
+    contexts.into_iter().filter(is_new).collect()
 }
 
 /// The results of a pass on the GPU.

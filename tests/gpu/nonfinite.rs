@@ -1,22 +1,34 @@
 //! Non-finite values propagate on every path: activations and max pooling of NaN and infinities, kinks, the limits of f32.
 
-use crate::harness::{Sample, context, host_device, run_with_signals};
+use crate::harness::{Sample, context, distinct, host_device, run_with_signals};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Loss, MaxPool2d, Noise, Reduction, Targets};
 use hesscale::reference::{self, activation, pass};
 use hesscale::tuning::DeviceClass;
-use hesscale::{Activation, At, Context, ContextOptions, Mode, Model, Plan, PlanOptions, State, wgpu};
+use hesscale::{
+    Activation, At, Context, ContextOptions, Mode, Model, Optimizer, Plan, PlanOptions, State, wgpu,
+};
 use std::sync::OnceLock;
 
 /// The test's adapter with the kernels of a class.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
-    static CONTEXTS: OnceLock<[Context; 3]> = OnceLock::new();
+    static CONTEXTS: OnceLock<[Context; DeviceClass::ALL.len()]> = OnceLock::new();
     let make = |class| {
         let (device, queue) = host_device(wgpu::Limits::defaults());
         Context::from_device(&device, &queue, ContextOptions::default().class(class))
     };
-    let index = DeviceClass::ALL.iter().position(|c| *c == class).expect("one of three");
+    let index = DeviceClass::ALL.iter().position(|c| *c == class).expect("one of them");
     CONTEXTS.get_or_init(|| DeviceClass::ALL.map(make))[index].clone()
+}
+
+/// Those of all classes, but each [`distinct`] one once.
+pub(crate) fn of_classes(
+    model: &Model,
+    batch: usize,
+    optimizer: Option<Optimizer>,
+    plans: &[PlanOptions],
+) -> Vec<Context> {
+    distinct(DeviceClass::ALL.map(of_class), model, batch, optimizer, plans)
 }
 
 /// The usual NaN, and one with the other sign and another payload.
@@ -116,24 +128,24 @@ fn activations_agree_at_the_ends() {
 /// and no other's.
 #[test]
 fn one_nan_reaches_the_outputs_of_its_sample() {
-    for class in DeviceClass::ALL {
-        let context = of_class(class);
-        for function in Activation::ALL {
-            let model = Model::builder([8]).dense(16).act(function).dense(12).act(function).dense(4);
-            let sample = Sample::new(model.loss(Loss::cross_entropy()).unwrap(), 5, 3);
-            let mut x = sample.x.clone();
-            x[2 * 8 + 3] = f32::NAN;
-            let want = reference::predict(&sample.model, &sample.parameters, &x).unwrap();
-            assert!(want.iter().enumerate().all(|(i, z)| z.is_nan() == (i / 4 == 2)), "{function:?}");
-            let mut paths = vec![("CPU", on_the_cpu(&sample.model, &sample.parameters, &x))];
-            for whole in [false, true] {
-                let options = PlanOptions::inference().whole_network(whole);
-                paths.push(("GPU", outputs(&context, &sample.model, options, &sample.parameters, &x)));
+    for function in Activation::ALL {
+        let model = Model::builder([8]).dense(16).act(function).dense(12).act(function).dense(4);
+        let sample = Sample::new(model.loss(Loss::cross_entropy()).unwrap(), 5, 3);
+        let mut x = sample.x.clone();
+        x[2 * 8 + 3] = f32::NAN;
+        let want = reference::predict(&sample.model, &sample.parameters, &x).unwrap();
+        assert!(want.iter().enumerate().all(|(i, z)| z.is_nan() == (i / 4 == 2)), "{function:?}");
+        let mut paths = vec![("CPU".into(), on_the_cpu(&sample.model, &sample.parameters, &x))];
+        let plans = [false, true].map(|whole| PlanOptions::inference().whole_network(whole));
+        for context in of_classes(&sample.model, 5, None, &plans) {
+            for options in plans.clone() {
+                let got = outputs(&context, &sample.model, options, &sample.parameters, &x);
+                paths.push((format!("{:?}", context.class()), got));
             }
-            for (path, got) in paths {
-                let ok = got.iter().zip(&want).all(|(got, want)| got.is_nan() == want.is_nan());
-                assert!(ok, "{function:?} on {path} in {class:?}: {got:?}");
-            }
+        }
+        for (path, got) in paths {
+            let ok = got.iter().zip(&want).all(|(got, want)| got.is_nan() == want.is_nan());
+            assert!(ok, "{function:?} on {path}: {got:?}");
         }
     }
 }
@@ -172,7 +184,8 @@ fn max_pooling_agrees_about_nan() {
     let of_reference = |v: &[f64]| v.iter().map(|v| *v as f32).collect::<Vec<f32>>();
     let mut paths = vec![("CPU", cpu)];
     paths.push(("reference", (of_reference(&want.logits), of_reference(&want.input_signal.h))));
-    paths.extend(DeviceClass::ALL.map(|class| ("GPU", gpu(&of_class(class)))));
+    let plan = PlanOptions::training(Mode::HesScale).signal(At::Input).signal(At::Layer(0));
+    paths.extend(of_classes(&model, batch, None, &[plan]).iter().map(|context| ("GPU", gpu(context))));
     for (path, (z, h)) in paths {
         for (row, (image, largest, place)) in POOLED.into_iter().enumerate() {
             assert!(same(z[row], largest.into()), "{path}: {image:?} gives {}", z[row]);
@@ -218,10 +231,12 @@ fn kinks_have_no_curvature_on_any_path() {
         executor.pass(Mode::HesScale, &parameters, &[0.0], targets, Noise::default()).unwrap();
         let mut all =
             vec![("reference", want.diagonal[bias.start]), ("CPU", executor.diagonal()[bias.start].into())];
-        for class in DeviceClass::ALL {
+        let plan = [At::Input, At::Layer(0), At::Layer(1)]
+            .into_iter()
+            .fold(PlanOptions::training(Mode::HesScale), PlanOptions::signal);
+        for context in of_classes(&model, 1, None, &[plan]) {
             let got =
-                run_with_signals(&of_class(class), &model, Mode::HesScale, &parameters, &[0.0], targets)
-                    .unwrap();
+                run_with_signals(&context, &model, Mode::HesScale, &parameters, &[0.0], targets).unwrap();
             all.push(("GPU", got.diagonal[bias.start].into()));
         }
         for (path, h) in all {

@@ -3,11 +3,10 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::Sample;
-use crate::nonfinite::of_class;
+use crate::nonfinite::of_classes;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Loss, Noise};
 use hesscale::reference::{loss_and_signal, pass};
-use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Mode, Model, PlanOptions};
 
 fn model(outputs: usize) -> Model {
@@ -68,9 +67,12 @@ fn every_path_agrees() {
             near("CPU's loss", &[loss], &[want.loss]);
             near("CPU's gradient", executor.gradient(), &want.gradient);
             near("CPU's diagonal", executor.diagonal(), &want.diagonal);
-            for class in DeviceClass::ALL {
-                for whole in [false, true].into_iter().take(if outputs == 4 { 2 } else { 1 }) {
-                    let got = sample.on(&of_class(class), PlanOptions::training(mode).whole_network(whole));
+            let wholes = [false, true].into_iter().take(if outputs == 4 { 2 } else { 1 });
+            let plans: Vec<_> =
+                wholes.map(|whole| PlanOptions::training(mode).whole_network(whole)).collect();
+            for context in of_classes(&sample.model, sample.batch, None, &plans) {
+                for options in plans.clone() {
+                    let got = sample.on(&context, options);
                     near("GPU's loss", &[got.loss], &[want.loss]);
                     near("GPU's gradient", &got.gradient, &want.gradient);
                     if mode.has_diagonal() {

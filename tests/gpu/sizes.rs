@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
-use crate::harness::{Outcome, Sample, context, host_device, run_with_signals};
+use crate::harness::{Outcome, Sample, context, distinct, host_device, run_with_signals};
 use hesscale::model::{Reduction, Role};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, At, Context, ContextOptions, Loss, Mode, Model, PlanOptions, wgpu};
@@ -119,11 +119,13 @@ const SIZES: [[usize; 3]; 24] = [
     [16, 16, 128],
 ];
 
+const MODES: [Mode; 3] = [Mode::None, Mode::HesScale, Mode::HesScaleR2];
+
 pub(crate) fn edges(context: &Context, sizes: &[[usize; 3]]) {
     let mut worst = 0.0_f64;
     for (i, &[batch, inputs, outputs]) in sizes.iter().enumerate() {
         let sample = Sample::new(layer(inputs, outputs), batch, i as u64);
-        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+        for mode in MODES {
             let (x, targets) = (&sample.x, sample.targets.view());
             let outcome =
                 run_with_signals(context, &sample.model, mode, &sample.parameters, x, targets).unwrap();
@@ -152,12 +154,26 @@ fn sums_at_the_edges_of_tiles() {
 #[test]
 fn tiles_of_other_device_classes() {
     let (device, queue) = host_device(wgpu::Limits::defaults());
-    for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
-        let options = ContextOptions::default().class(class);
-        let context = Context::from_device(&device, &queue, options);
-        edges(&context, &[[1, 1, 1], [33, 65, 63], [64, 128, 128], [37, 61, 67]]);
-        // Sums that are shared out: into 2 to 16 parts, of which the last is short or empty.
-        edges(&context, &[[5, 784, 67], [33, 513, 131], [130, 72, 257], [16, 1025, 34]]);
+    let of =
+        |class: &DeviceClass| Context::from_device(&device, &queue, ContextOptions::default().class(*class));
+    let contexts: Vec<Context> = DeviceClass::ALL[1..].iter().map(of).collect();
+    // The last sums are shared out: into 2 to 16 parts, of which the last is short or empty.
+    for size @ [batch, inputs, outputs] in [
+        [1, 1, 1],
+        [33, 65, 63],
+        [64, 128, 128],
+        [37, 61, 67],
+        [5, 784, 67],
+        [33, 513, 131],
+        [130, 72, 257],
+        [16, 1025, 34],
+    ] {
+        let model = layer(inputs, outputs);
+        let plan = |mode| PlanOptions::training(mode).signal(At::Input).signal(At::Layer(0));
+        let plans = MODES.map(plan);
+        for context in distinct(contexts.clone(), &model, batch, None, &plans) {
+            edges(&context, &[size]);
+        }
     }
 }
 

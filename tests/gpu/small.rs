@@ -1,6 +1,6 @@
 //! Devices below wgpu's default limits: plans use what is available, and otherwise name the limit.
 
-use crate::harness::{Sample, host_device, submit};
+use crate::harness::{Sample, distinct, host_device, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
 use hesscale::train::Trainer;
 use hesscale::tuning::DeviceClass;
@@ -41,23 +41,24 @@ fn samples() -> Vec<Sample> {
 #[test]
 fn smaller_workgroups_do() {
     let samples = samples();
-    for class in DeviceClass::ALL {
-        for limits in [
-            workgroups(128, 16_384),
-            workgroups(256, 8192),
-            workgroups(64, 4096),
-            workgroups(64, 3072),
-            wgpu::Limits { max_storage_buffers_per_shader_stage: 7, ..wgpu::Limits::downlevel_defaults() },
-        ] {
-            let context = context(limits, class);
-            for sample in &samples {
-                for whole in [None, Some(false)] {
-                    let mut options = PlanOptions::training(Mode::HesScale);
-                    options.whole_network = whole;
-                    let got = sample.on(&context, options);
+    for limits in [
+        workgroups(128, 16_384),
+        workgroups(256, 8192),
+        workgroups(64, 4096),
+        workgroups(64, 3072),
+        wgpu::Limits { max_storage_buffers_per_shader_stage: 7, ..wgpu::Limits::downlevel_defaults() },
+    ] {
+        let contexts = DeviceClass::ALL.map(|class| context(limits.clone(), class));
+        for sample in &samples {
+            for whole in [None, Some(false)] {
+                let mut options = PlanOptions::training(Mode::HesScale);
+                options.whole_network = whole;
+                let plan = std::slice::from_ref(&options);
+                for context in distinct(contexts.clone(), &sample.model, sample.batch, None, plan) {
+                    let got = sample.on(&context, options.clone());
                     sample
                         .judge(&got, Mode::HesScale, &[])
-                        .unwrap_or_else(|error| panic!("{class:?}: {error}"));
+                        .unwrap_or_else(|error| panic!("{:?}: {error}", context.class()));
                 }
             }
         }

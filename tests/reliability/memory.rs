@@ -2,7 +2,6 @@
 //! separate process sets a limit at the stage in question.
 
 use crate::common::{Owner, bits, directory, model, statm, train, trainer, within_time};
-use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Plan, PlanOptions, Result, State};
 use std::process::Command;
 
@@ -79,7 +78,7 @@ fn limit(beyond: Option<u64>) {
 #[test]
 #[cfg(target_os = "linux")]
 fn every_stage_without_memory_where_there_is_prlimit() {
-    let software = Owner::Crate.context().class() == DeviceClass::Software;
+    let software = Owner::Crate.context().class().is_software();
     if !software || Command::new("prlimit").arg("--version").output().is_err() {
         println!("not run: it takes a software device and the program prlimit");
         return;

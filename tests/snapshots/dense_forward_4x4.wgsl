@@ -2,6 +2,7 @@ const TM: u32 = 1u;
 const V: u32 = 1u;
 const WX: u32 = 64u;
 const WY: u32 = 1u;
+const SLICES: u32 = 1u;
 const P: u32 = 1u;
 const KEPT: u32 = 1u;
 const TAPS: u32 = 1u;

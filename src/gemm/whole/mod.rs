@@ -20,6 +20,9 @@ pub(crate) const MOST_CLASSES: usize = 128;
 /// Invocations of a workgroup on a software adapter: one vector of its CPU, for which a barrier is nothing.
 const NARROWEST: u32 = 8;
 
+/// Parts of a batch, each with sums of its own.
+const MOST_CHUNKS: u32 = 512;
+
 /// llvmpipe leaves an invocation's loops after 65,535 trips in all, silently.
 const MOST_TRIPS: u64 = 50_000;
 
@@ -68,10 +71,10 @@ impl WholeNetwork {
 
     fn invocations(&self) -> u32 {
         let widest = self.layers.iter().map(|layer| layer.inputs.max(layer.outputs)).max().unwrap_or(0);
-        match (self.class, widest) {
-            (DeviceClass::Software, _) => NARROWEST,
-            (_, 0..=16) => 64,
-            (_, 17..=32) => 128,
+        match widest {
+            _ if self.class.is_software() => NARROWEST,
+            0..=16 => 64,
+            17..=32 => 128,
             _ => 256,
         }
     }
@@ -83,11 +86,8 @@ impl WholeNetwork {
     /// Samples of one workgroup: few, so that many workgroups share a batch, but enough to keep the number of partial sums small.
     /// Independent of the mode, because the order of sums depends on it.
     pub(crate) fn chunk(&self) -> u32 {
-        let (least, most_chunks) = match self.class {
-            DeviceClass::Software => (32, 512),
-            _ => (16, 512),
-        };
-        self.batch.div_ceil(most_chunks).next_multiple_of(4).max(least)
+        let least = if self.class.is_software() { 32 } else { 16 };
+        self.batch.div_ceil(MOST_CHUNKS).next_multiple_of(4).max(least)
     }
 
     pub(crate) fn chunks(&self) -> u32 {
@@ -108,7 +108,7 @@ impl WholeNetwork {
         };
         let loss = 4 * fours.div_ceil(wide) * u64::from(self.outputs()) * 6;
         let trips = self.layers.iter().map(of).sum::<u64>() + loss + u64::from(self.flat) / 4 / wide;
-        self.class != DeviceClass::Software || trips <= MOST_TRIPS
+        !self.class.is_software() || trips <= MOST_TRIPS
     }
 
     /// Where results lie for this mode's planes of sums.

@@ -47,7 +47,7 @@ impl LossKernel {
     ) -> LossKernel {
         // One invocation per sample while that keeps the loop short, else a whole workgroup: llvmpipe silently leaves loops after
         // 65,535 iterations in total.
-        let invocations = if class == DeviceClass::Software && outputs <= 4096 { 8 } else { 64 };
+        let invocations = if class.is_software() && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
         let (scale, rows) = (1.0, invocations / lanes);
         LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total: false }
@@ -197,7 +197,7 @@ pub(crate) struct Reduce {
 impl Reduce {
     pub(crate) fn new(class: DeviceClass, n: u32, scale: f32) -> Reduce {
         // As many on llvmpipe too where 8 would loop too often.
-        let few = class == DeviceClass::Software && n <= 262_144;
+        let few = class.is_software() && n <= 262_144;
         Reduce { n, scale, lanes: if few { 8 } else { 256 } }
     }
 

@@ -155,8 +155,8 @@ const NARROW: Tile = Tile { width: 8, height: 8, ..Tile::SLIM };
 fn tiles(class: DeviceClass) -> &'static [Option<Tile>] {
     match class {
         DeviceClass::Software => &[None],
-        DeviceClass::Integrated => &[Some(NARROW)],
         DeviceClass::Discrete => &[Some(NARROW), Some(STAGED)],
+        _ => &[Some(NARROW)],
     }
 }
 

@@ -1,0 +1,84 @@
+//! What a plan would dispatch, without a device.
+
+use super::work::{Pass, Work};
+use super::{PlanOptions, build};
+use crate::Result;
+use crate::gemm::Tuning;
+use crate::gpu::Context;
+use crate::model::{Model, Optimizer};
+use crate::shader::{DeviceClass, Kernel};
+
+/// The kernels of every list of a plan. Two are equal if the plans would have the same kernels, in the same order, on the same bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    lists: Vec<(Work, Vec<Bound>)>,
+}
+
+/// A kernel, and the bytes of each of its bindings.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Bound {
+    pub kernel: Kernel,
+    pub bytes: Vec<u64>,
+}
+
+impl Outline {
+    /// What [`Plan::new`](crate::Plan::new) would make of the same on a device of that class with WebGPU's default limits. None is
+    /// asked.
+    ///
+    /// # Errors
+    /// As [`Plan::new`](crate::Plan::new), but for what only a device refuses.
+    pub fn new(
+        class: DeviceClass,
+        model: &Model,
+        batch: usize,
+        optimizer: Option<&Optimizer>,
+        options: &PlanOptions,
+    ) -> Result<Outline> {
+        Outline::tuned(class.into(), model, batch, optimizer, options)
+    }
+
+    /// What it would make on that context: with its class, its limits and its tiles.
+    ///
+    /// # Errors
+    /// As [`Outline::new`]; [`crate::Error::TileTable`] for an entry that no shader can be made of.
+    pub fn on(
+        context: &Context,
+        model: &Model,
+        batch: usize,
+        optimizer: Option<&Optimizer>,
+        options: &PlanOptions,
+    ) -> Result<Outline> {
+        context.check_options()?;
+        Outline::tuned(context.tuning(), model, batch, optimizer, options)
+    }
+
+    fn tuned(
+        tuning: Tuning<'_>,
+        model: &Model,
+        batch: usize,
+        optimizer: Option<&Optimizer>,
+        options: &PlanOptions,
+    ) -> Result<Outline> {
+        let (_, schedules) = build::design(model, batch, tuning, optimizer, options)?;
+        let lists = schedules.all.into_iter().map(|(work, schedule)| {
+            let steps = schedule.steps.into_iter().map(|(kernel, slices)| {
+                let bytes = slices.iter().map(|slice| slice.size).collect();
+                Bound { kernel, bytes }
+            });
+            (work, steps.collect())
+        });
+        Ok(Outline { lists: lists.collect() })
+    }
+
+    /// The kernels of one full step in the order they run, by name, with their floating-point operations: as
+    /// [`Plan::dispatches`](crate::Plan::dispatches).
+    pub fn dispatches(&self) -> impl Iterator<Item = (String, u64)> {
+        self.full_step().iter().map(|bound| (bound.kernel.label(), bound.kernel.flops()))
+    }
+
+    pub(crate) fn full_step(&self) -> &[Bound] {
+        let find = |wanted| self.lists.iter().find(|(work, _)| *work == wanted).map(|(_, steps)| steps);
+        let works = [Work::Step(Pass::FULL), Work::Gradient(Pass::FULL), Work::Forward];
+        works.into_iter().find_map(find).map_or(&[], Vec::as_slice)
+    }
+}
