@@ -1,12 +1,14 @@
 //! The choice of a tile for a product: from a measured table, among matrix units, or by estimate.
 
 use super::cooperative::{self, Cooperative};
-use super::costs::{Costs, Tiles};
+use super::costs::Costs;
+use super::product::LONGEST_SLICE;
 use super::sizes::{Sizes, TileUse};
 use super::table::TileTable;
 use super::tile::{Family, Tile};
 use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 
 /// What the choice of tiles depends on: the class of device, its limits, and a measured table if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -66,66 +68,90 @@ impl From<DeviceClass> for Tuning<'static> {
     }
 }
 
-/// How much more work than the best tile's is acceptable if it saves a dispatch. A guess.
+/// How much more work than the best tiles' is acceptable if it saves a dispatch, beside what that costs. A guess.
 const WORTH: f64 = 1.1;
 
 impl Tuning<'_> {
-    /// The table's tile for a product, else the one with the least estimated work.
+    /// The table's tile for a product, else the one with the least estimated work. How many invocations share a sum is decided as
+    /// in plain backprop, so that the gradient has the same bits in every mode.
     pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
-        self.measured(sizes).or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
+        let first = |sizes: &Sizes, slices: Option<u32>| {
+            let (measured, matrices) = (self.measured(sizes, slices), || self.by_matrices(sizes, slices));
+            measured.or_else(matrices).or_else(|| self.cheapest(self.plain(sizes), sizes, slices))
+        };
+        let plain = first(&Sizes { components: 1, ..*sizes }, None).unwrap_or(Tile::SLIM);
+        match sizes.components {
+            1 => plain,
+            // What one number fits in fits more of them, if slowly.
+            _ => first(sizes, Some(plain.slices())).unwrap_or(if plain.slices() > 1 {
+                plain
+            } else {
+                Tile::SLIM
+            }),
+        }
     }
 
-    fn measured(&self, sizes: &Sizes) -> Option<Tile> {
-        self.table.and_then(|table| table.find(sizes, |tile| self.can(tile, sizes)))
+    fn measured(&self, sizes: &Sizes, slices: Option<u32>) -> Option<Tile> {
+        let fits = |tile: Tile| slices.is_none_or(|slices| slices == tile.slices());
+        self.table.and_then(|table| table.find(sizes, |tile| fits(tile) && self.can(tile, sizes)))
     }
 
-    /// Tiles with the same workgroup shape for two products that share a dispatch: the given ones if their shapes match, else the
-    /// cheapest pair, unless it costs over a tenth more or one of the tiles was measured.
+    /// Tiles with equally many invocations for two products that share a dispatch: the given ones if they match, else the cheapest
+    /// pair that sums in the same order, unless it costs more than the dispatch or one of the tiles was measured.
     pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
-        let shape = |tile: &Tile| (tile.width, tile.height);
-        if shape(&one.0) == shape(&other.0) {
+        if one.0.lanes() == other.0.lanes() {
             return Some((one.0, other.0));
         }
-        if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
+        if [&one, &other].into_iter().any(|(tile, sizes)| self.measured(sizes, Some(tile.slices())).is_some())
+        {
             return None;
         }
-        let best = |sizes: &Sizes, wanted: (u32, u32)| {
-            let tile = self.cheapest(self.plain(sizes).filter(|tile| shape(tile) == wanted), sizes)?;
+        let best = |(given, sizes): &(Tile, Sizes), lanes: u32| {
+            let tiles = self.plain(sizes).filter(|tile| tile.lanes() == lanes);
+            let tile = self.cheapest(tiles, sizes, Some(given.slices()))?;
             Some((self.estimate(tile, sizes), tile))
         };
-        let shapes = Costs::of(self.class).tiles.iter().flat_map(|tiles| tiles.workgroups);
-        let pairs = shapes.filter_map(|wanted| {
-            let ((cost, tile), (other_cost, other_tile)) = (best(&one.1, *wanted)?, best(&other.1, *wanted)?);
+        let lanes: BTreeSet<u32> = Costs::of(self.class).offers().map(Tile::lanes).collect();
+        let pairs = lanes.into_iter().filter_map(|lanes| {
+            let ((cost, tile), (other_cost, other_tile)) = (best(&one, lanes)?, best(&other, lanes)?);
             Some((cost + other_cost, (tile, other_tile)))
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let apart = self.estimate(one.0, &one.1) + self.estimate(other.0, &other.1);
-        (cost <= WORTH * apart).then_some(tiles)
+        self.is_worth(cost, apart).then_some(tiles)
     }
 
-    /// The tile if it covers whole rows, else the cheapest that does, unless it costs over a tenth more or the tile was measured.
+    /// The tile if it covers whole rows, else the cheapest that does and sums in the same order, unless it costs more than the
+    /// dispatch or the tile was measured.
     pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
         let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
         if whole(&tile) {
             return Some(tile);
         }
-        if self.measured(sizes).is_some() {
+        if self.measured(sizes, Some(tile.slices())).is_some() {
             return None;
         }
-        let best = self.cheapest(self.plain(sizes).filter(whole), sizes);
-        best.filter(|best| self.estimate(*best, sizes) <= WORTH * self.estimate(tile, sizes))
+        let best = self.cheapest(self.plain(sizes).filter(whole), sizes, Some(tile.slices()));
+        best.filter(|best| self.is_worth(self.estimate(*best, sizes), self.estimate(tile, sizes)))
     }
 
-    fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
-        self.cheapest(self.cooperative(sizes).filter(|_| cooperative::pays(sizes)), sizes)
+    /// Whether one dispatch at a cost is better than two that together cost `apart`.
+    fn is_worth(&self, cost: f64, apart: f64) -> bool {
+        cost <= WORTH * apart + Costs::of(self.class).launch
     }
 
-    fn guess(&self, sizes: &Sizes) -> Tile {
-        self.cheapest(self.plain(sizes), sizes).unwrap_or(Tile::SLIM)
+    fn by_matrices(&self, sizes: &Sizes, slices: Option<u32>) -> Option<Tile> {
+        self.cheapest(self.cooperative(sizes).filter(|_| cooperative::pays(sizes)), sizes, slices)
     }
 
-    /// The tile with the least estimated work.
-    fn cheapest(&self, tiles: impl Iterator<Item = Tile>, sizes: &Sizes) -> Option<Tile> {
+    /// The tile with the least estimated work, of those in which so many invocations share a sum.
+    fn cheapest(
+        &self,
+        tiles: impl Iterator<Item = Tile>,
+        sizes: &Sizes,
+        slices: Option<u32>,
+    ) -> Option<Tile> {
+        let tiles = tiles.filter(|tile| slices.is_none_or(|slices| slices == tile.slices()));
         tiles.min_by(|a, b| self.estimate(*a, sizes).total_cmp(&self.estimate(*b, sizes)))
     }
 
@@ -153,8 +179,7 @@ impl Tuning<'_> {
         let costs = Costs::of(self.class);
         let held = costs.held(sizes);
         let most = costs.registers(sizes);
-        let tiles = costs.tiles.iter().flat_map(Tiles::all);
-        tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, sizes))
+        costs.offers().filter(move |tile| tile.sums() * held <= most && self.can(*tile, sizes))
     }
 
     /// Whether the device and the shaders can make a tile.
@@ -167,6 +192,11 @@ impl Tuning<'_> {
                 tile.rows.is_multiple_of(4)
                     && tile.lanes().is_multiple_of(a)
                     && tile.lanes().is_multiple_of(b)
+            }
+            Family::Sliced => {
+                matches!(sizes.kind, TileUse::Forward | TileUse::Signal)
+                    && tile.is_sliceable()
+                    && sizes.k.div_ceil(tile.height) <= LONGEST_SLICE
             }
             Family::Cooperative { matrices, .. } => {
                 self.allowed.cooperative == Some(matrices)

@@ -32,7 +32,11 @@ pub(super) struct Costs {
     crowded: u32,
     /// Whether the sums of runs that are done take as many again.
     totals: bool,
-    pub(super) tiles: &'static [Tiles],
+    /// A dispatch.
+    pub(super) launch: f64,
+    tiles: &'static [Tiles],
+    /// Workgroups of the sliced family: invocations along columns, and slices.
+    sliced: &'static [(u32, u32)],
 }
 
 /// Tiles on offer: every shape with every workgroup.
@@ -40,10 +44,14 @@ pub(super) struct Tiles {
     /// Steps of a stage; 0 for the register family.
     steps: &'static [u32],
     /// Invocations along columns and rows.
-    pub(super) workgroups: &'static [(u32, u32)],
+    workgroups: &'static [(u32, u32)],
     /// Rows and vec4 columns of an invocation.
     shapes: &'static [(u32, u32)],
 }
+
+/// Rows and vec4 columns of an invocation of the sliced family. Three columns are for last layers of few classes.
+const SLICED: &[(u32, u32)] =
+    &[(1, 1), (2, 1), (4, 1), (8, 1), (1, 2), (2, 2), (4, 2), (1, 3), (2, 3), (4, 3), (8, 3)];
 
 const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 3), (4, 4)];
 
@@ -67,6 +75,9 @@ const SOFTWARE: Costs = Costs {
     scalar_registers: 128,
     crowded: u32::MAX,
     totals: false,
+    launch: 0.0,
+    // Barriers are dear.
+    sliced: &[],
     tiles: &[
         Tiles { steps: &[0], workgroups: &[(8, 1)], shapes: SMALL },
         Tiles {
@@ -78,7 +89,8 @@ const SOFTWARE: Costs = Costs {
 };
 
 /// Not measured yet; counted. The workgroup family is for large products: for 8×8 sums an invocation needs 4 vec4s from workgroup
-/// memory for 64 multiply-adds. The register family is for small or narrow ones.
+/// memory for 64 multiply-adds. The register family is for small or narrow ones, the sliced one for those with few samples or
+/// outputs. A launch is 2 µs of 3,000 multiply-adds a nanosecond.
 const INTEGRATED: Costs = Costs {
     load: 16.0,
     fetch: 32.0,
@@ -94,10 +106,25 @@ const INTEGRATED: Costs = Costs {
     scalar_registers: 64,
     crowded: 96,
     totals: true,
+    launch: 6e6,
+    sliced: &[
+        (1, 64),
+        (2, 32),
+        (4, 16),
+        (8, 8),
+        (1, 128),
+        (2, 64),
+        (4, 32),
+        (8, 16),
+        (2, 128),
+        (4, 64),
+        (8, 32),
+        (16, 16),
+    ],
     tiles: &[
         Tiles {
             steps: &[0],
-            workgroups: &[(64, 1), (16, 4), (8, 8)],
+            workgroups: &[(64, 1), (16, 4), (8, 8), (64, 2), (64, 4)],
             shapes: &[(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)],
         },
         Tiles {
@@ -109,7 +136,7 @@ const INTEGRATED: Costs = Costs {
 };
 
 /// Not measured yet: as [`INTEGRATED`], with more workgroups to keep busy.
-const DISCRETE: Costs = Costs { busy: 256, ..INTEGRATED };
+const DISCRETE: Costs = Costs { busy: 256, launch: 24e6, ..INTEGRATED };
 
 impl Costs {
     pub(super) fn of(class: DeviceClass) -> &'static Costs {
@@ -159,6 +186,7 @@ impl Costs {
                 let stages = f64::from(sizes.k.div_ceil(steps)) * f64::from(sizes.segments);
                 (stages * f64::from(steps), stage / f64::from(steps) + moved + products)
             }
+            Family::Sliced => return self.estimate_sliced(tile, sizes),
             Family::Cooperative { steps, .. } => {
                 let (a, b) = (f64::from(tile.height) * rows / 4.0, f64::from(tile.width) * vectors);
                 // Four stores of single elements.
@@ -174,10 +202,44 @@ impl Costs {
         let crowd = if tile.sums() * self.held(sizes) > self.crowded { 1.25 } else { 1.0 };
         awake + crowd * groups * f64::from(tile.lanes()) * (steps * one + store * rows * vectors * p)
     }
+
+    /// The same of the sliced family. Here a workgroup keeps as much of the machine busy as it has invocations.
+    fn estimate_sliced(&self, tile: Tile, sizes: &Sizes) -> f64 {
+        let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(sizes.components));
+        let fours = f64::from(sizes.k.div_ceil(4).div_ceil(tile.height));
+        // Of B 64 bytes are fetched at least.
+        let apart = match sizes.kind {
+            TileUse::Signal => (4.0 / f64::from(tile.width)).max(1.0),
+            _ => 1.0,
+        };
+        let four = self.trip
+            + 4.0 * vectors * self.fetch * apart
+            + rows * p * self.load
+            + 4.0 * f64::from(tile.sums()) * p;
+        let level = |fan: u32| if fan > 1 { self.barrier + f64::from(fan) * self.staged } else { 0.0 };
+        let tree = level(tile.height.min(16)) + level(tile.height / 16);
+        let sums = p * (rows * vectors * self.staged + tree + self.store);
+        let crowd = if tile.sums() * self.held(sizes) > self.crowded { 1.25 } else { 1.0 };
+        let lanes = f64::from(tile.grid(sizes.m, sizes.n).1) * f64::from(tile.lanes());
+        crowd * lanes.max(64.0 * f64::from(self.busy)) * (fours * four + sums)
+    }
+
+    /// Every tile on offer.
+    pub(super) fn offers(&self) -> impl Iterator<Item = Tile> {
+        let sliced = SLICED.iter().flat_map(|shape| self.sliced.iter().map(move |group| (*shape, *group)));
+        let sliced = sliced.map(|((rows, vectors), (width, height))| Tile {
+            family: Family::Sliced,
+            rows,
+            vectors,
+            width,
+            height,
+        });
+        self.tiles.iter().flat_map(Tiles::all).chain(sliced)
+    }
 }
 
 impl Tiles {
-    pub(super) fn all(&self) -> impl Iterator<Item = Tile> {
+    fn all(&self) -> impl Iterator<Item = Tile> {
         let with = |steps, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
             let families = match steps {
                 0 => [Some(Family::Registers), None],

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The fastest tile of each of some products, as `cargo xtask tune` writes it. A product takes the tile of the nearest entry of
 /// its use and its numbers whose sizes are within a factor of two of its own, else of one for any size; where there is none,
 /// or none that the device can make, it takes the shipped choice. Results keep their bits: a tile decides who sums, not in
-/// which order; only those of [`Family::Cooperative`] round differently.
+/// which order; only those of [`Family::Sliced`] sum in an order of their own, and those of [`Family::Cooperative`] round
+/// differently. A signal of several numbers is summed in the order in which plain backprop's is, so that the gradient has the same
+/// bits in every mode: of other tiles, the table's are passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TileTable {
@@ -101,6 +103,12 @@ impl TileEntry {
         between("tile.height", tile.height, 1, 1024)?;
         between("accumulators of an invocation", 4 * tile.rows * tile.vectors * numbers, 4, MOST_SUMS)?;
         let mut fours = matches!(usage, TileUse::Parameters | TileUse::ConvolutionParameters);
+        if tile.family == Family::Sliced && !tile.is_sliceable() {
+            return Err(format!(
+                "a tile of {tile} cannot be sliced; tile.height must be a power of two up to 256, and tile.rows times tile.vectors \
+                 at most that"
+            ));
+        }
         if let Family::Workgroup { steps, buffers } = tile.family {
             between("steps", steps, 4, 64)?;
             between("buffers", buffers, 1, 2)?;

@@ -17,6 +17,10 @@ pub enum Family {
         /// 2: one stage is filled while the other is read. 1: for half the memory, a barrier more.
         buffers: u32,
     },
+    /// Several to a sum: each of those along the tile's height, a power of two up to 256, adds up a slice of k for all rows and its
+    /// columns: `shaders/gemm/sliced.wgsl`. The sum's last bits depend on their number. Only for dense layers'
+    /// [`TileUse::Forward`](crate::tuning::TileUse::Forward) and [`TileUse::Signal`](crate::tuning::TileUse::Signal).
+    Sliced,
     /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`](crate::tuning::TileUse::Forward) and
     /// [`TileUse::Signal`](crate::tuning::TileUse::Signal).
     Cooperative {
@@ -33,13 +37,13 @@ pub enum Family {
 pub struct Tile {
     /// What it is made by.
     pub family: Family,
-    /// Rows an invocation owns.
+    /// Rows an invocation sums.
     pub rows: u32,
-    /// vec4 columns an invocation owns.
+    /// vec4 columns an invocation sums.
     pub vectors: u32,
     /// Invocations along the columns.
     pub width: u32,
-    /// Invocations along the rows.
+    /// Invocations along the rows; of [`Family::Sliced`], along k.
     pub height: u32,
 }
 
@@ -55,7 +59,36 @@ impl Tile {
     /// Tiles along n, and in all, of an m × n product.
     pub(crate) fn grid(self, m: u32, n: u32) -> (u32, u32) {
         let along_n = n.div_ceil(4 * self.vectors * self.width);
-        (along_n, along_n * m.div_ceil(self.rows * self.height))
+        (along_n, along_n * m.div_ceil(self.high()))
+    }
+
+    /// Rows of a workgroup.
+    pub(super) fn high(self) -> u32 {
+        match self.family {
+            Family::Sliced => self.rows,
+            _ => self.rows * self.height,
+        }
+    }
+
+    /// Invocations that share a sum, each with a slice of k: what the order of a sum depends on.
+    pub(super) fn slices(self) -> u32 {
+        match self.family {
+            Family::Sliced => self.height,
+            _ => 1,
+        }
+    }
+
+    /// Rows and vec4 columns that an invocation finishes.
+    pub(super) fn finished(self) -> (u32, u32) {
+        match self.family {
+            Family::Sliced => (1, 1),
+            _ => (self.rows, self.vectors),
+        }
+    }
+
+    /// Whether a sliced tile is one: slices that two levels add, and no invocation with more to finish than one vec4.
+    pub(super) fn is_sliceable(self) -> bool {
+        self.height.is_power_of_two() && self.height <= 256 && self.rows * self.vectors <= self.height
     }
 
     pub(crate) fn lanes(self) -> u32 {
@@ -80,14 +113,15 @@ impl Tile {
         }
     }
 
-    /// Bytes staged of A and of B; 0 for the other families.
-    fn staged(self, components: u32) -> [u32; 2] {
+    /// Bytes staged of A and of B, and bytes of slices; 0 for the other families.
+    fn staged(self, components: u32) -> [u32; 3] {
         let (a, b) = self.sides();
         match self.family {
             Family::Workgroup { steps, buffers } => {
-                [components * a, b].map(|fours| 16 * buffers * steps * fours)
+                [components * a, b, 0].map(|fours| 16 * buffers * steps * fours)
             }
-            _ => [0, 0],
+            Family::Sliced => [0, 0, 4 * self.sums() * self.lanes()],
+            Family::Registers | Family::Cooperative { .. } => [0; 3],
         }
     }
 
@@ -103,13 +137,15 @@ impl Tile {
     }
 }
 
-/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k.
+/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k; where
+/// they are sliced ` by 16`, slices.
 impl std::fmt::Display for Tile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Tile { rows, vectors, width, height, .. } = self;
-        write!(f, "{rows}x{} of {}x{}", 4 * vectors, rows * height, 4 * vectors * width)?;
+        write!(f, "{rows}x{} of {}x{}", 4 * vectors, self.high(), 4 * vectors * width)?;
         match self.family {
             Family::Registers => Ok(()),
+            Family::Sliced => write!(f, " by {height}"),
             Family::Workgroup { steps, buffers } => write!(f, " in {buffers}x{steps}"),
             Family::Cooperative { matrices, steps } => write!(f, " in {steps} by {matrices}"),
         }
@@ -128,5 +164,9 @@ mod tests {
         // 128 rows of A for each number, 64 columns of B, 8 steps, twice.
         assert_eq!(tile.storage(1), 4 * (128 + 64) * 8 * 2);
         assert_eq!(tile.storage(3), 4 * (3 * 128 + 64) * 8 * 2);
+        // The sums of one number at a time: 4 rows, 8 columns, 64 slices.
+        let sliced = Tile { family: Family::Sliced, rows: 4, vectors: 1, width: 2, height: 64 };
+        assert_eq!(sliced.storage(1), 4 * 4 * 8 * 64);
+        assert_eq!(sliced.storage(3), sliced.storage(1));
     }
 }
