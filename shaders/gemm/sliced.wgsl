@@ -3,40 +3,40 @@
 //
 //     acc[m, n] = Σ_y Σ_{k in slice y} through(A[m, k], B[k, n])
 //
-// Slice y has every WYth four of k, from the yth on. An invocation sums its slice in order, for ROWS rows and VECTORS vec4 columns;
+// Slice y has every WYth four of k, from the yth on. An invocation sums its slice in order, for SUM_ROWS rows and SUM_VECTORS vec4 columns;
 // then the slices are added in a tree of two levels through workgroup memory. So the order of a sum depends on WY alone: it is the
 // same for every number of components, rows and columns, and with one slice it is that of the other families. A LONG sum has no
 // runs, because a slice is short.
 //
 // The columns of an invocation are WX vec4s apart. Where B lies along k, neighbours differ in their slice, else in their column.
-// An invocation finishes one vec4 of the tile (TM = V = 1), or nothing: ROWS × VECTORS are at most WY.
+// An invocation finishes one vec4 of the tile (TM = V = 1), or nothing: SUM_ROWS × SUM_VECTORS are at most WY.
 
 // Fours of a slice whose B is fetched before the first is multiplied.
-const AHEAD: u32 = max(1u, 2u / VECTORS);
+const AHEAD: u32 = max(1u, 2u / SUM_VECTORS);
 // Slices that the levels of the tree add.
 const FAN: u32 = min(WY, 16u);
 const FANS: u32 = WY / FAN;
 
-const SUMS: u32 = ROWS * VECTORS;
+const SUMS: u32 = SUM_ROWS * SUM_VECTORS;
 
 // The sums of one component, of all slices.
 var<workgroup> slices: array<vec4<f32>, SUMS * WY * WX>;
 
 // Of one component.
-alias Sliced = array<array<vec4<f32>, VECTORS>, ROWS>;
+alias Sliced = array<array<vec4<f32>, SUM_VECTORS>, SUM_ROWS>;
 // Four steps of k of each vec4 column.
-alias Fetched = array<mat4x4<f32>, VECTORS>;
+alias Fetched = array<mat4x4<f32>, SUM_VECTORS>;
 
 // Row and column of the vec4 that an invocation finishes.
 fn corner_of(tile: u32, lane: vec2<u32>) -> vec2<u32> {
-    let m = tile / g.tiles_n * ROWS + lane.y / VECTORS;
-    let n = ((tile % g.tiles_n * VECTORS + lane.y % VECTORS) * WX + lane.x) * 4u;
+    let m = tile / g.tiles_n * SUM_ROWS + lane.y / SUM_VECTORS;
+    let n = ((tile % g.tiles_n * SUM_VECTORS + lane.y % SUM_VECTORS) * WX + lane.x) * 4u;
     return vec2<u32>(select(g.m, m, lane.y < SUMS), n);
 }
 
 fn fetch(place: ptr<function, Place>, k: u32, n: u32) -> Fetched {
     var fetched: Fetched;
-    for (var j = 0u; j < VECTORS; j++) {
+    for (var j = 0u; j < SUM_VECTORS; j++) {
         for (var s = 0u; s < 4u; s++) {
             let step = k + select(s, 0u, B_ALONG_K);
             let column = n + j * WX * 4u + select(0u, s, B_ALONG_K);
@@ -74,8 +74,8 @@ fn sum_up(
     let index = lane.y * WX + lane.x;
     let slice = select(lane.y, index % WY, B_ALONG_K);
     let column = select(lane.x, index / WY, B_ALONG_K);
-    let m = tile / g.tiles_n * ROWS;
-    let n = (tile % g.tiles_n * VECTORS * WX + column) * 4u;
+    let m = tile / g.tiles_n * SUM_ROWS;
+    let n = (tile % g.tiles_n * SUM_VECTORS * WX + column) * 4u;
     var sums: array<Sliced, P>;
     for (var k = span.begin + slice * 4u; k < span.end; k += AHEAD * WY * 4u) {
         // Terms past the end are zero in A, so their values in B do not matter; both are read at a valid place.
@@ -85,13 +85,13 @@ fn sum_up(
             b[ahead] = fetch(place, select(k, step, step < span.end), n);
         }
         for (var p = 0u; p < P; p++) {
-            for (var i = 0u; i < ROWS; i++) {
+            for (var i = 0u; i < SUM_ROWS; i++) {
                 for (var ahead = 0u; ahead < AHEAD; ahead++) {
                     let step = k + ahead * WY * 4u;
                     let inside = step < span.end;
                     let four = a_four(place, p, 0u, select(k, step, inside), i, m + i);
                     let a = select(vec4<f32>(0.0), four, inside);
-                    for (var j = 0u; j < VECTORS; j++) {
+                    for (var j = 0u; j < SUM_VECTORS; j++) {
                         for (var s = 0u; s < 4u; s++) {
                             let one = b[ahead][j][s];
                             let through = select(one, one * one, p == 1u);
@@ -106,9 +106,9 @@ fn sum_up(
         if p > 0u {
             workgroupBarrier();
         }
-        for (var i = 0u; i < ROWS; i++) {
-            for (var j = 0u; j < VECTORS; j++) {
-                slices[((i * VECTORS + j) * WY + slice) * WX + column] = sums[p][i][j];
+        for (var i = 0u; i < SUM_ROWS; i++) {
+            for (var j = 0u; j < SUM_VECTORS; j++) {
+                slices[((i * SUM_VECTORS + j) * WY + slice) * WX + column] = sums[p][i][j];
             }
         }
         workgroupBarrier();

@@ -179,7 +179,9 @@ impl Tuning<'_> {
         let costs = Costs::of(self.class);
         let held = costs.held(sizes);
         let most = costs.registers(sizes);
-        costs.offers().filter(move |tile| tile.sums() * held <= most && self.can(*tile, sizes))
+        let beside = |tile: Tile| if tile.family == Family::Sliced { 2 } else { 1 };
+        let fits = move |tile: Tile| beside(tile) * tile.sums() * held <= most;
+        costs.offers().filter(move |tile| fits(*tile) && self.can(*tile, sizes))
     }
 
     /// Whether the device and the shaders can make a tile.
@@ -269,6 +271,29 @@ mod tests {
             let chosen = Tuning::from(DeviceClass::Software).choose(&sizes);
             assert_eq!(chosen.to_string(), best, "{} of {components}, {size:?}", kind.name());
         }
+    }
+
+    /// The order of a sum depends on the mode nowhere.
+    #[test]
+    fn every_mode_has_the_same_slices() {
+        let mut sliced = 0;
+        for class in DeviceClass::ALL {
+            for size in [1, 3, 8, 33, 128, 600].into_iter().flat_map(|m| {
+                let widths = [1, 10, 64, 513, 4096, 100_000];
+                widths.into_iter().flat_map(move |n| widths.map(|k| [m, n, k]))
+            }) {
+                for (vectors, long) in [(true, false), (false, false), (true, true)] {
+                    let slices = |components| {
+                        let sizes = Sizes { vectors, long, ..sizes(components, size) };
+                        Tuning::from(class).choose(&sizes).slices()
+                    };
+                    assert!((2..=4).all(|p| slices(p) == slices(1)), "{class:?} {size:?}");
+                    sliced += u32::from(slices(1) > 1);
+                    assert!(class != DeviceClass::Software || slices(1) == 1, "{size:?}");
+                }
+            }
+        }
+        assert!(sliced > 100, "{sliced}");
     }
 
     #[test]

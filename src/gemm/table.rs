@@ -167,7 +167,32 @@ mod tests {
         let tuning = Tuning { table: Some(&table), ..shipped };
         assert_eq!([1, 512, 2048].map(|m| tuning.choose(&sizes(m)).rows), [2, 8, 2]);
         let two = Sizes { components: 2, ..sizes(128) };
-        assert_eq!(tuning.choose(&two), shipped.choose(&two));
+        let in_order = tuning.choose(&two);
+        assert!(table.entries.iter().all(|entry| entry.tile != in_order) && in_order.slices() == 1);
+    }
+
+    /// So the gradient has the same bits in every mode, whatever a table has for each.
+    #[test]
+    fn a_signal_is_summed_in_plain_backprops_order() {
+        let tile = |family, height| Tile { family, rows: 4, vectors: 1, width: 4, height };
+        let (sliced, other, in_order) =
+            (tile(Family::Sliced, 16), tile(Family::Sliced, 8), tile(Family::Registers, 16));
+        let entry = |numbers, tile| TileEntry { usage: TileUse::Signal, numbers, size: None, tile };
+        for (class, of_one, of_two) in DeviceClass::ALL.into_iter().flat_map(|class| {
+            let tiles = [(sliced, sliced), (sliced, other), (sliced, in_order), (in_order, sliced)];
+            tiles.map(|(one, two)| (class, one, two))
+        }) {
+            let entries = vec![entry(1, of_one), entry(2, of_two)];
+            let table = TileTable { adapter: "one".into(), entries };
+            let tuning = Tuning { table: Some(&table), ..Tuning::from(class) };
+            let chosen = |components| tuning.choose(&Sizes { kind: TileUse::Signal, components, ..sizes(4) });
+            assert_eq!(chosen(1), of_one);
+            assert_eq!(chosen(2) == of_two, of_one.slices() == of_two.slices());
+            assert!(
+                (2..=4).all(|numbers| chosen(numbers).slices() == of_one.slices()),
+                "{class:?} {of_one} {of_two}"
+            );
+        }
     }
 
     #[test]
@@ -204,6 +229,8 @@ mod tests {
         assert_eq!(error("\"steps\": 8", "\"steps\": 6"), "entry 1: steps is 6; it must be a multiple of 4");
         assert_eq!(error("\"buffers\": 2", "\"buffers\": 3"), "entry 1: buffers is 3; it must be 1 to 2");
         assert!(error("\"vectors\": 1", "\"vectors\": 0").contains("tile.vectors is 0"));
+        // Two rows of one slice: nobody would finish the second.
+        assert!(error("\"registers\"", "\"sliced\"").contains("2x4 of 2x256 by 1 cannot be sliced"));
         let rows = error("\"usage\": \"forward\"", "\"usage\": \"parameters\"");
         assert_eq!(rows, "entry 0: tile.rows is 2; it must be a multiple of 4 here");
     }

@@ -55,7 +55,7 @@ impl Gemm {
                 files.push("gemm/workgroup");
             }
             Family::Sliced => {
-                header.number("ROWS", rows).number("VECTORS", vectors);
+                header.number("SUM_ROWS", rows).number("SUM_VECTORS", vectors);
                 files.push("gemm/sliced");
             }
             Family::Cooperative { matrices, steps } => {

@@ -74,7 +74,7 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
 }
 
 /// Tile sizes, numbered even if both are equal, so that the text does not depend on them.
-const SIZES: [&str; 9] = ["TM", "V", "WX", "WY", "HELD", "STEPS", "BUFFERS", "ROWS", "VECTORS"];
+const SIZES: [&str; 9] = ["TM", "V", "WX", "WY", "HELD", "STEPS", "BUFFERS", "SUM_ROWS", "SUM_VECTORS"];
 
 const WORKGROUP: &str = "var<workgroup>";
 

@@ -1,4 +1,4 @@
-//! Tile tables that run every product through workgroup memory on any adapter.
+//! Tile tables that run every product through workgroup memory, or slice sums, on any adapter.
 
 use hesscale::tuning::{Family, Tile, TileEntry, TileTable, TileUse};
 
@@ -17,6 +17,23 @@ fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
     let (rows, vectors) = if numbers == 1 { (8, 2) } else { (4, 1) };
     let (width, height) = if steps == 4 { (4, 8) } else { (8, 2) };
     Tile { family: Family::Workgroup { steps, buffers }, rows, vectors, width, height }
+}
+
+/// Forward products and signals of dense layers by the sliced family.
+pub(crate) fn sliced(slices: u32) -> TileTable {
+    // Several rows and columns for what has one number and more of them.
+    let tile = |usage, numbers| {
+        let (rows, vectors) = match (usage, numbers) {
+            (TileUse::Forward, _) => (2, 2),
+            (_, 1) => (4, 1),
+            _ => (1, 2),
+        };
+        Tile { family: Family::Sliced, rows, vectors, width: 4, height: slices }
+    };
+    let entry = |usage, numbers| TileEntry { usage, numbers, size: None, tile: tile(usage, numbers) };
+    let uses = [TileUse::Forward, TileUse::Signal];
+    let entries = uses.into_iter().flat_map(|usage| (1..=4).map(move |numbers| entry(usage, numbers)));
+    TileTable { adapter: "any".into(), entries: entries.collect() }
 }
 
 /// All products by the workgroup family.

@@ -51,7 +51,10 @@ struct Problem {
 
 impl Problem {
     fn new([m, n, k]: [usize; 3]) -> Problem {
-        Problem { m, n, k, weights: numbers(3, n * k) }
+        // Sums of size 1, whose rounding errors are as small.
+        let scale = (3.0 / k as f64).sqrt();
+        let weights = numbers(3, n * k).into_iter().map(|w| f64::from((scale * w) as f32)).collect();
+        Problem { m, n, k, weights }
     }
 
     fn product(&self, usage: Use, tile: Tile, planes: [usize; 2]) -> Product {
@@ -140,9 +143,7 @@ impl Problem {
 /// A few tiles for each size, and each tile for several.
 fn problems() -> impl Iterator<Item = (Problem, Tile)> {
     let each = SIZES.into_iter().enumerate();
-    each.flat_map(|(at, size)| {
-        [at, at + 3, at + 6].map(|tile| (Problem::new(size), TILES[tile % TILES.len()]))
-    })
+    each.flat_map(|(at, size)| [at, at + 3].map(|tile| (Problem::new(size), TILES[tile % TILES.len()])))
 }
 
 #[test]
