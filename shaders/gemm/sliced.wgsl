@@ -19,8 +19,10 @@ const FANS: u32 = WY / FAN;
 
 const SUMS: u32 = SUM_ROWS * SUM_VECTORS;
 
-// The sums of one component, of all slices.
-var<workgroup> slices: array<vec4<f32>, SUMS * WY * WX>;
+// Sums of one component whose slices are in workgroup memory at a time, for 8 KiB. The name is workgroup's, so that one of each in a
+// dispatch share the memory.
+const AT_ONCE: u32 = min(SUMS, max(1u, 512u / (WX * WY)));
+var<workgroup> staged_a: array<vec4<f32>, AT_ONCE * WY * WX>;
 
 // Of one component.
 alias Sliced = array<array<vec4<f32>, SUM_VECTORS>, SUM_ROWS>;
@@ -49,16 +51,17 @@ fn fetch(place: ptr<function, Place>, k: u32, n: u32) -> Fetched {
     return fetched;
 }
 
-// A level of the tree: of `left` slices each `left / fan`th is added to the first of them. Each invocation has sums of its own.
+// A level of the tree: of `left` slices of a sum those that are left / fan apart are added to the first. Each invocation adds for
+// itself.
 fn add_up(index: u32, left: u32, fan: u32) {
     let next = left / fan;
-    for (var at = index; at < SUMS * next * WX; at += WX * WY) {
+    for (var at = index; at < AT_ONCE * next * WX; at += WX * WY) {
         let first = at / (next * WX) * WY * WX + at % (next * WX);
-        var sum = slices[first];
+        var sum = staged_a[first];
         for (var s = 1u; s < fan; s++) {
-            sum += slices[first + s * next * WX];
+            sum += staged_a[first + s * next * WX];
         }
-        slices[first] = sum;
+        staged_a[first] = sum;
     }
 }
 
@@ -103,23 +106,27 @@ fn sum_up(
         }
     }
     for (var p = 0u; p < P; p++) {
-        if p > 0u {
-            workgroupBarrier();
-        }
-        for (var i = 0u; i < SUM_ROWS; i++) {
-            for (var j = 0u; j < SUM_VECTORS; j++) {
-                slices[((i * SUM_VECTORS + j) * WY + slice) * WX + column] = sums[p][i][j];
+        for (var first = 0u; first < SUMS; first += AT_ONCE) {
+            if p + first > 0u {
+                workgroupBarrier();
             }
-        }
-        workgroupBarrier();
-        add_up(index, WY, FAN);
-        if FANS > 1u {
+            for (var e = 0u; e < AT_ONCE; e++) {
+                let sum = min(first + e, SUMS - 1u);
+                staged_a[(e * WY + slice) * WX + column] = sums[p][sum / SUM_VECTORS][sum % SUM_VECTORS];
+            }
             workgroupBarrier();
-            add_up(index, FANS, FANS);
-        }
-        // The last level has one sum for each who finishes it, and this invocation made its own.
-        if lane.y < SUMS {
-            (*acc)[p][0][0] = slices[lane.y * WY * WX + lane.x];
+            // The last level makes each sum in the invocation that finishes it. (Of those before, `own` is past all sums.)
+            let own = index - first * WX;
+            if FANS > 1u {
+                add_up(index, WY, FAN);
+                workgroupBarrier();
+                add_up(own, FANS, FANS);
+            } else {
+                add_up(own, WY, FAN);
+            }
+            if lane.y >= first && lane.y < first + AT_ONCE {
+                (*acc)[p][0][0] = staged_a[(lane.y - first) * WY * WX + lane.x];
+            }
         }
     }
 }

@@ -71,6 +71,9 @@ impl From<DeviceClass> for Tuning<'static> {
 /// How much more work than the best tiles' is acceptable if it saves a dispatch, beside what that costs. A guess.
 const WORTH: f64 = 1.1;
 
+/// Outputs so few that a loss may follow in the same dispatch, if a tile has whole rows.
+const CLASSES: u32 = 64;
+
 impl Tuning<'_> {
     /// The table's tile for a product, else the one with the least estimated work. How many invocations share a sum is decided as
     /// in plain backprop, so that the gradient has the same bits in every mode.
@@ -156,7 +159,10 @@ impl Tuning<'_> {
     }
 
     fn estimate(&self, tile: Tile, sizes: &Sizes) -> f64 {
-        Costs::of(self.class).estimate(tile, sizes)
+        let costs = Costs::of(self.class);
+        let classes = sizes.kind == TileUse::Forward && sizes.n <= CLASSES;
+        let apart = classes && tile.grid(sizes.m, sizes.n).0 > 1;
+        costs.estimate(tile, sizes) + if apart { costs.launch } else { 0.0 }
     }
 
     /// Every tile that the class has on offer and the device can make.
@@ -179,8 +185,13 @@ impl Tuning<'_> {
         let costs = Costs::of(self.class);
         let held = costs.held(sizes);
         let most = costs.registers(sizes);
-        let beside = |tile: Tile| if tile.family == Family::Sliced { 2 } else { 1 };
-        let fits = move |tile: Tile| beside(tile) * tile.sums() * held <= most;
+        let fits = move |tile: Tile| match tile.family {
+            // Much is fetched ahead beside the sums, and where B lies along n, what neighbours read together is 64 bytes at least.
+            Family::Sliced => {
+                2 * tile.sums() * held <= most && (sizes.kind != TileUse::Signal || tile.width >= 4)
+            }
+            _ => tile.sums() * held <= most,
+        };
         costs.offers().filter(move |tile| fits(*tile) && self.can(*tile, sizes))
     }
 

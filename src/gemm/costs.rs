@@ -207,15 +207,8 @@ impl Costs {
     fn estimate_sliced(&self, tile: Tile, sizes: &Sizes) -> f64 {
         let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(sizes.components));
         let fours = f64::from(sizes.k.div_ceil(4).div_ceil(tile.height));
-        // Of B 64 bytes are fetched at least.
-        let apart = match sizes.kind {
-            TileUse::Signal => (4.0 / f64::from(tile.width)).max(1.0),
-            _ => 1.0,
-        };
-        let four = self.trip
-            + 4.0 * vectors * self.fetch * apart
-            + rows * p * self.load
-            + 4.0 * f64::from(tile.sums()) * p;
+        let four =
+            self.trip + 4.0 * vectors * self.fetch + rows * p * self.load + 4.0 * f64::from(tile.sums()) * p;
         let level = |fan: u32| if fan > 1 { self.barrier + f64::from(fan) * self.staged } else { 0.0 };
         let tree = level(tile.height.min(16)) + level(tile.height / 16);
         let sums = p * (rows * vectors * self.staged + tree + self.store);

@@ -113,15 +113,18 @@ impl Tile {
         }
     }
 
-    /// Bytes staged of A and of B, and bytes of slices; 0 for the other families.
-    fn staged(self, components: u32) -> [u32; 3] {
+    /// Bytes staged of A (or of slices) and of B; 0 for the other families.
+    fn staged(self, components: u32) -> [u32; 2] {
         let (a, b) = self.sides();
         match self.family {
             Family::Workgroup { steps, buffers } => {
-                [components * a, b, 0].map(|fours| 16 * buffers * steps * fours)
+                [components * a, b].map(|fours| 16 * buffers * steps * fours)
             }
-            Family::Sliced => [0, 0, 4 * self.sums() * self.lanes()],
-            Family::Registers | Family::Cooperative { .. } => [0; 3],
+            Family::Sliced => {
+                let at_once = (self.sums() / 4).min((512 / self.lanes()).max(1));
+                [16 * at_once * self.lanes(), 0]
+            }
+            Family::Registers | Family::Cooperative { .. } => [0; 2],
         }
     }
 
@@ -164,9 +167,11 @@ mod tests {
         // 128 rows of A for each number, 64 columns of B, 8 steps, twice.
         assert_eq!(tile.storage(1), 4 * (128 + 64) * 8 * 2);
         assert_eq!(tile.storage(3), 4 * (3 * 128 + 64) * 8 * 2);
-        // The sums of one number at a time: 4 rows, 8 columns, 64 slices.
-        let sliced = Tile { family: Family::Sliced, rows: 4, vectors: 1, width: 2, height: 64 };
-        assert_eq!(sliced.storage(1), 4 * 4 * 8 * 64);
-        assert_eq!(sliced.storage(3), sliced.storage(1));
+        // Up to four rows of 8 columns at a time, of 64 slices.
+        for rows in [2, 4, 8] {
+            let sliced = Tile { family: Family::Sliced, rows, vectors: 1, width: 2, height: 64 };
+            let at_once = rows.min(4);
+            assert!((1..=4).all(|numbers| sliced.storage(numbers) == 4 * at_once * 8 * 64));
+        }
     }
 }
