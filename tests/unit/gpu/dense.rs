@@ -15,7 +15,7 @@ const TILES: [Tile; 8] = [
     sliced([1, 1, 1, 64]),
     sliced([8, 1, 8, 8]),
     sliced([1, 3, 1, 128]),
-    sliced([4, 1, 4, 64]),
+    sliced([3, 1, 4, 64]),
     sliced([2, 2, 16, 16]),
     sliced([5, 3, 2, 16]),
     sliced([3, 1, 3, 4]),
