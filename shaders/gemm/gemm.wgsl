@@ -5,16 +5,17 @@
 // A has P components per element (g | g, h | g, h, u …), B has one. `through` is the rule for a linear map: component 1 (h)
 // is multiplied by B², every other by B. With P = 1 this is plain backprop, or an ordinary product.
 //
-// Tile: an invocation computes TM rows and V vec4 columns; a workgroup has WY × WX invocations, times SLICES if k is shared out. The columns of an invocation are WX
-// vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for a dense layer; a kernel's taps or a
-// batch's samples for a convolution) and over k within each. The order depends on SLICES, which follow from the product's size, but
-// not on the rest of the tile or the family (except cooperative, whose f16 rounding depends on the tile), so the gradient has the
-// same bits in every mode.
+// Tile: an invocation finishes TM rows and V vec4 columns; a workgroup has WY × WX invocations, times SLICES where k is shared out.
+// The columns of an invocation are WX vec4s apart, so that neighbours read neighbouring memory. The sum runs over segments (one for
+// a dense layer; a kernel's taps or a batch's samples for a convolution) and over k within each. Its order depends on the slices of
+// k (SLICES; WY of sliced), which are the same in every mode, but on nothing else of the tile (except in cooperative, whose f16
+// rounding depends on it); so the gradient has the same bits in every mode.
 //
-// Plugs: sum_up, the family (registers | workgroup | cooperative); span_of, arrive, enter, passes, locate, next_k and row_at
-// (walk_dense | walk_taps | walk_samples); a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 |
-// a_scalar); b_four, the same of B (b_k | b_n | b_image) over b4 (b_vec4 | b_scalar | b_updated); prepare, keep, finish and side
-// (forward | signal | parameters | partial) over write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
+// Plugs: sum_up, the family (registers | workgroup | sliced | cooperative), with corner_of, where what an invocation finishes begins
+// (finish_own | sliced); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense | walk_taps | walk_samples); a_four,
+// four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar); b_four, the same of B (b_k | b_n |
+// b_image) over b4 (b_vec4 | b_scalar | b_updated); prepare, keep, finish and side (forward | signal | parameters | partial) over
+// write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
 // Grid: g.splits times g.tiles workgroups, then those of `side`, folded into rows of g.grid_x.
 
 struct Gemm {
@@ -139,13 +140,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
     }
     let tile = index % g.tiles;
     let span = span_of(index / g.tiles, tile);
-    let m0 = (tile / g.tiles_n * WY + lane.y % WY) * TM;
-    let n0 = (tile % g.tiles_n * WX * V + lane.x) * 4u;
+    let corner = corner_of(tile, lane.xy);
     var acc: Tile;
     var place: Place;
-    sum_up(span, tile, lane.xy, m0, n0, &place, &acc);
-    if SLICES > 1u && lane.y >= WY {
-        return; // its sums have been added to the first slice's
-    }
-    leave(&place, &acc, span.split, m0, n0);
+    sum_up(span, tile, lane.xy, corner.x, corner.y, &place, &acc);
+    leave(&place, &acc, span.split, corner.x, corner.y);
 }

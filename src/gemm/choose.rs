@@ -1,14 +1,15 @@
 //! The choice of a tile for a product: from a measured table, among matrix units, or by estimate.
 
 use super::cooperative::{self, Cooperative};
-use super::costs::{Costs, Tiles};
+use super::costs::Costs;
+use super::product::LONGEST_SLICE;
 use super::sizes::{Sizes, TileUse};
 use super::table::TileTable;
-use super::tile::{BIAS_PARTS, Family, Tile};
+use super::tile::{BIAS_PARTS, Family, Order, Tile};
 use crate::model::Mode;
 use crate::shader::{DeviceClass, Workgroup};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What the choice of tiles depends on: the class of device, its limits, and a measured table if there is one.
 #[derive(Debug, Clone, Copy)]
@@ -68,79 +69,103 @@ impl From<DeviceClass> for Tuning<'static> {
     }
 }
 
-/// How much more work than the best tile's is acceptable if it saves a dispatch. A guess.
+/// How much more work than the best tiles' is acceptable if it saves a dispatch, beside what that costs. A guess.
 const WORTH: f64 = 1.1;
 
+/// Outputs so few that a loss may follow in the same dispatch, if a tile has whole rows.
+const CLASSES: u32 = 64;
+
 impl Tuning<'_> {
-    /// The table's tile for a product, else the one with the least estimated work.
+    /// The table's tile for a product, else the one with the least estimated work. In which order it is summed is decided as in plain
+    /// backprop, among the orders that every mode can have, so that the gradient has the same bits in every mode.
     pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
-        self.measured(sizes).or_else(|| self.by_matrices(sizes)).unwrap_or_else(|| self.guess(sizes))
+        let first = |sizes: &Sizes, orders: &[Order]| {
+            let measured = self.measured(sizes, orders);
+            let matrices = || self.cheapest(self.matrices(sizes), sizes, orders);
+            measured.or_else(matrices).or_else(|| self.cheapest(self.plain(sizes), sizes, orders))
+        };
+        let widest = widest(sizes);
+        let entries = self.table.into_iter().flat_map(|table| table.entries.iter().map(|entry| entry.tile));
+        let orders = entries.filter(|tile| self.can(*tile, &widest)).chain(self.legal(&widest));
+        let orders: BTreeSet<Order> = orders.map(|tile| tile.order(sizes.kind)).collect();
+        let orders: Vec<Order> = orders.into_iter().collect();
+        let plain = first(&Sizes { components: 1, ..*sizes }, &orders).unwrap_or(Tile::SLIM);
+        if sizes.components == 1 {
+            return plain;
+        }
+        let order = plain.order(sizes.kind);
+        let entries = self.table.into_iter().flat_map(|table| table.entries.iter().map(|entry| entry.tile));
+        let any = || entries.filter(|tile| tile.order(sizes.kind) == order && self.can(*tile, sizes)).last();
+        first(sizes, &[order]).or_else(any).unwrap_or(Tile::SLIM)
     }
 
-    fn measured(&self, sizes: &Sizes) -> Option<Tile> {
-        let slices = self.slices(sizes);
-        let fits = |tile: Tile| self.can(tile, sizes) && (tile.is_cooperative() || tile.slices() == slices);
+    fn measured(&self, sizes: &Sizes, orders: &[Order]) -> Option<Tile> {
+        let fits = |tile: Tile| orders.contains(&tile.order(sizes.kind)) && self.can(tile, sizes);
         self.table.and_then(|table| table.find(sizes, fits))
     }
 
-    /// Tiles with the same workgroup shape for two products that share a dispatch: the given ones if their shapes match, else the
-    /// cheapest pair, unless it costs over a tenth more or one of the tiles was measured.
+    /// Tiles with equally many invocations for two products that share a dispatch: the given ones if they match, else the cheapest
+    /// pair that sums in the same order, unless it costs more than the dispatch or one of the tiles was measured.
     pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
-        if one.0.shape() == other.0.shape() {
+        if one.0.lanes() == other.0.lanes() {
             return Some((one.0, other.0));
         }
-        if self.measured(&one.1).or_else(|| self.measured(&other.1)).is_some() {
+        if [&one, &other]
+            .into_iter()
+            .any(|(tile, sizes)| self.measured(sizes, &[tile.order(sizes.kind)]).is_some())
+        {
             return None;
         }
-        let best = |sizes: &Sizes| {
-            let mut best: BTreeMap<[u32; 2], (f64, Tile)> = BTreeMap::new();
-            for tile in self.plain(sizes) {
-                let found = (self.estimate(tile, sizes), tile);
-                let known = best.entry(tile.shape()).or_insert(found);
-                if found.0 < known.0 {
-                    *known = found;
-                }
-            }
-            best
+        let best = |(given, sizes): &(Tile, Sizes), lanes: u32| {
+            let tiles = self.plain(sizes).filter(|tile| tile.lanes() == lanes);
+            let tile = self.cheapest(tiles, sizes, &[given.order(sizes.kind)])?;
+            Some((self.estimate(tile, sizes), tile))
         };
-        let others = best(&other.1);
-        let pairs = best(&one.1).into_iter().filter_map(|(shape, (cost, tile))| {
-            let (other_cost, other_tile) = others.get(&shape)?;
-            Some((cost + other_cost, (tile, *other_tile)))
+        let lanes: BTreeSet<u32> = Costs::of(self.class).offers().map(Tile::lanes).collect();
+        let pairs = lanes.into_iter().filter_map(|lanes| {
+            let ((cost, tile), (other_cost, other_tile)) = (best(&one, lanes)?, best(&other, lanes)?);
+            Some((cost + other_cost, (tile, other_tile)))
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let apart = self.estimate(one.0, &one.1) + self.estimate(other.0, &other.1);
-        (cost <= WORTH * apart).then_some(tiles)
+        self.is_worth(cost, apart).then_some(tiles)
     }
 
-    /// The tile if it covers whole rows, else the cheapest that does, unless it costs over a tenth more or the tile was measured.
+    /// The tile if it covers whole rows, else the cheapest that does and sums in the same order, unless it costs more than the
+    /// dispatch or the tile was measured.
     pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
         let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
         if whole(&tile) {
             return Some(tile);
         }
-        if self.measured(sizes).is_some() {
+        if self.measured(sizes, &[tile.order(sizes.kind)]).is_some() {
             return None;
         }
-        let best = self.cheapest(self.plain(sizes).filter(whole), sizes);
-        best.filter(|best| self.estimate(*best, sizes) <= WORTH * self.estimate(tile, sizes))
+        let best = self.cheapest(self.plain(sizes).filter(whole), sizes, &[tile.order(sizes.kind)]);
+        best.filter(|best| self.is_worth(self.estimate(*best, sizes), self.estimate(tile, sizes)))
     }
 
-    fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {
-        self.cheapest(self.cooperative(sizes).filter(|_| cooperative::pays(sizes)), sizes)
+    /// Whether one dispatch at a cost is better than two that together cost `apart`.
+    fn is_worth(&self, cost: f64, apart: f64) -> bool {
+        cost <= WORTH * apart + Costs::of(self.class).launch
     }
 
-    fn guess(&self, sizes: &Sizes) -> Tile {
-        self.cheapest(self.plain(sizes), sizes).unwrap_or(Tile::SLIM)
+    /// The tiles of matrix units, where those pay.
+    fn matrices(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
+        self.cooperative(sizes).filter(|_| cooperative::pays(sizes))
     }
 
-    /// The tile with the least estimated work.
-    fn cheapest(&self, tiles: impl Iterator<Item = Tile>, sizes: &Sizes) -> Option<Tile> {
+    /// The tile with the least estimated work, of those that sum in one of these orders.
+    fn cheapest(&self, tiles: impl Iterator<Item = Tile>, sizes: &Sizes, orders: &[Order]) -> Option<Tile> {
+        let tiles = tiles.filter(|tile| orders.contains(&tile.order(sizes.kind)));
         tiles.min_by(|a, b| self.estimate(*a, sizes).total_cmp(&self.estimate(*b, sizes)))
     }
 
     fn estimate(&self, tile: Tile, sizes: &Sizes) -> f64 {
-        Costs::of(self.class).estimate(tile, sizes)
+        let costs = Costs::of(self.class);
+        let classes = sizes.kind == TileUse::Forward && sizes.n <= CLASSES;
+        let apart = classes && tile.grid(sizes.m, sizes.n).0 > 1;
+        costs.estimate(tile, sizes) + if apart { costs.launch } else { 0.0 }
     }
 
     /// Every tile that the class has on offer and the device can make.
@@ -158,31 +183,27 @@ impl Tuning<'_> {
         })
     }
 
-    /// The legal tiles that use no matrix units. The order of a sum follows from its slices, and that of a bias from the family; so
-    /// neither may depend on the mode.
+    /// The legal tiles that use no matrix units. An invocation of the register family sums a bias alone, waiting for each load: where
+    /// others can share it, they do.
     fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
-        let slices = self.slices(sizes);
-        let staged = |tile: &Tile| matches!(tile.family, Family::Workgroup { .. });
+        let shared = |tile: &Tile| tile.order(TileUse::Parameters) == Order::Biases;
         let biased = matches!(sizes.kind, TileUse::Parameters | TileUse::ConvolutionParameters);
-        let only_staged = biased && self.offered(widest(sizes)).any(|tile| staged(&tile));
-        self.offered(*sizes).filter(move |tile| tile.slices() == slices && (!only_staged || staged(tile)))
+        let only_shared = biased && self.offered(widest(sizes)).any(|tile| shared(&tile));
+        self.offered(*sizes).filter(move |tile| !only_shared || shared(tile))
     }
 
-    /// What the class has on offer and the device can make, whatever the order of the sums.
+    /// What the class has on offer and the device can make, but for matrix units.
     fn offered(&self, sizes: Sizes) -> impl Iterator<Item = Tile> {
         let costs = Costs::of(self.class);
         let (held, most) = (costs.held(&sizes), costs.registers(&sizes));
-        let tiles = costs.tiles.iter().flat_map(Tiles::all);
-        tiles.filter(move |tile| tile.sums() * held <= most && self.can(*tile, &sizes))
-    }
-
-    /// How many parts k is summed in.
-    pub(crate) fn slices(&self, sizes: &Sizes) -> u32 {
-        let mut slices = Costs::of(self.class).slices(sizes);
-        while slices > 1 && !self.offered(widest(sizes)).any(|tile| tile.slices() == slices) {
-            slices /= 2;
-        }
-        slices
+        let fits = move |tile: Tile| match tile.family {
+            // Much is fetched ahead beside the sums, and where B lies along n, what neighbours read together is 64 bytes at least.
+            Family::Sliced => {
+                2 * tile.sums() * held <= most && (sizes.kind != TileUse::Signal || tile.width >= 4)
+            }
+            _ => tile.sums() * held <= most,
+        };
+        costs.offers().filter(move |tile| fits(*tile) && self.can(*tile, &sizes))
     }
 
     /// Whether the device and the shaders can make a tile.
@@ -195,7 +216,9 @@ impl Tuning<'_> {
                 let lanes = tile.width * tile.height;
                 let whole = tile.rows.is_multiple_of(4) && lanes.is_multiple_of(a) && lanes.is_multiple_of(b);
                 let fits = match sizes.kind {
-                    TileUse::Forward | TileUse::Signal => slices == 1 || 2 * b <= buffers * steps,
+                    TileUse::Forward | TileUse::Signal => {
+                        slices == 1 || 2 * b <= buffers * steps * sizes.components
+                    }
                     // The parts of a bias, too.
                     TileUse::Parameters | TileUse::ConvolutionParameters => {
                         slices == 1 && lanes.is_multiple_of(BIAS_PARTS) && lanes <= 2 * a * buffers * steps
@@ -203,6 +226,11 @@ impl Tuning<'_> {
                     _ => slices == 1,
                 };
                 whole && fits
+            }
+            Family::Sliced => {
+                matches!(sizes.kind, TileUse::Forward | TileUse::Signal)
+                    && tile.is_sliceable()
+                    && sizes.k.div_ceil(tile.height) <= LONGEST_SLICE
             }
             Family::Cooperative { matrices, .. } => {
                 self.allowed.cooperative == Some(matrices)
@@ -283,6 +311,30 @@ mod tests {
         }
     }
 
+    /// The order of a sum depends on the mode nowhere.
+    #[test]
+    fn every_mode_has_the_same_order() {
+        let mut sliced = 0;
+        for class in DeviceClass::ALL {
+            for size in [1, 3, 8, 33, 128, 600].into_iter().flat_map(|m| {
+                let widths = [1, 10, 64, 513, 4096, 100_000];
+                widths.into_iter().flat_map(move |n| widths.map(|k| [m, n, k]))
+            }) {
+                for (vectors, long) in [(true, false), (false, false), (true, true)] {
+                    let order = |components| {
+                        let sizes = Sizes { vectors, long, ..sizes(components, size) };
+                        Tuning::from(class).choose(&sizes).order(sizes.kind)
+                    };
+                    assert!((2..=4).all(|p| order(p) == order(1)), "{class:?} {size:?}");
+                    let in_turn = order(1) == Order::InTurn;
+                    sliced += u32::from(!in_turn);
+                    assert!(class != DeviceClass::Software || in_turn, "{size:?}");
+                }
+            }
+        }
+        assert!(sliced > 100, "{sliced}");
+    }
+
     #[test]
     fn gpus_stage_what_is_large_and_software_nothing() {
         for (class, components) in
@@ -293,23 +345,6 @@ mod tests {
                 matches!(tile.family, Family::Workgroup { .. })
             };
             assert_eq!(staged([2048; 3]), class != DeviceClass::Software, "{class:?} {components}");
-        }
-    }
-
-    /// Whatever the mode, a sum is cut alike; and only on GPUs, where there would be too few workgroups.
-    #[test]
-    fn small_products_are_shared_out_along_k() {
-        for class in DeviceClass::ALL {
-            let slices = |size| {
-                let each = [1, 2, 3, 4].map(|p| Tuning::from(class).choose(&sizes(p, size)).slices());
-                assert_eq!(each, [each[0]; 4], "{class:?} {size:?}");
-                each[0]
-            };
-            let on_gpus = |slices| if class == DeviceClass::Software { 1 } else { slices };
-            assert_eq!(slices([2048; 3]), 1);
-            assert!(slices([32, 512, 784]) >= on_gpus(2), "{class:?}");
-            assert!(slices([8, 512, 784]) >= on_gpus(8), "{class:?}");
-            assert_eq!(slices([32, 512, 63]), 1);
         }
     }
 }

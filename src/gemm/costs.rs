@@ -25,8 +25,6 @@ pub(super) struct Costs {
     pub(super) busy: u32,
     /// What each of those costs beside its work: a thread has to wake up.
     wake: f64,
-    /// Invocations that fill the machine; fewer sums are shared out along k. 0: never.
-    fill: u32,
     /// Accumulators an invocation can hold of products of 1, 2, 3, 4 components.
     registers: [u32; 4],
     /// The same where elements are read one by one, for the code is longer then.
@@ -35,7 +33,11 @@ pub(super) struct Costs {
     cores: Option<Cores>,
     /// Whether the sums of runs that are done take as many again.
     totals: bool,
-    pub(super) tiles: &'static [Tiles],
+    /// A dispatch.
+    pub(super) launch: f64,
+    tiles: &'static [Tiles],
+    /// Workgroups of the sliced family: invocations along columns, and slices.
+    sliced: &'static [(u32, u32)],
 }
 
 /// Tiles on offer: every shape with every workgroup.
@@ -50,8 +52,9 @@ pub(super) struct Tiles {
     shapes: &'static [(u32, u32)],
 }
 
-const SHORTEST_SLICE: u32 = 32;
-const MOST_SLICES: u32 = 16;
+/// Rows and vec4 columns of an invocation of the sliced family. Three columns are for last layers of few classes.
+const SLICED: &[(u32, u32)] =
+    &[(1, 1), (2, 1), (4, 1), (8, 1), (1, 2), (2, 2), (4, 2), (1, 3), (2, 3), (4, 3), (8, 3)];
 
 const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (4, 3), (4, 4)];
 
@@ -71,11 +74,13 @@ const SOFTWARE: Costs = Costs {
     trip: 8.0,
     busy: 4,
     wake: 100_000.0,
-    fill: 0,
     registers: [512; 4],
     scalar_registers: 128,
     cores: None,
     totals: false,
+    launch: 0.0,
+    // Barriers are dear.
+    sliced: &[],
     tiles: &[
         Tiles { steps: &[0], slices: &[1], workgroups: &[(8, 1)], shapes: SMALL },
         Tiles {
@@ -91,13 +96,13 @@ const SOFTWARE: Costs = Costs {
 const NARROW: Tiles = Tiles {
     steps: &[0],
     slices: &[1],
-    workgroups: &[(64, 1), (16, 4), (8, 8)],
+    workgroups: &[(64, 1), (16, 4), (8, 8), (64, 2), (64, 4)],
     shapes: &[(1, 1), (2, 1), (4, 1), (4, 2), (8, 1)],
 };
 
-/// Where k is shared out among invocations.
-const SLICED: Tiles = Tiles {
-    steps: &[4, 8, 16],
+/// The workgroup family where there would be too few workgroups: k is shared out.
+const SHARED: Tiles = Tiles {
+    steps: &[4, 8],
     slices: &[2, 4, 8, 16],
     workgroups: &[(4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (8, 16)],
     shapes: &[(4, 1), (4, 2)],
@@ -108,7 +113,8 @@ const SLICED: Tiles = Tiles {
 /// devices make without spilling.
 ///
 /// Desktop GPUs: the workgroup family is for large products: for 8×8 sums an invocation needs 4 vec4s from workgroup memory for
-/// 64 multiply-adds.
+/// 64 multiply-adds. The register family is for small or narrow products, the sliced one for those with few samples or outputs. With
+/// 16 steps at a time there would be fewer than 16 warps on a multiprocessor of Ampere.
 const DISCRETE: Costs = Costs {
     load: 16.0,
     fetch: 48.0,
@@ -120,42 +126,57 @@ const DISCRETE: Costs = Costs {
     trip: 8.0,
     busy: 256,
     wake: 0.0,
-    fill: 32_768,
-    registers: [128; 4],
+    registers: [64, 64, 96, 128],
     scalar_registers: 64,
     cores: Some(Cores { count: 72, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
     totals: true,
+    // 2 µs of 128 multiply-adds a clock.
+    launch: 4e5,
+    sliced: &[
+        (1, 64),
+        (2, 32),
+        (4, 16),
+        (8, 8),
+        (1, 128),
+        (2, 64),
+        (4, 32),
+        (8, 16),
+        (2, 128),
+        (4, 64),
+        (8, 32),
+        (16, 16),
+    ],
     tiles: &[
         NARROW,
         Tiles {
-            steps: &[4, 8, 16],
+            steps: &[4, 8],
             slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
             shapes: &[(4, 1), (4, 2), (8, 1), (8, 2)],
         },
-        SLICED,
+        SHARED,
     ],
 };
 
 /// AMD's cores are those of desktop GPUs, only fewer; on Intel's an invocation has 64 registers or 128.
 const INTEGRATED: Costs = Costs {
+    launch: 6e5,
     load: 32.0,
     fetch: 64.0,
     staged: 8.0,
     busy: 64,
-    fill: 8192,
     cores: Some(Cores { count: 6, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
     registers: [64; 4],
     scalar_registers: 32,
     tiles: &[
         NARROW,
         Tiles {
-            steps: &[4, 8, 16],
+            steps: &[4, 8],
             slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
             shapes: &[(4, 1), (4, 2), (8, 1)],
         },
-        SLICED,
+        SHARED,
     ],
     ..DISCRETE
 };
@@ -163,6 +184,7 @@ const INTEGRATED: Costs = Costs {
 /// M1: 128 registers for an invocation at most; 8×8 sums want more, and 4×8 of two components. A core has 208 KiB of registers and
 /// some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
+    launch: 8e5,
     staged: 16.0,
     registers: [32, 32, 48, 64],
     cores: Some(Cores { count: 8, lanes: 128, registers: 53_248, memory: 61_440, most: 1024, wanted: 512 }),
@@ -171,11 +193,11 @@ const APPLE: Costs = Costs {
 
 /// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core.
 const MOBILE: Costs = Costs {
+    launch: 2e6,
     load: 64.0,
     fetch: 128.0,
     staged: 16.0,
     busy: 32,
-    fill: 2048,
     registers: [32, 32, 48, 64],
     cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
     tiles: &[
@@ -186,7 +208,7 @@ const MOBILE: Costs = Costs {
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8)],
             shapes: &[(4, 1), (4, 2), (8, 1)],
         },
-        SLICED,
+        SHARED,
     ],
     ..INTEGRATED
 };
@@ -211,17 +233,6 @@ impl Costs {
             // Measured: a tile of half the size is faster, whatever the batch.
             (true, 2) if sizes.kind == TileUse::Parameters && !self.totals => most / 2,
             (true, _) => most,
-        }
-    }
-
-    /// Parts of k for a dense product that would leave the machine partly idle in the smallest tiles of the workgroup family, with 16
-    /// sums an invocation: a power of two, and no part shorter than 32 terms.
-    pub(super) fn slices(&self, sizes: &Sizes) -> u32 {
-        let invocations = sizes.m.div_ceil(4).saturating_mul(sizes.n.div_ceil(4));
-        let wanted = (self.fill / invocations).min(sizes.k / SHORTEST_SLICE).min(MOST_SLICES);
-        match sizes.kind {
-            TileUse::Forward | TileUse::Signal if wanted > 1 => 1 << wanted.ilog2(),
-            _ => 1,
         }
     }
 
@@ -254,6 +265,10 @@ impl Costs {
                     stage / f64::from(steps) + products.max(read).max(self.fetch * fetched),
                 )
             }
+            Family::Sliced => {
+                let fours = f64::from(sizes.k.div_ceil(4).div_ceil(tile.height));
+                (fours, self.sliced_step(tile, sizes).0)
+            }
             Family::Cooperative { steps, .. } => {
                 let (a, b) = (f64::from(tile.height) * rows / 4.0, f64::from(tile.width) * vectors);
                 // Four stores of single elements.
@@ -266,7 +281,10 @@ impl Costs {
         };
         let streams = self.streams.saturating_mul((self.long_row / sizes.n.max(1)).max(1));
         let store = if tile.rows * sizes.components > streams { 2.0 * self.store } else { self.store };
-        let store = store * rows * vectors * p;
+        let store = match tile.family {
+            Family::Sliced => self.sliced_step(tile, sizes).1,
+            _ => store * rows * vectors * p,
+        };
         let groups = tile.grid(sizes.m, sizes.n).1;
         let Some(cores) = &self.cores else {
             let awake = f64::from(groups.min(self.busy)) * f64::from(self.busy) * self.wake;
@@ -299,6 +317,31 @@ impl Costs {
         let side = f64::from(tile.width.min(32)) / 32.0;
         let scattered = matches!(sizes.kind, TileUse::Forward | TileUse::ConvolutionForward);
         0.25 * of_a / side + of_b * side * if scattered { 8.0 } else { 1.0 }
+    }
+
+    /// The same for a step of four of the sliced family, and for what an invocation does with its sums then.
+    fn sliced_step(&self, tile: Tile, sizes: &Sizes) -> (f64, f64) {
+        let (rows, vectors, p) = (f64::from(tile.rows), f64::from(tile.vectors), f64::from(sizes.components));
+        let products = 4.0 * f64::from(tile.sums()) * p;
+        let level = |fan: u32| if fan > 1 { self.barrier + f64::from(fan) * self.staged } else { 0.0 };
+        let tree = level(tile.height.min(16)) + level(tile.height / 16);
+        // Those that stand side by side read the same of A.
+        let of_a = rows * p * self.load.max(self.fetch / f64::from(tile.width));
+        let four = self.trip + 4.0 * vectors * self.fetch + of_a + products;
+        (four, p * (rows * vectors * self.staged + tree + self.store))
+    }
+
+    /// Every tile on offer.
+    pub(super) fn offers(&self) -> impl Iterator<Item = Tile> {
+        let sliced = SLICED.iter().flat_map(|shape| self.sliced.iter().map(move |group| (*shape, *group)));
+        let sliced = sliced.map(|((rows, vectors), (width, height))| Tile {
+            family: Family::Sliced,
+            rows,
+            vectors,
+            width,
+            height,
+        });
+        self.tiles.iter().flat_map(Tiles::all).chain(sliced)
     }
 }
 

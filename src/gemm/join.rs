@@ -40,7 +40,7 @@ impl Pair {
 }
 
 impl Join {
-    /// Both side by side, in tiles with the same workgroup shape; `None` if they cannot be joined or joining would be slower.
+    /// Both side by side, in tiles with equally many invocations; `None` if they cannot be joined or joining would be slower.
     pub(crate) fn new(tuning: Tuning<'_>, first: Product, second: Product) -> Option<Join> {
         let pair = Pair::of(&first.gemm, &second.gemm)?;
         if first.gemm.tile().is_cooperative() || second.gemm.tile().is_cooperative() {

@@ -25,7 +25,7 @@ impl LossHead {
             return None;
         }
         let tile = tuning.choose_whole_rows(tile, &gemm.sizes())?;
-        let (product, loss) = (product.with_tile(tile), loss.by_rows(tile.rows * tile.height)?);
+        let (product, loss) = (product.with_tile(tile), loss.by_rows(tile.high())?);
         let head = LossHead { product, loss };
         let adding_up = LossHead { loss: head.loss.clone().adding_up(true), ..head.clone() };
         (is_bindable(&head.bindings()) && tuning.allowed.has(adding_up.workgroup())).then_some(head)
@@ -35,7 +35,7 @@ impl LossHead {
     /// The total is made by halving, so the number of invocations must be a power of two.
     pub(crate) fn adding_up(self, wanted: bool) -> LossHead {
         let tile = self.product.gemm.tile();
-        let alone = tile.rows <= tile.width && tile.lanes().is_power_of_two();
+        let alone = tile.high() <= tile.lanes() && tile.lanes().is_power_of_two();
         LossHead { loss: self.loss.adding_up(wanted && alone), ..self }
     }
 
@@ -88,7 +88,7 @@ impl Key for LossHead {
         let mut header = Header::default();
         let [width, height] = tile.shape();
         header.number("WIDTH", width).number("HEIGHT", height);
-        header.number("TILE_ROWS", tile.rows * tile.height);
+        header.number("TILE_ROWS", tile.high());
         let both = splice([
             Part { text: &product, slots: &of_product, foreign: &[] },
             Part { text: &loss, slots: &of_loss, foreign: &["out"] },

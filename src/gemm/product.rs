@@ -107,6 +107,9 @@ const DENSE_RUN: (u32, u32) = (4096, 16_384);
 /// Terms of a chunk, which belong to one run: the longest stage. A segment begins a new chunk.
 const CHUNK: u32 = 16;
 
+/// Terms of the longest slice of a sum.
+pub(super) const LONGEST_SLICE: u32 = DENSE_RUN.1;
+
 impl Gemm {
     pub(crate) fn new<'a>(tuning: impl Into<Tuning<'a>>, usage: Use, m: u32, n: u32, k: u32) -> Gemm {
         Gemm::untiled(usage, [m, n, k], None).tiled_by(tuning.into())

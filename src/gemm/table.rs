@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The fastest tile of each of some products, as `cargo xtask tune` writes it. A product takes the tile of the nearest entry of
 /// its use and its numbers whose sizes are within a factor of two of its own, else of one for any size; where there is none,
 /// or none that the device can make, it takes the shipped choice. Results keep their bits: a tile decides who sums, not in
-/// which order, and one with other slices than the class of device has for such a product is not taken; only those of
-/// [`Family::Cooperative`] round differently.
+/// which order; only slices of k change that, and those of [`Family::Cooperative`] round differently. A product of several numbers
+/// is summed in the order in which plain backprop's is, so that the gradient has the same bits in every mode: tiles with another order
+/// are passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TileTable {
@@ -102,6 +103,12 @@ impl TileEntry {
         between("tile.height", tile.height, 1, 1024)?;
         between("accumulators of an invocation", 4 * tile.rows * tile.vectors * numbers, 4, MOST_SUMS)?;
         let mut fours = matches!(usage, TileUse::Parameters | TileUse::ConvolutionParameters);
+        if tile.family == Family::Sliced && !tile.is_sliceable() {
+            return Err(format!(
+                "a tile of {tile} cannot be sliced; tile.height must be a power of two up to 256, and tile.rows times tile.vectors \
+                 at most that"
+            ));
+        }
         if let Family::Workgroup { steps, buffers, slices } = tile.family {
             between("buffers", buffers, 1, 2)?;
             between("slices", slices, 1, 64)?;
@@ -163,7 +170,32 @@ mod tests {
         let tuning = Tuning { table: Some(&table), ..shipped };
         assert_eq!([1, 512, 2048].map(|m| tuning.choose(&sizes(m)).rows), [2, 8, 2]);
         let two = Sizes { components: 2, ..sizes(128) };
-        assert_eq!(tuning.choose(&two), shipped.choose(&two));
+        let in_order = tuning.choose(&two);
+        assert!(table.entries.iter().all(|entry| entry.tile != in_order) && in_order.slices() == 1);
+    }
+
+    /// So the gradient has the same bits in every mode, whatever a table has for each.
+    #[test]
+    fn a_signal_is_summed_in_plain_backprops_order() {
+        let tile = |family, height| Tile { family, rows: 4, vectors: 1, width: 4, height };
+        let (sliced, other, in_order) =
+            (tile(Family::Sliced, 16), tile(Family::Sliced, 8), tile(Family::Registers, 16));
+        let entry = |numbers, tile| TileEntry { usage: TileUse::Signal, numbers, size: None, tile };
+        for (class, of_one, of_two) in DeviceClass::ALL.into_iter().flat_map(|class| {
+            let tiles = [(sliced, sliced), (sliced, other), (sliced, in_order), (in_order, sliced)];
+            tiles.map(|(one, two)| (class, one, two))
+        }) {
+            let entries = vec![entry(1, of_one), entry(2, of_two)];
+            let table = TileTable { adapter: "one".into(), entries };
+            let tuning = Tuning { table: Some(&table), ..Tuning::from(class) };
+            let chosen = |components| tuning.choose(&Sizes { kind: TileUse::Signal, components, ..sizes(4) });
+            assert_eq!(chosen(1), of_one);
+            assert_eq!(chosen(2) == of_two, of_one.slices() == of_two.slices());
+            assert!(
+                (2..=4).all(|numbers| chosen(numbers).slices() == of_one.slices()),
+                "{class:?} {of_one} {of_two}"
+            );
+        }
     }
 
     #[test]
@@ -203,6 +235,8 @@ mod tests {
         assert_eq!(sliced(0), "entry 1: slices is 0; it must be 1 to 64");
         assert_eq!(error("\"buffers\": 2", "\"buffers\": 3"), "entry 1: buffers is 3; it must be 1 to 2");
         assert!(error("\"vectors\": 1", "\"vectors\": 0").contains("tile.vectors is 0"));
+        // Two rows of one slice: nobody would finish the second.
+        assert!(error("\"registers\"", "\"sliced\"").contains("2x4 of 2x256 by 1 cannot be sliced"));
         let rows = error("\"usage\": \"forward\"", "\"usage\": \"parameters\"");
         assert_eq!(rows, "entry 0: tile.rows is 2; it must be a multiple of 4 here");
     }

@@ -13,13 +13,20 @@ impl Gemm {
 
     /// The same, with a file that replaces the one that reads a signal's weights.
     pub(super) fn source_with(&self, result: Dtype, weights: Option<&'static str>) -> String {
-        let Tile { family, rows, vectors, width, height } = self.tile();
+        let tile = self.tile();
+        let Tile { family, rows, vectors, width, height } = tile;
+        let (finished_rows, finished_vectors) = tile.finished();
         let mut header = Header::default();
         if let Family::Cooperative { matrices, .. } = family {
             matrices.types(&mut header);
         }
-        header.number("TM", rows).number("V", vectors).number("WX", width).number("WY", height);
-        header.number("SLICES", self.tile().slices()).number("P", self.components());
+        header
+            .number("TM", finished_rows)
+            .number("V", finished_vectors)
+            .number("WX", width)
+            .number("WY", height);
+        let [_, lanes_y] = tile.shape();
+        header.number("SLICES", lanes_y / height).number("P", self.components());
         let partial = matches!(self.usage, Use::Partial { .. });
         let taps = self.image.is_some() && !partial;
         header.number("KEPT", self.kept()).number("TAPS", self.image.map_or(1, |image| image.taps()));
@@ -27,6 +34,9 @@ impl Gemm {
         header.flag("JOINT", partial && self.kept() < self.components());
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm"];
+        if family != Family::Sliced {
+            files.push("gemm/finish_own");
+        }
         if !matches!(self.usage, Use::Parameters { sink: GradientSink::Update(_), .. }) {
             files.push(out.pick("gemm/out_vec4", "gemm/out_scalar"));
         }
@@ -58,8 +68,12 @@ impl Gemm {
                     _ => ["gemm/staged/b_steady", "gemm/staged/b_straight"],
                 });
             }
+            Family::Sliced => {
+                header.number("SUM_ROWS", rows).number("SUM_VECTORS", vectors);
+                files.push("gemm/sliced");
+            }
             Family::Cooperative { matrices, steps } => {
-                let (high, wide) = matrices.share(self.tile()).unwrap_or((1, 1));
+                let (high, wide) = matrices.share(tile).unwrap_or((1, 1));
                 header.number("STEPS", steps).number("HIGH", high).number("WIDE", wide);
                 files.push("gemm/cooperative");
             }
@@ -99,7 +113,7 @@ impl Gemm {
             }
             Use::Parameters { diagonal, bias, sink } => {
                 // Whether the last tile has rows past the end.
-                header.flag("BIAS", bias).flag("RAGGED", !self.m.is_multiple_of(rows * height));
+                header.flag("BIAS", bias).flag("RAGGED", !self.m.is_multiple_of(tile.high()));
                 files.extend(["gemm/parameters", "gemm/a_m", "gemm/b_n"]);
                 files.push(Access::of(self.m).pick("gemm/a_vec4", "gemm/a_scalar"));
                 files.push(out.pick("gemm/b_vec4", "gemm/b_scalar"));

@@ -74,7 +74,8 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
 }
 
 /// Tile sizes, numbered even if both are equal, so that the text does not depend on them.
-const SIZES: [&str; 6] = ["TM", "V", "HELD", "STEPS", "BUFFERS", "SLICES"];
+const SIZES: [&str; 10] =
+    ["TM", "V", "WX", "WY", "HELD", "STEPS", "BUFFERS", "SLICES", "SUM_ROWS", "SUM_VECTORS"];
 
 const WORKGROUP: &str = "var<workgroup>";
 

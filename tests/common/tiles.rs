@@ -1,4 +1,4 @@
-//! Tile tables that run every product through workgroup memory on any adapter.
+//! Tile tables that run every product through workgroup memory, or slice sums, on any adapter.
 
 use hesscale::tuning::{Family, Tile, TileEntry, TileTable, TileUse};
 
@@ -17,6 +17,26 @@ fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
     let (rows, vectors) = if numbers == 1 { (8, 2) } else { (4, 1) };
     let (width, height) = if steps == 4 { (4, 8) } else { (8, 2) };
     Tile { family: Family::Workgroup { steps, buffers, slices: 1 }, rows, vectors, width, height }
+}
+
+/// Forward products and signals of dense layers by the sliced family, their parameters by as many invocations of the register
+/// family where there are eight slices, so that the two can share a dispatch.
+pub(crate) fn sliced(slices: u32) -> TileTable {
+    // Several rows and columns for what has one number and more of them.
+    let tile = |usage, numbers| {
+        let (rows, vectors) = match (usage, numbers) {
+            (TileUse::Forward, _) => (4, 2),
+            (_, 1) => (4, 1),
+            _ => (1, 2),
+        };
+        Tile { family: Family::Sliced, rows, vectors, width: 4, height: slices }
+    };
+    let entry = |usage, numbers| TileEntry { usage, numbers, size: None, tile: tile(usage, numbers) };
+    let uses = [TileUse::Forward, TileUse::Signal];
+    let entries = uses.into_iter().flat_map(|usage| (1..=4).map(move |numbers| entry(usage, numbers)));
+    let beside = Tile { family: Family::Registers, rows: 4, vectors: 1, width: 16, height: 2 };
+    let beside = |numbers| TileEntry { usage: TileUse::Parameters, numbers, size: None, tile: beside };
+    TileTable { adapter: "any".into(), entries: entries.chain([1, 2].map(beside)).collect() }
 }
 
 /// All products by the workgroup family.

@@ -347,7 +347,8 @@ fn all_ways_of_training_end_in_the_same_place() {
 fn trainers_of_every_class_train() {
     let mut faults = Vec::new();
     for (index, (name, model)) in networks().into_iter().enumerate() {
-        for (at, samples) in BATCHES.into_iter().enumerate() {
+        // GPUs slice sums at small batches.
+        for (at, samples) in BATCHES.into_iter().chain([8]).enumerate() {
             // Each optimiser runs with each batch size and each network in turn.
             let rule = rules()[(index + at) % rules().len()];
             let want = by_trainer(None, &model, rule, samples, 1);

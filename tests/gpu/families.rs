@@ -1,4 +1,4 @@
-//! Every product through workgroup memory, as on GPUs, on any adapter.
+//! Every product through workgroup memory, and sums in slices, as on GPUs, on any adapter.
 
 use crate::common::{ledger::Ledger, tiles};
 use crate::golden::{cases, check};
@@ -7,14 +7,46 @@ use crate::layers::mixed;
 use crate::problem::losses;
 use crate::sizes::edges;
 use hesscale::model::{Conv2d, ConvTranspose2d, Role};
-use hesscale::tuning::DeviceClass;
+use hesscale::tuning::{DeviceClass, TileTable};
 use hesscale::{Activation, Context, ContextOptions, Loss, Mode, Model, PlanOptions, wgpu};
+
+fn with(table: TileTable) -> Context {
+    let (device, queue) = host_device(wgpu::Limits::defaults());
+    Context::from_device(&device, &queue, ContextOptions::default().tiles(table))
+}
 
 /// All products by the workgroup family.
 fn staged(steps: u32, buffers: u32) -> Context {
-    let options = ContextOptions::default().tiles(tiles::staged(steps, buffers));
-    let (device, queue) = host_device(wgpu::Limits::defaults());
-    Context::from_device(&device, &queue, options)
+    with(tiles::staged(steps, buffers))
+}
+
+#[test]
+fn sliced_sums_at_the_edges_of_tiles() {
+    edges(&with(tiles::sliced(8)), &[[1, 1, 1], [7, 33, 31], [8, 32, 128], [3, 65, 30]]);
+    edges(&with(tiles::sliced(32)), &[[2, 517, 12], [1, 10, 515]]);
+}
+
+/// Whatever the loss and whatever a signal carries, the gradient is the plain one; and the same in every run.
+#[test]
+fn sliced_sums_have_the_same_bits_in_every_mode() {
+    let context = with(tiles::sliced(8));
+    let dense = Model::builder([13]).dense(24).act(Activation::Tanh).dense_no_bias(67).act(Activation::Gelu);
+    let dense = dense.dense(36).act(Activation::Tanh).dense(4);
+    for (loss, batch) in losses(4).into_iter().take(3).zip([1, 5, 11]) {
+        let sample = Sample::new(dense.clone().loss(loss).unwrap(), batch, 3);
+        for fewer in [true, false] {
+            let on = |mode| {
+                let got = sample.on(&context, PlanOptions::training(mode).fewer_dispatches(fewer));
+                sample.judge(&got, mode, &[]).unwrap();
+                [bits(&got.logits), bits(&got.gradient)]
+            };
+            let plain = on(Mode::None);
+            assert!(on(Mode::None) == plain, "batch {batch}, joined {fewer}");
+            for mode in [Mode::HesScale, Mode::HesScaleR2] {
+                assert!(on(mode) == plain, "{mode:?}, batch {batch}, joined {fewer}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -58,11 +58,12 @@ fn table(random: &mut fastrand::Rng) -> String {
                 true => "null".to_owned(),
                 false => format!("{:?}", [9, 8, 4].map(|size| number(random, &[size, 2 * size, 4, 16]))),
             };
-            let family = match random.u32(..3) {
+            let family = match random.u32(..4) {
                 0 => {
                     let (steps, buffers) = (number(random, &[4, 8, 16]), number(random, &[1, 2]));
                     format!(r#"{{"workgroup":{{"steps":{steps},"buffers":{buffers}}}}}"#)
                 }
+                1 => r#""sliced""#.to_owned(),
                 _ => r#""registers""#.to_owned(),
             };
             let rows = number(random, &[1, 2, 3, 4, 5, 8, 12, 16]);

@@ -6,13 +6,14 @@ const SLICES: u32 = 1u;
 const P: u32 = 1u;
 const KEPT: u32 = 1u;
 const TAPS: u32 = 1u;
+const JOINT: bool = false;
 const LONG: bool = false;
 const RUN: u32 = 1024u;
-const JOINT: bool = false;
 const HELD: u32 = 1u;
 const KS: u32 = 4u;
 const KEEP: bool = false;
 // gemm/gemm.wgsl
+// gemm/finish_own.wgsl
 // gemm/out_vec4.wgsl
 // gemm/hold_out.wgsl
 // gemm/registers.wgsl

@@ -3,6 +3,7 @@
 
 mod batchnorm;
 mod channel_sums;
+mod dense;
 mod depthwise;
 mod dropout;
 mod layout;

@@ -1,7 +1,9 @@
 //! Two products in one dispatch, in every way that changes the text, with two activations for all, updates in the mode of
 //! their rule.
 
-use super::{NARROW, OFFSETS, Operation, STAGED, TANH, conv, is, only_f32, rules, tiles};
+use super::{
+    NARROW, OFFSETS, Operation, SLICED, STAGED, TANH, conv, is, is_sliceable, only_f32, rules, tiles,
+};
 use crate::gemm::{Gemm, GradientSink, Join, Product, Tile, Use};
 use crate::model::{Activation, Mode};
 use crate::ops::optimizer::Update;
@@ -19,7 +21,11 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
 }
 
 fn tiled(gemm: Gemm, tile: Option<Tile>) -> Product {
-    Product { gemm: gemm.with_tile(tile.unwrap_or(gemm.tile())), offsets: OFFSETS }
+    let tile = match tile {
+        Some(SLICED) if !is_sliceable(&gemm) => NARROW,
+        tile => tile.unwrap_or(gemm.tile()),
+    };
+    Product { gemm: gemm.with_tile(tile), offsets: OFFSETS }
 }
 
 /// In the tiles of the class, or in these.
@@ -89,11 +95,10 @@ fn each_kind_is_there() {
     }
 }
 
-/// One in registers, the other through workgroup memory: what plans may lead to, and no job does.
+/// One in registers or slices, the other through workgroup memory: what plans may lead to, and no job does.
 #[test]
 fn products_of_two_families_are_valid_together() {
-    let tiles = [NARROW, STAGED].map(Some);
-    for tiles in [tiles, [tiles[1], tiles[0]]] {
+    for tiles in [[NARROW, STAGED], [STAGED, NARROW], [SLICED, STAGED]].map(|tiles| tiles.map(Some)) {
         let kernels = pairs(DeviceClass::Discrete, tiles);
         assert!(kernels.len() > 100);
         for kernel in kernels {

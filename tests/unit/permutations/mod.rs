@@ -24,7 +24,7 @@ mod zeropad;
 pub(crate) use loss::losses;
 pub(crate) use optimizer::rules;
 
-use crate::gemm::{Family, Offsets, Tile};
+use crate::gemm::{Family, Gemm, Offsets, Tile, TileUse};
 use crate::model::{Activation, Mode, Window};
 use crate::shader::{DeviceClass, Dtype, Dtypes, Flow, Kernel, Key};
 use Dtype::F16;
@@ -70,12 +70,20 @@ pub(crate) fn all(class: DeviceClass) -> Vec<Kernel> {
         let staged: Vec<Kernel> = products.map(|kernel| kernel.with_tile(STAGED)).collect();
         kernels.extend(staged);
     }
-    // GPUs' own products all go through workgroup memory, and the rest is as on software.
+    if class == DeviceClass::Integrated {
+        // As small ones are.
+        let products =
+            kernels.iter().filter(|kernel| kernel.product().is_some_and(|p| is_sliceable(&p.gemm)));
+        let sliced: Vec<Kernel> = products.cloned().map(|kernel| kernel.with_tile(SLICED)).collect();
+        kernels.extend(sliced);
+    }
+    // GPUs' own products all go through workgroup memory or are sliced, and the rest is as on software.
     let here = |kernel: &&Kernel| match (class, kernel.product()) {
         (DeviceClass::Software, _) => true,
         (DeviceClass::Discrete, Some(product)) => {
             matches!(product.gemm.tile().family, Family::Workgroup { .. })
         }
+        (DeviceClass::Integrated, Some(product)) => product.gemm.tile().family == Family::Sliced,
         _ => false,
     };
     let stored: Vec<Kernel> = kernels.iter().filter(here).flat_map(stored).collect();
@@ -148,13 +156,23 @@ const STAGED: Tile = {
     Tile { family, rows: 4, vectors: 1, width: 8, height: 8 }
 };
 
+/// In slices.
+const SLICED: Tile = Tile { family: Family::Sliced, rows: 4, vectors: 1, width: 8, height: 8 };
+
+/// Whether it may be.
+fn is_sliceable(gemm: &Gemm) -> bool {
+    matches!(gemm.sizes().kind, TileUse::Forward | TileUse::Signal)
+}
+
 /// In registers.
 const NARROW: Tile = Tile { width: 8, height: 8, ..Tile::SLIM };
 
-/// Tiles of products that share a dispatch; `None`: those of the class. Both of one family: another test has the rest.
+/// Tiles of products that share a dispatch; `None`: those of the class. Both of one family where they can: another test has the
+/// rest.
 fn tiles(class: DeviceClass) -> &'static [Option<Tile>] {
     match class {
         DeviceClass::Software => &[None],
+        DeviceClass::Integrated => &[Some(NARROW), Some(SLICED)],
         DeviceClass::Discrete => &[Some(NARROW), Some(STAGED)],
         _ => &[Some(NARROW)],
     }

@@ -149,7 +149,15 @@ impl Job {
 
     /// The same with the tiles of a GPU.
     pub(super) fn on_gpus(name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
-        let class = DeviceClass::Discrete;
+        Job::of_class(DeviceClass::Discrete, name, model, batch, mode, kind)
+    }
+
+    /// The same with sums in slices.
+    pub(super) fn sliced(name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
+        Job::of_class(DeviceClass::Integrated, name, model, batch, mode, kind)
+    }
+
+    fn of_class(class: DeviceClass, name: &str, model: Model, batch: usize, mode: Mode, kind: Kind) -> Job {
         Job { class, name: named(name, mode, class, kind), ..Job::new(name, model, batch, mode, kind) }
     }
 

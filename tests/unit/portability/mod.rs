@@ -33,8 +33,12 @@ impl Contexts {
     fn new() -> Contexts {
         let features = Job::all().map(|job| job.features()).fold(wgpu::Features::empty(), |a, b| a | b);
         let context = |class| {
-            // GPUs' own tiles are for products that are too large here: all go through workgroup memory.
-            let tiles = (class == DeviceClass::Discrete).then(|| common::tiles::staged(8, 2));
+            // GPUs' own tiles are for products that are too large here: all go through workgroup memory, or are sliced.
+            let tiles = match class {
+                DeviceClass::Discrete => Some(common::tiles::staged(8, 2)),
+                DeviceClass::Integrated => Some(common::tiles::sliced(8)),
+                _ => None,
+            };
             let options = ContextOptions { class: Some(class), tiles, ..ContextOptions::default() };
             let adapter = std::env::var("HESSCALE_ADAPTER").ok();
             let request = Request { adapter, options, features, ..Request::default() };

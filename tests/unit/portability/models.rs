@@ -13,8 +13,12 @@ const MODES: [Mode; 5] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::He
 
 type New = fn(&str, Model, usize, Mode, Kind) -> Job;
 
-/// A product is made in one of two ways.
-const FAMILIES: [New; 2] = [Job::new, Job::on_gpus];
+/// A product is made in one of three ways, that of a convolution in one of two.
+const FAMILIES: [New; 3] = [Job::new, Job::on_gpus, Job::sliced];
+
+fn families(model: &Model) -> &'static [New] {
+    if model.input_shape().len() > 1 { &FAMILIES[..2] } else { &FAMILIES }
+}
 
 pub(super) fn jobs() -> Vec<Job> {
     let mut jobs = Vec::new();
@@ -156,7 +160,7 @@ fn joined(jobs: &mut Vec<Job>) {
     let back = ("transposed convolution in groups, no bias", back);
     let small = convolutions().into_iter().filter(|(name, _)| !name.contains("large"));
     for (name, model) in small.chain([back]) {
-        for new in FAMILIES {
+        for new in families(&model) {
             jobs.extend(MODES.map(|mode| new(name, model.clone(), 2, mode, Kind::Joined)));
         }
     }
@@ -191,7 +195,7 @@ fn halves(jobs: &mut Vec<Job>) {
     let mut halves: Vec<Job> = jobs.iter().filter(shown).map(Job::halved).collect();
     let mut add = |name: &str, model: &Model| {
         let job = |new: New| new(name, model.clone(), 3, Mode::HesScale, Kind::Fused).halved();
-        halves.extend(FAMILIES.map(job));
+        halves.extend(families(model).iter().map(|new| job(*new)));
     };
     let widths = [16, 7];
     for (n, k) in widths.into_iter().flat_map(|n| widths.map(|k| (n, k))) {
@@ -231,7 +235,7 @@ fn whole_networks(jobs: &mut Vec<Job>) {
 
 /// In every mode, all fused; at inference.
 fn everywhere(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    for new in FAMILIES {
+    for new in families(&model()) {
         jobs.extend(MODES[1..].iter().map(|mode| new(name, model(), batch, *mode, Kind::Fused)));
     }
     plainly(jobs, name, batch, model);
@@ -239,7 +243,7 @@ fn everywhere(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() ->
 
 /// Plain backprop; at inference.
 fn plainly(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    for new in FAMILIES {
+    for new in families(&model()) {
         for kind in [Kind::Fused, Kind::Inference] {
             jobs.push(new(name, model(), batch, Mode::None, kind));
         }
@@ -248,7 +252,7 @@ fn plainly(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Mo
 
 /// Two passes that add up.
 fn accumulated(jobs: &mut Vec<Job>, name: &str, batch: usize, model: impl Fn() -> Model) {
-    for new in FAMILIES {
+    for new in families(&model()) {
         jobs.extend(MODES.map(|mode| new(name, model(), batch, mode, Kind::Accumulated)));
     }
 }
