@@ -27,8 +27,8 @@ pub(super) struct Costs {
     wake: f64,
     /// Invocations that fill the machine; fewer sums are shared out along k. 0: never.
     fill: u32,
-    /// Accumulators an invocation can hold of products of 1, 2, 3, 4 components.
-    registers: [u32; 4],
+    /// Accumulators an invocation can hold.
+    registers: u32,
     /// The same where elements are read one by one, for the code is longer then.
     scalar_registers: u32,
     /// A GPU's cores: they take turns, and with too few invocations at once all takes longer.
@@ -72,7 +72,7 @@ const SOFTWARE: Costs = Costs {
     busy: 4,
     wake: 100_000.0,
     fill: 0,
-    registers: [512; 4],
+    registers: 512,
     scalar_registers: 128,
     cores: None,
     totals: false,
@@ -121,7 +121,7 @@ const DISCRETE: Costs = Costs {
     busy: 256,
     wake: 0.0,
     fill: 32_768,
-    registers: [128; 4],
+    registers: 128,
     scalar_registers: 64,
     cores: Some(Cores { count: 72, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
     totals: true,
@@ -145,7 +145,7 @@ const INTEGRATED: Costs = Costs {
     busy: 64,
     fill: 8192,
     cores: Some(Cores { count: 6, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
-    registers: [64; 4],
+    registers: 64,
     scalar_registers: 32,
     tiles: &[
         NARROW,
@@ -160,23 +160,21 @@ const INTEGRATED: Costs = Costs {
     ..DISCRETE
 };
 
-/// M1: 128 registers for an invocation at most; 8×8 sums want more, and 4×8 of two components. A core has 208 KiB of registers and
-/// some 60 KiB of workgroup memory.
+/// M1: 128 registers for an invocation at most; with 96 sums its compiler spills, with 64 it does not. A core has 208 KiB of registers
+/// and some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
     staged: 16.0,
-    registers: [32, 32, 48, 64],
     cores: Some(Cores { count: 8, lanes: 128, registers: 53_248, memory: 61_440, most: 1024, wanted: 512 }),
     ..INTEGRATED
 };
 
-/// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core.
+/// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core. With 128 sums its compiler spills.
 const MOBILE: Costs = Costs {
     load: 64.0,
     fetch: 128.0,
     staged: 16.0,
     busy: 32,
     fill: 2048,
-    registers: [32, 32, 48, 64],
     cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
     tiles: &[
         NARROW,
@@ -203,14 +201,13 @@ impl Costs {
     }
 
     pub(super) fn registers(&self, sizes: &Sizes) -> u32 {
-        let most = self.registers[sizes.components as usize - 1];
         match (sizes.vectors, sizes.components) {
             (false, _) => self.scalar_registers,
             // Sums over positions with u, squared at each sample's end: at the full number a compiler gives up.
-            (true, 3..) if sizes.step == 1 && !self.totals => most / 4 * 3,
+            (true, 3..) if sizes.step == 1 && !self.totals => self.registers / 4 * 3,
             // Measured: a tile of half the size is faster, whatever the batch.
-            (true, 2) if sizes.kind == TileUse::Parameters && !self.totals => most / 2,
-            (true, _) => most,
+            (true, 2) if sizes.kind == TileUse::Parameters && !self.totals => self.registers / 2,
+            (true, _) => self.registers,
         }
     }
 
