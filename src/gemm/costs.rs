@@ -244,7 +244,8 @@ impl Costs {
                 // With one buffer all wait while it is filled.
                 let waits = if buffers == 1 { 3.0 } else { 1.0 };
                 let stage = self.trip + self.barrier * waits;
-                let stages = f64::from(sizes.k.div_ceil(slices * steps)) * f64::from(sizes.segments);
+                // The first is filled before anything is multiplied.
+                let stages = 1.0 + f64::from(sizes.k.div_ceil(slices * steps)) * f64::from(sizes.segments);
                 // What is fetched and read for later overlaps.
                 (
                     stages * f64::from(steps),
