@@ -181,24 +181,22 @@ const INTEGRATED: Costs = Costs {
     ..DISCRETE
 };
 
-/// M1: 128 registers for an invocation at most; 8×8 sums want more, and 4×8 of two components. A core has 208 KiB of registers and
-/// some 60 KiB of workgroup memory.
+/// M1: 128 registers for an invocation at most; with 96 sums its compiler spills, with 64 it does not. A core has 208 KiB of registers
+/// and some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
     launch: 8e5,
     staged: 16.0,
-    registers: [32, 32, 48, 64],
     cores: Some(Cores { count: 8, lanes: 128, registers: 53_248, memory: 61_440, most: 1024, wanted: 512 }),
     ..INTEGRATED
 };
 
-/// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core.
+/// Adreno 730: 192 KiB of registers, 32 KiB of workgroup memory in a core. With 128 sums its compiler spills.
 const MOBILE: Costs = Costs {
     launch: 2e6,
     load: 64.0,
     fetch: 128.0,
     staged: 16.0,
     busy: 32,
-    registers: [32, 32, 48, 64],
     cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
     tiles: &[
         NARROW,
@@ -294,7 +292,12 @@ impl Costs {
         let parts = self.parts(groups, sizes);
         let kept = cores.kept(tile, sizes, self.held(sizes));
         let turns = cores.turns(groups * parts, tile.lanes(), kept);
-        turns * f64::from(tile.lanes()) * (steps / f64::from(parts) * one + store)
+        // A part's first stage is filled before anything is multiplied.
+        let filled = match tile.family {
+            Family::Workgroup { steps, .. } => f64::from(steps),
+            _ => 0.0,
+        };
+        turns * f64::from(tile.lanes()) * ((steps / f64::from(parts) + filled) * one + store)
     }
 
     /// Parts that a sum is cut into, each made by workgroups of its own: a convolution's, to keep the machine busy.

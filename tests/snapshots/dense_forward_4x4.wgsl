@@ -1,22 +1,26 @@
-const TM: u32 = 1u;
+const TM: u32 = 4u;
 const V: u32 = 1u;
-const WX: u32 = 64u;
-const WY: u32 = 1u;
+const WX: u32 = 8u;
+const WY: u32 = 8u;
 const SLICES: u32 = 1u;
 const P: u32 = 1u;
 const KEPT: u32 = 1u;
 const TAPS: u32 = 1u;
-const JOINT: bool = false;
 const LONG: bool = false;
 const RUN: u32 = 1024u;
-const HELD: u32 = 1u;
-const KS: u32 = 4u;
+const JOINT: bool = false;
+const HELD: u32 = 4u;
+const STEPS: u32 = 4u;
+const BUFFERS: u32 = 2u;
 const KEEP: bool = false;
 // gemm/gemm.wgsl
 // gemm/finish_own.wgsl
 // gemm/out_vec4.wgsl
 // gemm/hold_out.wgsl
-// gemm/registers.wgsl
+// gemm/workgroup.wgsl
+// gemm/staged/a_steady.wgsl
+// gemm/staged/b_steady.wgsl
+// gemm/staged/b_turned.wgsl
 // gemm/walk_dense.wgsl
 // gemm/forward.wgsl
 // gemm/a_k.wgsl
