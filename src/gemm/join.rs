@@ -62,6 +62,11 @@ impl Join {
         self.first.gemm.groups().min(self.second.gemm.groups())
     }
 
+    #[cfg(test)]
+    pub(crate) fn products(&self) -> [&Product; 2] {
+        [&self.first, &self.second]
+    }
+
     /// Where the bindings of each go: 0 tells which workgroups belong to which product, 1 and 2 are their own uniforms.
     fn slots(&self) -> [Vec<Slot>; 2] {
         let shared: [&[_]; 2] = match self.pair {

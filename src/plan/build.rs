@@ -30,9 +30,7 @@ pub(super) fn plan(
     context.check_options()?;
     options.check_features(context)?;
     options.check_buffers(context, state)?;
-    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, .. } = options;
-    let loss_scale = options.scale_of(model, batch)?;
-    let asked = Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches };
+    let asked = asked(&options, options.scale_of(model, batch)?);
     let setup = Setup::new(model, batch, context.tuning(), asked, state.optimizer());
     if options.training {
         model.check_mode(options.mode)?;
@@ -63,4 +61,26 @@ pub(super) fn plan(
     let lists = realise::dispatches(context, model, &buffers, all, progress)?;
     let (context, model) = (context.clone(), model.clone());
     Ok(Plan { context, model, batch, lists, training, input, logits, memory, options })
+}
+
+fn asked(options: &PlanOptions, loss_scale: f32) -> Options<'_> {
+    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, .. } = *options;
+    Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches }
+}
+
+/// The kernels of all lists of a plan, without a device.
+#[cfg(test)]
+pub(crate) fn kernels(
+    model: &Model,
+    batch: usize,
+    class: crate::shader::DeviceClass,
+    optimizer: &crate::Optimizer,
+    options: &PlanOptions,
+) -> Result<Vec<crate::shader::Kernel>> {
+    let asked = asked(options, options.scale_of(model, batch)?);
+    let setup = Setup::new(model, batch, class.into(), asked, Some(optimizer));
+    let graph = Graph::new::<Ops>(model, options.training, 4)?;
+    let schedules = schedules::build(&setup, &graph, options)?;
+    let steps = schedules.all.into_iter().flat_map(|(_, schedule)| schedule.steps);
+    Ok(steps.map(|(kernel, _)| kernel).collect())
 }

@@ -13,6 +13,8 @@ mod tune;
 mod whole;
 mod work;
 
+#[cfg(test)]
+pub(crate) use build::kernels;
 pub use memory::Memory;
 pub use options::PlanOptions;
 pub use state::{State, StateBuffers};

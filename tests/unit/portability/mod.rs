@@ -8,7 +8,7 @@ mod export;
 mod job;
 mod models;
 mod permutation;
-mod record;
+pub(crate) mod record;
 mod rig;
 
 use crate::gpu::{Context, ContextOptions, Request};
