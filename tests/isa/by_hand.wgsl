@@ -13,34 +13,34 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read> b: array<vec4<f32>>; // [k][n]
 @group(0) @binding(3) var<storage, read_write> c: array<vec4<f32>>; // [m][n]
 
-var<workgroup> rows: array<vec4<f32>, 2 * 8 * 32>; // [buffer][k][m]
-var<workgroup> columns: array<vec4<f32>, 2 * 8 * 32>; // [buffer][k][n]
+const BUFFER: u32 = 8u * 128u;
 
-// Four rows by one column of four terms: what an invocation stages of A is turned on the way, so 64 invocations have it.
-fn put(buffer: u32, lane: u32, of_a: mat4x4<f32>, of_b: vec4<f32>) {
-    if lane < 64u {
-        let turned = transpose(of_a);
-        for (var s = 0u; s < 4u; s++) {
-            rows[(buffer * 8u + lane / 32u * 4u + s) * 32u + lane % 32u] = turned[s];
-        }
-    }
-    columns[(buffer * 8u + lane / 32u) * 32u + lane % 32u] = of_b;
+var<workgroup> rows: array<f32, 2u * BUFFER>; // [buffer][k][m]
+var<workgroup> columns: array<vec4<f32>, BUFFER / 2u>; // [buffer][k][n]
+
+// An invocation stages four terms of a row, which are turned into a column, and a vec4 of B.
+fn put(buffer: u32, lane: u32, of_a: vec4<f32>, of_b: vec4<f32>) {
+    let at = buffer * BUFFER + lane % 2u * 512u + lane / 2u;
+    rows[at] = of_a.x;
+    rows[at + 128u] = of_a.y;
+    rows[at + 256u] = of_a.z;
+    rows[at + 384u] = of_a.w;
+    columns[buffer * BUFFER / 4u + lane] = of_b;
 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let k4 = sizes.k / 4u;
     let n4 = sizes.n / 4u;
     let x = lane % 16u;
     let y = lane / 16u;
-    var from_a = (group.y * 128u + lane % 32u * 4u) * k4 + lane / 32u % 2u;
+    var from_a = (group.y * 128u + lane / 2u) * (sizes.k / 4u) + lane % 2u;
     var from_b = lane / 32u * n4 + group.x * 32u + lane % 32u;
-    var sums: array<array<vec4<f32>, 2>, 8>;
-    var of_a = mat4x4<f32>(a[from_a], a[from_a + k4], a[from_a + 2u * k4], a[from_a + 3u * k4]);
+    var of_a = a[from_a];
     var of_b = b[from_b];
-    put(0u, lane, of_a, of_b);
-    workgroupBarrier();
+    var sums: array<array<vec4<f32>, 2>, 8>;
     var buffer = 0u;
+    put(buffer, lane, of_a, of_b);
+    workgroupBarrier();
     let stages = sizes.k / 8u;
     for (var stage = 1u; stage <= stages; stage++) {
         // The last stage fetches itself once more.
@@ -48,21 +48,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             from_a += 2u;
             from_b += 8u * n4;
         }
-        if lane < 64u {
-            of_a = mat4x4<f32>(a[from_a], a[from_a + k4], a[from_a + 2u * k4], a[from_a + 3u * k4]);
-        }
+        of_a = a[from_a];
         of_b = b[from_b];
         for (var step = 0u; step < 8u; step++) {
-            let at = (buffer * 8u + step) * 32u;
-            let left = columns[at + x];
-            let right = columns[at + 16u + x];
-            for (var half = 0u; half < 2u; half++) {
-                let four = rows[at + 2u * y + half];
-                for (var s = 0u; s < 4u; s++) {
-                    let i = half * 4u + s;
-                    sums[i][0] = fma(vec4<f32>(four[s]), left, sums[i][0]);
-                    sums[i][1] = fma(vec4<f32>(four[s]), right, sums[i][1]);
-                }
+            let at = buffer * BUFFER + step * 128u;
+            let left = columns[at / 4u + x];
+            let right = columns[at / 4u + 16u + x];
+            for (var i = 0u; i < 8u; i++) {
+                let row = vec4<f32>(rows[at + y * 8u + i]);
+                sums[i][0] = fma(row, left, sums[i][0]);
+                sums[i][1] = fma(row, right, sums[i][1]);
             }
         }
         buffer = 1u - buffer;

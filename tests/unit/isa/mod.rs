@@ -1,6 +1,6 @@
 //! The texts that GPUs' own compilers are asked about: `cargo xtask isa`, `docs/isa.md`.
 //!
-//! `texts/<id>.wgsl` and `.spv` are written to the directory that `HESSCALE_ISA` names, and `index.tsv`, in which each has a line.
+//! `texts/<id>.wgsl` and `.spv` are written to the directory that `HESSCALE_ISA_DIRECTORY` names, and `index.tsv`, in which each has a line.
 
 mod plans;
 mod products;
@@ -8,7 +8,7 @@ mod spirv;
 
 use crate::gemm::{Family, Gemm, Join};
 use crate::permutations;
-use crate::portability::record::key;
+use crate::portability::{permutation::Permutation, record::key};
 use crate::shader::{Binding, DeviceClass, Kernel};
 use crate::texts::{bindings, valid};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +26,7 @@ struct Entry {
     /// `tile`: a product in a dispatch of its own. `pair`: two in one. `reference`: no kernel of the crate's. `other`: all else.
     kind: &'static str,
     label: String,
-    /// Of a tile; dashes of all else.
+    /// Use, components, tile, and the tile's numbers, where there are products.
     tile: String,
     /// Multiply-adds of each loop that must be unrolled.
     unrolled: String,
@@ -77,7 +77,19 @@ impl Entry {
             (_, Some(join)) => ("pair", join.products().map(|product| &product.gemm).into()),
             _ => ("other", vec![]),
         };
-        let tile = if kind == "tile" { described(products[0]) } else { NO_TILE.into() };
+        let tile = match &products[..] {
+            [] => NO_TILE.into(),
+            [one] => described(one),
+            both => {
+                let list = |name: fn(&Gemm) -> String| {
+                    both.iter().map(|gemm| name(gemm)).collect::<Vec<_>>().join(" beside ")
+                };
+                let (uses, tiles) =
+                    (list(|gemm| gemm.sizes().kind.name().into()), list(|gemm| gemm.tile().to_string()));
+                let components = both.iter().map(|gemm| gemm.sizes().components).max().unwrap_or(0);
+                format!("{uses}\t{components}\t{tiles}\t0\t0\t0\t0\t{}", kernel.workgroup().bytes)
+            }
+        };
         let unrolled = products.into_iter().filter_map(stage).map(|stage| stage.to_string());
         Entry {
             bindings: letters(kernel.bindings()),
@@ -118,8 +130,9 @@ impl Export {
 
     /// Kernels by hand, to stand beside ours.
     fn references(&mut self) {
-        for file in fs::read_dir(references()).expect("they are in the repository") {
-            let path = file.expect("a file").path();
+        let files = fs::read_dir(references()).expect("they are in the repository");
+        let paths = files.map(|file| file.expect("a file").path());
+        for path in paths.filter(|path| path.extension().is_some_and(|ending| ending == "wgsl")) {
             let text = fs::read_to_string(&path).expect("a text");
             let (module, _) = valid(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             self.0.insert(
@@ -175,9 +188,18 @@ fn export() {
     for class in DeviceClass::ALL {
         plans::all(class, |kernel, whom| export.chosen(class, kernel, whom));
         products::all(class, |kernel, whom| export.chosen(class, kernel, whom));
-        permutations::all(class).iter().for_each(|kernel| export.listed(class, kernel));
+    }
+    // Of texts that differ in sizes only the last class's: GPUs' own.
+    let mut known = BTreeSet::new();
+    for class in DeviceClass::ALL.into_iter().rev() {
+        for kernel in permutations::all(class) {
+            if known.insert(Permutation::id(&kernel.source())) {
+                export.listed(class, &kernel);
+            }
+        }
     }
     export.references();
-    let directory: PathBuf = std::env::var_os("HESSCALE_ISA").expect("HESSCALE_ISA names a directory").into();
+    let directory: PathBuf =
+        std::env::var_os("HESSCALE_ISA_DIRECTORY").expect("HESSCALE_ISA_DIRECTORY names a directory").into();
     export.write(&directory).expect("files can be written");
 }

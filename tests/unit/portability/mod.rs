@@ -7,7 +7,7 @@ mod common;
 mod export;
 mod job;
 mod models;
-mod permutation;
+pub(crate) mod permutation;
 pub(crate) mod record;
 mod rig;
 

@@ -36,7 +36,7 @@ impl Device {
     }
 
     /// A report on the shader; on a refusal too.
-    pub(crate) fn compile(&self, words: &[u32], bindings: &str) -> Result<String, String> {
+    pub(crate) fn compile(&self, words: &[u32], bindings: &str, program: bool) -> Result<String, String> {
         let device = &self.device;
         let binding = |(at, kind): (u32, char)| {
             let kind = match kind {
@@ -63,16 +63,17 @@ impl Device {
                 .stage(vk::ShaderStageFlags::COMPUTE)
                 .module(module)
                 .name(c"main");
-            let create = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout).flags(
-                vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR
-                    | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR,
-            );
+            let mut flags = vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR;
+            if program {
+                flags |= vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR;
+            }
+            let create = vk::ComputePipelineCreateInfo::default().stage(stage).layout(layout).flags(flags);
             let begin = std::time::Instant::now();
             let made = device.create_compute_pipelines(vk::PipelineCache::null(), &[create], None);
             let elapsed = begin.elapsed();
             let text = match made {
                 Ok(pipelines) => {
-                    let text = report::of(&self.properties, pipelines[0], elapsed);
+                    let text = report::of(&self.properties, pipelines[0], elapsed, program);
                     device.destroy_pipeline(pipelines[0], None);
                     text.map_err(fault("statistics"))
                 }
@@ -132,7 +133,10 @@ fn open(instance: &ash::Instance, physical: vk::PhysicalDevice) -> Result<(ash::
     let mut told =
         vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
     let queue = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];
-    (halves.p_next, stored.p_next, robust.p_next) = Default::default();
+    // They are chained anew.
+    for next in [&mut halves.p_next, &mut stored.p_next, &mut robust.p_next] {
+        *next = std::ptr::null_mut();
+    }
     let mut create = vk::DeviceCreateInfo::default()
         .queue_create_infos(&queue)
         .enabled_extension_names(&extensions)

@@ -1,8 +1,8 @@
 //! Compiles compute shaders on the first Vulkan device and writes down what its compiler says of each. `cargo xtask isa` runs it
 //! under a driver that only believes to have a device; see `docs/isa.md`.
 //!
-//! Each line of the standard input asks for a shader: a file of SPIR-V, its bindings (`u` a uniform, `s` storage), the file for the
-//! report, with tabs between. On the standard output `begin` and the SPIR-V's file say that it is being compiled, `end` that the report is there: a
+//! Each line of the standard input asks for a shader: a file of SPIR-V, its bindings (`u` a uniform, `s` storage), `program` or `numbers`
+//! alone, the file for the report, with tabs between. On the standard output `begin` and the SPIR-V's file say that it is being compiled, `end` that the report is there: a
 //! driver that crashes takes this program along, and whoever started it knows by whose fault.
 
 mod device;
@@ -26,12 +26,12 @@ fn run() -> Result<(), String> {
     say(&format!("device {}", device.name))?;
     for line in std::io::stdin().lines() {
         let line = line.map_err(|e| e.to_string())?;
-        let [shader, bindings, report] = line.split('\t').collect::<Vec<_>>()[..] else {
+        let [shader, bindings, what, report] = line.split('\t').collect::<Vec<_>>()[..] else {
             return Err(format!("`{line}` is no request"));
         };
         say(&format!("begin {shader}"))?;
         let words = words(shader)?;
-        let text = device.compile(&words, bindings)?;
+        let text = device.compile(&words, bindings, what == "program")?;
         // A report is there as a whole or not at all.
         let part = format!("{report}.part");
         std::fs::write(&part, text).map_err(|e| format!("{part}: {e}"))?;

@@ -1,7 +1,6 @@
 //! What a compiler says of a pipeline: `name<tab>value` for each of its numbers, then behind a line with `====` the program, in the
 //! last of the forms that it went through.
 
-use std::ffi::{CStr, c_char};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -16,7 +15,12 @@ pub(crate) fn refused(result: vk::Result) -> String {
 
 /// # Safety
 /// The pipeline is of that device, and lives.
-pub(crate) unsafe fn of(device: &Device, pipeline: vk::Pipeline, elapsed: Duration) -> VkResult<String> {
+pub(crate) unsafe fn of(
+    device: &Device,
+    pipeline: vk::Pipeline,
+    elapsed: Duration,
+    program: bool,
+) -> VkResult<String> {
     let info = vk::PipelineInfoKHR::default().pipeline(pipeline);
     // SAFETY: as the caller says, here and below.
     let executables = unsafe { device.get_pipeline_executable_properties(&info) }?;
@@ -27,8 +31,16 @@ pub(crate) unsafe fn of(device: &Device, pipeline: vk::Pipeline, elapsed: Durati
         // SAFETY: as above.
         let numbers = unsafe { device.get_pipeline_executable_statistics(&info) }?;
         for number in &numbers {
-            let _ = writeln!(text, "{}\t{}", string(&number.name), value(number));
+            let _ = writeln!(
+                text,
+                "{}\t{}",
+                number.name_as_c_str().unwrap_or_default().to_string_lossy(),
+                value(number)
+            );
         }
+    }
+    if !program {
+        return Ok(text);
     }
     text += "====\n";
     for index in 0..executables.len() as u32 {
@@ -72,9 +84,4 @@ unsafe fn last_form(device: &Device, info: &vk::PipelineExecutableInfoKHR<'_>) -
     let written = forms.iter().zip(&room).rfind(|(form, _)| form.is_text == vk::TRUE);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
     Ok(written.map(|(_, bytes)| text(bytes)).unwrap_or_default())
-}
-
-fn string(name: &[c_char]) -> String {
-    let bytes: Vec<u8> = name.iter().map(|c| c.cast_unsigned() as u8).collect();
-    CStr::from_bytes_until_nul(&bytes).unwrap_or_default().to_string_lossy().into_owned()
 }
