@@ -2,6 +2,7 @@
 //! fetches them with state of its own, so it resolves what depends on what, checks signatures and checksums, and goes on where it was cut off.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::distro::Distro;
 use crate::setup::{run_in, this_distro};
@@ -35,7 +36,7 @@ impl Mesa {
                 "Mesa's compilers are fetched as Debian's packages for x86-64, by apt and dpkg".into()
             );
         }
-        for program in ["apt-get", "dpkg", "dpkg-deb"] {
+        for program in ["apt-get", "dpkg"] {
             on_the_path(program).ok_or_else(|| format!("no {program} on the PATH"))?;
         }
         let apt = tools.join("apt");
@@ -45,9 +46,9 @@ impl Mesa {
         make(&part)?;
         let archives = archives(&apt)?;
         for archive in &archives {
-            let (from, to) = (archive.display().to_string(), part.display().to_string());
-            if !run_in(tools, &["dpkg", "-x", &from, &to]) {
-                return Err(format!("`dpkg -x {from}` failed"));
+            let unpacked = Command::new("dpkg").arg("-x").arg(archive).arg(&part).status();
+            if !unpacked.is_ok_and(|status| status.success()) {
+                return Err(format!("`dpkg -x {}` failed", archive.display()));
             }
         }
         write(&part.join("version"), &version(&archives)?)?;
@@ -73,22 +74,17 @@ fn download(apt: &Path) -> Result<(), String> {
     }
     write(&apt.join("sources.list"), SOURCE)?;
     write(&apt.join("status"), "")?;
-    let options = [
-        format!("Dir::Etc::sourcelist={}/sources.list", apt.display()),
-        "Dir::Etc::sourceparts=/dev/null".into(),
-        format!("Dir::State={}/state", apt.display()),
-        format!("Dir::State::status={}/status", apt.display()),
-        format!("Dir::Cache={}/cache", apt.display()),
-        "APT::Architecture=amd64".into(),
-        "APT::Architectures::=amd64".into(),
-        "APT::Sandbox::User=root".into(),
-        "Acquire::Languages=none".into(),
-        "Debug::NoLocking=1".into(),
-        "quiet=1".into(),
-    ];
-    let options: Vec<&str> = options.iter().flat_map(|option| ["-o", option]).collect();
-    let call = |words: &[&str]| run_in(apt, &[&["apt-get"], &options[..], words].concat());
-    if !call(&["update"]) {
+    // apt's configuration for everything but these, so that proxies stay.
+    let of_our_own = format!(
+        "Dir::Etc::sourcelist \"{at}/sources.list\"; Dir::Etc::sourceparts \"/dev/null\"; Dir::State \"{at}/state\";
+Dir::State::status \"{at}/status\"; Dir::Cache \"{at}/cache\"; APT::Architecture \"amd64\"; APT::Architectures \"amd64\";
+APT::Sandbox::User \"root\"; Acquire::Languages \"none\"; Debug::NoLocking \"1\"; quiet \"1\";\n",
+        at = apt.display()
+    );
+    write(&apt.join("apt.conf"), &of_our_own)?;
+    let call = |words: &[&str]| run_in(apt, &[&["apt-get", "-c", "apt.conf"], words].concat());
+    // What an earlier, broken-off run fetched may be outdated by now.
+    if !call(&["update"]) || !call(&["autoclean"]) {
         return Err("Debian's list of packages cannot be had: see above".into());
     }
     let install = ["install", "-y", "--download-only", "--no-install-recommends"];
