@@ -31,8 +31,8 @@ struct Entry {
     /// Multiply-adds of each loop that must be unrolled.
     unrolled: String,
     /// The classes of devices that a plan chooses it for, and those that list it as a permutation.
-    chosen: BTreeSet<&'static str>,
-    classes: BTreeSet<&'static str>,
+    chosen: BTreeSet<String>,
+    classes: BTreeSet<String>,
     /// Plans and products that it is chosen for.
     whom: BTreeSet<String>,
 }
@@ -40,12 +40,8 @@ struct Entry {
 #[derive(Default)]
 struct Export(BTreeMap<String, Entry>);
 
-fn class_name(class: DeviceClass) -> &'static str {
-    match class {
-        DeviceClass::Software => "software",
-        DeviceClass::Integrated => "integrated",
-        DeviceClass::Discrete => "discrete",
-    }
+fn class_name(class: DeviceClass) -> String {
+    format!("{class:?}").to_lowercase()
 }
 
 /// Multiply-adds of a stage, all unrolled, where there are stages.
@@ -105,9 +101,10 @@ impl Entry {
 
     fn line(&self, id: &str) -> String {
         let Entry { bindings, kind, label, tile, unrolled, .. } = self;
-        let list = |names: &BTreeSet<&str>| names.iter().copied().collect::<Vec<_>>().join(" ");
-        let (chosen, classes) = (list(&self.chosen), list(&self.classes));
-        let whom = self.whom.iter().cloned().collect::<Vec<_>>().join("; ");
+        let list =
+            |names: &BTreeSet<String>, with: &str| names.iter().cloned().collect::<Vec<_>>().join(with);
+        let (chosen, classes) = (list(&self.chosen, " "), list(&self.classes, " "));
+        let whom = list(&self.whom, "; ");
         format!("{id}\t{bindings}\t{kind}\t{label}\t{tile}\t{unrolled}\t{chosen}\t{classes}\t{whom}")
     }
 }
@@ -151,7 +148,7 @@ impl Export {
         }
     }
 
-    /// Writes what is not there yet; translating takes a minute.
+    /// Writes what is not there yet, for translating takes a minute, and removes what is no more.
     fn write(&self, directory: &Path) -> std::io::Result<()> {
         let texts = directory.join("texts");
         fs::create_dir_all(&texts)?;
@@ -165,6 +162,14 @@ impl Export {
                 fs::write(path.with_extension("spv"), bytemuck::cast_slice(&words))?;
             }
             let _ = writeln!(index, "{}", entry.line(&id));
+        }
+        let ids: BTreeSet<String> = self.0.keys().map(|text| id(text)).collect();
+        for file in fs::read_dir(&texts)? {
+            let path = file?.path();
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if !ids.contains(&stem) {
+                fs::remove_file(path)?;
+            }
         }
         fs::write(directory.join("index.tsv"), index)
     }

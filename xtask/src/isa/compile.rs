@@ -1,7 +1,6 @@
 //! Compiles texts for a device, in a program of its own that a compiler may crash: `xtask/isa`. What was compiled before, by the same
 //! Mesa, is not compiled again.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -12,8 +11,9 @@ use std::time::Duration;
 use super::devices::Device;
 use super::index::Text;
 use super::packages::Mesa;
+use super::program::apple;
 use crate::stage::note;
-use crate::tools::{make, write};
+use crate::tools::{make, read, write};
 
 /// A compiler that says nothing for so long is taken for crashed.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -49,33 +49,52 @@ impl Compiler<'_> {
             let whole = self.report(device, text, true).exists();
             !whole && (wants_program(text) || !self.report(device, text, false).exists())
         };
-        let mut missing: VecDeque<&Text> = texts.iter().filter(is_new).copied().collect();
+        let missing: Vec<&Text> = texts.iter().filter(is_new).copied().collect();
         if !missing.is_empty() {
             note(&format!("{}: {} of {} texts to compile ...", device.title, missing.len(), texts.len()));
         }
-        while let Some(ended) = self.run(device, &missing)? {
-            missing.drain(..ended.done);
-            let Some(text) = missing.pop_front() else { break };
-            note(&format!("{}: {} ({}): {}", device.title, text.label, text.id, ended.why));
-            write(&self.report(device, text, wants_program(text)), &format!("{CRASHED}\t{}\n", ended.why))?;
-            if missing.is_empty() {
-                break;
+        let (programs, numbers): (Vec<&Text>, Vec<&Text>) =
+            missing.into_iter().partition(|text| wants_program(text));
+        self.all(device, &numbers, false)?;
+        if device.dump.is_none() {
+            return self.all(device, &programs, false);
+        }
+        // A dump does not say whose it is.
+        programs.iter().try_for_each(|text| self.all(device, &[text], true))
+    }
+
+    /// Goes through the texts, whoever crashes.
+    fn all(&self, device: &Device, mut texts: &[&Text], dumping: bool) -> Result<(), String> {
+        while !texts.is_empty() {
+            let Ended { done, why, dump } = self.run(device, texts, dumping)?;
+            if dumping && done == 1 {
+                let report = self.report(device, texts[0], true);
+                let part = report.with_extension("part");
+                write(&part, &(read(&self.undumped(device))? + &dump))?;
+                std::fs::rename(&part, &report).map_err(|e| format!("{}: {e}", report.display()))?;
             }
+            texts = &texts[done..];
+            let (Some(why), Some((text, rest))) = (why, texts.split_first()) else { continue };
+            note(&format!("{}: {} ({}): {why}", device.title, text.label, text.id));
+            write(&self.report(device, text, wants_program(text)), &format!("{CRASHED}\t{why}\n"))?;
+            texts = rest;
         }
         Ok(())
     }
 
-    /// Goes through the texts; how it ended, if not well.
-    fn run(&self, device: &Device, texts: &VecDeque<&Text>) -> Result<Option<Ended>, String> {
-        if texts.is_empty() {
-            return Ok(None);
-        }
-        let list = self.results(device).with_extension("list");
-        let log = self.results(device).with_extension("log");
+    /// Where a report is that lacks its dump.
+    fn undumped(&self, device: &Device) -> PathBuf {
+        self.results(device).with_extension("undumped")
+    }
+
+    /// Goes through the texts until one crashes.
+    fn run(&self, device: &Device, texts: &[&Text], dumping: bool) -> Result<Ended, String> {
+        let [list, log] = ["list", "log"].map(|ending| self.results(device).with_extension(ending));
         let lines = texts.iter().map(|text| {
             let shader = self.directory.join("texts").join(&text.id).with_extension("spv");
-            let (what, report) = (wants_program(text), self.report(device, text, wants_program(text)));
-            let what = if what { "program" } else { "numbers" };
+            let program = wants_program(text);
+            let report = if dumping { self.undumped(device) } else { self.report(device, text, program) };
+            let what = if program { "program" } else { "numbers" };
             format!("{}\t{}\t{what}\t{}\n", shader.display(), text.bindings, report.display())
         });
         write(&list, &lines.collect::<String>())?;
@@ -83,6 +102,7 @@ impl Compiler<'_> {
             |path: &Path, file: std::io::Result<File>| file.map_err(|e| format!("{}: {e}", path.display()));
         let mut child = self
             .command(device)
+            .envs(device.dump.filter(|_| dumping))
             .stdin(open(&list, File::open(&list))?)
             .stdout(Stdio::piped())
             .stderr(open(&log, File::create(&log))?)
@@ -94,11 +114,12 @@ impl Compiler<'_> {
             let lines = out.into_iter().flat_map(|out| BufReader::new(out).lines());
             lines.map_while(Result::ok).for_each(|line| drop(send.send(line)));
         });
-        let (mut begun, mut done) = (0, 0);
+        let (mut begun, mut done, mut dump) = (0, 0, String::new());
         let why = loop {
             match receive.recv_timeout(PATIENCE) {
                 Ok(line) if line.starts_with("begin ") => begun += 1,
                 Ok(line) if line.starts_with("end ") => done += 1,
+                Ok(line) if dumping && apple::instruction(&line).is_some() => dump += &(line + "\n"),
                 Ok(_) => (),
                 Err(RecvTimeoutError::Disconnected) => break None,
                 Err(RecvTimeoutError::Timeout) => {
@@ -108,8 +129,8 @@ impl Compiler<'_> {
             }
         };
         let status = child.wait().map_err(|e| e.to_string())?;
-        if done == texts.len() && begun == done {
-            return Ok(None);
+        if done == texts.len() {
+            return Ok(Ended { done, why: None, dump });
         }
         let log = std::fs::read_to_string(&log).unwrap_or_default();
         let last = log.lines().rfind(|line| !line.trim().is_empty()).map(str::trim);
@@ -118,7 +139,7 @@ impl Compiler<'_> {
             // No text's fault.
             return Err(format!("{}: {why}", device.title));
         }
-        Ok(Some(Ended { done, why }))
+        Ok(Ended { done, why: Some(why), dump })
     }
 
     /// The program under the packages' own loader and libraries, with the device that they are to believe in.
@@ -135,10 +156,11 @@ impl Compiler<'_> {
     }
 }
 
-/// How a run ended that did not go through: with this text, the first being 0.
+/// How a run ended: with so many texts done, and why no more are; what the driver dumped meanwhile.
 struct Ended {
     done: usize,
-    why: String,
+    why: Option<String>,
+    dump: String,
 }
 
 /// What stands in a report for the numbers, if there are none.

@@ -1,6 +1,6 @@
 //! The devices that pipelines are compiled for, none of which is there.
 
-use super::program::{Program, adreno, nvidia, rdna};
+use super::program::{Program, adreno, apple, nvidia, rdna};
 
 #[derive(Debug)]
 pub(crate) struct Device {
@@ -12,7 +12,9 @@ pub(crate) struct Device {
     pub(crate) shim: &'static str,
     /// Which device.
     pub(crate) variable: Option<(&'static str, &'static str)>,
-    pub(crate) disassembly: Option<fn(&str) -> Program>,
+    /// What lets the driver dump programs on its standard output, where Vulkan's extension does not tell them.
+    pub(crate) dump: Option<(&'static str, &'static str)>,
+    pub(crate) disassembly: fn(&str) -> Program,
     /// How its compiler calls numbers of [`super::figures::Figures`]: registers, spilled ones, waves.
     pub(crate) numbers: [&'static str; 3],
     /// Classes whose tiles it gets, as the crate's `DeviceClass` spells them, in lower case.
@@ -30,7 +32,8 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "radeon",
         shim: "amdgpu",
         variable: Some(("AMDGPU_GPU_ID", "navi21")),
-        disassembly: Some(rdna::read),
+        dump: None,
+        disassembly: rdna::read,
         numbers: RADV,
         classes: &["discrete", "integrated"],
     },
@@ -40,7 +43,8 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "radeon",
         shim: "amdgpu",
         variable: Some(("AMDGPU_GPU_ID", "navi31")),
-        disassembly: Some(rdna::read),
+        dump: None,
+        disassembly: rdna::read,
         numbers: RADV,
         classes: &["discrete", "integrated"],
     },
@@ -50,7 +54,8 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "nouveau",
         shim: "nouveau",
         variable: Some(("NOUVEAU_CHIPSET", "170")),
-        disassembly: Some(nvidia::read),
+        dump: None,
+        disassembly: nvidia::read,
         numbers: NVK,
         classes: &["discrete"],
     },
@@ -60,7 +65,8 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "nouveau",
         shim: "nouveau",
         variable: Some(("NOUVEAU_CHIPSET", "190")),
-        disassembly: Some(nvidia::read),
+        dump: None,
+        disassembly: nvidia::read,
         numbers: NVK,
         classes: &["discrete"],
     },
@@ -70,8 +76,8 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "asahi",
         shim: "asahi",
         variable: None,
-        // Honeykrisp tells numbers only.
-        disassembly: None,
+        dump: Some(("AGX_MESA_DEBUG", "shaders")),
+        disassembly: apple::read,
         numbers: ["GPRs", "Spills", "Threads"],
         classes: &["integrated"],
     },
@@ -81,7 +87,8 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "freedreno",
         shim: "freedreno",
         variable: Some(("FD_GPU_ID", "730")),
-        disassembly: Some(adreno::read),
+        dump: None,
+        disassembly: adreno::read,
         numbers: ["Registers used", "STP Count", "Max Waves Per Core"],
         classes: &["integrated"],
     },

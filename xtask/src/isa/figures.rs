@@ -41,7 +41,7 @@ pub(crate) fn read(device: &Device, report: &str) -> Result<Figures, String> {
         // RADV counts a wave of 64 twice.
         waves /= (number("subgroup")? / 32).max(1);
     }
-    let program = device.disassembly.zip(program).map(|(read, program)| read(program));
+    let program = program.map(device.disassembly);
     Ok(Figures {
         registers: number(registers)?,
         spills: number(spills)?,

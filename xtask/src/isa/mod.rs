@@ -87,6 +87,7 @@ fn run(
     let program = built(&["build", "--package", "isa"])?;
     let compiler = Compiler { mesa: &mesa, program: &program, directory: &directory };
     let texts = export(&directory)?;
+    without_devices(&texts)?;
     let mut findings = Findings::new();
     for device in devices.iter().copied() {
         let texts: Vec<&Text> = texts.iter().filter(|text| wanted(device, text)).collect();
@@ -97,6 +98,20 @@ fn run(
         }
     }
     judge(&mesa.version, &findings, update, &directory)
+}
+
+/// Classes that no GPU belongs to.
+const ON_CPUS: [&str; 1] = ["software"];
+
+/// A class that plans choose tiles for must have a device, or nobody looks at them.
+fn without_devices(texts: &[Text]) -> Result<(), String> {
+    let classes = texts.iter().flat_map(|text| &text.chosen);
+    let looked_at = |class: &str| devices::DEVICES.iter().any(|device| device.classes.contains(&class));
+    let mut forgotten = classes.filter(|class| !looked_at(class) && !ON_CPUS.contains(&class.as_str()));
+    match forgotten.next() {
+        None => Ok(()),
+        Some(class) => Err(format!("no device of xtask/src/isa/devices.rs is of class `{class}`")),
+    }
 }
 
 /// Reports, and compares with the baseline.
@@ -156,6 +171,17 @@ mod tests {
         assert!(!wanted(navi, &loss, true) && wanted(navi, &loss, false));
         let hand = Text { kind: Kind::Reference, classes: vec![], ..loss };
         assert!(wanted(navi, &hand, true));
+    }
+
+    #[test]
+    fn every_class_has_a_device() {
+        let with = |class: &str| {
+            let line =
+                index::tests::LINE.replace("\tdiscrete integrated\t", &format!("\tdiscrete {class}\t"));
+            without_devices(&index::read(&format!("\n{line}")).unwrap())
+        };
+        assert_eq!(with("software"), Ok(()));
+        assert!(with("quantum").unwrap_err().contains("`quantum`"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A disassembled program in terms that all devices share, and what is counted in it.
 
 pub(crate) mod adreno;
+pub(crate) mod apple;
 pub(crate) mod nvidia;
 pub(crate) mod rdna;
 
