@@ -2,8 +2,9 @@
 //! under a driver that only believes to have a device; see `docs/isa.md`.
 //!
 //! Each line of the standard input asks for a shader: a file of SPIR-V, its bindings (`u` a uniform, `s` storage), `program` or `numbers`
-//! alone, the file for the report, with tabs between. On the standard output `begin` and the SPIR-V's file say that it is being compiled, `end` that the report is there: a
-//! driver that crashes takes this program along, and whoever started it knows by whose fault.
+//! alone, the file for the report, with tabs between. On the standard error `begin` and the SPIR-V's file say that it is being compiled, `end` that the report is there: a
+//! driver that crashes takes this program along, and whoever started it knows by whose fault. The standard
+//! output is left to drivers, some of which dump programs there.
 
 mod device;
 mod report;
@@ -42,8 +43,7 @@ fn run() -> Result<(), String> {
 }
 
 fn say(line: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| e.to_string())
+    writeln!(std::io::stderr(), "{line}").map_err(|e| e.to_string())
 }
 
 fn words(file: &str) -> Result<Vec<u32>, String> {

@@ -8,10 +8,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use super::devices::Device;
+use super::devices::{Device, Dump};
 use super::index::Text;
 use super::packages::Mesa;
-use super::program::apple;
 use crate::stage::note;
 use crate::tools::{make, read, write};
 
@@ -55,22 +54,22 @@ impl Compiler<'_> {
         }
         let (programs, numbers): (Vec<&Text>, Vec<&Text>) =
             missing.into_iter().partition(|text| wants_program(text));
-        self.all(device, &numbers, false)?;
-        if device.dump.is_none() {
-            return self.all(device, &programs, false);
+        self.all(device, &numbers, None)?;
+        match &device.dump {
+            None => self.all(device, &programs, None),
+            // A dump does not say whose it is.
+            dump => programs.iter().try_for_each(|text| self.all(device, &[text], dump.as_ref())),
         }
-        // A dump does not say whose it is.
-        programs.iter().try_for_each(|text| self.all(device, &[text], true))
     }
 
     /// Goes through the texts, whoever crashes.
-    fn all(&self, device: &Device, mut texts: &[&Text], dumping: bool) -> Result<(), String> {
+    fn all(&self, device: &Device, mut texts: &[&Text], dumping: Option<&Dump>) -> Result<(), String> {
         while !texts.is_empty() {
             let Ended { done, why, dump } = self.run(device, texts, dumping)?;
-            if dumping && done == 1 {
+            if let Some(Dump { kept, .. }) = dumping.filter(|_| done == 1) {
                 let report = self.report(device, texts[0], true);
                 let part = report.with_extension("part");
-                write(&part, &(read(&self.undumped(device))? + &dump))?;
+                write(&part, &(read(&self.undumped(device))? + &kept(&dump)))?;
                 std::fs::rename(&part, &report).map_err(|e| format!("{}: {e}", report.display()))?;
             }
             texts = &texts[done..];
@@ -88,39 +87,42 @@ impl Compiler<'_> {
     }
 
     /// Goes through the texts until one crashes.
-    fn run(&self, device: &Device, texts: &[&Text], dumping: bool) -> Result<Ended, String> {
-        let [list, log] = ["list", "log"].map(|ending| self.results(device).with_extension(ending));
+    fn run(&self, device: &Device, texts: &[&Text], dumping: Option<&Dump>) -> Result<Ended, String> {
+        let list = self.results(device).with_extension("list");
         let lines = texts.iter().map(|text| {
             let shader = self.directory.join("texts").join(&text.id).with_extension("spv");
             let program = wants_program(text);
-            let report = if dumping { self.undumped(device) } else { self.report(device, text, program) };
+            let report =
+                if dumping.is_some() { self.undumped(device) } else { self.report(device, text, program) };
             let what = if program { "program" } else { "numbers" };
             format!("{}\t{}\t{what}\t{}\n", shader.display(), text.bindings, report.display())
         });
         write(&list, &lines.collect::<String>())?;
+        let dumps = self.results(device).with_extension("dump");
         let open =
             |path: &Path, file: std::io::Result<File>| file.map_err(|e| format!("{}: {e}", path.display()));
         let mut child = self
             .command(device)
-            .envs(device.dump.filter(|_| dumping))
+            .envs(dumping.map(|dump| dump.variable))
             .stdin(open(&list, File::open(&list))?)
-            .stdout(Stdio::piped())
-            .stderr(open(&log, File::create(&log))?)
+            .stdout(open(&dumps, File::create(&dumps))?)
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|e| format!("the compiler's program does not start: {e}"))?;
         let (send, receive) = channel();
-        let out = child.stdout.take();
+        let words = child.stderr.take();
         std::thread::spawn(move || {
-            let lines = out.into_iter().flat_map(|out| BufReader::new(out).lines());
-            lines.map_while(Result::ok).for_each(|line| drop(send.send(line)));
+            let lines = words.into_iter().flat_map(|words| BufReader::new(words).split(b'\n'));
+            let lines = lines.map_while(Result::ok).map(|line| String::from_utf8_lossy(&line).into_owned());
+            lines.for_each(|line| drop(send.send(line)));
         });
-        let (mut begun, mut done, mut dump) = (0, 0, String::new());
+        let (mut begun, mut done, mut last) = (0, 0, String::new());
         let why = loop {
             match receive.recv_timeout(PATIENCE) {
                 Ok(line) if line.starts_with("begin ") => begun += 1,
                 Ok(line) if line.starts_with("end ") => done += 1,
-                Ok(line) if dumping && apple::instruction(&line).is_some() => dump += &(line + "\n"),
-                Ok(_) => (),
+                Ok(line) if line.trim().is_empty() => (),
+                Ok(line) => last = line.trim().replace('\t', " "),
                 Err(RecvTimeoutError::Disconnected) => break None,
                 Err(RecvTimeoutError::Timeout) => {
                     drop(child.kill());
@@ -129,12 +131,11 @@ impl Compiler<'_> {
             }
         };
         let status = child.wait().map_err(|e| e.to_string())?;
+        let dump = if dumping.is_some() { read(&dumps)? } else { String::new() };
         if done == texts.len() {
             return Ok(Ended { done, why: None, dump });
         }
-        let log = std::fs::read_to_string(&log).unwrap_or_default();
-        let last = log.lines().rfind(|line| !line.trim().is_empty()).map(str::trim);
-        let why = why.unwrap_or_else(|| last.map_or_else(|| status.to_string(), str::to_owned));
+        let why = why.unwrap_or(if last.is_empty() { status.to_string() } else { last });
         if begun == done {
             // No text's fault.
             return Err(format!("{}: {why}", device.title));
@@ -188,9 +189,9 @@ mod tests {
         write(&tools.join("root/version"), "1").unwrap();
         let mesa = Mesa::unpacked(&tools).unwrap();
         let loader = libraries.join("ld-linux-x86-64.so.2");
-        let script = "#!/bin/sh\nwhile IFS='\t' read -r shader bindings what report; do\necho begin $shader\n\
+        let script = "#!/bin/sh\nwhile IFS='\t' read -r shader bindings what report; do\necho begin $shader >&2\n\
             case $shader in *0b.spv) echo 'not possible' >&2; exit 134;; esac\n\
-            echo run >> $(dirname $report)/runs\necho $what > $report\necho end $shader\ndone\n";
+            echo run >> $(dirname $report)/runs\necho $what > $report\necho end $shader >&2\ndone\n";
         write(&loader, script).unwrap();
         std::fs::set_permissions(&loader, std::fs::Permissions::from_mode(0o755)).unwrap();
         let line = |id: &str| index::tests::LINE.replacen("0a", id, 1);

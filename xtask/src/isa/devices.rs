@@ -2,6 +2,13 @@
 
 use super::program::{Program, adreno, apple, nvidia, rdna};
 
+/// A variable, its value, and what is kept of a dump.
+#[derive(Debug)]
+pub(crate) struct Dump {
+    pub(crate) variable: (&'static str, &'static str),
+    pub(crate) kept: fn(&str) -> String,
+}
+
 #[derive(Debug)]
 pub(crate) struct Device {
     /// As the command takes it.
@@ -12,8 +19,8 @@ pub(crate) struct Device {
     pub(crate) shim: &'static str,
     /// Which device.
     pub(crate) variable: Option<(&'static str, &'static str)>,
-    /// What lets the driver dump programs on its standard output, where Vulkan's extension does not tell them.
-    pub(crate) dump: Option<(&'static str, &'static str)>,
+    /// What lets the driver dump programs on the standard output, where Vulkan's extension does not tell them.
+    pub(crate) dump: Option<Dump>,
     pub(crate) disassembly: fn(&str) -> Program,
     /// How its compiler calls numbers of [`super::figures::Figures`]: registers, spilled ones, waves.
     pub(crate) numbers: [&'static str; 3],
@@ -76,7 +83,7 @@ pub(crate) const DEVICES: [Device; 6] = [
         driver: "asahi",
         shim: "asahi",
         variable: None,
-        dump: Some(("AGX_MESA_DEBUG", "shaders")),
+        dump: Some(Dump { variable: ("AGX_MESA_DEBUG", "shaders"), kept: apple::kept }),
         disassembly: apple::read,
         numbers: ["GPRs", "Spills", "Threads"],
         classes: &["integrated"],

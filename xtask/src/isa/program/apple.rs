@@ -27,8 +27,13 @@ pub(crate) fn read(text: &str) -> Program {
     program
 }
 
+/// The instructions of a dump, which goes through many forms before.
+pub(crate) fn kept(dump: &str) -> String {
+    dump.lines().filter(|line| instruction(line).is_some()).map(|line| format!("{line}\n")).collect()
+}
+
 /// The address and the words behind the code's bytes.
-pub(crate) fn instruction(line: &str) -> Option<(i64, &str)> {
+fn instruction(line: &str) -> Option<(i64, &str)> {
     let (address, rest) = line.trim().split_once(": ")?;
     let (bytes, code) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
     u64::from_str_radix(bytes.get(..4)?, 16).ok()?;
@@ -117,5 +122,6 @@ mod tests {
         for other in ["block197 {", "   stop ", "shader: MESA_SHADER_COMPUTE", "begin: of"] {
             assert_eq!(instruction(other), None, "{other}");
         }
+        assert_eq!(kept(TEXT).lines().count(), TEXT.lines().count() - 1);
     }
 }
