@@ -208,3 +208,25 @@ fn export() {
         std::env::var_os("HESSCALE_ISA_DIRECTORY").expect("HESSCALE_ISA_DIRECTORY names a directory").into();
     export.write(&directory).expect("files can be written");
 }
+
+#[test]
+fn a_line_has_a_field_for_each_column() {
+    let kernels = permutations::all(DeviceClass::Discrete);
+    let entries: Vec<Entry> = kernels.iter().map(Entry::of).collect();
+    for kind in ["tile", "pair", "other"] {
+        let entry = entries.iter().find(|entry| entry.kind == kind).expect("there is one of each");
+        assert_eq!(entry.line("id").split('\t').count(), COLUMNS.split('\t').count(), "{}", entry.label);
+    }
+}
+
+#[test]
+fn products_through_workgroup_memory_must_be_unrolled() {
+    let mut found = BTreeSet::new();
+    products::all(DeviceClass::Discrete, |kernel, _| {
+        let gemm = &kernel.product().expect("a product").gemm;
+        let staged = matches!(gemm.tile().family, Family::Workgroup { .. });
+        assert_eq!(stage(gemm).is_some(), staged, "{}", kernel.label());
+        found.insert(staged);
+    });
+    assert_eq!(found.len(), 2, "products of both families");
+}
