@@ -32,8 +32,10 @@ pub(crate) fn document(version: &str, rows: &Rows, findings: &Findings<'_>) -> S
 
 /// What was found.
 pub(crate) fn tables(rows: &Rows, findings: &Findings<'_>) -> String {
-    let [alone, pairs] = [false, true].map(|pair| tiles(rows, pair));
-    let references = references(findings);
+    let is_found = |device: &&Device| findings.iter().any(|(found, ..)| found.name == device.name);
+    let devices: Vec<&Device> = DEVICES.iter().filter(is_found).collect();
+    let [alone, pairs] = [false, true].map(|pair| tiles(rows, &devices, pair));
+    let references = references(findings, &devices);
     let sections = [
         ("Chosen tiles", alone),
         ("Two products in one dispatch", pairs),
@@ -46,23 +48,23 @@ pub(crate) fn tables(rows: &Rows, findings: &Findings<'_>) -> String {
         + "\n"
 }
 
-fn head(columns: &[&str]) -> String {
-    let titles = columns.iter().copied().chain(DEVICES.map(|device| device.title));
+fn head(columns: &[&str], devices: &[&Device]) -> String {
+    let titles = columns.iter().copied().chain(devices.iter().map(|device| device.title));
     let titles: Vec<&str> = titles.collect();
     format!("| {} |\n|{}\n", titles.join(" | "), "---|".repeat(titles.len()))
 }
 
-fn tiles(rows: &Rows, pair: bool) -> String {
-    let lines: String = by_tile(rows)
+fn tiles(rows: &Rows, devices: &[&Device], pair: bool) -> String {
+    let lines: String = by_tile(rows, devices)
         .into_iter()
         .filter(|((other, ..), _)| *other == pair)
-        .map(|((_, usage, components, tile), devices)| {
-            let bytes = devices.iter().flatten().map(|row| row.bytes).max().unwrap_or(0);
-            let cells: Vec<String> = devices.into_iter().map(|row| row.map_or("".into(), cell)).collect();
+        .map(|((_, usage, components, tile), cells)| {
+            let bytes = cells.iter().flatten().map(|row| row.bytes).max().unwrap_or(0);
+            let cells: Vec<String> = cells.into_iter().map(|row| row.map_or("".into(), cell)).collect();
             format!("| {usage} | {components} | {tile} | {bytes} | {} |\n", cells.join(" | "))
         })
         .collect();
-    if lines.is_empty() { lines } else { head(&["use", "P", "tile", "bytes"]) + &lines }
+    if lines.is_empty() { lines } else { head(&["use", "P", "tile", "bytes"], devices) + &lines }
 }
 
 /// `80 % 144 5`: share, registers, waves; then loads from workgroup memory, and what is wrong.
@@ -84,11 +86,11 @@ fn fault_in_short(fault: super::rows::Fault, row: &Row) -> String {
     }
 }
 
-fn references(findings: &Findings<'_>) -> String {
+fn references(findings: &Findings<'_>, devices: &[&Device]) -> String {
     let mut lines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (device, text, said) in findings.iter().filter(|(_, text, _)| text.kind == Kind::Reference) {
-        let cells = lines.entry(text.label.as_str()).or_insert_with(|| vec![String::new(); DEVICES.len()]);
-        let at = DEVICES.iter().position(|known| known.name == device.name);
+        let cells = lines.entry(text.label.as_str()).or_insert_with(|| vec![String::new(); devices.len()]);
+        let at = devices.iter().position(|known| known.name == device.name);
         let cell = match said {
             Err(_) => CRASHED.into(),
             Ok(Figures { registers, spills, waves, hot, .. }) => {
@@ -112,7 +114,7 @@ fn references(findings: &Findings<'_>) -> String {
         format!("| `tests/isa/{label}.wgsl` | {} |\n", cells.join(" | "))
     };
     let lines: String = lines.into_iter().map(line).collect();
-    if lines.is_empty() { lines } else { head(&["kernel"]) + &lines }
+    if lines.is_empty() { lines } else { head(&["kernel"], devices) + &lines }
 }
 
 /// Pipelines that are no chosen product's: of each device those that spill most, and the longest.
@@ -188,8 +190,8 @@ mod tests {
         let rows = rows(findings.iter().map(|(device, text, said)| (*device, *text, said)));
         let text = document("26", &rows, &findings);
         for wanted in [
-            "| signal | 2 | 4x4 of 8x8 in 2x8 | 512 |  | 96 8; **spills 7** |",
-            "| `tests/isa/by_hand.wgsl` |  | 96 8; spills 7 |",
+            "| signal | 2 | 4x4 of 8x8 in 2x8 | 512 | 96 8; **spills 7** |",
+            "| `tests/isa/by_hand.wgsl` | 96 8; spills 7 |",
             "| AMD RDNA 3 | 7 spills | 1 | loss | `0b` |",
             "| AMD RDNA 3 | 4321 bytes of code | 1 | loss | `0b` |",
             "| AMD RDNA 3 | loss | `0b` | not possible |",
