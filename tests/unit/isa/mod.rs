@@ -230,3 +230,16 @@ fn products_through_workgroup_memory_must_be_unrolled() {
     });
     assert_eq!(found.len(), 2, "products of both families");
 }
+
+#[test]
+fn pipelines_are_made_with_these_options() {
+    let asked = include_str!("../../../src/gpu/pipeline.rs");
+    for option in [
+        "bounds_checks: self.is_checked(),",
+        "force_loop_bounding: false,",
+        "..wgpu::ShaderRuntimeChecks::unchecked()",
+        "zero_initialize_workgroup_memory: false,",
+    ] {
+        assert!(asked.contains(option), "{option}");
+    }
+}

@@ -30,16 +30,3 @@ pub(super) fn spirv(text: &str) -> Result<Vec<u32>, String> {
     let pipeline = spv::PipelineOptions { shader_stage: stage, entry_point: "main".into() };
     spv::write_vec(&module, &info, &options, Some(&pipeline)).map_err(|e| e.to_string())
 }
-
-#[test]
-fn pipelines_are_made_with_these_options() {
-    let asked = include_str!("../../../src/gpu/pipeline.rs");
-    for option in [
-        "bounds_checks: self.is_checked(),",
-        "force_loop_bounding: false,",
-        "..wgpu::ShaderRuntimeChecks::unchecked()",
-        "zero_initialize_workgroup_memory: false,",
-    ] {
-        assert!(asked.contains(option), "{option}");
-    }
-}

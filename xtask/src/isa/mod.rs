@@ -68,10 +68,11 @@ fn directory() -> PathBuf {
     repository().join("target/isa")
 }
 
-/// Whether a text is to be compiled for a device: what its classes' plans choose, what is by hand; and the permutations that are listed for
-/// them, with those that all classes share.
+/// Whether a text is to be compiled for a device: what its classes' plans choose, what is by hand; and permutations, but for the products
+/// of software.
 fn wanted(device: &Device, text: &Text, chosen: bool) -> bool {
-    let listed = || device.is_of(&text.classes) || (!text.is_product() && !text.classes.is_empty());
+    let on_gpus = || text.classes.iter().any(|class| !ON_CPUS.contains(&class.as_str()));
+    let listed = || on_gpus() || (!text.is_product() && !text.classes.is_empty());
     text.kind == Kind::Reference || device.is_of(&text.chosen) || (!chosen && listed())
 }
 
