@@ -10,6 +10,8 @@ use super::rows::{Fault, Key, Row, Rows};
 struct Known {
     registers: u32,
     share: Option<u32>,
+    spills: u32,
+    waited: u32,
     faults: BTreeSet<Fault>,
 }
 
@@ -20,12 +22,14 @@ pub(crate) struct Baseline {
     rows: std::collections::BTreeMap<Key, Known>,
 }
 
-const COLUMNS: &str = "device\tdispatch\tuse\tcomponents\ttile\tregisters\tshare\tfaults";
+const COLUMNS: &str = "device\tdispatch\tuse\tcomponents\ttile\tregisters\tshare\tspills\twaited\tfaults";
 
 impl Baseline {
     pub(crate) fn of(version: &str, rows: &Rows) -> Baseline {
-        let known =
-            |row: &Row| Known { registers: row.registers, share: row.share, faults: row.faults.clone() };
+        let known = |row: &Row| {
+            let Row { registers, share, spills, waited, .. } = *row;
+            Known { registers, share, spills, waited, faults: row.faults.clone() }
+        };
         let rows = rows.iter().map(|(key, row)| (key.clone(), known(row))).collect();
         Baseline { version: version.into(), rows }
     }
@@ -46,9 +50,9 @@ impl Baseline {
             let share = known.share.map_or("-".into(), |share| share.to_string());
             let faults: Vec<&str> = known.faults.iter().map(|fault| fault.name()).collect();
             let faults = if faults.is_empty() { "-".into() } else { faults.join(" ") };
-            let registers = known.registers;
+            let Known { registers, spills, waited, .. } = known;
             text += &format!(
-                "{device}\t{dispatch}\t{usage}\t{components}\t{tile}\t{registers}\t{share}\t{faults}\n"
+                "{device}\t{dispatch}\t{usage}\t{components}\t{tile}\t{registers}\t{share}\t{spills}\t{waited}\t{faults}\n"
             );
         }
         text
@@ -67,8 +71,14 @@ impl Baseline {
             }
             // Another compiler's numbers are others.
             let Some(known) = known.filter(|_| self.version == version) else { continue };
-            if row.registers > known.registers {
-                problems.push(format!("{name}: {} registers, were {}", row.registers, known.registers));
+            for (what, now, was) in [
+                ("registers", row.registers, known.registers),
+                ("spills", row.spills, known.spills),
+                ("loads are waited for", row.waited, known.waited),
+            ] {
+                if now > was {
+                    problems.push(format!("{name}: {now} {what}, were {was}"));
+                }
             }
             if let (Some(share), Some(was)) = (row.share, known.share)
                 && share < was
@@ -99,7 +109,7 @@ impl Baseline {
 }
 
 fn row(line: &str) -> Option<(Key, Known)> {
-    let [device, dispatch, usage, components, tile, registers, share, faults] =
+    let [device, dispatch, usage, components, tile, registers, share, spills, waited, faults] =
         line.split('\t').collect::<Vec<_>>()[..]
     else {
         return None;
@@ -119,6 +129,8 @@ fn row(line: &str) -> Option<(Key, Known)> {
     let known = Known {
         registers: registers.parse().ok()?,
         share: if share == "-" { None } else { Some(share.parse().ok()?) },
+        spills: spills.parse().ok()?,
+        waited: waited.parse().ok()?,
         faults: faults.split(' ').filter(|name| *name != "-").map(fault).collect::<Option<_>>()?,
     };
     Some((key, known))
@@ -168,7 +180,9 @@ mod tests {
             let baseline = Baseline::of("26", &rows);
             assert_eq!(Baseline::read(&baseline.text()), Ok(baseline));
         }
-        for broken in ["", "# Mesa 26\nhead\nnavi31\talone", "# Mesa 26\nhead\nx\talone\ts\t1\tt\t1\t1\t-"] {
+        for broken in
+            ["", "# Mesa 26\nhead\nnavi31\talone", "# Mesa 26\nhead\nx\talone\ts\t1\tt\t1\t1\t0\t0\t-"]
+        {
             assert!(Baseline::read(broken).is_err(), "{broken}");
         }
     }
@@ -181,6 +195,13 @@ mod tests {
         assert_eq!(problems(row(90, Some(85), &[])), "");
         assert!(problems(row(97, Some(80), &[])).contains("97 registers, were 96"));
         assert!(problems(row(96, Some(79), &[])).contains("79 % of the loop"));
+        let more = |change: fn(&mut Row)| {
+            let mut rows = row(96, Some(80), &[]);
+            rows.values_mut().for_each(change);
+            problems(rows)
+        };
+        assert!(more(|row| row.spills += 1).contains("2 spills, were 1"));
+        assert!(more(|row| row.waited += 1).contains("5 loads are waited for, were 4"));
         // Of another Mesa only what is wrong counts.
         assert_eq!(baseline.problems("27", &row(97, Some(79), &[])), [""; 0]);
         assert!(baseline.strange("27").is_some() && baseline.strange("26").is_none());
