@@ -48,6 +48,9 @@ pub mod tuning;
 
 // Unit tests of more than one module: they see what is private to the crate.
 #[cfg(test)]
+#[path = "../tests/unit/isa/mod.rs"]
+mod isa;
+#[cfg(test)]
 #[path = "../tests/unit/permutations/mod.rs"]
 mod permutations;
 #[cfg(test)]

@@ -119,7 +119,7 @@ const DISCRETE: Costs = Costs {
     load: 16.0,
     fetch: 48.0,
     staged: 6.0,
-    barrier: 50.0,
+    barrier: 36.0,
     store: 16.0,
     streams: u32::MAX,
     long_row: 1,

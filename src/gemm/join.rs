@@ -58,7 +58,7 @@ impl Join {
         (is_bindable(&join.bindings()) && tuning.allowed.has(join.workgroup())).then_some(join)
     }
 
-    pub(super) fn products(&self) -> [&Product; 2] {
+    pub(crate) fn products(&self) -> [&Product; 2] {
         [&self.first, &self.second]
     }
 

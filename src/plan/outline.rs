@@ -76,6 +76,12 @@ impl Outline {
         self.full_step().iter().map(|bound| (bound.kernel.label(), bound.kernel.flops()))
     }
 
+    /// The kernels of all lists.
+    #[cfg(test)]
+    pub(crate) fn kernels(self) -> impl Iterator<Item = Kernel> {
+        self.lists.into_iter().flat_map(|(_, steps)| steps).map(|bound| bound.kernel)
+    }
+
     pub(crate) fn full_step(&self) -> &[Bound] {
         let find = |wanted| self.lists.iter().find(|(work, _)| *work == wanted).map(|(_, steps)| steps);
         let works = [Work::Step(Pass::FULL), Work::Gradient(Pass::FULL), Work::Forward];

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use crate::isa::{Device, Options};
 use crate::portability::STACKS;
 
 /// The text of `cargo xtask` and `cargo xtask help`.
@@ -16,12 +17,17 @@ Commands:
                 run every kernel on every stack of this machine and print a table: vulkan, gl,
                 swiftshader, dawn, translations (all, unless some are named). What they need
                 is fetched into target/portability (on Debian and Ubuntu; Dawn wants Node.js)
+  isa [--chosen] [--update] [device ...]
+                compile every pipeline, or those that plans choose, with the compilers of GPUs that
+                need not be there, and compare what they say with tests/isa/baseline.tsv, or renew
+                it: navi21, navi31, ampere, ada, m1, a730 (all, unless some are named). Mesa is
+                fetched into target/isa (on Debian and Ubuntu)
   tune [args]   time every tile that this machine's GPU can make on products of common sizes, and write
                 the fastest to a file (cargo run --release --example tune -- [args])
   wasm          compile the crate and the page of examples/web for browsers
   help          print this
 
-All but wasm first look for what they need. On Linux, where no Vulkan driver is found, they
+All but isa and wasm first look for what they need. On Linux, where no Vulkan driver is found, they
 install one on Debian and Ubuntu if they may, and elsewhere print the command that does.
 ";
 
@@ -32,6 +38,7 @@ pub(crate) enum Command {
     Demo { args: Vec<OsString> },
     Test,
     Portability { stacks: Vec<String> },
+    Isa(Options),
     Tune { args: Vec<OsString> },
     Wasm,
 }
@@ -48,6 +55,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Some("test") => alone("test", &rest, Command::Test),
         Some("wasm") => alone("wasm", &rest, Command::Wasm),
         Some("portability") => stacks(rest).map(|stacks| Command::Portability { stacks }),
+        Some("isa") => isa(rest).map(Command::Isa),
         _ => Err(format!("unknown command `{}`", name.display())),
     }
 }
@@ -68,6 +76,23 @@ fn stacks(args: Vec<OsString>) -> Result<Vec<String>, String> {
         if known { Ok(name) } else { Err(format!("unknown stack `{name}`: there are {}", STACKS.join(", "))) }
     };
     args.into_iter().map(stack).collect()
+}
+
+/// Devices and flags. A baseline is made of all that there is.
+fn isa(args: Vec<OsString>) -> Result<Options, String> {
+    let mut options = Options::default();
+    for arg in args {
+        match &*arg.to_string_lossy() {
+            "--chosen" => options.chosen = true,
+            "--update" => options.update = true,
+            name if Device::of(name).is_some() => options.devices.push(name.into()),
+            name => return Err(format!("unknown device `{name}`: there are {}", Device::names())),
+        }
+    }
+    if options.update && (options.chosen || !options.devices.is_empty()) {
+        return Err("`isa --update` takes every pipeline on every device".into());
+    }
+    Ok(options)
 }
 
 /// `cargo xtask demo -- --cpu` means the same as `cargo xtask demo --cpu`.
@@ -123,6 +148,19 @@ mod tests {
         assert_eq!(parse(words(&["portability", "gl", "dawn"])), expected);
         let message = parse(words(&["portability", "glide"])).unwrap_err();
         assert!(message.contains("`glide`") && message.contains("swiftshader"), "{message}");
+    }
+
+    #[test]
+    fn devices_are_named_or_all() {
+        assert_eq!(parse(words(&["isa"])), Ok(Command::Isa(Options::default())));
+        let some = Options { devices: vec!["navi31".into(), "m1".into()], chosen: true, update: false };
+        assert_eq!(parse(words(&["isa", "--chosen", "navi31", "m1"])), Ok(Command::Isa(some)));
+        let update = Options { update: true, ..Options::default() };
+        assert_eq!(parse(words(&["isa", "--update"])), Ok(Command::Isa(update)));
+        for wrong in [&["isa", "--update", "m1"][..], &["isa", "--chosen", "--update"], &["isa", "voodoo2"]] {
+            assert!(parse(words(wrong)).is_err(), "{wrong:?}");
+        }
+        assert!(USAGE.contains(&Device::names()));
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! The project's commands: `cargo xtask demo`, `test`, `portability`, `tune` and `wasm`.
+//! The project's commands: `cargo xtask demo`, `test`, `portability`, `isa`, `tune` and `wasm`.
 //!
 //! It has no dependencies, so that it starts quickly on a machine with only Rust. xtask's own messages go to standard error;
 //! standard output belongs to the programs that it runs.
 
 mod cli;
 mod distro;
+mod isa;
 mod matrix;
 mod portability;
 #[allow(dead_code, reason = "the crate's tests use all of it")]
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Ok(Command::Tune { args }) => stage::tune(args),
         Ok(Command::Test) => stage::test(),
         Ok(Command::Portability { stacks }) => portability::portability(&stacks),
+        Ok(Command::Isa(options)) => isa::isa(&options),
         Ok(Command::Wasm) => wasm::wasm(),
         Err(message) => {
             eprint!("xtask: {message}\n\n{}", cli::USAGE);

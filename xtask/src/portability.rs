@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use crate::matrix::{self, Column, Permutation, Work};
 use crate::record::{Record, Verdict, key};
 use crate::setup;
-use crate::stage::{in_the_repository, note, repository};
+use crate::stage::{built, in_the_repository, note, repository};
 use crate::tools::{self, Tools};
 
 /// Columns of the table: a name that the command takes, the heading, and the file of results.
@@ -181,7 +181,7 @@ impl Place {
         for (args, modules) in
             [(&["--lib"][..], "gpu::"), (&["--test", "gpu"], ""), (&["--test", "shader_math"], "")]
         {
-            let program = built(args)?;
+            let program = built(&[&["test", "--no-run"], args].concat())?;
             let build = std::fs::read(&program).map_err(|e| format!("{}: {e}", program.display()))?;
             for module in self::modules(&program, modules)? {
                 let key = key([build.as_slice(), module.as_bytes()]);
@@ -343,17 +343,6 @@ fn locked(package: &str) -> Result<String, String> {
     let found = lock.split_once(&format!("name = \"{package}\"\nversion = \""));
     let version = found.and_then(|(_, rest)| rest.split('"').next());
     version.map(str::to_owned).ok_or_else(|| format!("Cargo.lock has no {package}"))
-}
-
-/// The program that cargo makes of some tests.
-fn built(args: &[&str]) -> Result<PathBuf, String> {
-    let args = [&["test", "--no-run", "--message-format=json-render-diagnostics"], args].concat();
-    let output = in_the_repository(&args).stderr(Stdio::inherit()).output().map_err(|e| e.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let program =
-        text.lines().rev().find_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next());
-    let program = program.filter(|_| output.status.success());
-    program.map(PathBuf::from).ok_or_else(|| format!("`cargo {}` made no program", args.join(" ")))
 }
 
 /// The modules of a program's tests below `within`, as filters; a test in none is its own.

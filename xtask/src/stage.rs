@@ -1,11 +1,12 @@
 //! The commands as lists of stages, run in order until one fails, each timed.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{portability, setup};
+use crate::{isa, portability, setup};
 
 /// One run of cargo.
 #[derive(Debug)]
@@ -61,6 +62,16 @@ fn second_adapter(not_run: &Path) -> Result<(), String> {
     }
 }
 
+/// Two GPUs' compilers, where they have been fetched.
+fn compilers(not_run: &Path) -> Result<(), String> {
+    isa::quick().unwrap_or_else(|| {
+        let line = "isa: no GPUs' compilers (`cargo xtask isa` fetches them)\n";
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(not_run);
+        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+        written.map_err(|e| format!("{}: {e}", not_run.display()))
+    })
+}
+
 /// `cargo xtask test`.
 pub(crate) fn test() -> ExitCode {
     let begin = Instant::now();
@@ -75,7 +86,8 @@ pub(crate) fn test() -> ExitCode {
         begin_list(&not_run);
         CHECKS.iter().try_for_each(|stage| timed(stage.name, &mut times, || stage.run(&not_run)))
     })
-    .and_then(|()| timed(SECOND.name, &mut times, || second_adapter(&not_run)));
+    .and_then(|()| timed(SECOND.name, &mut times, || second_adapter(&not_run)))
+    .and_then(|()| timed("ISA", &mut times, || compilers(&not_run)));
     eprintln!();
     note(&summary(&times));
     note(&lacking(&not_run));
@@ -208,6 +220,17 @@ pub(crate) fn note(message: &str) {
 /// The cargo that runs us, or the one on the PATH.
 pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The program that cargo makes.
+pub(crate) fn built(args: &[&str]) -> Result<PathBuf, String> {
+    let args = [args, &["--message-format=json-render-diagnostics"]].concat();
+    let output = in_the_repository(&args).stderr(Stdio::inherit()).output().map_err(|e| e.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let program =
+        text.lines().rev().find_map(|line| line.split_once("\"executable\":\"")?.1.split('"').next());
+    let program = program.filter(|_| output.status.success());
+    program.map(PathBuf::from).ok_or_else(|| format!("`cargo {}` made no program", args.join(" ")))
 }
 
 pub(crate) fn in_the_repository(args: &[&str]) -> Command {

@@ -7,8 +7,8 @@ mod common;
 mod export;
 mod job;
 mod models;
-mod permutation;
-mod record;
+pub(crate) mod permutation;
+pub(crate) mod record;
 mod rig;
 
 use crate::gpu::{Context, ContextOptions, Request};

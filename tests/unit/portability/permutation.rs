@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 const DECIDING: [&str; 7] = ["P", "KS", "KEPT", "RANK", "NUMBERS", "A_BINDING", "WEIGHT_BINDING"];
 
 #[derive(Debug)]
-pub(super) struct Permutation {
+pub(crate) struct Permutation {
     pub id: String,
     /// What it belongs to, in the short table.
     pub family: &'static str,
@@ -30,7 +30,7 @@ pub(super) fn extensions(text: &str) -> String {
 
 impl Permutation {
     /// The same for texts of one permutation, another for another's.
-    pub(super) fn id(text: &str) -> String {
+    pub(crate) fn id(text: &str) -> String {
         let mut hasher = DefaultHasher::new();
         for line in text.lines() {
             without_size(line).hash(&mut hasher);
