@@ -84,7 +84,7 @@ impl Tuning<'_> {
     }
 
     /// Tiles with the same workgroup shape for two products that share a dispatch: the given ones if their shapes match, else the
-    /// cheapest pair, unless it costs over a tenth more or one of the tiles was measured.
+    /// cheapest pair, unless it costs over a tenth and a launch more or one of the tiles was measured.
     pub(crate) fn choose_together(&self, one: (Tile, Sizes), other: (Tile, Sizes)) -> Option<(Tile, Tile)> {
         if one.0.shape() == other.0.shape() {
             return Some((one.0, other.0));
@@ -110,10 +110,10 @@ impl Tuning<'_> {
         });
         let (cost, tiles) = pairs.min_by(|a, b| a.0.total_cmp(&b.0))?;
         let apart = self.estimate(one.0, &one.1) + self.estimate(other.0, &other.1);
-        (cost <= WORTH * apart).then_some(tiles)
+        self.pays(cost, apart).then_some(tiles)
     }
 
-    /// The tile if it covers whole rows, else the cheapest that does, unless it costs over a tenth more or the tile was measured.
+    /// The tile if it covers whole rows, else the cheapest that does, unless it costs over a tenth and a launch more or the tile was measured.
     pub(crate) fn choose_whole_rows(&self, tile: Tile, sizes: &Sizes) -> Option<Tile> {
         let whole = |tile: &Tile| tile.grid(sizes.m, sizes.n).0 == 1;
         if whole(&tile) {
@@ -123,7 +123,12 @@ impl Tuning<'_> {
             return None;
         }
         let best = self.cheapest(self.plain(sizes).filter(whole), sizes);
-        best.filter(|best| self.estimate(*best, sizes) <= WORTH * self.estimate(tile, sizes))
+        best.filter(|best| self.pays(self.estimate(*best, sizes), self.estimate(tile, sizes)))
+    }
+
+    /// Whether kernels that share a dispatch may cost that much, if apart they cost so much and one launch more.
+    fn pays(&self, together: f64, apart: f64) -> bool {
+        together <= WORTH * apart + Costs::of(self.class).launch
     }
 
     fn by_matrices(&self, sizes: &Sizes) -> Option<Tile> {

@@ -25,6 +25,8 @@ pub(super) struct Costs {
     pub(super) busy: u32,
     /// What each of those costs beside its work: a thread has to wake up.
     wake: f64,
+    /// What a dispatch costs beside its work. A guess: 2 µs on desktop GPUs, 4 on Intel's, 5 on Apple's, 10 on phones.
+    pub(super) launch: f64,
     /// Invocations that fill the machine; fewer sums are shared out along k. 0: never.
     fill: u32,
     /// Accumulators an invocation can hold.
@@ -71,6 +73,7 @@ const SOFTWARE: Costs = Costs {
     trip: 8.0,
     busy: 4,
     wake: 100_000.0,
+    launch: 0.0,
     fill: 0,
     registers: 512,
     scalar_registers: 128,
@@ -120,6 +123,7 @@ const DISCRETE: Costs = Costs {
     trip: 8.0,
     busy: 256,
     wake: 0.0,
+    launch: 400_000.0,
     fill: 32_768,
     registers: 128,
     scalar_registers: 64,
@@ -143,6 +147,7 @@ const INTEGRATED: Costs = Costs {
     fetch: 64.0,
     staged: 8.0,
     busy: 64,
+    launch: 670_000.0,
     fill: 8192,
     cores: Some(Cores { count: 6, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
     registers: 64,
@@ -163,6 +168,7 @@ const INTEGRATED: Costs = Costs {
 /// M1: 128 registers for an invocation at most; with 96 sums its compiler spills, with 64 it does not. A core has 208 KiB of registers
 /// and some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
+    launch: 820_000.0,
     staged: 16.0,
     cores: Some(Cores { count: 8, lanes: 128, registers: 53_248, memory: 61_440, most: 1024, wanted: 512 }),
     ..INTEGRATED
@@ -174,6 +180,7 @@ const MOBILE: Costs = Costs {
     fetch: 128.0,
     staged: 16.0,
     busy: 32,
+    launch: 2_300_000.0,
     fill: 2048,
     cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
     tiles: &[
