@@ -22,7 +22,17 @@ const SUMS: u32 = SUM_ROWS * SUM_VECTORS;
 // Sums of one component whose slices are in workgroup memory at a time, for 8 KiB. The name is workgroup's, so that one of each in a
 // dispatch share the memory.
 const AT_ONCE: u32 = min(SUMS, max(1u, 512u / (WX * WY)));
-var<workgroup> staged_a: array<vec4<f32>, AT_ONCE * WY * WX>;
+var<workgroup> staged_a: array<f32, 4u * AT_ONCE * WY * WX>;
+
+fn put(at: u32, four: vec4<f32>) {
+    for (var c = 0u; c < 4u; c++) {
+        staged_a[4u * at + c] = four[c];
+    }
+}
+
+fn got(at: u32) -> vec4<f32> {
+    return vec4<f32>(staged_a[4u * at], staged_a[4u * at + 1u], staged_a[4u * at + 2u], staged_a[4u * at + 3u]);
+}
 
 // Of one component.
 alias Sliced = array<array<vec4<f32>, SUM_VECTORS>, SUM_ROWS>;
@@ -57,11 +67,11 @@ fn add_up(index: u32, left: u32, fan: u32) {
     let next = left / fan;
     for (var at = index; at < AT_ONCE * next * WX; at += WX * WY) {
         let first = at / (next * WX) * WY * WX + at % (next * WX);
-        var sum = staged_a[first];
+        var sum = got(first);
         for (var s = 1u; s < fan; s++) {
-            sum += staged_a[first + s * next * WX];
+            sum += got(first + s * next * WX);
         }
-        staged_a[first] = sum;
+        put(first, sum);
     }
 }
 
@@ -112,7 +122,7 @@ fn sum_up(
             }
             for (var e = 0u; e < AT_ONCE; e++) {
                 let sum = min(first + e, SUMS - 1u);
-                staged_a[(e * WY + slice) * WX + column] = sums[p][sum / SUM_VECTORS][sum % SUM_VECTORS];
+                put((e * WY + slice) * WX + column, sums[p][sum / SUM_VECTORS][sum % SUM_VECTORS]);
             }
             workgroupBarrier();
             // The last level makes each sum in the invocation that finishes it. (Of those before, `own` is past all sums.)
@@ -125,7 +135,7 @@ fn sum_up(
                 add_up(own, WY, FAN);
             }
             if lane.y >= first && lane.y < first + AT_ONCE {
-                (*acc)[p][0][0] = staged_a[(lane.y - first) * WY * WX + lane.x];
+                (*acc)[p][0][0] = got((lane.y - first) * WY * WX + lane.x);
             }
         }
     }
