@@ -253,7 +253,11 @@ impl Tuning<'_> {
 
 /// The same product in the mode that has most components.
 fn widest(sizes: &Sizes) -> Sizes {
-    let components = Mode::ALL.into_iter().map(Mode::components).max().unwrap_or(1) as u32;
+    let components = match sizes.kind {
+        TileUse::Forward | TileUse::ConvolutionForward => 1,
+        TileUse::Parameters => 2,
+        _ => Mode::ALL.into_iter().map(Mode::components).max().unwrap_or(1) as u32,
+    };
     Sizes { components, ..*sizes }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Costs {
     load: f64,
     /// One vec4 load from storage that no other invocation of the workgroup makes.
     fetch: f64,
+    /// The same by the sliced family, without workgroup memory.
+    streamed: f64,
     /// One vec4 into workgroup memory or from there.
     staged: f64,
     barrier: f64,
@@ -66,6 +68,7 @@ const SMALL: &[(u32, u32)] = &[(1, 1), (1, 2), (1, 4), (2, 2), (4, 1), (4, 2), (
 const SOFTWARE: Costs = Costs {
     load: 12.0,
     fetch: 12.0,
+    streamed: 12.0,
     staged: 12.0,
     barrier: 2000.0,
     store: 100.0,
@@ -118,6 +121,7 @@ const SHARED: Tiles = Tiles {
 const DISCRETE: Costs = Costs {
     load: 16.0,
     fetch: 48.0,
+    streamed: 64.0,
     staged: 6.0,
     barrier: 36.0,
     store: 16.0,
@@ -163,6 +167,7 @@ const INTEGRATED: Costs = Costs {
     launch: 6e5,
     load: 32.0,
     fetch: 64.0,
+    streamed: 32.0,
     staged: 8.0,
     busy: 64,
     cores: Some(Cores { count: 6, lanes: 128, registers: 65_536, memory: 65_536, most: 1536, wanted: 512 }),
@@ -184,6 +189,7 @@ const INTEGRATED: Costs = Costs {
 /// M1: 128 registers for an invocation at most; with 96 sums its compiler spills, with 64 it does not. A core has 208 KiB of registers
 /// and some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
+    streamed: 64.0,
     launch: 8e5,
     staged: 16.0,
     cores: Some(Cores { count: 8, lanes: 128, registers: 53_248, memory: 61_440, most: 1024, wanted: 512 }),
@@ -195,6 +201,7 @@ const MOBILE: Costs = Costs {
     launch: 2e6,
     load: 64.0,
     fetch: 128.0,
+    streamed: 128.0,
     staged: 16.0,
     busy: 32,
     cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
@@ -329,8 +336,9 @@ impl Costs {
         let level = |fan: u32| if fan > 1 { self.barrier + f64::from(fan) * self.staged } else { 0.0 };
         let tree = level(tile.height.min(16)) + level(tile.height / 16);
         // Those that stand side by side read the same of A.
-        let of_a = rows * p * self.load.max(self.fetch / f64::from(tile.width));
-        let four = self.trip + 4.0 * vectors * self.fetch + of_a + products;
+        let of_a = rows * p * (0.25 * self.load).max(self.streamed / f64::from(tile.width));
+        // What is loaded does not go through workgroup memory, and overlaps with products.
+        let four = self.trip + products.max(4.0 * vectors * self.streamed + of_a);
         (four, p * (rows * vectors * self.staged + tree + self.store))
     }
 
