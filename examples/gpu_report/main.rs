@@ -2,8 +2,8 @@
 //! and the optimiser. It needs only a Vulkan, Metal or DX12 driver, so it can be built elsewhere and copied.
 //!
 //! `cargo run --release --example gpu_report` prints a table; `--small` uses sizes suitable for a software adapter.
-//! Where the crate's model knows the GPU, its figures stand beside the measured ones; `--model` prints the model's of all GPUs that it
-//! knows, and needs none. `benches/discrete.sh` runs it together with the other measurements.
+//! Where the crate's model knows the GPU, its figures stand beside the measured ones; `--model` prints the model's of all GPUs that
+//! it knows, and needs none. `benches/discrete.sh` runs it together with the other measurements.
 
 #[path = "../common/arguments.rs"]
 #[allow(dead_code)] // what other examples ask of a command line
@@ -150,7 +150,7 @@ fn products(context: &Context, modelled: &Modelled, size: usize, peak: f64) -> O
             let goal = if product.usage == TileUse::Forward { "60 % of the multiply-adds" } else { "" };
             println!(
                 "| {size}³ {name}, numbers: {}, tile {}, GFLOP/s | {rate:.0} ({part:.0} %) | {} | cuBLAS f32 | {goal} |",
-                product.numbers,
+                product.components,
                 product.tile,
                 modelled::rate(forecast.as_ref(), &product)
             );

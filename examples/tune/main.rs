@@ -97,15 +97,14 @@ fn tune(options: &Options) -> Outcome<()> {
             let plan = Plan::new(&context, &model, &state, batch, options_of)?;
             let times = plan.time_products(Tiles::All, options.about)?;
             let same = |a: &ProductTime, b: &ProductTime| {
-                (a.usage, a.numbers, a.size) == (b.usage, b.numbers, b.size)
+                (a.usage, a.components, a.size) == (b.usage, b.components, b.size)
             };
             for product in times.chunk_by(same) {
                 let known = |t: &ProductTime| {
                     let entry = t.entry();
-                    table
-                        .entries
-                        .iter()
-                        .any(|e| (e.usage, e.numbers, e.size) == (entry.usage, entry.numbers, entry.size))
+                    table.entries.iter().any(|e| {
+                        (e.usage, e.components, e.size) == (entry.usage, entry.components, entry.size)
+                    })
                 };
                 let (Some(best), Some(planned)) =
                     (product.iter().min_by_key(|t| t.time), product.iter().find(|t| t.planned))
@@ -133,10 +132,10 @@ fn tune(options: &Options) -> Outcome<()> {
 fn line(planned: &ProductTime, best: &ProductTime) -> String {
     let rate = |t: &ProductTime| t.flops as f64 / t.time.as_secs_f64() / 1e9;
     let [m, n, k] = planned.size;
-    let (name, numbers) = (planned.usage.name(), planned.numbers);
+    let (name, components) = (planned.usage.name(), planned.components);
     let (own, other) = (planned.tile, best.tile);
     format!(
-        "| {name} of {numbers} | {m}, {n}, {k} | {own} | {:.1} | {other} | {:.1} |",
+        "| {name} of {components} | {m}, {n}, {k} | {own} | {:.1} | {other} | {:.1} |",
         rate(planned),
         rate(best)
     )

@@ -11,12 +11,12 @@
 // k (SLICES; WY of sliced), which are the same in every mode, but on nothing else of the tile (except in cooperative, whose f16
 // rounding depends on it); so the gradient has the same bits in every mode.
 //
-// Plugs: sum_up, the family (registers | workgroup | sliced | cooperative), with corner_of, where what an invocation finishes begins
-// (finish_own | sliced); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense | walk_taps | walk_samples); a_four,
-// four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar); b_four, the same of B (b_k | b_n |
-// b_image) over b4 (b_vec4 | b_scalar | b_updated); prepare, keep, finish and side (forward | signal | parameters | partial) over
-// write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside).
-// Grid: g.splits times g.tiles workgroups, then those of `side`, folded into rows of g.grid_x.
+// Plugs: sum_up, the family (registers | workgroup | sliced | cooperative), with corner_of, where what an invocation finishes
+// begins (finish_own | sliced); span_of, arrive, enter, passes, locate, next_k and row_at (walk_dense | walk_taps | walk_samples);
+// a_four, four elements of A along k or along m (a_k | a_m | a_image) over a4 (a_vec4 | a_scalar); b_four, the same of B (b_k | b_n
+// | b_image) over b4 (b_vec4 | b_scalar | b_updated); prepare, keep, finish and side (forward | signal | parameters | partial) over
+// write_out (out_vec4 | out_scalar), hold and held (hold_out | hold_aside). Grid: g.splits times g.tiles workgroups, then those of
+// `side`, folded into rows of g.grid_x.
 
 struct Gemm {
     m: u32,

@@ -1,6 +1,5 @@
-// The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles: each invocation adds up four outputs,
-// in runs of BIAS_RUN terms. Plugs: bias_span and leave_bias.
-// Terms of a run where there are many.
+// The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles: each invocation adds up four
+// outputs, in runs of BIAS_RUN terms. Plugs: bias_span and leave_bias. Terms of a run where there are many.
 const SIDE_RUN: u32 = 32u;
 
 fn side(group: u32, lane: vec3<u32>) {

@@ -3,10 +3,10 @@
 //
 //     acc[m, n] = Σ_y Σ_{k in slice y} through(A[m, k], B[k, n])
 //
-// Slice y has every WYth four of k, from the yth on. An invocation sums its slice in order, for SUM_ROWS rows and SUM_VECTORS vec4 columns;
-// then the slices are added in a tree of two levels through workgroup memory. So the order of a sum depends on WY alone: it is the
-// same for every number of components, rows and columns, and with one slice it is that of the other families. A LONG sum has no
-// runs, because a slice is short.
+// Slice y has every WYth four of k, from the yth on. An invocation sums its slice in order, for SUM_ROWS rows and SUM_VECTORS vec4
+// columns; then the slices are added in a tree of two levels through workgroup memory. So the order of a sum depends on WY alone:
+// it is the same for every number of components, rows and columns, and with one slice it is that of the other families. A LONG sum
+// has no runs, because a slice is short.
 //
 // The columns of an invocation are WX vec4s apart. Where B lies along k, neighbours differ in their slice, else in their column.
 // An invocation finishes one vec4 of the tile (TM = V = 1), or nothing: SUM_ROWS × SUM_VECTORS are at most WY.
@@ -19,8 +19,8 @@ const FANS: u32 = WY / FAN;
 
 const SUMS: u32 = SUM_ROWS * SUM_VECTORS;
 
-// Sums of one component whose slices are in workgroup memory at a time, for 8 KiB. The name is workgroup's, so that one of each in a
-// dispatch share the memory.
+// Sums of one component whose slices are in workgroup memory at a time, for 8 KiB. The name is workgroup's, so that one of each in
+// a dispatch share the memory.
 const AT_ONCE: u32 = min(SUMS, max(1u, 512u / (WX * WY)));
 var<workgroup> staged_a: array<f32, 4u * AT_ONCE * WY * WX>;
 

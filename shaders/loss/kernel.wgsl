@@ -1,6 +1,6 @@
 // A loss by itself, from the logits; the signal in planes, each as the logits lie: [batch, outputs, positions]. Grid: a
-// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | gemm/join/logits_…); leave_value (values |
-// total).
+// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | gemm/join/logits_…); leave_value
+// (values | total).
 
 @group(0) @binding(0) var<uniform> p: LossParams;
 @group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or the bits of f32 targets

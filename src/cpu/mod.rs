@@ -1,5 +1,5 @@
-//! Training and inference without a GPU: an [`Executor`] makes all buffers for a model, a batch size and a mode once, and runs passes
-//! in `f32` with the CPU's vector units and threads.
+//! Training and inference without a GPU: an [`Executor`] makes all buffers for a model, a batch size and a mode once, and runs
+//! passes in `f32` with the CPU's vector units and threads.
 //!
 //! It computes what [`Plan`](crate::Plan) does, by the formulas that [`reference`](crate::reference) has in plain
 //! loops: HesScale's signal `(g, h)`, with HesScale-R's `u`, or plain backprop. Matrix products are those of the crate `gemm`.

@@ -1,5 +1,5 @@
-//! How the operations are grouped: a dense layer is a stage of its own, on the whole batch. All other operations treat each sample by
-//! itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
+//! How the operations are grouped: a dense layer is a stage of its own, on the whole batch. All other operations treat each sample
+//! by itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
 
 use super::program::Program;
 use crate::host::HostOp;
@@ -42,8 +42,8 @@ impl Program {
         first..self.touched(ops).max().map_or(first, |last| last + 1)
     }
 
-    /// Cuts the operations into stages. A run ends before a dense layer and, for training, before a convolution, because each convolution
-    /// needs its own block size.
+    /// Cuts the operations into stages. A run ends before a dense layer and, for training, before a convolution, because each
+    /// convolution needs its own block size.
     pub(super) fn cut_stages(&mut self) {
         let mut start = 0;
         let mut stages = Vec::new();

@@ -24,8 +24,8 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> Views<'a> {
-    /// Views for each of `ranges` of all `samples`. `buffers` are values, or their signals, with their `components` one after the other;
-    /// `values` describes those from `first` on that the run spans.
+    /// Views for each of `ranges` of all `samples`. `buffers` are values, or their signals, with their `components` one after the
+    /// other; `values` describes those from `first` on that the run spans.
     pub(super) fn cut(
         buffers: impl Iterator<Item = (usize, &'a mut [f32])>,
         first: usize,

@@ -9,7 +9,8 @@ use crate::model::Mode;
 
 #[derive(Debug)]
 pub(super) struct Worker {
-    /// For each block-local value its signal, component by component, or for inference the value itself. Empty for all other values.
+    /// For each block-local value its signal, component by component, or for inference the value itself. Empty for all other
+    /// values.
     pub block_local: Vec<Vec<f32>>,
     /// For each operation; empty for one without parameters.
     pub sums: Vec<Sums>,

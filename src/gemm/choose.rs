@@ -76,8 +76,8 @@ const WORTH: f64 = 1.1;
 const CLASSES: u32 = 64;
 
 impl Tuning<'_> {
-    /// The table's tile for a product, else the one with the least estimated work. In which order it is summed is decided as in plain
-    /// backprop, among the orders that every mode can have, so that the gradient has the same bits in every mode.
+    /// The table's tile for a product, else the one with the least estimated work. In which order it is summed is decided as in
+    /// plain backprop, among the orders that every mode can have, so that the gradient has the same bits in every mode.
     pub(crate) fn choose(&self, sizes: &Sizes) -> Tile {
         let first = |sizes: &Sizes, orders: &[Order]| {
             let measured = self.measured(sizes, orders);
@@ -183,8 +183,8 @@ impl Tuning<'_> {
         })
     }
 
-    /// The legal tiles that use no matrix units. An invocation of the register family sums a bias alone, waiting for each load: where
-    /// others can share it, they do.
+    /// The legal tiles that use no matrix units. An invocation of the register family sums a bias alone, waiting for each load:
+    /// where others can share it, they do.
     fn plain(&self, sizes: &Sizes) -> impl Iterator<Item = Tile> {
         let shared = |tile: &Tile| tile.order(TileUse::Parameters) == Order::Biases;
         let biased = matches!(sizes.kind, TileUse::Parameters | TileUse::ConvolutionParameters);

@@ -111,13 +111,13 @@ const SHARED: Tiles = Tiles {
     shapes: &[(4, 1), (4, 2)],
 };
 
-/// Of GPUs, not measured yet: counted. Every class has 4×4 of 32×32 by 64 invocations, 8 steps at a time, which others found to reach
-/// four fifths of each of four GPUs' own best on average. Apart from that, what a class has on offer is what compilers for its
-/// devices make without spilling.
+/// Of GPUs, not measured yet: counted. Every class has 4×4 of 32×32 by 64 invocations, 8 steps at a time, which others found to
+/// reach four fifths of each of four GPUs' own best on average. Apart from that, what a class has on offer is what compilers for
+/// its devices make without spilling.
 ///
 /// Desktop GPUs: the workgroup family is for large products: for 8×8 sums an invocation needs 4 vec4s from workgroup memory for
-/// 64 multiply-adds. The register family is for small or narrow products, the sliced one for those with few samples or outputs. With
-/// 16 steps at a time there would be fewer than 16 warps on a multiprocessor of Ampere.
+/// 64 multiply-adds. The register family is for small or narrow products, the sliced one for those with few samples or outputs.
+/// With 16 steps at a time there would be fewer than 16 warps on a multiprocessor of Ampere.
 const DISCRETE: Costs = Costs {
     load: 16.0,
     fetch: 48.0,
@@ -186,8 +186,8 @@ const INTEGRATED: Costs = Costs {
     ..DISCRETE
 };
 
-/// M1: 128 registers for an invocation at most; with 96 sums its compiler spills, with 64 it does not. A core has 208 KiB of registers
-/// and some 60 KiB of workgroup memory.
+/// M1: 128 registers for an invocation at most; with 96 sums its compiler spills, with 64 it does not. A core has 208 KiB of
+/// registers and some 60 KiB of workgroup memory.
 const APPLE: Costs = Costs {
     streamed: 64.0,
     launch: 8e5,
@@ -315,8 +315,8 @@ impl Costs {
         }
     }
 
-    /// What the loads of A and B cost the register family for a step, in loads of neighbours side by side. On a GPU those that read the
-    /// same, or the same line, share it, and weights lie along k in a forward product: each column is on a line of its own.
+    /// What the loads of A and B cost the register family for a step, in loads of neighbours side by side. On a GPU those that read
+    /// the same, or the same line, share it, and weights lie along k in a forward product: each column is on a line of its own.
     fn loads(&self, tile: Tile, sizes: &Sizes) -> f64 {
         let step = f64::from(sizes.step);
         let of_a = f64::from(tile.rows * sizes.components) * if sizes.step == 1 { 0.25 } else { 1.0 / step };

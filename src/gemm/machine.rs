@@ -30,8 +30,8 @@ pub struct Machine {
 
 const KIB: u32 = 1024;
 
-/// 68 multiprocessors of 128 lanes, 65,536 registers, 100 KiB of shared memory and 48 warps; 1.71 GHz, 5 MiB, 760 GB/s: NVIDIA, "NVIDIA
-/// Ampere GA102 GPU Architecture", and the CUDA C Programming Guide, compute capability 8.6.
+/// 68 multiprocessors of 128 lanes, 65,536 registers, 100 KiB of shared memory and 48 warps; 1.71 GHz, 5 MiB, 760 GB/s: NVIDIA,
+/// "NVIDIA Ampere GA102 GPU Architecture", and the CUDA C Programming Guide, compute capability 8.6.
 const RTX_3080: Machine = Machine {
     name: "RTX 3080",
     class: DeviceClass::Discrete,
@@ -76,8 +76,8 @@ const IRIS_XE: Machine = Machine {
     launch: 4.0,
 };
 
-/// 8 cores of 128 lanes, 32 bytes a clock into each, some 60 KiB of threadgroup memory; 1.278 GHz, 8 MiB: github.com/philipturner/metal-benchmarks.
-/// 1024 invocations of 52 registers: Mesa's compiler for it. 68 GB/s: LPDDR4X-4266.
+/// 8 cores of 128 lanes, 32 bytes a clock into each, some 60 KiB of threadgroup memory; 1.278 GHz, 8 MiB:
+/// github.com/philipturner/metal-benchmarks. 1024 invocations of 52 registers: Mesa's compiler for it. 68 GB/s: LPDDR4X-4266.
 const M1: Machine = Machine {
     name: "Apple M1",
     class: DeviceClass::Apple,
@@ -91,8 +91,8 @@ const M1: Machine = Machine {
     launch: 5.0,
 };
 
-/// 4 shader processors of 256 lanes; 0.9 GHz: chipsandcheese.com, "Inside Snapdragon 8+ Gen 1's iGPU". 16 waves of 64, 49,152 registers
-/// and 32 KiB: Mesa's description of it. 51 GB/s: LPDDR5-6400; 2 MiB assumed.
+/// 4 shader processors of 256 lanes; 0.9 GHz: chipsandcheese.com, "Inside Snapdragon 8+ Gen 1's iGPU". 16 waves of 64, 49,152
+/// registers and 32 KiB: Mesa's description of it. 51 GB/s: LPDDR5-6400; 2 MiB assumed.
 const ADRENO_730: Machine = Machine {
     name: "Adreno (TM) 730",
     class: DeviceClass::Mobile,
@@ -107,8 +107,9 @@ const ADRENO_730: Machine = Machine {
 };
 
 impl Machine {
-    /// GPUs that are known here. Clocks, cores, registers and bandwidths are the makers' or others' figures; what a core loads, stages
-    /// and fetches in a clock where they say nothing, how many invocations hide latencies, and the time of a launch are assumed.
+    /// GPUs that are known here. Clocks, cores, registers and bandwidths are the makers' or others' figures; what a core loads,
+    /// stages and fetches in a clock where they say nothing, how many invocations hide latencies, and the time of a launch are
+    /// assumed.
     pub const KNOWN: [Machine; 5] = [RTX_3080, RX_7900_XT, IRIS_XE, M1, ADRENO_730];
 
     /// The one that an adapter's name names.

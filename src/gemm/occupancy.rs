@@ -20,8 +20,8 @@ pub struct Cores {
     pub wanted: u32,
 }
 
-/// Registers of an invocation beside its sums and operands: addresses, and what is fetched for the next stage. Compilers for RDNA 3,
-/// Ampere and Apple's M1 take 40 to 56 (counted in what they made of the shaders).
+/// Registers of an invocation beside its sums and operands: addresses, and what is fetched for the next stage. Compilers for RDNA
+/// 3, Ampere and Apple's M1 take 40 to 56 (counted in what they made of the shaders).
 const OTHERS: u32 = 48;
 
 /// Registers of an invocation that holds the sums of `held` components.
@@ -37,14 +37,15 @@ impl Cores {
         by_registers.min(groups.saturating_mul(tile.lanes())).min(self.most).max(1)
     }
 
-    /// How much longer all takes on a core with so many invocations. A guess: half as long again with half of those that are wanted.
+    /// How much longer all takes on a core with so many invocations. A guess: half as long again with half of those that are
+    /// wanted.
     pub(crate) fn stretch(&self, invocations: u32) -> f64 {
         let lacking = f64::from(self.wanted) / f64::from(invocations.max(1));
         1.0 + 0.5 * (lacking - 1.0).max(0.0)
     }
 
-    /// The turns of the busiest core, each as long as one of `groups` workgroups of `lanes` invocations would take a full core, if a
-    /// core keeps so many invocations.
+    /// The turns of the busiest core, each as long as one of `groups` workgroups of `lanes` invocations would take a full core, if
+    /// a core keeps so many invocations.
     pub(crate) fn turns(&self, groups: u32, lanes: u32, kept: u32) -> f64 {
         let at_once = (kept / lanes).max(1);
         let mine = groups.div_ceil(self.count);

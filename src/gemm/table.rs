@@ -7,11 +7,11 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// The fastest tile of each of some products, as `cargo xtask tune` writes it. A product takes the tile of the nearest entry of
-/// its use and its numbers whose sizes are within a factor of two of its own, else of one for any size; where there is none,
+/// its use and its components whose sizes are within a factor of two of its own, else of one for any size; where there is none,
 /// or none that the device can make, it takes the shipped choice. Results keep their bits: a tile decides who sums, not in
-/// which order; only slices of k change that, and those of [`Family::Cooperative`] round differently. A product of several numbers
-/// is summed in the order in which plain backprop's is, so that the gradient has the same bits in every mode: tiles with another order
-/// are passed over.
+/// which order; only slices of k change that, and those of [`Family::Cooperative`] round differently. A product of several
+/// components is summed in the order in which plain backprop's is, so that the gradient has the same bits in every mode: tiles with
+/// another order are passed over.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TileTable {
@@ -29,7 +29,7 @@ pub struct TileEntry {
     pub usage: TileUse,
     /// Numbers per element: 1 of plain backprop and of every forward pass, 2 of HesScale, one more for each vector of
     /// HesScale-R.
-    pub numbers: u32,
+    pub components: u32,
     /// m, n and k, all terms of the sum together. `None`: any.
     pub size: Option<[u32; 3]>,
     /// The fastest.
@@ -68,7 +68,7 @@ impl TileTable {
     pub(super) fn find(&self, sizes: &Sizes, can: impl Fn(Tile) -> bool) -> Option<Tile> {
         let size = [sizes.m, sizes.n, sizes.terms()];
         let near = self.entries.iter().filter_map(|entry| {
-            let fits = entry.usage == sizes.kind && entry.numbers == sizes.components && can(entry.tile);
+            let fits = entry.usage == sizes.kind && entry.components == sizes.components && can(entry.tile);
             let far = match entry.size {
                 None => Some(f64::INFINITY),
                 Some(own) => distance(own, size),
@@ -88,12 +88,12 @@ fn distance(a: [u32; 3], b: [u32; 3]) -> Option<f64> {
 
 impl TileEntry {
     fn check(&self) -> std::result::Result<(), String> {
-        let TileEntry { usage, numbers, size, tile } = self;
+        let TileEntry { usage, components, size, tile } = self;
         let between = |what: &str, value: u32, least: u32, most: u32| match value {
             value if (least..=most).contains(&value) => Ok(()),
             value => Err(format!("{what} is {value}; it must be {least} to {most}")),
         };
-        between("numbers", *numbers, 1, 4)?;
+        between("components", *components, 1, 4)?;
         for (name, size) in ["m", "n", "k"].into_iter().zip(size.iter().flatten()) {
             between(name, *size, 1, u32::MAX)?;
         }
@@ -101,7 +101,7 @@ impl TileEntry {
         between("tile.vectors", tile.vectors, 1, 4)?;
         between("tile.width", tile.width, 1, 1024)?;
         between("tile.height", tile.height, 1, 1024)?;
-        between("accumulators of an invocation", 4 * tile.rows * tile.vectors * numbers, 4, MOST_SUMS)?;
+        between("accumulators of an invocation", 4 * tile.rows * tile.vectors * components, 4, MOST_SUMS)?;
         let mut fours = matches!(usage, TileUse::Parameters | TileUse::ConvolutionParameters);
         if tile.family == Family::Sliced && !tile.is_sliceable() {
             return Err(format!(
@@ -139,9 +139,9 @@ mod tests {
     const TEXT: &str = r#"{
         "adapter": "one",
         "entries": [
-            { "usage": "forward", "numbers": 1, "size": [128, 512, 784],
+            { "usage": "forward", "components": 1, "size": [128, 512, 784],
               "tile": { "family": "registers", "rows": 2, "vectors": 1, "width": 64, "height": 1 } },
-            { "usage": "forward", "numbers": 1, "size": [512, 512, 784],
+            { "usage": "forward", "components": 1, "size": [512, 512, 784],
               "tile": { "family": { "workgroup": { "steps": 8, "buffers": 2 } },
                         "rows": 8, "vectors": 2, "width": 8, "height": 8 } }
         ]
@@ -180,7 +180,7 @@ mod tests {
         let tile = |family, height| Tile { family, rows: 4, vectors: 1, width: 4, height };
         let (sliced, other, in_order) =
             (tile(Family::Sliced, 16), tile(Family::Sliced, 8), tile(Family::Registers, 16));
-        let entry = |numbers, tile| TileEntry { usage: TileUse::Signal, numbers, size: None, tile };
+        let entry = |components, tile| TileEntry { usage: TileUse::Signal, components, size: None, tile };
         for (class, of_one, of_two) in DeviceClass::ALL.into_iter().flat_map(|class| {
             let tiles = [(sliced, sliced), (sliced, other), (sliced, in_order), (in_order, sliced)];
             tiles.map(|(one, two)| (class, one, two))
@@ -192,7 +192,7 @@ mod tests {
             assert_eq!(chosen(1), of_one);
             assert_eq!(chosen(2) == of_two, of_one.slices() == of_two.slices());
             assert!(
-                (2..=4).all(|numbers| chosen(numbers).slices() == of_one.slices()),
+                (2..=4).all(|components| chosen(components).slices() == of_one.slices()),
                 "{class:?} {of_one} {of_two}"
             );
         }
@@ -223,7 +223,10 @@ mod tests {
         assert!(error("\"rows\": 2", "\"rows\": 2, \"more\": 1").contains("more"));
         assert!(error("\"steps\": 8", "\"steps\": 8, \"more\": 1").contains("more"));
         assert!(error("\"rows\": 8", "\"rows\": 8, \"rows\": 8").contains("duplicate field `rows`"));
-        assert_eq!(error("\"numbers\": 1", "\"numbers\": 5"), "entry 0: numbers is 5; it must be 1 to 4");
+        assert_eq!(
+            error("\"components\": 1", "\"components\": 5"),
+            "entry 0: components is 5; it must be 1 to 4"
+        );
         assert_eq!(error("128", "0"), format!("entry 0: m is 0; it must be 1 to {}", u32::MAX));
         assert_eq!(
             error("\"rows\": 8", "\"rows\": 6"),

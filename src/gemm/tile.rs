@@ -26,8 +26,8 @@ pub enum Family {
     /// columns: `shaders/gemm/sliced.wgsl`. The sum's last bits depend on their number. Only for dense layers'
     /// [`TileUse::Forward`](crate::tuning::TileUse::Forward) and [`TileUse::Signal`](crate::tuning::TileUse::Signal).
     Sliced,
-    /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers' [`TileUse::Forward`](crate::tuning::TileUse::Forward) and
-    /// [`TileUse::Signal`](crate::tuning::TileUse::Signal).
+    /// Together, by matrix units: `shaders/gemm/cooperative.wgsl`. Only for dense layers'
+    /// [`TileUse::Forward`](crate::tuning::TileUse::Forward) and [`TileUse::Signal`](crate::tuning::TileUse::Signal).
     Cooperative {
         /// What the units multiply.
         matrices: Cooperative,
@@ -192,8 +192,8 @@ impl Tile {
     }
 }
 
-/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k; where k is
-/// shared out ` by 16`, slices.
+/// `8x8 of 64x64`: sums of an invocation, of its workgroup; where those are staged ` in 2x16`, buffers and steps along k; where k
+/// is shared out ` by 16`, slices.
 impl std::fmt::Display for Tile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Tile { rows, vectors, width, height, .. } = self;

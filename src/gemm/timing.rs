@@ -8,8 +8,8 @@ use super::sizes::{Sizes, TileUse};
 use super::tile::{Family, Tile};
 use crate::shader::Kernel;
 
-/// Instructions beside multiply-adds and squares: of a stage, and of each of its steps; of a step of the register family. Counted in
-/// what RADV makes of the shaders for RDNA 3.
+/// Instructions beside multiply-adds and squares: of a stage, and of each of its steps; of a step of the register family. Counted
+/// in what RADV makes of the shaders for RDNA 3.
 struct Others {
     stage: f64,
     staged_step: f64,
@@ -153,8 +153,8 @@ impl Machine {
             Family::Registers => {
                 let scattered = matches!(sizes.kind, TileUse::Forward | TileUse::ConvolutionForward);
                 let side_by_side = tile.width.min(SUBGROUP);
-                // Lines that a subgroup touches with one load: a row of A is read by all that stand in it; weights lie along k in the
-                // forward product, each column on a line of its own.
+                // Lines that a subgroup touches with one load: a row of A is read by all that stand in it; weights lie along k in
+                // the forward product, each column on a line of its own.
                 let lines_of_a = f64::from((SUBGROUP / tile.width).max(1));
                 let lines_of_b =
                     if scattered { f64::from(side_by_side) } else { f64::from(side_by_side.div_ceil(8)) };
@@ -280,7 +280,8 @@ mod tests {
         gemm
     }
 
-    /// The longest time of a dispatch in the tile that is chosen as on `class`, over its time in the best that the machine can have.
+    /// The longest time of a dispatch in the tile that is chosen as on `class`, over its time in the best that the machine can
+    /// have.
     fn worst(machine: &Machine, class: DeviceClass) -> (f64, String) {
         let of = |gemm: Gemm| {
             let sizes = gemm.sizes();

@@ -29,7 +29,8 @@ const VENDORS: &[(u32, Maker)] = &[
     (0x8086, Maker::Desktop),     // Intel
 ];
 
-/// Words of names and drivers, for those whose vendor is 0 or Mesa. The first that is found counts: a layer over another API names both.
+/// Words of names and drivers, for those whose vendor is 0 or Mesa. The first that is found counts: a layer over another API names
+/// both.
 const NAMES: &[(&str, Maker)] = &[
     ("nvidia", Maker::Desktop),
     ("geforce", Maker::Desktop),
@@ -82,8 +83,8 @@ fn is_x86(said: &str) -> bool {
     ["radeon", "amd ", "intel"].iter().any(|name| said.contains(name))
 }
 
-/// A guess where nothing else is known: browsers hide name and vendor. Widths of subgroups are those of wgpu's documentation; 4 to 64
-/// is what Metal's implementations answer, for Metal has no such question.
+/// A guess where nothing else is known: browsers hide name and vendor. Widths of subgroups are those of wgpu's documentation; 4 to
+/// 64 is what Metal's implementations answer, for Metal has no such question.
 fn by_subgroups(least: u32, most: u32) -> DeviceClass {
     match (least, most) {
         (4, 64) => DeviceClass::Apple,

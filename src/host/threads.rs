@@ -87,8 +87,8 @@ impl Threads {
         }
     }
 
-    /// Splits `0..items` into as many ranges as are worth a thread each, for `work` operations in all. Sums are cut where ranges are,
-    /// so the ranges must depend on nothing but these numbers.
+    /// Splits `0..items` into as many ranges as are worth a thread each, for `work` operations in all. Sums are cut where ranges
+    /// are, so the ranges must depend on nothing but these numbers.
     pub(crate) fn ranges(&self, items: usize, work: usize) -> Vec<Range<usize>> {
         let parts = self.count.min(items).min(work.div_ceil(self.least_work)).max(1);
         (0..parts).map(|part| part * items / parts..(part + 1) * items / parts).collect()

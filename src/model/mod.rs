@@ -78,8 +78,8 @@ impl Model {
     /// Validates and builds. `input` is the shape of one sample.
     ///
     /// # Errors
-    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have at most
-    /// 8 dimensions, a model at most 16,384 layers, including those within blocks.
+    /// [`Error::EmptyModel`], [`Error::ZeroSize`], [`Error::Shape`] or [`Error::Value`], naming the layer. An input may have at
+    /// most 8 dimensions, a model at most 16,384 layers, including those within blocks.
     pub fn new(input: impl Into<Vec<usize>>, layers: Vec<Layer>, loss: impl Into<Loss>) -> Result<Model> {
         let input = input.into();
         check_input(&input)?;

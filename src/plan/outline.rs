@@ -8,7 +8,8 @@ use crate::gpu::Context;
 use crate::model::{Model, Optimizer};
 use crate::shader::{DeviceClass, Kernel};
 
-/// The kernels of every list of a plan. Two are equal if the plans would have the same kernels, in the same order, on the same bytes.
+/// The kernels of every list of a plan. Two are equal if the plans would have the same kernels, in the same order, on the same
+/// bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outline {
     lists: Vec<(Work, Vec<Bound>)>,

@@ -55,8 +55,8 @@ impl Moments {
     }
 }
 
-/// Raw buffers of the host's, each for `model.flat_len()` numbers and at least 64; what is `None` is made. Usage STORAGE, and COPY_SRC and
-/// COPY_DST where the crate is to read or write it.
+/// Raw buffers of the host's, each for `model.flat_len()` numbers and at least 64; what is `None` is made. Usage STORAGE, and
+/// COPY_SRC and COPY_DST where the crate is to read or write it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 #[must_use]

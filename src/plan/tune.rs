@@ -23,7 +23,7 @@ pub struct ProductTime {
     /// What the product is for.
     pub usage: TileUse,
     /// Numbers per element.
-    pub numbers: u32,
+    pub components: u32,
     /// m, n and k, all terms of the sum together.
     pub size: [u32; 3],
     /// The tile.
@@ -39,7 +39,7 @@ pub struct ProductTime {
 impl ProductTime {
     /// The tile as an entry of a [`TileTable`](crate::tuning::TileTable).
     pub fn entry(&self) -> TileEntry {
-        TileEntry { usage: self.usage, numbers: self.numbers, size: Some(self.size), tile: self.tile }
+        TileEntry { usage: self.usage, components: self.components, size: Some(self.size), tile: self.tile }
     }
 }
 
@@ -61,7 +61,8 @@ impl Plan {
             let Some(gemm) = kernel.product().map(|product| product.gemm) else { continue };
             let sizes = gemm.sizes();
             let size = [sizes.m, sizes.n, sizes.terms()];
-            let same = |t: &ProductTime| (t.usage, t.numbers, t.size) == (sizes.kind, sizes.components, size);
+            let same =
+                |t: &ProductTime| (t.usage, t.components, t.size) == (sizes.kind, sizes.components, size);
             if times.iter().any(same) {
                 continue;
             }
@@ -74,7 +75,7 @@ impl Plan {
             for (tile, time) in wanted.into_iter().zip(self.time(&dispatches, about)?) {
                 times.push(ProductTime {
                     usage: sizes.kind,
-                    numbers: sizes.components,
+                    components: sizes.components,
                     size,
                     tile,
                     planned: tile == gemm.tile(),
@@ -141,7 +142,7 @@ mod tests {
         };
         let times = planned(&context, Tiles::All);
         let products: Vec<_> =
-            times.iter().filter(|t| t.planned).map(|t| (t.usage, t.numbers, t.size)).collect();
+            times.iter().filter(|t| t.planned).map(|t| (t.usage, t.components, t.size)).collect();
         assert_eq!(
             products,
             [

@@ -5,9 +5,10 @@ use crate::plan::{Bound, Outline};
 use crate::shader::Kernel;
 use std::fmt;
 
-/// What a model says of a full step of a plan on a machine. **A model, not a measurement**: the longest of what a kernel issues, reads
-/// through workgroup memory, loads and moves, stretched by how few invocations the cores have, plus a launch. What it assumes is in
-/// docs/performance.md; it is for comparing tiles and plans, and may be wrong by a factor of two. [`fmt::Display`] gives a table.
+/// What a model says of a full step of a plan on a machine. **A model, not a measurement**: the longest of what a kernel issues,
+/// reads through workgroup memory, loads and moves, stretched by how few invocations the cores have, plus a launch. What it assumes
+/// is in docs/performance.md; it is for comparing tiles and plans, and may be wrong by a factor of two. [`fmt::Display`] gives a
+/// table.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Forecast {

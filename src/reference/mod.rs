@@ -8,7 +8,8 @@
 //!
 //! | layer | g at the input | h at the input |
 //! |---|---|---|
-//! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
+//! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, batch normalisation with fixed
+//! statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
 //! | flatten, identity | the same | the same |

@@ -45,8 +45,8 @@ impl<T: Real> Softmax<T> {
 }
 
 /// `−Σ y log p` for the logits `z` and the effective target `y`, both `[C]`: g = `m p − y` and h = `m (p − p²)` with m the
-/// mass of y, of any sign; h = `y (p − p²)` in [`Mode::Bl89`]. In the HesScale-R modes h is what the vectors u leave, all where m is
-/// not above 0.
+/// mass of y, of any sign; h = `y (p − p²)` in [`Mode::Bl89`]. In the HesScale-R modes h is what the vectors u leave, all where m
+/// is not above 0.
 pub(super) fn cross_entropy<T: Real>(mode: Mode, z: &[T], y: &[T]) -> Local<T> {
     let softmax = Softmax::of(z);
     let mass = sum(y);

@@ -187,7 +187,8 @@ impl Optimizer {
     /// Checks every number, and that the rule has every setting it was given.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a setting of another rule, for instance Adam's momentum; [`Error::Value`] for a learning rate, weight decay, momentum, β or ε outside its domain, NaN included.
+    /// [`Error::Setting`] for a setting of another rule, for instance Adam's momentum; [`Error::Value`] for a learning rate, weight
+    /// decay, momentum, β or ε outside its domain, NaN included.
     pub fn validate(&self) -> Result<()> {
         self.misplaced.map_or(Ok(()), |misplaced| Err(misplaced.error()))?;
         let check = |name, value: f32, ok: bool, needed| {

@@ -1,7 +1,8 @@
 //! Classes of devices, and the resources of a workgroup.
 
-/// What kind of machine runs the shaders. It decides tile shapes, how many invocations share a loss, and which dispatches are joined;
-/// so the last bits of a loss, of dense layers' sums over few samples, and of a network that runs as a whole may depend on it.
+/// What kind of machine runs the shaders. It decides tile shapes, how many invocations share a loss, and which dispatches are
+/// joined; so the last bits of a loss, of dense layers' sums over few samples, and of a network that runs as a whole may depend on
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeviceClass {

@@ -13,8 +13,9 @@ impl Trainer {
     /// A trainer on the context's GPU, parameters drawn by the options' seed.
     ///
     /// # Errors
-    /// As [`State::new`]; [`Error::Value`](crate::Error::Value) for a `curvature_every` of 0; [`Error::NotPlanned`](crate::Error::NotPlanned) for a mode without the diagonal
-    /// that the optimiser reads; [`Error::Feature`](crate::Error::Feature) for a storage that the device does not have.
+    /// As [`State::new`]; [`Error::Value`](crate::Error::Value) for a `curvature_every` of 0;
+    /// [`Error::NotPlanned`](crate::Error::NotPlanned) for a mode without the diagonal that the optimiser reads;
+    /// [`Error::Feature`](crate::Error::Feature) for a storage that the device does not have.
     pub fn new(
         context: &Context,
         model: &Model,

@@ -11,8 +11,8 @@ impl Trainer {
     /// CPU. An adapter that the environment variable `HESSCALE_ADAPTER` names is used whatever it is, a software one too.
     ///
     /// # Errors
-    /// As [`Trainer::new`]; [`Error::NoAdapter`](crate::Error::NoAdapter) for a name that no adapter has, and where there is no GPU and the crate was
-    /// built without `cpu`.
+    /// As [`Trainer::new`]; [`Error::NoAdapter`](crate::Error::NoAdapter) for a name that no adapter has, and where there is no GPU
+    /// and the crate was built without `cpu`.
     pub async fn request(model: &Model, optimizer: Optimizer, options: TrainerOptions) -> Result<Trainer> {
         Trainer::request_with(&Request::from_env(), model, optimizer, options).await
     }

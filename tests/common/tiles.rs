@@ -13,8 +13,8 @@ const USES: [TileUse; 6] = [
 
 /// Small enough for llvmpipe, and covering all cases of the shaders: rows of one vec4 and of two, several rounds of blocks,
 /// invocations that fetch nothing, one buffer and two.
-fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
-    let (rows, vectors) = if numbers == 1 { (8, 2) } else { (4, 1) };
+fn tile(components: u32, steps: u32, buffers: u32) -> Tile {
+    let (rows, vectors) = if components == 1 { (8, 2) } else { (4, 1) };
     let (width, height) = if steps == 4 { (4, 8) } else { (8, 2) };
     Tile { family: Family::Workgroup { steps, buffers, slices: 1 }, rows, vectors, width, height }
 }
@@ -23,26 +23,31 @@ fn tile(numbers: u32, steps: u32, buffers: u32) -> Tile {
 /// family where there are eight slices, so that the two can share a dispatch.
 pub(crate) fn sliced(slices: u32) -> TileTable {
     // Several rows and columns for what has one number and more of them.
-    let tile = |usage, numbers| {
-        let (rows, vectors) = match (usage, numbers) {
+    let tile = |usage, components| {
+        let (rows, vectors) = match (usage, components) {
             (TileUse::Forward, _) => (4, 2),
             (_, 1) => (4, 1),
             _ => (1, 2),
         };
         Tile { family: Family::Sliced, rows, vectors, width: 4, height: slices }
     };
-    let entry = |usage, numbers| TileEntry { usage, numbers, size: None, tile: tile(usage, numbers) };
+    let entry =
+        |usage, components| TileEntry { usage, components, size: None, tile: tile(usage, components) };
     let uses = [TileUse::Forward, TileUse::Signal];
-    let entries = uses.into_iter().flat_map(|usage| (1..=4).map(move |numbers| entry(usage, numbers)));
+    let entries = uses.into_iter().flat_map(|usage| (1..=4).map(move |components| entry(usage, components)));
     let beside = Tile { family: Family::Registers, rows: 4, vectors: 1, width: 16, height: 2 };
-    let beside = |numbers| TileEntry { usage: TileUse::Parameters, numbers, size: None, tile: beside };
+    let beside = |components| TileEntry { usage: TileUse::Parameters, components, size: None, tile: beside };
     TileTable { adapter: "any".into(), entries: entries.chain([1, 2].map(beside)).collect() }
 }
 
 /// All products by the workgroup family.
 pub(crate) fn staged(steps: u32, buffers: u32) -> TileTable {
-    let entry =
-        |usage, numbers| TileEntry { usage, numbers, size: None, tile: tile(numbers, steps, buffers) };
-    let entries = USES.into_iter().flat_map(|usage| (1..=4).map(move |numbers| entry(usage, numbers)));
+    let entry = |usage, components| TileEntry {
+        usage,
+        components,
+        size: None,
+        tile: tile(components, steps, buffers),
+    };
+    let entries = USES.into_iter().flat_map(|usage| (1..=4).map(move |components| entry(usage, components)));
     TileTable { adapter: "any".into(), entries: entries.collect() }
 }

@@ -44,15 +44,15 @@ fn adapter() -> wgpu::Adapter {
 
 /// Uses the units for all dense forward products and signals, whatever their size.
 fn everywhere(matrices: Cooperative) -> TileTable {
-    let entry = |usage, numbers, (rows, vectors, height)| {
-        let family = Family::Cooperative { matrices, steps: if numbers == 3 { 32 } else { 16 } };
+    let entry = |usage, components, (rows, vectors, height)| {
+        let family = Family::Cooperative { matrices, steps: if components == 3 { 32 } else { 16 } };
         let tile = Tile { family, rows, vectors, width: matrices.subgroup, height };
-        TileEntry { usage, numbers, size: None, tile }
+        TileEntry { usage, components, size: None, tile }
     };
     let shapes = [(1, (8, 1, 4)), (2, (4, 1, 4)), (4, (2, 1, 8)), (3, (4, 1, 4))];
     let uses = [TileUse::Forward, TileUse::Signal];
     let entries =
-        uses.into_iter().flat_map(|usage| shapes.map(|(numbers, shape)| entry(usage, numbers, shape)));
+        uses.into_iter().flat_map(|usage| shapes.map(|(components, shape)| entry(usage, components, shape)));
     TileTable { adapter: "any".into(), entries: entries.collect() }
 }
 

@@ -14,8 +14,8 @@ use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
-/// The adapter to test: `HESSCALE_ADAPTER` selects one by part of its name. `HESSCALE_CLASS` names a class of device whose tiles are
-/// used on any adapter.
+/// The adapter to test: `HESSCALE_ADAPTER` selects one by part of its name. `HESSCALE_CLASS` names a class of device whose tiles
+/// are used on any adapter.
 pub(crate) fn request(checked: bool) -> Request {
     let class = std::env::var("HESSCALE_CLASS").ok().map(|class| match class.as_str() {
         "software" => DeviceClass::Software,

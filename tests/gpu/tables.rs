@@ -26,7 +26,7 @@ fn agrees(sample: &Sample, table: &TileTable, class: DeviceClass) {
 fn a_workgroup_that_cannot_be_halved() {
     let model = Model::builder([8]).dense(4).loss(Loss::cross_entropy()).unwrap();
     let sample = Sample::new(model, 9, 1);
-    let text = r#"{ "adapter": "", "entries": [{ "usage": "forward", "numbers": 1, "size": null,
+    let text = r#"{ "adapter": "", "entries": [{ "usage": "forward", "components": 1, "size": null,
         "tile": { "family": "registers", "rows": 3, "vectors": 1, "width": 12, "height": 3 } }] }"#;
     let table = TileTable::from_json(text).unwrap();
     DeviceClass::ALL.into_iter().for_each(|class| agrees(&sample, &table, class));
@@ -53,7 +53,7 @@ fn table(random: &mut fastrand::Rng) -> String {
     let entries: Vec<String> = (0..1 + random.usize(..4))
         .map(|_| {
             let usage = usages[random.usize(..usages.len())];
-            let numbers = number(random, &[1, 1, 2, 2]);
+            let components = number(random, &[1, 1, 2, 2]);
             let size = match random.bool() {
                 true => "null".to_owned(),
                 false => format!("{:?}", [9, 8, 4].map(|size| number(random, &[size, 2 * size, 4, 16]))),
@@ -71,7 +71,7 @@ fn table(random: &mut fastrand::Rng) -> String {
             let width = number(random, &[1, 2, 3, 4, 5, 8, 12, 16]);
             let height = number(random, &[1, 1, 2, 3, 4, 8]);
             format!(
-                r#"{{"usage":"{usage}","numbers":{numbers},"size":{size},"tile":{{"family":{family},"rows":{rows},"vectors":{vectors},"width":{width},"height":{height}}}}}"#
+                r#"{{"usage":"{usage}","components":{components},"size":{size},"tile":{{"family":{family},"rows":{rows},"vectors":{vectors},"width":{width},"height":{height}}}}}"#
             )
         })
         .collect();

@@ -1,5 +1,5 @@
-//! A device out of memory: each stage gives an error without panicking or hanging. A software device uses the process's memory, so a
-//! separate process sets a limit at the stage in question.
+//! A device out of memory: each stage gives an error without panicking or hanging. A software device uses the process's memory, so
+//! a separate process sets a limit at the stage in question.
 
 use crate::common::{Owner, bits, directory, model, statm, train, trainer, within_time};
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Plan, PlanOptions, Result, State};

@@ -1,6 +1,6 @@
-// The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles. An invocation that added up all terms
-// would wait for one load after another, so k is dealt to PARTS of them in turn, each with four outputs. Their sums are added as a
-// tree through the memory of A. Plugs: bias_span and leave_bias.
+// The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles. An invocation that added up all
+// terms would wait for one load after another, so k is dealt to PARTS of them in turn, each with four outputs. Their sums are added
+// as a tree through the memory of A. Plugs: bias_span and leave_bias.
 
 // The same for all tiles, as the order of the sums depends on it.
 const PARTS: u32 = 16u;

@@ -6,10 +6,10 @@
 // neighbours, which own neighbouring units, access neighbouring vec4s, and a vec4 that all read is a broadcast. Weights are read
 // from the parameters' buffer, once for four samples.
 //
-// Sums over k, over o and over the chunk's samples run in order, whatever the tile. The per-layer kernels that are not sliced sum in
-// the same order, so within one chunk the bits are equal to theirs, and the gradient has the same bits in every mode.
-// Plugs: act; parameters (read | write); behind (backward | forward_only); begin and finish (forward_only | alone | chunked).
-// Grid: one workgroup per chunk, folded into rows of g.grid_x.
+// Sums over k, over o and over the chunk's samples run in order, whatever the tile. The per-layer kernels that are not sliced sum
+// in the same order, so within one chunk the bits are equal to theirs, and the gradient has the same bits in every mode. Plugs:
+// act; parameters (read | write); behind (backward | forward_only); begin and finish (forward_only | alone | chunked). Grid: one
+// workgroup per chunk, folded into rows of g.grid_x.
 
 struct Layer {
     inputs: u32,

@@ -47,7 +47,8 @@ fn forward(function: Activation, a: &[f32], z: &mut [f32]) {
     apply(function, Values(a, z));
 }
 
-/// `g, u ← f'·g, f'·u` and `h ← f'²·h + f''·g`, without the last term in Gauss-Newton mode. Components are `[g, u …, h]`, or `g` alone.
+/// `g, u ← f'·g, f'·u` and `h ← f'²·h + f''·g`, without the last term in Gauss-Newton mode. Components are `[g, u …, h]`, or `g`
+/// alone.
 fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]], to: &mut [&mut [f32]]) {
     let (Some((g, others)), Some((to_g, to_others))) = (s.split_first(), to.split_first_mut()) else {
         return;
@@ -206,8 +207,8 @@ mod tests {
         got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= 3e-6 * scale + 2e-36
     }
 
-    /// Every 65,537th number of f32, with both signs, subnormals, the largest, infinities and NaN. Compared with the reference in f64
-    /// where that means the same, and in f32 where e^a saturates or nothing is finite.
+    /// Every 65,537th number of f32, with both signs, subnormals, the largest, infinities and NaN. Compared with the reference in
+    /// f64 where that means the same, and in f32 where e^a saturates or nothing is finite.
     #[test]
     fn all_of_f32_is_the_references() {
         let mut a: Vec<f32> = (0..=u32::MAX).step_by(65_537).map(f32::from_bits).collect();

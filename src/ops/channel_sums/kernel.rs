@@ -15,8 +15,8 @@ pub(crate) enum ChannelParameters {
     Norm(BatchShape),
 }
 
-/// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as `[splits][components][entries]`
-/// runs of [`stride`](ChannelSums::stride) channels.
+/// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as
+/// `[splits][components][entries]` runs of [`stride`](ChannelSums::stride) channels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ChannelSums {
     pub parameters: ChannelParameters,

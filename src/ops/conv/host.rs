@@ -134,7 +134,8 @@ impl Convolve {
         }
     }
 
-    /// Calls `with` with all patches of an image, block by block, and the rest of `scratch`. If `apart`, no block spans two samples.
+    /// Calls `with` with all patches of an image, block by block, and the rest of `scratch`. If `apart`, no block spans two
+    /// samples.
     fn each_block(
         &self,
         image: &[f32],

@@ -25,8 +25,8 @@ impl Depthwise {
         self.window.image.iter().product()
     }
 
-    /// Calls `with` for each tap of each position that lies in the image, with the first elements of the tap's weights, of its pixel,
-    /// and at the position.
+    /// Calls `with` for each tap of each position that lies in the image, with the first elements of the tap's weights, of its
+    /// pixel, and at the position.
     #[inline(always)]
     fn each(&self, mut with: impl FnMut(usize, usize, usize)) {
         let (w, channels) = (&self.window, self.channels);

@@ -169,8 +169,8 @@ mod tests {
         }
     }
 
-    /// NaN and infinity anywhere in a gradient or a diagonal are told, and nothing else is: also where the parameter stays a number,
-    /// for its second moment is infinite.
+    /// NaN and infinity anywhere in a gradient or a diagonal are told, and nothing else is: also where the parameter stays a
+    /// number, for its second moment is infinite.
     #[test]
     fn what_is_not_finite_is_told() {
         let rules = [

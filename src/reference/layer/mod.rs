@@ -149,8 +149,8 @@ impl<'a, T: Real> Step<'a, T> {
         }
     }
 
-    /// The signal that goes to the input, to each of a sum's, from the input `x` and the signal at the output: the table at the head of
-    /// [`reference`](crate::reference).
+    /// The signal that goes to the input, to each of a sum's, from the input `x` and the signal at the output: the table at the
+    /// head of [`reference`](crate::reference).
     pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
         match self {
             Step::Linear(map) => Signal::new(

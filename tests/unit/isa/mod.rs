@@ -1,6 +1,7 @@
 //! The texts that GPUs' own compilers are asked about: `cargo xtask isa`, `docs/isa.md`.
 //!
-//! `texts/<id>.wgsl` and `.spv` are written to the directory that `HESSCALE_ISA_DIRECTORY` names, and `index.tsv`, in which each has a line.
+//! `texts/<id>.wgsl` and `.spv` are written to the directory that `HESSCALE_ISA_DIRECTORY` names, and `index.tsv`, in which each
+//! has a line.
 
 mod plans;
 mod products;
@@ -222,14 +223,14 @@ fn a_line_has_a_field_for_each_column() {
 #[test]
 fn products_through_workgroup_memory_must_be_unrolled() {
     let mut found = BTreeSet::new();
-    DeviceClass::ALL.map(|class| {
+    for class in DeviceClass::ALL {
         products::all(class, |kernel, _| {
             let gemm = &kernel.product().expect("a product").gemm;
             let staged = matches!(gemm.tile().family, Family::Workgroup { .. });
             assert_eq!(stage(gemm).is_some(), staged, "{}", kernel.label());
             found.insert(staged);
-        })
-    });
+        });
+    }
     assert_eq!(found.len(), 2, "products of both families");
 }
 

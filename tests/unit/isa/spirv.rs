@@ -1,5 +1,5 @@
-//! SPIR-V as wgpu-hal's Vulkan backend asks naga for it, where the crate makes its pipelines: `gpu/pipeline.rs` asks for no checks, for
-//! loops without a counter and for workgroup memory that is not zeroed; wgpu leaves shaders without debug information then.
+//! SPIR-V as wgpu-hal's Vulkan backend asks naga for it, where the crate makes its pipelines: `gpu/pipeline.rs` asks for no checks,
+//! for loops without a counter and for workgroup memory that is not zeroed; wgpu leaves shaders without debug information then.
 
 use crate::texts::valid;
 use naga::back::spv;

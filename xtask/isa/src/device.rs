@@ -97,8 +97,8 @@ impl Drop for Device {
     }
 }
 
-/// A logical device with the features that wgpu enables for the crate's shaders: robust access to buffers wherever there is any, and
-/// storage in f16.
+/// A logical device with the features that wgpu enables for the crate's shaders: robust access to buffers wherever there is any,
+/// and storage in f16.
 fn open(instance: &ash::Instance, physical: vk::PhysicalDevice) -> Result<(ash::Device, String), String> {
     let mut driver = vk::PhysicalDeviceDriverProperties::default();
     let mut properties = vk::PhysicalDeviceProperties2::default().push_next(&mut driver);

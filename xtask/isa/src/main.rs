@@ -1,10 +1,10 @@
 //! Compiles compute shaders on the first Vulkan device and writes down what its compiler says of each. `cargo xtask isa` runs it
 //! under a driver that only believes to have a device; see `docs/isa.md`.
 //!
-//! Each line of the standard input asks for a shader: a file of SPIR-V, its bindings (`u` a uniform, `s` storage), `program` or `numbers`
-//! alone, the file for the report, with tabs between. On the standard error `begin` and the SPIR-V's file say that it is being compiled, `end` that the report is there: a
-//! driver that crashes takes this program along, and whoever started it knows by whose fault. The standard
-//! output is left to drivers, some of which dump programs there.
+//! Each line of the standard input asks for a shader: a file of SPIR-V, its bindings (`u` a uniform, `s` storage), `program` or
+//! `numbers` alone, the file for the report, with tabs between. On the standard error `begin` and the SPIR-V's file say that it is
+//! being compiled, `end` that the report is there: a driver that crashes takes this program along, and whoever started it knows by
+//! whose fault. The standard output is left to drivers, some of which dump programs there.
 
 mod device;
 mod report;

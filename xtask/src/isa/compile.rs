@@ -1,5 +1,5 @@
-//! Compiles texts for a device, in a program of its own that a compiler may crash: `xtask/isa`. What was compiled before, by the same
-//! Mesa, is not compiled again.
+//! Compiles texts for a device, in a program of its own that a compiler may crash: `xtask/isa`. What was compiled before, by the
+//! same Mesa, is not compiled again.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};

@@ -68,8 +68,8 @@ fn directory() -> PathBuf {
     repository().join("target/isa")
 }
 
-/// Whether a text is to be compiled for a device: what its classes' plans choose, what is by hand; and permutations, but for the products
-/// of software.
+/// Whether a text is to be compiled for a device: what its classes' plans choose, what is by hand; and permutations, but for the
+/// products of software.
 fn wanted(device: &Device, text: &Text, chosen: bool) -> bool {
     let on_gpus = || text.classes.iter().any(|class| !ON_CPUS.contains(&class.as_str()));
     let listed = || on_gpus() || (!text.is_product() && !text.classes.is_empty());

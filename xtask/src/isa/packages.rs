@@ -1,5 +1,6 @@
-//! Mesa's drivers with all that they depend on, C library included: Debian sid's packages, unpacked into `target/` and not installed. apt
-//! fetches them with state of its own, so it resolves what depends on what, checks signatures and checksums, and goes on where it was cut off.
+//! Mesa's drivers with all that they depend on, C library included: Debian sid's packages, unpacked into `target/` and not
+//! installed. apt fetches them with state of its own, so it resolves what depends on what, checks signatures and checksums, and
+//! goes on where it was cut off.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Tiles that plans choose, on each device: a row for all texts of one use, one number of components and one tile, with the worst that is
-//! found among them; and what is wrong with a row.
+//! Tiles that plans choose, on each device: a row for all texts of one use, one number of components and one tile, with the worst
+//! that is found among them; and what is wrong with a row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
