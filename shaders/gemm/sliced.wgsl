@@ -19,9 +19,9 @@ const FANS: u32 = WY / FAN;
 
 const SUMS: u32 = SUM_ROWS * SUM_VECTORS;
 
-// Sums of one component whose slices are in workgroup memory at a time, for 8 KiB. The name is workgroup's, so that one of each in
+// Sums of one component whose slices are in workgroup memory at a time, for 16 KiB. The name is workgroup's, so that one of each in
 // a dispatch share the memory.
-const AT_ONCE: u32 = min(SUMS, max(1u, 512u / (WX * WY)));
+const AT_ONCE: u32 = min(SUMS, max(1u, 1024u / (WX * WY)));
 var<workgroup> staged_a: array<f32, 4u * AT_ONCE * WY * WX>;
 
 fn put(at: u32, four: vec4<f32>) {

@@ -128,28 +128,30 @@ fn from_slice(stage: Stage, shift: u32) -> Stage {
 fn add_slices(half: u32, slice: u32, index: u32, acc: ptr<function, Tile>) {
     let apart = half * LANES;
     let at = slice % half * LANES + index;
-    for (var p = 0u; p < P; p++) {
-        if slice >= half && slice < 2u * half {
+    if slice >= half && slice < 2u * half {
+        for (var p = 0u; p < P; p++) {
             for (var i = 0u; i < TM; i++) {
                 for (var j = 0u; j < V; j++) {
                     for (var c = 0u; c < 4u; c++) {
-                        staged_a[((i * V + j) * 4u + c) * apart + at] = (*acc)[p][i][j][c];
+                        staged_a[(((p * TM + i) * V + j) * 4u + c) * apart + at] = (*acc)[p][i][j][c];
                     }
                 }
             }
         }
-        workgroupBarrier();
-        if slice < half {
-            for (var i = 0u; i < TM; i++) {
-                for (var j = 0u; j < V; j++) {
-                    for (var c = 0u; c < 4u; c++) {
-                        (*acc)[p][i][j][c] += staged_a[((i * V + j) * 4u + c) * apart + at];
-                    }
-                }
-            }
-        }
-        workgroupBarrier();
     }
+    workgroupBarrier();
+    if slice < half {
+        for (var p = 0u; p < P; p++) {
+            for (var i = 0u; i < TM; i++) {
+                for (var j = 0u; j < V; j++) {
+                    for (var c = 0u; c < 4u; c++) {
+                        (*acc)[p][i][j][c] += staged_a[(((p * TM + i) * V + j) * 4u + c) * apart + at];
+                    }
+                }
+            }
+        }
+    }
+    workgroupBarrier();
 }
 
 fn sum_up(

@@ -197,9 +197,12 @@ impl Tuning<'_> {
         let costs = Costs::of(self.class);
         let (held, most) = (costs.held(&sizes), costs.registers(&sizes));
         let fits = move |tile: Tile| match tile.family {
-            // Much is fetched ahead beside the sums, and where B lies along n, what neighbours read together is 64 bytes at least.
+            // All sums of a component fit in workgroup memory, much is fetched ahead beside them, and where B lies along n, what neighbours read together is 64 bytes at least.
             Family::Sliced => {
-                2 * tile.sums() * held <= most && (sizes.kind != TileUse::Signal || tile.width >= 4)
+                let at_once = tile.sums() / 4 * tile.lanes() <= 1024;
+                at_once
+                    && 2 * tile.sums() * held <= most
+                    && (sizes.kind != TileUse::Signal || tile.width >= 4)
             }
             _ => tile.sums() * held <= most,
         };
@@ -221,7 +224,7 @@ impl Tuning<'_> {
                     }
                     // The parts of a bias, too.
                     TileUse::Parameters | TileUse::ConvolutionParameters => {
-                        slices == 1 && lanes.is_multiple_of(BIAS_PARTS) && lanes <= 2 * a * buffers * steps
+                        slices == 1 && lanes.is_multiple_of(BIAS_PARTS) && lanes <= a * buffers * steps
                     }
                     _ => slices == 1,
                 };

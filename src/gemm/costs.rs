@@ -106,7 +106,7 @@ const NARROW: Tiles = Tiles {
 /// The workgroup family where there would be too few workgroups: k is shared out.
 const SHARED: Tiles = Tiles {
     steps: &[4, 8],
-    slices: &[2, 4, 8, 16],
+    slices: &[2, 4, 8],
     workgroups: &[(4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (8, 16)],
     shapes: &[(4, 1), (4, 2)],
 };

@@ -173,7 +173,7 @@ impl Tile {
                 [components * a, b].map(|fours| 16 * slices * buffers * steps * fours)
             }
             Family::Sliced => {
-                let at_once = (self.sums() / 4).min((512 / self.lanes()).max(1));
+                let at_once = (self.sums() / 4).min((1024 / self.lanes()).max(1));
                 [16 * at_once * self.lanes(), 0]
             }
             Family::Registers | Family::Cooperative { .. } => [0; 2],
@@ -221,10 +221,10 @@ mod tests {
         assert_eq!(tile.storage(1), 4 * (128 + 64) * 8 * 2);
         assert_eq!(tile.storage(3), 4 * (3 * 128 + 64) * 8 * 2);
         assert_eq!(Tile { family: family(4), ..tile }.storage(3), 4 * 4 * (3 * 128 + 64) * 8 * 2);
-        // Up to four rows of 8 columns at a time, of 64 slices.
-        for rows in [2, 4, 8] {
+        // Up to eight rows of 8 columns at a time, of 64 slices.
+        for rows in [2, 8, 16] {
             let sliced = Tile { family: Family::Sliced, rows, vectors: 1, width: 2, height: 64 };
-            let at_once = rows.min(4);
+            let at_once = rows.min(8);
             assert!((1..=4).all(|numbers| sliced.storage(numbers) == 4 * at_once * 8 * 64));
         }
     }

@@ -1,4 +1,4 @@
-const TM: u32 = 4u;
+const TM: u32 = 1u;
 const V: u32 = 1u;
 const WX: u32 = 8u;
 const WY: u32 = 8u;
@@ -9,18 +9,13 @@ const TAPS: u32 = 1u;
 const LONG: bool = false;
 const RUN: u32 = 1024u;
 const JOINT: bool = false;
-const HELD: u32 = 4u;
-const STEPS: u32 = 4u;
-const BUFFERS: u32 = 2u;
+const SUM_ROWS: u32 = 1u;
+const SUM_VECTORS: u32 = 1u;
 const KEEP: bool = false;
 // gemm/gemm.wgsl
-// gemm/finish_own.wgsl
 // gemm/out_vec4.wgsl
 // gemm/hold_out.wgsl
-// gemm/workgroup.wgsl
-// gemm/staged/a_steady.wgsl
-// gemm/staged/b_steady.wgsl
-// gemm/staged/b_turned.wgsl
+// gemm/sliced.wgsl
 // gemm/walk_dense.wgsl
 // gemm/forward.wgsl
 // gemm/a_k.wgsl

@@ -1,6 +1,6 @@
 // The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles. An invocation that added up all
 // terms would wait for one load after another, so k is dealt to PARTS of them in turn, each with four outputs. Their sums are added
-// as a tree through the memory of A. Plugs: bias_span and leave_bias.
+// in workgroup memory. Plugs: bias_span and leave_bias.
 
 // The same for all tiles, as the order of the sums depends on it.
 const PARTS: u32 = 16u;
@@ -30,36 +30,36 @@ fn side(group: u32, lane: vec3<u32>) {
                 run[p] = vec4<f32>(0.0);
             }
         }
-        for (var p = 2u; JOINT && p < P; p++) {
-            let u = add_parts(index, sums[p]);
-            sums[D] += select(vec4<f32>(0.0), u * u, index < WIDE);
-            sums[p] = vec4<f32>(0.0);
+        if JOINT {
+            add_parts(index, 2u, P, &sums);
+            for (var p = 2u; p < P; p++) {
+                sums[D] += select(vec4<f32>(0.0), sums[p] * sums[p], index < WIDE);
+                sums[p] = vec4<f32>(0.0);
+            }
         }
     }
-    for (var p = 0u; p < KEPT; p++) {
-        sums[p] = add_parts(index, sums[p]);
-    }
+    add_parts(index, 0u, KEPT, &sums);
     if index < WIDE && m < g.m {
         leave_bias(span.split, m, sums);
     }
 }
 
-// The sum over all parts, for the invocations of the first.
-fn add_parts(index: u32, value: vec4<f32>) -> vec4<f32> {
-    var sum = value;
-    for (var half = LANES / 2u; half >= WIDE; half /= 2u) {
-        if index >= half && index < 2u * half {
-            for (var c = 0u; c < 4u; c++) {
-                staged_a[c * half + index - half] = sum[c];
-            }
+// Adds those sums of all parts, for the invocations of the first.
+fn add_parts(index: u32, first: u32, end: u32, sums: ptr<function, Sides>) {
+    for (var p = first; p < end; p++) {
+        for (var c = 0u; c < 4u; c++) {
+            staged_a[(p * 4u + c) * LANES + index] = (*sums)[p][c];
         }
-        workgroupBarrier();
-        if index < half {
-            for (var c = 0u; c < 4u; c++) {
-                sum[c] += staged_a[c * half + index];
-            }
-        }
-        workgroupBarrier();
     }
-    return sum;
+    workgroupBarrier();
+    if index < WIDE {
+        for (var p = first; p < end; p++) {
+            for (var part = 1u; part < PARTS; part++) {
+                for (var c = 0u; c < 4u; c++) {
+                    (*sums)[p][c] += staged_a[(p * 4u + c) * LANES + part * WIDE + index];
+                }
+            }
+        }
+    }
+    workgroupBarrier();
 }
