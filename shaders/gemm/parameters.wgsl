@@ -8,8 +8,9 @@
 
 alias Sides = Sums;
 
-// A bias is summed in one run.
+// A bias is summed in one run, or term by term by several invocations.
 const BIAS_RUN: u32 = 0x80000000u;
+const BIAS_DEAL: u32 = 1u;
 
 fn a_base(p: u32) -> u32 {
     return p * g.a_plane;

@@ -14,7 +14,8 @@ const ONCE: bool = false;
 alias Sides = array<vec4<f32>, P>;
 
 // Biases are summed in runs of this many positions, because cancellation amplifies their rounding error.
-const BIAS_RUN: u32 = SIDE_RUN;
+const BIAS_RUN: u32 = 32u;
+const BIAS_DEAL: u32 = BIAS_RUN;
 
 fn prepare() {}
 

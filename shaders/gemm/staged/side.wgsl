@@ -1,11 +1,9 @@
 // The bias beside a product, b[m] = Σ_s Σ_k A[s, k, m], by workgroups after those of the tiles. An invocation that added up all
-// terms would wait for one load after another, so k is dealt to PARTS of them in turn, each with four outputs. Their sums are added
-// in workgroup memory. Plugs: bias_span and leave_bias.
+// terms would wait for one load after another, so k is dealt to PARTS of them in turn, BIAS_DEAL terms at a time, each with four
+// outputs. Their sums are added in workgroup memory. Plugs: bias_span and leave_bias.
 
 // The same for all tiles, as the order of the sums depends on it.
 const PARTS: u32 = 16u;
-// Terms of a run where there are many: 32 of each part.
-const SIDE_RUN: u32 = 32u * PARTS;
 // vec4s of outputs that a workgroup adds up.
 const WIDE: u32 = LANES / PARTS;
 
@@ -16,11 +14,14 @@ fn side(group: u32, lane: vec3<u32>) {
     // Invocations past the last output go along, as there are barriers.
     let column = min(m, (g.m - 1u) / 4u * 4u);
     let span = bias_span(group / groups);
+    let runs = (span.end - span.begin + BIAS_DEAL - 1u) / BIAS_DEAL;
     var sums: Sides;
     var run: Sides;
     for (var sample = span.first; sample < span.last; sample++) {
-        for (var start = span.begin; start < span.end; start += BIAS_RUN) {
-            for (var k = start + index / WIDE; k < min(start + BIAS_RUN, span.end); k += PARTS) {
+        // Runs are counted through all samples.
+        let first = (index / WIDE + PARTS - (sample - span.first) * runs % PARTS) % PARTS;
+        for (var start = span.begin + first * BIAS_DEAL; start < span.end; start += PARTS * BIAS_DEAL) {
+            for (var k = start; k < min(start + BIAS_DEAL, span.end); k++) {
                 for (var p = 0u; p < P; p++) {
                     run[p] += a4_guarded(a_base(p) + (sample * g.k + k) * g.m + column, g.m - column);
                 }
