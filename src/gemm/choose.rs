@@ -85,8 +85,9 @@ impl Tuning<'_> {
             measured.or_else(matrices).or_else(|| self.cheapest(self.plain(sizes), sizes, orders))
         };
         let widest = widest(sizes);
-        let entries = self.table.into_iter().flat_map(|table| table.entries.iter().map(|entry| entry.tile));
-        let orders = entries.filter(|tile| self.can(*tile, &widest)).chain(self.legal(&widest));
+        let entries =
+            || self.table.into_iter().flat_map(|table| table.entries.iter().map(|entry| entry.tile));
+        let orders = entries().filter(|tile| self.can(*tile, &widest)).chain(self.legal(&widest));
         let orders: BTreeSet<Order> = orders.map(|tile| tile.order(sizes.kind)).collect();
         let orders: Vec<Order> = orders.into_iter().collect();
         let plain = first(&Sizes { components: 1, ..*sizes }, &orders).unwrap_or(Tile::SLIM);
@@ -94,8 +95,7 @@ impl Tuning<'_> {
             return plain;
         }
         let order = plain.order(sizes.kind);
-        let entries = self.table.into_iter().flat_map(|table| table.entries.iter().map(|entry| entry.tile));
-        let any = || entries.filter(|tile| tile.order(sizes.kind) == order && self.can(*tile, sizes)).last();
+        let any = || entries().find(|tile| tile.order(sizes.kind) == order && self.can(*tile, sizes));
         first(sizes, &[order]).or_else(any).unwrap_or(Tile::SLIM)
     }
 

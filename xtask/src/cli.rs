@@ -89,8 +89,8 @@ fn isa(args: Vec<OsString>) -> Result<Options, String> {
             name => return Err(format!("unknown device `{name}`: there are {}", Device::names())),
         }
     }
-    if options.update && (options.chosen || !options.devices.is_empty()) {
-        return Err("`isa --update` takes every pipeline on every device".into());
+    if options.update && !options.devices.is_empty() {
+        return Err("`isa --update` takes every device".into());
     }
     Ok(options)
 }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(parse(words(&["isa", "--chosen", "navi31", "m1"])), Ok(Command::Isa(some)));
         let update = Options { update: true, ..Options::default() };
         assert_eq!(parse(words(&["isa", "--update"])), Ok(Command::Isa(update)));
-        for wrong in [&["isa", "--update", "m1"][..], &["isa", "--chosen", "--update"], &["isa", "voodoo2"]] {
+        for wrong in [&["isa", "--update", "m1"][..], &["isa", "voodoo2"]] {
             assert!(parse(words(wrong)).is_err(), "{wrong:?}");
         }
         assert!(USAGE.contains(&Device::names()));
