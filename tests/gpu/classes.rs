@@ -74,7 +74,8 @@ const WHOLE: usize = 4;
 
 /// A choice of everything, each by its index.
 type Run = [usize; 9];
-const CHOICES: Run = [DeviceClass::ALL.len(), 2, 3, 2, 2, 4, 5, 5, 4];
+/// Of the classes, the first three: Apple's and phones' GPUs differ from the third in nothing but the tiles on offer, and train below.
+const CHOICES: Run = [3, 2, 3, 2, 2, 4, 5, 5, 4];
 
 /// The options that determine the order of dispatches: all their combinations are covered.
 const ORDER: u32 = 0b111;
