@@ -271,7 +271,7 @@ fn sum_up(
     workgroupBarrier();
     for (var k = span.begin; k < span.end; k += STEPS) {
         // `largest` changes only after the next barrier.
-        var grown = LONG && k % (4u * RUN) == 0u;
+        var grown = LONG && k % RUN == 0u;
         if HALF {
             grown = outgrown(seat, &powers) || grown;
         }

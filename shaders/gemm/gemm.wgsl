@@ -67,10 +67,10 @@ alias Sums = array<vec4<f32>, KEPT>;
 // The component that B² multiplies, if there is one.
 const D: u32 = min(1u, P - 1u);
 
-// A LONG sum is made in runs, to limit its rounding error. A run is RUN chunks of up to 16 terms: a segment begins a new chunk. It
-// is closed before the first term of another run, so that tiles that skip terms close it in the same place.
+// A LONG sum is made in runs of RUN times four terms, to limit its rounding error. A run is closed before the first term of another,
+// so that tiles that skip terms close it in the same place.
 fn run_of(segment: u32, k: u32) -> u32 {
-    return (segment * ((g.k + 15u) / 16u) + k / 16u) / RUN;
+    return (segment * (g.k / 4u) + k / 4u) / RUN;
 }
 
 fn close_run(acc: ptr<function, Tile>, total: ptr<function, Tile>) {

@@ -226,7 +226,8 @@ impl Tuning<'_> {
                     TileUse::Parameters | TileUse::ConvolutionParameters => {
                         slices == 1 && lanes.is_multiple_of(BIAS_PARTS) && lanes <= a * buffers * steps
                     }
-                    _ => slices == 1,
+                    // Runs of 64 terms end where a stage does.
+                    _ => slices == 1 && (!sizes.long || sizes.k.is_multiple_of(steps) || 64 % sizes.k == 0),
                 };
                 whole && fits
             }

@@ -99,13 +99,10 @@ pub(crate) struct GemmUniform {
     image: ImageUniform,
 }
 
-/// Terms of a run, and of the longest sum made in one run. In networks of many convolutions, bias sums over positions
+/// Fours of a run, and terms of the longest sum made in one run. In networks of many convolutions, bias sums over positions
 /// cancel: short runs keep their errors three times smaller, for a twentieth of the time.
-const IMAGE_RUN: (u32, u32) = (64, 64);
-const DENSE_RUN: (u32, u32) = (4096, 16_384);
-
-/// Terms of a chunk, which belong to one run: the longest stage. A segment begins a new chunk.
-const CHUNK: u32 = 16;
+const IMAGE_RUN: (u32, u32) = (16, 64);
+const DENSE_RUN: (u32, u32) = (1024, 16_384);
 
 /// Terms of the longest slice of a sum.
 pub(super) const LONGEST_SLICE: u32 = DENSE_RUN.1;
@@ -159,7 +156,7 @@ impl Gemm {
             (Use::Partial { .. }, _) => TileUse::ConvolutionParameters,
         };
         // The sums of partial products and of a dense layer's parameters are split elsewhere.
-        let (_, longest) = self.runs();
+        let (_, longest) = self.run();
         Sizes {
             kind,
             components: self.components(),
@@ -173,15 +170,9 @@ impl Gemm {
         }
     }
 
-    /// Terms of a run, and of the longest sum that is made in one go.
-    fn runs(&self) -> (u32, u32) {
+    /// Fours of a run, and terms of the longest sum that is made in one go.
+    pub(super) fn run(&self) -> (u32, u32) {
         if self.image.is_some() { IMAGE_RUN } else { DENSE_RUN }
-    }
-
-    /// Chunks of a run.
-    pub(super) fn run(&self) -> u32 {
-        let (terms, _) = self.runs();
-        (terms * self.k.div_ceil(CHUNK) / self.k).max(1)
     }
 
     /// Whether the kernel that sums parameters over `samples` should also take the optimiser's step: if the weights are read as

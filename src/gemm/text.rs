@@ -30,7 +30,7 @@ impl Gemm {
         let partial = matches!(self.usage, Use::Partial { .. });
         let taps = self.image.is_some() && !partial;
         header.number("KEPT", self.kept()).number("TAPS", self.image.map_or(1, |image| image.taps()));
-        header.flag("LONG", self.sizes().long).number("RUN", self.run());
+        header.flag("LONG", self.sizes().long).number("RUN", self.run().0);
         header.flag("JOINT", partial && self.kept() < self.components());
         let out = Access::of(self.n);
         let mut files = vec!["gemm/gemm"];
