@@ -197,7 +197,8 @@ impl Tuning<'_> {
         let costs = Costs::of(self.class);
         let (held, most) = (costs.held(&sizes), costs.registers(&sizes));
         let fits = move |tile: Tile| match tile.family {
-            // All sums of a component fit in workgroup memory, much is fetched ahead beside them, and where B lies along n, what neighbours read together is 64 bytes at least.
+            // All sums of a component fit in workgroup memory, much is fetched ahead beside them, and where B lies along n, what
+            // neighbours read together is 64 bytes at least.
             Family::Sliced => {
                 let at_once = tile.sums() / 4 * tile.lanes() <= 1024;
                 at_once
@@ -219,9 +220,7 @@ impl Tuning<'_> {
                 let lanes = tile.width * tile.height;
                 let whole = tile.rows.is_multiple_of(4) && lanes.is_multiple_of(a) && lanes.is_multiple_of(b);
                 let fits = match sizes.kind {
-                    TileUse::Forward | TileUse::Signal => {
-                        slices == 1 || 2 * b <= buffers * steps * sizes.components
-                    }
+                    TileUse::Forward | TileUse::Signal => slices == 1 || 2 * b <= buffers * steps,
                     // The parts of a bias, too.
                     TileUse::Parameters | TileUse::ConvolutionParameters => {
                         slices == 1 && lanes.is_multiple_of(BIAS_PARTS) && lanes <= a * buffers * steps
@@ -268,6 +267,25 @@ fn widest(sizes: &Sizes) -> Sizes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `add_slices` in `workgroup.wgsl` puts the sums of half the slices, of all components, where A was staged.
+    #[test]
+    fn sums_of_slices_fit_where_a_was_staged() {
+        let mut found = 0;
+        for (class, p) in DeviceClass::ALL.into_iter().flat_map(|class| (1..=4).map(move |p| (class, p))) {
+            let sizes = sizes(p, [32, 512, 512]);
+            for tile in Tuning::from(class).legal(&sizes) {
+                let Family::Workgroup { steps, buffers, slices: slices @ 2.. } = tile.family else {
+                    continue;
+                };
+                let staged = slices * buffers * p * steps * tile.height * tile.rows;
+                let sums = slices / 2 * tile.width * tile.height * tile.sums() * p;
+                assert!(sums <= staged, "{class:?} {tile} of {p}: {sums} of {staged}");
+                found += 1;
+            }
+        }
+        assert!(found > 100, "{found}");
+    }
 
     fn sizes(components: u32, [m, n, k]: [u32; 3]) -> Sizes {
         let kind = TileUse::Signal;
