@@ -37,7 +37,7 @@ const TIMED: usize = 4;
 
 /// Medians over turns: of a contender's milliseconds, of SGD's, and of their ratio in each turn.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pair {
+pub(crate) struct Comparison {
     pub(crate) own: f64,
     pub(crate) sgd: f64,
     pub(crate) ratio: f64,
@@ -50,7 +50,7 @@ pub(crate) struct Row {
     pub(crate) size: usize,
     pub(crate) network: String,
     pub(crate) parameters: usize,
-    pub(crate) pairs: [Pair; CONTENDERS],
+    pub(crate) pairs: [Comparison; CONTENDERS],
 }
 
 impl Row {
@@ -66,7 +66,7 @@ pub(crate) fn measure(
     effort: Effort,
     threads: Option<usize>,
 ) -> Result<Row> {
-    let mut pairs = [Pair { own: f64::NAN, sgd: f64::NAN, ratio: f64::NAN }; CONTENDERS];
+    let mut pairs = [Comparison { own: f64::NAN, sgd: f64::NAN, ratio: f64::NAN }; CONTENDERS];
     for (pair, contender) in pairs.iter_mut().zip(contender::all()) {
         let trainer = |contender: Contender| {
             let mut options = TrainerOptions::default().mode(contender.mode);
@@ -80,7 +80,7 @@ pub(crate) fn measure(
 }
 
 /// SGD against a contender.
-fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Pair> {
+fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Comparison> {
     let mut turn = || -> Result<[f64; 2]> { Ok([steps(&mut sgd)?, steps(&mut own)?]) };
     // Warm-up: compiles, allocates, fills caches.
     turn()?;
@@ -89,7 +89,7 @@ fn contest([mut sgd, mut own]: [Trainer; 2], effort: Effort) -> Result<Pair> {
     let turns = effort.turns(start.elapsed());
     let times = (0..turns).map(|_| turn()).collect::<Result<Vec<_>>>()?;
     let median_of = |of: fn(&[f64; 2]) -> f64| median(times.iter().map(of).collect());
-    Ok(Pair { own: median_of(|t| t[1]), sgd: median_of(|t| t[0]), ratio: median_of(|t| t[1] / t[0]) })
+    Ok(Comparison { own: median_of(|t| t[1]), sgd: median_of(|t| t[0]), ratio: median_of(|t| t[1] / t[0]) })
 }
 
 /// Milliseconds of a step: write the batch, record, submit and wait.

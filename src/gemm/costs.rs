@@ -37,13 +37,13 @@ pub(super) struct Costs {
     totals: bool,
     /// A dispatch.
     pub(super) launch: f64,
-    tiles: &'static [Tiles],
+    tiles: &'static [Offer],
     /// Workgroups of the sliced family: invocations along columns, and slices.
     sliced: &'static [(u32, u32)],
 }
 
-/// Tiles on offer: every shape with every workgroup.
-pub(super) struct Tiles {
+/// Tiles that are offered: every shape with every workgroup.
+pub(super) struct Offer {
     /// Steps of a stage; 0 for the register family.
     steps: &'static [u32],
     /// Parts of k.
@@ -85,8 +85,8 @@ const SOFTWARE: Costs = Costs {
     // Barriers are dear.
     sliced: &[],
     tiles: &[
-        Tiles { steps: &[0], slices: &[1], workgroups: &[(8, 1)], shapes: SMALL },
-        Tiles {
+        Offer { steps: &[0], slices: &[1], workgroups: &[(8, 1)], shapes: SMALL },
+        Offer {
             steps: &[0],
             slices: &[1],
             workgroups: &[(8, 1)],
@@ -96,7 +96,7 @@ const SOFTWARE: Costs = Costs {
 };
 
 /// Rows and vec4 columns of the register family on GPUs, for small or narrow products, and its workgroups.
-const NARROW: Tiles = Tiles {
+const NARROW: Offer = Offer {
     steps: &[0],
     slices: &[1],
     workgroups: &[(64, 1), (16, 4), (8, 8), (64, 2), (64, 4)],
@@ -104,7 +104,7 @@ const NARROW: Tiles = Tiles {
 };
 
 /// The workgroup family where there would be too few workgroups: k is shared out.
-const SHARED: Tiles = Tiles {
+const SHARED: Offer = Offer {
     steps: &[4, 8],
     slices: &[2, 4, 8],
     workgroups: &[(4, 2), (4, 4), (8, 2), (8, 4), (8, 8), (8, 16)],
@@ -152,7 +152,7 @@ const DISCRETE: Costs = Costs {
     ],
     tiles: &[
         NARROW,
-        Tiles {
+        Offer {
             steps: &[4, 8],
             slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
@@ -175,7 +175,7 @@ const INTEGRATED: Costs = Costs {
     scalar_registers: 32,
     tiles: &[
         NARROW,
-        Tiles {
+        Offer {
             steps: &[4, 8],
             slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8), (16, 16)],
@@ -207,7 +207,7 @@ const MOBILE: Costs = Costs {
     cores: Some(Cores { count: 4, lanes: 256, registers: 49_152, memory: 32_768, most: 1024, wanted: 512 }),
     tiles: &[
         NARROW,
-        Tiles {
+        Offer {
             steps: &[4, 8],
             slices: &[1],
             workgroups: &[(8, 8), (16, 4), (8, 16), (16, 8)],
@@ -352,11 +352,11 @@ impl Costs {
             width,
             height,
         });
-        self.tiles.iter().flat_map(Tiles::all).chain(sliced)
+        self.tiles.iter().flat_map(Offer::all).chain(sliced)
     }
 }
 
-impl Tiles {
+impl Offer {
     pub(super) fn all(&self) -> impl Iterator<Item = Tile> {
         let with = |steps, slices, (width, height): (u32, u32), (rows, vectors): (u32, u32)| {
             let families = match steps {

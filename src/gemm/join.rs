@@ -13,12 +13,12 @@ use crate::shader::{
 pub(crate) struct Join {
     first: Product,
     second: Product,
-    pair: Pair,
+    combination: Combination,
 }
 
 /// Which two products share the dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pair {
+enum Combination {
     /// The signal through a layer, and the gradient and diagonal of the same layer: both read the signal above.
     SameLayer,
     /// The signal through a layer, and the update of another: weights are read where the others are written.
@@ -27,13 +27,15 @@ enum Pair {
     Updates,
 }
 
-impl Pair {
-    fn of(first: &Gemm, second: &Gemm) -> Option<Pair> {
+impl Combination {
+    fn of(first: &Gemm, second: &Gemm) -> Option<Combination> {
         let update = |usage| matches!(usage, Use::Parameters { sink: GradientSink::Update(_), .. });
         match (first.usage, second.usage) {
-            (Use::Signal { .. }, usage) if update(usage) => Some(Pair::SignalAndUpdate),
-            (Use::Signal { .. }, Use::Parameters { .. } | Use::Partial { .. }) => Some(Pair::SameLayer),
-            (one, other) if update(one) && update(other) => Some(Pair::Updates),
+            (Use::Signal { .. }, usage) if update(usage) => Some(Combination::SignalAndUpdate),
+            (Use::Signal { .. }, Use::Parameters { .. } | Use::Partial { .. }) => {
+                Some(Combination::SameLayer)
+            }
+            (one, other) if update(one) && update(other) => Some(Combination::Updates),
             _ => None,
         }
     }
@@ -42,19 +44,19 @@ impl Pair {
 impl Join {
     /// Both side by side, in tiles with equally many invocations; `None` if they cannot be joined or joining would be slower.
     pub(crate) fn new(tuning: Tuning<'_>, first: Product, second: Product) -> Option<Join> {
-        let pair = Pair::of(&first.gemm, &second.gemm)?;
+        let combination = Combination::of(&first.gemm, &second.gemm)?;
         if first.gemm.tile().is_cooperative() || second.gemm.tile().is_cooperative() {
             return None;
         }
         // Updated parameters are bound as vec4s, so the weights must be readable as vec4s.
         let readable = first.gemm.image.is_none() && first.gemm.sizes().vectors;
-        if pair == Pair::SignalAndUpdate && !readable {
+        if combination == Combination::SignalAndUpdate && !readable {
             return None;
         }
         let sized = |gemm: &Gemm| (gemm.tile(), gemm.sizes());
         let (one, other) = tuning.choose_together(sized(&first.gemm), sized(&second.gemm))?;
         let (first, second) = (first.with_tile(one), second.with_tile(other));
-        let join = Join { first, second, pair };
+        let join = Join { first, second, combination };
         (is_bindable(&join.bindings()) && tuning.allowed.has(join.workgroup())).then_some(join)
     }
 
@@ -68,10 +70,10 @@ impl Join {
 
     /// Where the bindings of each go: 0 tells which workgroups belong to which product, 1 and 2 are their own uniforms.
     fn slots(&self) -> [Vec<Slot>; 2] {
-        let shared: [&[_]; 2] = match self.pair {
-            Pair::SameLayer => [&[], &[(1, "a_data")]],
-            Pair::SignalAndUpdate => [&[(2, "parameters")], &[]],
-            Pair::Updates => [&[], &[(3, "parameters"), (4, "memory")]],
+        let shared: [&[_]; 2] = match self.combination {
+            Combination::SameLayer => [&[], &[(1, "a_data")]],
+            Combination::SignalAndUpdate => [&[(2, "parameters")], &[]],
+            Combination::Updates => [&[], &[(3, "parameters"), (4, "memory")]],
         };
         let mut next = 3;
         let mut slots = |gemm: &Gemm, uniform, shared: &[(usize, &'static str)]| -> Vec<Slot> {
@@ -116,8 +118,8 @@ impl Key for Join {
             let text = product.gemm.source_with(Dtype::F32, weights);
             Dtypes::default().complete(&text, Dtype::F32)
         };
-        let (weights, foreign): (_, &[_]) = match self.pair {
-            Pair::SignalAndUpdate => (Some("gemm/b_updated"), &["parameters"]),
+        let (weights, foreign): (_, &[_]) = match self.combination {
+            Combination::SignalAndUpdate => (Some("gemm/b_updated"), &["parameters"]),
             _ => (None, &[]),
         };
         let [one, other] = [text(&self.first, weights), text(&self.second, None)];
@@ -151,14 +153,14 @@ impl Key for Join {
 
     fn bytes(&self, bound: &[u64]) -> u64 {
         let (first, second) = (&self.first, &self.second);
-        match self.pair {
-            Pair::SameLayer => bound.iter().sum(),
-            Pair::SignalAndUpdate => {
+        match self.combination {
+            Combination::SameLayer => bound.iter().sum(),
+            Combination::SignalAndUpdate => {
                 let at = bound.len() - 4;
                 let weights = 4 * u64::from(first.gemm.n) * u64::from(first.gemm.k);
                 bound[..at].iter().sum::<u64>() + weights + second.bytes(&bound[at..at + 2])
             }
-            Pair::Updates => first.bytes(&bound[..2]) + second.bytes(&bound[4..6]),
+            Combination::Updates => first.bytes(&bound[..2]) + second.bytes(&bound[4..6]),
         }
     }
 

@@ -125,7 +125,7 @@ impl<'a> BackwardPass<'a> {
     }
 
     /// Where the complete signal of a root goes: to the user's tensor, if it was requested and is stored in the same form.
-    fn whole(&mut self, root: usize) -> Result<Signal> {
+    fn destination(&mut self, root: usize) -> Result<Signal> {
         match self.requested.0.get(&root) {
             Some(slice) if self.is_as_seen(root) => {
                 let plane = Dtype::F32.plane(self.setup.batch * self.graph.values[root].len()) as u32;
@@ -143,7 +143,7 @@ impl<'a> BackwardPass<'a> {
     /// The signal that the loss writes, at the logits.
     pub(crate) fn top(&mut self) -> Result<Signal> {
         let root = self.graph.root(self.graph.logits);
-        let top = if self.needed[root] { self.whole(root)? } else { self.transient(root)? };
+        let top = if self.needed[root] { self.destination(root)? } else { self.transient(root)? };
         self.arrived[root].push(top);
         Ok(top)
     }
@@ -159,7 +159,7 @@ impl<'a> BackwardPass<'a> {
         let mut arrived = std::mem::take(&mut self.arrived[root]);
         let Some(mut signal) = arrived.pop() else { return Ok(None) };
         while let Some(other) = arrived.pop() {
-            let to = if arrived.is_empty() { self.whole(root)? } else { self.transient(root)? };
+            let to = if arrived.is_empty() { self.destination(root)? } else { self.transient(root)? };
             add(self, &self.graph.values[root], [signal, other, to]);
             signal = to;
         }
@@ -197,7 +197,7 @@ impl<'a> BackwardPass<'a> {
     pub(crate) fn target(&mut self, value: usize) -> Result<Signal> {
         let root = self.graph.root(value);
         let signal = match self.graph.readers(root) {
-            0 | 1 => self.whole(root)?,
+            0 | 1 => self.destination(root)?,
             _ => self.transient(root)?,
         };
         self.arrived[root].push(signal);

@@ -40,7 +40,7 @@ fn join(tuning: Tuning<'_>, one: &Step, other: &Step) -> Option<(Join, Vec<Slice
     }
     // Later steps wait for the signal, so it comes first.
     let (first, second) = if first.is_signal() { (first, second) } else { (second, first) };
-    let same_layer = whole(&first.slices[0]) == whole(&second.slices[0]);
+    let same_layer = extent(&first.slices[0]) == extent(&second.slices[0]);
     let (mut of_first, of_second) = (*first.product, *second.product);
     if first.is_signal() {
         match (second.update(), same_layer) {
@@ -91,7 +91,7 @@ fn extents(step: &Step) -> (Vec<Slice>, Vec<Slice>) {
     let (kernel, bound) = step;
     let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
     let (mut reads, mut writes) = (Vec::new(), Vec::new());
-    for (slice, kind) in bound.iter().map(whole).zip(kinds) {
+    for (slice, kind) in bound.iter().map(extent).zip(kinds) {
         if kind == Binding::Write { writes.push(slice) } else { reads.push(slice) }
     }
     if let Some((range, distance)) = ProductStep::of(step).and_then(|bound| bound.update()) {
@@ -117,7 +117,7 @@ fn is_free(one: &Step, other: &Step) -> bool {
 }
 
 /// A slice; for transient memory, everything from its start on.
-fn whole(slice: &Slice) -> Slice {
+fn extent(slice: &Slice) -> Slice {
     match slice.region {
         Region::Transient(_) => Slice { size: u64::MAX - slice.offset, ..*slice },
         _ => *slice,

@@ -60,8 +60,8 @@ fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]], to: &mut 
         apply(function, Scale { a, s, to });
     }
     match mode {
-        Mode::HesScaleGn => apply(function, Pair::<false> { a, g, h, to_g, to_h }),
-        _ => apply(function, Pair::<true> { a, g, h, to_g, to_h }),
+        Mode::HesScaleGn => apply(function, WithDiagonal::<false> { a, g, h, to_g, to_h }),
+        _ => apply(function, WithDiagonal::<true> { a, g, h, to_g, to_h }),
     }
 }
 
@@ -80,7 +80,7 @@ impl Sweep for Scale<'_> {
 }
 
 /// Gradient and diagonal together.
-struct Pair<'a, const CURVED: bool> {
+struct WithDiagonal<'a, const CURVED: bool> {
     a: &'a [f32],
     g: &'a [f32],
     h: &'a [f32],
@@ -88,7 +88,7 @@ struct Pair<'a, const CURVED: bool> {
     to_h: &'a mut [f32],
 }
 
-impl<const CURVED: bool> Sweep for Pair<'_, CURVED> {
+impl<const CURVED: bool> Sweep for WithDiagonal<'_, CURVED> {
     #[inline(always)]
     fn with(self, f: impl Fn(f32) -> [f32; 3]) {
         let from = self.a.iter().zip(self.g).zip(self.h);
