@@ -66,6 +66,7 @@ fn who_writes_asks() {
         }
     }
     writers.sort_unstable();
-    let known = ["cost", "digits", "in_a_frame_loop", "problems", "quality", "tune", "vs_backprop"];
+    let known =
+        ["cost", "digits", "hash_grid", "in_a_frame_loop", "problems", "quality", "tune", "vs_backprop"];
     assert_eq!(writers, known);
 }
