@@ -168,7 +168,7 @@ fn loss(random: &mut Rng) -> Loss {
     match random.u8(..6) {
         0 => Loss::cross_entropy().into(),
         1 => Loss::Mse { reduction },
-        2 => Loss::BceWithLogits { reduction },
+        2 => Loss::BceWithLogits { reduction, pos_weight: None },
         3 => Loss::GaussianNll { reduction, var: Variance::Log },
         _ => {
             let weights = random.usize(..6);

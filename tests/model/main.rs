@@ -18,7 +18,7 @@ fn losses() -> Vec<Loss> {
     for reduction in [Reduction::Mean, Reduction::Sum] {
         losses.extend([
             Loss::Mse { reduction },
-            Loss::BceWithLogits { reduction },
+            Loss::BceWithLogits { reduction, pos_weight: None },
             Loss::GaussianNll { reduction, var: Variance::Log },
             Loss::GaussianNll { reduction, var: Variance::Softplus },
         ]);

@@ -42,7 +42,7 @@ fn losses(classes: usize, reduction: Reduction) -> Vec<Loss> {
             losses.push(cross_entropy(targets, weighted, smoothing, Some(1)));
         }
     }
-    losses.extend([Loss::Mse { reduction }, Loss::BceWithLogits { reduction }]);
+    losses.extend([Loss::Mse { reduction }, Loss::BceWithLogits { reduction, pos_weight: None }]);
     losses.extend([Variance::Log, Variance::Softplus].map(|var| Loss::GaussianNll { reduction, var }));
     losses
 }
@@ -71,9 +71,9 @@ fn host(model: &Model, mode: Mode, logits: &[f32], targets: Targets<'_>) -> Resu
     let mut host = HostLoss::new(model.loss(), model.output_shape());
     let [u1, u2] = &mut u;
     let signal = LossSignal { g: &mut g, h: &mut h, u: [u1, u2] };
-    let value = host.run(mode, logits, targets, Some(signal));
+    let value = host.run(mode, logits, targets, weights, Some(signal));
     // The scratch memory is used again, and the value does not depend on whether a signal is wanted.
-    let again = host.run(mode, logits, targets, None);
+    let again = host.run(mode, logits, targets, weights, None);
     assert_eq!(value.to_bits(), again.to_bits());
     let [u1, u2] = u;
     let planes = [g, h, u1, u2].into_iter().map(|plane| plane.into_iter().map(f64::from).collect());
@@ -258,7 +258,7 @@ fn long_sums_keep_their_digits() {
     let value = |copies| {
         let (logits, classes) = ([0.3, -0.4].repeat(copies), vec![1; copies]);
         let mut host = HostLoss::new(model.loss(), model.output_shape());
-        host.run(Mode::None, &logits, Targets::Classes(&classes), None)
+        host.run(Mode::None, &logits, Targets::Classes(&classes), None, None)
     };
     assert!((value(copies) / value(1) - 1.0).abs() < 1e-9);
 }

@@ -30,7 +30,7 @@ pub(crate) fn losses() -> Vec<Loss> {
     let reduction = Reduction::Mean;
     let mut losses = vec![
         Loss::Mse { reduction },
-        Loss::BceWithLogits { reduction },
+        Loss::BceWithLogits { reduction, pos_weight: None },
         Loss::GaussianNll { reduction, var: Variance::Log },
         Loss::GaussianNll { reduction, var: Variance::Softplus },
     ];
