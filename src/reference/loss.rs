@@ -135,7 +135,7 @@ fn sample<T: Real>(
             }))
         }
         Loss::Huber { delta, .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
-            let (r, delta, half) = (*z - *t, T::from_f64(f64::from(*delta)), T::from_f64(0.5));
+            let (r, delta, half) = (*z - *t, T::from_f64(*delta), T::from_f64(0.5));
             if r.abs() <= delta {
                 [half * r * r, r, T::one()]
             } else {
@@ -147,7 +147,7 @@ fn sample<T: Real>(
             [r.abs(), sign(r), T::zero()]
         })),
         Loss::RelativeMse { eps, .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
-            let constant = T::from_f64((z.value() * z.value() + f64::from(*eps)).sqrt());
+            let constant = T::from_f64((z.value() * z.value() + *eps).sqrt());
             let (d, two) = ((*z - *t) / constant, T::from_f64(2.0));
             [d * d, two * d / constant, two / constant / constant]
         })),

@@ -10,9 +10,9 @@ use crate::rules::MAX_LOG_RATIO;
 use std::f64::consts::PI;
 
 /// `−min(r A, clip(r) A)`, and what its derivatives are multiplied by: −A r, or 0.
-fn surrogate<T: Real>(log_ratio: T, advantage: T, clip: f32) -> [T; 2] {
+fn surrogate<T: Real>(log_ratio: T, advantage: T, clip: f64) -> [T; 2] {
     let ratio = log_ratio.min(T::from_f64(MAX_LOG_RATIO)).exp();
-    let bound = |sign: f64| T::from_f64(1.0 + sign * f64::from(clip));
+    let bound = |sign: f64| T::from_f64(1.0 + sign * clip);
     let (acts, bound) = match advantage > T::zero() {
         true => (ratio <= bound(1.0), bound(1.0)),
         false => (ratio >= bound(-1.0), bound(-1.0)),
@@ -29,9 +29,9 @@ fn pushed<T: Real>(force: T, [first, second]: [T; 2]) -> [T; 2] {
 
 /// Over `softmax(z)`, with `row` the action, its old log-probability and the advantage: `s_j = δ_aj − p_j`,
 /// `s'_j = −p_j (1 − p_j)`. The entropy's bonus is `c p (log p + H)` and `c p [(1 − 2 p)(log p + H) + 1 − p]`.
-pub(super) fn ppo_discrete<T: Real>(z: &[T], row: &[T], [clip, entropy]: [f32; 2]) -> Local<T> {
+pub(super) fn ppo_discrete<T: Real>(z: &[T], row: &[T], [clip, entropy]: [f64; 2]) -> Local<T> {
     let Softmax { p, rest, log_p, .. } = Softmax::of(z);
-    let (action, old, advantage, bonus) = (row[0].value() as usize, row[1], row[2], T::from_f64(entropy.into()));
+    let (action, old, advantage, bonus) = (row[0].value() as usize, row[1], row[2], T::from_f64(entropy));
     let [value, force] = surrogate(log_p[action] - old, advantage, clip);
     let h_of_policy = p.iter().zip(&log_p).fold(T::zero(), |sum, (p, log_p)| sum - *p * *log_p);
     let each = |j: usize| {
@@ -47,10 +47,10 @@ pub(super) fn ppo_discrete<T: Real>(z: &[T], row: &[T], [clip, entropy]: [f32; 2
 /// Over independent Gaussians, `z` their means and the logarithms ρ of their variances, `row` the actions, their old log-probability
 /// and the advantage. With `d = a − μ`, `q = d² e^−ρ`: `log π = −½ Σ (q + ρ + log 2π)`, `s_μ = d e^−ρ`, `s'_μ = −e^−ρ`,
 /// `s_ρ = ½ (q − 1)`, `s'_ρ = −½ q`. The entropy is `½ Σ (ρ + 1 + log 2π)`.
-pub(super) fn ppo_gaussian<T: Real>(z: &[T], row: &[T], [clip, entropy]: [f32; 2]) -> Local<T> {
+pub(super) fn ppo_gaussian<T: Real>(z: &[T], row: &[T], [clip, entropy]: [f64; 2]) -> Local<T> {
     let (means, heads) = z.split_at(z.len() / 2);
     let (actions, behind) = row.split_at(means.len());
-    let (half, one, bonus) = (T::from_f64(0.5), T::one(), T::from_f64(entropy.into()));
+    let (half, one, bonus) = (T::from_f64(0.5), T::one(), T::from_f64(entropy));
     let constant = T::from_f64((2.0 * PI).ln());
     let parts = || means.iter().zip(heads).zip(actions).map(|((m, rho), a)| (*a - *m, precision(*rho), *rho));
     let (mut log_p, mut h_of_policy) = (T::zero(), T::zero());

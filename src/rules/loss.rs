@@ -128,8 +128,8 @@ pub enum Loss {
         /// Mean or sum.
         #[serde(default)]
         reduction: Reduction,
-        /// δ, finite and above 0.
-        delta: f32,
+        /// δ, above 0.
+        delta: f64,
     },
     /// `|z − t|`; the curvature is 0, and where z = t the gradient is too.
     #[serde(rename = "l1")]
@@ -144,24 +144,24 @@ pub enum Loss {
         /// Mean or sum.
         #[serde(default)]
         reduction: Reduction,
-        /// ε, finite and above 0.
-        eps: f32,
+        /// ε, above 0.
+        eps: f64,
     },
     /// Proximal policy optimisation over `softmax(z)`: `−min(r A, clip(r, 1 − c, 1 + c) A) − e H` with the ratio
     /// `r = π(a)/π_old(a)`, the advantage A and the policy's entropy H (Schulman et al., 2017, arXiv 1707.06347). Targets are rows
     /// `[a, log π_old(a), A]`: [`discrete_policy_targets`](crate::model::discrete_policy_targets). Where the clipped branch acts,
-    /// its signal is 0. The curvature is the exact diagonal of a Hessian that is not diagonal; HesScale-R carries its largest
-    /// positive entries, as where it is. log r is held at 80.
+    /// its signal is 0. There is no HesScale-R for it: the Hessian is not diagonal, and its leading direction of either sign. log r is
+    /// held at 80.
     #[serde(rename = "ppo_discrete")]
     PpoDiscrete {
         /// Mean or sum.
         #[serde(default)]
         reduction: Reduction,
         /// c, finite and not negative.
-        clip: f32,
+        clip: f64,
         /// e, the factor of the entropy bonus; finite.
         #[serde(default)]
-        entropy: f32,
+        entropy: f64,
     },
     /// The same for independent Gaussians: the first half of the outputs is their mean, the second the logarithm of their variance.
     /// Targets are rows `[a₁ … a_K, log π_old(a), A]`: [`gaussian_policy_targets`](crate::model::gaussian_policy_targets).
@@ -171,10 +171,10 @@ pub enum Loss {
         #[serde(default)]
         reduction: Reduction,
         /// c, finite and not negative.
-        clip: f32,
+        clip: f64,
         /// e, the factor of the entropy bonus; finite.
         #[serde(default)]
-        entropy: f32,
+        entropy: f64,
     },
 }
 
@@ -213,7 +213,7 @@ impl Loss {
 
     /// Mean Huber loss: see [`Loss::Huber`].
     #[must_use]
-    pub fn huber(delta: f32) -> Loss {
+    pub fn huber(delta: f64) -> Loss {
         Loss::Huber { reduction: Reduction::Mean, delta }
     }
 
@@ -225,19 +225,19 @@ impl Loss {
 
     /// Mean squared error relative to the output: see [`Loss::RelativeMse`].
     #[must_use]
-    pub fn relative_mse(eps: f32) -> Loss {
+    pub fn relative_mse(eps: f64) -> Loss {
         Loss::RelativeMse { reduction: Reduction::Mean, eps }
     }
 
     /// Mean loss of PPO over classes: see [`Loss::PpoDiscrete`].
     #[must_use]
-    pub fn ppo_discrete(clip: f32, entropy: f32) -> Loss {
+    pub fn ppo_discrete(clip: f64, entropy: f64) -> Loss {
         Loss::PpoDiscrete { reduction: Reduction::Mean, clip, entropy }
     }
 
     /// Mean loss of PPO over Gaussians: see [`Loss::PpoGaussian`].
     #[must_use]
-    pub fn ppo_gaussian(clip: f32, entropy: f32) -> Loss {
+    pub fn ppo_gaussian(clip: f64, entropy: f64) -> Loss {
         Loss::PpoGaussian { reduction: Reduction::Mean, clip, entropy }
     }
 
@@ -383,13 +383,11 @@ impl Loss {
     /// # Errors
     /// [`Error::Value`], [`Error::Length`] for class weights, [`Error::Shape`] for an odd number of a Gaussian's outputs.
     pub(crate) fn validate(&self, output: &[usize]) -> Result<()> {
-        let value = |name, value: f32, needed| {
-            Err(Error::Value { place: "loss".into(), name, value: f64::from(value), needed })
-        };
+        let value = |name, value: f64, needed| Err(Error::value("loss", name, value, needed));
         match self {
             Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
                 if !(0.0..=1.0).contains(label_smoothing) {
-                    return value("label_smoothing", *label_smoothing, "in [0, 1]");
+                    return value("label_smoothing", f64::from(*label_smoothing), "in [0, 1]");
                 }
                 check_weights(["loss: class_weights", "class weight"], class_weights.as_deref(), output[0])
             }
@@ -407,18 +405,20 @@ impl Loss {
                 check_weights(["loss: pos_weight", "pos_weight"], pos_weight.as_deref(), output[0])
             }
             Loss::Huber { delta: above_0, .. } | Loss::RelativeMse { eps: above_0, .. }
-                if !(above_0.is_finite() && *above_0 > 0.0) =>
+                if !((*above_0 as f32).is_normal() && *above_0 > 0.0) =>
             {
                 let name = if let Loss::Huber { .. } = self { "delta" } else { "eps" };
-                value(name, *above_0, "finite and > 0")
+                value(name, *above_0, "a normal number of f32 and > 0")
             }
             Loss::PpoDiscrete { clip, .. } | Loss::PpoGaussian { clip, .. }
-                if !(clip.is_finite() && *clip >= 0.0) =>
+                if !((*clip as f32).is_finite() && *clip >= 0.0) =>
             {
-                value("clip", *clip, "finite and >= 0")
+                value("clip", *clip, "finite in f32 and >= 0")
             }
-            Loss::PpoDiscrete { entropy, .. } | Loss::PpoGaussian { entropy, .. } if !entropy.is_finite() => {
-                value("entropy", *entropy, "finite")
+            Loss::PpoDiscrete { entropy, .. } | Loss::PpoGaussian { entropy, .. }
+                if !(*entropy as f32).is_finite() =>
+            {
+                value("entropy", *entropy, "finite in f32")
             }
             Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } | Loss::GaussianNll { .. } => Ok(()),
             Loss::Mse { .. } | Loss::Huber { .. } | Loss::L1 { .. } | Loss::RelativeMse { .. } => Ok(()),
@@ -444,14 +444,18 @@ impl Loss {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions are
-    /// independent, so each would have to be carried by itself.
+    /// independent, so each would have to be carried by itself. And for HesScale-R with PPO: the leading direction of its Hessian
+    /// is positive or negative as the advantage is, and its diagonal alone does not tell which entries lead: of two actions they
+    /// are always equal.
     pub(crate) fn check_mode(&self, mode: Mode, output: &[usize]) -> Result<()> {
         let positions = self.rows(output);
-        if mode.rank() == 0 || positions == 1 {
-            return Ok(());
-        }
-        let kind = format!("{} with a cross-entropy at each of {positions} positions", mode.name());
-        Err(Error::Unsupported { layer: "loss".into(), kind })
+        let what = match self {
+            _ if mode.rank() == 0 => return Ok(()),
+            Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => "PPO".into(),
+            _ if positions == 1 => return Ok(()),
+            _ => format!("a cross-entropy at each of {positions} positions"),
+        };
+        Err(Error::unsupported("loss", format!("{} with {what}", mode.name())))
     }
 
     /// Checks the targets of `batch` samples with logits of shape `output`: kind, length, class range.

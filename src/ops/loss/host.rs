@@ -217,9 +217,9 @@ fn terms(loss: &Loss, positions: usize, logits: &[f32], row: &[f32], [g, h]: [&m
                 binary_cross_entropy(z, t, f64::from(weight))
             }
             Loss::GaussianNll { var, .. } => gaussian(*var, z - t, f64::from(logits[row.len() + k])),
-            Loss::Huber { delta, .. } => huber(z - t, f64::from(*delta)),
+            Loss::Huber { delta, .. } => huber(z - t, *delta),
             Loss::L1 { .. } => absolute_error(z - t),
-            Loss::RelativeMse { eps, .. } => relative_error(z, t, f64::from(*eps)),
+            Loss::RelativeMse { eps, .. } => relative_error(z, t, *eps),
             Loss::SoftmaxCrossEntropy { .. } | Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => {
                 unreachable!("it is no sum over targets")
             }
@@ -269,7 +269,7 @@ fn absolute_error(r: f64) -> Term {
 fn relative_error(z: f64, t: f64, eps: f64) -> Term {
     let s = (z * z + eps).sqrt();
     let d = (z - t) / s;
-    spoilt_by(t, Term { value: d * d, g: [2.0 * d / s, 0.0], h: [2.0 / s / s, 0.0] })
+    Term { value: d * d, g: [2.0 * d / s, 0.0], h: [2.0 / s / s, 0.0] }
 }
 
 fn spoilt_by(x: f64, term: Term) -> Term {

@@ -94,11 +94,6 @@ impl LossKernel {
         self.mode
     }
 
-    #[cfg(test)]
-    pub(crate) fn weighs_samples(&self) -> bool {
-        self.weights != SampleWeights::None
-    }
-
     fn has_output_weights(&self) -> bool {
         self.loss.output_weights(&[self.outputs as usize]).is_some()
     }
@@ -141,7 +136,7 @@ impl LossKernel {
                 files.extend(["loss/by_output", "loss/bce_pos_weight", "loss/weights"]);
             }
             Loss::PpoDiscrete { clip, entropy, .. } | Loss::PpoGaussian { clip, entropy, .. } => {
-                header.float("CLIP", *clip).float("ENTROPY", *entropy);
+                header.float("CLIP", *clip as f32).float("ENTROPY", *entropy as f32);
                 let discrete = matches!(self.loss, Loss::PpoDiscrete { .. });
                 let plug = if discrete { "loss/ppo_discrete" } else { "loss/ppo_gaussian" };
                 files.extend(["loss/by_output", "loss/ppo", plug]);
@@ -150,11 +145,11 @@ impl LossKernel {
             Loss::L1 { .. } => files.extend(["loss/elementwise", "loss/l1"]),
             Loss::BceWithLogits { .. } => files.extend(["loss/elementwise", "loss/bce_logits"]),
             Loss::Huber { delta, .. } => {
-                header.float("DELTA", *delta);
+                header.float("DELTA", *delta as f32);
                 files.extend(["loss/elementwise", "loss/huber"]);
             }
             Loss::RelativeMse { eps, .. } => {
-                header.float("ROOT", eps.sqrt());
+                header.float("ROOT", eps.sqrt() as f32);
                 files.extend(["loss/elementwise", "loss/relative_mse"]);
             }
             Loss::GaussianNll { var: Variance::Log, .. } => {

@@ -71,10 +71,11 @@ impl LossStep {
         let Signal { slice: signal, plane } = pass.top()?;
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
         let loss = self.kernel(setup, pass.mode, plane);
-        // In f16 the loss is scaled, and scaled back where it is added up.
-        let unscaled = setup.options.storage == Dtype::F32;
-        let adds = unscaled && setup.saves_dispatches(self.rows > 1);
-        let last = schedule.steps.last().filter(|_| unscaled && setup.saves_dispatches(true));
+        // In f16 the loss is scaled, and scaled back where it is added up. Weights of samples are one buffer more than most last
+        // layers leave room for.
+        let plain = setup.options.storage == Dtype::F32 && self.sample_weights.is_none();
+        let adds = plain && setup.saves_dispatches(self.rows > 1);
+        let last = schedule.steps.last().filter(|_| plain && setup.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
         let (kernel, mut slices, added_up) = match last {
             Some((last, slices)) => {

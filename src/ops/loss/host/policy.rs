@@ -31,7 +31,7 @@ pub(super) fn discrete(
     policy: &mut Row,
     logits: &[f32],
     row: &[f32],
-    [clip, entropy]: [f32; 2],
+    [clip, bonus]: [f64; 2],
     [g, h]: [&mut [f64]; 2],
 ) -> f64 {
     let [action, old, advantage] = [0, 1, 2].map(|i| f64::from(row[i]));
@@ -42,9 +42,8 @@ pub(super) fn discrete(
     policy.set_logits(logits.iter().map(|z| f64::from(*z)));
     let log_sum = policy.others.ln_1p();
     let log_p = |j: usize| policy.z[j] - log_sum;
-    let (bonus, of_policy) =
-        (f64::from(entropy), -(0..logits.len()).map(|j| policy.p[j] * log_p(j)).sum::<f64>());
-    let [value, force] = surrogate(log_p(action) - old, advantage, f64::from(clip));
+    let of_policy = -(0..logits.len()).map(|j| policy.p[j] * log_p(j)).sum::<f64>();
+    let [value, force] = surrogate(log_p(action) - old, advantage, clip);
     for j in 0..logits.len() {
         let (p, rest) = (policy.p[j], policy.rest(j));
         let s = if j == action { rest } else { -p };
@@ -59,14 +58,14 @@ pub(super) fn discrete(
 pub(super) fn gaussian(
     logits: &[f32],
     row: &[f32],
-    [clip, entropy]: [f32; 2],
+    [clip, bonus]: [f64; 2],
     [g, h]: [&mut [f64]; 2],
 ) -> f64 {
     if !logits.iter().chain(row).all(|x| x.is_finite()) {
         return spoil([g, h]);
     }
     let (means, heads) = logits.split_at(logits.len() / 2);
-    let (bonus, constant) = (f64::from(entropy), (2.0 * PI).ln());
+    let constant = (2.0 * PI).ln();
     let part = |k: usize| {
         let (d, rho) = (f64::from(row[k]) - f64::from(means[k]), f64::from(heads[k]));
         let precision = (-rho).min(MAX_LOG_PRECISION).exp();
@@ -79,7 +78,7 @@ pub(super) fn gaussian(
         of_policy += 0.5 * (rho + 1.0 + constant);
     }
     let [old, advantage] = [0, 1].map(|i| f64::from(row[means.len() + i]));
-    let [value, force] = surrogate(log_p - old, advantage, f64::from(clip));
+    let [value, force] = surrogate(log_p - old, advantage, clip);
     for k in 0..means.len() {
         let ([d, precision, q, _], head) = (part(k), means.len() + k);
         let s = 0.5 * (q - 1.0);
