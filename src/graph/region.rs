@@ -7,6 +7,7 @@ use crate::shader::Dtype;
 pub(crate) enum Region {
     Input,
     Targets,
+    SampleWeights,
     Parameters,
     Gradient,
     Diagonal,

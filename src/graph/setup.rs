@@ -19,6 +19,7 @@ pub(crate) struct Options<'a> {
     /// The factor of the loss, which keeps f16 signals in range.
     pub loss_scale: f32,
     pub fewer_dispatches: Option<bool>,
+    pub sample_weights: bool,
 }
 
 /// A model at one batch size on one class of device.

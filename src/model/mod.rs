@@ -23,7 +23,7 @@ pub use window::{Named, Padding};
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
     Activation, ClassTargets, CrossEntropy, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule,
-    Targets, Variance,
+    Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
 };
 
 pub(crate) use convolution::Convolution;
@@ -272,6 +272,14 @@ impl Model {
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
         self.loss.check_targets(batch, self.output_shape(), targets)
+    }
+
+    /// Checks the weights of so many samples, one each, finite and of any sign.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::Value`] naming the sample.
+    pub fn check_sample_weights(&self, batch: usize, weights: &[f32]) -> Result<()> {
+        Loss::check_sample_weights(batch, weights)
     }
 }
 

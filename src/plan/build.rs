@@ -22,9 +22,11 @@ pub(super) fn design<'a>(
     if !options.scale.is_finite() {
         return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
     }
-    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, .. } = *options;
+    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, sample_weights, .. } =
+        *options;
     let loss_scale = options.scale_of(model, batch)?;
-    let asked = Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches };
+    let asked =
+        Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches, sample_weights };
     let setup = Setup::new(model, batch, tuning, asked, optimizer);
     if training {
         model.check_mode(mode)?;
@@ -69,7 +71,9 @@ pub(super) fn plan(
             (*at, gradient, diagonal)
         });
         let targets = buffers.targets.clone().expect("a training plan has targets");
-        Training { targets, loss: tensor("loss".into(), loss, &[1]), signals: signals.collect() }
+        let sample_weights = buffers.sample_weights.clone();
+        let loss = tensor("loss".into(), loss, &[1]);
+        Training { targets, sample_weights, loss, signals: signals.collect() }
     });
     let logits = tensor("logits".into(), logits, &whole_batch(model.output_shape()));
     let (input, memory) = (buffers.input.clone(), buffers.memory());

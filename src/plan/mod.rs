@@ -46,6 +46,8 @@ pub struct Plan {
 #[derive(Debug)]
 pub(crate) struct Training {
     pub targets: Tensor,
+    /// One for each sample, if they were asked for.
+    pub sample_weights: Option<Tensor>,
     pub loss: Tensor,
     /// Signals that were asked for: where, `g`, and the diagonal.
     pub signals: Vec<(At, Tensor, Option<Tensor>)>,
@@ -176,6 +178,18 @@ impl Plan {
             Targets::Classes(classes) => self.context.write_bytes(tensor, bytemuck::cast_slice(classes)),
             Targets::Values(values) => self.context.write(tensor, values),
         }
+    }
+
+    /// Writes the weight of each sample, of any sign.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] where they were not asked for; [`Error::Length`]; [`Error::Value`] for a weight that is not finite.
+    pub fn write_sample_weights(&self, weights: &[f32]) -> Result<()> {
+        let tensor = self.training("a sample's weight")?.sample_weights.as_ref();
+        let tensor =
+            tensor.ok_or_else(|| Error::not_planned("a sample's weight", "PlanOptions::sample_weights"))?;
+        self.model.check_sample_weights(self.batch, weights)?;
+        self.context.write(tensor, weights)
     }
 
     /// The kernels of one full step in the order they run, by name, with their floating-point operations.

@@ -52,6 +52,11 @@ pub struct PlanOptions {
     /// The host's buffer for the targets: `batch` class indices (`u32`) or `batch × K` numbers, usage STORAGE. A class
     /// index out of range counts as an ignored sample.
     pub targets: Option<wgpu::Buffer>,
+    /// Whether each sample has a weight of any sign, 1 until [`Plan::write_sample_weights`](crate::Plan::write_sample_weights) says
+    /// otherwise. It multiplies the sample's loss and the signal that begins there.
+    pub sample_weights: bool,
+    /// The host's buffer for these weights: `batch` numbers (`f32`), usage STORAGE.
+    pub sample_weights_in: Option<wgpu::Buffer>,
 }
 
 impl PlanOptions {
@@ -71,6 +76,8 @@ impl PlanOptions {
             loss_scale: None,
             input: None,
             targets: None,
+            sample_weights: false,
+            sample_weights_in: None,
         }
     }
 
@@ -103,7 +110,14 @@ impl PlanOptions {
         self
     }
 
+    /// Takes the sample weights from the host's buffer.
+    pub fn sample_weights_in(self, buffer: &wgpu::Buffer) -> PlanOptions {
+        PlanOptions { sample_weights: true, sample_weights_in: Some(buffer.clone()), ..self }
+    }
+
     setters! {
+        /// Gives each sample a weight: see [`PlanOptions::sample_weights`].
+        sample_weights() => true;
         /// Lets recorded steps update parameters where their gradient is summed. It saves the memory traffic of storing and
         /// reading both, which is most of a step at small batches; the parameters come out the same.
         fused_update() => true;
@@ -136,9 +150,11 @@ impl PlanOptions {
     pub(super) fn check_buffers(&self, context: &Context, state: &State) -> Result<()> {
         let adopt =
             |given: Option<&wgpu::Buffer>| given.map(|buffer| context.adopt(buffer.clone())).transpose();
-        let targets = self.targets.as_ref().filter(|_| self.training);
-        let (input, targets) = (adopt(self.input.as_ref())?, adopt(targets)?);
-        let given = [("input", &input), ("targets", &targets)].into_iter();
+        let in_training = |given: &'_ Option<wgpu::Buffer>| given.clone().filter(|_| self.training);
+        let (targets, weights) = (in_training(&self.targets), in_training(&self.sample_weights_in));
+        let (input, targets) = (adopt(self.input.as_ref())?, adopt(targets.as_ref())?);
+        let weights = adopt(weights.as_ref().filter(|_| self.sample_weights))?;
+        let given = [("input", &input), ("targets", &targets), ("sample weights", &weights)].into_iter();
         check_roles(state.roles().chain(given.filter_map(|(role, buffer)| Some((role, buffer.as_ref()?)))))
     }
 

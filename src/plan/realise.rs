@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub(super) struct Buffers<'a> {
     pub input: Tensor,
     pub targets: Option<Tensor>,
+    pub sample_weights: Option<Tensor>,
     state: &'a State,
     own: Vec<Buffer>,
     /// Whether an own buffer is constant.
@@ -57,6 +58,12 @@ impl<'a> Buffers<'a> {
         let target_len = [setup.model.target_len()];
         let targets = options.training.then(|| host("targets", options.targets.as_ref(), &target_len));
         let targets = targets.transpose()?;
+        let given = options.sample_weights_in.as_ref();
+        let weighted = options.training && options.sample_weights;
+        let sample_weights = weighted.then(|| host("sample weights", given, &[])).transpose()?;
+        if let (Some(weights), None) = (&sample_weights, given) {
+            context.write(weights, &vec![1.0; setup.batch])?;
+        }
         let (mut own, mut constant) = (Vec::new(), Vec::new());
         for owned in setup.owned().iter() {
             let buffer = make(owned.purpose, &owned.name, owned.elements)?;
@@ -77,7 +84,7 @@ impl<'a> Buffers<'a> {
         }
         usage.add(Purpose::Parameter, state.bytes());
         let slots = assigned.into_iter().map(|(slots, _)| slots).collect();
-        Ok(Buffers { input, targets, state, own, constant, shared, slots, usage })
+        Ok(Buffers { input, targets, sample_weights, state, own, constant, shared, slots, usage })
     }
 
     pub(super) fn memory(&self) -> Memory {
@@ -90,6 +97,7 @@ impl<'a> Buffers<'a> {
         match region {
             Region::Input => self.input.owned(),
             Region::Targets => self.targets.as_ref().expect("a training plan has targets").owned(),
+            Region::SampleWeights => self.sample_weights.as_ref().expect("asked for only where planned").owned(),
             Region::Parameters => self.state.parameters().owned(),
             Region::Gradient => self.state.gradient().owned(),
             Region::Diagonal => self.state.diagonal().owned(),

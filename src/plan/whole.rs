@@ -47,6 +47,14 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
     }
+    // There is no binding left for them.
+    if options.training && options.sample_weights {
+        return refused("loss", "a weight for each sample");
+    }
+    // Its divisor is a sum over the batch, of which a workgroup sees a chunk.
+    if options.training && loss::sums_weights(setup) {
+        return refused("loss", "a weighted mean");
+    }
     let (mut layers, mut activation): (Vec<WholeLayer>, _) = (Vec::new(), Activation::Identity);
     let mut end = 0;
     for op in &graph.ops {
@@ -85,7 +93,7 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if layers.len() > MOST_LAYERS {
         return limit("layers", layers.len() as u64, MOST_LAYERS as u64);
     }
-    let class_weights = model.loss().weights().map_or(0, <[f32]>::len);
+    let class_weights = model.loss().output_weights(model.output_shape()).map_or(0, |weights| weights.len());
     if class_weights > MOST_CLASSES {
         return limit("class weights", class_weights as u64, MOST_CLASSES as u64);
     }

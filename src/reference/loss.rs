@@ -1,10 +1,11 @@
 //! The losses: value, g and h at the logits.
 
 use super::layer::act::{sigmoid, softplus};
+use super::policy::{ppo_discrete, ppo_gaussian};
 use super::softmax::cross_entropy;
 use super::{Real, Signal};
 use crate::Result;
-use crate::model::{Loss, Mode, Model, Targets, Variance, batch_of};
+use crate::model::{Loss, Mode, Model, Reduction, Targets, Variance, batch_of};
 use crate::rules::MAX_LOG_PRECISION;
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
@@ -28,24 +29,44 @@ pub fn loss_and_signal<T: Real>(
     logits: &[T],
     targets: Targets<'_>,
 ) -> Result<(T, Signal<T>)> {
+    weighted_loss_and_signal(model, mode, logits, targets, None)
+}
+
+/// The same with a weight for each sample, of any sign, which multiplies its value, g and h.
+///
+/// # Errors
+/// As [`loss_and_signal`], and all of [`Model::check_sample_weights`].
+pub fn weighted_loss_and_signal<T: Real>(
+    model: &Model,
+    mode: Mode,
+    logits: &[T],
+    targets: Targets<'_>,
+    weights: Option<&[f32]>,
+) -> Result<(T, Signal<T>)> {
     let outputs = model.outputs();
     let batch = batch_of("logits", logits.len(), outputs)?;
     model.check_mode(mode)?;
     model.check_targets(batch, targets)?;
+    weights.map_or(Ok(()), |weights| model.check_sample_weights(batch, weights))?;
 
-    let factor = T::from_f64(model.loss().factor(batch, model.output_shape()));
-    let root = factor.sqrt();
+    let factor = match model.loss().reduction() {
+        Reduction::WeightedMean => weighted_factor(model, batch, targets, weights),
+        _ => model.loss().factor(batch, model.output_shape()),
+    };
     let (mut value, mut g, mut h) = (Sum::new(), Vec::new(), Vec::new());
     let mut u = vec![Vec::new(); mode.rank()];
     for (n, z) in logits.chunks_exact(outputs).enumerate() {
-        let mut local = sample(model, mode, z, targets, n);
+        let scale = factor * weights.map_or(1.0, |weights| f64::from(weights[n]));
+        let mut local = sample(model, mode, z, targets, n, scale < 0.0);
         if local.u.is_empty() {
             local.u = take_largest(&mut local.h, mode.rank());
         }
-        value.add(factor * local.value);
-        g.extend(local.g.into_iter().map(|g| factor * g));
+        let scale = T::from_f64(scale.abs());
+        let root = scale.sqrt();
+        value.add(scale * local.value);
+        g.extend(local.g.into_iter().map(|g| scale * g));
         if mode.has_diagonal() {
-            h.extend(local.h.into_iter().map(|h| factor * h));
+            h.extend(local.h.into_iter().map(|h| scale * h));
         }
         for (all, one) in u.iter_mut().zip(local.u) {
             all.extend(one.into_iter().map(|u| root * u));
@@ -54,30 +75,81 @@ pub fn loss_and_signal<T: Real>(
     Ok((value.value(), Signal::new(g, h, u)))
 }
 
-/// Sample `n`: its logits `z` against its row of targets.
-fn sample<T: Real>(model: &Model, mode: Mode, z: &[T], targets: Targets<'_>, n: usize) -> Local<T> {
+/// One over the sum of all weights, class weights included, of what is not ignored; 0 where they add up to 0.
+fn weighted_factor(model: &Model, batch: usize, targets: Targets<'_>, weights: Option<&[f32]>) -> f64 {
+    let loss = model.loss();
+    let (rows, terms) = (loss.rows(model.output_shape()), loss.terms(model.output_shape()));
+    let row = |row: usize| match targets {
+        Targets::Classes(classes) if Some(classes[row]) == loss.ignored() => 0.0,
+        Targets::Classes(classes) => loss.weights().map_or(1.0, |w| f64::from(w[classes[row] as usize])),
+        Targets::Values(_) => terms as f64,
+    };
+    let mut sum = Sum::<f64>::new();
+    for n in 0..batch {
+        let weight = weights.map_or(1.0, |weights| f64::from(weights[n]));
+        (n * rows..(n + 1) * rows).for_each(|at| sum.add(weight * row(at)));
+    }
+    if sum.value() == 0.0 { 0.0 } else { 1.0 / sum.value() }
+}
+
+/// Sample `n`: its logits `z` against its row of targets; all of it `negative`, if its weight is.
+fn sample<T: Real>(
+    model: &Model,
+    mode: Mode,
+    z: &[T],
+    targets: Targets<'_>,
+    n: usize,
+    negative: bool,
+) -> Local<T> {
     let width = model.target_len();
     let row: Vec<T> = match targets {
         Targets::Values(t) => t[n * width..][..width].iter().map(|t| T::from_f64(f64::from(*t))).collect(),
         Targets::Classes(_) => Vec::new(),
     };
-    match model.loss() {
-        Loss::SoftmaxCrossEntropy { .. } => match targets {
-            Targets::Values(_) => cross_entropies(model, mode, z, |position| {
-                Some(row.iter().copied().skip(position).step_by(model.positions()).collect())
-            }),
-            Targets::Classes(classes) => {
-                cross_entropies(model, mode, z, |position| one_hot(model, classes[n * width + position]))
-            }
-        },
+    let signed = |y: Vec<T>| -> Vec<T> { y.into_iter().map(|y| if negative { -y } else { y }).collect() };
+    let local = match model.loss() {
+        Loss::SoftmaxCrossEntropy { .. } => {
+            // Everything is linear in the target, but which vectors there are.
+            return cross_entropies(model, mode, z, |position| match targets {
+                Targets::Values(_) => {
+                    Some(signed(row.iter().copied().skip(position).step_by(model.positions()).collect()))
+                }
+                Targets::Classes(classes) => one_hot(model, classes[n * width + position]).map(signed),
+            });
+        }
         Loss::Mse { .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
             let (d, two) = (*z - *t, T::from_f64(2.0));
             [d * d, two * d, two]
         })),
-        Loss::BceWithLogits { .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
+        Loss::BceWithLogits { pos_weight: None, .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
             // softplus(z) − t z and σ(z) − t, written so that a confident right answer does not cancel.
             let ((p, rest), other) = (sigmoid(*z), T::one() - *t);
             [other * softplus(*z) + *t * softplus(-*z), other * p - *t * rest, p * rest]
+        })),
+        Loss::BceWithLogits { pos_weight: Some(weights), .. } => {
+            Local::sum(z.iter().zip(&row).enumerate().map(|(k, (z, t))| {
+                let weight = T::from_f64(f64::from(weights[k / model.positions()]));
+                let ((p, rest), other, positive) = (sigmoid(*z), T::one() - *t, weight * *t);
+                let value = other * softplus(*z) + positive * softplus(-*z);
+                [value, other * p - positive * rest, (positive + other) * p * rest]
+            }))
+        }
+        Loss::Huber { delta, .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
+            let (r, delta, half) = (*z - *t, T::from_f64(*delta), T::from_f64(0.5));
+            if r.abs() <= delta {
+                [half * r * r, r, T::one()]
+            } else {
+                [delta * (r.abs() - half * delta), delta * sign(r), T::zero()]
+            }
+        })),
+        Loss::L1 { .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
+            let r = *z - *t;
+            [r.abs(), sign(r), T::zero()]
+        })),
+        Loss::RelativeMse { eps, .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
+            let constant = T::from_f64((z.value() * z.value() + *eps).sqrt());
+            let (d, two) = ((*z - *t) / constant, T::from_f64(2.0));
+            [d * d, two * d / constant, two / constant / constant]
         })),
         Loss::GaussianNll { var, .. } => {
             let (means, heads) = z.split_at(width);
@@ -86,7 +158,15 @@ fn sample<T: Real>(model: &Model, mode: Mode, z: &[T], targets: Targets<'_>, n: 
             local.append(Local::sum(pairs().map(|((m, r), t)| gaussian_head(*var, *m - *t, *r))));
             local
         }
-    }
+        Loss::PpoDiscrete { clip, entropy, .. } => ppo_discrete(z, &row, [*clip, *entropy]),
+        Loss::PpoGaussian { clip, entropy, .. } => ppo_gaussian(z, &row, [*clip, *entropy]),
+    };
+    if negative { local.negated() } else { local }
+}
+
+/// −1, 0 or 1; NaN of NaN.
+fn sign<T: Real>(x: T) -> T {
+    if x == T::zero() { T::zero() } else { x / x.abs() }
 }
 
 /// A cross-entropy at each position of `z`, `[C, positions]`. `target` gives the distribution at a position; without one
@@ -127,7 +207,7 @@ fn one_hot<T: Real>(model: &Model, class: u32) -> Option<Vec<T>> {
 
 impl<T: Real> Local<T> {
     /// A loss that is a sum over logits: of each its `[value, g, h]`.
-    fn sum(terms: impl Iterator<Item = [T; 3]>) -> Local<T> {
+    pub(super) fn sum(terms: impl Iterator<Item = [T; 3]>) -> Local<T> {
         let mut local = Local { value: T::zero(), g: Vec::new(), h: Vec::new(), u: Vec::new() };
         let mut sum = Sum::new();
         for [value, g, h] in terms {
@@ -143,6 +223,13 @@ impl<T: Real> Local<T> {
         self.value += other.value;
         self.g.extend(other.g);
         self.h.extend(other.h);
+    }
+
+    /// Its curvature is diagonal, so there are no vectors yet.
+    fn negated(mut self) -> Local<T> {
+        self.value = -self.value;
+        self.g.iter_mut().chain(&mut self.h).for_each(|x| *x = -*x);
+        self
     }
 
     fn nothing(outputs: usize, rank: usize) -> Local<T> {

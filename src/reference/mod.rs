@@ -29,6 +29,7 @@ mod hutchinson;
 mod layer;
 mod loss;
 mod optimizer;
+mod policy;
 mod real;
 mod signal;
 mod softmax;
@@ -38,7 +39,7 @@ pub use dual::Dual;
 pub use exact::{exact_ggn_diagonal, exact_hessian_diagonal, hessian_vector_product};
 pub use hutchinson::hutchinson_diagonal;
 pub use layer::act::activation;
-pub use loss::loss_and_signal;
+pub use loss::{loss_and_signal, weighted_loss_and_signal};
 pub use real::Real;
 pub use signal::Signal;
 
@@ -93,11 +94,27 @@ pub fn pass_with_noise<T: Real>(
     targets: Targets<'_>,
     noise: Noise,
 ) -> Result<PassOutput<T>> {
+    weighted_pass(model, mode, parameters, input, targets, None, noise)
+}
+
+/// The same with a weight for each sample, of any sign.
+///
+/// # Errors
+/// As [`pass`], and all of [`Model::check_sample_weights`].
+pub fn weighted_pass<T: Real>(
+    model: &Model,
+    mode: Mode,
+    parameters: &[T],
+    input: &[T],
+    targets: Targets<'_>,
+    weights: Option<&[f32]>,
+    noise: Noise,
+) -> Result<PassOutput<T>> {
     check(model, parameters, input)?;
     let network = BoundModel::training(model, parameters, noise, 0)?;
     let outputs = network.run(input);
     let logits = outputs.last().cloned().expect("a model has a layer");
-    let (loss, start) = loss_and_signal(model, mode, &logits, targets)?;
+    let (loss, start) = weighted_loss_and_signal(model, mode, &logits, targets, weights)?;
 
     let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
     let (gradient, diagonal) = network.parameter_sums(input, &outputs, &signals.nodes);

@@ -5,17 +5,17 @@ use super::loss::Local;
 use crate::model::Mode;
 
 /// A softmax relative to its likeliest class: nothing overflows or cancels at logits of any size.
-struct Softmax<T> {
+pub(super) struct Softmax<T> {
     /// The likeliest class; of equals the first.
     top: usize,
-    p: Vec<T>,
+    pub(super) p: Vec<T>,
     /// `1 − p`; of the likeliest class, the sum of the other probabilities.
-    rest: Vec<T>,
-    log_p: Vec<T>,
+    pub(super) rest: Vec<T>,
+    pub(super) log_p: Vec<T>,
 }
 
 impl<T: Real> Softmax<T> {
-    fn of(z: &[T]) -> Softmax<T> {
+    pub(super) fn of(z: &[T]) -> Softmax<T> {
         let top = likeliest(z, None).unwrap_or(0);
         let below: Vec<T> = z.iter().map(|z_c| *z_c - z[top]).collect();
         let mut e: Vec<T> = below.iter().map(|d| d.exp()).collect();

@@ -50,6 +50,11 @@ impl CrossEntropy {
         CrossEntropy { reduction: Reduction::Mean, ..self }
     }
 
+    /// The mean over weights, as PyTorch divides: see [`Reduction::WeightedMean`].
+    pub fn weighted_mean(self) -> CrossEntropy {
+        CrossEntropy { reduction: Reduction::WeightedMean, ..self }
+    }
+
     /// Targets are distributions over the classes instead of class indices.
     pub fn soft(self) -> CrossEntropy {
         CrossEntropy { targets: ClassTargets::Soft, ..self }

@@ -1,6 +1,6 @@
 //! Losses and their targets.
 
-use super::{CrossEntropy, Mode};
+use super::{CrossEntropy, Mode, policy};
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -9,12 +9,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reduction {
-    /// Divide by the number of samples N for cross-entropy (by N·positions if every position of an image is classified), by N·K
-    /// for MSE and BCE, and by N·K for a Gaussian with K targets. Weights and ignored samples do not change the divisor.
+    /// Divide by the number of samples N for cross-entropy (by N·positions if every position of an image is classified) and for
+    /// PPO, and by N·K for the others, with K targets a sample. Weights and ignored samples do not change the divisor.
     #[default]
     Mean,
     /// Do not divide.
     Sum,
+    /// As [`Reduction::Mean`], but each sample counts in the divisor as often as its weight says, and not at all where it is ignored:
+    /// PyTorch's own mean of a weighted cross-entropy. The weight is the sample's, times the class weight of its target where
+    /// targets are class indices; class weights of soft targets do not count. Where the weights add up to 0, value and signal
+    /// are 0. Weights of both signs may add up to a negative divisor.
+    WeightedMean,
 }
 
 /// The kind of targets of a cross-entropy.
@@ -43,6 +48,12 @@ pub enum Variance {
 
 /// `log(1/v)` of a Gaussian is held at this in its derivatives: at a vanishing variance they stay finite in f32.
 pub(crate) const MAX_LOG_PRECISION: f64 = 80.0;
+
+/// The logarithm of PPO's ratio is held at this: where the old policy all but excluded an action, all stays finite in f32.
+pub(crate) const MAX_LOG_RATIO: f64 = 80.0;
+
+/// Numbers of a sample's policy targets behind its action: the old log-probability, the advantage.
+const BEHIND_ACTION: usize = 2;
 
 /// The loss, with all options that decide its value, gradient and diagonal at the logits. What takes a loss takes a
 /// [`CrossEntropy`] as well.
@@ -92,12 +103,15 @@ pub enum Loss {
         #[serde(default)]
         reduction: Reduction,
     },
-    /// `Σ softplus(z) − t z`.
+    /// `Σ w t softplus(−z) + (1 − t) softplus(z)`, w the weight of a positive target; without weights `Σ softplus(z) − t z`.
     #[serde(rename = "bce_logits")]
     BceWithLogits {
         /// Mean or sum.
         #[serde(default)]
         reduction: Reduction,
+        /// PyTorch's `pos_weight`: one for each output, or for each channel of `[C, …]`; each finite and not negative.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pos_weight: Option<Vec<f32>>,
     },
     /// `½ (log v + (μ − t)²/v)`: the first half of the outputs is μ, the second decides v.
     #[serde(rename = "gaussian_nll")]
@@ -107,6 +121,60 @@ pub enum Loss {
         reduction: Reduction,
         /// How ρ becomes v.
         var: Variance,
+    },
+    /// `½ r²` where `|r| ≤ δ`, else `δ (|r| − ½ δ)`, with `r = z − t`; the curvature is 1, then 0.
+    #[serde(rename = "huber")]
+    Huber {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+        /// δ, above 0.
+        delta: f64,
+    },
+    /// `|z − t|`; the curvature is 0, and where z = t the gradient is too.
+    #[serde(rename = "l1")]
+    L1 {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+    },
+    /// `(z − t)²/(z² + ε)`, whose denominator counts as a constant in the derivatives.
+    #[serde(rename = "relative_mse")]
+    RelativeMse {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+        /// ε, above 0.
+        eps: f64,
+    },
+    /// Proximal policy optimisation over `softmax(z)`: `−min(r A, clip(r, 1 − c, 1 + c) A) − e H` with the ratio
+    /// `r = π(a)/π_old(a)`, the advantage A and the policy's entropy H (Schulman et al., 2017, arXiv 1707.06347). Targets are rows
+    /// `[a, log π_old(a), A]`: [`discrete_policy_targets`](crate::model::discrete_policy_targets). Where the clipped branch acts,
+    /// its signal is 0. There is no HesScale-R for it: the Hessian is not diagonal, and its leading direction of either sign. log r is
+    /// held at 80.
+    #[serde(rename = "ppo_discrete")]
+    PpoDiscrete {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+        /// c, finite and not negative.
+        clip: f64,
+        /// e, the factor of the entropy bonus; finite.
+        #[serde(default)]
+        entropy: f64,
+    },
+    /// The same for independent Gaussians: the first half of the outputs is their mean, the second the logarithm of their variance.
+    /// Targets are rows `[a₁ … a_K, log π_old(a), A]`: [`gaussian_policy_targets`](crate::model::gaussian_policy_targets).
+    #[serde(rename = "ppo_gaussian")]
+    PpoGaussian {
+        /// Mean or sum.
+        #[serde(default)]
+        reduction: Reduction,
+        /// c, finite and not negative.
+        clip: f64,
+        /// e, the factor of the entropy bonus; finite.
+        #[serde(default)]
+        entropy: f64,
     },
 }
 
@@ -134,7 +202,43 @@ impl Loss {
     /// Mean binary cross-entropy of logits.
     #[must_use]
     pub fn bce_with_logits() -> Loss {
-        Loss::BceWithLogits { reduction: Reduction::Mean }
+        Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: None }
+    }
+
+    /// The same with a weight for the positive targets of each output: see [`Loss::BceWithLogits`].
+    #[must_use]
+    pub fn bce_with_pos_weight(weights: impl Into<Vec<f32>>) -> Loss {
+        Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: Some(weights.into()) }
+    }
+
+    /// Mean Huber loss: see [`Loss::Huber`].
+    #[must_use]
+    pub fn huber(delta: f64) -> Loss {
+        Loss::Huber { reduction: Reduction::Mean, delta }
+    }
+
+    /// Mean absolute error.
+    #[must_use]
+    pub fn l1() -> Loss {
+        Loss::L1 { reduction: Reduction::Mean }
+    }
+
+    /// Mean squared error relative to the output: see [`Loss::RelativeMse`].
+    #[must_use]
+    pub fn relative_mse(eps: f64) -> Loss {
+        Loss::RelativeMse { reduction: Reduction::Mean, eps }
+    }
+
+    /// Mean loss of PPO over classes: see [`Loss::PpoDiscrete`].
+    #[must_use]
+    pub fn ppo_discrete(clip: f64, entropy: f64) -> Loss {
+        Loss::PpoDiscrete { reduction: Reduction::Mean, clip, entropy }
+    }
+
+    /// Mean loss of PPO over Gaussians: see [`Loss::PpoGaussian`].
+    #[must_use]
+    pub fn ppo_gaussian(clip: f64, entropy: f64) -> Loss {
+        Loss::PpoGaussian { reduction: Reduction::Mean, clip, entropy }
     }
 
     /// Mean negative log-likelihood of a Gaussian whose mean and variance are the outputs.
@@ -155,12 +259,23 @@ impl Loss {
         self.reduced(Reduction::Mean)
     }
 
+    /// The mean over weights: see [`Reduction::WeightedMean`].
+    #[must_use]
+    pub fn weighted_mean(self) -> Loss {
+        self.reduced(Reduction::WeightedMean)
+    }
+
     fn reduced(mut self, to: Reduction) -> Loss {
         match &mut self {
             Loss::SoftmaxCrossEntropy { reduction, .. }
             | Loss::Mse { reduction }
-            | Loss::BceWithLogits { reduction }
-            | Loss::GaussianNll { reduction, .. } => *reduction = to,
+            | Loss::BceWithLogits { reduction, .. }
+            | Loss::GaussianNll { reduction, .. }
+            | Loss::Huber { reduction, .. }
+            | Loss::L1 { reduction }
+            | Loss::RelativeMse { reduction, .. }
+            | Loss::PpoDiscrete { reduction, .. }
+            | Loss::PpoGaussian { reduction, .. } => *reduction = to,
         }
         self
     }
@@ -171,8 +286,13 @@ impl Loss {
         match self {
             Loss::SoftmaxCrossEntropy { reduction, .. }
             | Loss::Mse { reduction }
-            | Loss::BceWithLogits { reduction }
-            | Loss::GaussianNll { reduction, .. } => *reduction,
+            | Loss::BceWithLogits { reduction, .. }
+            | Loss::GaussianNll { reduction, .. }
+            | Loss::Huber { reduction, .. }
+            | Loss::L1 { reduction }
+            | Loss::RelativeMse { reduction, .. }
+            | Loss::PpoDiscrete { reduction, .. }
+            | Loss::PpoGaussian { reduction, .. } => *reduction,
         }
     }
 
@@ -194,8 +314,20 @@ impl Loss {
         }
     }
 
+    /// What weighs the outputs of a row, if anything does: class weights, or the weight of a positive target for each of the
+    /// logits of shape `output`.
+    pub(crate) fn output_weights(&self, output: &[usize]) -> Option<Vec<f32>> {
+        match self {
+            Loss::BceWithLogits { pos_weight: Some(weights), .. } => {
+                let positions = count(output.get(1..).unwrap_or_default());
+                Some(weights.iter().flat_map(|weight| std::iter::repeat_n(*weight, positions)).collect())
+            }
+            _ => self.weights().map(<[f32]>::to_vec),
+        }
+    }
+
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; a shape
+    /// position), as many numbers as logits, half as many for a Gaussian; for PPO the action, and two numbers more. A shape without a dimension is one number's; a shape
     /// with more elements than a `usize` can count (no model has one) counts as the largest number.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
@@ -205,6 +337,8 @@ impl Loss {
                 outputs.min(count(output.get(1..).unwrap_or_default()))
             }
             Loss::GaussianNll { .. } => outputs / 2,
+            Loss::PpoDiscrete { .. } => 1 + BEHIND_ACTION,
+            Loss::PpoGaussian { .. } => outputs / 2 + BEHIND_ACTION,
             _ => outputs,
         }
     }
@@ -225,16 +359,23 @@ impl Loss {
     }
 
     /// The factor that value, g and h carry for a batch of `batch` samples with logits of shape `output`; 1 where there is
-    /// nothing to divide by.
+    /// nothing to divide by. Of a [`Reduction::WeightedMean`] it is that of weights of 1.
     #[must_use]
     pub fn factor(&self, batch: usize, output: &[usize]) -> f64 {
-        let positions = count(output.get(1..).unwrap_or_default());
         let each = match (self.reduction(), self) {
             (Reduction::Sum, _) => return 1.0,
-            (_, Loss::SoftmaxCrossEntropy { .. }) => positions,
-            _ => self.target_len(output),
+            (_, Loss::SoftmaxCrossEntropy { .. }) => self.rows(output),
+            _ => self.terms(output),
         };
         1.0 / (batch as f64 * each as f64).max(1.0)
+    }
+
+    /// Terms of a row that a mean divides by.
+    pub(crate) fn terms(&self, output: &[usize]) -> usize {
+        match self {
+            Loss::SoftmaxCrossEntropy { .. } | Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => 1,
+            _ => self.target_len(output),
+        }
     }
 
     /// Checks every number, and that the loss fits logits of shape `output`.
@@ -242,29 +383,60 @@ impl Loss {
     /// # Errors
     /// [`Error::Value`], [`Error::Length`] for class weights, [`Error::Shape`] for an odd number of a Gaussian's outputs.
     pub(crate) fn validate(&self, output: &[usize]) -> Result<()> {
-        let value = |name, value: f32, needed| {
-            Err(Error::Value { place: "loss".into(), name, value: f64::from(value), needed })
-        };
+        let value = |name, value: f64, needed| Err(Error::value("loss", name, value, needed));
         match self {
             Loss::SoftmaxCrossEntropy { class_weights, label_smoothing, .. } => {
                 if !(0.0..=1.0).contains(label_smoothing) {
-                    return value("label_smoothing", *label_smoothing, "in [0, 1]");
+                    return value("label_smoothing", f64::from(*label_smoothing), "in [0, 1]");
                 }
-                let weights = class_weights.as_deref().unwrap_or_default();
-                if class_weights.is_some() && weights.len() != output[0] {
-                    let tensor = "loss: class_weights".into();
-                    return Err(Error::Length { tensor, got: weights.len(), needed: output[0] });
-                }
-                match weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
-                    Some(weight) => value("class weight", *weight, "finite and >= 0"),
-                    None => Ok(()),
-                }
+                check_weights(["loss: class_weights", "class weight"], class_weights.as_deref(), output[0])
             }
-            Loss::GaussianNll { .. } if output.len() != 1 || !count(output).is_multiple_of(2) => {
+            Loss::GaussianNll { .. } | Loss::PpoGaussian { .. }
+                if output.len() != 1 || !count(output).is_multiple_of(2) =>
+            {
                 let needed = "[2 K]: K means, then K variance heads".into();
                 Err(Error::Shape { layer: "loss".into(), got: output.to_vec(), needed })
             }
-            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } => Ok(()),
+            Loss::PpoDiscrete { .. } if output.len() != 1 => {
+                let needed = "[actions]: the logits of one policy".into();
+                Err(Error::Shape { layer: "loss".into(), got: output.to_vec(), needed })
+            }
+            Loss::BceWithLogits { pos_weight, .. } => {
+                check_weights(["loss: pos_weight", "pos_weight"], pos_weight.as_deref(), output[0])
+            }
+            Loss::Huber { delta: above_0, .. } | Loss::RelativeMse { eps: above_0, .. }
+                if !((*above_0 as f32).is_normal() && *above_0 > 0.0) =>
+            {
+                let name = if let Loss::Huber { .. } = self { "delta" } else { "eps" };
+                value(name, *above_0, "a normal number of f32 and > 0")
+            }
+            Loss::PpoDiscrete { clip, .. } | Loss::PpoGaussian { clip, .. }
+                if !((*clip as f32).is_finite() && *clip >= 0.0) =>
+            {
+                value("clip", *clip, "finite in f32 and >= 0")
+            }
+            Loss::PpoDiscrete { entropy, .. } | Loss::PpoGaussian { entropy, .. }
+                if !(*entropy as f32).is_finite() =>
+            {
+                value("entropy", *entropy, "finite in f32")
+            }
+            Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } | Loss::GaussianNll { .. } => Ok(()),
+            Loss::Mse { .. } | Loss::Huber { .. } | Loss::L1 { .. } | Loss::RelativeMse { .. } => Ok(()),
+        }
+    }
+
+    /// Checks the weights of `batch` samples.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::Value`] for a weight that is not finite.
+    pub(crate) fn check_sample_weights(batch: usize, weights: &[f32]) -> Result<()> {
+        Error::check_length("sample weights", weights.len(), batch)?;
+        match weights.iter().enumerate().find(|(_, weight)| !weight.is_finite()) {
+            Some((index, weight)) => {
+                let place = format!("sample {index}");
+                Err(Error::value(place, "the weight", f64::from(*weight), "finite"))
+            }
+            None => Ok(()),
         }
     }
 
@@ -272,14 +444,18 @@ impl Loss {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions are
-    /// independent, so each would have to be carried by itself.
+    /// independent, so each would have to be carried by itself. And for HesScale-R with PPO: the leading direction of its Hessian
+    /// is positive or negative as the advantage is, and its diagonal alone does not tell which entries lead: of two actions they
+    /// are always equal.
     pub(crate) fn check_mode(&self, mode: Mode, output: &[usize]) -> Result<()> {
         let positions = self.rows(output);
-        if mode.rank() == 0 || positions == 1 {
-            return Ok(());
-        }
-        let kind = format!("{} with a cross-entropy at each of {positions} positions", mode.name());
-        Err(Error::Unsupported { layer: "loss".into(), kind })
+        let what = match self {
+            _ if mode.rank() == 0 => return Ok(()),
+            Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => "PPO".into(),
+            _ if positions == 1 => return Ok(()),
+            _ => format!("a cross-entropy at each of {positions} positions"),
+        };
+        Err(Error::unsupported("loss", format!("{} with {what}", mode.name())))
     }
 
     /// Checks the targets of `batch` samples with logits of shape `output`: kind, length, class range.
@@ -299,13 +475,29 @@ impl Loss {
         if got != needed {
             return Err(Error::Length { tensor: "targets".into(), got, needed });
         }
-        let Targets::Classes(given) = targets else { return Ok(()) };
         let (classes, ignored) = (output[0], self.ignored());
+        let given = match targets {
+            Targets::Classes(given) => given,
+            Targets::Values(rows) if matches!(self, Loss::PpoDiscrete { .. }) => {
+                return policy::check_actions(classes, rows);
+            }
+            Targets::Values(_) => return Ok(()),
+        };
         let bad = |(_, class): &(usize, &u32)| **class as usize >= classes && Some(**class) != ignored;
         match given.iter().enumerate().find(bad) {
             Some((index, class)) => Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes }),
             None => Ok(()),
         }
+    }
+}
+
+/// Checks weights of the loss by its own name and that of one of them.
+fn check_weights([all, one]: [&'static str; 2], weights: Option<&[f32]>, needed: usize) -> Result<()> {
+    let Some(weights) = weights else { return Ok(()) };
+    Error::check_length(all, weights.len(), needed)?;
+    match weights.iter().find(|w| !w.is_finite() || **w < 0.0) {
+        Some(weight) => Err(Error::value("loss", one, f64::from(*weight), "finite and >= 0")),
+        None => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ mod loss;
 mod mode;
 mod noise;
 mod optimizer;
+mod policy;
 
 pub use activation::Activation;
 pub use cross_entropy::CrossEntropy;
@@ -16,8 +17,9 @@ pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
 pub use optimizer::{Optimizer, OptimizerState, Rule};
+pub use policy::{discrete_policy_targets, gaussian_policy_targets};
 
-pub(crate) use loss::MAX_LOG_PRECISION;
+pub(crate) use loss::{MAX_LOG_PRECISION, MAX_LOG_RATIO};
 pub(crate) use noise::threshold;
 
 use serde::de::{Deserialize, Deserializer};

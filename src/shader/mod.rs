@@ -22,7 +22,7 @@ pub(crate) use kernel::{Binding, Kernel, Key, bytes_of, is_bindable, words};
 #[cfg(test)]
 pub(crate) use source::FILES;
 pub(crate) use source::{Header, activation, compose};
-pub(crate) use splice::{Part, Slot, splice};
+pub(crate) use splice::{Part, Slot, renamed, splice};
 
 /// Invocations of a workgroup, unless a kernel says otherwise.
 pub(crate) const LANES: u32 = 64;

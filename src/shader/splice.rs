@@ -49,7 +49,7 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
             }
             if let Some((element, length)) = staged_of(code) {
                 // Only one of the two ever runs in a workgroup.
-                staged.entry((name, element)).or_default().push(renamed(length, &names));
+                staged.entry((name, element)).or_default().push(with_names(length, &names));
                 continue;
             }
             let mut whole = (*whole).to_string();
@@ -62,7 +62,7 @@ pub(crate) fn splice(parts: [Part<'_>; 2]) -> String {
             if *name == "main" {
                 whole = without_attributes(&whole);
             }
-            writeln!(text, "{}", renamed(&whole, &names)).expect("a String takes every write");
+            writeln!(text, "{}", with_names(&whole, &names)).expect("a String takes every write");
         }
     }
     for ((name, element), lengths) in staged {
@@ -168,7 +168,12 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-fn renamed(text: &str, names: &BTreeMap<&str, String>) -> String {
+/// The text with other words for some, comments aside.
+pub(crate) fn renamed(text: &str, names: &[(&str, &str)]) -> String {
+    with_names(text, &names.iter().map(|(from, to)| (*from, (*to).to_owned())).collect())
+}
+
+fn with_names(text: &str, names: &BTreeMap<&str, String>) -> String {
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for (at, word) in words(text) {
         if let Some(name) = names.get(word) {

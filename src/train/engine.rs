@@ -51,6 +51,8 @@ pub(super) struct Task<'a> {
     pub batch: usize,
     pub inputs: &'a [f32],
     pub targets: Targets<'a>,
+    /// One for each sample.
+    pub weights: Option<&'a [f32]>,
 }
 
 /// How an answer of the device is waited for.

@@ -66,7 +66,7 @@ impl Trainer {
         let logits = self.engine.predict(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
         let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
-        let loss = host.run(Mode::None, &logits, data.labels().targets(), None);
+        let loss = host.run(Mode::None, &logits, data.labels().targets(), None, None);
         match loss.is_finite() {
             true => Ok(Evaluation { loss, accuracy }),
             false => Err(Error::Diverged { what: "the loss over the data set", step: None }),

@@ -59,9 +59,11 @@ impl Engine for Gpu {
     fn pass(&mut self, task: &Task<'_>) -> Result<()> {
         let mut options = PlanOptions::training(task.mode).storage(self.storage).fused_update();
         options.lazy_curvature = task.lazy;
+        options.sample_weights = task.weights.is_some();
         let plan = self.training.of(&self.state, task.batch, options)?;
         plan.write_input(task.inputs)?;
         plan.write_targets(task.targets)?;
+        task.weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
         let pass = if task.curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
         let mut encoder = encoder(&self.context);
         match task.update {
@@ -160,7 +162,7 @@ async fn read_all(context: &Context, tensors: &[&Tensor], wait: Wait) -> Result<
     }
 }
 
-/// Plans by batch size, the one used last at the end. A few, since a data set has one batch size and one remainder.
+/// Plans by batch size, with and without sample weights, the one used last at the end. A few, since a data set has one batch size and one remainder.
 #[derive(Debug, Default)]
 struct Plans(Vec<Plan>);
 
@@ -169,7 +171,9 @@ impl Plans {
 
     /// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.
     fn of(&mut self, state: &State, batch: usize, options: PlanOptions) -> Result<&Plan> {
-        let plan = match self.0.iter().position(|plan| plan.batch() == batch) {
+        let weighted = options.sample_weights;
+        let fits = |plan: &Plan| plan.batch() == batch && plan.options.sample_weights == weighted;
+        let plan = match self.0.iter().position(fits) {
             Some(index) => self.0.remove(index),
             None => {
                 if self.0.len() == Plans::MOST {

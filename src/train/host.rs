@@ -59,7 +59,9 @@ impl Host {
         let options = ExecutorOptions::training(task.mode).threads(self.threads.clone());
         let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
-        self.loss = Some(executor.pass(mode, &self.parameters, task.inputs, task.targets, self.noise)?);
+        let Task { inputs, targets, weights, .. } = *task;
+        let loss = executor.weighted_pass(mode, &self.parameters, inputs, targets, weights, self.noise)?;
+        self.loss = Some(loss);
         if self.model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
         }

@@ -103,8 +103,21 @@ impl Trainer {
     /// # Errors
     /// [`Error::Length`] and the targets' errors; [`Error::Device`]. Nothing changes on an error.
     pub fn step(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<()> {
+        self.advance(inputs, targets, None)
+    }
+
+    /// The same with a weight for each sample, of any sign, which multiplies its loss and the signal that it begins: importance
+    /// sampling, or with a cross-entropy and advantages for weights the policy gradient.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`], and all of [`Model::check_sample_weights`].
+    pub fn weighted_step(&mut self, inputs: &[f32], targets: Targets<'_>, weights: &[f32]) -> Result<()> {
+        self.advance(inputs, targets, Some(weights))
+    }
+
+    fn advance(&mut self, inputs: &[f32], targets: Targets<'_>, weights: Option<&[f32]>) -> Result<()> {
         let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
-        self.pass(inputs, targets, curvature, true)?;
+        self.pass(inputs, targets, weights, curvature, true)?;
         self.steps = self.steps.saturating_add(1);
         Ok(())
     }
@@ -114,18 +127,48 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::step`].
     pub fn gradient(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
-        self.pass(inputs, targets, true, false)?;
+        self.gradient_of(inputs, targets, None)
+    }
+
+    /// The same with a weight for each sample.
+    ///
+    /// # Errors
+    /// As [`Trainer::weighted_step`].
+    pub fn weighted_gradient(
+        &mut self,
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: &[f32],
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
+        self.gradient_of(inputs, targets, Some(weights))
+    }
+
+    fn gradient_of(
+        &mut self,
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: Option<&[f32]>,
+    ) -> Result<(Vec<f32>, Vec<f32>)> {
+        self.pass(inputs, targets, weights, true, false)?;
         let (mut gradient, mut diagonal) = self.engine.results()?;
         gradient.truncate(self.model.flat_len());
         diagonal.truncate(if self.mode.has_diagonal() { self.model.flat_len() } else { 0 });
         Ok((gradient, diagonal))
     }
 
-    fn pass(&mut self, inputs: &[f32], targets: Targets<'_>, curvature: bool, update: bool) -> Result<()> {
+    fn pass(
+        &mut self,
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: Option<&[f32]>,
+        curvature: bool,
+        update: bool,
+    ) -> Result<()> {
         let batch = batch_of("input", inputs.len(), self.model.inputs())?;
         self.model.check_targets(batch, targets)?;
+        weights.map_or(Ok(()), |weights| self.model.check_sample_weights(batch, weights))?;
         let (mode, lazy) = (self.mode, self.curvature_every > 1);
-        self.engine.pass(&Task { mode, curvature, lazy, update, batch, inputs, targets })
+        self.engine.pass(&Task { mode, curvature, lazy, update, batch, inputs, targets, weights })
     }
 
     /// The loss of the last batch, before its update. Waits for the GPU.

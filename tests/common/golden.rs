@@ -2,7 +2,7 @@
 //! An invalid file gives an error that names it, never a panic.
 
 use hesscale::Model;
-use hesscale::model::Targets;
+use hesscale::model::{Targets, discrete_policy_targets, gaussian_policy_targets};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
@@ -19,6 +19,8 @@ pub(crate) struct Case {
     /// `[batch, inputs]`
     pub(crate) x: Vec<f32>,
     pub(crate) targets: OwnedTargets,
+    /// One for each sample, if the file has them.
+    pub(crate) weights: Option<Vec<f32>>,
     /// The model's flat layout.
     pub(crate) parameters: Vec<f32>,
     /// Every f64 tensor by its name in the file: `loss`, `logits`, `grad.0.weight`, `delta.1`, …
@@ -55,6 +57,11 @@ impl Case {
 /// The vectors that come with the crate.
 pub(crate) fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// Those of the losses that have no vectors there: in HesScale and Gauss-Newton only, with the signals at the outputs.
+pub(crate) fn directory_of_losses() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden_losses")
 }
 
 /// Every case of a directory, or its error.
@@ -97,10 +104,14 @@ fn fill(spec: Spec, tensors: &SafeTensors<'_>) -> Result<Case, String> {
     let model = model(&spec);
     let x = numbers(tensors, "x")?;
     let (mut targets, mut parameters) = (OwnedTargets::Values(Vec::new()), Vec::new());
+    let weights = tensors.tensor("weight").is_ok().then(|| numbers(tensors, "weight")).transpose()?;
     if let Ok(model) = &model {
         expect_len("x", x.len(), spec.batch.saturating_mul(model.inputs()))?;
         targets = read_targets(tensors)?;
         model.check_targets(spec.batch, targets.view()).map_err(|e| e.to_string())?;
+        if let Some(weights) = &weights {
+            model.check_sample_weights(spec.batch, weights).map_err(|e| e.to_string())?;
+        }
         parameters = vec![0.0; model.flat_len()];
         for p in model.parameters() {
             let name = format!("param.{}", p.name());
@@ -112,7 +123,7 @@ fn fill(spec: Spec, tensors: &SafeTensors<'_>) -> Result<Case, String> {
     }
     let results = tensors.iter().filter(|(_, view)| view.dtype() == Dtype::F64);
     let tensors = results.map(|(name, view)| (name.to_owned(), doubles(&view))).collect();
-    Ok(Case { name: spec.name, model, batch: spec.batch, x, targets, parameters, tensors })
+    Ok(Case { name: spec.name, model, batch: spec.batch, x, targets, weights, parameters, tensors })
 }
 
 /// `cases.json` keeps the kind of a cross-entropy's targets beside the network; the model keeps it in the loss.
@@ -148,13 +159,25 @@ fn check_results(model: &Model, batch: usize, tensors: &SafeTensors<'_>) -> Resu
 }
 
 fn read_targets(tensors: &SafeTensors<'_>) -> Result<OwnedTargets, String> {
-    let view = tensors.tensor("target").map_err(|e| format!("target: {e}"))?;
+    if tensors.tensor("action").is_err() {
+        return numbers_or_classes(tensors, "target");
+    }
+    let [old, advantages] = ["old_log_prob", "advantage"].map(|name| numbers(tensors, name));
+    let rows = match numbers_or_classes(tensors, "action")? {
+        OwnedTargets::Classes(actions) => discrete_policy_targets(&actions, &old?, &advantages?),
+        OwnedTargets::Values(actions) => gaussian_policy_targets(&actions, &old?, &advantages?),
+    };
+    rows.map(OwnedTargets::Values).map_err(|e| e.to_string())
+}
+
+fn numbers_or_classes(tensors: &SafeTensors<'_>, name: &str) -> Result<OwnedTargets, String> {
+    let view = tensors.tensor(name).map_err(|e| format!("{name}: {e}"))?;
     if view.dtype() != Dtype::I64 {
-        return Ok(OwnedTargets::Values(numbers(tensors, "target")?));
+        return Ok(OwnedTargets::Values(numbers(tensors, name)?));
     }
     let class = |bytes: &[u8; 8]| {
         let class = i64::from_le_bytes(*bytes);
-        u32::try_from(class).map_err(|_| format!("target: class {class} is out of range"))
+        u32::try_from(class).map_err(|_| format!("{name}: class {class} is out of range"))
     };
     Ok(OwnedTargets::Classes(view.data().as_chunks().0.iter().map(class).collect::<Result<_, _>>()?))
 }

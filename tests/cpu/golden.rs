@@ -3,7 +3,7 @@
 //! Plain f32 loops also have errors of 9e-6 on these vectors, where the sums of biases cancel. `layers` tests forced splitting of
 //! small problems across threads.
 
-use crate::common::golden::{Case, directory, load};
+use crate::common::golden::{Case, directory, directory_of_losses, load};
 use crate::common::ledger::Ledger;
 use crate::common::to_f64;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
@@ -12,8 +12,8 @@ use hesscale::{At, Mode, Model};
 
 fn check(ledger: &mut Ledger, case: &Case, model: &Model, mode: Mode, options: ExecutorOptions) {
     let mut executor = Executor::new(model, case.batch, options).unwrap();
-    let (targets, noise) = (case.targets.view(), Noise::default());
-    let loss = executor.pass(mode, &case.parameters, &case.x, targets, noise).unwrap();
+    let (targets, weights, noise) = (case.targets.view(), case.weights.as_deref(), Noise::default());
+    let loss = executor.weighted_pass(mode, &case.parameters, &case.x, targets, weights, noise).unwrap();
     ledger.check(case, "loss", &[loss.into()]);
     ledger.check(case, "logits", &to_f64(executor.logits()));
     ledger.check_flat(case, model, "grad", &to_f64(executor.gradient()));
@@ -55,5 +55,22 @@ fn all_cases_in_every_mode() {
         ledger.check(&case, "logits", &to_f64(executor.predict(&case.parameters, &case.x).unwrap()));
     }
     assert!(["delta", "s", "s_gn", "hesscale_r2"].iter().all(|kind| ledger.worst.contains_key(*kind)));
+    ledger.settle();
+}
+
+#[test]
+fn all_losses() {
+    let mut ledger = Ledger::new(1e-5);
+    let cases = load(&directory_of_losses()).unwrap();
+    assert_eq!(cases.len(), 9);
+    for case in cases.into_iter().map(Result::unwrap) {
+        let model = case.model.clone().unwrap();
+        for (mode, threads) in
+            [Mode::None, Mode::HesScale, Mode::HesScaleGn].into_iter().flat_map(|mode| [(mode, 1), (mode, 3)])
+        {
+            let options = ExecutorOptions::training(mode).threads(Threads::new(threads).unwrap());
+            check(&mut ledger, &case, &model, mode, options);
+        }
+    }
     ledger.settle();
 }

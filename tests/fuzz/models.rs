@@ -164,12 +164,21 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
 }
 
 fn loss(random: &mut Rng) -> Loss {
-    let reduction = if random.bool() { Reduction::Mean } else { Reduction::Sum };
-    match random.u8(..6) {
+    let reduction = [Reduction::Mean, Reduction::Sum, Reduction::WeightedMean][random.usize(..3)];
+    match random.u8(..12) {
         0 => Loss::cross_entropy().into(),
         1 => Loss::Mse { reduction },
-        2 => Loss::BceWithLogits { reduction },
+        2 => Loss::BceWithLogits { reduction, pos_weight: None },
         3 => Loss::GaussianNll { reduction, var: Variance::Log },
+        4 => Loss::Huber { reduction, delta: real(random) },
+        5 => Loss::L1 { reduction },
+        6 => Loss::RelativeMse { reduction, eps: real(random) },
+        7 => {
+            let weights = random.usize(..6);
+            Loss::BceWithLogits { reduction, pos_weight: Some(vec![real(random) as f32; weights]) }
+        }
+        8 => Loss::PpoDiscrete { reduction, clip: real(random), entropy: real(random) },
+        9 => Loss::PpoGaussian { reduction, clip: real(random), entropy: real(random) },
         _ => {
             let weights = random.usize(..6);
             Loss::SoftmaxCrossEntropy {

@@ -213,7 +213,7 @@ fn every_kind_of_layer_where_there_is_f16() {
         residual.dense(3).loss(Loss::mse()).unwrap(),
         rows.act(Activation::Tanh)
             .act(Activation::Silu)
-            .loss(Loss::BceWithLogits { reduction: Reduction::Mean })
+            .loss(Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: None })
             .unwrap(),
     ];
     for model in models {

@@ -18,9 +18,15 @@ fn losses() -> Vec<Loss> {
     for reduction in [Reduction::Mean, Reduction::Sum] {
         losses.extend([
             Loss::Mse { reduction },
-            Loss::BceWithLogits { reduction },
+            Loss::BceWithLogits { reduction, pos_weight: None },
             Loss::GaussianNll { reduction, var: Variance::Log },
             Loss::GaussianNll { reduction, var: Variance::Softplus },
+            Loss::Huber { reduction, delta: 0.7 },
+            Loss::L1 { reduction },
+            Loss::RelativeMse { reduction, eps: 0.01 },
+            Loss::BceWithLogits { reduction, pos_weight: Some(vec![0.5, 0.0, 3.0, 7.5]) },
+            Loss::PpoDiscrete { reduction, clip: 0.2, entropy: 0.01 },
+            Loss::PpoGaussian { reduction, clip: 0.2, entropy: 0.0 },
         ]);
         for targets in [ClassTargets::ClassIndex, ClassTargets::Soft] {
             losses.push(Loss::SoftmaxCrossEntropy {

@@ -62,7 +62,7 @@ fn losses_and_optimisers_are_built_alike() {
     assert_eq!(Loss::from(smooth.mean()).reduction(), Reduction::Mean);
     assert_eq!(Loss::mse().sum().mean(), Loss::mse());
     assert_eq!(Loss::mse().sum(), Loss::Mse { reduction: Reduction::Sum });
-    assert_eq!(Loss::bce_with_logits(), Loss::BceWithLogits { reduction: Reduction::Mean });
+    assert_eq!(Loss::bce_with_logits(), Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: None });
     let gaussian = Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Log };
     assert_eq!(Loss::gaussian_nll(Variance::Log).sum(), gaussian);
 

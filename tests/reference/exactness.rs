@@ -41,7 +41,7 @@ fn one_dense_layer_under_any_loss() {
 fn one_hidden_layer_under_mse_and_bce() {
     use hesscale::model::Reduction::Mean;
     for (seed, activation) in Activation::ALL.into_iter().enumerate() {
-        for loss in [Loss::mse(), Loss::BceWithLogits { reduction: Mean }] {
+        for loss in [Loss::mse(), Loss::BceWithLogits { reduction: Mean, pos_weight: None }] {
             let problem = Problem::new(mlp(&[5, 7, 3], activation, loss), 6, seed as u64);
             assert_exact(&problem, &[Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2]);
         }

@@ -117,7 +117,7 @@ fn what_is_left_stays_positive_semi_definite() {
 
 #[test]
 fn diagonal_curvature_gives_its_largest_entries() {
-    let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
+    let bce = Loss::BceWithLogits { reduction: Reduction::Sum, pos_weight: None };
     let logits = [3.0, 0.5, -0.25, 0.5, -4.0];
     let targets = Targets::Values(&[0.0; 5]);
     let plain = at_loss(&bce, Mode::HesScale, &logits, targets, 5).h;

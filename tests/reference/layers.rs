@@ -8,7 +8,7 @@ use hesscale::{Layer, Loss, Mode, Model};
 
 /// Under a loss whose curvature differs from logit to logit.
 fn model(input: &[usize], layers: Vec<Layer>) -> Model {
-    Model::new(input, layers, Loss::BceWithLogits { reduction: Reduction::Sum }).unwrap()
+    Model::new(input, layers, Loss::BceWithLogits { reduction: Reduction::Sum, pos_weight: None }).unwrap()
 }
 
 fn assert_near(what: &str, got: &[f64], want: &[f64]) {

@@ -50,7 +50,7 @@ fn values_by_hand() {
     let ln2 = 2.0_f64.ln();
     near(value(&Loss::cross_entropy().into(), &[3.0, 3.0], Targets::Classes(&[1])), ln2);
     near(value(&Loss::mse(), &[3.0, 1.0], Targets::Values(&[1.0, 2.0])), 2.5);
-    let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
+    let bce = Loss::BceWithLogits { reduction: Reduction::Sum, pos_weight: None };
     near(value(&bce, &[0.0, 3.0_f64.ln()], Targets::Values(&[0.5, 0.0])), 3.0 * ln2);
     let gaussian = |var| Loss::GaussianNll { reduction: Reduction::Mean, var };
     near(value(&gaussian(Variance::Log), &[3.0, ln2], Targets::Values(&[1.0])), 0.5 * (ln2 + 2.0));
@@ -176,7 +176,7 @@ fn confident_answers_keep_their_digits_in_f32() {
             }
         }
     }
-    let bce = Loss::BceWithLogits { reduction: Reduction::Sum };
+    let bce = Loss::BceWithLogits { reduction: Reduction::Sum, pos_weight: None };
     let (value, at) = signal(&bce, Mode::HesScale, &[50.0_f32, -50.0], Targets::Values(&[1.0, 0.0]), 2);
     let e = (-50.0_f64).exp();
     for (got, want) in [(value, 2.0 * e), (at.g[0], -e), (at.g[1], e), (at.h[0], e), (at.h[1], e)] {

@@ -73,7 +73,7 @@ fn classes_are_counted_at_each_position() {
 #[test]
 fn sums_over_logits_do_not_see_the_shape() {
     for reduction in [Reduction::Mean, Reduction::Sum] {
-        for loss in [Loss::Mse { reduction }, Loss::BceWithLogits { reduction }] {
+        for loss in [Loss::Mse { reduction }, Loss::BceWithLogits { reduction, pos_weight: None }] {
             let image = Problem::new(only(loss.clone(), &[2, 3, 4]), 3, 1);
             let flat = Problem::new(only(loss, &[24]), 3, 1);
             for mode in Mode::ALL {

@@ -39,12 +39,33 @@ impl Problem {
 /// Random targets of the kind that the model's loss takes.
 pub(crate) fn targets(model: &Model, batch: usize, random: &mut fastrand::Rng) -> OwnedTargets {
     let (classes, len) = (model.classes() as u32, batch * model.target_len());
-    if model.loss().takes_classes() {
-        OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
-    } else {
+    match model.loss() {
+        loss if loss.takes_classes() => {
+            OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
+        }
+        Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => {
+            let actions = model.target_len() - 2;
+            let discrete = matches!(model.loss(), Loss::PpoDiscrete { .. });
+            let mut row = || -> Vec<f32> {
+                let action = |random: &mut fastrand::Rng| match discrete {
+                    true => random.u32(0..classes) as f32,
+                    false => random.f32() * 3.0 - 1.5,
+                };
+                let mut row: Vec<f32> = (0..actions).map(|_| action(random)).collect();
+                // An old log-probability that leaves some ratios unclipped, and an advantage.
+                row.extend([-(0.5 + 1.5 * random.f32()) * actions as f32, random.f32() * 4.0 - 2.0]);
+                row
+            };
+            OwnedTargets::Values((0..batch).flat_map(|_| row()).collect())
+        }
         // In [0, 1): good as binary targets' probabilities, as soft masses, and as numbers.
-        OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+        _ => OwnedTargets::Values((0..len).map(|_| random.f32()).collect()),
     }
+}
+
+/// Weights of samples, of both signs.
+pub(crate) fn sample_weights(batch: usize, random: &mut fastrand::Rng) -> Vec<f32> {
+    (0..batch).map(|_| random.f32() * 4.0 - 1.5).collect()
 }
 
 /// Every loss with every option that changes its formula, for `outputs` logits (even).
@@ -65,13 +86,26 @@ pub(crate) fn losses(outputs: usize) -> Vec<Loss> {
         cross_entropy(ClassTargets::Soft, None, 0.0, Reduction::Sum),
         Loss::mse(),
         Loss::Mse { reduction: Reduction::Sum },
-        Loss::BceWithLogits { reduction: Reduction::Mean },
-        Loss::BceWithLogits { reduction: Reduction::Sum },
+        Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: None },
+        Loss::BceWithLogits { reduction: Reduction::Sum, pos_weight: None },
         Loss::GaussianNll { reduction: Reduction::Mean, var: Variance::Log },
         Loss::GaussianNll { reduction: Reduction::Sum, var: Variance::Log },
         Loss::GaussianNll { reduction: Reduction::Mean, var: Variance::Softplus },
+        Loss::huber(0.6),
+        Loss::huber(0.4).sum(),
+        Loss::l1(),
+        Loss::relative_mse(0.05),
+        Loss::bce_with_pos_weight((0..outputs).map(|c| 0.5 + c as f32).collect::<Vec<_>>()),
     ]
 }
+
+/// PPO, which has no HesScale-R, over an even number of outputs.
+pub(crate) fn policies() -> [Loss; 3] {
+    [Loss::ppo_discrete(0.2, 0.0), Loss::ppo_discrete(0.3, 0.05).sum(), Loss::ppo_gaussian(0.2, 0.05)]
+}
+
+/// The modes that PPO has.
+pub(crate) const OF_POLICIES: [Mode; 4] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::Bl89];
 
 /// Dense layers of these widths with the activation between them, none at the end.
 pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: impl Into<Loss>) -> Model {

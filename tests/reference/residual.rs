@@ -7,7 +7,7 @@ use hesscale::reference::forward;
 use hesscale::{Activation, Layer, Loss, Mode, Model};
 
 fn bce() -> Loss {
-    Loss::BceWithLogits { reduction: Reduction::Mean }
+    Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: None }
 }
 
 fn near(got: &[f64], want: &[f64]) -> bool {

@@ -153,23 +153,46 @@ impl Executor {
         targets: Targets<'_>,
         noise: Noise,
     ) -> Result<f32> {
+        self.weighted_pass(mode, parameters, inputs, targets, None, noise)
+    }
+
+    /// The same with a weight for each sample, of any sign, which multiplies its loss and the signal that it begins.
+    ///
+    /// # Errors
+    /// As [`Executor::pass`], and all of [`Model::check_sample_weights`].
+    pub fn weighted_pass(
+        &mut self,
+        mode: Mode,
+        parameters: &[f32],
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: Option<&[f32]>,
+        noise: Noise,
+    ) -> Result<f32> {
         if self.mode.is_none_or(|own| mode != own && mode != Mode::None) {
             let what = format!("a backward pass in mode {}", mode.name());
             return Err(Error::not_planned(what, "ExecutorOptions::training"));
         }
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
+        weights.map_or(Ok(()), |weights| self.model.check_sample_weights(samples, weights))?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
             let batch = Batch { samples, mode, noise };
             self.forward(parameters, inputs, batch);
-            let loss = self.start(mode, samples, targets);
+            let loss = self.start(mode, samples, targets, weights);
             self.backward(parameters, batch);
             Ok(loss as f32)
         })
     }
 
-    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>) -> f64 {
+    fn start(
+        &mut self,
+        mode: Mode,
+        samples: usize,
+        targets: Targets<'_>,
+        weights: Option<&[f32]>,
+    ) -> f64 {
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| {
@@ -183,7 +206,7 @@ impl Executor {
                 h: next(mode.has_diagonal()),
             }
         });
-        self.loss.run(mode, &self.values[logits][..len], targets, signal)
+        self.loss.run(mode, &self.values[logits][..len], targets, weights, signal)
     }
 
     /// The outputs of the last pass, `[N, outputs]`.

@@ -75,9 +75,8 @@ impl WholeKernel {
             };
         }
         let mut class_weights = [0.0; MOST_CLASSES];
-        for (to, from) in class_weights.iter_mut().zip(net.loss.weights().unwrap_or_default()) {
-            *to = *from;
-        }
+        let weights = net.loss.output_weights(&[net.outputs() as usize]).unwrap_or_default();
+        class_weights.iter_mut().zip(weights).for_each(|(to, from)| *to = from);
         let back = if let WholePass::Back(back) = self.pass { Some(back) } else { None };
         let diagonal = back.is_some_and(|back| back.mode.has_diagonal());
         let results = net.results(diagonal);
@@ -155,7 +154,7 @@ impl Key for WholeKernel {
         files.push(act);
         let loss = LossKernel::new(net.class, net.loss.clone(), back.mode, net.batch, net.outputs(), 1, 0);
         files.extend(loss.rule(&mut header));
-        if net.loss.weights().is_some() {
+        if files.contains(&"loss/weights") {
             files.retain(|file| *file != "loss/weights");
             files.push("gemm/whole/weights");
         }

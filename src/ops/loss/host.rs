@@ -1,7 +1,9 @@
 //! Losses on the CPU. Logits and signal are `f32`; what lies between is `f64`, so nothing that `f32` can hold cancels,
 //! overflows or is lost in a sum over many samples.
 
-use crate::rules::{Loss, MAX_LOG_PRECISION, Mode, Targets, Variance};
+mod policy;
+
+use crate::rules::{Loss, MAX_LOG_PRECISION, Mode, Reduction, Targets, Variance};
 use std::ops::Range;
 
 /// A loss at logits of one shape, with scratch memory for a sample.
@@ -15,7 +17,8 @@ pub(crate) struct HostLoss {
     classes: usize,
     positions: usize,
     row: Row,
-    /// Of an elementwise loss, the sample's diagonal.
+    /// Of other losses, the sample's g and h.
+    gradient: Vec<f64>,
     diagonal: Vec<f64>,
 }
 
@@ -47,85 +50,96 @@ impl HostLoss {
     pub(crate) fn new(loss: &Loss, output: &[usize]) -> HostLoss {
         let (outputs, positions) = (output.iter().product(), output[1..].iter().product());
         let (loss, row, output) = (loss.clone(), Row::default(), output.to_vec());
-        HostLoss { loss, classes: output[0], output, outputs, positions, row, diagonal: Vec::new() }
+        let (gradient, diagonal) = (Vec::new(), Vec::new());
+        HostLoss { loss, classes: output[0], output, outputs, positions, row, gradient, diagonal }
     }
 
     /// The loss of logits `[N, outputs]`, reduced over the batch. The signal, if asked for, carries the reduction factor as
-    /// well. A logit that is not finite makes the loss NaN, and the signal where it acts, unless its class is ignored. Mode and
-    /// targets have been checked by [`Model::check_mode`](crate::Model::check_mode) and
-    /// [`check_targets`](crate::Model::check_targets).
+    /// well. A logit or policy target that is not finite makes the loss NaN, and the signal where it acts, unless its class is
+    /// ignored. Mode, targets and weights have been checked by [`Model::check_mode`](crate::Model::check_mode),
+    /// [`check_targets`](crate::Model::check_targets) and [`check_sample_weights`](crate::Model::check_sample_weights).
     pub(crate) fn run(
         &mut self,
         mode: Mode,
         logits: &[f32],
         targets: Targets<'_>,
+        weights: Option<&[f32]>,
         mut signal: Option<LossSignal<'_>>,
     ) -> f64 {
         let batch = logits.len() / self.outputs;
-        let factor = self.loss.factor(batch, &self.output);
+        let weight = |sample: usize| weights.map_or(1.0, |weights| f64::from(weights[sample]));
+        let factor = match self.loss.reduction() {
+            Reduction::WeightedMean => self.weighted_factor(batch, targets, weight),
+            _ => self.loss.factor(batch, &self.output),
+        };
         let mut value = 0.0;
         for sample in 0..batch {
             let logits = &logits[sample * self.outputs..][..self.outputs];
-            let signal = signal.as_mut();
+            let (signal, weight) = (signal.as_mut(), weight(sample));
             value += match self.loss {
                 Loss::SoftmaxCrossEntropy { .. } => {
-                    self.cross_entropies(mode, factor, sample, logits, targets, signal)
+                    self.cross_entropies(mode, [factor, weight], sample, logits, targets, signal)
                 }
-                Loss::Mse { .. } | Loss::BceWithLogits { .. } | Loss::GaussianNll { .. } => {
-                    self.elementwise(mode, factor, sample, logits, targets, signal)
-                }
+                _ => weight * self.curved_by_itself(mode, factor * weight, sample, logits, targets, signal),
             };
         }
         factor * value
     }
 
-    /// A sum over targets, each with one logit or, for a Gaussian, a mean and a variance head `K` apart.
-    fn elementwise(
+    /// One over the sum of all weights that count; 0 where they add up to 0.
+    fn weighted_factor(&self, batch: usize, targets: Targets<'_>, weight: impl Fn(usize) -> f64) -> f64 {
+        let of_class = |class: &u32| match Some(*class) == self.loss.ignored() {
+            true => 0.0,
+            false => self.loss.weights().map_or(1.0, |weights| f64::from(weights[*class as usize])),
+        };
+        let rows = self.loss.rows(&self.output);
+        let of_sample = |sample: usize| match targets {
+            Targets::Classes(given) => given[sample * rows..][..rows].iter().map(of_class).sum(),
+            Targets::Values(_) => (rows * self.loss.terms(&self.output)) as f64,
+        };
+        let sum: f64 = (0..batch).map(|sample| weight(sample) * of_sample(sample)).sum();
+        if sum == 0.0 { 0.0 } else { 1.0 / sum }
+    }
+
+    /// A loss whose curvature is a diagonal, or counts as one: g and h of each logit by itself.
+    fn curved_by_itself(
         &mut self,
         mode: Mode,
-        factor: f64,
+        scale: f64,
         sample: usize,
         logits: &[f32],
         targets: Targets<'_>,
-        mut signal: Option<&mut LossSignal<'_>>,
+        signal: Option<&mut LossSignal<'_>>,
     ) -> f64 {
         let Targets::Values(targets) = targets else { return f64::NAN };
         let width = self.loss.target_len(&self.output);
-        let first = sample * self.outputs;
-        let diagonal = &mut self.diagonal;
-        diagonal.clear();
-        diagonal.resize(self.outputs, 0.0);
-        let mut value = 0.0;
-        for (k, target) in targets[sample * width..][..width].iter().enumerate() {
-            let heads = || (k..self.outputs).step_by(width);
-            if heads().any(|i| !logits[i].is_finite()) {
-                value = f64::NAN;
-                if let Some(signal) = &mut signal {
-                    signal.spoil(heads().map(|i| first + i));
-                    heads().for_each(|i| diagonal[i] = f64::NAN);
-                }
-                continue;
-            }
-            let (z, t) = (f64::from(logits[k]), f64::from(*target));
-            let term = match self.loss {
-                Loss::Mse { .. } => squared_error(z, t),
-                Loss::GaussianNll { var, .. } => gaussian(var, z - t, f64::from(logits[width + k])),
-                Loss::BceWithLogits { .. } => binary_cross_entropy(z, t),
-                Loss::SoftmaxCrossEntropy { .. } => unreachable!("it is no sum over targets"),
-            };
-            value += term.value;
-            let Some(signal) = &mut signal else { continue };
-            for (i, (g, h)) in heads().zip(term.g.into_iter().zip(term.h)) {
-                signal.g[first + i] = (factor * g) as f32;
-                if mode.has_diagonal() {
-                    signal.h[first + i] = (factor * h) as f32;
-                    diagonal[i] = factor * h;
-                }
-            }
+        let row = &targets[sample * width..][..width];
+        for plane in [&mut self.gradient, &mut self.diagonal] {
+            plane.clear();
+            plane.resize(self.outputs, 0.0);
         }
+        let at_logits = [&mut self.gradient[..], &mut self.diagonal];
+        let value = match self.loss {
+            Loss::PpoDiscrete { clip, entropy, .. } => {
+                policy::discrete(&mut self.row, logits, row, [clip, entropy], at_logits)
+            }
+            Loss::PpoGaussian { clip, entropy, .. } => {
+                policy::gaussian(logits, row, [clip, entropy], at_logits)
+            }
+            _ => terms(&self.loss, self.positions, logits, row, at_logits),
+        };
         if let Some(signal) = signal {
-            let places = first..first + self.outputs;
-            take_largest(mode.rank(), diagonal, places, signal);
+            let first = sample * self.outputs;
+            for (to, g) in signal.g[first..].iter_mut().zip(&self.gradient) {
+                *to = (scale * g) as f32;
+            }
+            if mode.has_diagonal() {
+                for (to, h) in signal.h[first..].iter_mut().zip(&mut self.diagonal) {
+                    *h *= scale;
+                    *to = *h as f32;
+                }
+            }
+            take_largest(mode.rank(), &mut self.diagonal, first..first + self.outputs, signal);
         }
         value
     }
@@ -134,7 +148,7 @@ impl HostLoss {
     fn cross_entropies(
         &mut self,
         mode: Mode,
-        factor: f64,
+        [factor, weight]: [f64; 2],
         sample: usize,
         logits: &[f32],
         targets: Targets<'_>,
@@ -171,6 +185,7 @@ impl HostLoss {
                     signal.spoil(places());
                 }
             } else {
+                self.row.weigh(weight);
                 self.row.set_logits(in_sample().map(|i| f64::from(logits[i])));
                 value += self.row.value();
                 if let Some(signal) = &mut signal {
@@ -184,6 +199,39 @@ impl HostLoss {
 
 // ---- Sums over targets ----
 
+/// A sum over targets, each with one logit or, for a Gaussian, a mean and a variance head `K` apart. Returns it; leaves g and h.
+fn terms(loss: &Loss, positions: usize, logits: &[f32], row: &[f32], [g, h]: [&mut [f64]; 2]) -> f64 {
+    let mut value = 0.0;
+    for (k, target) in row.iter().enumerate() {
+        let heads = (k..logits.len()).step_by(row.len());
+        if heads.clone().any(|i| !logits[i].is_finite()) {
+            value = f64::NAN;
+            heads.for_each(|i| (g[i], h[i]) = (f64::NAN, f64::NAN));
+            continue;
+        }
+        let (z, t) = (f64::from(logits[k]), f64::from(*target));
+        let term = match loss {
+            Loss::Mse { .. } => squared_error(z, t),
+            Loss::BceWithLogits { pos_weight, .. } => {
+                let weight = pos_weight.as_ref().map_or(1.0, |weights| weights[k / positions]);
+                binary_cross_entropy(z, t, f64::from(weight))
+            }
+            Loss::GaussianNll { var, .. } => gaussian(*var, z - t, f64::from(logits[row.len() + k])),
+            Loss::Huber { delta, .. } => huber(z - t, *delta),
+            Loss::L1 { .. } => absolute_error(z - t),
+            Loss::RelativeMse { eps, .. } => relative_error(z, t, *eps),
+            Loss::SoftmaxCrossEntropy { .. } | Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => {
+                unreachable!("it is no sum over targets")
+            }
+        };
+        value += term.value;
+        for (i, (at_g, at_h)) in heads.zip(term.g.into_iter().zip(term.h)) {
+            (g[i], h[i]) = (at_g, at_h);
+        }
+    }
+    value
+}
+
 /// What one target contributes: the value, and g and h of its one or two logits.
 struct Term {
     value: f64,
@@ -196,11 +244,36 @@ fn squared_error(z: f64, t: f64) -> Term {
     Term { value: d * d, g: [2.0 * d, 0.0], h: [2.0, 0.0] }
 }
 
-/// `softplus(z) − t z`, arranged so that a confident right answer does not cancel.
-fn binary_cross_entropy(z: f64, t: f64) -> Term {
-    let ([p, q], other) = (sigmoids(z), 1.0 - t);
-    let value = other * softplus(z) + t * softplus(-z);
-    Term { value, g: [other * p - t * q, 0.0], h: [p * q, 0.0] }
+/// `w t softplus(−z) + (1 − t) softplus(z)`: a confident right answer does not cancel.
+fn binary_cross_entropy(z: f64, t: f64, weight: f64) -> Term {
+    let ([p, q], other, positive) = (sigmoids(z), 1.0 - t, weight * t);
+    let value = other * softplus(z) + positive * softplus(-z);
+    Term { value, g: [other * p - positive * q, 0.0], h: [(other + positive) * (p * q), 0.0] }
+}
+
+/// Beyond δ it is a line. What is not finite spoils all of it.
+fn huber(r: f64, delta: f64) -> Term {
+    let (value, g, h) = match r.abs() <= delta {
+        true => (0.5 * r * r, r, 1.0),
+        false => (delta * (r.abs() - 0.5 * delta), delta.copysign(r), 0.0),
+    };
+    spoilt_by(r, Term { value, g: [g, 0.0], h: [h, 0.0] })
+}
+
+fn absolute_error(r: f64) -> Term {
+    let sign = if r == 0.0 { 0.0 } else { r.signum() };
+    spoilt_by(r, Term { value: r.abs(), g: [sign, 0.0], h: [0.0; 2] })
+}
+
+/// `(z − t)²/s²` with `s² = z² + ε` held constant.
+fn relative_error(z: f64, t: f64, eps: f64) -> Term {
+    let s = (z * z + eps).sqrt();
+    let d = (z - t) / s;
+    Term { value: d * d, g: [2.0 * d / s, 0.0], h: [2.0 / s / s, 0.0] }
+}
+
+fn spoilt_by(x: f64, term: Term) -> Term {
+    if x.is_finite() { term } else { Term { value: f64::NAN, g: [f64::NAN; 2], h: [f64::NAN; 2] } }
 }
 
 /// `½ (log v + r²/v)`. With `q = r²/v`, `s = v'/v`, `w = v''/v` its derivatives along ρ are `½ s (1 − q)` and
@@ -298,6 +371,12 @@ impl Row {
         self.mass = self.y.iter().sum();
     }
 
+    /// Everything is linear in the target.
+    fn weigh(&mut self, weight: f64) {
+        self.y.iter_mut().for_each(|y| *y *= weight);
+        self.mass *= weight;
+    }
+
     /// Finite logits.
     fn set_logits(&mut self, logits: impl Iterator<Item = f64>) {
         let Row { z, p, top, others, .. } = self;
@@ -326,7 +405,7 @@ impl Row {
         self.y.iter().zip(&self.z).map(|(y, z)| y * (log_sum - z)).sum()
     }
 
-    /// g = `m p − y` and h = `m (p − p²)`, or in [`Mode::Bl89`] h = `y (p − p²)`. HesScale-R takes u out of h where m is above 0,
+    /// g = `m p − y` and h = `m (p − p²)`, or in [`Mode::Bl89`] h = `y (p − p²)`. HesScale-R takes u out of h where h is above 0,
     /// and leaves all in h elsewhere.
     fn leave(
         &mut self,
@@ -336,7 +415,7 @@ impl Row {
         signal: &mut LossSignal<'_>,
     ) {
         let rank = mode.rank();
-        let vectors = rank > 0 && self.mass > 0.0;
+        let vectors = rank > 0 && factor * self.mass > 0.0;
         if vectors {
             self.find_vectors(rank);
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{ClassTargets, Loss, Mode, Variance};
 use crate::shader::{
-    Binding, Binding::*, DeviceClass, Dtypes, Header, Key, Workgroup, bytes_of, compose, words,
+    Binding, Binding::*, DeviceClass, Dtypes, Header, Key, Workgroup, bytes_of, compose, renamed, words,
 };
 
 /// Value, g, h and u of one loss: `shaders/loss/`.
@@ -18,6 +18,17 @@ pub(crate) struct LossKernel {
     lanes: u32,
     rows: u32,
     total: bool,
+    weights: SampleWeights,
+}
+
+/// What a sample's loss is multiplied by, besides the reduction's factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SampleWeights {
+    None,
+    /// A weight.
+    Given,
+    /// Its share of a weighted mean, which stands for that factor too.
+    Shares,
 }
 
 #[repr(C)]
@@ -50,7 +61,13 @@ impl LossKernel {
         let invocations = if class.is_software() && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
         let (scale, rows) = (1.0, invocations / lanes);
-        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total: false }
+        let (total, weights) = (false, SampleWeights::None);
+        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total, weights }
+    }
+
+    /// With each sample multiplied by what is bound last.
+    pub(crate) fn weighing(self, weights: SampleWeights) -> LossKernel {
+        LossKernel { weights, ..self }
     }
 
     /// With the loss multiplied by `scale`.
@@ -77,8 +94,8 @@ impl LossKernel {
         self.mode
     }
 
-    fn weighted(&self) -> bool {
-        self.loss.weights().is_some()
+    fn has_output_weights(&self) -> bool {
+        self.loss.output_weights(&[self.outputs as usize]).is_some()
     }
 
     /// The same with the logits read by a given file, in a workgroup of `invocations`.
@@ -90,8 +107,17 @@ impl LossKernel {
             header.number("SHARES", invocations).flag("ALONE", self.batch * self.positions == 1);
         }
         files.push(if self.total { "loss/total" } else { "loss/values" });
-        files.extend(self.rule(&mut header));
-        compose(&header, &files)
+        let rule = self.rule(&mut header);
+        if self.weights == SampleWeights::None {
+            files.extend(rule);
+            return compose(&header, &files);
+        }
+        header.number("WEIGHTS", self.bindings().len() as u32 - 1);
+        let (own, shared): (Vec<_>, Vec<_>) = rule.into_iter().partition(|file| file.starts_with("loss/"));
+        files.push("loss/sample_weights");
+        files.extend(shared);
+        let own = compose(&Header::default(), &own);
+        compose(&header, &files) + &renamed(&own, &[("p", "weighted"), ("loss_of_row", "loss_by_itself")])
     }
 
     /// Adds the loss's constants to the header. Returns its files, without those that locate rows and share them out.
@@ -103,18 +129,34 @@ impl LossKernel {
                 header
                     .flag("BL89", self.mode == Mode::Bl89)
                     .flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
-                let weights = if self.weighted() { "loss/weights" } else { "loss/no_weights" };
+                let weights = if self.has_output_weights() { "loss/weights" } else { "loss/no_weights" };
                 files.extend(["loss/cross_entropy", weights]);
             }
-            elementwise => {
-                let plug = match elementwise {
-                    Loss::Mse { .. } => "loss/mse",
-                    Loss::GaussianNll { var: Variance::Log, .. } => "loss/gaussian_log",
-                    Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
-                    Loss::BceWithLogits { .. } => "loss/bce_logits",
-                    Loss::SoftmaxCrossEntropy { .. } => unreachable!("it has an arm of its own"),
-                };
-                files.extend(["loss/elementwise", plug]);
+            Loss::BceWithLogits { pos_weight: Some(_), .. } => {
+                files.extend(["loss/by_output", "loss/bce_pos_weight", "loss/weights"]);
+            }
+            Loss::PpoDiscrete { clip, entropy, .. } | Loss::PpoGaussian { clip, entropy, .. } => {
+                header.float("CLIP", *clip as f32).float("ENTROPY", *entropy as f32);
+                let discrete = matches!(self.loss, Loss::PpoDiscrete { .. });
+                let plug = if discrete { "loss/ppo_discrete" } else { "loss/ppo_gaussian" };
+                files.extend(["loss/by_output", "loss/ppo", plug]);
+            }
+            Loss::Mse { .. } => files.extend(["loss/elementwise", "loss/mse"]),
+            Loss::L1 { .. } => files.extend(["loss/elementwise", "loss/l1"]),
+            Loss::BceWithLogits { .. } => files.extend(["loss/elementwise", "loss/bce_logits"]),
+            Loss::Huber { delta, .. } => {
+                header.float("DELTA", *delta as f32);
+                files.extend(["loss/elementwise", "loss/huber"]);
+            }
+            Loss::RelativeMse { eps, .. } => {
+                header.float("ROOT", eps.sqrt() as f32);
+                files.extend(["loss/elementwise", "loss/relative_mse"]);
+            }
+            Loss::GaussianNll { var: Variance::Log, .. } => {
+                files.extend(["loss/elementwise", "loss/gaussian_log"]);
+            }
+            Loss::GaussianNll { var: Variance::Softplus, .. } => {
+                files.extend(["loss/elementwise", "loss/gaussian_softplus"]);
             }
         }
         files
@@ -134,14 +176,17 @@ impl LossKernel {
             }
             _ => (0.0, None),
         };
+        let output = [self.outputs, self.positions].map(|size| size as usize);
+        let factor = match self.weights {
+            SampleWeights::Shares => 1.0,
+            _ => self.loss.factor(self.batch as usize, &output),
+        };
         LossUniform {
             rows: self.batch * self.positions,
             outputs: self.outputs,
             grid_x,
             plane_stride: self.plane,
-            factor: self.scale
-                * self.loss.factor(self.batch as usize, &[self.outputs as usize, self.positions as usize])
-                    as f32,
+            factor: self.scale * factor as f32,
             smoothing,
             ignore: ignore.unwrap_or(0),
             has_ignore: u32::from(ignore.is_some()),
@@ -157,16 +202,24 @@ impl Key for LossKernel {
             Loss::Mse { .. } => "mse",
             Loss::BceWithLogits { .. } => "bce with logits",
             Loss::GaussianNll { .. } => "gaussian nll",
+            Loss::Huber { .. } => "huber",
+            Loss::L1 { .. } => "l1",
+            Loss::RelativeMse { .. } => "relative mse",
+            Loss::PpoDiscrete { .. } => "ppo discrete",
+            Loss::PpoGaussian { .. } => "ppo gaussian",
         };
+        let weighted = if self.weights == SampleWeights::None { "" } else { ", samples weighted" };
         let each =
             if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
         let what = if self.total { "total loss" } else { "loss" };
-        format!("{what} {name} {} {}x{}{each}", self.mode.name(), self.batch, self.outputs)
+        format!("{what} {name} {} {}x{}{each}{weighted}", self.mode.name(), self.batch, self.outputs)
     }
 
-    /// Logits, targets, losses or their sum, the signal; class weights.
+    /// Logits, targets, losses or their sum, the signal; weights of the outputs, of the samples.
     fn bindings(&self) -> Vec<Binding> {
-        [Uniform, Read, Read, Write, Write].into_iter().chain(self.weighted().then_some(Read)).collect()
+        let weights = [self.has_output_weights(), self.weights != SampleWeights::None];
+        let weights = weights.into_iter().filter(|there| *there).map(|_| Read);
+        [Uniform, Read, Read, Write, Write].into_iter().chain(weights).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
@@ -203,12 +256,16 @@ impl Reduce {
 
     /// The same with at most `invocations`.
     pub(crate) fn within(self, invocations: u32) -> Reduce {
-        let mut lanes = self.lanes;
-        while lanes > invocations.max(1) {
-            lanes /= 2;
-        }
-        Reduce { lanes, ..self }
+        Reduce { lanes: narrowed(self.lanes, invocations), ..self }
     }
+}
+
+/// A power of two of lanes, halved until there are no more than that.
+pub(super) fn narrowed(mut lanes: u32, most: u32) -> u32 {
+    while lanes > most.max(1) {
+        lanes /= 2;
+    }
+    lanes
 }
 
 impl Key for Reduce {

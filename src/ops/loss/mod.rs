@@ -3,6 +3,7 @@
 #[cfg(any(feature = "cpu", feature = "train"))]
 mod host;
 mod kernel;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +12,13 @@ pub(crate) use host::HostLoss;
 #[cfg(feature = "cpu")]
 pub(crate) use host::LossSignal;
 
-pub(crate) use kernel::{LossKernel, Reduce};
+pub(crate) use kernel::{LossKernel, Reduce, SampleWeights};
+pub(crate) use shares::Shares;
 
 use crate::Result;
 use crate::gemm::LossHead;
 use crate::graph::{BackwardPass, Purpose, Region, Setup, Signal, Slice, Step};
-use crate::model::Mode;
+use crate::model::{Mode, Reduction};
 use crate::shader::{Dtype, Kernel};
 
 #[derive(Debug)]
@@ -27,7 +29,18 @@ pub(crate) struct LossStep {
     values: Slice,
     rows: u32,
     pub total: Slice,
+    /// Of the outputs.
     weights: Option<Slice>,
+    /// Of the samples.
+    sample_weights: Option<Slice>,
+    mean: Option<WeightedMean>,
+}
+
+/// What a mean over weights is made of.
+#[derive(Debug)]
+struct WeightedMean {
+    class_weights: Slice,
+    sample_weights: Slice,
 }
 
 impl LossStep {
@@ -35,9 +48,22 @@ impl LossStep {
         let total = setup.own(Purpose::Activation, "loss", 1);
         let rows = setup.elements("losses", setup.model.loss().rows(setup.model.output_shape()))?;
         let values = setup.own(Purpose::Activation, "losses", rows);
-        let weights = setup.model.loss().weights();
-        let weights = weights.map(|weights| setup.constants("class weights", weights.to_vec()));
-        Ok(LossStep { logits, targets: targets(setup)?, values, rows: rows as u32, total, weights })
+        let weights = setup.model.loss().output_weights(setup.model.output_shape());
+        let weights = weights.map(|weights| setup.constants("class weights", weights));
+        let given = Slice::new(Region::SampleWeights, 0, setup.batch);
+        let mut sample_weights = setup.options.sample_weights.then_some(given);
+        let mean = sums_weights(setup).then(|| {
+            let ones = |name, count| setup.constants(name, vec![1.0; count]);
+            let shares = setup.own(Purpose::Activation, "shares of samples", setup.batch);
+            WeightedMean {
+                class_weights: weights.unwrap_or_else(|| ones("no class weights", setup.model.classes())),
+                sample_weights: sample_weights
+                    .replace(shares)
+                    .unwrap_or_else(|| ones("no sample weights", setup.batch)),
+            }
+        });
+        let (targets, rows) = (targets(setup)?, rows as u32);
+        Ok(LossStep { logits, targets, values, rows, total, weights, sample_weights, mean })
     }
 
     /// Pushes the loss, its signal at the logits and its total after the forward pass.
@@ -45,10 +71,11 @@ impl LossStep {
         let Signal { slice: signal, plane } = pass.top()?;
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
         let loss = self.kernel(setup, pass.mode, plane);
-        // In f16 the loss is scaled, and scaled back where it is added up.
-        let unscaled = setup.options.storage == Dtype::F32;
-        let adds = unscaled && setup.saves_dispatches(self.rows > 1);
-        let last = schedule.steps.last().filter(|_| unscaled && setup.saves_dispatches(true));
+        // In f16 the loss is scaled, and scaled back where it is added up. Weights of samples are one buffer more than most last
+        // layers leave room for.
+        let plain = setup.options.storage == Dtype::F32 && self.sample_weights.is_none();
+        let adds = plain && setup.saves_dispatches(self.rows > 1);
+        let last = schedule.steps.last().filter(|_| plain && setup.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
         let (kernel, mut slices, added_up) = match last {
             Some((last, slices)) => {
@@ -64,7 +91,13 @@ impl LossStep {
             }
         };
         slices.extend([self.targets, if added_up { self.total } else { self.values }, signal]);
-        slices.extend(self.weights);
+        slices.extend(self.weights.into_iter().chain(self.sample_weights));
+        if let (Some(mean), Some(shares)) = (&self.mean, self.sample_weights) {
+            let (model, class) = (setup.model, setup.tuning.class);
+            let kernel = Shares::new(class, model.loss().clone(), setup.batch as u32, model.output_shape());
+            let bound = vec![self.targets, mean.class_weights, mean.sample_weights, shares];
+            schedule.push(kernel.within(setup.tuning.allowed.in_a_row()), bound);
+        }
         schedule.push(kernel, slices);
         if !added_up {
             let (class, scale) = (setup.tuning.class, 1.0 / setup.options.loss_scale);
@@ -81,6 +114,11 @@ impl LossStep {
         let (of, batch) = (model.loss().clone(), *batch as u32);
         LossKernel::new(tuning.class, of, mode, batch, outputs, positions as u32, plane)
             .scaled(setup.options.loss_scale)
+            .weighing(match (&self.mean, self.sample_weights) {
+                (_, None) => SampleWeights::None,
+                (None, Some(_)) => SampleWeights::Given,
+                (Some(_), Some(_)) => SampleWeights::Shares,
+            })
     }
 
     /// The last step of the forward pass joined with the loss, if it computes the logits and can be joined.
@@ -96,6 +134,13 @@ impl LossStep {
         let last = LossHead::new(setup.tuning, *product, loss)?;
         makes_logits.then(|| (last, slices.clone()))
     }
+}
+
+/// Whether the loss is a mean that divides by a sum of weights, which only a pass over the batch can tell.
+pub(crate) fn sums_weights(setup: &Setup<'_>) -> bool {
+    let loss = setup.model.loss();
+    let by_class = loss.takes_classes() && (loss.weights().is_some() || loss.ignored().is_some());
+    loss.reduction() == Reduction::WeightedMean && (setup.options.sample_weights || by_class)
 }
 
 pub(crate) fn targets(setup: &Setup<'_>) -> Result<Slice> {

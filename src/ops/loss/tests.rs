@@ -2,7 +2,7 @@
 
 use super::{HostLoss, LossSignal};
 use crate::model::{Activation, ClassTargets, Loss, Mode, Model, Reduction, Targets, Variance};
-use crate::reference::loss_and_signal;
+use crate::reference::weighted_loss_and_signal;
 use fastrand::Rng;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,9 +42,20 @@ fn losses(classes: usize, reduction: Reduction) -> Vec<Loss> {
             losses.push(cross_entropy(targets, weighted, smoothing, Some(1)));
         }
     }
-    losses.extend([Loss::Mse { reduction }, Loss::BceWithLogits { reduction }]);
+    losses.extend([Loss::Mse { reduction }, Loss::BceWithLogits { reduction, pos_weight: None }]);
     losses.extend([Variance::Log, Variance::Softplus].map(|var| Loss::GaussianNll { reduction, var }));
+    losses.extend([Loss::Huber { reduction, delta: 0.7 }, Loss::L1 { reduction }]);
+    losses.push(Loss::RelativeMse { reduction, eps: 0.01 });
+    losses.push(Loss::BceWithLogits { reduction, pos_weight: Some(weights) });
+    for entropy in [0.0, 0.03] {
+        losses.push(Loss::PpoDiscrete { reduction, clip: 0.2, entropy });
+        losses.push(Loss::PpoGaussian { reduction, clip: 0.2, entropy });
+    }
     losses
+}
+
+fn is_policy(loss: &Loss) -> bool {
+    matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. })
 }
 
 fn targets(loss: &Loss, batch: usize, output: &[usize], random: &mut Rng) -> Owned {
@@ -57,6 +68,13 @@ fn targets(loss: &Loss, batch: usize, output: &[usize], random: &mut Rng) -> Own
         Loss::SoftmaxCrossEntropy { .. } => {
             Owned::Values((0..len).map(|_| random.f32() * 1.5 - 0.5).collect())
         }
+        Loss::PpoDiscrete { .. } => {
+            let row = |random: &mut Rng| {
+                let action = random.u32(0..output[0] as u32) as f32;
+                [action, random.f32() * -3.0, random.f32() * 4.0 - 2.0]
+            };
+            Owned::Values((0..batch).flat_map(|_| row(random)).collect())
+        }
         _ => Owned::Values((0..len).map(|_| random.f32()).collect()),
     }
 }
@@ -65,15 +83,25 @@ fn targets(loss: &Loss, batch: usize, output: &[usize], random: &mut Rng) -> Own
 type Results = Vec<Vec<f64>>;
 
 fn host(model: &Model, mode: Mode, logits: &[f32], targets: Targets<'_>) -> Results {
+    weighted_host(model, mode, logits, targets, None)
+}
+
+fn weighted_host(
+    model: &Model,
+    mode: Mode,
+    logits: &[f32],
+    targets: Targets<'_>,
+    weights: Option<&[f32]>,
+) -> Results {
     let plane = |there: bool| vec![f32::MAX; if there { logits.len() } else { 0 }];
     let (mut g, mut h) = (plane(true), plane(mode.has_diagonal()));
     let mut u = [plane(mode.rank() > 0), plane(mode.rank() > 1)];
     let mut host = HostLoss::new(model.loss(), model.output_shape());
     let [u1, u2] = &mut u;
     let signal = LossSignal { g: &mut g, h: &mut h, u: [u1, u2] };
-    let value = host.run(mode, logits, targets, Some(signal));
+    let value = host.run(mode, logits, targets, weights, Some(signal));
     // The scratch memory is used again, and the value does not depend on whether a signal is wanted.
-    let again = host.run(mode, logits, targets, None);
+    let again = host.run(mode, logits, targets, weights, None);
     assert_eq!(value.to_bits(), again.to_bits());
     let [u1, u2] = u;
     let planes = [g, h, u1, u2].into_iter().map(|plane| plane.into_iter().map(f64::from).collect());
@@ -81,8 +109,18 @@ fn host(model: &Model, mode: Mode, logits: &[f32], targets: Targets<'_>) -> Resu
 }
 
 fn reference(model: &Model, mode: Mode, logits: &[f32], targets: Targets<'_>) -> Results {
+    weighted_reference(model, mode, logits, targets, None)
+}
+
+fn weighted_reference(
+    model: &Model,
+    mode: Mode,
+    logits: &[f32],
+    targets: Targets<'_>,
+    weights: Option<&[f32]>,
+) -> Results {
     let logits: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
-    let (value, signal) = loss_and_signal(model, mode, &logits, targets).unwrap();
+    let (value, signal) = weighted_loss_and_signal(model, mode, &logits, targets, weights).unwrap();
     let h = signal.diagonal().to_vec();
     let mut results = vec![vec![value], signal.g, h];
     results.extend(signal.u);
@@ -118,15 +156,19 @@ fn difference(got: &Results, want_all: &Results) -> Result<(), String> {
     Ok(())
 }
 
+/// In every mode, without weights of samples and with some of both signs and 0.
 fn check(loss: &Loss, output: &[usize], logits: &[f32], targets: &Owned) {
     let model = only(loss.clone(), output);
-    for mode in Mode::ALL {
+    let batch = logits.len() / model.outputs();
+    let weights: Vec<f32> = (0..batch).map(|n| [1.5, -0.75, 0.0, 2.5][n % 4]).collect();
+    for (mode, weights) in Mode::ALL.into_iter().flat_map(|mode| [(mode, None), (mode, Some(&weights[..]))]) {
         if model.check_mode(mode).is_err() {
             continue;
         }
-        let got = host(&model, mode, logits, targets.view());
-        let want = reference(&model, mode, logits, targets.view());
-        difference(&got, &want).unwrap_or_else(|d| panic!("{loss:?} {mode:?} {logits:?} {targets:?}: {d}"));
+        let got = weighted_host(&model, mode, logits, targets.view(), weights);
+        let want = weighted_reference(&model, mode, logits, targets.view(), weights);
+        difference(&got, &want)
+            .unwrap_or_else(|d| panic!("{loss:?} {mode:?} {weights:?} {logits:?} {targets:?}: {d}"));
     }
 }
 
@@ -136,9 +178,9 @@ fn every_loss_in_every_mode_on_random_logits() {
     for (output, batch) in
         [(vec![4], 1), (vec![4], 7), (vec![2], 3), (vec![10], 33), (vec![3, 2, 2], 5), (vec![130], 2)]
     {
-        for reduction in [Reduction::Mean, Reduction::Sum] {
+        for reduction in [Reduction::Mean, Reduction::Sum, Reduction::WeightedMean] {
             for loss in losses(output[0], reduction) {
-                if output.len() > 1 && matches!(loss, Loss::GaussianNll { .. }) {
+                if output.len() > 1 && (is_policy(&loss) || matches!(loss, Loss::GaussianNll { .. })) {
                     continue;
                 }
                 for spread in [0.1, 3.0, 20.0] {
@@ -208,16 +250,20 @@ fn what_is_not_finite_is_told() {
                     *classes = vec![2, 3];
                 }
                 let model = only(loss.clone(), &[4]);
-                for mode in Mode::ALL {
+                let modes = || Mode::ALL.into_iter().filter(|mode| model.check_mode(*mode).is_ok());
+                for mode in modes() {
                     let got = host(&model, mode, &logits, targets.view());
                     assert!(!got[0][0].is_finite(), "{loss:?} {mode:?}");
-                    assert!(got[1][place].is_nan() && got[1][4..].iter().all(|g| g.is_finite()));
+                    let spoilt = if is_policy(&loss) { 0..4 } else { place..place + 1 };
+                    assert!(got[1][spoilt].iter().all(|g| g.is_nan()) && got[1][4..].iter().all(|g| g.is_finite()));
                     assert!(!mode.has_diagonal() || got[2][place].is_nan(), "{loss:?} {mode:?}");
                 }
                 if let Owned::Values(values) = &mut targets {
-                    values[0] = bad;
+                    // The advantage of a policy's action, or the first number.
+                    let width = values.len() / 2;
+                    values[if is_policy(&loss) { width - 1 } else { 0 }] = bad;
                     let logits = [0.5, -1.0, 2.0, 0.25, 1.0, 0.0, -0.5, 3.0];
-                    for mode in Mode::ALL {
+                    for mode in modes() {
                         let got = host(&model, mode, &logits, targets.view());
                         assert!(!got[0][0].is_finite() && !got[1][0].is_finite(), "{loss:?} {mode:?}");
                     }
@@ -258,7 +304,7 @@ fn long_sums_keep_their_digits() {
     let value = |copies| {
         let (logits, classes) = ([0.3, -0.4].repeat(copies), vec![1; copies]);
         let mut host = HostLoss::new(model.loss(), model.output_shape());
-        host.run(Mode::None, &logits, Targets::Classes(&classes), None)
+        host.run(Mode::None, &logits, Targets::Classes(&classes), None, None)
     };
     assert!((value(copies) / value(1) - 1.0).abs() < 1e-9);
 }
@@ -290,4 +336,69 @@ fn the_comparison_finds_planted_errors() {
     let values = Targets::Values(&[0.0; 4]);
     let got = host(&sum, Mode::HesScale, &logits, values);
     assert!(difference(&got, &reference(&only(Loss::mse(), &[4]), Mode::HesScale, &logits, values)).is_err());
+}
+
+/// A negative weight turns everything round, and takes curvature with it: what was positive has no vectors any more, and what was
+/// negative has.
+#[test]
+fn a_weight_multiplies_before_vectors_are_chosen() {
+    let mut random = Rng::with_seed(4);
+    for loss in losses(4, Reduction::Sum).into_iter().filter(|loss| !is_policy(loss)) {
+        let model = only(loss.clone(), &[4]);
+        let targets = targets(&loss, 1, &[4], &mut random);
+        let logits = [0.5, -1.0, 2.0, -0.25];
+        let of = |mode, weight: f32| weighted_host(&model, mode, &logits, targets.view(), Some(&[weight]));
+        let (plain, turned) = (of(Mode::HesScale, 1.0), of(Mode::HesScale, -2.0));
+        for (one, other) in plain.iter().flatten().zip(turned.iter().flatten()) {
+            assert!((-2.0 * one - other).abs() <= 1e-6 * other.abs(), "{loss:?}: {one} {other}");
+        }
+        let turned = of(Mode::HesScaleR1, -2.0);
+        let whole = |i: usize| turned[2][i] + turned[3][i] * turned[3][i];
+        for i in 0..4 {
+            let want = -2.0 * plain[2][i];
+            assert!((whole(i) - want).abs() <= 1e-6 * want.abs(), "{loss:?}: {} {want}", whole(i));
+            assert!(turned[3][i] == 0.0 || want > 0.0, "{loss:?}");
+        }
+    }
+}
+
+/// PyTorch's mean: class weights and sample weights in the divisor, of samples that are not ignored.
+#[test]
+fn a_weighted_mean_by_hand() {
+    let loss = Loss::cross_entropy().class_weights([1.0, 2.0, 4.0]).ignore_index(0).weighted_mean();
+    let model = only(loss, &[3]);
+    let logits = [0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 3.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+    let of = |class: u32, row: usize| {
+        let one = only(Loss::cross_entropy(), &[3]);
+        host(&one, Mode::None, &logits[3 * row..][..3], Targets::Classes(&[class]))[0][0]
+    };
+    let classes = Targets::Classes(&[1, 0, 2, 1]);
+    let got = host(&model, Mode::None, &logits, classes)[0][0];
+    let want = (2.0 * of(1, 0) + 4.0 * of(2, 2) + 2.0 * of(1, 3)) / 8.0;
+    assert!((got - want).abs() < 1e-12, "{got} {want}");
+    let got = weighted_host(&model, Mode::None, &logits, classes, Some(&[0.5, 9.0, 1.0, -1.0]))[0][0];
+    let want = (of(1, 0) + 4.0 * of(2, 2) - 2.0 * of(1, 3)) / 3.0;
+    assert!((got - want).abs() < 1e-12, "{got} {want}");
+    // Nothing that counts, and weights that cancel.
+    let none = host(&model, Mode::HesScaleR1, &logits, Targets::Classes(&[0; 4]));
+    let cancelling = Some(&[1.0, 1.0, -0.5, 0.0][..]);
+    let cancelled = weighted_host(&model, Mode::HesScaleR1, &logits, classes, cancelling);
+    assert!(none.iter().chain(&cancelled).flatten().all(|x| *x == 0.0));
+}
+
+/// An old log-probability so low that the ratio overflows: held at e^80, finite, and loud if its product is not.
+#[test]
+fn ratios_that_overflow_are_held() {
+    let loss = Loss::ppo_discrete(0.2, 0.0);
+    let model = only(loss.clone(), &[3]);
+    for (old, advantage) in [(-1e30, -1.0), (-1e30, 1.0), (-90.0, -3.0), (1e30, 1.0), (1e30, -1.0)] {
+        let targets = Owned::Values(vec![1.0, old, advantage]);
+        for logits in [[100.0, -100.0, 0.0], [0.1, 0.2, 0.3], [-100.0, 100.0, 100.0]] {
+            let got = host(&model, Mode::HesScale, &logits, targets.view());
+            assert!(got.iter().flatten().all(|x| x.is_finite()), "{old} {advantage} {logits:?}: {got:?}");
+            check(&loss, &[3], &logits, &targets);
+        }
+    }
+    let held = host(&model, Mode::None, &[0.0; 3], Targets::Values(&[1.0, -200.0, -1.0]))[0][0];
+    assert!((held / 80.0_f64.exp() - 1.0).abs() < 1e-12);
 }

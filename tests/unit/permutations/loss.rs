@@ -2,7 +2,7 @@
 
 use super::{Operation, SHOWN, is};
 use crate::model::{ClassTargets, Loss, Mode, Reduction, Variance};
-use crate::ops::loss::{LossKernel, Reduce};
+use crate::ops::loss::{LossKernel, Reduce, SampleWeights, Shares};
 use crate::shader::{DeviceClass, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -11,18 +11,28 @@ pub(super) const OPERATION: Operation = Operation {
         let shown = |loss: &LossKernel| loss.mode() == SHOWN && !loss.adds_up();
         if kernel.get().is_some_and(shown) { vec![vec![F32, F32, F32, F16]] } else { vec![] }
     },
-    family: |kernel| (is::<LossKernel>(kernel) || is::<Reduce>(kernel)).then_some("loss"),
+    family: |kernel| {
+        (is::<LossKernel>(kernel) || is::<Reduce>(kernel) || is::<Shares>(kernel)).then_some("loss")
+    },
 };
 
 fn all(class: DeviceClass) -> Vec<Kernel> {
+    let shares = |loss| Shares::new(class, loss, 100, &[64]).into();
     let mut kernels = vec![Reduce::new(class, 100, 1.0).into()];
-    for (loss, mode) in losses().into_iter().flat_map(|loss| Mode::ALL.map(|mode| (loss.clone(), mode))) {
-        kernels.extend(
-            [64, 1000]
-                .map(|outputs| LossKernel::new(class, loss.clone(), mode, 32, outputs, 1, 32_000).into()),
-        );
+    kernels.extend([shares(Loss::cross_entropy().into()), shares(Loss::mse())]);
+    for (loss, mode) in losses().into_iter().flat_map(modes) {
+        for outputs in [64, 1000] {
+            let kernel = LossKernel::new(class, loss.clone(), mode, 32, outputs, 1, 32_000);
+            kernels.extend([SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()));
+        }
     }
     kernels
+}
+
+/// With each mode that it has.
+pub(crate) fn modes(loss: Loss) -> impl Iterator<Item = (Loss, Mode)> {
+    let there = Mode::ALL.into_iter().filter(|mode| loss.check_mode(*mode, &[64]).is_ok());
+    there.map(|mode| (loss.clone(), mode)).collect::<Vec<_>>().into_iter()
 }
 
 /// Every loss, in every way it changes the shader.
@@ -30,7 +40,7 @@ pub(crate) fn losses() -> Vec<Loss> {
     let reduction = Reduction::Mean;
     let mut losses = vec![
         Loss::Mse { reduction },
-        Loss::BceWithLogits { reduction },
+        Loss::BceWithLogits { reduction, pos_weight: None },
         Loss::GaussianNll { reduction, var: Variance::Log },
         Loss::GaussianNll { reduction, var: Variance::Softplus },
     ];
@@ -46,5 +56,7 @@ pub(crate) fn losses() -> Vec<Loss> {
             });
         }
     }
+    losses.extend([Loss::huber(0.5), Loss::l1(), Loss::relative_mse(0.125), Loss::bce_with_pos_weight([1.0; 64])]);
+    losses.extend([Loss::ppo_discrete(0.2, 0.125), Loss::ppo_gaussian(0.2, 0.125)]);
     losses
 }

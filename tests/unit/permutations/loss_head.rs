@@ -1,6 +1,6 @@
 //! A last layer with the loss behind it: every loss, and two in every other way.
 
-use super::{OFFSETS, Operation, is, losses, only_f32, tiles};
+use super::{OFFSETS, Operation, is, losses, modes, only_f32, tiles};
 use crate::gemm::{Gemm, LossHead, Product, Use};
 use crate::model::{Activation, Loss, Mode};
 use crate::ops::loss::LossKernel;
@@ -23,8 +23,8 @@ pub(crate) const BATCHES: [u32; 3] = [40, 3, 1];
 pub(crate) fn endings() -> Vec<(Loss, Mode, u32, u32)> {
     let losses = losses();
     let few = [&losses[0], &losses[4]];
-    let all =
-        losses.iter().flat_map(|loss| Mode::ALL.map(|mode| (loss.clone(), mode, OUTPUTS[0], BATCHES[0])));
+    let all = losses.iter().cloned().flat_map(modes);
+    let all = all.map(|(loss, mode)| (loss, mode, OUTPUTS[0], BATCHES[0]));
     let each = few.into_iter().flat_map(|loss| {
         let sizes = OUTPUTS.into_iter().flat_map(|outputs| BATCHES.map(|batch| (outputs, batch))).skip(1);
         let modes = [Mode::None, Mode::HesScale, Mode::HesScaleR2];
@@ -38,7 +38,7 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
     let each = tiles(class).iter().flat_map(|tile| endings().into_iter().map(move |ending| (*tile, ending)));
     for (tile, (loss, mode, outputs, batch)) in each {
         // With class weights and a bias there are too many buffers.
-        let bias = loss.weights().is_none();
+        let bias = loss.output_weights(&[outputs as usize]).is_none();
         let usage = Use::Forward { activation: Activation::Identity, bias, keep: false };
         let gemm = Gemm::new(class, usage, batch, outputs, INPUTS);
         let gemm = gemm.with_tile(tile.unwrap_or(gemm.tile()));

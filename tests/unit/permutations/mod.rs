@@ -21,7 +21,7 @@ mod residual;
 mod whole;
 mod zeropad;
 
-pub(crate) use loss::losses;
+pub(crate) use loss::{losses, modes};
 pub(crate) use optimizer::rules;
 
 use crate::gemm::{Family, Gemm, Offsets, Tile, TileUse};

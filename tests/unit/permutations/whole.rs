@@ -1,7 +1,7 @@
 //! Kernels for whole networks. They put together one plug of each kind (activation, loss, rule), too many combinations to list:
 //! each plug is here in every mode that changes it, beside one of the others.
 
-use super::{Operation, is, losses, only_f32, rules};
+use super::{Operation, is, losses, modes, only_f32, rules};
 use crate::gemm::{Back, Gather, WholeKernel, WholeLayer, WholeNetwork, WholePass};
 use crate::model::{Activation, Loss, Mode};
 use crate::ops::optimizer::Update;
@@ -43,7 +43,7 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
         for activation in Activation::ALL.into_iter().chain([folding]).filter(|_| mode != Mode::Bl89) {
             add(net(activation, Loss::mse(), BATCHES[0]), mode, false, None);
         }
-        for loss in losses() {
+        for (loss, _) in losses().into_iter().flat_map(modes).filter(|(_, of)| *of == mode) {
             add(net(Activation::Identity, loss, BATCHES[0]), mode, false, None);
         }
         for (batch, accumulate) in BATCHES.into_iter().flat_map(|b| [(b, false), (b, true)]) {

@@ -3,9 +3,9 @@
 use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
-use crate::model::{Layer, Role};
+use crate::model::{Layer, Loss, Noise, Role};
 use crate::plan::Outline;
-use crate::reference::{OptimizerState, PassOutput, pass, predict};
+use crate::reference::{OptimizerState, PassOutput, predict, weighted_pass};
 use crate::shader::DeviceClass;
 use crate::{Activation, At, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Signals,
     /// Forward and backward, all fused that can be.
     Fused,
+    /// The same with a weight for each sample.
+    Weighted,
     /// A backward pass at half scale, and another that adds to it.
     Accumulated,
     Inference,
@@ -70,6 +72,7 @@ pub(super) struct Job {
     pub parameters: Vec<f32>,
     pub x: Vec<f32>,
     pub targets: OwnedTargets,
+    pub weights: Option<Vec<f32>>,
     /// Relative max norm that a tensor's error may have.
     pub bound: f64,
     /// What lies between its kernels, and what signals are multiplied by there.
@@ -124,11 +127,21 @@ impl Job {
         }
         let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
         let (classes, len) = (model.classes() as u32, batch * model.target_len());
-        let targets = if model.loss().takes_classes() {
-            OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
-        } else {
-            OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+        let targets = match model.loss() {
+            loss if loss.takes_classes() => {
+                OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
+            }
+            // Rows of an action, its old log-probability and an advantage.
+            Loss::PpoDiscrete { .. } => {
+                let mut row = || {
+                    let (action, old) = (random.u32(0..classes) as f32, (classes as f32).ln() + random.f32() - 0.5);
+                    [action, -old, random.f32() * 4.0 - 2.0]
+                };
+                OwnedTargets::Values((0..batch).flat_map(|_| row()).collect())
+            }
+            _ => OwnedTargets::Values((0..len).map(|_| random.f32()).collect()),
         };
+        let weights = (kind == Kind::Weighted).then(|| (0..batch).map(|_| random.f32() * 4.0 - 1.5).collect());
         let (class, golden, bound) = (DeviceClass::Software, None, BOUND);
         Job {
             name: named(name, mode, class, kind),
@@ -140,6 +153,7 @@ impl Job {
             parameters,
             x,
             targets,
+            weights,
             bound,
             storage: Dtype::F32,
             loss_scale: None,
@@ -181,6 +195,7 @@ impl Job {
             Kind::FusedSteps(_) | Kind::JoinedSteps(_) => {
                 PlanOptions::training(self.mode).lazy().fused_update()
             }
+            Kind::Weighted => PlanOptions::training(self.mode).sample_weights(),
             Kind::Fused | Kind::Signals | Kind::Joined | Kind::Whole => PlanOptions::training(self.mode),
         };
         let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
@@ -200,7 +215,10 @@ impl Job {
         if self.kind == Kind::Inference {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
-        let run = |parameters: &[f64], mode| pass(&self.model, mode, parameters, &x, self.targets.view());
+        let (targets, weights) = (self.targets.view(), self.weights.as_deref());
+        let run = |parameters: &[f64], mode| {
+            weighted_pass(&self.model, mode, parameters, &x, targets, weights, Noise::default())
+        };
         let mut last = run(&parameters, self.mode)?;
         let mut results = Vec::new();
         if let Some(optimizer) = self.kind.optimizer() {
@@ -301,6 +319,7 @@ fn golden_jobs() -> Vec<Job> {
             parameters: case.parameters.clone(),
             x: case.x.clone(),
             targets: OwnedTargets::clone(&case.targets),
+            weights: None,
             bound: BOUND,
             storage: Dtype::F32,
             loss_scale: None,

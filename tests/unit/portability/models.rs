@@ -3,7 +3,7 @@
 use super::job::{Job, Kind};
 use crate::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Optimizer, Rule};
 use crate::permutations::loss_head::{INPUTS, endings};
-use crate::permutations::{losses, rules};
+use crate::permutations::{losses, modes, rules};
 use crate::{Activation, Layer, Loss, Mode, Model};
 
 const TANH: Activation = Activation::Tanh;
@@ -80,12 +80,18 @@ pub(super) fn jobs() -> Vec<Job> {
         // Rows that one invocation sums, and rows that a workgroup shares.
         for outputs in [64, 1000] {
             let loss = with_weights(loss.clone(), outputs);
-            for mode in Mode::ALL {
-                let model = Model::builder([5]).dense(outputs).loss(loss.clone()).unwrap();
+            for (loss, mode) in modes(loss) {
+                let model = Model::builder([5]).dense(outputs).loss(loss).unwrap();
                 let name = format!("loss {i} of {outputs}");
-                jobs.push(Job::new(&name, model, 5, mode, Kind::Fused));
+                jobs.push(Job::new(&name, model.clone(), 5, mode, Kind::Fused));
+                jobs.push(Job::new(&format!("{name}, weighted"), model, 5, mode, Kind::Weighted));
             }
         }
+    }
+    let of_classes = Loss::from(Loss::cross_entropy().weighted_mean());
+    for (name, loss) in [("classes", of_classes), ("numbers", Loss::mse().weighted_mean())] {
+        let model = Model::builder([5]).dense(4).loss(loss).unwrap();
+        jobs.push(Job::new(&format!("weighted mean over {name}"), model, 9, Mode::HesScale, Kind::Weighted));
     }
     for (i, rule) in rules().into_iter().enumerate() {
         // ε not so small that a diagonal near zero decides everything.
@@ -170,7 +176,7 @@ fn joined(jobs: &mut Vec<Job>) {
         let (outputs, batch) = (outputs as usize, batch as usize);
         let name = format!("last layer, loss {index} of {outputs}, batch {batch}");
         let below = Model::builder([INPUTS as usize]);
-        let last = match loss.weights() {
+        let last = match loss.output_weights(&[outputs]) {
             None => below.dense(outputs),
             Some(_) => below.dense_no_bias(outputs),
         };
@@ -187,7 +193,8 @@ fn joined(jobs: &mut Vec<Job>) {
 fn halves(jobs: &mut Vec<Job>) {
     let linear = |layer: &Layer| !matches!(layer, Layer::Act(activation) if ![Activation::Identity, TANH].contains(activation));
     let shown = |job: &&Job| {
-        let fused = job.mode == Mode::HesScale && [Kind::Fused, Kind::Signals].contains(&job.kind);
+        let fused = [Kind::Fused, Kind::Signals, Kind::Weighted].contains(&job.kind);
+        let fused = job.mode == Mode::HesScale && fused;
         (fused || job.kind == Kind::Inference && job.name.contains("max"))
             && !["to large images", "long sums"].iter().any(|long| job.name.contains(long))
             && job.model.layers().iter().all(linear)
@@ -228,8 +235,8 @@ fn whole_networks(jobs: &mut Vec<Job>) {
     }
     for (i, loss) in losses().into_iter().enumerate() {
         let model = || Model::builder([5]).dense(64).loss(with_weights(loss.clone(), 64)).unwrap();
-        let job = |mode| Job::new(&format!("whole loss {i}"), model(), 5, mode, Kind::Whole);
-        jobs.extend(Mode::ALL.map(job));
+        let job = |(_, mode)| Job::new(&format!("whole loss {i}"), model(), 5, mode, Kind::Whole);
+        jobs.extend(modes(loss.clone()).map(job));
     }
 }
 
@@ -387,6 +394,10 @@ fn with_weights(loss: Loss, outputs: usize) -> Loss {
         Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index } => {
             let class_weights = class_weights.map(|_| (0..outputs).map(|c| 0.5 + (c % 4) as f32).collect());
             Loss::SoftmaxCrossEntropy { targets, reduction, class_weights, label_smoothing, ignore_index }
+        }
+        Loss::BceWithLogits { reduction, pos_weight: Some(_) } => {
+            let pos_weight = Some((0..outputs).map(|c| 0.5 + (c % 4) as f32).collect());
+            Loss::BceWithLogits { reduction, pos_weight }
         }
         loss => loss,
     }

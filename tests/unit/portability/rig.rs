@@ -27,6 +27,7 @@ impl Rig {
         plan.write_input(&job.x)?;
         if job.kind != Kind::Inference {
             plan.write_targets(job.targets.view())?;
+            job.weights.as_ref().map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
         }
         let steps = steps(&plan, job.kind);
         let mut rig = Rig { context: context.clone(), state, plan, steps, expected: Vec::new() };
@@ -94,7 +95,7 @@ impl Rig {
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let works = match kind {
         Kind::Inference => vec![Work::Forward],
-        Kind::Signals | Kind::Fused | Kind::Joined => vec![Work::Gradient(Pass::FULL)],
+        Kind::Signals | Kind::Fused | Kind::Weighted | Kind::Joined => vec![Work::Gradient(Pass::FULL)],
         Kind::Whole => vec![Work::Forward, Work::Gradient(Pass::FULL)],
         Kind::Accumulated | Kind::JoinedAccumulated | Kind::WholeAccumulated => {
             vec![Work::Gradient(Pass::FULL), Work::Gradient(Pass::FULL.accumulating())]
