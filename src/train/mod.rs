@@ -17,6 +17,7 @@ mod plain;
 mod request;
 mod resume;
 mod trainer;
+pub mod weights;
 
 pub use cifar::{cifar10, cifar100};
 pub use data::{Dataset, Labels};
