@@ -135,6 +135,28 @@ pub enum Error {
         /// What the file system, or a crate that reads the format, said.
         source: Option<Cause>,
     },
+    /// The tensors of a file are not those of the model: all that is wrong, by names.
+    #[error("{}: {}", path.display(), mismatch(missing, left_over, unfit))]
+    Weights {
+        /// Which file.
+        path: PathBuf,
+        /// What the model has and the file does not: the name there and, where it is another, the model's own.
+        missing: Vec<String>,
+        /// What the file has and the model does not.
+        left_over: Vec<String>,
+        /// What both have, but with another shape, as other than floating-point numbers, or not finite.
+        unfit: Vec<String>,
+    },
+    /// Two tensors of a model would have one name in a file.
+    #[error("`{one}` and `{other}` are both named `{name}`; each needs its own name")]
+    SameName {
+        /// The name in the file.
+        name: String,
+        /// The one, by the model's name.
+        one: String,
+        /// The other.
+        other: String,
+    },
     /// Nothing of this name or index exists.
     #[error("there is no {what} `{name}`; there are: {known}")]
     Unknown {
@@ -341,6 +363,19 @@ impl Error {
 
 fn since(step: Option<u64>) -> String {
     step.map_or_else(String::new, |step| format!(" since step {step}"))
+}
+
+/// The lists that have something, each cut where it is long.
+fn mismatch(missing: &[String], left_over: &[String], unfit: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let list = |(what, names): (&str, &[String])| {
+        let shown = names[..names.len().min(SHOWN)].join(", ");
+        let rest = names.len().saturating_sub(SHOWN);
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        (!names.is_empty()).then(|| format!("{what} {shown}{more}"))
+    };
+    let lists = [("missing:", missing), ("left over:", left_over), ("unfit:", unfit)];
+    lists.into_iter().filter_map(list).collect::<Vec<_>>().join("; ")
 }
 
 /// `Result` with this crate's [`Error`].

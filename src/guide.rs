@@ -6,6 +6,15 @@ pub mod architecture {
     #![doc = include_str!("../docs/architecture.md")]
 }
 
+pub mod curvature {
+    //! What a Hessian diagonal is good for: pruning, and a posterior.
+    #![doc = ""]
+    #![doc = concat!("[prune]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/prune.svg")]
+    #![doc = concat!("[laplace]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/laplace.svg")]
+    #![doc = ""]
+    #![doc = include_str!("../docs/curvature.md")]
+}
+
 pub mod embedding {
     //! On a device of the host's own.
     #![doc = ""]

@@ -1,6 +1,7 @@
 // Where the README's links and pictures are here. Of two definitions the first counts.
 #![doc = concat!("[frames]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/in_a_frame_loop.png")]
 #![doc = concat!("[quality]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/quality.svg")]
+#![doc = "[curvature]: guide::curvature"]
 #![doc = "[embedding]: guide::embedding"]
 #![doc = "[f16]: guide::performance#storage-in-f16"]
 #![doc = "[portability]: guide::portability"]

@@ -51,7 +51,7 @@ fn links_and_what_is_no_file() {
 /// Each program that writes a file checks in its `main.rs`.
 #[test]
 fn who_writes_asks() {
-    const WRITES: [&str; 4] = ["SVGBackend::new(", "File::create(", "fs::write(", ".save("];
+    const WRITES: [&str; 5] = ["SVGBackend::new(", "chart::draw(", "File::create(", "fs::write(", ".save("];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let programs = std::fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path());
     let mut writers = Vec::new();
@@ -66,7 +66,17 @@ fn who_writes_asks() {
         }
     }
     writers.sort_unstable();
-    let known =
-        ["cost", "digits", "hash_grid", "in_a_frame_loop", "problems", "quality", "tune", "vs_backprop"];
+    let known = [
+        "cost",
+        "digits",
+        "hash_grid",
+        "in_a_frame_loop",
+        "laplace",
+        "problems",
+        "prune",
+        "quality",
+        "tune",
+        "vs_backprop",
+    ];
     assert_eq!(writers, known);
 }

@@ -59,6 +59,7 @@ impl Arguments {
 }
 
 /// One of `known` by name, ignoring case.
+#[allow(dead_code)] // not every example has names to choose from
 pub(crate) fn named<'a, T>(
     what: &str,
     name: &str,

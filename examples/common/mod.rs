@@ -2,7 +2,10 @@
 
 pub(crate) mod arguments;
 pub(crate) mod backend;
+#[allow(dead_code)] // not every example learns them
+pub(crate) mod digits;
 pub(crate) mod files;
+#[allow(dead_code)] // not every example compares optimizers
 pub(crate) mod method;
 
 use std::error::Error;

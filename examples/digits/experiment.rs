@@ -1,9 +1,10 @@
 //! The data and the training.
 
 use crate::common::backend::Backend;
+use crate::common::digits::digits;
 use crate::common::method::METHODS;
 use crate::network::Network;
-use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
+use hesscale::train::{Dataset, Trainer, TrainerOptions};
 use hesscale::{Model, Optimizer, Result};
 use std::time::{Duration, Instant};
 
@@ -146,12 +147,4 @@ fn train_epoch(trainer: &mut Trainer, batches: &[Dataset]) -> Result<Duration> {
     }
     trainer.wait()?;
     Ok(begin.elapsed())
-}
-
-/// 8 × 8 pixels in 0 to 1, and their labels: see `data/README.md` for source and licence.
-fn digits() -> Result<Dataset> {
-    let records = include_bytes!("../../data/digits.bin").chunks_exact(65);
-    let pixels = records.clone().flat_map(|r| &r[..64]).map(|pixel| f32::from(*pixel) / 16.0).collect();
-    let labels = records.map(|r| u32::from(r[64])).collect();
-    Dataset::new(pixels, 64, Labels::Classes(labels))
 }

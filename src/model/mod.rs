@@ -233,6 +233,17 @@ impl Model {
         self.parameters.iter().find(|p| p.layer == layer && p.role == role)
     }
 
+    /// The parameter of this name ([`Parameter::name`]): `3.weight`, `3.body.0.bias`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] where none has it.
+    pub fn parameter_named(&self, name: &str) -> Result<&Parameter> {
+        self.parameters.iter().find(|p| p.name() == name).ok_or_else(|| {
+            let known: Vec<String> = self.parameters.iter().map(Parameter::name).collect();
+            Error::unknown("parameter", name, known.join(", "))
+        })
+    }
+
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
         let first = self.parameters.partition_point(|p| p.node < node);
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)

@@ -66,7 +66,7 @@ impl Problem {
 }
 
 /// Says which file is at `path` now.
-fn not_written(path: &Path, failed: atomic::Failed) -> Error {
+pub(super) fn not_written(path: &Path, failed: atomic::Failed) -> Error {
     let (what, help) = match failed.replaced {
         false => ("cannot be written", AS_IT_WAS),
         true => ("was written, but may not outlast a power cut", "the new file is in its place"),

@@ -2,6 +2,7 @@
 
 use crate::model::Targets;
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// What the samples of a [`Dataset`] are labelled with.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,6 +88,19 @@ impl Dataset {
     /// All labels.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// Inputs and targets of the samples in `range`, which must be valid.
+    pub(super) fn range(&self, range: Range<usize>) -> (&[f32], Targets<'_>) {
+        fn rows<T>(all: &[T], samples: usize, range: Range<usize>) -> &[T] {
+            let width = all.len() / samples;
+            &all[range.start * width..range.end * width]
+        }
+        let targets = match &self.labels {
+            Labels::Classes(classes) => Targets::Classes(rows(classes, self.samples, range.clone())),
+            Labels::Values(values) => Targets::Values(rows(values, self.samples, range.clone())),
+        };
+        (rows(&self.inputs, self.samples, range), targets)
     }
 
     /// The samples at `indices`, in that order.

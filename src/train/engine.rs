@@ -1,7 +1,9 @@
 //! The interface to the device that a trainer uses: a GPU, or the CPU.
 
+use super::Between;
 use crate::Result;
 use crate::model::{Mode, Noise, OptimizerState, Targets};
+use crate::plan::State;
 use std::fmt::Debug;
 
 /// Parameters, gradient, diagonal and the optimiser's memory of one model, wherever they lie, and the passes over them.
@@ -12,6 +14,12 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
 
     /// A forward and a backward pass, and the optimiser's step if it is asked for.
     fn pass(&mut self, task: &Task<'_>) -> Result<()>;
+
+    /// The same with the optimiser's step, and `act` before it. Where `act` fails nothing is updated.
+    fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()>;
+
+    /// What lies on a GPU, if this is one.
+    fn state(&self) -> Option<&State>;
 
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)>;
@@ -54,6 +62,9 @@ pub(super) struct Task<'a> {
     /// One for each sample.
     pub weights: Option<&'a [f32]>,
 }
+
+/// What happens between gradient and update.
+pub(super) type Act<'a> = &'a mut dyn FnMut(Between<'_>) -> Result<()>;
 
 /// How an answer of the device is waited for.
 #[derive(Debug, Clone, Copy)]

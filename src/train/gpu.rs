@@ -1,7 +1,7 @@
 //! Training on a GPU.
 
-use super::engine::{Answer, Engine, Task, Wait, noise};
-use super::{Trainer, TrainerOptions};
+use super::engine::{Act, Answer, Engine, Task, Wait, noise};
+use super::{Between, Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
@@ -48,15 +48,13 @@ impl Gpu {
         let (training, inference) = (Plans::default(), Plans::default());
         Ok(Gpu { context: context.clone(), state, storage, training, inference, loss: None })
     }
-}
 
-impl Engine for Gpu {
-    fn describe(&self) -> String {
-        self.context.describe()
-    }
-
-    /// Submits the pass without waiting for it.
-    fn pass(&mut self, task: &Task<'_>) -> Result<()> {
+    /// Submits what `record` records for the task's plan, without waiting for it.
+    fn submit(
+        &mut self,
+        task: &Task<'_>,
+        record: impl FnOnce(&Plan, &mut wgpu::CommandEncoder, Pass, &State) -> Result<()>,
+    ) -> Result<()> {
         let mut options = PlanOptions::training(task.mode).storage(self.storage).fused_update();
         options.lazy_curvature = task.lazy;
         options.sample_weights = task.weights.is_some();
@@ -66,14 +64,36 @@ impl Engine for Gpu {
         task.weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
         let pass = if task.curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
         let mut encoder = encoder(&self.context);
-        match task.update {
-            true => plan.record_step(&mut encoder, pass)?,
-            false => plan.record_gradient(&mut encoder, pass)?,
-        }
+        record(plan, &mut encoder, pass, &self.state)?;
         let loss = plan.loss()?.clone();
         submit(&self.context, encoder)?;
         self.loss = Some(loss);
         self.context.health()
+    }
+}
+
+impl Engine for Gpu {
+    fn describe(&self) -> String {
+        self.context.describe()
+    }
+
+    fn pass(&mut self, task: &Task<'_>) -> Result<()> {
+        self.submit(task, |plan, encoder, pass, _| match task.update {
+            true => plan.record_step(encoder, pass),
+            false => plan.record_gradient(encoder, pass),
+        })
+    }
+
+    fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {
+        self.submit(task, |plan, encoder, pass, state| {
+            plan.record_gradient(encoder, pass)?;
+            act(Between::Gpu { encoder, state, plan, curvature: pass.curvature })?;
+            plan.record_update(encoder, pass)
+        })
+    }
+
+    fn state(&self) -> Option<&State> {
+        Some(&self.state)
     }
 
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {

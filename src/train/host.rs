@@ -1,10 +1,11 @@
 //! Training on the CPU.
 
-use super::engine::{Answer, Engine, Task, Wait, noise};
-use super::{Trainer, TrainerOptions};
+use super::engine::{Act, Answer, Engine, Task, Wait, noise};
+use super::{Between, Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
 use crate::model::{Layer, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, batch_of};
+use crate::plan::State;
 use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::future::ready;
@@ -108,6 +109,23 @@ impl Engine for Host {
     fn pass(&mut self, task: &Task<'_>) -> Result<()> {
         self.gradient(task)?;
         if task.update { self.update(task.curvature) } else { Ok(()) }
+    }
+
+    fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {
+        let noise = self.noise;
+        self.gradient(task)?;
+        let executor = self.training.as_mut().expect("a pass went before");
+        let (gradient, diagonal) = executor.results_mut();
+        let diagonal = if task.curvature { diagonal } else { &mut [] };
+        if let Err(error) = act(Between::Cpu { gradient, diagonal, parameters: &self.parameters }) {
+            self.noise = noise;
+            return Err(error);
+        }
+        self.update(task.curvature)
+    }
+
+    fn state(&self) -> Option<&State> {
+        None
     }
 
     fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {

@@ -1,6 +1,7 @@
 //! High-level training: give it a model, an optimiser and batches.
 
 mod atomic;
+mod between;
 mod checkpoint;
 mod cifar;
 mod data;
@@ -13,11 +14,14 @@ mod host;
 mod idx;
 mod normalization;
 mod options;
+mod over;
 mod plain;
 mod request;
 mod resume;
 mod trainer;
+pub mod weights;
 
+pub use between::Between;
 pub use cifar::{cifar10, cifar100};
 pub use data::{Dataset, Labels};
 pub use evaluation::Evaluation;

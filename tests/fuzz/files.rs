@@ -4,6 +4,7 @@ use crate::{fuzz, mutate, signed};
 use fastrand::Rng;
 use flate2::{Compression, write::GzEncoder};
 use hesscale::model::Targets;
+use hesscale::train::weights::{Layout, Naming, export, import};
 use hesscale::train::{Trainer, TrainerOptions, cifar10, cifar100, mnist};
 use hesscale::{Activation, Error, Loss, Model, Optimizer, Result};
 use safetensors::SafeTensors;
@@ -51,6 +52,37 @@ fn checkpoints() {
         if good {
             trainer.step(&[1.0, 2.0], Targets::Values(&[0.5, 0.1])).unwrap();
         }
+        (bytes.len(), good)
+    });
+    std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
+}
+
+/// Weights of other programs: whatever is read is finite.
+#[test]
+fn weights() {
+    let path = directory("weights").join("file.safetensors");
+    let model = Model::builder([2]).dense(2).act(Activation::Tanh).loss(Loss::mse()).unwrap();
+    let naming = Naming::in_order(["fc"]).layout("fc.weight", Layout::InOut).skip("*.steps");
+    let parameters = model.init(Default::default(), 1).unwrap();
+    export(&path, &model, &parameters, &naming).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    fuzz("weights", 10, |random| {
+        let bytes = match random.bool() {
+            true => mutate::bytes(random, &whole, &whole),
+            false => other_header(random, &whole, false),
+        };
+        std::fs::write(&path, &bytes).unwrap();
+        let good = match import(&path, &model, &naming) {
+            Ok((_, parameters)) => {
+                assert!(parameters.iter().all(|x| x.is_finite()));
+                true
+            }
+            Err(Error::Weights { missing, left_over, unfit, .. }) => {
+                assert!(missing.len() + left_over.len() + unfit.len() > 0);
+                false
+            }
+            other => accepted(other),
+        };
         (bytes.len(), good)
     });
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();

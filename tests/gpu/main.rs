@@ -7,6 +7,7 @@ mod common;
 mod problem;
 
 mod areas;
+mod between;
 mod bits;
 mod classes;
 mod cooperative;
@@ -28,6 +29,7 @@ mod memory;
 mod noise;
 mod nonfinite;
 mod optimizers;
+mod over;
 mod profile;
 mod properties;
 mod signed_targets;

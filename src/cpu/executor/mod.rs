@@ -225,6 +225,11 @@ impl Executor {
         &self.diagonal
     }
 
+    /// Gradient and diagonal, to be changed before an update reads them.
+    pub fn results_mut(&mut self) -> (&mut [f32], &mut [f32]) {
+        (&mut self.gradient, &mut self.diagonal)
+    }
+
     /// The last pass' signal at the output of a layer, or at the network's input: gradient and diagonal (empty in
     /// [`Mode::None`]), each `[N, size]` in the user's order.
     ///

@@ -1,0 +1,120 @@
+//! Gradients and diagonals over a whole data set, and of each of its samples.
+
+use super::{Dataset, Trainer};
+use crate::memory::{product, room, zeros};
+use crate::{Error, Result};
+use std::ops::Range;
+
+impl Trainer {
+    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; the parameters stay as they
+    /// are. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
+    /// `Σ_b (f(N) / f(n_b)) g_b`, f the factor that the loss reduces so many samples by. So a mean over N samples weighs each
+    /// batch by its size, and an ignored sample counts in the divisor as it does in one batch. Dropout drops as in training.
+    /// Each batch waits for the device and reads both vectors back.
+    ///
+    /// # Errors
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Device`].
+    pub fn gradient_over(&mut self, data: &Dataset, batch: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        Error::check_batch(batch)?;
+        let samples = self.samples(data)?;
+        let diagonal = if self.mode.has_diagonal() { self.model.flat_len() } else { 0 };
+        let mut sums = [zeros("gradient", Some(self.model.flat_len()))?, zeros("diagonal", Some(diagonal))?];
+        for at in (0..samples).step_by(batch) {
+            let range = at..at.saturating_add(batch).min(samples);
+            let factor = |samples| self.model.loss().factor(samples, self.model.output_shape());
+            let weight = factor(samples) / factor(range.len());
+            let (inputs, targets) = data.range(range);
+            let (gradient, diagonal) = self.gradient(inputs, targets)?;
+            for (sums, part) in sums.iter_mut().zip([gradient, diagonal]) {
+                sums.iter_mut().zip(part).for_each(|(sum, x): (&mut f64, f32)| *sum += weight * f64::from(x));
+            }
+        }
+        let [gradient, diagonal] = sums.map(|sums| sums.into_iter().map(|sum| sum as f32).collect());
+        Ok((gradient, diagonal))
+    }
+
+    /// The diagonal of [`Trainer::gradient_over`].
+    ///
+    /// # Errors
+    /// As [`Trainer::gradient_over`]; [`Error::NotPlanned`] in a mode without a diagonal.
+    pub fn diagonal_over(&mut self, data: &Dataset, batch: usize) -> Result<Vec<f32>> {
+        if !self.mode.has_diagonal() {
+            return Err(Error::not_planned("a diagonal", "TrainerOptions::mode, a mode with a diagonal"));
+        }
+        Ok(self.gradient_over(data, batch)?.1)
+    }
+
+    /// Calls `act` with each sample's index, gradient and diagonal, in the flat layout: those of its own loss, a batch of one, so
+    /// a mean divides by what one sample has. The diagonal is empty in a mode without one.
+    ///
+    /// Costs a pass of batch 1 for each sample, and on a GPU a submission and a read-back of both vectors, one after the other:
+    /// there it is the waiting that takes long, some hundred microseconds a sample and more. Memory: two vectors.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and the targets' errors; [`Error::Device`]; what `act` returns.
+    pub fn each_sample(
+        &mut self,
+        data: &Dataset,
+        mut act: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        self.samples_of(data, 0..data.len(), &mut act)
+    }
+
+    /// The gradients `[n, flat_len]` and, in a mode that has them, diagonals `[n, flat_len]` of the samples in `range`, row by row,
+    /// as [`Trainer::each_sample`] has them, at its cost. The memory is the rows'; a large set is taken range by range.
+    ///
+    /// # Errors
+    /// As [`Trainer::each_sample`]; [`Error::Unknown`] for samples that are not there; [`Error::Memory`].
+    pub fn per_sample(&mut self, data: &Dataset, range: Range<usize>) -> Result<(Vec<f32>, Vec<f32>)> {
+        if range.start > range.end || range.end > data.len() {
+            let known = format!("0 to {}", data.len() - 1);
+            return Err(Error::unknown("range of samples", format!("{range:?}"), known));
+        }
+        let len = product([range.len(), self.model.flat_len()]);
+        let mut gradients = room("gradients", len)?;
+        let mut diagonals = room("diagonals", if self.mode.has_diagonal() { len } else { Some(0) })?;
+        self.samples_of(data, range, &mut |_, gradient, diagonal| {
+            gradients.extend_from_slice(gradient);
+            diagonals.extend_from_slice(diagonal);
+            Ok(())
+        })?;
+        Ok((gradients, diagonals))
+    }
+
+    /// `Σ_n g_n²` in the flat layout, `g_n` the gradient of sample n's own loss: the diagonal of N times the empirical Fisher matrix.
+    /// At the cost of [`Trainer::each_sample`]; no gradient but the last is kept.
+    ///
+    /// # Errors
+    /// As [`Trainer::each_sample`].
+    pub fn squared_gradients(&mut self, data: &Dataset) -> Result<Vec<f32>> {
+        let mut sums: Vec<f64> = zeros("squared gradients", Some(self.model.flat_len()))?;
+        self.each_sample(data, |_, gradient, _| {
+            sums.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += f64::from(*g) * f64::from(*g));
+            Ok(())
+        })?;
+        Ok(sums.into_iter().map(|sum| sum as f32).collect())
+    }
+
+    fn samples_of(
+        &mut self,
+        data: &Dataset,
+        range: Range<usize>,
+        act: &mut dyn FnMut(usize, &[f32], &[f32]) -> Result<()>,
+    ) -> Result<()> {
+        self.samples(data)?;
+        for sample in range {
+            let (inputs, targets) = data.range(sample..sample + 1);
+            let (gradient, diagonal) = self.gradient(inputs, targets)?;
+            act(sample, &gradient, &diagonal)?;
+        }
+        Ok(())
+    }
+
+    /// The number of samples, all of which are of this model.
+    fn samples(&self, data: &Dataset) -> Result<usize> {
+        let samples = data.len();
+        Error::check_length("inputs of a sample", data.inputs().len() / samples, self.model.inputs())?;
+        self.model.check_targets(samples, data.labels().targets())?;
+        Ok(samples)
+    }
+}

@@ -1,0 +1,149 @@
+//! Gradients and diagonals over a data set, on GPUs and on the CPU, against the reference on one batch of all.
+
+use crate::common::golden::OwnedTargets;
+use crate::common::{compare, to_f64};
+use crate::harness::of_class;
+use crate::problem::targets;
+use hesscale::model::{Conv2d, CrossEntropy, Init, Reduction, Targets};
+use hesscale::reference::pass;
+use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
+use hesscale::tuning::DeviceClass;
+use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
+
+const SAMPLES: usize = 23;
+/// Which kernels a class has does not matter here, but that a GPU's trainer has other plans and buffers than the CPU's.
+const CLASSES: [DeviceClass; 2] = [DeviceClass::Software, DeviceClass::Discrete];
+
+fn models() -> Vec<Model> {
+    let dense = |loss: Loss| {
+        let model = Model::builder([7]).dense(40).act(Activation::Tanh).dense(4);
+        model.loss(loss).unwrap()
+    };
+    let ignoring: CrossEntropy = Loss::cross_entropy().ignore_index(2);
+    let image =
+        Model::builder([2, 5, 4]).layer(Conv2d::new(3, 3)).act(Activation::Silu).layer(Conv2d::new(4, 1));
+    vec![
+        dense(ignoring.clone().into()),
+        dense(Loss::cross_entropy().sum().into()),
+        dense(Loss::mse()),
+        dense(Loss::GaussianNll { reduction: Reduction::Mean, var: hesscale::model::Variance::Log }),
+        // A class for each position.
+        image.loss(ignoring).unwrap(),
+    ]
+}
+
+fn data(model: &Model) -> Dataset {
+    let mut random = fastrand::Rng::with_seed(8);
+    let x = (0..SAMPLES * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+    let labels = match targets(model, SAMPLES, &mut random) {
+        OwnedTargets::Classes(classes) => Labels::Classes(classes),
+        OwnedTargets::Values(values) => Labels::Values(values),
+    };
+    Dataset::new(x, model.inputs(), labels).unwrap()
+}
+
+fn trainers(model: &Model, mode: Mode) -> Vec<(String, Trainer)> {
+    let options = || TrainerOptions::default().seed(4).mode(mode);
+    let gpu = |class| {
+        let trainer = Trainer::new(&of_class(class), model, Optimizer::sgd(0.1), options()).unwrap();
+        (format!("{class:?}"), trainer)
+    };
+    let cpu = Trainer::on_cpu(model, Optimizer::sgd(0.1), options()).unwrap();
+    CLASSES.into_iter().map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
+}
+
+#[test]
+fn a_whole_set_in_batches_is_one_batch() {
+    for model in models() {
+        let (data, parameters) = (data(&model), to_f64(&model.init(Init::default(), 4).unwrap()));
+        let of =
+            |mode| pass(&model, mode, &parameters, &to_f64(data.inputs()), data.labels().targets()).unwrap();
+        let want = of(Mode::HesScale);
+        for (name, mut trainer) in trainers(&model, Mode::HesScale) {
+            for batch in [9, 1, 64] {
+                let (gradient, diagonal) = trainer.gradient_over(&data, batch).unwrap();
+                let name = format!("{name}, {:?}, batch {batch}", model.loss());
+                compare(&name, &to_f64(&gradient), &want.gradient, 1e-5).unwrap();
+                compare(&name, &to_f64(&diagonal), &want.diagonal, 1e-5).unwrap();
+            }
+            assert_eq!(trainer.diagonal_over(&data, 9), Ok(trainer.gradient_over(&data, 9).unwrap().1));
+        }
+    }
+}
+
+/// A last batch of five that counted as much as those of nine would be found.
+#[test]
+fn a_mean_of_batches_is_not_the_mean() {
+    let model = &models()[2];
+    let data = data(model);
+    let (_, mut trainer) = trainers(model, Mode::HesScale).pop().unwrap();
+    let whole = to_f64(&trainer.gradient_over(&data, 9).unwrap().0);
+    let mut mean = vec![0.0; whole.len()];
+    for indices in [0..9, 9..18, 18..SAMPLES] {
+        let part = data.gather(&indices.collect::<Vec<_>>()).unwrap();
+        let (gradient, _) = trainer.gradient(part.inputs(), part.labels().targets()).unwrap();
+        mean.iter_mut().zip(gradient).for_each(|(mean, g)| *mean += f64::from(g) / 3.0);
+    }
+    compare("mean of batches", &mean, &whole, 1e-3).unwrap_err();
+}
+
+#[test]
+fn each_sample_is_a_batch_of_its_own() {
+    for (model, mode) in
+        models().into_iter().zip([Mode::HesScaleGn, Mode::HesScaleR2, Mode::None, Mode::HesScale])
+    {
+        let (data, parameters) = (data(&model), to_f64(&model.init(Init::default(), 4).unwrap()));
+        let width = model.flat_len();
+        let want: Vec<_> = (0..SAMPLES)
+            .map(|n| {
+                let one = data.gather(&[n]).unwrap();
+                pass(&model, mode, &parameters, &to_f64(one.inputs()), one.labels().targets()).unwrap()
+            })
+            .collect();
+        let mut squares = vec![0.0; width];
+        want.iter().for_each(|one| squares.iter_mut().zip(&one.gradient).for_each(|(sum, g)| *sum += g * g));
+        for (name, mut trainer) in trainers(&model, mode) {
+            let (gradients, diagonals) = trainer.per_sample(&data, 5..12).unwrap();
+            assert_eq!(gradients.len(), 7 * width);
+            for (n, gradient) in gradients.chunks(width).enumerate() {
+                compare(&name, &to_f64(gradient), &want[5 + n].gradient, 1e-5).unwrap();
+            }
+            assert_eq!(diagonals.len(), if mode == Mode::None { 0 } else { 7 * width });
+            for (n, diagonal) in diagonals.chunks(width).enumerate() {
+                compare(&name, &to_f64(diagonal), &want[5 + n].diagonal, 1e-5).unwrap();
+            }
+            compare(&name, &to_f64(&trainer.squared_gradients(&data).unwrap()), &squares, 1e-5).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_summed_is_refused() {
+    let model = &models()[0];
+    let data = data(model);
+    let stop = Error::EmptyModel;
+    for (name, mut trainer) in trainers(model, Mode::None) {
+        assert!(matches!(trainer.diagonal_over(&data, 9), Err(Error::NotPlanned { .. })), "{name}");
+        assert!(matches!(trainer.gradient_over(&data, 0), Err(Error::ZeroSize { .. })), "{name}");
+        assert!(trainer.gradient_over(&data, 9).unwrap().1.is_empty(), "{name}");
+        let beyond = 20..SAMPLES + 1;
+        assert!(matches!(trainer.per_sample(&data, beyond), Err(Error::Unknown { .. })), "{name}");
+        assert_eq!(trainer.per_sample(&data, 3..3).unwrap(), (vec![], vec![]));
+        // Twice as wide: half as many samples, of which each would have two labels' place.
+        let wide = Dataset::new(vec![0.0; 28], 14, Labels::Classes(vec![0; 4])).unwrap();
+        let length = Error::Length { tensor: "inputs of a sample".into(), got: 14, needed: 7 };
+        assert_eq!(trainer.gradient_over(&wide, 1), Err(length.clone()), "{name}");
+        assert_eq!(trainer.per_sample(&wide, 0..1), Err(length), "{name}");
+        let strange = Dataset::new(vec![0.0; 7], 7, Labels::Classes(vec![9])).unwrap();
+        assert!(matches!(trainer.squared_gradients(&strange), Err(Error::TargetOutOfRange { .. })), "{name}");
+        let mut seen = 0;
+        let stopped = trainer.each_sample(&data, |index, gradient, _| {
+            assert_eq!((index, gradient.len()), (seen, model.flat_len()));
+            seen += 1;
+            if index == 2 { Err(stop.clone()) } else { Ok(()) }
+        });
+        assert_eq!((stopped, seen), (Err(stop.clone()), 3), "{name}");
+        trainer.step(data.inputs(), data.labels().targets()).unwrap();
+        assert!(matches!(trainer.step(&[], Targets::Classes(&[])), Err(Error::ZeroSize { .. })), "{name}");
+    }
+}
