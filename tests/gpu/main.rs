@@ -27,6 +27,7 @@ mod layers;
 mod memory;
 mod noise;
 mod nonfinite;
+mod norm;
 mod optimizers;
 mod profile;
 mod properties;

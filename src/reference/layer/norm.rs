@@ -14,7 +14,7 @@ use super::{Sums, Weighted, power, total};
 use crate::model::{Mode, Normalization};
 use crate::reference::{Real, Signal};
 
-pub(super) struct Normalize<'a, T> {
+pub(in crate::reference) struct Normalize<'a, T> {
     norm: Normalization,
     /// Empty for none.
     gamma: &'a [T],
