@@ -22,15 +22,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = lane_of(index);
     let k = (group.y * p.grid_x + group.x) * ROWS + lane.y;
     let place = place_of(min(k, p.n - 1u));
-    let of = statistics[min(k, p.n - 1u)];
-    let means = means_of(place, of, lane);
+    let kept = statistics[min(k, p.n - 1u)];
+    let means = means_of(place, kept, lane);
     if k < p.n {
         var w = walk(lane.x, place.columns);
         for (var j = lane.x; j < p.positions * place.columns; j += LANES) {
             let i = place.first + w.at.x * p.stride + w.at.y;
             var s = Signal();
             if w.at.y < p.width {
-                s = through(scaled(i, place.channel + w.at.y), hat(i, of), of.z, means);
+                s = through(scaled(i, place.channel + w.at.y), hat(i, kept), kept.z, means);
             }
             leave(i, s);
             advance(&w);
@@ -38,8 +38,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 
-fn hat(i: u32, of: vec4<f32>) -> f32 {
-    return standardized(f32(x[i]), of.x, of.y, of.z);
+fn hat(i: u32, kept: vec4<f32>) -> f32 {
+    return standardized(f32(x[i]), kept.x, kept.y, kept.z);
 }
 
 // (G, H, U) of an element.
@@ -47,7 +47,7 @@ fn scaled(i: u32, channel: u32) -> Signal {
     return gather(Signal(), above_at(i), weight_of(channel));
 }
 
-fn means_of(place: Place, of: vec4<f32>, lane: vec3<u32>) -> Means {
+fn means_of(place: Place, kept: vec4<f32>, lane: vec3<u32>) -> Means {
     let count = p.positions * p.width;
     var g = vec4<f32>(0.0);
     var h = vec4<f32>(0.0);
@@ -60,7 +60,7 @@ fn means_of(place: Place, of: vec4<f32>, lane: vec3<u32>) -> Means {
         for (var j = start; j < min(start + RUN, count); j += LANES) {
             let i = place.first + w.at.x * p.stride + w.at.y;
             let t = scaled(i, place.channel + w.at.y);
-            let r = hat(i, of);
+            let r = hat(i, kept);
             var first = vec4<f32>(t.g, t.g * r, 0.0, 0.0);
             if RANK > 0u {
                 first = vec4<f32>(first.xy, t.u[0], t.u[0] * r);

@@ -19,7 +19,7 @@ fn kinds() -> Vec<Model> {
         only(&[1], LayerNorm::new()),
         only(&[6], RmsNorm::new()),
         only(&[3, 4], RmsNorm::new().affine(false).eps(0.1)),
-        only(&[1], RmsNorm::new()),
+        only(&[1], RmsNorm::new().eps(0.2)),
         only(&[6, 2, 3], group(3)),
         only(&[4, 5], group(4)),
         only(&[4, 1, 2], group(1).affine(false)),
