@@ -1,9 +1,9 @@
 //! The networks, their data and training, and the measurement.
 
 use crate::estimator::Estimator;
-use hesscale::model::{Conv2d, MaxPool2d, Role, Targets};
+use hesscale::model::{Builder, Conv2d, MaxPool2d, Role, Targets};
 use hesscale::reference::{OptimizerState, exact_hessian_diagonal, pass, predict};
-use hesscale::{Activation, Loss, Mode, Model, Optimizer, Result};
+use hesscale::{Activation, Layer, Loss, Mode, Model, Optimizer, Result};
 use indicatif::ProgressBar;
 use std::f64::consts::TAU;
 use std::thread;
@@ -24,9 +24,10 @@ pub(crate) struct Effort {
 type Named = (&'static str, fn() -> Result<Model>);
 
 /// The networks for the digits.
-const NETWORKS: [Named; 3] = [
+const NETWORKS: [Named; 4] = [
     ("digits tanh", || network(&[64, 64, 64, 10], Activation::Tanh)),
     ("digits relu", || network(&[64, 64, 64, 10], Activation::Relu)),
+    ("digits layer norm", normalised),
     ("digits conv tanh", convolutional),
 ];
 
@@ -164,6 +165,12 @@ fn network(widths: &[usize], activation: Activation) -> Result<Model> {
     builder.loss(Loss::cross_entropy())
 }
 
+/// Layer normalisation before each ReLU.
+fn normalised() -> Result<Model> {
+    let hidden = |m: Builder| m.dense(64).layer_norm().act(Activation::Relu);
+    hidden(hidden(Model::builder([64]))).dense(10).loss(Loss::cross_entropy())
+}
+
 /// Small enough for the exact diagonal, which takes a pass for each weight of a convolution: 1,626 parameters.
 fn convolutional() -> Result<Model> {
     let tanh = Activation::Tanh;
@@ -172,10 +179,14 @@ fn convolutional() -> Result<Model> {
     model.loss(Loss::cross_entropy())
 }
 
-/// Weights and biases uniform in ±1/√in, as PyTorch starts its layers.
+/// Weights and biases uniform in ±1/√in, a normalisation's 1 and 0, as PyTorch starts its layers.
 fn uniform_start(model: &Model, random: &mut fastrand::Rng) -> Vec<f64> {
     let mut parameters = vec![0.0; model.flat_len()];
     for p in model.parameters() {
+        if let Layer::LayerNorm(_) = model.layers()[p.layer] {
+            parameters[p.range()].fill(if p.role == Role::Weight { 1.0 } else { 0.0 });
+            continue;
+        }
         let inputs =
             model.parameter(p.layer, Role::Weight).map_or(1, |weight| weight.shape[1..].iter().product());
         let bound = 1.0 / (inputs as f64).sqrt();

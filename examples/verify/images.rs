@@ -123,6 +123,21 @@ fn around() -> Vec<Job> {
             let m = m.conv2d(6, 3).layer(norm(6)).act(TANH).flatten();
             m.dense(9).layer(norm(9)).act(TANH)
         }),
+        classifier("layer norm of features and of an image, rms norm", 37, [2, 5, 6], |m| {
+            let m = m.layer(Conv2d::new(6, 3).bias(false)).layer_norm().act(TANH).flatten();
+            m.dense_no_bias(33).layer_norm().act(TANH).dense(20).rms_norm().act(TANH)
+        }),
+        classifier("group norm, from one group to single channels", 37, [3, 7, 8], |m| {
+            let conv = |channels| Conv2d::new(channels, 3).bias(false);
+            let m = m.layer(conv(6)).group_norm(1).act(TANH).residual(|body| {
+                body.layer(Conv2d::new(6, 3).same().bias(false)).group_norm(2).act(TANH)
+            });
+            m.layer(conv(7)).group_norm(7).act(TANH)
+        }),
+        classifier("layer norm of 3000 features, group norm of 2400 numbers", 3, [3, 20, 30], |m| {
+            let m = m.layer(Conv2d::new(8, 1).bias(false)).group_norm(2).act(TANH);
+            m.layer(Conv2d::new(5, 1).bias(false)).flatten().layer_norm()
+        }),
         classifier("dropout of images and of features", 37, [2, 5, 6], |m| {
             m.conv2d(6, 3).act(TANH).dropout(0.25).flatten().dense(9).act(TANH).dropout(0.5)
         }),

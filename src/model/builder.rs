@@ -1,7 +1,7 @@
 //! Builds a model layer by layer.
 
 use super::node::shape_of;
-use super::{Activation, Conv2d, Layer, Loss, Model, check_input};
+use super::{Activation, Conv2d, GroupNorm, Layer, LayerNorm, Loss, Model, RmsNorm, check_input};
 use crate::{Error, Result};
 
 /// Builds a [`Model`] layer by layer and derives the shapes. Errors are reported at the end.
@@ -58,6 +58,21 @@ impl Builder {
         self.layer(Conv2d::new(outputs, kernel))
     }
 
+    /// Layer normalisation of a whole sample, with γ and β; for all else see [`LayerNorm`] and [`Builder::layer`].
+    pub fn layer_norm(self) -> Builder {
+        self.layer(LayerNorm::new())
+    }
+
+    /// RMS normalisation of a whole sample, with γ; for all else see [`RmsNorm`] and [`Builder::layer`].
+    pub fn rms_norm(self) -> Builder {
+        self.layer(RmsNorm::new())
+    }
+
+    /// Group normalisation, with γ and β; for all else see [`GroupNorm`] and [`Builder::layer`].
+    pub fn group_norm(self, groups: usize) -> Builder {
+        self.layer(GroupNorm::new(groups))
+    }
+
     /// `[C, H, W]` becomes `[C·H·W]`.
     pub fn flatten(self) -> Builder {
         self.layer(Layer::Flatten)
@@ -96,7 +111,8 @@ impl Builder {
         }
     }
 
-    /// Any layer. A convolution's number of input channels is filled in if it is 0.
+    /// Any layer. Filled in are a convolution's number of input channels and a group normalisation's channels if they are 0, and the
+    /// shape of a layer or RMS normalisation if it is empty.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();
@@ -107,6 +123,12 @@ impl Builder {
                 if *inputs == 0 =>
             {
                 *inputs = shape[0];
+            }
+            Layer::GroupNorm(GroupNorm { channels, .. }) if *channels == 0 => *channels = shape[0],
+            Layer::LayerNorm(LayerNorm { shape: own, .. }) | Layer::RmsNorm(RmsNorm { shape: own, .. })
+                if own.is_empty() =>
+            {
+                own.clone_from(shape);
             }
             _ => {}
         }

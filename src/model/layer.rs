@@ -1,7 +1,7 @@
 //! The layers and their output shapes.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
-use super::normalization::BatchNorm;
+use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
 use super::window::{Padding, Window};
@@ -59,6 +59,12 @@ pub enum Layer {
     },
     /// Batch normalisation in evaluation mode: an affine map per channel.
     BatchNorm(BatchNorm),
+    /// Normalisation by mean and variance of all numbers of a sample.
+    LayerNorm(LayerNorm),
+    /// Normalisation by the root of a sample's mean square.
+    RmsNorm(RmsNorm),
+    /// Normalisation by mean and variance of groups of channels.
+    GroupNorm(GroupNorm),
     /// In training each element is zeroed with probability p and divided by 1 − p otherwise; nothing at inference. The
     /// random numbers depend on seed, step, layer and element alone: see [`Noise`](super::Noise).
     Dropout {
@@ -80,11 +86,7 @@ pub enum Layer {
 
 /// The kinds that JSON may name.
 pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d \
-     adaptiveavgpool2d zeropad2d batchnorm dropout residual layernorm";
-
-/// Why there is no layer normalisation.
-pub(super) const NO_LAYER_NORM: &str = "layer normalisation: every output depends on every input of a sample, and \
-     no rule for its Hessian diagonal has been derived and measured here";
+     adaptiveavgpool2d zeropad2d batchnorm layernorm rmsnorm groupnorm dropout residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -100,7 +102,7 @@ macro_rules! into_layer {
     };
 }
 
-into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm);
+into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm, LayerNorm, RmsNorm, GroupNorm);
 
 impl From<Activation> for Layer {
     fn from(activation: Activation) -> Layer {
@@ -129,6 +131,9 @@ impl Layer {
             Layer::AdaptiveAvgPool2d { .. } => "adaptiveavgpool2d",
             Layer::ZeroPad2d { .. } => "zeropad2d",
             Layer::BatchNorm(_) => "batchnorm",
+            Layer::LayerNorm(_) => "layernorm",
+            Layer::RmsNorm(_) => "rmsnorm",
+            Layer::GroupNorm(_) => "groupnorm",
             Layer::Dropout { .. } => "dropout",
             Layer::Residual { .. } => "residual",
             #[cfg(test)]
@@ -193,6 +198,22 @@ impl Layer {
         Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
     }
 
+    /// The normalisation by a sample's own statistics that this layer is, on an input of shape `input`; `None` for other layers.
+    pub(crate) fn normalization(&self, name: &str, input: &[usize]) -> Result<Option<Normalization>> {
+        match self {
+            Layer::LayerNorm(LayerNorm { shape, eps, affine }) => {
+                let norm = Normalization::of_sample(name, shape, *eps, input)?;
+                Ok(Some(Normalization { weight: *affine, bias: *affine, ..norm }))
+            }
+            Layer::RmsNorm(RmsNorm { shape, eps, affine }) => {
+                let norm = Normalization::of_sample(name, shape, *eps, input)?;
+                Ok(Some(Normalization { centred: false, weight: *affine, ..norm }))
+            }
+            Layer::GroupNorm(norm) => Normalization::of_groups(name, norm, input).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The output's shape for an input of shape `input`, or the problem. Blocks are handled by `node::push`.
     /// `path` is the layer's: `3`, `3.body.0`.
     pub(super) fn output_shape(&self, path: &str, input: &[usize]) -> Result<Vec<usize>> {
@@ -206,6 +227,9 @@ impl Layer {
         }
         if let Some(window) = self.pooling(name, input)? {
             return Ok(vec![input[0], window.positions[0], window.positions[1]]);
+        }
+        if self.normalization(name, input)?.is_some() {
+            return Ok(input.to_vec());
         }
         match self {
             Layer::Dense { inputs, outputs, .. } => {
@@ -266,18 +290,33 @@ impl Layer {
     /// The shapes of weight and bias, where there are any; for a layer whose shape has been checked.
     pub(super) fn parameter_shapes(&self) -> [(Role, Option<Vec<usize>>); 2] {
         let (weight, bias) = match self {
-            Layer::Dense { inputs, outputs, bias } => (vec![*outputs, *inputs], bias.then_some(*outputs)),
-            Layer::Conv2d(c) => {
-                (vec![c.outputs, c.inputs / c.groups, c.kernel[0], c.kernel[1]], c.bias.then_some(c.outputs))
+            Layer::Dense { inputs, outputs, bias } => (vec![*outputs, *inputs], bias.then(|| vec![*outputs])),
+            Layer::Conv2d(c) => (
+                vec![c.outputs, c.inputs / c.groups, c.kernel[0], c.kernel[1]],
+                c.bias.then(|| vec![c.outputs]),
+            ),
+            Layer::Conv1d(c) => {
+                (vec![c.outputs, c.inputs / c.groups, c.kernel], c.bias.then(|| vec![c.outputs]))
             }
-            Layer::Conv1d(c) => (vec![c.outputs, c.inputs / c.groups, c.kernel], c.bias.then_some(c.outputs)),
-            Layer::ConvTranspose2d(c) => {
-                (vec![c.inputs, c.outputs / c.groups, c.kernel[0], c.kernel[1]], c.bias.then_some(c.outputs))
-            }
-            Layer::BatchNorm(norm) => (vec![norm.mean.len()], Some(norm.mean.len())),
+            Layer::ConvTranspose2d(c) => (
+                vec![c.inputs, c.outputs / c.groups, c.kernel[0], c.kernel[1]],
+                c.bias.then(|| vec![c.outputs]),
+            ),
+            Layer::BatchNorm(norm) => (vec![norm.mean.len()], Some(vec![norm.mean.len()])),
+            Layer::LayerNorm(norm) if norm.affine => (norm.shape.clone(), Some(norm.shape.clone())),
+            Layer::RmsNorm(norm) if norm.affine => (norm.shape.clone(), None),
+            Layer::GroupNorm(norm) if norm.affine => (vec![norm.channels], Some(vec![norm.channels])),
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
-        [(Role::Weight, Some(weight)), (Role::Bias, bias.map(|len| vec![len]))]
+        [(Role::Weight, Some(weight)), (Role::Bias, bias)]
+    }
+
+    /// Whether its weight is the γ of a normalisation.
+    pub(super) fn normalises(&self) -> bool {
+        matches!(
+            self,
+            Layer::BatchNorm(_) | Layer::LayerNorm(_) | Layer::RmsNorm(_) | Layer::GroupNorm(_)
+        )
     }
 
     /// Fan-in and fan-out, which decide the size of initial weights.

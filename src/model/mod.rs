@@ -14,7 +14,7 @@ mod window;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use layer::Layer;
-pub use normalization::BatchNorm;
+pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
@@ -28,6 +28,7 @@ pub use crate::rules::{
 
 pub(crate) use convolution::Convolution;
 pub(crate) use node::{Node, NodeKind, Source};
+pub(crate) use normalization::Normalization;
 pub(crate) use window::Window;
 
 use crate::error::Cause;
@@ -330,9 +331,6 @@ fn check_kinds(path: &str, layer: &serde_json::Value) -> Result<String> {
     };
     if !layer::KINDS.split(' ').any(|known| known == kind) {
         return Err(Error::unsupported(format!("layer {path}"), kind));
-    }
-    if kind == "layernorm" {
-        return Err(Error::unsupported(format!("layernorm {path}"), layer::NO_LAYER_NORM));
     }
     for part in ["body", "projection"] {
         let layers = layer.get(part).and_then(|layers| layers.as_array()).into_iter().flatten();

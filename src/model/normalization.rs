@@ -1,5 +1,6 @@
-//! Batch normalisation.
+//! Normalisation: by fixed statistics of a channel, or by those of a sample's own numbers.
 
+use super::layer::yes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -40,9 +41,7 @@ impl BatchNorm {
 
     pub(super) fn validate(&self, name: &str) -> Result<()> {
         let value = |what, value: f64, needed| Error::value(name, what, value, needed);
-        if !(self.eps > 0.0 && (self.eps as f32) > 0.0 && self.eps.is_finite()) {
-            return Err(value("eps", self.eps, "finite and above 0"));
-        }
+        check_eps(name, self.eps)?;
         Error::check_length(format!("{name}: var"), self.var.len(), self.mean.len())?;
         if let Some(mean) = self.mean.iter().find(|m| !m.is_finite()) {
             return Err(value("mean", f64::from(*mean), "finite"));
@@ -51,5 +50,186 @@ impl BatchNorm {
             return Err(value("var", f64::from(*var), "finite and >= 0"));
         }
         Ok(())
+    }
+}
+
+fn check_eps(name: &str, eps: f64) -> Result<()> {
+    if !(eps as f32 > 0.0 && (eps as f32).is_finite()) {
+        return Err(Error::value(name, "eps", eps, "finite and above 0"));
+    }
+    Ok(())
+}
+
+/// Layer normalisation (Ba, Kiros & Hinton, 2016, arXiv 1607.06450): `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and
+/// variance (divided by n) over all n numbers of a sample. γ is the weight, β the bias, each of the sample's shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+#[must_use]
+pub struct LayerNorm {
+    /// The shape of a sample; empty: [`Builder::layer`](super::Builder::layer) fills it in.
+    pub shape: Vec<usize>,
+    /// ε, above 0.
+    #[serde(default = "small")]
+    pub eps: f64,
+    /// Whether there are γ and β.
+    #[serde(default = "yes")]
+    pub affine: bool,
+}
+
+impl LayerNorm {
+    /// With γ and β, ε = 1e-5, of the shape that a builder has come to.
+    pub fn new() -> LayerNorm {
+        LayerNorm { shape: Vec::new(), eps: small(), affine: true }
+    }
+
+    setters! {
+        /// The shape of a sample.
+        shape(shape: impl Into<Vec<usize>>) => shape.into();
+        /// ε
+        eps(eps: f64) => eps;
+        /// Whether there are γ and β.
+        affine(affine: bool) => affine;
+    }
+}
+
+impl Default for LayerNorm {
+    fn default() -> LayerNorm {
+        LayerNorm::new()
+    }
+}
+
+/// RMS normalisation (Zhang & Sennrich, 2019, arXiv 1910.07467): `z = γ x / √(mean of x² + ε)`, the mean over all numbers of a
+/// sample. γ is the weight, of the sample's shape; there is no bias.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+#[must_use]
+pub struct RmsNorm {
+    /// The shape of a sample; empty: [`Builder::layer`](super::Builder::layer) fills it in.
+    pub shape: Vec<usize>,
+    /// ε, above 0.
+    #[serde(default = "epsilon")]
+    pub eps: f64,
+    /// Whether there is a γ.
+    #[serde(default = "yes")]
+    pub affine: bool,
+}
+
+/// PyTorch's default for RMS normalisation in `f32`: the distance from 1 to the next number.
+fn epsilon() -> f64 {
+    f64::from(f32::EPSILON)
+}
+
+impl RmsNorm {
+    /// With γ, ε = 2⁻²³, of the shape that a builder has come to.
+    pub fn new() -> RmsNorm {
+        RmsNorm { shape: Vec::new(), eps: epsilon(), affine: true }
+    }
+
+    setters! {
+        /// The shape of a sample.
+        shape(shape: impl Into<Vec<usize>>) => shape.into();
+        /// ε
+        eps(eps: f64) => eps;
+        /// Whether there is a γ.
+        affine(affine: bool) => affine;
+    }
+}
+
+impl Default for RmsNorm {
+    fn default() -> RmsNorm {
+        RmsNorm::new()
+    }
+}
+
+/// Group normalisation (Wu & He, 2018, arXiv 1803.08494): as [`LayerNorm`], over each group of neighbouring channels of a sample, at
+/// all positions. γ and β have a number for each channel. With as many groups as channels it is instance normalisation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+#[must_use]
+pub struct GroupNorm {
+    /// Channels, the first dimension of a sample; 0: [`Builder::layer`](super::Builder::layer) fills it in.
+    pub channels: usize,
+    /// Groups, a divisor of the channels.
+    pub groups: usize,
+    /// ε, above 0.
+    #[serde(default = "small")]
+    pub eps: f64,
+    /// Whether there are γ and β.
+    #[serde(default = "yes")]
+    pub affine: bool,
+}
+
+impl GroupNorm {
+    /// With γ and β, ε = 1e-5, of the channels that a builder has come to.
+    pub fn new(groups: usize) -> GroupNorm {
+        GroupNorm { channels: 0, groups, eps: small(), affine: true }
+    }
+
+    setters! {
+        /// Channels of a sample.
+        channels(channels: usize) => channels;
+        /// ε
+        eps(eps: f64) => eps;
+        /// Whether there are γ and β.
+        affine(affine: bool) => affine;
+    }
+}
+
+/// What layer, RMS and group normalisation come to: over each of `groups` groups of a sample `[channels, positions]`, which are
+/// neighbours in it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Normalization {
+    /// Numbers of γ. In layer and RMS normalisation each number of a sample is a channel of its own.
+    pub channels: usize,
+    pub positions: usize,
+    pub groups: usize,
+    pub eps: f64,
+    /// Whether the mean is subtracted.
+    pub centred: bool,
+    pub weight: bool,
+    pub bias: bool,
+}
+
+impl Normalization {
+    /// Over all numbers of a sample, each with parameters of its own.
+    pub(super) fn of_sample(name: &str, shape: &[usize], eps: f64, input: &[usize]) -> Result<Normalization> {
+        if input != shape {
+            return Err(Error::shape(name, input, format!("{shape:?}, the shape that it normalises")));
+        }
+        check_eps(name, eps)?;
+        let channels = shape.iter().product();
+        let (positions, groups, centred) = (1, 1, true);
+        Ok(Normalization { channels, positions, groups, eps, centred, weight: false, bias: false })
+    }
+
+    pub(super) fn of_groups(name: &str, norm: &GroupNorm, input: &[usize]) -> Result<Normalization> {
+        let GroupNorm { channels, groups, eps, affine } = *norm;
+        for (size, what) in [(channels, "channels"), (groups, "groups")] {
+            if size == 0 {
+                return Err(Error::zero_size(name, what));
+            }
+        }
+        if !channels.is_multiple_of(groups) {
+            return Err(Error::value(name, "groups", groups as f64, "a divisor of the number of channels"));
+        }
+        if input[0] != channels {
+            return Err(Error::shape(name, input, format!("{channels} channels")));
+        }
+        check_eps(name, eps)?;
+        let positions = input[1..].iter().product();
+        Ok(Normalization { channels, positions, groups, eps, centred: true, weight: affine, bias: affine })
+    }
+
+    /// Channels of a group.
+    pub(crate) fn width(&self) -> usize {
+        self.channels / self.groups
+    }
+
+    /// Numbers of a group.
+    pub(crate) fn len(&self) -> usize {
+        self.width() * self.positions
     }
 }

@@ -103,7 +103,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     let readers = readers(model);
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
         let NodeKind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
-        if let Layer::BatchNorm(_) = layer {
+        if layer.normalises() {
             flat[p.range()].fill(1.0);
             continue;
         }
@@ -139,9 +139,8 @@ fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool 
             NodeKind::Layer(Layer::Act(activation)) => {
                 return activation.is_rectifier();
             }
-            NodeKind::Layer(
-                Layer::BatchNorm(_) | Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity,
-            ) => node = next,
+            NodeKind::Layer(layer) if layer.normalises() => node = next,
+            NodeKind::Layer(Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity) => node = next,
             _ => return false,
         }
     }

@@ -16,6 +16,7 @@ pub(crate) mod loss;
 #[cfg(test)]
 #[path = "../../tests/unit/mirror/mod.rs"]
 mod mirror;
+pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod pool;
 pub(crate) mod residual;
@@ -37,6 +38,7 @@ const LAYERS: &[Lower] = &[
     dense::lower,
     dropout::lower,
     layout::lower,
+    norm::lower,
     pool::lower,
     zeropad::lower,
     #[cfg(test)]

@@ -122,8 +122,27 @@ fn fill(spec: Spec, tensors: &SafeTensors<'_>) -> Result<Case, String> {
         check_results(model, spec.batch, tensors)?;
     }
     let results = tensors.iter().filter(|(_, view)| view.dtype() == Dtype::F64);
-    let tensors = results.map(|(name, view)| (name.to_owned(), doubles(&view))).collect();
+    let tensors = without_noise(results.map(|(name, view)| (name.to_owned(), doubles(&view))).collect());
     Ok(Case { name: spec.name, model, batch: spec.batch, x, targets, weights, parameters, tensors })
+}
+
+/// A tensor of parameters that is nothing but rounding beside the others of its kind is 0: so is the gradient of a bias that a
+/// normalisation takes away again.
+fn without_noise(mut tensors: BTreeMap<String, Vec<f64>>) -> BTreeMap<String, Vec<f64>> {
+    const NOISE: f64 = 1e-14;
+    let kind = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let largest = |tensor: &[f64]| tensor.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    let mut scales = BTreeMap::<String, f64>::new();
+    for (name, tensor) in &tensors {
+        let scale = scales.entry(kind(name)).or_default();
+        *scale = scale.max(largest(tensor));
+    }
+    for (name, tensor) in &mut tensors {
+        if largest(tensor) < NOISE * scales[&kind(name)] {
+            tensor.fill(0.0);
+        }
+    }
+    tensors
 }
 
 /// `cases.json` keeps the kind of a cross-entropy's targets beside the network; the model keeps it in the loss.

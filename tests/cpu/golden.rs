@@ -40,7 +40,7 @@ fn every_layer(options: ExecutorOptions, model: &Model) -> ExecutorOptions {
 fn all_cases_in_every_mode() {
     let mut ledger = Ledger::new(1e-5);
     let cases = load(&directory()).unwrap();
-    assert_eq!(cases.len(), 18);
+    assert_eq!(cases.len(), 24);
     for case in cases.into_iter().map(Result::unwrap) {
         let model = case.model.clone().unwrap();
         for mode in Mode::ALL {

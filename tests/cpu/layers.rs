@@ -6,7 +6,7 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Noise, Targets,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, MaxPool2d, Noise, Targets,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -162,10 +162,16 @@ fn all_other_layers() {
         ("global means", image(5).layer(Layer::global_avg_pool())),
         ("padding", image(5).layer(Layer::ZeroPad2d { padding: [1, 0, 2, 3] }).conv2d(3, 3)),
         ("normalisation", image(5).layer(norm(5))),
+        ("groups", image(6).group_norm(3)),
+        ("groups of single channels", image(4).layer(GroupNorm::new(4).affine(false))),
+        ("whole images", image(3).layer_norm()),
+        ("whole images by their squares", image(3).rms_norm().conv2d(2, 2)),
         ("dropout", image(5).dropout(0.5)),
         ("identity", image(5).layer(Layer::Identity)),
         ("x + x", image(3).layer(Layer::Residual { body: vec![], projection: vec![] })),
         ("one channel", Model::builder([1, 4, 4]).act(Tanh).conv2d(1, 3).act(Tanh)),
+        ("rows by themselves", Model::builder([6]).dense_no_bias(5).layer_norm().act(Tanh).dense(7).rms_norm()),
+        ("rows in groups", Model::builder([6]).dense(9).act(Tanh).group_norm(3)),
         ("normalised rows", Model::builder([6]).dense(5).layer(norm(5)).dropout(0.3)),
         (
             "dense in a block",

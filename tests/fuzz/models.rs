@@ -4,7 +4,8 @@ use crate::fuzz;
 use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Padding,
+    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+    Padding, RmsNorm,
     Reduction, Targets, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
@@ -96,7 +97,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..18) {
+        builder = match random.u8(..21) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..14)]),
@@ -152,6 +153,12 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
                 outputs: size(random),
                 bias: random.bool(),
             }),
+            17 => builder.layer(LayerNorm::new().eps(real(random)).affine(random.bool())),
+            18 => builder.layer(RmsNorm::new().shape(pair(random)).eps(real(random))),
+            19 => {
+                let norm = GroupNorm::new(size(random)).channels(random.usize(..5)).eps(real(random));
+                builder.layer(norm.affine(random.bool()))
+            }
             _ => builder.layer(Layer::Identity),
         };
         // Most refused layers are removed again, so that more layers follow the valid ones.

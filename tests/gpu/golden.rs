@@ -47,7 +47,7 @@ pub(crate) fn check(ledger: &mut Ledger, context: &Context, case: &Case, model: 
 fn all_cases_in_every_mode() {
     let mut ledger = Ledger::new(BOUND);
     let cases = cases();
-    assert_eq!(cases.len(), 18);
+    assert_eq!(cases.len(), 24);
     for (case, model) in &cases {
         for mode in Mode::ALL {
             check(&mut ledger, &context(), case, model, mode);

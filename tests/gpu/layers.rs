@@ -2,7 +2,7 @@
 
 use crate::harness::{Outcome, Sample, context};
 use crate::problem::losses;
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d};
+use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d};
 use hesscale::{Activation, Layer, Loss, Mode, Model, PlanOptions};
 
 use Activation::{Elu, Relu, Softplus, Tanh};
@@ -150,6 +150,22 @@ fn padding_and_normalisation() {
         ("norm of rows", flat.clone().layer(norm(5)).act(Tanh).dense(4).layer(norm(4))),
         ("norm between convolutions", image(5).conv2d(6, 2).layer(norm(6)).conv2d(3, 1)),
         ("norm of a sequence", Model::builder([3, 9]).layer(Conv1d::new(5, 2)).layer(norm(5))),
+    ]);
+}
+
+#[test]
+fn normalisation_of_samples() {
+    let flat = image(5).layer(Layer::global_avg_pool()).flatten();
+    check(vec![
+        ("groups of images", image(6).group_norm(3)),
+        ("groups of single channels", image(5).layer(GroupNorm::new(5).affine(false))),
+        ("all channels, padded", image(5).group_norm(1).conv2d(3, 2)),
+        ("whole images", image(5).layer_norm().conv2d(3, 2)),
+        ("rows", flat.clone().layer_norm().act(Tanh).dense(7).rms_norm()),
+        ("rows in groups", flat.dense(6).act(Tanh).group_norm(2)),
+        ("a sequence", Model::builder([3, 9]).layer(Conv1d::new(6, 2)).group_norm(2)),
+        ("first", Model::builder([3, 4, 5]).layer(LayerNorm::new().affine(false)).conv2d(3, 2)),
+        ("in a block", image(6).residual(|b| b.group_norm(2).act(Relu).layer(Conv2d::new(6, 3).same()))),
     ]);
 }
 

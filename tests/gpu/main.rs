@@ -28,6 +28,7 @@ mod layers;
 mod memory;
 mod noise;
 mod nonfinite;
+mod norm;
 mod optimizers;
 mod over;
 mod profile;

@@ -1,7 +1,8 @@
 //! Layers of images and blocks: their shapes and initial weights, and those that do not fit.
 
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Init, MaxPool2d, Padding, Role,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, LayerNorm, MaxPool2d, Padding,
+    RmsNorm, Role,
 };
 use hesscale::{Activation, Error, Layer, Loss, Model};
 
@@ -25,6 +26,9 @@ pub(crate) fn image_layers() -> Vec<Layer> {
         Layer::global_avg_pool(),
         Layer::ZeroPad2d { padding: [0, 1, 2, 3] },
         norm.into(),
+        LayerNorm::new().shape([4, 8, 6]).eps(1e-3).affine(false).into(),
+        RmsNorm::new().shape([4, 8, 6]).eps(1e-3).affine(false).into(),
+        GroupNorm::new(2).channels(4).eps(1e-3).affine(false).into(),
         Layer::Dropout { p: 0.3 },
         Layer::Identity,
         Layer::Residual { body, projection },
@@ -47,6 +51,9 @@ fn shapes_of_image_layers() {
         vec![4, 3, 7],
         vec![4, 1, 1],
         vec![4, 13, 7],
+        vec![4, 8, 6],
+        vec![4, 8, 6],
+        vec![4, 8, 6],
         vec![4, 8, 6],
         vec![4, 8, 6],
         vec![4, 8, 6],
@@ -163,6 +170,61 @@ fn statistics_that_are_none() {
     };
     assert_eq!(fails(BatchNorm::new(vec![0.0; 3], vec![1.0; 3])), channels(3));
     assert_eq!(fails(BatchNorm::new(vec![], vec![])), channels(0));
+}
+
+#[test]
+fn normalisations_of_samples_that_are_none() {
+    let fails = |layer: Layer| Model::new([4, 3], vec![layer], Loss::mse()).unwrap_err();
+    let shape = |layer: &str, needed: &str| Error::Shape {
+        layer: layer.into(),
+        got: vec![4, 3],
+        needed: needed.into(),
+    };
+    let other = "[4], the shape that it normalises";
+    assert_eq!(fails(LayerNorm::new().shape([4]).into()), shape("layernorm 0", other));
+    assert_eq!(fails(RmsNorm::new().shape([4]).into()), shape("rmsnorm 0", other));
+    // Only a builder fills in what is left open.
+    let none = "[], the shape that it normalises";
+    assert_eq!(fails(LayerNorm::new().into()), shape("layernorm 0", none));
+    assert_eq!(fails(GroupNorm::new(2).channels(6).into()), shape("groupnorm 0", "6 channels"));
+    let zero = |what| Error::ZeroSize { place: "groupnorm 0".into(), what };
+    assert_eq!(fails(GroupNorm::new(2).into()), zero("channels"));
+    assert_eq!(fails(GroupNorm::new(0).channels(4).into()), zero("groups"));
+    let value = |error: Error| match error {
+        Error::Value { name, value, .. } => (name, value),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(value(fails(GroupNorm::new(3).channels(4).into())), ("groups", 3.0));
+    for eps in [0.0, -1e-5, 1e-60, f64::INFINITY, 1e300] {
+        let layers: [Layer; 3] = [
+            LayerNorm::new().shape([4, 3]).eps(eps).into(),
+            RmsNorm::new().shape([4, 3]).eps(eps).into(),
+            GroupNorm::new(2).channels(4).eps(eps).into(),
+        ];
+        layers.into_iter().for_each(|layer| assert_eq!(value(fails(layer)), ("eps", eps)));
+    }
+}
+
+#[test]
+fn the_builder_finds_what_is_normalised() {
+    let model = Model::builder([6, 2, 3]).group_norm(3).layer_norm().rms_norm();
+    let model = model.layer(LayerNorm::new().affine(false)).loss(Loss::mse()).unwrap();
+    let shapes: Vec<&[usize]> = model.parameters().iter().map(|p| &p.shape[..]).collect();
+    assert_eq!(shapes, [&[6][..], &[6], &[6, 2, 3], &[6, 2, 3], &[6, 2, 3]]);
+    assert_eq!(model.layer_name(2).unwrap(), "rmsnorm 2");
+    // They start as nothing but the normalisation.
+    let flat = model.init(Init::Auto, 3).unwrap();
+    for p in model.parameters() {
+        let start = if p.role == Role::Weight { 1.0 } else { 0.0 };
+        assert!(flat[p.range()].iter().all(|x| *x == start), "{}", p.name());
+    }
+    // He before a rectifier behind a normalisation.
+    let model = Model::builder([5]).dense(40).layer_norm().act(Activation::Relu).dense(3);
+    let model = model.loss(Loss::mse()).unwrap();
+    let flat = model.init(Init::Auto, 3).unwrap();
+    let range = model.parameter(0, Role::Weight).unwrap().range();
+    let largest = flat[range].iter().fold(0.0_f32, |m, w| m.max(w.abs()));
+    assert!(largest > 0.95 * (6.0_f32 / 5.0).sqrt(), "{largest}");
 }
 
 #[test]

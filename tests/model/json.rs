@@ -3,7 +3,8 @@
 use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Padding, Rule, Targets,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+    Padding, RmsNorm, Rule, Targets,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 use std::collections::BTreeSet;
@@ -107,18 +108,37 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
 }
 
 #[test]
-fn layer_normalisation_is_refused_with_the_reason() {
+fn unknown_layers_within_blocks_are_named() {
     let within = written("[4]", r#"{"type": "residual", "body": [{"type": "identity"}, {"type": "lstm"}]}"#);
     let unsupported = Error::Unsupported { layer: "layer 0.body.1".into(), kind: "lstm".into() };
     assert_eq!(within, Err(unsupported));
-    match written("[4]", r#"{"type": "layernorm", "size": 4}"#) {
-        Err(Error::Unsupported { layer, kind }) => {
-            assert!(
-                layer == "layernorm 0" && kind.contains("no rule for its Hessian diagonal"),
-                "{layer} {kind}"
-            );
-        }
-        other => panic!("{other:?}"),
+}
+
+#[test]
+fn normalisations_of_samples_in_json() {
+    for (text, layer) in [
+        (r#"{"type": "layernorm", "shape": [4, 2]}"#, Layer::from(LayerNorm::new().shape([4, 2]))),
+        (
+            r#"{"type": "layernorm", "shape": [4, 2], "eps": 0.5, "affine": false}"#,
+            LayerNorm::new().shape([4, 2]).eps(0.5).affine(false).into(),
+        ),
+        (r#"{"type": "rmsnorm", "shape": [4, 2]}"#, RmsNorm::new().shape([4, 2]).into()),
+        (r#"{"type": "groupnorm", "channels": 4, "groups": 2}"#, GroupNorm::new(2).channels(4).into()),
+        (
+            r#"{"type": "groupnorm", "channels": 4, "groups": 1, "eps": 1e-3, "affine": false}"#,
+            GroupNorm::new(1).channels(4).eps(1e-3).affine(false).into(),
+        ),
+    ] {
+        let model = Model::new([4, 2], vec![layer], Loss::mse()).unwrap();
+        assert_eq!(written("[4, 2]", text).unwrap(), model, "{text}");
+        assert_eq!(Model::from_json(&model.to_json()).unwrap(), model, "{text}");
+    }
+    for text in [
+        r#"{"type": "layernorm"}"#,
+        r#"{"type": "layernorm", "shape": [4], "bias": true}"#,
+        r#"{"type": "groupnorm", "channels": 4}"#,
+    ] {
+        assert!(matches!(written("[4, 2]", text), Err(Error::Json { .. })), "{text}");
     }
 }
 

@@ -70,13 +70,13 @@ fn all_cases_in_f32_to_1e_5() {
 #[test]
 fn no_case_is_passed_over() {
     let cases = cases();
-    assert_eq!(cases.len(), 18);
+    assert_eq!(cases.len(), 24);
     for case in &cases {
         assert!(case.model.is_ok(), "{}: {:?}", case.name, case.model);
     }
     // The largest dense case leaves its signals out.
     let with_signals = cases.iter().filter(|case| case.tensors.contains_key("delta.0"));
-    assert_eq!(with_signals.count(), 17);
+    assert_eq!(with_signals.count(), 23);
 }
 
 /// The vectors of further losses: Gauss-Newton and HesScale, with g and h at the outputs.

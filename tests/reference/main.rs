@@ -12,6 +12,7 @@ mod golden;
 mod hesscale_r;
 mod layers;
 mod losses;
+mod norm;
 mod optimizer;
 mod positions;
 mod problem;

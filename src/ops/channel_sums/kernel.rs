@@ -1,4 +1,4 @@
-//! Sums over batch and positions for the parameters of depthwise convolutions and of batch normalisation.
+//! Sums over batch and positions for the parameters of depthwise convolutions and of normalisations.
 
 use crate::model::{Mode, Window};
 use crate::ops::depthwise::DepthwiseSizes;
@@ -11,8 +11,10 @@ use crate::shader::{
 pub(crate) enum ChannelParameters {
     /// Entries: the taps, row by row; then the bias, where there is one.
     Depthwise { sizes: DepthwiseSizes, bias: bool },
-    /// Entries: γ, β.
+    /// Batch normalisation. Entries: γ, β.
     Norm(BatchShape),
+    /// Normalisation by the statistics of each sample's groups. Entries: γ; then β, where there is one.
+    Groups { shape: BatchShape, groups: u32, bias: bool },
 }
 
 /// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as
@@ -42,8 +44,12 @@ impl ChannelSums {
                 let [rows, columns] = pair(window.positions);
                 BatchShape::Image { batch, channels, positions: rows * columns }
             }
-            ChannelParameters::Norm(shape) => shape,
+            ChannelParameters::Norm(shape) | ChannelParameters::Groups { shape, .. } => shape,
         }
+    }
+
+    pub(crate) fn channels(&self) -> u32 {
+        self.shape().channels()
     }
 
     /// Invocations that share a sum.
@@ -77,6 +83,7 @@ impl ChannelSums {
         match self.parameters {
             ChannelParameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
             ChannelParameters::Norm(_) => 2,
+            ChannelParameters::Groups { bias, .. } => 1 + u32::from(bias),
         }
     }
 
@@ -105,6 +112,7 @@ impl Key for ChannelSums {
         let what = match self.parameters {
             ChannelParameters::Depthwise { .. } => "depthwise",
             ChannelParameters::Norm(_) => "norm",
+            ChannelParameters::Groups { .. } => "norm of groups",
         };
         format!("parameters {} {what} {}", self.mode.name(), self.shape().label())
     }
@@ -113,7 +121,9 @@ impl Key for ChannelSums {
     fn bindings(&self) -> Vec<Binding> {
         match self.parameters {
             ChannelParameters::Depthwise { .. } => vec![Uniform, Read, Write, Read],
-            ChannelParameters::Norm(_) => vec![Uniform, Read, Write, Read, Read],
+            ChannelParameters::Norm(_) | ChannelParameters::Groups { .. } => {
+                vec![Uniform, Read, Write, Read, Read]
+            }
         }
     }
 
@@ -122,14 +132,18 @@ impl Key for ChannelSums {
         header.number("LANES", self.lanes()).number("ROWS", self.rows());
         header.number("ENTRIES", self.entries().div_ceil(self.sets()));
         constants(&mut header, self.mode);
-        let plug = match self.parameters {
-            ChannelParameters::Depthwise { .. } => "channel_sums/depthwise",
-            ChannelParameters::Norm(_) => "channel_sums/batchnorm",
+        let plug: &[&str] = match self.parameters {
+            ChannelParameters::Depthwise { .. } => &["channel_sums/depthwise"],
+            ChannelParameters::Norm(_) => &["channel_sums/batchnorm"],
+            ChannelParameters::Groups { shape, groups, .. } => {
+                header.number("GROUPS", groups).number("GROUP_WIDTH", shape.channels() / groups);
+                &["channel_sums/norm", "norm/standardized"]
+            }
         };
-        let body =
-            ["channel_sums/params", "channel_sums/channel_sums", plug, "signal/gather", "signal/lanes"];
+        let body = ["channel_sums/params", "channel_sums/channel_sums"];
+        let signal = ["signal/gather", "signal/lanes"];
         let library = [self.shape().width().file(), "lib/walk", "lib/rows"];
-        compose(&header, &[&body[..], &library].concat())
+        compose(&header, &[&body[..], plug, &signal, &library].concat())
     }
 
     fn groups(&self) -> u32 {
@@ -148,7 +162,7 @@ impl Key for ChannelSums {
                 let Window { image, kernel, stride, dilation, before, positions } = window;
                 [positions, image, kernel, stride, dilation, before].map(pair).concat()
             }
-            ChannelParameters::Norm(shape) => {
+            ChannelParameters::Norm(shape) | ChannelParameters::Groups { shape, .. } => {
                 let line = [1, shape.positions()];
                 [line, line, [1, 1], [1, 1], [1, 1], [0, 0]].concat()
             }

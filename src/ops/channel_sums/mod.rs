@@ -1,4 +1,4 @@
-//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, batch normalisation.
+//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, normalisations.
 
 mod kernel;
 
@@ -25,6 +25,6 @@ pub(crate) fn push(
     let sums = pass.schedule.transient(name, kernel.len(), Dtype::F32);
     let slices = [signal.slice, sums, pass.saved_input(op)].into_iter().chain(extras.iter().copied());
     pass.schedule.push(kernel, slices.collect());
-    let packing = Packing::of_channels(output.channels() as u32, taps, kernel.stride(), bias);
+    let packing = Packing::of_channels(kernel.channels(), taps, kernel.stride(), bias);
     conv::unpack(pass, op, Unpack::new(packing, kernel.splits(), kernel.components()), sums);
 }

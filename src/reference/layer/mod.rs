@@ -1,7 +1,8 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions are linear maps where they stand, so one rule serves them: g and u go through
-//! `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`] where it has parameters.
+//! All layers but the elementwise functions and the normalisations by a sample's own statistics are linear maps where they stand, so
+//! one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`] where it
+//! has parameters.
 
 pub(super) mod act;
 mod batchnorm;
@@ -11,6 +12,7 @@ mod dropout;
 #[cfg(test)]
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
+mod norm;
 mod pool;
 mod zeropad;
 
@@ -41,7 +43,7 @@ pub(super) trait Linear<T: Real> {
     }
 }
 
-/// A linear map with parameters, in which it is linear too: `z = W x̂ + b`.
+/// A map with parameters, in which it is linear: `z = W x̂ + b`.
 pub(super) trait Weighted<T: Real> {
     /// Whether a parameter acts at several positions of a sample. Contributions there add up before they are squared.
     fn shared(&self) -> bool;
@@ -82,6 +84,7 @@ impl<T: Real> Sums<T> {
 pub(super) enum Step<'a, T> {
     Linear(Box<dyn Linear<T> + 'a>),
     Elementwise(Activation),
+    Normalize(norm::Normalize<'a, T>),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
 }
@@ -102,6 +105,9 @@ impl<'a, T: Real> Step<'a, T> {
         let input = model.shape_at(spec.inputs[0]);
         if let Some(shape) = layer.convolution(&spec.name(), input)? {
             return Ok(Step::linear(Convolve::new(&shape, weight, bias)));
+        }
+        if let Some(norm) = layer.normalization(&spec.name(), input)? {
+            return Ok(Step::Normalize(norm::Normalize::new(norm, weight, bias)));
         }
         let window = layer.pooling(&spec.name(), input)?;
         Ok(match (layer, window) {
@@ -145,6 +151,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
+            Step::Normalize(norm) => norm.forward(x),
             Step::Sum => sum(inputs),
         }
     }
@@ -159,6 +166,7 @@ impl<'a, T: Real> Step<'a, T> {
                 signal.u.iter().map(|u| map.transposed(x, u, false)).collect(),
             ),
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
+            Step::Normalize(norm) => norm.backward(mode, x, signal),
             Step::Sum => signal.clone(),
         }
     }
@@ -166,6 +174,7 @@ impl<'a, T: Real> Step<'a, T> {
     pub(super) fn weighted(&self) -> Option<&dyn Weighted<T>> {
         match self {
             Step::Linear(map) => map.weighted(),
+            Step::Normalize(norm) => norm.weighted(),
             _ => None,
         }
     }

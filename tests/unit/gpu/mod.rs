@@ -8,6 +8,7 @@ mod depthwise;
 mod dropout;
 mod layout;
 mod loss;
+mod norm;
 mod pool;
 mod residual;
 

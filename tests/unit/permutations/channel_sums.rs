@@ -21,6 +21,11 @@ fn all() -> Vec<Kernel> {
     for mode in Mode::ALL {
         for positions in [30, 10_000] {
             add(ChannelParameters::Norm(shape(positions)), mode);
+            add(ChannelParameters::Groups { shape: shape(positions), groups: CHANNELS, bias: true }, mode);
+        }
+        let rows = BatchShape::Rows { batch: BATCH, features: 33 };
+        for bias in [false, true] {
+            add(ChannelParameters::Groups { shape: rows, groups: 1, bias }, mode);
         }
         for (sizes, bias) in depthwise::sizes().into_iter().flat_map(|s| [false, true].map(|b| (s, b))) {
             add(ChannelParameters::Depthwise { sizes, bias }, mode);

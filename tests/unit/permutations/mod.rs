@@ -15,6 +15,7 @@ mod join;
 mod layout;
 mod loss;
 pub(crate) mod loss_head;
+mod norm;
 mod optimizer;
 mod pool;
 mod residual;
@@ -41,7 +42,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 18] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -52,6 +53,7 @@ const OPERATIONS: [Operation; 17] = [
     zeropad::OPERATION,
     dropout::OPERATION,
     batchnorm::OPERATION,
+    norm::OPERATION,
     residual::OPERATION,
     depthwise::OPERATION,
     channel_sums::OPERATION,

@@ -1,7 +1,9 @@
 //! Networks that between them lead to every permutation.
 
 use super::job::{Job, Kind};
-use crate::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Optimizer, Rule};
+use crate::model::{
+    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm, Rule,
+};
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
 use crate::{Activation, Layer, Loss, Mode, Model};
@@ -73,6 +75,9 @@ pub(super) fn jobs() -> Vec<Job> {
     }
     for (name, model) in pools() {
         everywhere(&mut jobs, name, 2, || model.clone());
+    }
+    for (name, size) in [("normalisation of samples", [3, 4]), ("normalisation of large images", [33, 32])] {
+        everywhere(&mut jobs, name, 2, || normalised(size));
     }
     // Sums over thousands of positions, in which much cancels.
     jobs.iter_mut().filter(|job| job.name.contains("large images")).for_each(|job| job.bound = 5e-5);
@@ -357,6 +362,16 @@ fn convolutions() -> Vec<(&'static str, Model)> {
         ("transposed convolution in groups to large images", large_back_in_groups),
         ("dense layers with long sums", long.unwrap()),
     ]
+}
+
+/// Normalisation by a sample's own statistics, of every kind.
+fn normalised([height, width]: [usize; 2]) -> Model {
+    let same = |m: Builder| m.layer(conv(5, 3, false));
+    let plain = LayerNorm::new().affine(false);
+    let m = same(Model::builder([2, height, width])).layer_norm().act(TANH);
+    let m = same(same(m).layer(plain).act(TANH)).rms_norm().act(TANH);
+    let m = same(same(m).layer(RmsNorm::new().affine(false)).act(TANH)).group_norm(1).act(TANH);
+    m.layer(Layer::global_avg_pool()).flatten().dense(3).loss(Loss::mse()).unwrap()
 }
 
 /// Small windows, windows whose elements need more than a byte, windows that a workgroup shares; of each kind.

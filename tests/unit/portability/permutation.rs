@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Numbers in a header that decide what a shader does, and not how much at a time.
-const DECIDING: [&str; 7] = ["P", "KS", "KEPT", "RANK", "NUMBERS", "A_BINDING", "WEIGHT_BINDING"];
+const DECIDING: [&str; 8] = ["P", "KS", "KEPT", "RANK", "NUMBERS", "CENTRED", "A_BINDING", "WEIGHT_BINDING"];
 
 #[derive(Debug)]
 pub(crate) struct Permutation {
