@@ -17,7 +17,8 @@ pub(super) struct Local<T> {
     pub(super) u: Vec<Vec<T>>,
 }
 
-/// The loss of a batch of logits `[N, K]` and the signal it starts, reduction factor included in both.
+/// The loss of a batch of logits `[N, K]` and the signal it starts, reduction factor included in both. A logit that is not finite
+/// makes the loss NaN, and the signal where it acts, unless its class is ignored.
 ///
 /// # Errors
 /// [`Error::ZeroSize`](crate::Error), [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
@@ -61,15 +62,17 @@ fn sample<T: Real>(model: &Model, mode: Mode, z: &[T], targets: Targets<'_>, n: 
         Targets::Values(t) => t[n * width..][..width].iter().map(|t| T::from_f64(f64::from(*t))).collect(),
         Targets::Classes(_) => Vec::new(),
     };
-    match model.loss() {
-        Loss::SoftmaxCrossEntropy { .. } => match targets {
-            Targets::Values(_) => cross_entropies(model, mode, z, |position| {
-                Some(row.iter().copied().skip(position).step_by(model.positions()).collect())
-            }),
-            Targets::Classes(classes) => {
-                cross_entropies(model, mode, z, |position| one_hot(model, classes[n * width + position]))
-            }
-        },
+    let mut local = match model.loss() {
+        Loss::SoftmaxCrossEntropy { .. } => {
+            return match targets {
+                Targets::Values(_) => cross_entropies(model, mode, z, |position| {
+                    Some(row.iter().copied().skip(position).step_by(model.positions()).collect())
+                }),
+                Targets::Classes(classes) => {
+                    cross_entropies(model, mode, z, |position| one_hot(model, classes[n * width + position]))
+                }
+            };
+        }
         Loss::Mse { .. } => Local::sum(z.iter().zip(&row).map(|(z, t)| {
             let (d, two) = (*z - *t, T::from_f64(2.0));
             [d * d, two * d, two]
@@ -86,7 +89,11 @@ fn sample<T: Real>(model: &Model, mode: Mode, z: &[T], targets: Targets<'_>, n: 
             local.append(Local::sum(pairs().map(|((m, r), t)| gaussian_head(*var, *m - *t, *r))));
             local
         }
+    };
+    for i in (0..z.len()).filter(|i| !z[*i].value().is_finite()) {
+        local.spoil((i % width..z.len()).step_by(width));
     }
+    local
 }
 
 /// A cross-entropy at each position of `z`, `[C, positions]`. `target` gives the distribution at a position; without one
@@ -103,7 +110,10 @@ fn cross_entropies<T: Real>(
     for position in 0..positions {
         let Some(y) = target(position) else { continue };
         let z: Vec<T> = z.iter().copied().skip(position).step_by(positions).collect();
-        let one = cross_entropy(mode, &z, &effective_target(model.loss(), y));
+        let mut one = cross_entropy(mode, &z, &effective_target(model.loss(), y));
+        if !z.iter().all(|z| z.value().is_finite()) {
+            one.spoil(0..z.len());
+        }
         value.add(one.value);
         let vectors = all.u.iter_mut().zip(one.u);
         for (all, one) in [(&mut all.g, one.g), (&mut all.h, one.h)].into_iter().chain(vectors) {
@@ -143,6 +153,16 @@ impl<T: Real> Local<T> {
         self.value += other.value;
         self.g.extend(other.g);
         self.h.extend(other.h);
+    }
+
+    /// There is no loss at a logit that is not finite, and no signal at the logits that share a term with it.
+    fn spoil(&mut self, places: impl Iterator<Item = usize> + Clone) {
+        let nan = T::from_f64(f64::NAN);
+        self.value = nan;
+        let planes = [&mut self.g, &mut self.h].into_iter().chain(&mut self.u);
+        planes
+            .filter(|plane| !plane.is_empty())
+            .for_each(|plane| places.clone().for_each(|i| plane[i] = nan));
     }
 
     fn nothing(outputs: usize, rank: usize) -> Local<T> {
