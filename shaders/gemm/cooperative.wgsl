@@ -40,7 +40,7 @@ var<workgroup> staged_b: array<Operand, POWERS * COLUMNS * STEPS>;
 // One block of each team, to pass its sums to the invocations, and a block of zeros.
 var<workgroup> passing: array<f32, TEAMS * BLOCK>;
 var<workgroup> zeros: array<f32, BLOCK>;
-// Bits of the largest |A| of each component, and of the largest |B|, so far.
+// Bits of the largest finite |A| of each component, and of the largest finite |B|, so far.
 var<workgroup> largest: array<atomic<u32>, P + 1u>;
 var<workgroup> drawn: atomic<u32>;
 // Whether to choose the powers again. One invocation decides, because barriers depend on it.
@@ -75,7 +75,7 @@ fn power(exponent: i32) -> f32 {
     return bitcast<f32>(u32(exponent + 127) << 23u);
 }
 
-// The exponent of the float with these bits. Inf and NaN give 128; scaled, they stay Inf and NaN.
+// The exponent of the float with these bits.
 fn exponent(bits: u32) -> i32 {
     return i32(bits >> 23u) - 127;
 }
@@ -94,8 +94,10 @@ fn outgrown(seat: Seat, powers: ptr<function, Powers>) -> bool {
 
 fn note(number: u32, four: vec4<f32>) {
     if HALF {
-        let size = abs(four);
-        atomicMax(&largest[number], bitcast<u32>(max(max(size.x, size.y), max(size.z, size.w))));
+        // Scaled by any power, infinity and NaN stay what they are, so only finite elements count.
+        let bits = bitcast<vec4<u32>>(four) & vec4<u32>(0x7fffffffu);
+        let size = select(vec4<u32>(0u), bits, bits < vec4<u32>(0x7f800000u));
+        atomicMax(&largest[number], max(max(size.x, size.y), max(size.z, size.w)));
     }
 }
 

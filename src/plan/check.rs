@@ -5,8 +5,8 @@ use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written,
-/// with nothing else in between; of another slice, all that `needed` says.
+/// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written, every
+/// byte, with nothing else in between; of another slice, all that `needed` says.
 pub(super) fn reads(
     steps: &[Step],
     slots: &[usize],
@@ -28,20 +28,24 @@ pub(super) fn reads(
                 if tenants.get(&slots[id]) != Some(&id) {
                     return fault(format!("binding {at} reads memory {id}, which is not there"));
                 }
-                continue;
             }
+            let needed = match slice.region {
+                Region::Transient(_) => vec![slice.offset..slice.offset + slice.size],
+                _ => needed(kernel, slice),
+            };
             let parts = written.get(&slice.region).map_or(&[][..], Vec::as_slice);
-            if let Some(range) = uncovered(parts, needed(kernel, slice)) {
+            if let Some(range) = uncovered(parts, needed) {
                 return fault(format!("binding {at} reads bytes {range:?}, which nothing has written"));
             }
         }
         for (slice, _) in bound().filter(|(_, kind)| **kind == Binding::Write) {
             if let Region::Transient(id) = slice.region {
-                tenants.insert(slots[id], id);
-            } else {
-                let bytes = (slice.offset, slice.offset + slice.size);
-                written.entry(slice.region).or_default().push(bytes);
+                if let Some(before) = tenants.insert(slots[id], id).filter(|before| *before != id) {
+                    written.remove(&Region::Transient(before));
+                }
             }
+            let bytes = (slice.offset, slice.offset + slice.size);
+            written.entry(slice.region).or_default().push(bytes);
         }
     }
     Ok(())
@@ -111,6 +115,12 @@ mod tests {
         assert_eq!(reads(&crossed, &[0, 1, 2, 0], none), Ok(()));
         let fault = reads(&crossed, &[0, 0, 2, 1], none).expect_err("memory 1 took the place of 0");
         assert!(fault.starts_with("step 2"), "{fault}");
+        // Half of a memory.
+        let half = Slice { size: 128, ..memory(0) };
+        let partly = [step(outside(), half), step(half, memory(1)), step(memory(0), memory(2))];
+        assert_eq!(reads(&partly[..2], &[0, 1, 2], none), Ok(()));
+        let fault = reads(&partly, &[0, 1, 2], none).expect_err("the other half is missing");
+        assert_eq!(fault, "step 2, forward tanh 64: binding 0 reads bytes 0..256, which nothing has written");
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub(super) struct Local<T> {
     pub(super) u: Vec<Vec<T>>,
 }
 
-/// The loss of a batch of logits `[N, K]` and the signal it starts, reduction factor included in both.
+/// The loss of a batch of logits `[N, K]` and the signal it starts, reduction factor included in both. A logit that is not finite
+/// makes the loss NaN, and the signal where it acts, unless its class is ignored.
 ///
 /// # Errors
 /// [`Error::ZeroSize`](crate::Error), [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
@@ -107,7 +108,7 @@ fn sample<T: Real>(
         Targets::Classes(_) => Vec::new(),
     };
     let signed = |y: Vec<T>| -> Vec<T> { y.into_iter().map(|y| if negative { -y } else { y }).collect() };
-    let local = match model.loss() {
+    let mut local = match model.loss() {
         Loss::SoftmaxCrossEntropy { .. } => {
             // Everything is linear in the target, but which vectors there are.
             return cross_entropies(model, mode, z, |position| match targets {
@@ -161,6 +162,14 @@ fn sample<T: Real>(
         Loss::PpoDiscrete { clip, entropy, .. } => ppo_discrete(z, &row, [*clip, *entropy]),
         Loss::PpoGaussian { clip, entropy, .. } => ppo_gaussian(z, &row, [*clip, *entropy]),
     };
+    // How many logits there are from one to the next with which it shares a term: with all of a policy's.
+    let apart = match model.loss() {
+        Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => 1,
+        _ => width,
+    };
+    for i in (0..z.len()).filter(|i| !z[*i].value().is_finite()) {
+        local.spoil((i % apart..z.len()).step_by(apart));
+    }
     if negative { local.negated() } else { local }
 }
 
@@ -183,7 +192,10 @@ fn cross_entropies<T: Real>(
     for position in 0..positions {
         let Some(y) = target(position) else { continue };
         let z: Vec<T> = z.iter().copied().skip(position).step_by(positions).collect();
-        let one = cross_entropy(mode, &z, &effective_target(model.loss(), y));
+        let mut one = cross_entropy(mode, &z, &effective_target(model.loss(), y));
+        if !z.iter().all(|z| z.value().is_finite()) {
+            one.spoil(0..z.len());
+        }
         value.add(one.value);
         let vectors = all.u.iter_mut().zip(one.u);
         for (all, one) in [(&mut all.g, one.g), (&mut all.h, one.h)].into_iter().chain(vectors) {
@@ -230,6 +242,16 @@ impl<T: Real> Local<T> {
         self.value = -self.value;
         self.g.iter_mut().chain(&mut self.h).for_each(|x| *x = -*x);
         self
+    }
+
+    /// There is no loss at a logit that is not finite, and no signal at the logits that share a term with it.
+    fn spoil(&mut self, places: impl Iterator<Item = usize> + Clone) {
+        let nan = T::from_f64(f64::NAN);
+        self.value = nan;
+        let planes = [&mut self.g, &mut self.h].into_iter().chain(&mut self.u);
+        planes
+            .filter(|plane| !plane.is_empty())
+            .for_each(|plane| places.clone().for_each(|i| plane[i] = nan));
     }
 
     fn nothing(outputs: usize, rank: usize) -> Local<T> {

@@ -162,6 +162,42 @@ fn operands_of_any_size_where_there_are_units() {
     }
 }
 
+/// NaN or infinity in one sample spoils that sample's results, in one weight those of its output. Everything else in their tiles keeps
+/// its digits: such a number decides no power of two.
+#[test]
+fn what_is_not_finite_spoils_no_other_sums_where_there_are_units() {
+    let Some(context) = with_units(|units| Some(everywhere(units))) else { return };
+    let [batch, inputs, outputs, row, column] = [19, 50, 70, 3, 5];
+    let clean = Sample::new(layer(inputs, outputs), batch, 3);
+    let weights = clean.model.parameter(0, Role::Weight).unwrap().range();
+    let want = on(&context, &clean, Mode::HesScale);
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for of_x in [true, false] {
+            let mut sample = Sample::new(layer(inputs, outputs), batch, 3);
+            match of_x {
+                true => sample.x[row * inputs + 7] = bad,
+                false => sample.parameters[weights.clone()][column * inputs + 7] = bad,
+            }
+            let got = on(&context, &sample, Mode::HesScale);
+            let compared = |got: &[f32], want: &[f32], spoilt: &dyn Fn(usize) -> bool| {
+                let of = |values: &[f32]| {
+                    let kept = values.iter().enumerate().filter(|(i, _)| !spoilt(*i));
+                    kept.map(|(_, x)| f64::from(*x)).collect::<Vec<_>>()
+                };
+                assert!((0..got.len()).all(|i| got[i].is_finite() != spoilt(i)), "{bad} {of_x}: {got:?}");
+                let error = relative_max_norm(&of(got), &of(want));
+                assert!(error < 2.0 * HALF, "{bad} {of_x}: {error:e}");
+            };
+            let spoilt = |i: usize| if of_x { i / outputs == row } else { i % outputs == column };
+            compared(&got.logits, &want.logits, &spoilt);
+            if of_x {
+                compared(&got.input_signal.0, &want.input_signal.0, &|i| i / inputs == row);
+                compared(&got.input_signal.1, &want.input_signal.1, &|i| i / inputs == row);
+            }
+        }
+    }
+}
+
 /// More terms than one run has.
 #[test]
 fn long_sums_where_there_are_units() {

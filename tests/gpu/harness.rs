@@ -1,6 +1,7 @@
 //! A context shared by all tests, and whole passes with all results read back.
 
 use crate::common::golden::OwnedTargets;
+pub(crate) use crate::common::not_run::not_run;
 use crate::common::{compare, to_f64};
 use crate::problem::targets;
 use hesscale::model::{Role, Rule, Targets};
@@ -10,7 +11,6 @@ use hesscale::{
     At, Context, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
 };
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::ThreadId;
 
@@ -324,16 +324,6 @@ pub(crate) fn counted(
 /// AdaHesScale with an ε that keeps a step within what `f32` can follow.
 pub(crate) fn steady() -> Optimizer {
     Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 }.at(1e-3)
-}
-
-/// Reports that a test cannot run because a feature is missing; `cargo xtask test` lists it. The test's name contains the feature.
-pub(crate) fn not_run(lacks: &str) {
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    println!("not run: {test}: {lacks}");
-    if let Some(file) = std::env::var_os("HESSCALE_NOT_RUN") {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(file);
-        file.and_then(|mut file| writeln!(file, "{test}: {lacks}")).expect("the list of what is not run");
-    }
 }
 
 /// Relative max norm of a tensor's error.

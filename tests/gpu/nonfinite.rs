@@ -2,7 +2,9 @@
 
 use crate::harness::{Sample, context, distinct, host_device, run_with_signals};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{Loss, MaxPool2d, Noise, Reduction, Targets};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Layer, Loss, MaxPool2d, Noise, Reduction, Targets,
+};
 use hesscale::reference::{self, activation, pass};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
@@ -148,6 +150,92 @@ fn one_nan_reaches_the_outputs_of_its_sample() {
             assert!(ok, "{function:?} on {path}: {got:?}");
         }
     }
+}
+
+/// A layer of every kind, on images of six channels.
+fn kinds() -> Vec<Model> {
+    let relu = Activation::Relu;
+    let layers: Vec<Layer> = vec![
+        Conv2d::new(5, 3).padding(1).stride(2).into(),
+        Conv2d::new(8, 3).groups(2).into(),
+        Conv2d::new(6, 3).groups(6).into(),
+        ConvTranspose2d::new(5, 3).stride(2).into(),
+        AvgPool2d::new(3).stride(2).padding(1).into(),
+        Layer::global_avg_pool(),
+        Layer::AdaptiveAvgPool2d { output: [4, 3].into() },
+        // Windows that overlap, and one that invocations share.
+        MaxPool2d::new(3).stride(1).padding(1).into(),
+        MaxPool2d::new([9, 8]).into(),
+        Layer::ZeroPad2d { padding: [1, 0, 2, 3] },
+        BatchNorm::new(vec![0.1; 6], vec![1.3; 6]).into(),
+        Layer::Dropout { p: 0.5 },
+        Layer::Residual {
+            body: vec![Conv2d::new(6, 3).padding(1).inputs(6).into(), relu.into()],
+            projection: vec![],
+        },
+    ];
+    let loss = Loss::Mse { reduction: Reduction::Sum };
+    layers
+        .into_iter()
+        .map(|layer| Model::builder([6, 9, 8]).layer(layer).loss(loss.clone()).unwrap())
+        .collect()
+}
+
+/// What is not finite by the reference is not on any path, forward and backward, and nothing of another sample is touched. Within a
+/// sample a path may spoil more: channels share vectors on a GPU, and 0 times NaN is NaN.
+#[test]
+fn every_layer_passes_on_what_is_not_finite() {
+    let (mode, mut wrong) = (Mode::HesScale, Vec::new());
+    for model in kinds() {
+        let (width, name) = (model.inputs(), model.layer_name(0).unwrap());
+        let clean = Sample::new(model, 3, 3);
+        let plan = PlanOptions::training(mode).signal(At::Input);
+        let contexts = of_classes(&clean.model, 3, None, std::slice::from_ref(&plan));
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut sample = Sample::new(clean.model.clone(), 3, 3);
+            [1, 17, 200].iter().for_each(|at| sample.x[width + at] = bad);
+            let want = sample.reference(mode);
+            let options = ExecutorOptions::training(mode).signal(At::Input);
+            let mut executor = Executor::new(&sample.model, 3, options).unwrap();
+            let (noise, targets) = (Noise::default(), sample.targets.view());
+            let loss = executor.pass(mode, &sample.parameters, &sample.x, targets, noise).unwrap();
+            let signal = executor.signal(At::Input).unwrap();
+            let results =
+                [&[loss], executor.logits(), executor.gradient(), &signal.0, &signal.1].map(<[f32]>::to_vec);
+            let mut paths = vec![("CPU".to_owned(), results)];
+            for context in &contexts {
+                let got = sample.on(context, plan.clone());
+                let (g, h) = got.input_signal;
+                paths.push((
+                    format!("{:?}", context.class()),
+                    [vec![got.loss], got.logits, got.gradient, g, h],
+                ));
+            }
+            let signal = &want.input_signal;
+            let want = [&[want.loss], &want.logits[..], &want.gradient, &signal.g, &signal.h];
+            for (path, got) in paths {
+                for ((what, got), want) in
+                    ["loss", "logits", "gradient", "g", "h"].into_iter().zip(got).zip(want)
+                {
+                    let samples = ["logits", "g", "h"].contains(&what);
+                    let another = |i: usize| samples && i / (got.len() / 3) != 1;
+                    let off = |i: &usize| match want[*i].is_finite() {
+                        true => {
+                            another(*i)
+                                && !((f64::from(got[*i]) - want[*i]).abs() <= 1e-5 * (1.0 + want[*i].abs()))
+                        }
+                        false => got[*i].is_finite(),
+                    };
+                    wrong.extend(
+                        (0..got.len()).find(off).map(|i| {
+                            format!("{name} {bad}, {path}, {what} {i}: {}, not {}", got[i], want[i])
+                        }),
+                    );
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Rows of 2 × 2 images, each with its maximum and the maximum's place.

@@ -41,6 +41,43 @@ fn g_and_h_are_the_derivatives_of_the_value() {
     }
 }
 
+/// A logit that is not finite makes the loss NaN, and g and the diagonal there, as on the GPU and the CPU; other samples keep theirs.
+#[test]
+fn a_logit_that_is_not_finite_spoils_what_starts_there() {
+    let (batch, outputs) = (3, 4);
+    let mut random = fastrand::Rng::with_seed(2);
+    let diagonal = |signal: &Signal<f64>| -> Vec<f64> {
+        let with = |(i, h): (usize, &f64)| h + signal.u.iter().map(|u| u[i] * u[i]).sum::<f64>();
+        signal.h.iter().enumerate().map(with).collect()
+    };
+    for loss in losses(outputs) {
+        let model = only(loss.clone(), outputs);
+        let clean: Vec<f64> = (0..batch * outputs).map(|_| random.f64() * 6.0 - 3.0).collect();
+        let mut targets = targets(&model, batch, &mut random);
+        // Classes that no loss ignores.
+        if let OwnedTargets::Classes(classes) = &mut targets {
+            *classes = vec![0, 2, 3];
+        }
+        for mode in Mode::ALL {
+            let (_, want) = signal(&loss, mode, &clean, targets.view(), outputs);
+            for (place, bad) in (0..outputs)
+                .flat_map(|place| [f64::NAN, f64::INFINITY, -f64::INFINITY].map(|bad| (place, bad)))
+            {
+                let mut logits = clean.clone();
+                logits[outputs + place] = bad;
+                let (value, got) = signal(&loss, mode, &logits, targets.view(), outputs);
+                let what = format!("{loss:?} {mode:?} {bad} at {place}");
+                assert!(value.is_nan() && got.g[outputs + place].is_nan(), "{what}");
+                assert!(!mode.has_diagonal() || diagonal(&got)[outputs + place].is_nan(), "{what}");
+                let others =
+                    |of: &[f64]| [&of[..outputs.min(of.len())], &of[(2 * outputs).min(of.len())..]].concat();
+                assert_eq!(others(&got.g), others(&want.g), "{what}");
+                assert_eq!(others(&diagonal(&got)), others(&diagonal(&want)), "{what}");
+            }
+        }
+    }
+}
+
 /// Hand-computed values, so that value, g and h are not merely consistent with one another.
 #[test]
 fn values_by_hand() {

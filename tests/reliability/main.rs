@@ -4,4 +4,6 @@ mod common;
 mod kill;
 mod lost;
 mod memory;
+#[path = "../common/not_run.rs"]
+mod not_run;
 mod threads;

@@ -80,7 +80,7 @@ fn limit(beyond: Option<u64>) {
 fn every_stage_without_memory_where_there_is_prlimit() {
     let software = Owner::Crate.context().class().is_software();
     if !software || Command::new("prlimit").arg("--version").output().is_err() {
-        println!("not run: it takes a software device and the program prlimit");
+        crate::not_run::not_run("it takes a software device and the program prlimit");
         return;
     }
     for case in cases().map(label) {

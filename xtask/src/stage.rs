@@ -113,7 +113,7 @@ fn begin_list(file: &Path) {
     }
 }
 
-/// The number of tests that reported a missing feature, and the features; see `not_run` in `tests/gpu/harness.rs`.
+/// The number of tests that reported a missing feature, and the features; see `tests/common/not_run.rs`.
 fn lacking(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let mut reasons: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
