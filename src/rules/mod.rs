@@ -15,7 +15,7 @@ pub use cross_entropy::CrossEntropy;
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
-pub use optimizer::{Optimizer, OptimizerState, Rule};
+pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span};
 
 pub(crate) use loss::MAX_LOG_PRECISION;
 pub(crate) use noise::threshold;

@@ -24,6 +24,7 @@ mod half;
 mod harness;
 mod images;
 mod layers;
+mod limits;
 mod memory;
 mod noise;
 mod nonfinite;
