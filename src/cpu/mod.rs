@@ -14,5 +14,5 @@ mod weights;
 mod worker;
 
 pub use crate::host::Threads;
-pub use crate::ops::optimizer::host::update;
+pub use crate::ops::optimizer::host::{update, update_spans};
 pub use executor::{Executor, ExecutorOptions};

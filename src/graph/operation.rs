@@ -68,7 +68,8 @@ impl Op {
         self.inputs[0]
     }
 
-    pub(crate) fn has_parameters(&self, setup: &Setup<'_>) -> bool {
-        self.node.is_some_and(|node| setup.model.parameter_of(node, crate::model::Role::Weight).is_some())
+    /// Whether it has parameters that are trained.
+    pub(crate) fn is_trained(&self, setup: &Setup<'_>) -> bool {
+        setup.trained().any(|parameter| Some(parameter.node) == self.node)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Op, Owned, Purpose, Region, Slice, Value};
 use crate::gemm::Tuning;
-use crate::model::{Mode, Model, Optimizer, Role};
+use crate::model::{Groups, Mode, Model, Optimizer, Parameter, Role};
 use crate::shader::Dtype;
 use crate::{At, Error, Result};
 use std::cell::RefCell;
@@ -30,6 +30,9 @@ pub(crate) struct Setup<'a> {
     pub tuning: Tuning<'a>,
     pub options: Options<'a>,
     pub optimizer: Option<&'a Optimizer>,
+    pub groups: &'a Groups,
+    /// For each parameter, whether it is trained.
+    trained: Vec<bool>,
     /// Buffers that belong to the plan: [`Region::Own`].
     owned: RefCell<Vec<Owned>>,
 }
@@ -44,8 +47,19 @@ impl<'a> Setup<'a> {
         tuning: Tuning<'a>,
         options: Options<'a>,
         optimizer: Option<&'a Optimizer>,
+        groups: &'a Groups,
     ) -> Setup<'a> {
-        Setup { model, batch, tuning, options, optimizer, owned: RefCell::default() }
+        let trained = groups.trained(model);
+        Setup { model, batch, tuning, options, optimizer, groups, trained, owned: RefCell::default() }
+    }
+
+    /// The parameters that are trained.
+    pub(crate) fn trained(&self) -> impl Iterator<Item = &'a Parameter> {
+        let parameters = self.model.parameters().iter().zip(&self.trained);
+        parameters
+            .filter_map(|(parameter, trained)| trained.then_some(parameter))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// Elements of the flat parameters, gradient and diagonal.

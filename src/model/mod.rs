@@ -2,6 +2,7 @@
 
 mod builder;
 mod convolution;
+mod groups;
 mod json;
 mod layer;
 mod node;
@@ -13,6 +14,7 @@ mod window;
 
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
+pub use groups::{Group, Groups};
 pub use layer::Layer;
 pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
@@ -22,8 +24,8 @@ pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
-    Activation, ClassTargets, CrossEntropy, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule,
-    Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
+    Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction,
+    Rule, Span, Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
 };
 
 pub(crate) use convolution::Convolution;

@@ -6,7 +6,7 @@ use super::{Plan, PlanOptions, State, Training, limits};
 use crate::gemm::Tuning;
 use crate::gpu::{Context, Tensor};
 use crate::graph::{Graph, Options, Setup, Slice};
-use crate::model::{Model, Optimizer};
+use crate::model::{Groups, Model, Optimizer};
 use crate::ops::Ops;
 use crate::{Error, Result};
 
@@ -15,7 +15,7 @@ pub(super) fn design<'a>(
     model: &'a Model,
     batch: usize,
     tuning: Tuning<'a>,
-    optimizer: Option<&'a Optimizer>,
+    (optimizer, groups): (Option<&'a Optimizer>, &'a Groups),
     options: &'a PlanOptions,
 ) -> Result<(Setup<'a>, Schedules)> {
     Error::check_batch(batch)?;
@@ -27,7 +27,7 @@ pub(super) fn design<'a>(
     let loss_scale = options.scale_of(model, batch)?;
     let asked =
         Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches, sample_weights };
-    let setup = Setup::new(model, batch, tuning, asked, optimizer);
+    let setup = Setup::new(model, batch, tuning, asked, optimizer, groups);
     if training {
         model.check_mode(mode)?;
     }
@@ -55,7 +55,8 @@ pub(super) fn plan(
     context.check_options()?;
     options.check_features(context)?;
     options.check_buffers(context, state)?;
-    let (setup, schedules) = design(model, batch, context.tuning(), state.optimizer(), &options)?;
+    let (setup, schedules) =
+        design(model, batch, context.tuning(), (state.optimizer(), state.groups()), &options)?;
     let buffers = Buffers::new(context, &setup, state, &options, &schedules.all)?;
     let Schedules { all, logits, loss, signals } = &schedules;
     let whole_batch =

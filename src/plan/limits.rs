@@ -4,12 +4,13 @@ use crate::gpu::Context;
 use crate::graph::{Graph, MOST_ELEMENTS, Op, Setup, Value};
 use crate::model::{Mode, Model};
 use crate::ops::Ops;
-use crate::ops::optimizer::Hyper;
+use crate::ops::optimizer::most_memory;
 use crate::{Error, Result};
 
 impl Context {
     /// The limits that a device needs for `model` at `batch` samples in any mode: wgpu's defaults, with the sizes of buffers
-    /// and bindings raised where the model asks for more. For a host that makes its own device.
+    /// and bindings raised where the model asks for more. For a host that makes its own device. The mean of the parameters
+    /// ([`Optimizer::average`](crate::Optimizer::average)) is not counted: `4 * flat_len` bytes more in one buffer.
     pub fn required_limits(model: &Model, batch: usize) -> wgpu::Limits {
         let bytes = largest_buffer(model, batch);
         let defaults = wgpu::Limits::defaults();
@@ -21,10 +22,10 @@ impl Context {
     }
 }
 
-/// Bytes of the largest buffer that any plan binds: two moments; the widest signal, which is larger than any activation, input or
+/// Bytes of the largest buffer that any plan binds: two moments and blocks; the widest signal, which is larger than any activation, input or
 /// target; or a convolution's partial sums, which are larger than its weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
-    let mut elements = (Hyper::FIRST + 2 * model.flat_len().max(64)) as u64;
+    let mut elements = most_memory(model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
     if let Ok(graph) = Graph::new::<Ops>(model, true, 4) {
         let most_planes = Mode::ALL.into_iter().map(Mode::planes).max().unwrap_or(1) as u64;

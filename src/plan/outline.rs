@@ -5,7 +5,7 @@ use super::{PlanOptions, build};
 use crate::Result;
 use crate::gemm::Tuning;
 use crate::gpu::Context;
-use crate::model::{Model, Optimizer};
+use crate::model::{Groups, Model, Optimizer};
 use crate::shader::{DeviceClass, Kernel};
 
 /// The kernels of every list of a plan. Two are equal if the plans would have the same kernels, in the same order, on the same
@@ -60,7 +60,8 @@ impl Outline {
         optimizer: Option<&Optimizer>,
         options: &PlanOptions,
     ) -> Result<Outline> {
-        let (_, schedules) = build::design(model, batch, tuning, optimizer, options)?;
+        let groups = Groups::default();
+        let (_, schedules) = build::design(model, batch, tuning, (optimizer, &groups), options)?;
         let lists = schedules.all.into_iter().map(|(work, schedule)| {
             let steps = schedule.steps.into_iter().map(|(kernel, slices)| {
                 let bytes = slices.iter().map(|slice| slice.size).collect();

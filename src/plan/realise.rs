@@ -7,8 +7,8 @@ use crate::Result;
 use crate::gpu::{Buffer, Context, Resource, Tensor};
 use crate::graph::{Purpose, Region, Schedule, Setup, Slice};
 use crate::lifetime::slots;
-use crate::model::{Model, Parameter};
-use crate::ops::optimizer::Update;
+use crate::model::Model;
+use crate::ops::optimizer::{Measure, Update};
 use crate::shader::Kernel;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -120,11 +120,13 @@ impl<'a> Buffers<'a> {
     /// The bytes of a slice that must have been written before `kernel` reads them in `work`. What comes from outside is
     /// there already: the host's input and targets, parameters, moments, constants. A step reads no gradient but its own.
     fn needed(&self, model: &Model, work: Work, kernel: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
-        match (slice.region, work, kernel.get::<Update>()) {
-            (Region::Gradient | Region::Diagonal, Work::Step(_), Some(update)) => {
-                // The gaps between parameters belong to none.
-                let Range { start, end } = update.range();
-                let mine = model.parameters().iter().map(Parameter::range);
+        let measured = kernel.get::<Measure>().map(Measure::range);
+        match (slice.region, work, kernel.get::<Update>().map(Update::range).or(measured)) {
+            (Region::Gradient | Region::Diagonal, Work::Step(_), Some(Range { start, end })) => {
+                // The gaps between parameters belong to none, and of what is frozen there is no gradient.
+                let trained = self.state.groups().trained(model);
+                let mine = model.parameters().iter().zip(trained).filter(|(_, trained)| *trained);
+                let mine = mine.map(|(parameter, _)| parameter.range());
                 let mine = mine.filter(|range| start <= range.start && range.end <= end);
                 mine.map(|range| 4 * range.start as u64..4 * range.end as u64).collect()
             }

@@ -43,7 +43,8 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
         let update = optimizer::update(setup, mode)?;
         let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
         if let Some(update) = update {
-            let step = match options.fused_update && !pass.accumulate {
+            let fused = options.fused_update && !pass.accumulate && !optimizer::sums(setup);
+            let step = match fused {
                 true => build(GradientSink::Update(update))?,
                 false => optimizer::behind(setup, &update, gradient.clone()),
             };
@@ -79,7 +80,7 @@ fn backward(
     }
     for op in graph.ops.iter().rev() {
         let signal = pass.signal_at(op.output, residual::add_signals, cast::show)?;
-        if let Some(signal) = signal.filter(|_| pass.continues(op) || op.has_parameters(setup)) {
+        if let Some(signal) = signal.filter(|_| pass.continues(op) || pass.trains(op)) {
             op.operation.backward(&mut pass, op, &signal)?;
         }
     }

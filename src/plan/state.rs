@@ -3,9 +3,9 @@
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
 #[cfg(feature = "train")]
 use crate::model::OptimizerState;
-use crate::model::{Model, Noise, Optimizer, Parameter, Rule};
+use crate::model::{Groups, Limits, Model, Noise, Optimizer, Parameter, Span};
 use crate::ops::dropout::DropoutForward;
-use crate::ops::optimizer::{self, Hyper};
+use crate::ops::optimizer::{self, Hyper, LimitWords};
 use crate::{Error, Result};
 
 /// Parameters of one model on one device, with gradient, diagonal and optimiser state. All are flat: see
@@ -15,6 +15,7 @@ pub struct State {
     context: Context,
     model: Model,
     optimizer: Option<Optimizer>,
+    groups: Groups,
     parameters: Tensor,
     gradient: Tensor,
     diagonal: Tensor,
@@ -29,8 +30,12 @@ pub(crate) struct Moments {
     pub memory: Tensor,
     pub first: Tensor,
     pub second: Option<Tensor>,
+    /// A mean of the parameters.
+    pub average: Option<Tensor>,
     /// Hyper-parameters, which the host may rewrite between submissions.
     pub hyper: Tensor,
+    /// Where steps are limited: the limits, alike.
+    pub limits: Option<Tensor>,
     /// Step counts and bias corrections, which the GPU keeps.
     #[cfg(feature = "train")]
     pub counters: Tensor,
@@ -39,15 +44,35 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    fn new(context: &Context, rule: &Rule, len: usize) -> Result<Moments> {
-        let (second, words) = (optimizer::has_second_moment(rule), optimizer::memory_len(rule, len));
+    fn new(
+        context: &Context,
+        optimizer: &Optimizer,
+        groups: &Groups,
+        spans: &[Span],
+        len: usize,
+    ) -> Result<Moments> {
+        let words = optimizer::memory_len(optimizer, groups, len);
         let buffer = context.storage("optimizer", words)?;
         let part = |name: &str, at, len| Tensor::new(name, &buffer, at, &[len]);
+        // Where the planes of so many numbers for each parameter end.
+        let behind = |planes: usize| Hyper::FIRST + planes * len;
+        let (planes, averages) = (optimizer::planes(optimizer), optimizer.average.is_some());
+        let limited = optimizer::is_limited(optimizer, groups);
+        if limited {
+            let blocks = optimizer::blocks(spans, len);
+            let tensor = part("blocks of parameters", behind(planes), 4 * blocks.len());
+            context.write_bytes(&tensor, bytemuck::cast_slice(&blocks))?;
+            let factors = part("factors of a step", LimitWords::FACTORS, 2);
+            context.write_bytes(&factors, bytemuck::cast_slice(&[1.0_f32; 2]))?;
+        }
+        let second = optimizer.rule.has_second_moment();
         Ok(Moments {
             memory: part("optimizer", 0, words),
             first: part("first moment", Hyper::FIRST, len),
-            second: second.then(|| part("second moment", Hyper::FIRST + len, len)),
+            second: second.then(|| part("second moment", behind(1), len)),
+            average: averages.then(|| part("mean of the parameters", behind(planes - 1), len)),
             hyper: part("hyper-parameters", 0, Hyper::LEN),
+            limits: limited.then(|| part("limits", LimitWords::AT, LimitWords::LEN)),
             #[cfg(feature = "train")]
             counters: part("step counters", Hyper::LEN, 4),
             diverged: part("divergence", Hyper::DIVERGED, 1),
@@ -102,6 +127,22 @@ impl State {
         optimizer: Option<Optimizer>,
         buffers: StateBuffers,
     ) -> Result<State> {
+        State::with_groups(context, model, optimizer, &Groups::default(), buffers)
+    }
+
+    /// The same with groups of parameters, for instance some that are frozen: no list of its plans computes what only those would
+    /// need, so their gradient and diagonal stay as they are.
+    ///
+    /// # Errors
+    /// As [`State::with_buffers`]; [`Error::Unknown`] for a pattern that matches no parameter; [`Error::Value`] for a group's
+    /// numbers.
+    pub fn with_groups(
+        context: &Context,
+        model: &Model,
+        optimizer: Option<Optimizer>,
+        groups: &Groups,
+        buffers: StateBuffers,
+    ) -> Result<State> {
         let len = model.flat_len().max(64);
         let flat = |name: &str, given: Option<wgpu::Buffer>| {
             let buffer = match given {
@@ -110,17 +151,19 @@ impl State {
             };
             Ok(Tensor::new(name, &buffer, 0, &[len]))
         };
-        let moments = match optimizer {
+        let spans = groups.spans(model, &optimizer.unwrap_or(Optimizer::sgd(0.0)))?;
+        let moments = match &optimizer {
             None => None,
             Some(optimizer) => {
                 optimizer.validate()?;
-                Some(Moments::new(context, &optimizer.rule, len)?)
+                Some(Moments::new(context, optimizer, groups, &spans, len)?)
             }
         };
         let state = State {
             context: context.clone(),
             model: model.clone(),
             optimizer,
+            groups: groups.clone(),
             parameters: flat("parameters", buffers.parameters)?,
             gradient: flat("gradient", buffers.gradient)?,
             diagonal: flat("diagonal", buffers.diagonal)?,
@@ -148,9 +191,14 @@ impl State {
         &self.model
     }
 
-    /// The optimiser, at its present learning rate.
+    /// The optimiser, at its present learning rate and limits.
     pub fn optimizer(&self) -> Option<&Optimizer> {
         self.optimizer.as_ref()
+    }
+
+    /// The groups of parameters.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// All parameters, flat.
@@ -171,6 +219,11 @@ impl State {
     /// First moment (or SGD's momentum buffer) and second moment, flat, where there is an optimiser that keeps them.
     pub fn moments(&self) -> (Option<&Tensor>, Option<&Tensor>) {
         (self.moments.as_ref().map(|m| &m.first), self.moments.as_ref().and_then(|m| m.second.as_ref()))
+    }
+
+    /// The mean of the parameters, flat, where the optimiser keeps one ([`Optimizer::average`]). It begins where they are written.
+    pub fn average(&self) -> Option<&Tensor> {
+        self.moments.as_ref().and_then(|moments| moments.average.as_ref())
     }
 
     /// Whether training has diverged: one word, a `u32` by its bits, that a host reads together with the loss and gives to
@@ -232,7 +285,9 @@ impl State {
     /// Bytes of all its buffers that grow with the model.
     pub(super) fn bytes(&self) -> u64 {
         let moments = self.moments.as_ref();
-        let moments = moments.into_iter().flat_map(|m| [Some(&m.first), m.second.as_ref()]).flatten();
+        let moments =
+            moments.into_iter().flat_map(|m| [Some(&m.first), m.second.as_ref(), m.average.as_ref()]);
+        let moments = moments.flatten();
         let flat = [&self.parameters, &self.gradient, &self.diagonal].into_iter().chain(moments);
         flat.map(|tensor| 4 * tensor.len() as u64).sum()
     }
@@ -247,9 +302,14 @@ impl State {
         let len = self.model.flat_len();
         let mut memory = OptimizerState::zeroed(len)?;
         let Some(moments) = &self.moments else { return Ok(memory) };
-        let tensors: Vec<&Tensor> =
-            [&moments.counters, &moments.first].into_iter().chain(&moments.second).collect();
-        let mut read = self.context.read_blocking(&tensors)?.into_iter();
+        let tensors = [&moments.counters, &moments.first].into_iter().chain(&moments.second);
+        let tensors: Vec<&Tensor> = tensors.chain(&moments.average).collect();
+        let mut read = self.context.read_blocking(&tensors)?;
+        if moments.average.is_some() {
+            memory.average = read.pop().unwrap_or_default();
+            memory.average.truncate(len);
+        }
+        let mut read = read.into_iter();
         if let Some([step, curvature_steps, ..]) = read.next().as_deref() {
             memory.step = step.to_bits().into();
             memory.curvature_steps = curvature_steps.to_bits().into();
@@ -273,6 +333,9 @@ impl State {
         if let Some(second) = &moments.second {
             write(second, &memory.v)?;
         }
+        if let Some(average) = &moments.average {
+            write(average, &memory.average)?;
+        }
         // Each step works out the bias corrections behind the counts anew.
         let counts =
             [memory.step, memory.curvature_steps].map(|count| u32::try_from(count).unwrap_or(u32::MAX));
@@ -285,8 +348,8 @@ impl State {
     /// [`Error::Foreign`] for a tensor that is none of this state's flat ones, and for a parameter of another model.
     pub fn part(&self, flat: &Tensor, parameter: &Parameter) -> Result<Tensor> {
         let (first, second) = self.moments();
-        let mut known =
-            [&self.parameters, &self.gradient, &self.diagonal].into_iter().chain(first).chain(second);
+        let passes = [&self.parameters, &self.gradient, &self.diagonal].into_iter();
+        let mut known = passes.chain(first).chain(second).chain(self.average());
         if !known.any(|known| known.is(flat)) {
             return Err(Error::Foreign { what: "the tensor", owner: "state" });
         }
@@ -314,6 +377,8 @@ impl State {
             return Ok(());
         }
         self.context.write(&self.parameters, flat)?;
+        self.average()
+            .map_or(Ok(()), |average| self.context.write_bytes(average, bytemuck::cast_slice(flat)))?;
         self.clear_divergence()
     }
 
@@ -325,15 +390,34 @@ impl State {
         let Some(optimizer) = self.optimizer else {
             return Err(Error::not_planned("a learning rate", "State::new, with an optimiser"));
         };
-        let changed = optimizer.learning_rate(learning_rate);
-        changed.validate()?;
-        self.optimizer = Some(changed);
+        self.change(optimizer.learning_rate(learning_rate))
+    }
+
+    /// Changes the numbers of the optimiser's limits, for every step that has not been submitted yet. Nothing is rebuilt, so a
+    /// limit stays the kind that it was when the state was made.
+    ///
+    /// # Errors
+    /// [`Error::Value`] for a limit that is not finite or not positive; [`Error::NotPlanned`] without an optimiser, and for limits
+    /// where it has none, or none where it has some.
+    pub fn set_limits(&mut self, limits: Limits) -> Result<()> {
+        let Some(optimizer) = self.optimizer else {
+            return Err(Error::not_planned("limits", "State::new, with an optimiser"));
+        };
+        optimizer.limits.check_kinds(&limits)?;
+        self.change(optimizer.limits(limits))
+    }
+
+    fn change(&mut self, optimizer: Optimizer) -> Result<()> {
+        optimizer.validate()?;
+        self.optimizer = Some(optimizer);
         self.write_hyper()
     }
 
     fn write_hyper(&self) -> Result<()> {
         let (Some(optimizer), Some(moments)) = (&self.optimizer, &self.moments) else { return Ok(()) };
-        self.context.write_bytes(&moments.hyper, bytemuck::bytes_of(&Hyper::new(optimizer)))
+        self.context.write_bytes(&moments.hyper, bytemuck::bytes_of(&Hyper::new(optimizer)))?;
+        let Some(limits) = &moments.limits else { return Ok(()) };
+        self.context.write_bytes(limits, bytemuck::bytes_of(&LimitWords::new(optimizer)))
     }
 }
 

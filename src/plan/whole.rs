@@ -25,6 +25,8 @@ pub(super) fn chosen(
     match (possible(setup, graph, options), asked) {
         (Err(why), Some(true)) => Err(why),
         (Err(_), _) => Ok(None),
+        // It would compute what nobody needs.
+        (Ok(_), None) if setup.trained().count() < setup.model.parameters().len() => Ok(None),
         (Ok(whole), None) if !pays(&whole) => Ok(None),
         (Ok(whole), _) => Ok(Some(whole)),
     }
@@ -149,7 +151,11 @@ pub(super) fn build(setup: &Setup<'_>, network: &WholeNetwork, options: &PlanOpt
         let back = Back { mode, scale, accumulate, update: None };
         schedules.push((Work::Gradient(pass), builder.pass(back)));
         if let Some(update) = optimizer::update(setup, mode)? {
-            schedules.push((Work::Step(pass), builder.pass(Back { update: Some(update), ..back })));
+            let step = match optimizer::sums(setup) {
+                true => optimizer::behind(setup, &update, builder.pass(back)),
+                false => builder.pass(Back { update: Some(update), ..back }),
+            };
+            schedules.push((Work::Step(pass), step));
             if !accumulate {
                 let update = optimizer::behind(setup, &update, Schedule::default());
                 schedules.push((Work::Update(pass), update));

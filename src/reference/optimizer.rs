@@ -1,15 +1,22 @@
 //! The optimisers' update rules.
 
 use super::Real;
-use crate::model::{Optimizer, OptimizerState, Rule};
+use crate::model::{Limits, Optimizer, OptimizerState, Rule, Span};
 use crate::{Error, Result};
+use std::slice::from_ref;
 
 impl<T: Real> OptimizerState<T> {
-    /// One update of `parameters`. Decoupled weight decay first: `θ ← θ − η λ θ`. Then
+    /// One update of `parameters`. Decoupled weight decay first: `θ ← θ − η λ θ`. Then `θ ← θ − u`:
     ///
-    /// - SGD: `m ← μ m + g`, `θ ← θ − η m`, or `θ − η (g + μ m)` with Nesterov;
-    /// - the others: `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) q`, `θ ← θ − η m̂ / (√v̂ + ε)` with `q = g²` (Adam) or
-    ///   `q = h²` (AdaHesScale and AdaHesScaleGN), `m̂ = m / (1−β₁ᵗ)`, `v̂ = v / (1−β₂ˢ)`.
+    /// - SGD: `m ← μ m + g`, `u = η m`, or `η (g + μ m)` with Nesterov;
+    /// - RMSProp: `v ← β₂ v + (1−β₂) g²`, `m ← μ m + g / (√v + ε)`, `u = η m`;
+    /// - Lion: `u = η sign(β₁ m + (1−β₁) g)`, `m ← β₂ m + (1−β₂) g`;
+    /// - the others: `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) q`, and with `m̂ = m / (1−β₁ᵗ)`, `v̂ = v / (1−β₂ˢ)`
+    ///   - `u = η m̂ / (√v̂ + ε)`, `q = g²` (Adam), `q = h²` (AdaHesScale and AdaHesScaleGN);
+    ///   - `u = η m̂ / (v̂ + ε)` or `η m̂ / (√v̂ + ε)`, `q = |h|` (AdaHesScale by magnitude);
+    ///   - `u = η m / max(γ v, ε)`, `q = h` (Sophia).
+    ///
+    /// [`Limits`] says how g and u are limited. Where the optimiser keeps a mean of the parameters, it moves last.
     ///
     /// Curvature may be lazy: a rule that reads the diagonal may be given an empty one on steps between evaluations. Then
     /// v stays as it was, and s, which corrects its bias, counts only the updates of v. Until there has been one, `θ`
@@ -25,65 +32,151 @@ impl<T: Real> OptimizerState<T> {
         gradient: &[T],
         diagonal: &[T],
     ) -> Result<()> {
+        let all = Span::new(0..self.m.len(), optimizer);
+        self.step_spans(optimizer, from_ref(&all), parameters, gradient, diagonal)
+    }
+
+    /// The same for these spans alone, which do not overlap, each at its own rate and decay; nothing outside them is touched, or
+    /// counts towards a norm.
+    ///
+    /// # Errors
+    /// As [`OptimizerState::step`]; [`Error::Length`] for a span past the end.
+    pub fn step_spans(
+        &mut self,
+        optimizer: &Optimizer,
+        spans: &[Span],
+        parameters: &mut [T],
+        gradient: &[T],
+        diagonal: &[T],
+    ) -> Result<()> {
         optimizer.validate()?;
-        let reads_diagonal = matches!(optimizer.rule, Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. });
-        let with_diagonal = reads_diagonal && !diagonal.is_empty();
-        for (tensor, got) in
-            [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", self.v.len())]
-                .into_iter()
-                .chain(with_diagonal.then_some(("diagonal", diagonal.len())))
-        {
+        let with_diagonal = optimizer.rule.mode().has_diagonal() && !diagonal.is_empty();
+        let lengths = [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", self.v.len())];
+        let average = (!self.average.is_empty()).then_some(("average", self.average.len()));
+        let diagonal_len = with_diagonal.then_some(("diagonal", diagonal.len()));
+        for (tensor, got) in lengths.into_iter().chain(average).chain(diagonal_len) {
             Error::check_length(tensor, got, self.m.len())?;
         }
+        let end = spans.iter().map(|span| span.range.end).max().unwrap_or(0);
+        Error::check_length("spans", end.max(self.m.len()), self.m.len())?;
 
-        let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
-        let keep = T::from_f64(1.0 - rate * decay);
-        parameters.iter_mut().for_each(|p| *p = keep * *p);
+        if optimizer.average.is_some() && self.average.is_empty() {
+            self.average = parameters.to_vec();
+        }
+        let Limits { gradient: value, gradient_norm, update, trust } = optimizer.limits;
+        let indices = || spans.iter().flat_map(|span| span.range.clone().map(move |i| (span, i)));
+        let mut g: Vec<T> = gradient.iter().map(|g| clipped(*g, value)).collect();
+        if let Some(most) = gradient_norm {
+            let most = f64::from(most);
+            let factor = factor(most * most, indices().map(|(_, i)| g[i].squared()));
+            g.iter_mut().for_each(|g| *g = factor * *g);
+        }
         self.step = self.step.saturating_add(1);
-        match optimizer.rule {
-            Rule::Sgd { momentum, nesterov } => {
-                let (rate, mu) = (T::from_f64(rate), T::from_f64(f64::from(momentum)));
-                for ((p, m), g) in parameters.iter_mut().zip(&mut self.m).zip(gradient) {
-                    *m = mu * *m + *g;
-                    let update = if nesterov { *g + mu * *m } else { *m };
-                    *p = *p - rate * update;
-                }
-            }
-            Rule::Adam { beta1, beta2, eps } => {
-                self.average_square(beta2, gradient);
-                self.adapt(rate, beta1, beta2, eps, parameters, gradient);
-            }
-            Rule::AdaHesScale { beta1, beta2, eps } | Rule::AdaHesScaleGn { beta1, beta2, eps } => {
-                if with_diagonal {
-                    self.average_square(beta2, diagonal);
-                }
-                self.adapt(rate, beta1, beta2, eps, parameters, gradient);
+        let averages_diagonal = optimizer.rule.mode().has_diagonal();
+        let averages = optimizer.rule.has_second_moment() && (with_diagonal || !averages_diagonal);
+        self.curvature_steps = self.curvature_steps.saturating_add(averages.into());
+
+        let number = |x: f32| T::from_f64(f64::from(x));
+        let mut updates = vec![T::zero(); g.len()];
+        let mut weighted = Vec::new();
+        for (span, i) in indices() {
+            let h = if with_diagonal { Some(diagonal[i]) } else { None };
+            let (u, denominator) = self.step_of(&optimizer.rule, i, g[i], h);
+            let rate = T::from_f64(f64::from(optimizer.learning_rate) * f64::from(span.rate));
+            updates[i] = rate * clipped(u, update);
+            weighted.push(denominator * updates[i].squared());
+        }
+        let scale = trust.map_or(T::one(), |delta| factor(2.0 * f64::from(delta), weighted.into_iter()));
+        for (span, i) in indices() {
+            let rate = f64::from(optimizer.learning_rate) * f64::from(span.rate);
+            let keep = T::from_f64(1.0 - rate * f64::from(span.weight_decay));
+            parameters[i] = keep * parameters[i] - scale * updates[i];
+            if let Some(keep) = optimizer.average {
+                let take = T::from_f64(1.0 - f64::from(keep));
+                self.average[i] = number(keep) * self.average[i] + take * parameters[i];
             }
         }
         Ok(())
     }
 
-    /// `v ← β₂ v + (1−β₂) q`, q the squares of `values`.
-    fn average_square(&mut self, beta2: f32, values: &[T]) {
-        let (keep, take) = (T::from_f64(f64::from(beta2)), T::from_f64(1.0 - f64::from(beta2)));
-        self.v.iter_mut().zip(values).for_each(|(v, x)| *v = keep * *v + take * x.squared());
-        self.curvature_steps = self.curvature_steps.saturating_add(1);
-    }
-
-    /// `m ← β₁ m + (1−β₁) g`, then `θ ← θ − η m̂ / (√v̂ + ε)`.
-    fn adapt(&mut self, rate: f64, beta1: f32, beta2: f32, eps: f32, parameters: &mut [T], gradient: &[T]) {
-        let (keep, take) = (T::from_f64(f64::from(beta1)), T::from_f64(1.0 - f64::from(beta1)));
-        self.m.iter_mut().zip(gradient).for_each(|(m, g)| *m = keep * *m + take * *g);
-        if self.curvature_steps == 0 {
-            return;
-        }
+    /// Moves the moments of parameter i; returns `u / η`, and what it was divided by, without ε.
+    fn step_of(&mut self, rule: &Rule, i: usize, g: T, h: Option<T>) -> (T, T) {
+        let number = |x: f32| T::from_f64(f64::from(x));
+        let mean = |beta: f32, of: T, next: T| number(beta) * of + T::from_f64(1.0 - f64::from(beta)) * next;
         // Bias corrections in f64: 1 − β₂ᵗ has few digits in f32.
-        let correction = |beta: f32, count: u64| 1.0 - f64::from(beta).powf(count as f64);
-        let rate = T::from_f64(rate / correction(beta1, self.step));
-        let scale = T::from_f64(1.0 / correction(beta2, self.curvature_steps));
-        let eps = T::from_f64(f64::from(eps));
-        for ((p, m), v) in parameters.iter_mut().zip(&self.m).zip(&self.v) {
-            *p = *p - rate * *m / ((scale * *v).sqrt() + eps);
+        let corrected =
+            |x: T, beta: f32, count: u64| x * T::from_f64(1.0 / (1.0 - f64::from(beta).powf(count as f64)));
+        let (step, curvature_steps) = (self.step, self.curvature_steps);
+        let (m, v) = (&mut self.m[i], &mut self.v[i]);
+        let (zero, one) = (T::zero(), T::one());
+        match *rule {
+            Rule::Sgd { momentum, nesterov } => {
+                *m = number(momentum) * *m + g;
+                (if nesterov { g + number(momentum) * *m } else { *m }, one)
+            }
+            Rule::RmsProp { beta2, eps, momentum } => {
+                *v = mean(beta2, *v, g.squared());
+                *m = number(momentum) * *m + g / (v.sqrt() + number(eps));
+                (*m, one)
+            }
+            Rule::Lion { beta1, beta2 } => {
+                let c = mean(beta1, *m, g);
+                *m = mean(beta2, *m, g);
+                let sign = if c > zero {
+                    one
+                } else if c < zero {
+                    -one
+                } else {
+                    zero
+                };
+                // What is not finite stays so, and is told.
+                (if c.value().is_finite() { sign } else { c }, one)
+            }
+            Rule::Adam { beta1, beta2, eps }
+            | Rule::AdaHesScale { beta1, beta2, eps }
+            | Rule::AdaHesScaleGn { beta1, beta2, eps }
+            | Rule::AdaHesScaleAbs { beta1, beta2, eps, .. }
+            | Rule::Sophia { beta1, beta2, eps, .. } => {
+                *m = mean(beta1, *m, g);
+                let q = match *rule {
+                    Rule::Adam { .. } => Some(g.squared()),
+                    Rule::AdaHesScaleAbs { .. } => h.map(T::abs),
+                    Rule::Sophia { .. } => h,
+                    _ => h.map(T::squared),
+                };
+                *v = q.map_or(*v, |q| mean(beta2, *v, q));
+                if curvature_steps == 0 {
+                    return (zero, zero);
+                }
+                let (m_hat, v_hat) = (corrected(*m, beta1, step), corrected(*v, beta2, curvature_steps));
+                match *rule {
+                    Rule::Sophia { gamma, .. } => {
+                        let denominator = (number(gamma) * *v).max(number(eps));
+                        (*m / denominator, denominator)
+                    }
+                    Rule::AdaHesScaleAbs { root: false, .. } => (m_hat / (v_hat + number(eps)), v_hat),
+                    _ => (m_hat / (v_hat.sqrt() + number(eps)), v_hat.sqrt()),
+                }
+            }
         }
+    }
+}
+
+/// `clip(x, ±most)`; what is not finite stays as it is.
+fn clipped<T: Real>(x: T, most: Option<f32>) -> T {
+    match most.map(|most| T::from_f64(f64::from(most))) {
+        Some(most) if x.value().is_finite() => x.min(most).max(-most),
+        _ => x,
+    }
+}
+
+/// `min(1, √(most / Σ terms))`; 0 where the sum is not finite.
+fn factor<T: Real>(most: f64, terms: impl Iterator<Item = T>) -> T {
+    let sum = terms.fold(T::zero(), |sum, term| sum + term);
+    let most = T::from_f64(most);
+    match sum.value().is_finite() {
+        false => T::zero(),
+        true if sum > most => (most / sum).sqrt(),
+        true => T::one(),
     }
 }

@@ -16,7 +16,7 @@ pub use cross_entropy::CrossEntropy;
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
-pub use optimizer::{Optimizer, OptimizerState, Rule};
+pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span};
 pub use policy::{discrete_policy_targets, gaussian_policy_targets};
 
 pub(crate) use loss::{MAX_LOG_PRECISION, MAX_LOG_RATIO};

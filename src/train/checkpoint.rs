@@ -174,6 +174,7 @@ impl Checkpoint {
         let memory = OptimizerState {
             m,
             v,
+            average: Vec::new(),
             step: number(&entries, "steps")?,
             curvature_steps: number(&entries, "curvature_steps")?,
         };

@@ -25,6 +25,7 @@ mod half;
 mod harness;
 mod images;
 mod layers;
+mod limits;
 mod memory;
 mod noise;
 mod nonfinite;

@@ -52,7 +52,9 @@ impl Operation for BatchNorm {
         let shape = batch_shape(pass.output(op), pass.setup.batch);
         let statistics = pass.saved.extra(op);
         let parameters = ChannelParameters::Norm(shape);
-        channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true);
+        if pass.trains(op) {
+            channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true);
+        }
         if pass.continues(op) {
             let weight = pass.setup.parameter(op, Role::Weight);
             let extras: Vec<_> = statistics.into_iter().chain([weight]).collect();

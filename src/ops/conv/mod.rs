@@ -54,7 +54,9 @@ impl Operation for Conv {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        self.parameters(pass, op, signal);
+        if pass.trains(op) {
+            self.parameters(pass, op, signal);
+        }
         let (tuning, batch) = (pass.setup.tuning, pass.batch());
         if let (true, Some(weight)) = (pass.continues(op), pass.saved.extra(op)) {
             pass.through_weight(op, signal, weight, |flow| {

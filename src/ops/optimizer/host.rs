@@ -1,9 +1,11 @@
-//! Optimizer steps on the CPU, each one sweep over parameters and moments.
+//! Optimizer steps on the CPU, each one sweep over parameters and moments; two where the step is scaled as a whole.
 
 use crate::host::Threads;
-use crate::model::{Optimizer, OptimizerState, Rule};
+use crate::model::{Limits, Optimizer, OptimizerState, Rule, Span};
 use crate::{Error, Result};
+use std::mem::take;
 use std::ops::Range;
+use std::slice::from_ref;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The same as [`OptimizerState::step`], in one sweep shared out among threads.
@@ -19,77 +21,282 @@ pub fn update(
     gradient: &[f32],
     diagonal: &[f32],
 ) -> Result<()> {
+    let all = Span::new(0..memory.m.len(), optimizer);
+    update_spans(threads, optimizer, from_ref(&all), memory, parameters, gradient, diagonal)
+}
+
+/// The same as [`OptimizerState::step_spans`]: `spans` in ascending order.
+///
+/// # Errors
+/// As [`OptimizerState::step_spans`], also for spans that overlap or do not ascend; [`Error::Diverged`] as [`update`].
+pub fn update_spans(
+    threads: &Threads,
+    optimizer: &Optimizer,
+    spans: &[Span],
+    memory: &mut OptimizerState<f32>,
+    parameters: &mut [f32],
+    gradient: &[f32],
+    diagonal: &[f32],
+) -> Result<()> {
     optimizer.validate()?;
     let len = memory.m.len();
     let reads_diagonal = optimizer.rule.mode().has_diagonal() && !diagonal.is_empty();
-    let checked = [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", memory.v.len())];
-    for (tensor, got) in checked.into_iter().chain(reads_diagonal.then_some(("diagonal", diagonal.len()))) {
+    let lengths = [("parameters", parameters.len()), ("gradient", gradient.len()), ("v", memory.v.len())];
+    let average = (!memory.average.is_empty()).then_some(("average", memory.average.len()));
+    let diagonal_len = reads_diagonal.then_some(("diagonal", diagonal.len()));
+    for (tensor, got) in lengths.into_iter().chain(average).chain(diagonal_len) {
         Error::check_length(tensor, got, len)?;
     }
+    let mut end = 0;
+    for span in spans {
+        // Each begins behind the one before, and ends within the parameters.
+        Error::check_length("spans", span.range.start.max(end), span.range.start)?;
+        end = span.range.end.max(span.range.start);
+    }
+    Error::check_length("spans", end.max(len), len)?;
+
+    if optimizer.average.is_some() && memory.average.is_empty() {
+        memory.average = parameters.to_vec();
+    }
     memory.step = memory.step.saturating_add(1);
-    let (rate, decay) = (f64::from(optimizer.learning_rate), f64::from(optimizer.weight_decay));
-    let keep = (1.0 - rate * decay) as f32;
-    // v averages the squares of these; empty on a step without curvature.
-    let values = match optimizer.rule {
-        Rule::Sgd { .. } => &[],
-        Rule::Adam { .. } => gradient,
-        _ if reads_diagonal => diagonal,
-        _ => &[],
+    // v averages what comes of these; empty on a step without curvature.
+    let values = match optimizer.rule.mode().has_diagonal() {
+        _ if !optimizer.rule.has_second_moment() => &[],
+        true => {
+            if reads_diagonal {
+                diagonal
+            } else {
+                &[]
+            }
+        }
+        false => gradient,
     };
     let averages = !values.is_empty();
     memory.curvature_steps = memory.curvature_steps.saturating_add(averages.into());
-    let (step, curvature_steps) = (memory.step, memory.curvature_steps);
-    let mut parts = parts(threads, memory, parameters, gradient);
-    let diverged = AtomicBool::new(false);
-    let tell = |finite: bool| diverged.fetch_or(!finite, Relaxed);
-    match optimizer.rule {
-        Rule::Sgd { momentum, nesterov } => {
-            let rate = rate as f32;
-            threads.each(parts, |part| {
-                tell(part.sweep(|p, m, _, g, _| {
-                    *m = momentum * *m + g;
-                    let step = if nesterov { g + momentum * *m } else { *m };
-                    *p = keep * *p - rate * step;
-                }));
-            });
-        }
-        Rule::Adam { beta1, beta2, eps }
-        | Rule::AdaHesScale { beta1, beta2, eps }
-        | Rule::AdaHesScaleGn { beta1, beta2, eps } => {
-            let (take1, take2) = ((1.0 - f64::from(beta1)) as f32, (1.0 - f64::from(beta2)) as f32);
-            // Bias corrections in f64: 1 − β₂ᵗ has few digits in f32. Before v has been seen nothing moves.
-            let correction = |beta: f32, count: u64| 1.0 - f64::from(beta).powf(count as f64);
-            let seen = curvature_steps > 0;
-            let rate = if seen { (rate / correction(beta1, step)) as f32 } else { 0.0 };
-            let scale = if seen { (1.0 / correction(beta2, curvature_steps)) as f32 } else { 0.0 };
-            if averages {
-                parts.iter_mut().for_each(|part| part.values = &values[part.range.clone()]);
-            }
-            threads.each(parts, |part| {
-                tell(part.sweep(|p, m, v, g, x| {
-                    *m = beta1 * *m + take1 * g;
+    let step = memory.step;
+    let sweeps = Sweeps { threads, optimizer, spans, memory, parameters, gradient, values };
+    match sweeps.run() {
+        true => Ok(()),
+        false => Err(Error::Diverged { what: "a parameter or a second moment", step: Some(step) }),
+    }
+}
+
+/// One update, checked.
+struct Sweeps<'a> {
+    threads: &'a Threads,
+    optimizer: &'a Optimizer,
+    spans: &'a [Span],
+    memory: &'a mut OptimizerState<f32>,
+    parameters: &'a mut [f32],
+    gradient: &'a [f32],
+    values: &'a [f32],
+}
+
+impl Sweeps<'_> {
+    /// Takes the step of the rule; returns whether parameters and second moments are finite.
+    fn run(self) -> bool {
+        let (rule, averages) = (self.optimizer.rule, !self.values.is_empty());
+        let (step, curvature_steps) = (self.memory.step, self.memory.curvature_steps);
+        let rest = |beta: f32| (1.0 - f64::from(beta)) as f32;
+        // Bias corrections in f64: 1 − β₂ᵗ has few digits in f32. Before v has been seen nothing moves.
+        let correction = |beta: f32, count: u64| (1.0 / (1.0 - f64::from(beta).powf(count as f64))) as f32;
+        let seen = curvature_steps > 0;
+        let scales = |beta1: f32, beta2: f32| match seen {
+            true => (correction(beta1, step), correction(beta2, curvature_steps)),
+            false => (0.0, 0.0),
+        };
+        // A rule whose step is what its moments come to: those move by `q`, then `quotient` has the step and the denominator.
+        macro_rules! adaptive {
+            ($beta1:ident, $beta2:ident, $q:expr, $quotient:expr) => {{
+                let (take1, take2, q, quotient) = (rest($beta1), rest($beta2), $q, $quotient);
+                let moved = move |m: &mut f32, v: &mut f32, g: f32, x: f32| {
+                    *m = $beta1 * *m + take1 * g;
                     if averages {
-                        *v = beta2 * *v + take2 * (x * x);
+                        *v = $beta2 * *v + take2 * q(x);
                     }
-                    *p = keep * *p - rate * *m / ((scale * *v).sqrt() + eps);
-                }));
-            });
+                    quotient(*m, *v)
+                };
+                self.sweep(moved, quotient)
+            }};
+        }
+        match rule {
+            Rule::Sgd { momentum, nesterov } => self.sweep(
+                move |m, _, g, _| {
+                    *m = momentum * *m + g;
+                    (if nesterov { g + momentum * *m } else { *m }, 1.0)
+                },
+                |m, _| (m, 1.0),
+            ),
+            Rule::RmsProp { beta2, eps, momentum } => {
+                let take2 = rest(beta2);
+                let moved = move |m: &mut f32, v: &mut f32, g: f32, _| {
+                    *v = beta2 * *v + take2 * (g * g);
+                    *m = momentum * *m + g / (v.sqrt() + eps);
+                    (*m, 1.0)
+                };
+                self.sweep(moved, |m, _| (m, 1.0))
+            }
+            Rule::Lion { beta1, beta2 } => {
+                let (take1, take2) = (rest(beta1), rest(beta2));
+                let moved = move |m: &mut f32, _: &mut f32, g: f32, _| {
+                    let c = beta1 * *m + take1 * g;
+                    *m = beta2 * *m + take2 * g;
+                    // What is not finite stays so, and is told; 0 has no sign.
+                    let sign = if c == 0.0 { 0.0 } else { 1_f32.copysign(c) };
+                    (if c.is_finite() { sign } else { c }, 1.0)
+                };
+                self.sweep(moved, |m, _| (m, 1.0))
+            }
+            Rule::Adam { beta1, beta2, eps }
+            | Rule::AdaHesScale { beta1, beta2, eps }
+            | Rule::AdaHesScaleGn { beta1, beta2, eps } => {
+                let (m_scale, v_scale) = scales(beta1, beta2);
+                let quotient = move |m: f32, v: f32| {
+                    let root = (v_scale * v).sqrt();
+                    (m_scale * m / (root + eps), root)
+                };
+                adaptive!(beta1, beta2, |x: f32| x * x, quotient)
+            }
+            Rule::AdaHesScaleAbs { beta1, beta2, eps, root } => {
+                let (m_scale, v_scale) = scales(beta1, beta2);
+                let quotient = move |m: f32, v: f32| {
+                    let denominator = if root { (v_scale * v).sqrt() } else { v_scale * v };
+                    (m_scale * m / (denominator + eps), denominator)
+                };
+                adaptive!(beta1, beta2, f32::abs, quotient)
+            }
+            Rule::Sophia { beta1, beta2, gamma, eps } => {
+                let taken = if seen { 1.0 } else { 0.0 };
+                let quotient = move |m: f32, v: f32| {
+                    let denominator = (gamma * v).max(eps);
+                    (taken * m / denominator, denominator)
+                };
+                adaptive!(beta1, beta2, |x: f32| x, quotient)
+            }
         }
     }
-    match diverged.into_inner() {
-        false => Ok(()),
-        true => Err(Error::Diverged { what: "a parameter or a second moment", step: Some(step) }),
+
+    /// `moved` takes m, v, g and x on by a step; it and `kept`, which leaves m and v, return `u / η` and what it was divided by,
+    /// without ε.
+    fn sweep(
+        mut self,
+        moved: impl Fn(&mut f32, &mut f32, f32, f32) -> (f32, f32) + Sync + Send + Copy,
+        kept: impl Fn(f32, f32) -> (f32, f32) + Sync + Send + Copy,
+    ) -> bool {
+        let Limits { gradient, gradient_norm, update, trust } = self.optimizer.limits;
+        let (value, most) = (gradient.unwrap_or(f32::MAX), update.unwrap_or(f32::MAX));
+        let learning_rate = f64::from(self.optimizer.learning_rate);
+        let gradient_scale = gradient_norm.map_or(1.0, |norm| {
+            let trained = self.spans.iter().flat_map(|span| &self.gradient[span.range.clone()]);
+            let sum = trained.map(|g| f64::from(clipped(*g, value)).powi(2)).sum();
+            factor(f64::from(norm).powi(2), sum)
+        });
+        let threads = self.threads;
+        let diverged = AtomicBool::new(false);
+        let rates = |part: &Part<'_>| {
+            let rate = learning_rate * f64::from(part.rate);
+            (rate as f32, (1.0 - rate * f64::from(part.weight_decay)) as f32)
+        };
+        let limited = move |g: f32| gradient_scale * clipped(g, value);
+        if trust.is_none() {
+            threads.each(self.parts(), |part| {
+                let (rate, keep) = rates(&part);
+                let finite = part.sweep(|p, m, v, g, x| {
+                    *p = keep * *p - rate * clipped(moved(m, v, limited(g), x).0, most);
+                });
+                diverged.fetch_or(!finite, Relaxed);
+            });
+        }
+        if let Some(delta) = trust {
+            let parts = self.parts();
+            let mut sums = vec![0.0; parts.len()];
+            threads.each(parts.into_iter().zip(&mut sums).collect(), |(part, sum): (Part<'_>, &mut f64)| {
+                let (rate, _) = rates(&part);
+                part.sweep_sum(|m, v, g, x| {
+                    let (step, denominator) = moved(m, v, limited(g), x);
+                    let u = f64::from(rate * clipped(step, most));
+                    *sum += f64::from(denominator) * u * u;
+                });
+            });
+            let scale = factor(2.0 * f64::from(delta), sums.iter().sum());
+            threads.each(self.parts(), |part| {
+                let (rate, keep) = rates(&part);
+                let finite = part.sweep(|p, m, v, _, _| {
+                    *p = keep * *p - scale * (rate * clipped(kept(*m, *v).0, most));
+                });
+                diverged.fetch_or(!finite, Relaxed);
+            });
+        }
+        if let Some(keep) = self.optimizer.average {
+            let take = (1.0 - f64::from(keep)) as f32;
+            for range in self.spans.iter().map(|span| span.range.clone()) {
+                let averages = self.memory.average[range.clone()].iter_mut();
+                averages.zip(&self.parameters[range]).for_each(|(a, p)| *a = keep * *a + take * p);
+            }
+        }
+        !diverged.into_inner()
+    }
+
+    /// Of each span one part for each thread that pays off.
+    fn parts(&mut self) -> Vec<Part<'_>> {
+        let mut rest = (&mut *self.parameters, &mut self.memory.m[..], &mut self.memory.v[..]);
+        let mut at = 0;
+        let mut next = |range: &Range<usize>| {
+            let (p, m, v) = take(&mut rest);
+            let cut = |all| cut(all, at, range);
+            let ([p, p_rest], [m, m_rest], [v, v_rest]) = (cut(p), cut(m), cut(v));
+            rest = (p_rest, m_rest, v_rest);
+            at = range.end;
+            (p, m, v)
+        };
+        let (gradient, values) = (self.gradient, self.values);
+        let mut parts = Vec::with_capacity(self.spans.len());
+        for span in self.spans {
+            let len = span.range.len();
+            for within in self.threads.ranges(len, 16 * len) {
+                let range = span.range.start + within.start..span.range.start + within.end;
+                let (parameters, m, v) = next(&range);
+                let gradient = &gradient[range.clone()];
+                let values = if values.is_empty() { gradient } else { &values[range] };
+                let Span { rate, weight_decay, .. } = *span;
+                parts.push(Part { parameters, m, v, gradient, values, rate, weight_decay });
+            }
+        }
+        parts
+    }
+}
+
+/// What `range` has of `all`, which begins at `at`, and what stands behind.
+fn cut<'a>(all: &'a mut [f32], at: usize, range: &Range<usize>) -> [&'a mut [f32]; 2] {
+    let (mine, rest) = all[range.start - at..].split_at_mut(range.len());
+    [mine, rest]
+}
+
+/// `clip(x, ±most)`; what is not finite stays as it is.
+fn clipped(x: f32, most: f32) -> f32 {
+    let clipped = x.clamp(-most, most);
+    if x.abs() == f32::INFINITY { x } else { clipped }
+}
+
+/// `min(1, √(most / sum))`; 0 where the sum is not finite.
+fn factor(most: f64, sum: f64) -> f32 {
+    match sum.is_finite() {
+        false => 0.0,
+        true if sum > most => (most / sum).sqrt() as f32,
+        true => 1.0,
     }
 }
 
 struct Part<'a> {
-    range: Range<usize>,
     parameters: &'a mut [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
     gradient: &'a [f32],
-    /// v averages the squares of these. As long as the others even where unused.
+    /// v averages what comes of these. As long as the others even where unused.
     values: &'a [f32],
+    /// As in [`Span`].
+    rate: f32,
+    weight_decay: f32,
 }
 
 impl Part<'_> {
@@ -110,25 +317,14 @@ impl Part<'_> {
             },
         )
     }
-}
 
-/// One part for each thread that pays off.
-fn parts<'a>(
-    threads: &Threads,
-    memory: &'a mut OptimizerState<f32>,
-    parameters: &'a mut [f32],
-    gradient: &'a [f32],
-) -> Vec<Part<'a>> {
-    let mut rest = (parameters, &mut memory.m[..], &mut memory.v[..]);
-    let cut = |range: Range<usize>| {
-        let (p, m, v) = std::mem::take(&mut rest);
-        let ((p, p_rest), (m, m_rest)) = (p.split_at_mut(range.len()), m.split_at_mut(range.len()));
-        let (v, v_rest) = v.split_at_mut(range.len());
-        rest = (p_rest, m_rest, v_rest);
-        let gradient = &gradient[range.clone()];
-        Part { range, parameters: p, m, v, gradient, values: gradient }
-    };
-    threads.ranges(gradient.len(), 16 * gradient.len()).into_iter().map(cut).collect()
+    /// Calls `with` for each m, v, gradient and value, in order.
+    fn sweep_sum(self, mut with: impl FnMut(&mut f32, &mut f32, f32, f32)) {
+        let moments = self.m.iter_mut().zip(self.v);
+        for ((m, v), (g, x)) in moments.zip(self.gradient.iter().zip(self.values)) {
+            with(m, v, *g, *x);
+        }
+    }
 }
 
 #[cfg(test)]

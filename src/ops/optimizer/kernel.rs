@@ -1,6 +1,6 @@
-//! The optimiser's kernels: one counts the step, one updates the parameters.
+//! The optimiser's kernels: one counts the step, one updates the parameters; two more find a factor of the whole step.
 
-use crate::model::{Optimizer, Rule};
+use crate::model::{Optimizer, Rule, Span};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, words};
 use std::ops::Range;
 
@@ -43,9 +43,13 @@ impl Hyper {
     pub(crate) fn new(optimizer: &Optimizer) -> Hyper {
         let (beta1, beta2, eps) = match optimizer.rule {
             Rule::Sgd { momentum, .. } => (momentum, 0.0, 0.0),
+            Rule::RmsProp { beta2, eps, momentum } => (momentum, beta2, eps),
+            Rule::Lion { beta1, beta2 } => (beta1, beta2, 0.0),
             Rule::Adam { beta1, beta2, eps }
             | Rule::AdaHesScale { beta1, beta2, eps }
-            | Rule::AdaHesScaleGn { beta1, beta2, eps } => (beta1, beta2, eps),
+            | Rule::AdaHesScaleGn { beta1, beta2, eps }
+            | Rule::AdaHesScaleAbs { beta1, beta2, eps, .. }
+            | Rule::Sophia { beta1, beta2, eps, .. } => (beta1, beta2, eps),
         };
         // The logarithm is taken here in f64, since 1 − βᵗ depends on its last digits. ln 0 becomes what exp sends to 0.
         let ln = |beta: f32| f64::from(beta).ln().max(-104.0) as f32;
@@ -55,6 +59,69 @@ impl Hyper {
     }
 }
 
+/// What the host may change of the limits between steps, in the order of `shaders/optimizer/limits.wgsl`. What is not limited
+/// has the largest number.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+pub(crate) struct LimitWords {
+    gradient: f32,
+    update: f32,
+    gamma: f32,
+    average: f32,
+    /// By [`Factor`]: the square of the largest norm, and 2 δ.
+    most: [f32; 2],
+    unused: [f32; 2],
+}
+
+impl LimitWords {
+    /// Where they stand in the optimiser's buffer, in elements, how many they are, and where the factors do.
+    pub(crate) const AT: usize = 16;
+    pub(crate) const LEN: usize = size_of::<LimitWords>() / 4;
+    pub(crate) const FACTORS: usize = LimitWords::AT + LimitWords::LEN;
+
+    pub(crate) fn new(optimizer: &Optimizer) -> LimitWords {
+        let limits = optimizer.limits;
+        let most = |limit: Option<f32>, of: fn(f64) -> f64| {
+            let most = limit.map_or(f64::from(f32::MAX), |limit| of(f64::from(limit)));
+            most.clamp(f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)) as f32
+        };
+        LimitWords {
+            gradient: limits.gradient.unwrap_or(f32::MAX),
+            update: limits.update.unwrap_or(f32::MAX),
+            gamma: if let Rule::Sophia { gamma, .. } = optimizer.rule { gamma } else { 0.0 },
+            average: optimizer.average.unwrap_or(0.0),
+            most: [most(limits.gradient_norm, |norm| norm * norm), most(limits.trust, |delta| 2.0 * delta)],
+            unused: [0.0; 2],
+        }
+    }
+}
+
+/// The blocks of 64 parameters that a limited update reads, see `limits.wgsl`: those of no span are frozen, or a gap.
+pub(crate) fn blocks(spans: &[Span], len: usize) -> Vec<[f32; 4]> {
+    let mut blocks = vec![[0.0; 4]; len.div_ceil(BLOCK)];
+    for span in spans {
+        for start in span.range.clone().step_by(BLOCK) {
+            let trained = (span.range.end - start).min(BLOCK);
+            if let Some(block) = blocks.get_mut(start / BLOCK) {
+                *block = [span.rate, span.weight_decay, trained as f32, 0.0];
+            }
+        }
+    }
+    blocks
+}
+
+/// Every parameter begins at a multiple of it.
+const BLOCK: usize = 64;
+
+/// What an update does beyond its rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Limited {
+    /// It keeps a mean of the parameters.
+    averages: bool,
+    /// The moments have moved already.
+    moved: bool,
+}
+
 /// Where the second moment comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Second {
@@ -62,7 +129,7 @@ enum Second {
     None,
     /// g²
     Gradient,
-    /// The diagonal, squared.
+    /// The diagonal, squared or however the rule takes it.
     Diagonal,
     /// It rests, on a step without curvature.
     Rests,
@@ -73,6 +140,8 @@ enum Second {
 pub(crate) struct Update {
     pub rule: Rule,
     second: Second,
+    /// `None`: the bare rule.
+    limited: Option<Limited>,
     /// All vec4s of the model.
     vectors: u32,
     /// The part to update: its first vec4, and its length.
@@ -83,14 +152,28 @@ pub(crate) struct Update {
 impl Update {
     /// `len` parameters, gaps of the flat layout included; `diagonal`: whether this step has a diagonal.
     pub(crate) fn new(rule: &Rule, len: u32, diagonal: bool) -> Update {
-        let second = match rule {
-            Rule::Sgd { .. } => Second::None,
-            Rule::Adam { .. } => Second::Gradient,
-            Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } if diagonal => Second::Diagonal,
-            Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } => Second::Rests,
+        let second = match (rule.has_second_moment(), rule.mode().has_diagonal()) {
+            (false, _) => Second::None,
+            (true, false) => Second::Gradient,
+            (true, true) if diagonal => Second::Diagonal,
+            (true, true) => Second::Rests,
         };
         let vectors = len / 4;
-        Update { rule: *rule, second, vectors, first: 0, run: vectors }
+        let update = Update { rule: *rule, second, limited: None, vectors, first: 0, run: vectors };
+        // Its γ is among the limits.
+        if matches!(rule, Rule::Sophia { .. }) { update.limited(false) } else { update }
+    }
+
+    /// The same within limits, block by block.
+    pub(crate) fn limited(self, averages: bool) -> Update {
+        Update { limited: Some(Limited { averages, moved: false }), ..self }
+    }
+
+    /// The update behind a [`Measure::step`], which has moved the moments.
+    fn behind_moments(self) -> Update {
+        let limited = self.limited.map(|limited| Limited { moved: true, ..limited });
+        let second = if self.second == Second::None { Second::None } else { Second::Rests };
+        Update { limited, second, ..self }
     }
 
     /// The same for a part of the flat layout.
@@ -106,14 +189,25 @@ impl Update {
         self.second == Second::Diagonal
     }
 
+    fn diagonal(&self) -> &'static str {
+        if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" }
+    }
+
     /// Numbers that it keeps for each parameter.
     pub(crate) fn moments(&self) -> u64 {
-        if self.second == Second::None { 1 } else { 2 }
+        let averages = self.limited.is_some_and(|limited| limited.averages);
+        1 + u64::from(self.rule.has_second_moment()) + u64::from(averages)
     }
 
     pub(crate) fn name(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
-        format!("{}{rests}", self.rule.name())
+        let limited = match self.limited {
+            None => "",
+            Some(Limited { moved: true, .. }) => " moved",
+            Some(Limited { averages: true, .. }) => " limited, averaged",
+            Some(_) => " limited",
+        };
+        format!("{}{limited}{rests}", self.rule.name())
     }
 
     /// Adds the rule's constants to the header. Returns its files.
@@ -121,19 +215,45 @@ impl Update {
         if let Rule::Sgd { nesterov, .. } = self.rule {
             header.flag("NESTEROV", nesterov);
         }
-        let plugs: &[&str] = match self.second {
-            Second::None => &["optimizer/sgd"],
-            Second::Gradient => &["optimizer/adaptive", "optimizer/second", "optimizer/squared_gradient"],
-            Second::Diagonal => &["optimizer/adaptive", "optimizer/second", "optimizer/squared_diagonal"],
-            Second::Rests => &["optimizer/adaptive", "optimizer/second", "optimizer/no_update"],
-        };
-        [&["optimizer/state", "optimizer/rule"], plugs].concat()
+        let mut files = vec!["optimizer/state", "optimizer/fours"];
+        match self.limited {
+            None => files.push("optimizer/rule"),
+            Some(Limited { averages, moved }) => {
+                limits(&self.rule, averages, header).flag("MOVED", moved);
+                files.extend(["optimizer/limited", "optimizer/limits"]);
+            }
+        }
+        files.push("optimizer/tell");
+        files.extend::<&[_]>(match self.rule {
+            Rule::Sgd { .. } => &["optimizer/sgd"],
+            Rule::Lion { .. } => &["optimizer/lion"],
+            Rule::RmsProp { .. } => &["optimizer/rmsprop", "optimizer/second"],
+            Rule::AdaHesScaleAbs { root: false, .. } => &["optimizer/direct", "optimizer/second"],
+            Rule::Sophia { .. } => &["optimizer/sophia", "optimizer/second"],
+            _ => &["optimizer/adaptive", "optimizer/second"],
+        });
+        files.extend::<&[_]>(match (self.second, self.rule) {
+            (Second::None, _) | (_, Rule::RmsProp { .. }) => &[],
+            (Second::Gradient, _) => &["optimizer/squared_gradient"],
+            (Second::Rests, _) => &["optimizer/no_update"],
+            (Second::Diagonal, Rule::AdaHesScaleAbs { .. }) => {
+                &["optimizer/absolute_diagonal", "optimizer/mean"]
+            }
+            (Second::Diagonal, Rule::Sophia { .. }) => &["optimizer/signed_diagonal", "optimizer/mean"],
+            (Second::Diagonal, _) => &["optimizer/squared_diagonal"],
+        });
+        files
     }
 
     /// Whether steps are counted: the moments' bias is corrected.
     pub(crate) fn counts(&self) -> bool {
-        self.second != Second::None
+        !matches!(self.rule, Rule::Sgd { .. })
     }
+}
+
+/// The constants of what is limited.
+fn limits<'a>(rule: &Rule, averages: bool, header: &'a mut Header) -> &'a mut Header {
+    header.number("MOMENTS", 1 + u32::from(rule.has_second_moment())).flag("AVERAGED", averages)
 }
 
 impl Key for Update {
@@ -153,8 +273,7 @@ impl Key for Update {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
         header.number("MEMORY", 1);
-        let diagonal = if self.reads_diagonal() { "optimizer/diagonal" } else { "optimizer/no_diagonal" };
-        let mut files = vec!["optimizer/optimizer", "lib/each", diagonal];
+        let mut files = vec!["optimizer/optimizer", "lib/each", self.diagonal()];
         files.extend(self.rule(&mut header));
         compose(&header, &files)
     }
@@ -219,5 +338,147 @@ impl Key for Advance {
 
     fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
         Vec::new()
+    }
+}
+
+/// A factor of the whole step, by its place in the shader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Factor {
+    Gradient,
+    Step,
+}
+
+/// The most sums that a [`Measure`] leaves.
+const MOST_SUMS: u32 = 256;
+
+/// Sums over all that an update is about to move, shared out among workgroups: `shaders/optimizer/measure.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Measure {
+    update: Update,
+    factor: Factor,
+}
+
+impl Measure {
+    /// The squares of the gradient.
+    pub(crate) fn gradient(update: Update) -> Measure {
+        Measure { update, factor: Factor::Gradient }
+    }
+
+    /// The squares of the step, weighted by what it is divided by; moves the moments. The update that is left is behind it.
+    pub(crate) fn step(update: Update) -> (Measure, Update) {
+        (Measure { update, factor: Factor::Step }, update.behind_moments())
+    }
+
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.update.range()
+    }
+
+    pub(crate) fn reads_diagonal(&self) -> bool {
+        self.factor == Factor::Step && self.update.reads_diagonal()
+    }
+
+    /// The kernel that makes a factor of its sums.
+    pub(crate) fn scale(&self) -> Scale {
+        Scale { factor: self.factor, sums: self.groups() }
+    }
+}
+
+impl Key for Measure {
+    fn label(&self) -> String {
+        let of = match self.factor {
+            Factor::Gradient => "gradient".into(),
+            Factor::Step => format!("step of {}", self.update.name()),
+        };
+        format!("optimizer measure {of} {}", 4 * self.update.run)
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// Sizes; hyper-parameters, counters and moments; sums; g; then the diagonal.
+    fn bindings(&self) -> Vec<Binding> {
+        [Uniform, Write, Write, Read].into_iter().chain(self.reads_diagonal().then_some(Read)).collect()
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::lanes();
+        header.number("MEMORY", 1);
+        let mut files = vec!["optimizer/measure"];
+        match self.factor {
+            Factor::Gradient => {
+                let averages = self.update.limited.is_some_and(|limited| limited.averages);
+                limits(&self.update.rule, averages, &mut header);
+                files.extend(["optimizer/gradient_square", "optimizer/state", "optimizer/limits"]);
+            }
+            Factor::Step => {
+                files.extend(["optimizer/step_square", self.update.diagonal()]);
+                files.push(match self.update.rule {
+                    Rule::Sophia { .. } => "optimizer/divisor_sophia",
+                    Rule::AdaHesScaleAbs { root: false, .. } => "optimizer/divisor",
+                    _ => "optimizer/divisor_root",
+                });
+                files.extend(self.update.rule(&mut header));
+            }
+        }
+        compose(&header, &files)
+    }
+
+    fn groups(&self) -> u32 {
+        self.update.run.div_ceil(LANES).min(MOST_SUMS)
+    }
+
+    /// A sum for each invocation.
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(LANES).each(4)
+    }
+
+    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+        words(&[self.update.vectors, self.groups(), self.update.first, self.update.run])
+    }
+}
+
+/// Makes a factor of a [`Measure`]'s sums: `shaders/optimizer/factor.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scale {
+    factor: Factor,
+    pub sums: u32,
+}
+
+impl Key for Scale {
+    fn label(&self) -> String {
+        let of = match self.factor {
+            Factor::Gradient => "gradient",
+            Factor::Step => "step",
+        };
+        format!("optimizer factor of the {of}")
+    }
+
+    fn is_generic(&self) -> bool {
+        false
+    }
+
+    /// How many; hyper-parameters, counters and moments; sums.
+    fn bindings(&self) -> Vec<Binding> {
+        vec![Uniform, Write, Read]
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let mut header = Header::lanes();
+        header.number("MEMORY", 1).number("FACTOR", self.factor as u32);
+        compose(&header, &["optimizer/factor", "optimizer/state"])
+    }
+
+    fn groups(&self) -> u32 {
+        1
+    }
+
+    /// A sum for each invocation.
+    fn workgroup(&self) -> Workgroup {
+        Workgroup::row(LANES).each(4)
+    }
+
+    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
+        words(&[self.sums, 0, 0, 0])
     }
 }

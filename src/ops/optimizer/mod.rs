@@ -5,10 +5,13 @@
 pub(crate) mod host;
 mod kernel;
 
-pub(crate) use kernel::{Advance, Hyper, Update};
+#[cfg(test)]
+pub(crate) use kernel::Scale;
+pub(crate) use kernel::{Advance, Hyper, LimitWords, Measure, Update, blocks};
 
 use crate::graph::{Region, Schedule, Setup, Slice};
-use crate::model::{Mode, Rule};
+use crate::model::{Groups, Limits, Mode, Optimizer, Rule};
+use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -19,14 +22,53 @@ pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
         let what = format!("the diagonal that {} reads", optimizer.rule.name());
         return Err(Error::not_planned(what, "PlanOptions::mode, a mode with a diagonal"));
     }
-    Ok(Some(Update::new(&optimizer.rule, setup.flat_len() as u32, mode.has_diagonal())))
+    let update = Update::new(&optimizer.rule, setup.flat_len() as u32, mode.has_diagonal());
+    Ok(Some(match is_limited(optimizer, setup.groups) {
+        true => update.limited(optimizer.average.is_some()),
+        false => update,
+    }))
+}
+
+/// Whether an optimiser's steps are more than its bare rule.
+pub(crate) fn is_limited(optimizer: &Optimizer, groups: &Groups) -> bool {
+    let bare = optimizer.limits == Limits::NONE && optimizer.average.is_none() && groups.is_empty();
+    !bare || matches!(optimizer.rule, Rule::Sophia { .. })
+}
+
+/// Whether a step needs a sum over all parameters before any moves, so that no update is fused.
+pub(crate) fn sums(setup: &Setup<'_>) -> bool {
+    setup.optimizer.is_some_and(|optimizer| optimizer.limits.sums())
 }
 
 /// The update of all parameters, after `schedule`.
 pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule) -> Schedule {
     advance(setup, update, &mut schedule);
-    rest(setup, update, Vec::new(), &mut schedule);
+    let limits = setup.optimizer.map_or(Limits::NONE, |optimizer| optimizer.limits);
+    let all = update.of(&trained(setup));
+    if limits.gradient_norm.is_some() {
+        measure(setup, Measure::gradient(all), &mut schedule);
+    }
+    if limits.trust.is_some() {
+        let (step, left) = Measure::step(all);
+        measure(setup, step, &mut schedule);
+        rest(setup, &left, Vec::new(), &mut schedule);
+    } else {
+        rest(setup, update, Vec::new(), &mut schedule);
+    }
     schedule
+}
+
+/// Sums, and the factor that they come to.
+fn measure(setup: &Setup<'_>, measure: Measure, schedule: &mut Schedule) {
+    if measure.range().is_empty() {
+        return;
+    }
+    let scale = measure.scale();
+    let sums = schedule.transient("sums of a step", scale.sums as usize, Dtype::F32);
+    let diagonal = measure.reads_diagonal().then(|| setup.flat(Region::Diagonal));
+    let flat = [sums, setup.flat(Region::Gradient)].into_iter().chain(diagonal);
+    schedule.push(measure, memory(setup).into_iter().chain(flat).collect());
+    schedule.push(scale, memory(setup).into_iter().chain([sums]).collect());
 }
 
 pub(crate) fn advance(setup: &Setup<'_>, update: &Update, schedule: &mut Schedule) {
@@ -35,12 +77,20 @@ pub(crate) fn advance(setup: &Setup<'_>, update: &Update, schedule: &mut Schedul
     }
 }
 
+/// From the first parameter that is trained to the last. What is frozen between them the kernels pass over.
+fn trained(setup: &Setup<'_>) -> Range<usize> {
+    if setup.groups.is_empty() {
+        return 0..setup.flat_len();
+    }
+    let first = setup.trained().map(|parameter| parameter.offset).min().unwrap_or(0);
+    first..setup.trained().map(|p| p.range().end.next_multiple_of(64)).max().unwrap_or(first)
+}
+
 /// Updates all parameters but those in `done`: ranges of the flat layout, in any order.
 pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize>>, schedule: &mut Schedule) {
-    let end = setup.flat_len();
+    let Range { mut start, end } = trained(setup);
     done.sort_by_key(|range| range.start);
     done.push(end..end);
-    let mut start = 0;
     for range in done {
         if start < range.start {
             let flat = [Region::Parameters, Region::Gradient].map(|region| setup.flat(region));
@@ -48,24 +98,29 @@ pub(crate) fn rest(setup: &Setup<'_>, update: &Update, mut done: Vec<Range<usize
             let slices = memory(setup).into_iter().chain(flat).chain(diagonal);
             schedule.push(update.of(&(start..range.start)), slices.collect());
         }
-        start = range.end;
+        start = start.max(range.end);
     }
 }
 
 /// Hyper-parameters, counters and moments.
 pub(crate) fn memory(setup: &Setup<'_>) -> Option<Slice> {
-    let words = memory_len(&setup.optimizer?.rule, setup.flat_len());
+    let words = memory_len(setup.optimizer?, setup.groups, setup.flat_len());
     Some(Slice::new(Region::Optimizer, 0, words))
 }
 
-/// Elements of an optimiser's memory for `len` parameters, gaps included.
-pub(crate) fn memory_len(rule: &Rule, len: usize) -> usize {
-    Hyper::FIRST + len * (1 + usize::from(has_second_moment(rule)))
+/// Elements of an optimiser's memory for `len` parameters, gaps included: moments, the average, blocks.
+pub(crate) fn memory_len(optimizer: &Optimizer, groups: &Groups, len: usize) -> usize {
+    let planes = planes(optimizer);
+    let blocks = if is_limited(optimizer, groups) { len.div_ceil(16) } else { 0 };
+    Hyper::FIRST + len * planes + blocks
 }
 
-pub(crate) fn has_second_moment(rule: &Rule) -> bool {
-    match rule {
-        Rule::Sgd { .. } => false,
-        Rule::Adam { .. } | Rule::AdaHesScale { .. } | Rule::AdaHesScaleGn { .. } => true,
-    }
+/// Numbers that are kept for each parameter.
+pub(crate) fn planes(optimizer: &Optimizer) -> usize {
+    1 + usize::from(optimizer.rule.has_second_moment()) + usize::from(optimizer.average.is_some())
+}
+
+/// The most elements that any optimiser's memory has, but for an average.
+pub(crate) fn most_memory(len: usize) -> usize {
+    Hyper::FIRST + 2 * len + len.div_ceil(16)
 }

@@ -60,7 +60,8 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
             for sink in [GradientSink::Replace, GradientSink::Accumulate] {
                 add(Use::Parameters { diagonal, bias, sink }, n, 32, k);
             }
-            let updates = optimizer::updates().filter(|update| update.reads_diagonal() == diagonal);
+            let updates = optimizer::updates().chain(optimizer::limited());
+            let updates = updates.filter(|update| update.reads_diagonal() == diagonal);
             for update in updates.filter(|_| n == SIZES[0]) {
                 add(Use::Parameters { diagonal, bias, sink: GradientSink::Update(update) }, n, 32, k);
             }

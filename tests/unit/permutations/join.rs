@@ -2,7 +2,8 @@
 //! their rule.
 
 use super::{
-    NARROW, OFFSETS, Operation, SLICED, STAGED, TANH, conv, is, is_sliceable, only_f32, rules, tiles,
+    NARROW, OFFSETS, Operation, SLICED, STAGED, TANH, conv, is, is_sliceable, only_f32, optimizer, rules,
+    tiles,
 };
 use crate::gemm::{Gemm, GradientSink, Join, Product, Tile, Use};
 use crate::model::{Activation, Mode};
@@ -53,12 +54,19 @@ fn pairs(class: DeviceClass, tiles: [Option<Tile>; 2]) -> Vec<Kernel> {
                 add(signal(mode, below, n, k), parameters(mode, bias, sink, n, k));
             }
         }
-        for (rule, bias) in rules().into_iter().flat_map(|rule| flags.map(|bias| (rule, bias))) {
-            for mode in [rule.mode(), Mode::None] {
-                let sink = GradientSink::Update(Update::new(&rule, 4096, mode.has_diagonal()));
-                let update = parameters(mode, bias, sink, 64, 64);
+        for bias in flags {
+            let mut both = |mode: Mode, update: Update| {
+                let update = parameters(mode, bias, GradientSink::Update(update), 64, 64);
                 add(signal(mode, below, 64, 64), update);
                 add(update, update);
+            };
+            for rule in rules() {
+                for mode in [rule.mode(), Mode::None] {
+                    both(mode, Update::new(&rule, 4096, mode.has_diagonal()));
+                }
+            }
+            for update in optimizer::limited() {
+                both(if update.reads_diagonal() { Mode::HesScale } else { Mode::None }, update);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Kernels for whole networks. They put together one plug of each kind (activation, loss, rule), too many combinations to list:
 //! each plug is here in every mode that changes it, beside one of the others.
 
-use super::{Operation, is, losses, modes, only_f32, rules};
+use super::{Operation, is, losses, modes, only_f32, optimizer, rules};
 use crate::gemm::{Back, Gather, WholeKernel, WholeLayer, WholeNetwork, WholePass};
-use crate::model::{Activation, Loss, Mode};
+use crate::model::{Activation, Loss, Mode, Rule};
 use crate::ops::optimizer::Update;
 use crate::shader::{DeviceClass, Kernel};
 
@@ -52,9 +52,11 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
             }
         }
     }
-    for (rule, batch) in rules().into_iter().flat_map(|rule| BATCHES.map(|batch| (rule, batch))) {
-        for mode in [Mode::HesScale, Mode::None] {
-            let update = Update::new(&rule, 1024, mode.has_diagonal());
+    let bare = |rule: Rule| [true, false].map(|diagonal| (diagonal, Update::new(&rule, 1024, diagonal)));
+    let limited = optimizer::limited().map(|update| (update.reads_diagonal(), update));
+    for (diagonal, update) in rules().into_iter().flat_map(bare).chain(limited) {
+        let mode = if diagonal { Mode::HesScale } else { Mode::None };
+        for batch in BATCHES {
             add(net(Activation::Tanh, Loss::cross_entropy().into(), batch), mode, false, Some(update));
         }
     }

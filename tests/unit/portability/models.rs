@@ -98,17 +98,11 @@ pub(super) fn jobs() -> Vec<Job> {
         let model = Model::builder([5]).dense(4).loss(loss).unwrap();
         jobs.push(Job::new(&format!("weighted mean over {name}"), model, 9, Mode::HesScale, Kind::Weighted));
     }
-    for (i, rule) in rules().into_iter().enumerate() {
-        // ε not so small that a diagonal near zero decides everything.
-        let rule = match rule {
-            Rule::AdaHesScale { beta1, beta2, .. } => Rule::AdaHesScale { beta1, beta2, eps: 0.1 },
-            Rule::AdaHesScaleGn { beta1, beta2, .. } => Rule::AdaHesScaleGn { beta1, beta2, eps: 0.1 },
-            Rule::Adam { beta1, beta2, .. } => Rule::Adam { beta1, beta2, eps: 0.1 },
-            rule => rule,
-        };
-        let optimizer: Optimizer = rule.at(0.05).weight_decay(0.1);
-        let model = || Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap();
-        let name = format!("rule {i}");
+    let bare = rules().into_iter().enumerate().map(|(i, rule)| (format!("rule {i}"), steady(rule)));
+    let ada = limited(steady(Optimizer::ada_hesscale(0.1).rule)).into_iter().take(2);
+    for (name, optimizer) in bare.chain(ada.map(|(what, optimizer)| (format!("a rule{what}"), optimizer))) {
+        let rule = optimizer.rule;
+        let model = small;
         jobs.push(Job::new(&name, model(), 7, Mode::HesScale, Kind::Steps(optimizer)));
         for bias in [true, false] {
             let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
@@ -137,10 +131,44 @@ pub(super) fn jobs() -> Vec<Job> {
             jobs.push(Job::new(&name, model(), batch, Mode::HesScale, Kind::WholeSteps(optimizer)));
         }
     }
+    for (i, rule) in rules().into_iter().enumerate() {
+        for (what, optimizer) in limited(steady(rule)) {
+            let name = format!("rule {i}{what}");
+            jobs.push(Job::new(&name, small(), 7, Mode::HesScale, Kind::Steps(optimizer)));
+        }
+    }
     joined(&mut jobs);
     whole_networks(&mut jobs);
     halves(&mut jobs);
     jobs
+}
+
+fn small() -> Model {
+    Model::builder([5]).dense(9).act(TANH).dense(4).loss(Loss::cross_entropy()).unwrap()
+}
+
+/// With an ε not so small that a diagonal near zero decides everything.
+fn steady(rule: Rule) -> Optimizer {
+    match rule {
+        Rule::Sgd { .. } | Rule::Lion { .. } => rule.at(0.05),
+        rule => rule.at(0.05).eps(0.1),
+    }
+    .weight_decay(0.1)
+}
+
+/// The same in every way that limits change the shaders: by value, with an average, by sums of the whole step.
+fn limited(optimizer: Optimizer) -> Vec<(&'static str, Optimizer)> {
+    let by_value = optimizer.clip_gradient(0.02).clip_update(0.3);
+    let averaged = by_value.average(0.9);
+    let mut all = vec![(" limited", by_value), (" averaged", averaged)];
+    for (names, by_value) in
+        [([" normed", " trusted"], by_value), ([" normed, averaged", " trusted, averaged"], averaged)]
+    {
+        let normed = by_value.clip_gradient_norm(0.05);
+        all.push((names[0], normed));
+        all.extend(Some((names[1], normed.trust(1e-5))).filter(|(_, trusted)| trusted.validate().is_ok()));
+    }
+    all
 }
 
 /// As `permutations/join.rs` and `loss_head.rs` list them, but for updates.

@@ -1,0 +1,4 @@
+// v̂: what a step was divided by, without ε
+fn divisor_at(i: u32, vectors: u32) -> vec4<f32> {
+    return counters.v_scale * second_moment(i, vectors);
+}

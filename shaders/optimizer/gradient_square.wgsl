@@ -1,0 +1,11 @@
+// clip(g)², of what is trained
+fn take_hyper() {
+    limits = read_limits();
+}
+
+var<private> limits: Limits;
+
+fn square_of(i: u32) -> f32 {
+    let g = select(vec4<f32>(0.0), clip(gradient[i], limits.gradient), trained(i));
+    return dot(g, g);
+}

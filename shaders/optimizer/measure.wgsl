@@ -1,0 +1,40 @@
+// sums[workgroup] = Σ_i square_of(i) over the workgroup's share of a range of parameters, four at a time, in a fixed order.
+// Plug: square_of (gradient_square | step_square).
+// Grid: p.groups workgroups, at most MOST_SUMS.
+
+struct MeasureParams {
+    vectors: u32, // of the whole model
+    groups: u32,
+    first: u32, // start of the range, and its length
+    n: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: MeasureParams;
+@group(0) @binding(2) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(3) var<storage, read> gradient: array<vec4<f32>>;
+
+var<workgroup> shares: array<f32, LANES>;
+
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+    take_hyper();
+    var sum = 0.0;
+    for (var i = group.x * LANES + lane; i < p.n; i += p.groups * LANES) {
+        sum += square_of(p.first + i);
+    }
+    shares[lane] = sum;
+    workgroupBarrier();
+    if lane == 0u {
+        var total = 0.0;
+        for (var i = 0u; i < LANES; i++) {
+            total += shares[i];
+        }
+        sums[group.x] = total;
+    }
+}
+
+// Which of four elements are trained: the others are a gap, or frozen.
+fn trained(i: u32) -> vec4<bool> {
+    let at = vec4<f32>(f32(4u * (i % 16u))) + vec4<f32>(0.0, 1.0, 2.0, 3.0);
+    return at < vec4<f32>(block_of(i, p.vectors).trained);
+}

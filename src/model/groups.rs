@@ -1,0 +1,172 @@
+//! Groups of parameters: which are trained, and how.
+
+use super::{Model, Optimizer, Span};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// How the parameters of one pattern are trained. What is not said is as the optimiser has it.
+///
+/// ```
+/// use hesscale::model::{Group, Groups};
+///
+/// let groups = Groups::new().with("*.bias", Group::new().weight_decay(0.0)).with("0.*", Group::new().frozen());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Group {
+    /// Not trained: parameters and moments keep their bits, and no gradient is computed that nobody else needs.
+    pub frozen: bool,
+    /// What the learning rate is multiplied by, finite and not negative; by default 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f32>,
+    /// Decoupled weight decay λ, finite and not negative; by default the optimiser's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f32>,
+}
+
+impl Group {
+    /// As the optimiser has it.
+    #[must_use]
+    pub fn new() -> Group {
+        Group::default()
+    }
+
+    /// Not trained.
+    #[must_use]
+    pub fn frozen(self) -> Group {
+        Group { frozen: true, ..self }
+    }
+
+    /// The learning rate times `factor`.
+    #[must_use]
+    pub fn rate(self, factor: f32) -> Group {
+        Group { rate: Some(factor), ..self }
+    }
+
+    /// This weight decay.
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f32) -> Group {
+        Group { weight_decay: Some(weight_decay), ..self }
+    }
+}
+
+/// Parameters by their name ([`Parameter::name`](super::Parameter::name): `0.weight`, `3.body.0.bias`), in groups. In a pattern `*`
+/// stands for any text, the empty one and dots included, `?` for one character. Of several patterns that match a name the last one
+/// counts, by itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Groups(Vec<(String, Group)>);
+
+impl Groups {
+    /// No groups: all parameters alike.
+    #[must_use]
+    pub fn new() -> Groups {
+        Groups::default()
+    }
+
+    /// And these parameters so.
+    #[must_use]
+    pub fn with(mut self, pattern: impl Into<String>, group: Group) -> Groups {
+        self.0.push((pattern.into(), group));
+        self
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is trained of a model, in ascending order, each parameter by itself.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for a pattern that matches no parameter; [`Error::Value`], which names the pattern, for a factor or a decay
+    /// outside its domain.
+    pub fn spans(&self, model: &Model, optimizer: &Optimizer) -> Result<Vec<Span>> {
+        let names: Vec<String> = model.parameters().iter().map(|p| p.name()).collect();
+        for (pattern, group) in &self.0 {
+            if !names.iter().any(|name| matches(pattern, name)) {
+                return Err(Error::unknown("parameter that matches", pattern.clone(), names.join(", ")));
+            }
+            for (name, value) in [("rate", group.rate), ("weight decay", group.weight_decay)] {
+                if let Some(value) = value.filter(|value| !value.is_finite() || *value < 0.0) {
+                    let place = format!("parameters {pattern}");
+                    return Err(Error::value(&place, name, f64::from(value), "finite and >= 0"));
+                }
+            }
+        }
+        let spans = model.parameters().iter().zip(&names).filter_map(|(parameter, name)| {
+            let group = self.of(name);
+            (!group.frozen).then(|| Span {
+                range: parameter.range(),
+                rate: group.rate.unwrap_or(1.0),
+                weight_decay: group.weight_decay.unwrap_or(optimizer.weight_decay),
+            })
+        });
+        Ok(spans.collect())
+    }
+
+    /// For each parameter of a model, whether it is trained.
+    pub(crate) fn trained(&self, model: &Model) -> Vec<bool> {
+        model.parameters().iter().map(|p| !self.of(&p.name()).frozen).collect()
+    }
+
+    fn of(&self, name: &str) -> Group {
+        self.0
+            .iter()
+            .rev()
+            .find(|(pattern, _)| matches(pattern, name))
+            .map_or(Group::default(), |(_, group)| *group)
+    }
+}
+
+/// Whether a pattern with `*` and `?` matches all of a name.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    // Where to go on if what follows the last star does not match: behind the star, with one more character eaten.
+    let mut star = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p + 1, n));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => (p, n) = (p + 1, n + 1),
+            _ => match star {
+                Some((after, eaten)) => {
+                    (p, n) = (after, eaten + 1);
+                    star = Some((after, eaten + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("0.weight", "0.weight", true),
+            ("0.weight", "10.weight", false),
+            ("*.bias", "3.body.0.bias", true),
+            ("*.bias", "3.bias.0", false),
+            ("3.*", "3.body.0.bias", true),
+            ("3.*", "30.bias", false),
+            ("?.weight", "3.weight", true),
+            ("?.weight", "30.weight", false),
+            ("*", "", true),
+            ("", "0.weight", false),
+            ("**body*b*s", "3.body.0.bias", true),
+            ("*a*ab", "aaab", true),
+            ("*.*.bias", "3.bias", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

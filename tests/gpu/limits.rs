@@ -1,0 +1,434 @@
+//! Limited steps on the GPU against the reference's: clipping, norms, trust regions, averages and groups, in every class of device,
+//! update fused and apart; and the cases that the limits are for.
+
+use crate::common::{compare, relative_max_norm, to_f64};
+use crate::harness::{Sample, bits, context, distinct, of_class, submit};
+use crate::layers::norm;
+use hesscale::model::{Conv2d, Group, Groups, Limits, Rule};
+use hesscale::reference::{OptimizerState, pass};
+use hesscale::tuning::DeviceClass;
+use hesscale::{
+    Activation, Context, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, StateBuffers,
+};
+
+const STEPS: usize = 5;
+const BATCH: usize = 3;
+
+/// Sizes unlike each other, more parameters than a workgroup takes, and gaps behind most of them.
+fn dense() -> Model {
+    let builder = Model::builder([20]).dense(36).act(Activation::Tanh).dense(28).act(Activation::Tanh);
+    builder.dense(5).loss(Loss::cross_entropy()).unwrap()
+}
+
+fn images() -> Model {
+    let builder = Model::builder([2, 5, 6]).conv2d(5, 3).act(Activation::Tanh).layer(norm(5));
+    let builder = builder.layer(Conv2d::new(5, 2).groups(5)).act(Activation::Tanh);
+    builder.flatten().dense(12).act(Activation::Tanh).dense(4).loss(Loss::cross_entropy()).unwrap()
+}
+
+/// Every rule, with an ε not so small that a diagonal near zero decides everything.
+fn rules() -> Vec<Rule> {
+    let (beta1, beta2, eps) = (0.9, 0.99, 0.02);
+    vec![
+        Rule::Sgd { momentum: 0.9, nesterov: true },
+        Rule::Adam { beta1, beta2, eps },
+        Rule::AdaHesScale { beta1, beta2, eps },
+        Rule::AdaHesScaleGn { beta1, beta2, eps },
+        Rule::AdaHesScaleAbs { beta1, beta2, eps, root: false },
+        Rule::AdaHesScaleAbs { beta1, beta2, eps, root: true },
+        Rule::Sophia { beta1, beta2, gamma: 0.5, eps },
+        Rule::RmsProp { beta2, eps, momentum: 0.5 },
+        Rule::Lion { beta1, beta2 },
+    ]
+}
+
+/// The rule, and the same within limits that all bite.
+fn ways(rule: Rule) -> Vec<Optimizer> {
+    let optimizer = rule.at(0.01).weight_decay(0.1);
+    let clipped = optimizer.clip_gradient(0.02).clip_update(0.4);
+    let mut ways = vec![
+        optimizer,
+        clipped,
+        clipped.average(0.7),
+        optimizer.clip_gradient_norm(0.05),
+        clipped.clip_gradient_norm(0.05),
+    ];
+    for trusted in [optimizer.trust(1e-5), clipped.clip_gradient_norm(0.05).trust(1e-6).average(0.9)] {
+        ways.extend(Some(trusted).filter(|trusted| trusted.validate().is_ok()));
+    }
+    ways
+}
+
+struct Rig {
+    context: Context,
+    state: State,
+    plan: Plan,
+}
+
+impl Rig {
+    fn new(
+        context: &Context,
+        sample: &Sample,
+        optimizer: Optimizer,
+        groups: &Groups,
+        options: PlanOptions,
+    ) -> Rig {
+        let buffers = StateBuffers::default();
+        let state = State::with_groups(context, &sample.model, Some(optimizer), groups, buffers).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let plan = Plan::new(context, &sample.model, &state, sample.batch, options).unwrap();
+        plan.write_input(&sample.x).unwrap();
+        plan.write_targets(sample.targets.view()).unwrap();
+        Rig { context: context.clone(), state, plan }
+    }
+
+    fn step(&self, pass: Pass) {
+        submit(&self.context, |encoder| self.plan.record_step(encoder, pass).unwrap());
+    }
+
+    fn read(&self, tensor: &hesscale::Tensor) -> Vec<f32> {
+        let mut read = self.context.read_blocking(&[tensor]).unwrap().remove(0);
+        read.truncate(self.plan.model().flat_len());
+        read
+    }
+
+    fn parameters(&self) -> Vec<f32> {
+        self.read(self.state.parameters())
+    }
+}
+
+/// Curvature on all steps but the third.
+fn curved(step: usize) -> bool {
+    step != 2
+}
+
+/// The reference's training in f64: parameters and memory in the end.
+fn reference(sample: &Sample, optimizer: Optimizer, groups: &Groups) -> (Vec<f64>, OptimizerState<f64>) {
+    let (x, mut parameters) = (to_f64(&sample.x), to_f64(&sample.parameters));
+    let mut state = OptimizerState::new(parameters.len());
+    let spans = groups.spans(&sample.model, &optimizer).unwrap();
+    for step in 0..STEPS {
+        let mode = if curved(step) { optimizer.rule.mode() } else { Mode::None };
+        let found = pass(&sample.model, mode, &parameters, &x, sample.targets.view()).unwrap();
+        state.step_spans(&optimizer, &spans, &mut parameters, &found.gradient, &found.diagonal).unwrap();
+    }
+    (parameters, state)
+}
+
+fn classes(sample: &Sample, optimizer: Optimizer, options: &[PlanOptions]) -> Vec<Context> {
+    let contexts = DeviceClass::ALL.map(of_class);
+    distinct(contexts, &sample.model, sample.batch, Some(optimizer), options)
+}
+
+/// Trains under `options` and compares with the reference: the distance of the parameters that it went.
+fn follows(context: &Context, sample: &Sample, optimizer: Optimizer, groups: &Groups, options: &PlanOptions) {
+    let what = format!("{optimizer:?} {groups:?} {}", context.describe());
+    let rig = Rig::new(context, sample, optimizer, groups, options.clone());
+    (0..STEPS)
+        .for_each(|step| rig.step(if curved(step) { Pass::FULL } else { Pass::FULL.without_curvature() }));
+    let (parameters, state) = reference(sample, optimizer, groups);
+    let near = |name: &str, got: &[f32], want: &[f64]| {
+        compare(&format!("{name} {what}"), &to_f64(got), want, 2e-5)
+            .unwrap_or_else(|fault| panic!("{fault}"));
+    };
+    near("parameters", &rig.parameters(), &parameters);
+    let (first, second) = rig.state.moments();
+    near("m", &rig.read(first.unwrap()), &state.m);
+    if let Some(second) = second {
+        near("v", &rig.read(second), &state.v);
+    }
+    match rig.state.average() {
+        Some(average) => near("average", &rig.read(average), &state.average),
+        None => assert!(optimizer.average.is_none()),
+    }
+    assert_eq!(rig.state.read_divergence(), Ok(()), "{what}");
+}
+
+fn plans(mode: Mode) -> [PlanOptions; 3] {
+    let apart = PlanOptions::training(mode).lazy().whole_network(false);
+    [apart.clone(), apart.clone().fused_update(), apart.fused_update().fewer_dispatches(true)]
+}
+
+#[test]
+fn limited_training_follows_the_reference() {
+    for model in [dense(), images()] {
+        let sample = Sample::new(model, BATCH, 4);
+        for optimizer in rules().into_iter().flat_map(ways) {
+            for options in plans(optimizer.rule.mode()) {
+                follows(&context(), &sample, optimizer, &Groups::default(), &options);
+            }
+        }
+    }
+}
+
+#[test]
+fn classes_and_whole_networks_follow_the_reference() {
+    let sample = Sample::new(dense(), BATCH, 4);
+    let many = Sample::new(dense(), 70, 4);
+    for optimizer in ways(rules()[2]).into_iter().chain(ways(rules()[6])).chain(ways(rules()[8])) {
+        let [apart, fused, joined] = plans(optimizer.rule.mode());
+        let whole = apart.clone().whole_network(true);
+        for context in classes(&sample, optimizer, &[fused.clone(), joined.clone()]) {
+            follows(&context, &sample, optimizer, &Groups::default(), &fused);
+            follows(&context, &sample, optimizer, &Groups::default(), &joined);
+        }
+        // One workgroup has the whole batch, and several share it.
+        for sample in [&sample, &many] {
+            for context in classes(sample, optimizer, &[whole.clone()]) {
+                follows(&context, sample, optimizer, &Groups::default(), &whole);
+            }
+        }
+    }
+}
+
+/// Each limit changes where training goes, far more than the comparisons here allow: without it they fail.
+#[test]
+fn each_limit_bites() {
+    let sample = Sample::new(dense(), BATCH, 4);
+    for rule in rules() {
+        let all = ways(rule);
+        let bare = reference(&sample, all[0], &Groups::default()).0;
+        for optimizer in &all[1..] {
+            let limited = reference(&sample, *optimizer, &Groups::default()).0;
+            let apart = relative_max_norm(&limited, &bare);
+            // Of an update that is a sign its gradient's size is no matter.
+            let lion = matches!(rule, Rule::Lion { .. }) && optimizer.limits.update.is_none();
+            assert!(lion || apart > 1e-3, "{optimizer:?}: {apart:e}");
+            let rig = Rig::new(
+                &context(),
+                &sample,
+                *optimizer,
+                &Groups::default(),
+                PlanOptions::training(rule.mode()),
+            );
+            (0..STEPS).for_each(|_| rig.step(Pass::FULL));
+            assert!(lion || compare("bare", &to_f64(&rig.parameters()), &bare, 2e-5).is_err());
+        }
+    }
+}
+
+/// Numbers change between steps without a new plan; kinds do not.
+#[test]
+fn limits_change_between_steps() {
+    let sample = Sample::new(dense(), BATCH, 4);
+    let optimizer = rules()[2].at(0.01).clip_update(0.1).clip_gradient_norm(1e-3).trust(1e-9);
+    let mut rig =
+        Rig::new(&context(), &sample, optimizer, &Groups::default(), PlanOptions::training(Mode::HesScale));
+    let mut parameters = to_f64(&sample.parameters);
+    let mut state = OptimizerState::new(parameters.len());
+    for step in 0..6 {
+        let factor = [1.0, 10.0, 0.5][step % 3];
+        let changed =
+            optimizer.clip_update(0.1 * factor).clip_gradient_norm(1e-3 * factor).trust(1e-9 * factor);
+        rig.state.set_limits(changed.limits).unwrap();
+        rig.step(Pass::FULL);
+        let (gradient, diagonal) = (rig.read(rig.state.gradient()), rig.read(rig.state.diagonal()));
+        state.step(&changed, &mut parameters, &to_f64(&gradient), &to_f64(&diagonal)).unwrap();
+        compare(&format!("step {step}"), &to_f64(&rig.parameters()), &parameters, 2e-6).unwrap();
+    }
+    let before = *rig.state.optimizer().unwrap();
+    for refused in
+        [Limits::NONE, optimizer.clip_gradient(1.0).limits, optimizer.unlimited().trust(1.0).limits]
+    {
+        assert!(matches!(rig.state.set_limits(refused), Err(Error::NotPlanned { .. })), "{refused:?}");
+    }
+    for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        let error = rig.state.set_limits(optimizer.clip_update(wrong).limits).unwrap_err();
+        assert!(matches!(error, Error::Value { name: "clip_update", .. }), "{error:?}");
+    }
+    assert_eq!(rig.state.optimizer(), Some(&before));
+}
+
+/// What is not finite is told whatever limits it meets, with its step.
+#[test]
+fn limits_hide_nothing_that_is_not_finite() {
+    for rule in rules() {
+        for optimizer in ways(rule) {
+            for options in plans(rule.mode()) {
+                for bad in [f32::NAN, f32::INFINITY] {
+                    let sample = Sample::new(dense(), BATCH, 4);
+                    let rig = Rig::new(&context(), &sample, optimizer, &Groups::default(), options.clone());
+                    rig.step(Pass::FULL);
+                    assert_eq!(rig.state.read_divergence(), Ok(()), "{optimizer:?}");
+                    // Tanh saturates at an infinity, whose product with the signal is not finite.
+                    let mut x = sample.x.clone();
+                    x[7] = bad;
+                    rig.plan.write_input(&x).unwrap();
+                    rig.step(Pass::FULL);
+                    let step = (!matches!(rule, Rule::Sgd { .. })).then_some(2);
+                    let told = Error::Diverged { what: "a parameter or a second moment", step };
+                    assert_eq!(rig.state.read_divergence(), Err(told), "{optimizer:?} {bad}");
+                }
+            }
+        }
+    }
+}
+
+/// One sample that the network is as sure of as can be, and wrong: softmax has no curvature there. One step threw weights a
+/// hundred thousand far.
+#[test]
+fn a_confident_wrong_answer_moves_little() {
+    let model = Model::builder([2]).dense_no_bias(2).loss(Loss::cross_entropy()).unwrap();
+    let mut sample = Sample::new(model, 1, 4);
+    sample.x = vec![1.0, 1.0];
+    sample.targets = crate::common::golden::OwnedTargets::Classes(vec![0]);
+    sample.parameters[..4].copy_from_slice(&[-60.0, -60.0, 60.0, 60.0]);
+    let far = |optimizer: Optimizer, options: PlanOptions| {
+        let rig = Rig::new(&context(), &sample, optimizer, &Groups::default(), options);
+        rig.step(Pass::FULL);
+        assert_eq!(rig.state.read_divergence(), Ok(()));
+        let moved =
+            rig.parameters().into_iter().zip(&sample.parameters).map(|(now, then)| (now - then).abs());
+        moved.fold(0.0, f32::max)
+    };
+    for new in [Optimizer::ada_hesscale, Optimizer::ada_hesscale_gn, Optimizer::ada_hesscale_abs] {
+        let optimizer = new(1e-3);
+        for options in plans(optimizer.rule.mode()) {
+            assert!(far(optimizer.unlimited(), options.clone()) > 5e4);
+            assert!(far(optimizer, options) <= 1.01e-2);
+        }
+    }
+}
+
+/// Deep and relu: where a unit is off for all samples its weights have no curvature. This went to NaN within eight steps.
+#[test]
+fn a_deep_relu_network_stays_finite() {
+    let layers = (0..4).fold(Model::builder([64]), |layers, _| layers.dense(300).act(Activation::Relu));
+    let model = layers.dense(100).loss(Loss::cross_entropy()).unwrap();
+    let mut sample = Sample::new(model, 32, 4);
+    sample.parameters = sample.model.init(Default::default(), 1).unwrap();
+    let train = |optimizer: Optimizer, steps: usize| {
+        let options = PlanOptions::training(Mode::HesScale).fused_update();
+        let rig = Rig::new(&context(), &sample, optimizer, &Groups::default(), options);
+        (0..steps).for_each(|_| rig.step(Pass::FULL));
+        (rig.state.read_divergence(), rig.read(rig.plan.loss().unwrap())[0])
+    };
+    assert!(matches!(train(Optimizer::ada_hesscale(1e-3).unlimited(), 8), (Err(Error::Diverged { .. }), _)));
+    let (told, loss) = train(Optimizer::ada_hesscale(1e-3), 20);
+    assert!(told.is_ok() && loss < 0.1, "{told:?} {loss}");
+}
+
+fn groups() -> Groups {
+    let slow = Group::new().rate(0.25).weight_decay(0.5);
+    Groups::new()
+        .with("*", slow)
+        .with("*.bias", Group::new().weight_decay(0.0))
+        .with("2.*", Group::new().frozen())
+}
+
+#[test]
+fn groups_follow_the_reference() {
+    for model in [dense(), images()] {
+        let sample = Sample::new(model, BATCH, 4);
+        for rule in rules() {
+            let all = ways(rule);
+            for (optimizer, options) in [all[0], all[2], *all.last().unwrap()]
+                .into_iter()
+                .flat_map(|o| plans(rule.mode()).map(|p| (o, p)))
+            {
+                follows(&context(), &sample, optimizer, &groups(), &options);
+            }
+        }
+    }
+    let sample = Sample::new(dense(), BATCH, 4);
+    let whole = PlanOptions::training(Mode::HesScale).lazy().whole_network(true);
+    let optimizer = ways(rules()[2])[2];
+    for context in classes(&sample, optimizer, &[whole.clone()]) {
+        follows(&context, &sample, optimizer, &groups(), &whole);
+    }
+}
+
+/// Bits of parameters and moments, whatever the optimiser; here the values would not survive arithmetic.
+#[test]
+fn what_is_frozen_keeps_its_bits() {
+    let mut sample = Sample::new(dense(), BATCH, 4);
+    let frozen = sample.model.parameters()[3].range();
+    sample.parameters[frozen.clone()].copy_from_slice(&[-0.0, f32::MIN_POSITIVE / 3.0].repeat(14));
+    let groups = Groups::new().with("2.bias", Group::new().frozen());
+    for rule in rules() {
+        for optimizer in ways(rule) {
+            for options in
+                plans(rule.mode()).into_iter().chain([plans(rule.mode())[0].clone().whole_network(true)])
+            {
+                let rig = Rig::new(&context(), &sample, optimizer, &groups, options);
+                (0..3).for_each(|_| rig.step(Pass::FULL));
+                let now = rig.parameters();
+                assert_eq!(
+                    bits(&now[frozen.clone()]),
+                    bits(&sample.parameters[frozen.clone()]),
+                    "{optimizer:?}"
+                );
+                assert_ne!(now[..frozen.start], sample.parameters[..frozen.start]);
+                let (first, second) = rig.state.moments();
+                for moment in [first, second].into_iter().flatten() {
+                    assert!(rig.read(moment)[frozen.clone()].iter().all(|m| m.to_bits() == 0));
+                }
+            }
+        }
+    }
+}
+
+/// The kernels of a step by what they do.
+fn kernels(model: &Model, groups: &Groups, options: PlanOptions) -> (usize, usize, usize) {
+    let sample = Sample::new(model.clone(), BATCH, 4);
+    let rig = Rig::new(&context(), &sample, ways(rules()[2])[0], groups, options);
+    let labels: Vec<String> = rig.plan.dispatches().map(|(label, _)| label.to_owned()).collect();
+    let count =
+        |what: &[&str]| labels.iter().filter(|label| what.iter().any(|what| label.contains(what))).count();
+    (count(&["parameters", "gemm partial"]), count(&["signal"]), count(&["optimizer adahesscale"]))
+}
+
+/// Nothing is computed for a frozen layer that nobody needs: no sums of its parameters, and no signal below the lowest layer that
+/// is trained.
+#[test]
+fn nothing_is_computed_for_what_is_frozen() {
+    let options = || PlanOptions::training(Mode::HesScale).whole_network(false);
+    let frozen = |patterns: &[&str]| {
+        patterns.iter().fold(Groups::new(), |groups, pattern| groups.with(*pattern, Group::new().frozen()))
+    };
+    let dense = |patterns: &[&str]| kernels(&dense(), &frozen(patterns), options());
+    assert_eq!(dense(&[]), (3, 2, 1));
+    assert_eq!(dense(&["0.*"]), (2, 1, 1));
+    assert_eq!(dense(&["0.*", "2.*"]), (1, 0, 1));
+    // The signal must pass.
+    assert_eq!(dense(&["2.*"]), (2, 2, 1));
+    assert_eq!(dense(&["4.*"]), (2, 2, 1));
+    // A bias is summed with its weight.
+    assert_eq!(dense(&["*.weight"]), (3, 2, 1));
+    assert_eq!(dense(&["*"]), (0, 0, 0));
+    let images = |patterns: &[&str]| kernels(&images(), &frozen(patterns), options());
+    let (sums, signals, _) = images(&[]);
+    let (fewer, below, updates) = images(&["0.*", "2.*"]);
+    assert!(fewer == sums - 2 && below < signals && updates == 1, "{fewer} of {sums}, {below} of {signals}");
+    assert_eq!(images(&["0.*", "2.*", "3.*", "6.*"]), (1, 0, 1));
+    // A network is not taken as a whole to compute what nobody needs.
+    let discrete = of_class(DeviceClass::Discrete);
+    let of = |groups: &Groups| {
+        let sample = Sample::new(self::dense(), BATCH, 4);
+        let rig =
+            Rig::new(&discrete, &sample, ways(rules()[2])[0], groups, PlanOptions::training(Mode::HesScale));
+        rig.plan.dispatches().any(|(label, _)| label.contains("whole"))
+    };
+    assert!(of(&frozen(&[])) && !of(&frozen(&["0.*"])));
+}
+
+#[test]
+fn wrong_groups_are_refused() {
+    let new = |groups: &Groups| {
+        State::with_groups(&context(), &dense(), Some(Optimizer::sgd(0.1)), groups, StateBuffers::default())
+            .unwrap_err()
+    };
+    let error = new(&Groups::new().with("0.*", Group::new()).with("conv1.*", Group::new().frozen()));
+    assert!(matches!(&error, Error::Unknown { name, .. } if name == "conv1.*"), "{error}");
+    for (group, wrong) in [
+        (Group::new().rate(-1.0), "rate"),
+        (Group::new().rate(f32::NAN), "rate"),
+        (Group::new().weight_decay(-0.1), "weight decay"),
+    ] {
+        let error = new(&Groups::new().with("*.bias", group));
+        assert!(
+            matches!(&error, Error::Value { place, name, .. } if place.contains("*.bias") && *name == wrong),
+            "{error}"
+        );
+    }
+}
