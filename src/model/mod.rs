@@ -22,8 +22,8 @@ pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
-    Activation, ClassTargets, CrossEntropy, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction, Rule,
-    Targets, Variance,
+    Activation, ClassTargets, CrossEntropy, Loss, Mode, Noise, Optimizer, OptimizerState, OutputSignal,
+    Reduction, Rule, Targets, Variance,
 };
 
 pub(crate) use convolution::Convolution;

@@ -20,7 +20,8 @@ pub(super) struct Local<T> {
 /// The loss of a batch of logits `[N, K]` and the signal it starts, reduction factor included in both.
 ///
 /// # Errors
-/// [`Error::ZeroSize`](crate::Error), [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
+/// [`Error::TargetKind`](crate::Error) for [`Loss::External`], which has no value; [`Error::ZeroSize`](crate::Error),
+/// [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
 /// HesScale-R with a cross-entropy at several positions, and all of [`Model::check_targets`].
 pub fn loss_and_signal<T: Real>(
     model: &Model,
@@ -86,6 +87,7 @@ fn sample<T: Real>(model: &Model, mode: Mode, z: &[T], targets: Targets<'_>, n: 
             local.append(Local::sum(pairs().map(|((m, r), t)| gaussian_head(*var, *m - *t, *r))));
             local
         }
+        Loss::External => unreachable!("it takes no targets, which have been checked"),
     }
 }
 

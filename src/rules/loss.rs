@@ -1,6 +1,6 @@
 //! Losses and their targets.
 
-use super::{CrossEntropy, Mode};
+use super::{CrossEntropy, Mode, nothing};
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -108,6 +108,10 @@ pub enum Loss {
         /// How ρ becomes v.
         var: Variance,
     },
+    /// None: the host supplies the signal at the network's outputs, an [`OutputSignal`](crate::model::OutputSignal), and the
+    /// backward pass begins there. There are no targets and no value, and no factor: what the host writes is what flows.
+    #[serde(rename = "external", deserialize_with = "nothing")]
+    External,
 }
 
 /// Reads a class index, or a negative number for the one with its bits.
@@ -143,6 +147,18 @@ impl Loss {
         Loss::GaussianNll { reduction: Reduction::Mean, var }
     }
 
+    /// No loss: the signal at the outputs comes from the host.
+    #[must_use]
+    pub fn external() -> Loss {
+        Loss::External
+    }
+
+    /// Whether the signal at the outputs comes from the host.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        matches!(self, Loss::External)
+    }
+
     /// The sum in place of the mean.
     #[must_use]
     pub fn sum(self) -> Loss {
@@ -161,11 +177,12 @@ impl Loss {
             | Loss::Mse { reduction }
             | Loss::BceWithLogits { reduction }
             | Loss::GaussianNll { reduction, .. } => *reduction = to,
+            Loss::External => {}
         }
         self
     }
 
-    /// Mean or sum.
+    /// Mean or sum. A signal from the host is divided by nothing, as a sum.
     #[must_use]
     pub fn reduction(&self) -> Reduction {
         match self {
@@ -173,6 +190,7 @@ impl Loss {
             | Loss::Mse { reduction }
             | Loss::BceWithLogits { reduction }
             | Loss::GaussianNll { reduction, .. } => *reduction,
+            Loss::External => Reduction::Sum,
         }
     }
 
@@ -195,7 +213,7 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, or half as many for a Gaussian. A shape without a dimension is one number's; a shape
+    /// position), as many numbers as logits, half as many for a Gaussian, none for [`Loss::External`]. A shape without a dimension is one number's; a shape
     /// with more elements than a `usize` can count (no model has one) counts as the largest number.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
@@ -205,6 +223,7 @@ impl Loss {
                 outputs.min(count(output.get(1..).unwrap_or_default()))
             }
             Loss::GaussianNll { .. } => outputs / 2,
+            Loss::External => 0,
             _ => outputs,
         }
     }
@@ -264,7 +283,7 @@ impl Loss {
                 let needed = "[2 K]: K means, then K variance heads".into();
                 Err(Error::Shape { layer: "loss".into(), got: output.to_vec(), needed })
             }
-            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } => Ok(()),
+            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } | Loss::External => Ok(()),
         }
     }
 
@@ -292,8 +311,9 @@ impl Loss {
             Targets::Classes(classes) => (classes.len(), true),
             Targets::Values(values) => (values.len(), false),
         };
-        if given_classes != self.takes_classes() {
-            return Err(Error::TargetKind { needed: kind(self.takes_classes()), got: kind(given_classes) });
+        let needed = if self.is_external() { "no" } else { kind(self.takes_classes()) };
+        if needed != kind(given_classes) {
+            return Err(Error::TargetKind { needed, got: kind(given_classes) });
         }
         let needed = batch.saturating_mul(self.target_len(output));
         if got != needed {

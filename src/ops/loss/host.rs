@@ -74,6 +74,7 @@ impl HostLoss {
                 Loss::Mse { .. } | Loss::BceWithLogits { .. } | Loss::GaussianNll { .. } => {
                     self.elementwise(mode, factor, sample, logits, targets, signal)
                 }
+                Loss::External => unreachable!("it takes no targets, which have been checked"),
             };
         }
         factor * value
@@ -111,7 +112,7 @@ impl HostLoss {
                 Loss::Mse { .. } => squared_error(z, t),
                 Loss::GaussianNll { var, .. } => gaussian(var, z - t, f64::from(logits[width + k])),
                 Loss::BceWithLogits { .. } => binary_cross_entropy(z, t),
-                Loss::SoftmaxCrossEntropy { .. } => unreachable!("it is no sum over targets"),
+                Loss::SoftmaxCrossEntropy { .. } | Loss::External => unreachable!("it is no sum over targets"),
             };
             value += term.value;
             let Some(signal) = &mut signal else { continue };

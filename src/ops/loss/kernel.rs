@@ -113,6 +113,7 @@ impl LossKernel {
                     Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
                     Loss::BceWithLogits { .. } => "loss/bce_logits",
                     Loss::SoftmaxCrossEntropy { .. } => unreachable!("it has an arm of its own"),
+                    Loss::External => unreachable!("it has no kernel"),
                 };
                 files.extend(["loss/elementwise", plug]);
             }
@@ -157,6 +158,7 @@ impl Key for LossKernel {
             Loss::Mse { .. } => "mse",
             Loss::BceWithLogits { .. } => "bce with logits",
             Loss::GaussianNll { .. } => "gaussian nll",
+            Loss::External => "external",
         };
         let each =
             if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
