@@ -7,6 +7,8 @@ use crate::shader::Dtype;
 pub(crate) enum Region {
     Input,
     Targets,
+    /// The host's signal at the outputs.
+    Outside,
     Parameters,
     Gradient,
     Diagonal,

@@ -17,6 +17,7 @@ pub(crate) mod loss;
 #[path = "../../tests/unit/mirror/mod.rs"]
 mod mirror;
 pub(crate) mod optimizer;
+pub(crate) mod outside;
 pub(crate) mod pool;
 pub(crate) mod residual;
 pub(crate) mod zeropad;

@@ -47,6 +47,9 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
     }
+    if options.training && setup.model.loss().is_external() {
+        return refused("loss", "a backward pass from the host's signal");
+    }
     let (mut layers, mut activation): (Vec<WholeLayer>, _) = (Vec::new(), Activation::Identity);
     let mut end = 0;
     for op in &graph.ops {

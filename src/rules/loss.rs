@@ -283,7 +283,9 @@ impl Loss {
                 let needed = "[2 K]: K means, then K variance heads".into();
                 Err(Error::Shape { layer: "loss".into(), got: output.to_vec(), needed })
             }
-            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } | Loss::External => Ok(()),
+            Loss::GaussianNll { .. } | Loss::Mse { .. } | Loss::BceWithLogits { .. } | Loss::External => {
+                Ok(())
+            }
         }
     }
 

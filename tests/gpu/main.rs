@@ -28,6 +28,7 @@ mod memory;
 mod noise;
 mod nonfinite;
 mod optimizers;
+mod outside;
 mod profile;
 mod properties;
 mod signed_targets;

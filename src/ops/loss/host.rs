@@ -112,7 +112,9 @@ impl HostLoss {
                 Loss::Mse { .. } => squared_error(z, t),
                 Loss::GaussianNll { var, .. } => gaussian(var, z - t, f64::from(logits[width + k])),
                 Loss::BceWithLogits { .. } => binary_cross_entropy(z, t),
-                Loss::SoftmaxCrossEntropy { .. } | Loss::External => unreachable!("it is no sum over targets"),
+                Loss::SoftmaxCrossEntropy { .. } | Loss::External => {
+                    unreachable!("it is no sum over targets")
+                }
             };
             value += term.value;
             let Some(signal) = &mut signal else { continue };
