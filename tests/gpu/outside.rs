@@ -321,26 +321,23 @@ fn steps_equal_those_of_a_loss() {
             let gpu = (fused && mode.has_diagonal()).then(|| of_class(DeviceClass::Discrete));
             for context in [context()].into_iter().chain(gpu) {
                 let what = format!("{name}, {optimizer:?}, fused {fused}, {:?}", context.class());
-                // The signal at the outputs is read from a plan that shows it, on the same parameters.
                 let layers = || options.clone().whole_network(false);
                 let loss = Rig::training(&context, &sample, own, Some(optimizer), layers());
-                let shown =
-                    Plan::new(&context, own, &loss.state, batch, PlanOptions::training(mode).signal(last));
-                let shown = shown.unwrap();
-                shown.write_input(&sample.x).unwrap();
-                shown.write_targets(sample.targets.view()).unwrap();
                 let rig = Rig::training(&context, &sample, &from_host, Some(optimizer), layers());
+                // The signal at the outputs is read from one that shows it, on the same parameters.
+                let shown = PlanOptions::training(mode).signal(last).lazy();
+                let shown = Rig::new(&context, &sample, own, shown);
                 let full = Pass::FULL;
                 for step in 0..5 {
-                    // It draws the same numbers as the step that follows, and counts on: that is undone.
+                    let parameters = context.read_blocking(&[loss.state.parameters()]).unwrap().remove(0);
+                    shown.state.write_parameters(&parameters[..own.flat_len()]).unwrap();
                     let noise = Noise { seed: 3, step: 5 + step };
-                    loss.state.set_noise(noise).unwrap();
-                    submit(&context, |encoder| shown.record_gradient(encoder, full).unwrap());
-                    let planes =
-                        context.read_blocking(&[shown.signal_planes(last).unwrap()]).unwrap().remove(0);
+                    [&shown, &loss, &rig].map(|rig| rig.state.set_noise(noise).unwrap());
+                    let pass = if step == 1 { full.without_curvature() } else { full };
+                    shown.submit(|encoder| shown.plan.record_gradient(encoder, pass).unwrap());
+                    let planes = shown.plan.signal_planes(last).unwrap();
+                    let planes = context.read_blocking(&[planes]).unwrap().remove(0);
                     Owned::of_planes(&planes, mode, batch * own.outputs()).write(&rig.plan);
-                    loss.state.set_noise(noise).unwrap();
-                    rig.state.set_noise(noise).unwrap();
                     let dropout = own.layers().iter().any(|layer| matches!(layer, Layer::Dropout { .. }));
                     loss.submit(|encoder| match step {
                         1 => loss.plan.record_step(encoder, full.without_curvature()).unwrap(),
@@ -615,7 +612,8 @@ fn what_there_is_not_is_refused() {
     assert_eq!(write(&[twelve]), length("all u", 12, 24));
     assert_eq!(write(&[short, &[0.0; 13]]), length("one u", 11, 12));
     assert_eq!(write(&[twelve, twelve]), Ok(()));
-    let plain = plan(PlanOptions::training(Mode::None)).unwrap();
+    let still = State::new(&context, &from_host, None).unwrap();
+    let plain = Plan::new(&context, &from_host, &still, 2, PlanOptions::training(Mode::None)).unwrap();
     assert_eq!(plain.write_signal(OutputSignal { g: twelve, h: twelve, u: &[] }), length("h", 12, 0));
     assert_eq!(plain.write_signal(twelve.into()), Ok(()));
     let lazy = plan(training().lazy()).unwrap();
