@@ -332,7 +332,7 @@ fn steps_equal_those_of_a_loss() {
                     let parameters = context.read_blocking(&[loss.state.parameters()]).unwrap().remove(0);
                     shown.state.write_parameters(&parameters[..own.flat_len()]).unwrap();
                     let noise = Noise { seed: 3, step: 5 + step };
-                    [&shown, &loss, &rig].map(|rig| rig.state.set_noise(noise).unwrap());
+                    [&shown, &loss, &rig].iter().for_each(|rig| rig.state.set_noise(noise).unwrap());
                     let pass = if step == 1 { full.without_curvature() } else { full };
                     shown.submit(|encoder| shown.plan.record_gradient(encoder, pass).unwrap());
                     let planes = shown.plan.signal_planes(last).unwrap();

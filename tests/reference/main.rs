@@ -13,6 +13,7 @@ mod hesscale_r;
 mod layers;
 mod losses;
 mod optimizer;
+mod outside;
 mod positions;
 mod problem;
 mod properties;

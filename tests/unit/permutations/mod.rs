@@ -16,6 +16,7 @@ mod layout;
 mod loss;
 pub(crate) mod loss_head;
 mod optimizer;
+mod outside;
 mod pool;
 mod residual;
 mod whole;
@@ -41,7 +42,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 17] = [
+const OPERATIONS: [Operation; 18] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -56,6 +57,7 @@ const OPERATIONS: [Operation; 17] = [
     depthwise::OPERATION,
     channel_sums::OPERATION,
     cast::OPERATION,
+    outside::OPERATION,
     whole::OPERATION,
     join::OPERATION,
     loss_head::OPERATION,

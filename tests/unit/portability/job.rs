@@ -3,9 +3,9 @@
 use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
-use crate::model::{Layer, Role};
+use crate::model::{Layer, Noise, OutputSignal, Role};
 use crate::plan::Outline;
-use crate::reference::{OptimizerState, PassOutput, pass, predict};
+use crate::reference::{OptimizerState, PassOutput, pass, pass_from_signal, predict};
 use crate::shader::DeviceClass;
 use crate::{Activation, At, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
@@ -15,6 +15,8 @@ use std::rc::Rc;
 pub(super) enum Kind {
     /// Forward and backward, the signals behind every layer kept: little is fused.
     Signals,
+    /// The same from the host's signal at the outputs: a list of the forward pass, and one of what follows.
+    Outside,
     /// Forward and backward, all fused that can be.
     Fused,
     /// A backward pass at half scale, and another that adds to it.
@@ -164,7 +166,7 @@ impl Job {
     /// Everywhere a signal can be looked at.
     fn places(&self) -> Vec<At> {
         match self.kind {
-            Kind::Signals => {
+            Kind::Signals | Kind::Outside => {
                 std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
             }
             _ => Vec::new(),
@@ -181,7 +183,9 @@ impl Job {
             Kind::FusedSteps(_) | Kind::JoinedSteps(_) => {
                 PlanOptions::training(self.mode).lazy().fused_update()
             }
-            Kind::Fused | Kind::Signals | Kind::Joined | Kind::Whole => PlanOptions::training(self.mode),
+            Kind::Fused | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
+                PlanOptions::training(self.mode)
+            }
         };
         let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
         let joined = matches!(self.kind, Kind::Joined | Kind::JoinedAccumulated | Kind::JoinedSteps(_));
@@ -200,7 +204,16 @@ impl Job {
         if self.kind == Kind::Inference {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
-        let run = |parameters: &[f64], mode| pass(&self.model, mode, parameters, &x, self.targets.view());
+        let run = |parameters: &[f64], mode| match self.kind {
+            Kind::Outside => self.with_signal(|signal| {
+                let [g, h] = [f64s(signal.g), f64s(signal.h)];
+                let u: Vec<Vec<f64>> = signal.u.iter().map(|u| f64s(u)).collect();
+                let u: Vec<&[f64]> = u.iter().map(|u| &u[..]).collect();
+                let signal = OutputSignal { g: &g, h: &h, u: &u };
+                pass_from_signal(&self.model, mode, parameters, &x, signal, Noise::default())
+            }),
+            _ => pass(&self.model, mode, parameters, &x, self.targets.view()),
+        };
         let mut last = run(&parameters, self.mode)?;
         let mut results = Vec::new();
         if let Some(optimizer) = self.kind.optimizer() {
@@ -213,7 +226,9 @@ impl Job {
             results.extend(self.parts(Slot::Parameter, &parameters));
         }
         results.push((Slot::Logits, last.logits.clone()));
-        results.push((Slot::Loss, vec![last.loss]));
+        if self.kind != Kind::Outside {
+            results.push((Slot::Loss, vec![last.loss]));
+        }
         if !matches!(self.kind, Kind::FusedSteps(_) | Kind::JoinedSteps(_)) {
             results.extend(self.parts(Slot::Gradient, &last.gradient));
             if self.mode.has_diagonal() {
@@ -231,6 +246,19 @@ impl Job {
             }
         }
         Ok(results)
+    }
+
+    /// A signal at the outputs in the job's mode.
+    pub(super) fn with_signal<R>(&self, work: impl FnOnce(OutputSignal<'_>) -> R) -> R {
+        let (mut random, len) = (fastrand::Rng::with_seed(17), self.batch * self.model.outputs());
+        let mut numbers = |there: bool| -> Vec<f32> {
+            let len = if there { len } else { 0 };
+            (0..len).map(|_| random.f32() - 0.25).collect()
+        };
+        let (g, h) = (numbers(true), numbers(self.mode.has_diagonal()));
+        let u: Vec<Vec<f32>> = (0..self.mode.rank()).map(|_| numbers(true)).collect();
+        let u: Vec<&[f32]> = u.iter().map(|u| &u[..]).collect();
+        work(OutputSignal { g: &g, h: &h, u: &u })
     }
 
     /// A flat vector by parameters.
