@@ -234,6 +234,16 @@ pub enum Error {
         /// The usages needed.
         needed: String,
     },
+    /// A range of a raw buffer begins where no binding may begin.
+    #[error("buffer for {buffer}: begins at byte {offset}, which is no multiple of {alignment}")]
+    BufferOffset {
+        /// Which buffer.
+        buffer: String,
+        /// Where the range begins.
+        offset: u64,
+        /// The device's `min_storage_buffer_offset_alignment`.
+        alignment: u64,
+    },
     /// One buffer in two roles, each of which needs its own.
     #[error("one buffer is both {one} and {other}; each needs its own")]
     SharedBuffer {

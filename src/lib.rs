@@ -65,9 +65,9 @@ mod snapshots;
 mod texts;
 
 pub use error::{Cause, Error, Result};
-pub use gpu::{Context, ContextOptions, Request, Tensor};
+pub use gpu::{BufferRange, Context, ContextOptions, Request, Tensor};
 pub use model::{At, Layer, Model};
-pub use plan::{Memory, Pass, Plan, PlanOptions, State, StateBuffers};
+pub use plan::{Memory, OutsideSignal, Pass, Plan, PlanOptions, State, StateBuffers};
 pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Piece, Pieces};
 pub use rules::{Activation, Loss, Mode, Optimizer};

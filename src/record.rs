@@ -29,6 +29,16 @@ impl Pieces {
     pub const fn step(pass: Pass) -> Pieces {
         Pieces { work: Work::Step(pass), next: 0 }
     }
+
+    /// At the start of what [`Plan::record_backward`] records.
+    pub const fn backward(pass: Pass) -> Pieces {
+        Pieces { work: Work::Backward(pass), next: 0 }
+    }
+
+    /// At the start of what [`Plan::record_backward_step`] records.
+    pub const fn backward_step(pass: Pass) -> Pieces {
+        Pieces { work: Work::BackwardStep(pass), next: 0 }
+    }
 }
 
 /// What [`Plan::record_piece`] recorded.
@@ -54,7 +64,8 @@ impl Plan {
     /// Records forward pass, loss and backward pass: gradient and diagonal are in the plan's [`crate::State`] afterwards.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for an inference plan or a pass that the plan was not made for.
+    /// [`Error::NotPlanned`] for an inference plan, a pass that the plan was not made for, or a model with
+    /// [`Loss::External`](crate::Loss::External), whose backward pass is [`Plan::record_backward`].
     pub fn record_gradient(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
         record(encoder, self.kernels(Work::Gradient(pass))?);
         Ok(())
@@ -77,6 +88,31 @@ impl Plan {
     /// As those two.
     pub fn record_step(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
         record(encoder, self.kernels(Work::Step(pass))?);
+        Ok(())
+    }
+
+    /// Records the backward pass of a model with [`Loss::External`](crate::Loss::External), from the signal that the host has
+    /// written at the outputs ([`Plan::outside_signal`]): gradient and diagonal are in the plan's [`crate::State`] afterwards.
+    ///
+    /// It follows [`Plan::record_forward`], in the same submission or a later one, and reads what that has left: so between the two
+    /// the plan's input and the state's parameters must stay as they are, and no other forward pass of this plan may run. Several
+    /// backward passes may follow one forward pass, each from a signal of its own ([`Pass::accumulating`]); with dropout only one,
+    /// which counts the random numbers on.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for a model with a loss of its own, an inference plan, or a pass that the plan was not made for.
+    pub fn record_backward(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
+        record(encoder, self.kernels(Work::Backward(pass))?);
+        Ok(())
+    }
+
+    /// Records all of [`Plan::record_backward`] and [`Plan::record_update`] in one compute pass. Where
+    /// [`crate::PlanOptions::fused_update`] was asked for, gradient and diagonal may not be stored.
+    ///
+    /// # Errors
+    /// As those two.
+    pub fn record_backward_step(&self, encoder: &mut wgpu::CommandEncoder, pass: Pass) -> Result<()> {
+        record(encoder, self.kernels(Work::BackwardStep(pass))?);
         Ok(())
     }
 
@@ -131,9 +167,8 @@ impl Plan {
     }
 
     /// The kernels of one full step, including the optimiser's if there is one; for inference, those of the forward pass.
-    pub(crate) fn full_step(&self) -> Option<impl Iterator<Item = &Dispatch> + Clone> {
-        let works = [Work::Step(Pass::FULL), Work::Gradient(Pass::FULL), Work::Forward];
-        works.into_iter().find_map(|work| self.kernels(work).ok())
+    pub(crate) fn full_step(&self) -> impl Iterator<Item = &Dispatch> {
+        Work::full_step(|work| self.lists.get(work)).map(|dispatch| &**dispatch)
     }
 
     pub(crate) fn kernels(&self, work: Work) -> Result<impl Iterator<Item = &Dispatch> + Clone> {
@@ -147,6 +182,19 @@ impl Plan {
         let Some(pass) = work.pass().filter(|_| self.options.training) else {
             return of("a backward pass", "PlanOptions::training, not inference");
         };
+        let external = self.model.loss().is_external();
+        match work {
+            Work::Gradient(_) | Work::Step(_) if external => {
+                return of(
+                    "a pass with a loss of the plan's own",
+                    "a loss that is not external, or Plan::record_backward",
+                );
+            }
+            Work::Backward(_) | Work::BackwardStep(_) if !external => {
+                return of("a pass from the host's signal", "Loss::external");
+            }
+            _ => {}
+        }
         if !pass.curvature && !self.options.lazy_curvature {
             return of("a step without curvature", "PlanOptions::lazy");
         }

@@ -50,6 +50,14 @@ impl Tensor {
         self.shape.iter().product()
     }
 
+    /// It as a resource of the host's own bind groups. What a plan or a state gives begins where a binding may begin, but for the
+    /// optimiser's single words.
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        let Range { start, end } = self.bytes();
+        let size = wgpu::BufferSize::new(end - start);
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset: start, size })
+    }
+
     /// Its bytes within the buffer.
     pub fn bytes(&self) -> Range<u64> {
         4 * self.offset as u64..4 * (self.offset + self.len()) as u64
@@ -116,12 +124,20 @@ impl Context {
     /// # Errors
     /// [`Error::Foreign`] for a tensor of another device; [`Error::Length`]; [`Error::NotFinite`] where checking is on.
     pub fn write(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
+        self.check_values(tensor, values)?;
+        self.write_bytes(tensor, bytemuck::cast_slice(values))
+    }
+
+    /// Whether values may be written into a tensor.
+    pub(crate) fn check_values(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
         Error::check_length(tensor.name.clone(), values.len(), tensor.len())?;
         let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
-        if let Some((index, value)) = self.is_checked().then(not_finite).flatten() {
-            return Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value });
+        match self.is_checked().then(not_finite).flatten() {
+            Some((index, value)) => {
+                Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value })
+            }
+            None => Ok(()),
         }
-        self.write_bytes(tensor, bytemuck::cast_slice(values))
     }
 
     pub(crate) fn write_bytes(&self, tensor: &Tensor, bytes: &[u8]) -> Result<()> {

@@ -6,6 +6,7 @@ mod context;
 mod cooperative;
 mod device;
 mod pipeline;
+mod range;
 #[cfg(test)]
 #[path = "../../tests/unit/gpu/mod.rs"]
 mod tests;
@@ -17,3 +18,4 @@ pub(crate) use context::refused;
 pub use context::{Context, ContextOptions, Request};
 pub(crate) use device::{Buffer, check_roles};
 pub(crate) use pipeline::{Dispatch, Resource};
+pub use range::BufferRange;

@@ -28,14 +28,22 @@ impl Requested {
         Ok(Requested(requested))
     }
 
-    /// g and, if the mode has one, the diagonal of a requested signal.
-    pub(crate) fn slices(&self, setup: &Setup<'_>, graph: &Graph, at: At) -> Option<(Slice, Option<Slice>)> {
+    /// All planes of a requested signal; of these g and, if the mode has one, the diagonal.
+    pub(crate) fn slices(&self, setup: &Setup<'_>, graph: &Graph, at: At) -> Option<RequestedSlices> {
         let root = graph.root_at(at)?;
         let slice = self.0.get(&root)?;
         let elements = setup.batch * graph.values[root].shape.iter().product::<usize>();
         let plane = |index: usize| Slice::new(slice.region, index * Dtype::F32.plane(elements), elements);
-        Some((plane(0), setup.options.mode.has_diagonal().then(|| plane(1))))
+        let diagonal = setup.options.mode.has_diagonal().then(|| plane(1));
+        Some(RequestedSlices { planes: *slice, gradient: plane(0), diagonal })
     }
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestedSlices {
+    pub planes: Slice,
+    pub gradient: Slice,
+    pub diagonal: Option<Slice>,
 }
 
 /// A signal at some value: its slice, and the distance between its planes in elements.
@@ -50,7 +58,7 @@ pub(crate) struct Signal {
 pub(crate) struct BackwardInputs<'a> {
     pub setup: &'a Setup<'a>,
     pub graph: &'a Graph,
-    /// The forward pass, and what it keeps.
+    /// What goes before: the forward pass, or nothing where that is another list. What it keeps.
     pub forward: &'a Schedule,
     pub saved: &'a Saved,
     pub requested: &'a Requested,
@@ -76,7 +84,7 @@ pub(crate) struct BackwardPass<'a> {
 }
 
 impl<'a> BackwardPass<'a> {
-    /// Continues after the forward pass.
+    /// Continues after `inputs.forward`.
     pub(crate) fn new(inputs: &BackwardInputs<'a>, mode: Mode, sink: GradientSink) -> BackwardPass<'a> {
         let BackwardInputs { setup, graph, forward, saved, requested } = *inputs;
         BackwardPass {
@@ -151,6 +159,18 @@ impl<'a> BackwardPass<'a> {
         let top = if self.needed[root] { self.destination(root)? } else { self.transient(root)? };
         self.arrived[root].push(top);
         Ok(top)
+    }
+
+    /// Takes a signal in rows of f32, which nothing in this pass writes, as the one at the logits; `false` where that must be a copy:
+    /// stored as another type, with the diagonal beside u, or in the user's tensor.
+    pub(crate) fn begin_at(&mut self, signal: Signal) -> bool {
+        let root = self.graph.root(self.graph.logits);
+        let exact = self.setup.options.storage == Dtype::F32 && self.mode.rank() == 0;
+        let taken = exact && !self.requested.0.contains_key(&root);
+        if taken {
+            self.arrived[root].push(signal);
+        }
+        taken
     }
 
     /// The complete signal at a value: the signals from all its readers, added up by `add`; converted by `show` if requested.

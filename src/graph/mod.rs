@@ -10,7 +10,7 @@ mod schedule;
 mod setup;
 mod value;
 
-pub(crate) use backward::{BackwardInputs, BackwardPass, Requested, Signal};
+pub(crate) use backward::{BackwardInputs, BackwardPass, Requested, RequestedSlices, Signal};
 pub(crate) use forward::{ForwardPass, Saved};
 pub(crate) use lower::{Catalog, Graph, LayerContext, Lowered};
 pub(crate) use operation::{Op, Operation};

@@ -8,6 +8,8 @@ pub(crate) enum Region {
     Input,
     Targets,
     SampleWeights,
+    /// The host's signal at the outputs.
+    Outside,
     Parameters,
     Gradient,
     Diagonal,

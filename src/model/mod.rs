@@ -24,8 +24,8 @@ pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
-    Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction,
-    Rule, Span, Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
+    Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState,
+    OutputSignal, Reduction, Rule, Span, Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
 };
 
 pub(crate) use convolution::Convolution;

@@ -2,10 +2,10 @@
 
 use super::realise::{self, Buffers};
 use super::schedules::{self, Schedules};
-use super::{Plan, PlanOptions, State, Training, limits};
+use super::{KeptSignal, OutsideSignal, Plan, PlanOptions, State, Training, limits};
 use crate::gemm::Tuning;
 use crate::gpu::{Context, Tensor};
-use crate::graph::{Graph, Options, Setup, Slice};
+use crate::graph::{Graph, Options, RequestedSlices, Setup, Slice};
 use crate::model::{Groups, Model, Optimizer};
 use crate::ops::Ops;
 use crate::{Error, Result};
@@ -31,6 +31,9 @@ pub(super) fn design<'a>(
     if training {
         model.check_mode(mode)?;
     }
+    if training && sample_weights && model.loss().is_external() {
+        return Err(Error::unsupported("loss", "a weight for each sample of the host's signal"));
+    }
     let graph = Graph::new::<Ops>(model, training, 4)?;
     signals.iter().try_for_each(|at| graph.find(*at).map(drop))?;
     limits::check(&graph, batch)?;
@@ -54,7 +57,7 @@ pub(super) fn plan(
     }
     context.check_options()?;
     options.check_features(context)?;
-    options.check_buffers(context, state)?;
+    options.check_buffers(context, model, state)?;
     let (setup, schedules) =
         design(model, batch, context.tuning(), (state.optimizer(), state.groups()), &options)?;
     let buffers = Buffers::new(context, &setup, state, &options, &schedules.all)?;
@@ -64,17 +67,25 @@ pub(super) fn plan(
     let tensor = |name: String, slice: &Slice, shape: &[usize]| {
         Tensor::new(name, buffers.of(slice.region), slice.offset as usize / 4, shape)
     };
-    let training = loss.as_ref().map(|loss| {
-        let signals = signals.iter().map(|(at, gradient, diagonal)| {
-            let shape = whole_batch(at.shape(model));
-            let gradient = tensor(format!("gradient at {at:?}"), gradient, &shape);
-            let diagonal = diagonal.map(|slice| tensor(format!("diagonal at {at:?}"), &slice, &shape));
-            (*at, gradient, diagonal)
+    let training = options.training.then(|| {
+        let signals = signals.iter().map(|(at, RequestedSlices { planes, gradient, diagonal })| {
+            let (shape, count) = (whole_batch(at.shape(model)), options.mode.planes());
+            let stride = planes.size as usize / 4 / count;
+            KeptSignal {
+                at: *at,
+                planes: tensor(format!("signal at {at:?}"), planes, &[count, stride]),
+                gradient: tensor(format!("gradient at {at:?}"), gradient, &shape),
+                diagonal: diagonal.map(|slice| tensor(format!("diagonal at {at:?}"), &slice, &shape)),
+            }
         });
-        let targets = buffers.targets.clone().expect("a training plan has targets");
-        let sample_weights = buffers.sample_weights.clone();
-        let loss = tensor("loss".into(), loss, &[1]);
-        Training { targets, sample_weights, loss, signals: signals.collect() }
+        let shape = whole_batch(model.output_shape());
+        Training {
+            targets: buffers.targets.clone(),
+            sample_weights: buffers.sample_weights.clone(),
+            outside: buffers.outside.as_ref().map(|planes| OutsideSignal::new(planes, options.mode, &shape)),
+            loss: loss.as_ref().map(|loss| tensor("loss".into(), loss, &[1])),
+            signals: signals.collect(),
+        }
     });
     let logits = tensor("logits".into(), logits, &whole_batch(model.output_shape()));
     let (input, memory) = (buffers.input.clone(), buffers.memory());

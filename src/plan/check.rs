@@ -5,9 +5,11 @@ use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written, every
-/// byte, with nothing else in between; of another slice, all that `needed` says.
+/// Walks a list whose transient memories lie in `slots`, behind the list `before`, whose transient memories are gone. What a step
+/// reads of those, the memory's own steps must have written, every byte, with nothing else in between; of another slice, all that
+/// `needed` says.
 pub(super) fn reads(
+    before: &[Step],
     steps: &[Step],
     slots: &[usize],
     needed: impl Fn(&Kernel, &Slice) -> Vec<Range<u64>>,
@@ -15,6 +17,14 @@ pub(super) fn reads(
     // Of each slot, the memory that was written there last.
     let mut tenants: BTreeMap<usize, usize> = BTreeMap::new();
     let mut written: BTreeMap<Region, Vec<(u64, u64)>> = BTreeMap::new();
+    for (kernel, slices) in before {
+        let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
+        let stays = |slice: &Slice| !matches!(slice.region, Region::Transient(_));
+        let writes = slices.iter().zip(kinds).filter(|(_, kind)| *kind == Binding::Write);
+        for (slice, _) in writes.filter(|(slice, _)| stays(slice)) {
+            written.entry(slice.region).or_default().push((slice.offset, slice.offset + slice.size));
+        }
+    }
     for (index, (kernel, slices)) in steps.iter().enumerate() {
         let kinds: Vec<Binding> =
             kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform).collect();
@@ -102,8 +112,8 @@ mod tests {
         let outside = || own(0, 0..256);
         let chain = [step(outside(), memory(0)), step(memory(0), memory(1)), step(memory(1), memory(2))];
         let none = |_: &Kernel, _: &Slice| Vec::new();
-        assert_eq!(reads(&chain, &[0, 1, 0], none), Ok(()));
-        let fault = reads(&chain[1..], &[0, 1, 0], none).expect_err("its beginning is missing");
+        assert_eq!(reads(&[], &chain, &[0, 1, 0], none), Ok(()));
+        let fault = reads(&[], &chain[1..], &[0, 1, 0], none).expect_err("its beginning is missing");
         assert_eq!(fault, "step 0, forward tanh 64: binding 0 reads memory 0, which is not there");
         // Two that are needed at once in one buffer.
         let crossed = [
@@ -112,14 +122,14 @@ mod tests {
             step(memory(0), memory(2)),
             step(memory(1), memory(3)),
         ];
-        assert_eq!(reads(&crossed, &[0, 1, 2, 0], none), Ok(()));
-        let fault = reads(&crossed, &[0, 0, 2, 1], none).expect_err("memory 1 took the place of 0");
+        assert_eq!(reads(&[], &crossed, &[0, 1, 2, 0], none), Ok(()));
+        let fault = reads(&[], &crossed, &[0, 0, 2, 1], none).expect_err("memory 1 took the place of 0");
         assert!(fault.starts_with("step 2"), "{fault}");
         // Half of a memory.
         let half = Slice { size: 128, ..memory(0) };
         let partly = [step(outside(), half), step(half, memory(1)), step(memory(0), memory(2))];
-        assert_eq!(reads(&partly[..2], &[0, 1, 2], none), Ok(()));
-        let fault = reads(&partly, &[0, 1, 2], none).expect_err("the other half is missing");
+        assert_eq!(reads(&[], &partly[..2], &[0, 1, 2], none), Ok(()));
+        let fault = reads(&[], &partly, &[0, 1, 2], none).expect_err("the other half is missing");
         assert_eq!(fault, "step 2, forward tanh 64: binding 0 reads bytes 0..256, which nothing has written");
     }
 
@@ -131,21 +141,36 @@ mod tests {
             step(own(0, 128..512), own(1, 0..256)),
         ];
         let begun = [&[step(own(1, 0..0), memory(0))], &halves[..]].concat();
-        assert_eq!(reads(&begun, &[0], all), Ok(()));
+        assert_eq!(reads(&[], &begun, &[0], all), Ok(()));
         let missing = [&begun[..2], &begun[3..]].concat();
-        let fault = reads(&missing, &[0], all).expect_err("half of it is missing");
+        let fault = reads(&[], &missing, &[0], all).expect_err("half of it is missing");
         assert_eq!(
             fault,
             "step 2, forward tanh 64: binding 0 reads bytes 128..512, which nothing has written"
         );
         let other = [&begun[..3], &[step(own(1, 0..256), own(0, 0..256))]].concat();
-        assert!(reads(&other, &[0], all).is_err());
+        assert!(reads(&[], &other, &[0], all).is_err());
+    }
+
+    /// A list behind another reads what that has left in the plan's own memory, and nothing else of it.
+    #[test]
+    fn a_list_behind_another_reads_what_it_has_left() {
+        let forward = [step(own(0, 0..0), memory(0)), step(memory(0), own(1, 0..256))];
+        let behind = [step(own(1, 0..256), memory(0)), step(memory(0), own(2, 0..256))];
+        assert_eq!(reads(&forward, &behind, &[0], all), Ok(()));
+        let fault = reads(&[], &behind, &[0], all).expect_err("it has no beginning");
+        assert_eq!(fault, "step 0, forward tanh 64: binding 0 reads bytes 0..256, which nothing has written");
+        let more = [step(own(1, 0..512), memory(0))];
+        assert!(reads(&forward, &more, &[0], all).is_err());
+        let transient = [step(memory(0), own(2, 0..256))];
+        let fault = reads(&forward, &transient, &[0], all).expect_err("that memory is another's by now");
+        assert_eq!(fault, "step 0, forward tanh 64: binding 0 reads memory 0, which is not there");
     }
 
     #[test]
     fn bindings_without_a_place_are_noticed() {
         let reduce = Reduce::new(DeviceClass::Software, 4, 1.0);
-        let fault = reads(&[(reduce.into(), vec![memory(0)])], &[0], all).expect_err("one of two");
+        let fault = reads(&[], &[(reduce.into(), vec![memory(0)])], &[0], all).expect_err("one of two");
         assert_eq!(fault, "step 0, reduce loss: 1 slices for 2 bindings");
     }
 }

@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod options;
 mod outline;
+mod outside;
 mod realise;
 mod schedules;
 mod state;
@@ -18,13 +19,14 @@ pub use memory::Memory;
 pub use options::PlanOptions;
 pub(crate) use outline::Bound;
 pub use outline::Outline;
+pub use outside::OutsideSignal;
 pub use state::{State, StateBuffers};
 pub use tune::{ProductTime, Tiles};
 pub use work::Pass;
 pub(crate) use work::{Lists, Work};
 
 use crate::gpu::{Context, Tensor};
-use crate::model::{At, Model, Targets};
+use crate::model::{At, Model, OutputSignal, Targets};
 use crate::{Error, Mode, Result};
 
 /// Everything for one batch size of one model on one [`State`]: immutable, and recorded as often as one likes. Several
@@ -45,13 +47,27 @@ pub struct Plan {
 /// What only a training plan has.
 #[derive(Debug)]
 pub(crate) struct Training {
-    pub targets: Tensor,
+    /// With a loss of the plan's own.
+    pub targets: Option<Tensor>,
     /// One for each sample, if they were asked for.
     pub sample_weights: Option<Tensor>,
-    pub loss: Tensor,
-    /// Signals that were asked for: where, `g`, and the diagonal.
-    pub signals: Vec<(At, Tensor, Option<Tensor>)>,
+    pub loss: Option<Tensor>,
+    /// Without one.
+    pub outside: Option<OutsideSignal>,
+    pub signals: Vec<KeptSignal>,
 }
+
+/// A signal that was asked for.
+#[derive(Debug)]
+pub(crate) struct KeptSignal {
+    at: At,
+    planes: Tensor,
+    gradient: Tensor,
+    diagonal: Option<Tensor>,
+}
+
+/// How to ask for what only a loss of the plan's own has.
+const LOSS: &str = "a model whose loss is not external";
 
 impl Plan {
     /// Plans `batch` samples through `model`, on the parameters of `state`.
@@ -122,6 +138,15 @@ impl Plan {
         &self.logits
     }
 
+    /// The targets, as [`Plan::write_targets`] writes them: class indices are `u32` by their bits.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for an inference plan, and for a model with [`Loss::External`](crate::Loss::External).
+    pub fn targets(&self) -> Result<&Tensor> {
+        let targets = self.training("a target")?.targets.as_ref();
+        targets.ok_or_else(|| Error::not_planned("a target", LOSS))
+    }
+
     fn training(&self, what: &str) -> Result<&Training> {
         let not_planned = || Error::not_planned(what, "PlanOptions::training, not inference");
         self.training.as_ref().ok_or_else(not_planned)
@@ -130,9 +155,20 @@ impl Plan {
     /// The loss, one number: reduced over the batch as the model says.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for an inference plan.
+    /// [`Error::NotPlanned`] for an inference plan, and for a model with [`Loss::External`](crate::Loss::External).
     pub fn loss(&self) -> Result<&Tensor> {
-        Ok(&self.training("the loss")?.loss)
+        let loss = self.training("the loss")?.loss.as_ref();
+        loss.ok_or_else(|| Error::not_planned("the loss", LOSS))
+    }
+
+    /// The signal at the outputs, for the host to write: in a shader of its own, by a recorded copy, or with
+    /// [`Plan::write_signal`].
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for an inference plan, and for a model whose loss is not [`Loss::External`](crate::Loss::External).
+    pub fn outside_signal(&self) -> Result<&OutsideSignal> {
+        let outside = self.training("a signal from the host")?.outside.as_ref();
+        outside.ok_or_else(|| Error::not_planned("a signal from the host", "Loss::external"))
     }
 
     /// The gradient at an activation, `[batch, …]`.
@@ -140,7 +176,7 @@ impl Plan {
     /// # Errors
     /// [`Error::NotPlanned`] where it was not asked for.
     pub fn signal_gradient(&self, at: At) -> Result<&Tensor> {
-        Ok(self.signal(at)?.0)
+        Ok(&self.signal(at)?.gradient)
     }
 
     /// The Hessian diagonal at an activation, `[batch, …]`.
@@ -149,14 +185,21 @@ impl Plan {
     /// [`Error::NotPlanned`] where it was not asked for, and in [`Mode::None`].
     pub fn signal_diagonal(&self, at: At) -> Result<&Tensor> {
         let ask = "PlanOptions::mode, a mode with a diagonal";
-        self.signal(at)?.1.ok_or(Error::not_planned("a diagonal", ask))
+        self.signal(at)?.diagonal.as_ref().ok_or(Error::not_planned("a diagonal", ask))
     }
 
-    fn signal(&self, at: At) -> Result<(&Tensor, Option<&Tensor>)> {
-        let found = self.training("a signal")?.signals.iter().find(|(place, ..)| *place == at);
-        let (_, g, d) = found
-            .ok_or_else(|| Error::not_planned(format!("the signal at {at:?}"), "PlanOptions::signal"))?;
-        Ok((g, d.as_ref()))
+    /// All planes of the signal at an activation, `[planes, stride]`, as they lie in an [`OutsideSignal`]: another plan's
+    /// [`PlanOptions::outside_signal`] takes it as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] where it was not asked for.
+    pub fn signal_planes(&self, at: At) -> Result<&Tensor> {
+        Ok(&self.signal(at)?.planes)
+    }
+
+    fn signal(&self, at: At) -> Result<&KeptSignal> {
+        let found = self.training("a signal")?.signals.iter().find(|signal| signal.at == at);
+        found.ok_or_else(|| Error::not_planned(format!("the signal at {at:?}"), "PlanOptions::signal"))
     }
 
     /// Writes the input, row by row; it arrives before the commands of the next submission.
@@ -170,9 +213,10 @@ impl Plan {
     /// Writes the targets.
     ///
     /// # Errors
-    /// [`Error::TargetKind`], [`Error::Length`], [`Error::TargetOutOfRange`]; [`Error::NotFinite`] where the context checks.
+    /// [`Error::TargetKind`], [`Error::Length`], [`Error::TargetOutOfRange`]; [`Error::NotFinite`] where the context checks;
+    /// [`Error::NotPlanned`] for an inference plan, and for a model with [`Loss::External`](crate::Loss::External).
     pub fn write_targets(&self, targets: Targets<'_>) -> Result<()> {
-        let tensor = &self.training("a target")?.targets;
+        let tensor = self.targets()?;
         self.model.check_targets(self.batch, targets)?;
         match targets {
             Targets::Classes(classes) => self.context.write_bytes(tensor, bytemuck::cast_slice(classes)),
@@ -192,8 +236,19 @@ impl Plan {
         self.context.write(tensor, weights)
     }
 
+    /// Writes the signal at the outputs of a model with [`Loss::External`](crate::Loss::External); it arrives before the commands of
+    /// the next submission. A plan with steps without curvature ([`PlanOptions::lazy`]) takes g alone for these; the rest stays as it
+    /// was.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for what is not of this batch, or not what the plan's mode carries; [`Error::NotFinite`] where the context
+    /// checks; [`Error::NotPlanned`] as of [`Plan::outside_signal`]. Nothing is written on an error.
+    pub fn write_signal(&self, signal: OutputSignal<'_>) -> Result<()> {
+        self.outside_signal()?.write(&self.context, &self.options, signal)
+    }
+
     /// The kernels of one full step in the order they run, by name, with their floating-point operations.
     pub fn dispatches(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.full_step().into_iter().flatten().map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
+        self.full_step().map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
     }
 }

@@ -1,7 +1,7 @@
 //! The options of a plan.
 
 use super::State;
-use crate::gpu::{Context, check_roles};
+use crate::gpu::{BufferRange, Context};
 use crate::model::{At, Model, Optimizer};
 use crate::shader::Dtype;
 use crate::{Error, Mode, Result};
@@ -47,16 +47,20 @@ pub struct PlanOptions {
     /// It is taken off exactly where gradient and diagonal are written. `None`: the largest with which the loss of one
     /// sample counts no more than 64 times, for what a mean divides by is most of what makes signals small.
     pub loss_scale: Option<f32>,
-    /// The host's buffer for the input: `batch × inputs` numbers (`f32`), usage STORAGE. It has no other role.
-    pub input: Option<wgpu::Buffer>,
-    /// The host's buffer for the targets: `batch` class indices (`u32`) or `batch × K` numbers, usage STORAGE. A class
-    /// index out of range counts as an ignored sample.
-    pub targets: Option<wgpu::Buffer>,
+    /// The host's buffer, or a range of one, for the input: `batch × inputs` numbers (`f32`), usage STORAGE. Input, targets and
+    /// signal may share a buffer in ranges that do not meet; they have no role in the state.
+    pub input: Option<BufferRange>,
+    /// The same for the targets: `batch` class indices (`u32`) or `batch × K` numbers. A class index out of range counts as an
+    /// ignored sample.
+    pub targets: Option<BufferRange>,
+    /// The same for the signal at the outputs of a model with [`Loss::External`](crate::Loss::External): as many planes, and as
+    /// they lie in [`OutsideSignal`](crate::OutsideSignal).
+    pub outside_signal: Option<BufferRange>,
     /// Whether each sample has a weight of any sign, 1 until [`Plan::write_sample_weights`](crate::Plan::write_sample_weights) says
     /// otherwise. It multiplies the sample's loss and the signal that begins there.
     pub sample_weights: bool,
-    /// The host's buffer for these weights: `batch` numbers (`f32`), usage STORAGE.
-    pub sample_weights_in: Option<wgpu::Buffer>,
+    /// The same for these weights: `batch` numbers (`f32`).
+    pub sample_weights_in: Option<BufferRange>,
 }
 
 impl PlanOptions {
@@ -78,6 +82,7 @@ impl PlanOptions {
             targets: None,
             sample_weights: false,
             sample_weights_in: None,
+            outside_signal: None,
         }
     }
 
@@ -111,8 +116,8 @@ impl PlanOptions {
     }
 
     /// Takes the sample weights from the host's buffer.
-    pub fn sample_weights_in(self, buffer: &wgpu::Buffer) -> PlanOptions {
-        PlanOptions { sample_weights: true, sample_weights_in: Some(buffer.clone()), ..self }
+    pub fn sample_weights_in(self, buffer: impl Into<BufferRange>) -> PlanOptions {
+        PlanOptions { sample_weights: true, sample_weights_in: Some(buffer.into()), ..self }
     }
 
     setters! {
@@ -147,15 +152,26 @@ impl PlanOptions {
     }
 
     /// Whether the host's buffers are of this device, and have no other role.
-    pub(super) fn check_buffers(&self, context: &Context, state: &State) -> Result<()> {
-        let adopt =
-            |given: Option<&wgpu::Buffer>| given.map(|buffer| context.adopt(buffer.clone())).transpose();
-        let in_training = |given: &'_ Option<wgpu::Buffer>| given.clone().filter(|_| self.training);
-        let (targets, weights) = (in_training(&self.targets), in_training(&self.sample_weights_in));
-        let (input, targets) = (adopt(self.input.as_ref())?, adopt(targets.as_ref())?);
-        let weights = adopt(weights.as_ref().filter(|_| self.sample_weights))?;
-        let given = [("input", &input), ("targets", &targets), ("sample weights", &weights)].into_iter();
-        check_roles(state.roles().chain(given.filter_map(|(role, buffer)| Some((role, buffer.as_ref()?)))))
+    pub(super) fn check_buffers(&self, context: &Context, model: &Model, state: &State) -> Result<()> {
+        let trained = |range: &Option<BufferRange>| range.clone().filter(|_| self.training);
+        let (targets, signal) = (trained(&self.targets), trained(&self.outside_signal));
+        let weights = trained(&self.sample_weights_in).filter(|_| self.sample_weights);
+        if signal.is_some() && !model.loss().is_external() {
+            return Err(Error::not_planned("a signal from the host", "Loss::external"));
+        }
+        let read = [("input", self.input.clone()), ("targets", targets), ("sample weights", weights)];
+        let given = read.into_iter().chain([("signal at the outputs", signal)]);
+        let mut known: Vec<(&str, BufferRange)> = Vec::new();
+        for (role, range) in given.filter_map(|(role, range)| Some((role, range?))) {
+            let buffer = context.adopt(range.buffer().clone())?;
+            let written = state.roles().find(|(_, written)| **written == buffer).map(|(other, _)| other);
+            let read = || known.iter().find(|(_, other)| other.meets(&range)).map(|(other, _)| *other);
+            if let Some(other) = written.or_else(read) {
+                return Err(Error::SharedBuffer { one: other.into(), other: role.into() });
+            }
+            known.push((role, range));
+        }
+        Ok(())
     }
 
     /// What the loss is multiplied by on the way down.
@@ -177,9 +193,11 @@ impl PlanOptions {
     }
 
     setters! {
-        /// Takes the input from the host's buffer.
-        input(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        /// Takes the input from the host's buffer: a `&Buffer`, a slice of one, or a `&Tensor`.
+        input(buffer: impl Into<BufferRange>) => Some(buffer.into());
         /// Takes the targets from the host's buffer.
-        targets(buffer: &wgpu::Buffer) => Some(buffer.clone());
+        targets(buffer: impl Into<BufferRange>) => Some(buffer.into());
+        /// Takes the signal at the outputs from the host's buffer: see [`PlanOptions::outside_signal`].
+        outside_signal(buffer: impl Into<BufferRange>) => Some(buffer.into());
     }
 }

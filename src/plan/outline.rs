@@ -1,6 +1,6 @@
 //! What a plan would dispatch, without a device.
 
-use super::work::{Pass, Work};
+use super::work::Work;
 use super::{PlanOptions, build};
 use crate::Result;
 use crate::gemm::Tuning;
@@ -75,7 +75,7 @@ impl Outline {
     /// The kernels of one full step in the order they run, by name, with their floating-point operations: as
     /// [`Plan::dispatches`](crate::Plan::dispatches).
     pub fn dispatches(&self) -> impl Iterator<Item = (String, u64)> {
-        self.full_step().iter().map(|bound| (bound.kernel.label(), bound.kernel.flops()))
+        self.full_step().map(|bound| (bound.kernel.label(), bound.kernel.flops()))
     }
 
     /// The kernels of all lists.
@@ -84,9 +84,8 @@ impl Outline {
         self.lists.into_iter().flat_map(|(_, steps)| steps).map(|bound| bound.kernel)
     }
 
-    pub(crate) fn full_step(&self) -> &[Bound] {
-        let find = |wanted| self.lists.iter().find(|(work, _)| *work == wanted).map(|(_, steps)| steps);
-        let works = [Work::Step(Pass::FULL), Work::Gradient(Pass::FULL), Work::Forward];
-        works.into_iter().find_map(find).map_or(&[], Vec::as_slice)
+    pub(crate) fn full_step(&self) -> impl Iterator<Item = &Bound> {
+        let list = |wanted| self.lists.iter().find(|(work, _)| *work == wanted);
+        Work::full_step(move |wanted| list(wanted).map(|(_, steps)| steps.as_slice()))
     }
 }

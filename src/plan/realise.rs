@@ -1,14 +1,14 @@
 //! Allocates buffers for the schedules, and makes dispatches of their steps.
 
-use super::state::given_buffer;
 use super::work::{Lists, Work};
 use super::{Memory, PlanOptions, State, check};
 use crate::Result;
-use crate::gpu::{Buffer, Context, Resource, Tensor};
+use crate::gpu::{Buffer, BufferRange, Context, Resource, Tensor};
 use crate::graph::{Purpose, Region, Schedule, Setup, Slice};
 use crate::lifetime::slots;
 use crate::model::Model;
 use crate::ops::optimizer::{Measure, Update};
+use crate::ops::outside;
 use crate::shader::Kernel;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,6 +20,8 @@ pub(super) struct Buffers<'a> {
     pub input: Tensor,
     pub targets: Option<Tensor>,
     pub sample_weights: Option<Tensor>,
+    /// All planes of the host's signal.
+    pub outside: Option<Tensor>,
     state: &'a State,
     own: Vec<Buffer>,
     /// Whether an own buffer is constant.
@@ -45,22 +47,33 @@ impl<'a> Buffers<'a> {
             usage.add(purpose, buffer.size());
             Result::Ok(buffer)
         };
-        let mut host = |name: &str, given: Option<&wgpu::Buffer>, shape: &[usize]| {
-            let elements = setup.elements(name, shape.iter().product())?;
-            let buffer = match given {
-                Some(buffer) => given_buffer(context, name, buffer, elements)?,
-                None => make(Purpose::Activation, name, elements)?,
-            };
-            let shape: Vec<usize> = std::iter::once(setup.batch).chain(shape.iter().copied()).collect();
-            Result::Ok(Tensor::new(name, &buffer, 0, &shape))
+        let mut host = |purpose, name: &str, given: &Option<BufferRange>, shape: &[usize]| match given {
+            Some(range) => context.adopt_range(name, range, shape),
+            None => {
+                let buffer = make(purpose, name, shape.iter().product())?;
+                Ok(Tensor::new(name, &buffer, 0, shape))
+            }
         };
-        let input = host("input", options.input.as_ref(), setup.model.input_shape())?;
-        let target_len = [setup.model.target_len()];
-        let targets = options.training.then(|| host("targets", options.targets.as_ref(), &target_len));
-        let targets = targets.transpose()?;
-        let given = options.sample_weights_in.as_ref();
+        let model = setup.model;
+        let of_batch = |name: &str, shape: &[usize]| {
+            setup.elements(name, shape.iter().product())?;
+            Result::Ok([&[setup.batch], shape].concat())
+        };
+        let shape = of_batch("input", model.input_shape())?;
+        let input = host(Purpose::Activation, "input", &options.input, &shape)?;
+        let (mut targets, mut outside) = (None, None);
+        if options.training && model.loss().is_external() {
+            let [elements, plane] = outside::layout(setup, options.mode)?;
+            let shape = [elements / plane, plane];
+            outside = Some(host(Purpose::Signal, "signal at the outputs", &options.outside_signal, &shape)?);
+        } else if options.training {
+            let shape = of_batch("targets", &[model.target_len()])?;
+            targets = Some(host(Purpose::Activation, "targets", &options.targets, &shape)?);
+        }
         let weighted = options.training && options.sample_weights;
-        let sample_weights = weighted.then(|| host("sample weights", given, &[])).transpose()?;
+        let given = &options.sample_weights_in;
+        let weights = || host(Purpose::Activation, "sample weights", given, &[setup.batch]);
+        let sample_weights = weighted.then(weights).transpose()?;
         if let (Some(weights), None) = (&sample_weights, given) {
             context.write(weights, &vec![1.0; setup.batch])?;
         }
@@ -84,7 +97,7 @@ impl<'a> Buffers<'a> {
         }
         usage.add(Purpose::Parameter, state.bytes());
         let slots = assigned.into_iter().map(|(slots, _)| slots).collect();
-        Ok(Buffers { input, targets, sample_weights, state, own, constant, shared, slots, usage })
+        Ok(Buffers { input, targets, sample_weights, outside, state, own, constant, shared, slots, usage })
     }
 
     pub(super) fn memory(&self) -> Memory {
@@ -96,8 +109,11 @@ impl<'a> Buffers<'a> {
         let moments = || self.state.optimizer_state().expect("there is an optimiser");
         match region {
             Region::Input => self.input.owned(),
-            Region::Targets => self.targets.as_ref().expect("a training plan has targets").owned(),
-            Region::SampleWeights => self.sample_weights.as_ref().expect("asked for only where planned").owned(),
+            Region::Targets => self.targets.as_ref().expect("a loss has targets").owned(),
+            Region::SampleWeights => {
+                self.sample_weights.as_ref().expect("asked for only where planned").owned()
+            }
+            Region::Outside => self.outside.as_ref().expect("there is no loss").owned(),
             Region::Parameters => self.state.parameters().owned(),
             Region::Gradient => self.state.gradient().owned(),
             Region::Diagonal => self.state.diagonal().owned(),
@@ -114,7 +130,19 @@ impl<'a> Buffers<'a> {
             region => self.of(region),
         };
         let Slice { offset, size, dtype, .. } = *slice;
-        Resource { buffer: buffer.clone(), offset, size, dtype }
+        Resource { buffer: buffer.clone(), offset: self.origin(slice.region) + offset, size, dtype }
+    }
+
+    /// Where a region begins in its buffer: the host's may be ranges.
+    fn origin(&self, region: Region) -> u64 {
+        let tensor = match region {
+            Region::Input => Some(&self.input),
+            Region::Targets => self.targets.as_ref(),
+            Region::SampleWeights => self.sample_weights.as_ref(),
+            Region::Outside => self.outside.as_ref(),
+            _ => None,
+        };
+        tensor.map_or(0, |tensor| tensor.bytes().start)
     }
 
     /// The bytes of a slice that must have been written before `kernel` reads them in `work`. What comes from outside is
@@ -122,7 +150,11 @@ impl<'a> Buffers<'a> {
     fn needed(&self, model: &Model, work: Work, kernel: &Kernel, slice: &Slice) -> Vec<Range<u64>> {
         let measured = kernel.get::<Measure>().map(Measure::range);
         match (slice.region, work, kernel.get::<Update>().map(Update::range).or(measured)) {
-            (Region::Gradient | Region::Diagonal, Work::Step(_), Some(Range { start, end })) => {
+            (
+                Region::Gradient | Region::Diagonal,
+                Work::Step(_) | Work::BackwardStep(_),
+                Some(Range { start, end }),
+            ) => {
                 // The gaps between parameters belong to none, and of what is frozen there is no gradient.
                 let trained = self.state.groups().trained(model);
                 let mine = model.parameters().iter().zip(trained).filter(|(_, trained)| *trained);
@@ -150,9 +182,12 @@ pub(super) fn dispatches(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Lists> {
     if cfg!(debug_assertions) {
+        let forward = schedules.iter().find(|(work, _)| *work == Work::Forward);
+        let forward = forward.map(|(_, schedule)| &schedule.steps[..]);
         for ((work, schedule), slots) in schedules.iter().zip(&buffers.slots) {
             let needed = |kernel: &Kernel, slice: &Slice| buffers.needed(model, *work, kernel, slice);
-            let checked = check::reads(&schedule.steps, slots, needed);
+            let before = forward.filter(|_| work.follows_forward()).unwrap_or_default();
+            let checked = check::reads(before, &schedule.steps, slots, needed);
             checked.unwrap_or_else(|fault| panic!("{work:?} of {}: {fault}", model.to_json()));
         }
     }

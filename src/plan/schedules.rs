@@ -3,9 +3,11 @@
 use super::work::{Pass, Work};
 use super::{PlanOptions, whole};
 use crate::gemm::GradientSink;
-use crate::graph::{BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, Schedule, Setup, Slice};
+use crate::graph::{
+    BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, RequestedSlices, Schedule, Setup, Slice,
+};
 use crate::model::Mode;
-use crate::ops::{cast, dropout, loss::LossStep, optimizer, residual};
+use crate::ops::{cast, dropout, loss::LossStep, optimizer, outside, residual};
 use crate::{At, Result};
 
 /// The lists of a plan, and where the host finds their results.
@@ -13,10 +15,10 @@ use crate::{At, Result};
 pub(super) struct Schedules {
     pub all: Vec<(Work, Schedule)>,
     pub logits: Slice,
-    /// Of a training plan, the loss.
+    /// Of a training plan, the loss, if the model has one.
     pub loss: Option<Slice>,
-    /// Signals that were asked for: where, g, and the diagonal.
-    pub signals: Vec<(At, Slice, Option<Slice>)>,
+    /// Signals that were asked for.
+    pub signals: Vec<(At, RequestedSlices)>,
 }
 
 pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
@@ -34,12 +36,18 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     if !options.training {
         return Ok(schedules);
     }
-    let loss_step = LossStep::new(setup, logits)?;
+    let external = setup.model.loss().is_external();
+    let loss_step = if external { None } else { Some(LossStep::new(setup, logits)?) };
     let requested = Requested::new(setup, graph)?;
-    let forward = schedules.all[0].1.clone();
+    // A pass from the host's signal is a list by itself, behind that of the forward pass.
+    let forward = if external { Schedule::default() } else { schedules.all[0].1.clone() };
+    let (of_gradient, of_step): (fn(Pass) -> Work, fn(Pass) -> Work) = match external {
+        true => (Work::Backward, Work::BackwardStep),
+        false => (Work::Gradient, Work::Step),
+    };
     let inputs = BackwardInputs { setup, graph, forward: &forward, saved: &saved, requested: &requested };
     for (mode, pass) in passes(options) {
-        let build = |sink| backward(&inputs, &loss_step, mode, sink);
+        let build = |sink| backward(&inputs, loss_step.as_ref(), mode, sink);
         let update = optimizer::update(setup, mode)?;
         let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
         if let Some(update) = update {
@@ -48,33 +56,33 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
                 true => build(GradientSink::Update(update))?,
                 false => optimizer::behind(setup, &update, gradient.clone()),
             };
-            schedules.all.push((Work::Step(pass), joined(setup, step)));
+            schedules.all.push((of_step(pass), joined(setup, step)));
             if !pass.accumulate {
                 let update = optimizer::behind(setup, &update, Schedule::default());
                 schedules.all.push((Work::Update(pass), update));
             }
         }
-        schedules.all.push((Work::Gradient(pass), joined(setup, gradient)));
+        schedules.all.push((of_gradient(pass), joined(setup, gradient)));
     }
-    schedules.loss = Some(loss_step.total);
-    let signals = options.signals.iter().filter_map(|at| {
-        let (gradient, diagonal) = requested.slices(setup, graph, *at)?;
-        Some((*at, gradient, diagonal))
-    });
+    schedules.loss = loss_step.map(|step| step.total);
+    let signals = options.signals.iter().filter_map(|at| Some((*at, requested.slices(setup, graph, *at)?)));
     schedules.signals = signals.collect();
     Ok(schedules)
 }
 
-/// Forward pass, loss, and the backward pass through all operations.
+/// Forward pass and loss, or without a loss the host's signal; then the backward pass through all operations.
 fn backward(
     inputs: &BackwardInputs<'_>,
-    loss_step: &LossStep,
+    loss_step: Option<&LossStep>,
     mode: Mode,
     sink: GradientSink,
 ) -> Result<Schedule> {
     let (setup, graph) = (inputs.setup, inputs.graph);
     let mut pass = BackwardPass::new(inputs, mode, sink);
-    loss_step.push(&mut pass)?;
+    match loss_step {
+        Some(loss_step) => loss_step.push(&mut pass)?,
+        None => outside::begin(&mut pass)?,
+    }
     if let GradientSink::Update(update) = sink {
         optimizer::advance(setup, &update, &mut pass.schedule);
     }

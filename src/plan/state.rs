@@ -422,20 +422,10 @@ impl State {
 }
 
 /// Checks a buffer of the host's for `len` elements.
-pub(super) fn given_buffer(
-    context: &Context,
-    name: &str,
-    buffer: &wgpu::Buffer,
-    len: usize,
-) -> Result<Buffer> {
+fn given_buffer(context: &Context, name: &str, buffer: &wgpu::Buffer, len: usize) -> Result<Buffer> {
     let needed = 4 * len as u64;
     if buffer.size() < needed {
         return Err(Error::BufferSize { buffer: name.into(), got: buffer.size(), needed });
     }
-    context.check_binding(name, needed)?;
-    if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
-        let (got, needed) = (format!("{:?}", buffer.usage()), "STORAGE".into());
-        return Err(Error::BufferUsage { buffer: name.into(), got, needed });
-    }
-    context.adopt(buffer.clone())
+    context.adopt_storage(name, buffer, needed)
 }

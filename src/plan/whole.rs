@@ -49,6 +49,9 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
     }
+    if options.training && setup.model.loss().is_external() {
+        return refused("loss", "a backward pass from the host's signal");
+    }
     // There is no binding left for them.
     if options.training && options.sample_weights {
         return refused("loss", "a weight for each sample");

@@ -46,13 +46,21 @@ pub(crate) enum Work {
     Gradient(Pass),
     Update(Pass),
     Step(Pass),
+    /// Behind [`Work::Forward`], from the host's signal.
+    Backward(Pass),
+    /// The same with the update.
+    BackwardStep(Pass),
 }
 
 impl Work {
     pub(crate) fn pass(self) -> Option<Pass> {
         match self {
             Work::Forward => None,
-            Work::Gradient(pass) | Work::Update(pass) | Work::Step(pass) => Some(pass),
+            Work::Gradient(pass)
+            | Work::Update(pass)
+            | Work::Step(pass)
+            | Work::Backward(pass)
+            | Work::BackwardStep(pass) => Some(pass),
         }
     }
 
@@ -65,7 +73,29 @@ impl Work {
             Work::Gradient(pass) => Work::Gradient(named(pass)),
             Work::Update(pass) => Work::Update(Pass { accumulate: false, ..named(pass) }),
             Work::Step(pass) => Work::Step(named(pass)),
+            Work::Backward(pass) => Work::Backward(named(pass)),
+            Work::BackwardStep(pass) => Work::BackwardStep(named(pass)),
         }
+    }
+
+    /// Whether it follows the list of the forward pass, and reads what that has left.
+    pub(crate) fn follows_forward(self) -> bool {
+        matches!(self, Work::Backward(_) | Work::BackwardStep(_))
+    }
+
+    /// One full step out of the lists that there are: with the optimiser's update if there is one, and of an inference plan the
+    /// forward pass.
+    pub(crate) fn full_step<'a, T: 'a>(
+        list: impl Fn(Work) -> Option<&'a [T]>,
+    ) -> impl Iterator<Item = &'a T> + Clone {
+        let one = |works: [Work; 2]| works.into_iter().find_map(&list);
+        let whole = one([Work::Step(Pass::FULL), Work::Gradient(Pass::FULL)]);
+        let behind = one([Work::BackwardStep(Pass::FULL), Work::Backward(Pass::FULL)]);
+        let parts = match whole {
+            Some(whole) => [whole, &[]],
+            None => [list(Work::Forward).unwrap_or_default(), behind.unwrap_or_default()],
+        };
+        parts.into_iter().flatten()
     }
 }
 

@@ -40,7 +40,7 @@ const PLAIN_SHARE: f64 = 0.25;
 impl Outline {
     /// A full step on that machine.
     pub fn forecast(&self, machine: &Machine) -> Forecast {
-        let kernels = self.full_step().iter().map(|bound| KernelForecast::of(bound, machine)).collect();
+        let kernels = self.full_step().map(|bound| KernelForecast::of(bound, machine)).collect();
         Forecast { machine: *machine, kernels }
     }
 }

@@ -22,7 +22,8 @@ pub(super) struct Local<T> {
 /// makes the loss NaN, and the signal where it acts, unless its class is ignored.
 ///
 /// # Errors
-/// [`Error::ZeroSize`](crate::Error), [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
+/// [`Error::TargetKind`](crate::Error) for [`Loss::External`], which has no value; [`Error::ZeroSize`](crate::Error),
+/// [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
 /// HesScale-R with a cross-entropy at several positions, and all of [`Model::check_targets`].
 pub fn loss_and_signal<T: Real>(
     model: &Model,
@@ -161,6 +162,7 @@ fn sample<T: Real>(
         }
         Loss::PpoDiscrete { clip, entropy, .. } => ppo_discrete(z, &row, [*clip, *entropy]),
         Loss::PpoGaussian { clip, entropy, .. } => ppo_gaussian(z, &row, [*clip, *entropy]),
+        Loss::External => unreachable!("it takes no targets, which have been checked"),
     };
     // How many logits there are from one to the next with which it shares a term: with all of a policy's.
     let apart = match model.loss() {

@@ -48,14 +48,14 @@ pub use signal::Signal;
 pub use crate::rules::OptimizerState;
 
 use crate::memory::{product, room};
-use crate::model::{Mode, Model, Noise, Source, Targets, batch_of};
+use crate::model::{Mode, Model, Noise, OutputSignal, Source, Targets, batch_of};
 use crate::{Error, Result};
 use bound_model::BoundModel;
 
 /// What one forward and backward pass over a batch leaves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PassOutput<T> {
-    /// The loss, reduced over the batch.
+    /// The loss, reduced over the batch; zero for a pass from a given signal.
     pub loss: T,
     /// The last layer's output, `[N, outputs]`.
     pub logits: Vec<T>,
@@ -112,11 +112,45 @@ pub fn weighted_pass<T: Real>(
     weights: Option<&[f32]>,
     noise: Noise,
 ) -> Result<PassOutput<T>> {
+    pass_from(model, mode, parameters, input, noise, |logits| {
+        weighted_loss_and_signal(model, mode, logits, targets, weights)
+    })
+}
+
+/// A pass from a signal at the outputs, which a caller had from the outputs of [`predict`], or of a pass with the same `noise`
+/// before. The model's own loss, whichever it is, has no part in it.
+///
+/// # Errors
+/// [`Error::Length`] for parameters, input or signal; [`Error::ZeroSize`] for an empty batch.
+pub fn pass_from_signal<T: Real>(
+    model: &Model,
+    mode: Mode,
+    parameters: &[T],
+    input: &[T],
+    signal: OutputSignal<'_, T>,
+    noise: Noise,
+) -> Result<PassOutput<T>> {
+    pass_from(model, mode, parameters, input, noise, |logits| {
+        signal.check(mode, logits.len())?;
+        let vectors = signal.u.iter().map(|u| u.to_vec()).collect();
+        Ok((T::zero(), Signal::new(signal.g.to_vec(), signal.h.to_vec(), vectors)))
+    })
+}
+
+/// A pass with the loss, and the signal at the logits, that `start` gives.
+fn pass_from<T: Real>(
+    model: &Model,
+    mode: Mode,
+    parameters: &[T],
+    input: &[T],
+    noise: Noise,
+    start: impl FnOnce(&[T]) -> Result<(T, Signal<T>)>,
+) -> Result<PassOutput<T>> {
     check(model, parameters, input)?;
     let network = BoundModel::training(model, parameters, noise, 0)?;
     let outputs = network.run(input);
     let logits = outputs.last().cloned().expect("a model has a layer");
-    let (loss, start) = weighted_loss_and_signal(model, mode, &logits, targets, weights)?;
+    let (loss, start) = start(&logits)?;
 
     let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
     let (gradient, diagonal) = network.parameter_sums(input, &outputs, &signals.nodes);

@@ -1,6 +1,6 @@
 //! Losses and their targets.
 
-use super::{CrossEntropy, Mode, policy};
+use super::{CrossEntropy, Mode, nothing, policy};
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -176,6 +176,10 @@ pub enum Loss {
         #[serde(default)]
         entropy: f64,
     },
+    /// None: the host supplies the signal at the network's outputs, an [`OutputSignal`](crate::model::OutputSignal), and the
+    /// backward pass begins there. There are no targets and no value, and no factor: what the host writes is what flows.
+    #[serde(rename = "external", deserialize_with = "nothing")]
+    External,
 }
 
 /// Reads a class index, or a negative number for the one with its bits.
@@ -247,6 +251,18 @@ impl Loss {
         Loss::GaussianNll { reduction: Reduction::Mean, var }
     }
 
+    /// No loss: the signal at the outputs comes from the host.
+    #[must_use]
+    pub fn external() -> Loss {
+        Loss::External
+    }
+
+    /// Whether the signal at the outputs comes from the host.
+    #[must_use]
+    pub fn is_external(&self) -> bool {
+        matches!(self, Loss::External)
+    }
+
     /// The sum in place of the mean.
     #[must_use]
     pub fn sum(self) -> Loss {
@@ -276,11 +292,12 @@ impl Loss {
             | Loss::RelativeMse { reduction, .. }
             | Loss::PpoDiscrete { reduction, .. }
             | Loss::PpoGaussian { reduction, .. } => *reduction = to,
+            Loss::External => {}
         }
         self
     }
 
-    /// Mean or sum.
+    /// Mean or sum. A signal from the host is divided by nothing, as a sum.
     #[must_use]
     pub fn reduction(&self) -> Reduction {
         match self {
@@ -293,6 +310,7 @@ impl Loss {
             | Loss::RelativeMse { reduction, .. }
             | Loss::PpoDiscrete { reduction, .. }
             | Loss::PpoGaussian { reduction, .. } => *reduction,
+            Loss::External => Reduction::Sum,
         }
     }
 
@@ -327,7 +345,8 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, half as many for a Gaussian; for PPO the action, and two numbers more. A shape without a dimension is one number's; a shape
+    /// position), as many numbers as logits, half as many for a Gaussian; for PPO the action, and two numbers more; none for
+    /// [`Loss::External`]. A shape without a dimension is one number's; a shape
     /// with more elements than a `usize` can count (no model has one) counts as the largest number.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
@@ -339,6 +358,7 @@ impl Loss {
             Loss::GaussianNll { .. } => outputs / 2,
             Loss::PpoDiscrete { .. } => 1 + BEHIND_ACTION,
             Loss::PpoGaussian { .. } => outputs / 2 + BEHIND_ACTION,
+            Loss::External => 0,
             _ => outputs,
         }
     }
@@ -421,7 +441,11 @@ impl Loss {
                 value("entropy", *entropy, "finite in f32")
             }
             Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } | Loss::GaussianNll { .. } => Ok(()),
-            Loss::Mse { .. } | Loss::Huber { .. } | Loss::L1 { .. } | Loss::RelativeMse { .. } => Ok(()),
+            Loss::Mse { .. }
+            | Loss::Huber { .. }
+            | Loss::L1 { .. }
+            | Loss::RelativeMse { .. }
+            | Loss::External => Ok(()),
         }
     }
 
@@ -468,8 +492,9 @@ impl Loss {
             Targets::Classes(classes) => (classes.len(), true),
             Targets::Values(values) => (values.len(), false),
         };
-        if given_classes != self.takes_classes() {
-            return Err(Error::TargetKind { needed: kind(self.takes_classes()), got: kind(given_classes) });
+        let needed = if self.is_external() { "no" } else { kind(self.takes_classes()) };
+        if needed != kind(given_classes) {
+            return Err(Error::TargetKind { needed, got: kind(given_classes) });
         }
         let needed = batch.saturating_mul(self.target_len(output));
         if got != needed {

@@ -9,6 +9,7 @@ mod loss;
 mod mode;
 mod noise;
 mod optimizer;
+mod output_signal;
 mod policy;
 
 pub use activation::Activation;
@@ -17,6 +18,7 @@ pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
 pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span};
+pub use output_signal::OutputSignal;
 pub use policy::{discrete_policy_targets, gaussian_policy_targets};
 
 pub(crate) use loss::{MAX_LOG_PRECISION, MAX_LOG_RATIO};

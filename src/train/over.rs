@@ -2,14 +2,16 @@
 
 use super::{Dataset, Trainer};
 use crate::memory::{product, room, zeros};
+use crate::ops::loss::HostLoss;
 use crate::{Error, Result};
 use std::ops::Range;
 
 impl Trainer {
     /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; the parameters stay as they
     /// are. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
-    /// `Σ_b (f(N) / f(n_b)) g_b`, f the factor that the loss reduces so many samples by. So a mean over N samples weighs each
-    /// batch by its size, and an ignored sample counts in the divisor as it does in one batch. Dropout drops as in training.
+    /// `Σ_b (f / f_b) g_b`, f the factor that the loss reduces all samples by, f_b a batch. So a mean weighs each batch by its size,
+    /// a weighted mean by its weights, and an ignored sample counts in the divisor as it does in one batch. Dropout drops as in
+    /// training.
     /// Each batch waits for the device and reads both vectors back.
     ///
     /// # Errors
@@ -19,11 +21,15 @@ impl Trainer {
         let samples = self.samples(data)?;
         let diagonal = if self.mode.has_diagonal() { self.model.flat_len() } else { 0 };
         let mut sums = [zeros("gradient", Some(self.model.flat_len()))?, zeros("diagonal", Some(diagonal))?];
+        let host = HostLoss::new(self.model.loss(), self.model.output_shape());
+        let whole = host.factor(samples, data.labels().targets(), |_| 1.0);
         for at in (0..samples).step_by(batch) {
             let range = at..at.saturating_add(batch).min(samples);
-            let factor = |samples| self.model.loss().factor(samples, self.model.output_shape());
-            let weight = factor(samples) / factor(range.len());
+            let size = range.len();
             let (inputs, targets) = data.range(range);
+            let part = host.factor(size, targets, |_| 1.0);
+            // A batch whose weights add up to 0 has no gradient.
+            let weight = if part == 0.0 { 0.0 } else { whole / part };
             let (gradient, diagonal) = self.gradient(inputs, targets)?;
             for (sums, part) in sums.iter_mut().zip([gradient, diagonal]) {
                 sums.iter_mut().zip(part).for_each(|(sum, x): (&mut f64, f32)| *sum += weight * f64::from(x));

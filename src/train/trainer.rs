@@ -50,6 +50,12 @@ impl Trainer {
         if options.curvature_every == 0 {
             return Err(Error::value("trainer", "curvature_every", 0.0, "at least 1"));
         }
+        if model.loss().is_external() {
+            return Err(Error::unsupported(
+                "trainer",
+                "a loss of the host's own: a Plan or an Executor begins at its signal",
+            ));
+        }
         let mode = options.mode.unwrap_or(optimizer.rule.mode());
         model.check_mode(mode)?;
         if optimizer.rule.mode().has_diagonal() && !mode.has_diagonal() {

@@ -8,5 +8,6 @@ mod problem;
 
 mod golden;
 mod layers;
+mod outside;
 mod sums;
 mod trainer;

@@ -31,6 +31,7 @@ mod noise;
 mod nonfinite;
 mod norm;
 mod optimizers;
+mod outside;
 mod over;
 mod profile;
 mod properties;

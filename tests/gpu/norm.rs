@@ -39,17 +39,19 @@ fn of_classes(model: &Model, batch: usize, mode: Mode) -> Vec<Context> {
 #[test]
 fn networks_of_every_class_follow_the_reference() {
     for (name, model) in networks() {
-        for (batch, modes) in [
-            (1, &[Mode::HesScale][..]),
-            (37, &Mode::ALL[..]),
-            (257, &[Mode::HesScaleR2][..]),
-        ] {
+        for (batch, modes) in
+            [(1, &[Mode::HesScale][..]), (37, &Mode::ALL[..]), (257, &[Mode::HesScaleR2][..])]
+        {
             let sample = Sample::new(model.clone(), batch, 3);
             for mode in modes {
                 for context in of_classes(&model, batch, *mode) {
                     for places in [sample.places(), Vec::new()] {
                         sample.follows(&context, *mode, &places).unwrap_or_else(|fault| {
-                            panic!("{name}, {mode:?}, batch {batch}, {:?}, {}: {fault}", context.class(), places.len())
+                            panic!(
+                                "{name}, {mode:?}, batch {batch}, {:?}, {}: {fault}",
+                                context.class(),
+                                places.len()
+                            )
                         });
                     }
                 }
@@ -112,7 +114,8 @@ fn training_follows_the_cpu() {
         let (sample, optimizer) = (Sample::new(model.clone(), 13, 6), steady());
         let mode = optimizer.rule.mode();
         let mut executor = Executor::new(&model, 13, ExecutorOptions::training(mode)).unwrap();
-        let (mut parameters, mut memory) = (to_f64(&sample.parameters), OptimizerState::new(model.flat_len()));
+        let (mut parameters, mut memory) =
+            (to_f64(&sample.parameters), OptimizerState::new(model.flat_len()));
         let mut losses = Vec::new();
         for _ in 0..5 {
             let now: Vec<f32> = parameters.iter().map(|x| *x as f32).collect();
@@ -166,7 +169,9 @@ fn numbers_far_from_zero() {
 #[test]
 fn constant_groups() {
     for value in [0.0, -3.0, 1e-20] {
-        for layer in [Layer::from(LayerNorm::new()), RmsNorm::new().eps(1e-5).into(), GroupNorm::new(2).into()] {
+        for layer in
+            [Layer::from(LayerNorm::new()), RmsNorm::new().eps(1e-5).into(), GroupNorm::new(2).into()]
+        {
             let model = Model::builder([6, 2, 3]).layer(layer).act(Tanh).flatten().dense(3);
             let mut sample = Sample::new(model.loss(Loss::cross_entropy()).unwrap(), 2, 9);
             sample.x.fill(value);
@@ -183,9 +188,10 @@ fn constant_groups() {
 #[test]
 fn what_is_not_finite_is_told() {
     let kinds: [Layer; 3] = [LayerNorm::new().into(), RmsNorm::new().into(), GroupNorm::new(3).into()];
-    for (layer, bad) in kinds.into_iter().flat_map(|layer| {
-        [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30].map(|bad| (layer.clone(), bad))
-    }) {
+    for (layer, bad) in kinds
+        .into_iter()
+        .flat_map(|layer| [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30].map(|bad| (layer.clone(), bad)))
+    {
         let model = Model::builder([6, 2, 3]).layer(layer).act(Silu).flatten().dense(3);
         let model = model.loss(Loss::cross_entropy()).unwrap();
         let mut sample = Sample::new(model.clone(), 3, 2);

@@ -14,7 +14,7 @@ fn dense(inputs: usize, outputs: usize, bias: bool) -> Layer {
 
 /// Every loss, every option at a value that is not its default.
 fn losses() -> Vec<Loss> {
-    let mut losses = vec![Loss::cross_entropy().into(), Loss::mse()];
+    let mut losses = vec![Loss::cross_entropy().into(), Loss::mse(), Loss::external()];
     for reduction in [Reduction::Mean, Reduction::Sum] {
         losses.extend([
             Loss::Mse { reduction },

@@ -1,7 +1,7 @@
 //! Losses and optimisers as they are built, and the random numbers of dropout.
 
 use crate::dense;
-use hesscale::model::{ClassTargets, Noise, Reduction, Rule, Variance};
+use hesscale::model::{ClassTargets, Noise, Reduction, Rule, Targets, Variance};
 use hesscale::{Error, Loss, Model, Optimizer};
 
 /// pcg4d of (element, node, step, seed), computed by another program.
@@ -81,6 +81,21 @@ fn a_cross_entropy_is_a_loss_where_one_is_needed() {
     assert_eq!(Model::new([4], vec![dense(4, 3, true)], smooth()), Ok(built.clone()));
     let changed = Model::builder([4]).dense(3).loss(Loss::mse()).unwrap().with_loss(smooth());
     assert_eq!(changed, Ok(built));
+}
+
+/// Without a loss there is nothing to reduce, to weigh or to compare with.
+#[test]
+fn an_external_loss_has_no_targets_and_no_factor() {
+    let model = Model::builder([4]).dense(3).loss(Loss::external()).unwrap();
+    assert!(model.loss().is_external() && !Loss::mse().is_external());
+    assert_eq!(Model::from_json(&model.to_json()), Ok(model.clone()));
+    assert!(model.to_json().contains(r#""loss":{"type":"external"}"#));
+    assert_eq!(Loss::external().mean(), Loss::external().sum());
+    assert_eq!((model.loss().reduction(), model.loss().factor(7, &[3])), (Reduction::Sum, 1.0));
+    assert_eq!((model.target_len(), model.loss().weights(), model.loss().ignored()), (0, None, None));
+    let got = model.check_targets(0, Targets::Values(&[]));
+    assert_eq!(got, Err(Error::TargetKind { needed: "no", got: "numeric" }));
+    assert!(model.check_targets(1, Targets::Classes(&[0])).is_err());
 }
 
 /// What a rule does not have is no silent nothing: it is an error from whatever uses the optimiser.

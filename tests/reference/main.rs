@@ -14,6 +14,7 @@ mod layers;
 mod losses;
 mod norm;
 mod optimizer;
+mod outside;
 mod positions;
 mod problem;
 mod properties;

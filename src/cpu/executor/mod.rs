@@ -12,7 +12,7 @@ use super::weights::Weights;
 use super::worker::Worker;
 use crate::host::{Threads, total_diagonal};
 use crate::memory::{product, zeros};
-use crate::model::{Mode, Model, Noise, Targets, batch_of};
+use crate::model::{Mode, Model, Noise, OutputSignal, Targets, batch_of};
 use crate::ops::layout::host::transpose_each;
 use crate::ops::loss::{HostLoss, LossSignal};
 use crate::{At, Error, Result};
@@ -57,6 +57,18 @@ pub struct Executor {
     gradient: Vec<f32>,
     diagonal: Vec<f32>,
     last: Batch,
+    done: Done,
+}
+
+/// What has been done with the last batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    /// All of it.
+    Pass,
+    /// The forward pass by itself: a backward pass may follow.
+    Forward,
+    /// A backward pass behind it, and another may follow.
+    Backward,
 }
 
 /// The arguments of a pass beside parameters and inputs.
@@ -110,6 +122,7 @@ impl Executor {
             gradient: flat("gradient", components > 0)?,
             diagonal: flat("diagonal", components > 1)?,
             last: Batch { samples: 0, mode: Mode::None, noise: Noise::default() },
+            done: Done::Pass,
             program,
         })
     }
@@ -135,7 +148,8 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, Mode::None), || {
-            self.forward(parameters, inputs, Batch { samples, mode: Mode::None, noise: Noise::default() })
+            let batch = Batch { samples, mode: Mode::None, noise: Noise::default() };
+            self.forward_stages(parameters, inputs, batch);
         });
         Ok(self.logits())
     }
@@ -169,43 +183,75 @@ impl Executor {
         weights: Option<&[f32]>,
         noise: Noise,
     ) -> Result<f32> {
-        if self.mode.is_none_or(|own| mode != own && mode != Mode::None) {
-            let what = format!("a backward pass in mode {}", mode.name());
-            return Err(Error::not_planned(what, "ExecutorOptions::training"));
-        }
+        self.check_mode(mode)?;
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
         weights.map_or(Ok(()), |weights| self.model.check_sample_weights(samples, weights))?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
             let batch = Batch { samples, mode, noise };
-            self.forward(parameters, inputs, batch);
+            self.forward_stages(parameters, inputs, batch);
             let loss = self.start(mode, samples, targets, weights);
-            self.backward(parameters, batch);
+            self.backward_stages(parameters, batch);
             Ok(loss as f32)
         })
     }
 
-    fn start(
-        &mut self,
-        mode: Mode,
-        samples: usize,
-        targets: Targets<'_>,
-        weights: Option<&[f32]>,
-    ) -> f64 {
+    /// The forward pass of training by itself, for [`Executor::backward`] to follow: the outputs `[N, outputs]`. Dropout draws
+    /// from `noise`.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for an executor that was made for inference; [`Error::Length`], [`Error::ZeroSize`].
+    pub fn forward(&mut self, parameters: &[f32], inputs: &[f32], noise: Noise) -> Result<&[f32]> {
+        let mode = self.mode.ok_or_else(|| Error::not_planned("training", "ExecutorOptions::training"))?;
+        let samples = self.check(parameters, inputs)?;
+        let threads = self.threads.clone();
+        threads.enter(self.largest_piece(samples, mode), || {
+            self.forward_stages(parameters, inputs, Batch { samples, mode, noise });
+        });
+        self.done = Done::Forward;
+        Ok(self.logits())
+    }
+
+    /// The backward pass behind the last forward pass, from a signal at the outputs, whatever the model's loss is: a loss of the
+    /// host's own, or what flows back from elsewhere. `parameters` are those of that forward pass, `mode` is as in
+    /// [`Executor::pass`].
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] for another mode, and unless [`Executor::forward`] was the last forward pass; [`Error::Length`] for parameters, or for a signal
+    /// that is not of the last batch or not of this mode.
+    pub fn backward(&mut self, mode: Mode, parameters: &[f32], signal: OutputSignal<'_>) -> Result<()> {
+        self.check_mode(mode)?;
+        Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
+        if self.done == Done::Pass {
+            return Err(Error::not_planned("a backward pass by itself", "Executor::forward, before it"));
+        }
+        signal.check(mode, self.logits().len())?;
+        if let Some(slot) = self.slots[self.program.logits] {
+            let LossSignal { g, h, u } = at_the_outputs(&mut self.signals[slot], mode, signal.g.len());
+            g.copy_from_slice(signal.g);
+            h.copy_from_slice(signal.h);
+            u.into_iter().zip(signal.u).for_each(|(to, from)| to.copy_from_slice(from));
+        }
+        let batch = Batch { mode, ..self.last };
+        (self.last, self.done) = (batch, Done::Backward);
+        let threads = self.threads.clone();
+        threads.enter(self.largest_piece(batch.samples, mode), || self.backward_stages(parameters, batch));
+        Ok(())
+    }
+
+    fn check_mode(&self, mode: Mode) -> Result<()> {
+        if self.mode.is_none_or(|own| mode != own && mode != Mode::None) {
+            let what = format!("a backward pass in mode {}", mode.name());
+            return Err(Error::not_planned(what, "ExecutorOptions::training"));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>, weights: Option<&[f32]>) -> f64 {
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
-        let signal = self.slots[logits].map(|slot| {
-            // Signals are stored in this order: g, the vectors u, h.
-            let mut components = self.signals[slot].chunks_exact_mut(len).take(mode.components());
-            let mut next =
-                |there: bool| if there { components.next().unwrap_or_default() } else { Default::default() };
-            LossSignal {
-                g: next(true),
-                u: [next(mode.rank() > 0), next(mode.rank() > 1)],
-                h: next(mode.has_diagonal()),
-            }
-        });
+        let signal = self.slots[logits].map(|slot| at_the_outputs(&mut self.signals[slot], mode, len));
         self.loss.run(mode, &self.values[logits][..len], targets, weights, signal)
     }
 
@@ -234,7 +280,8 @@ impl Executor {
     /// [`Mode::None`]), each `[N, size]` in the user's order.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`], and of an executor for inference.
+    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::signal`], of an executor for inference, and between
+    /// [`Executor::forward`] and [`Executor::backward`].
     pub fn signal(&self, at: At) -> Result<(Vec<f32>, Vec<f32>)> {
         let kept = self.program.kept.iter().find(|(kept, _)| *kept == at);
         let Some((value, slot)) = kept.and_then(|(_, value)| Some((*value, (*self.slots.get(*value)?)?)))
@@ -245,6 +292,9 @@ impl Executor {
             };
             return Err(Error::not_planned(format!("the signal at {at:?}"), ask));
         };
+        if self.done == Done::Forward {
+            return Err(Error::not_planned("a signal behind a forward pass alone", "Executor::backward"));
+        }
         let Batch { samples, mode, .. } = self.last;
         let (components, value) = (mode.components(), &self.program.values[value]);
         let all = &self.signals[slot][..components * samples * value.size];
@@ -273,5 +323,17 @@ impl Executor {
             return Err(Error::length("input", inputs.len(), self.batch * width));
         }
         Ok(samples)
+    }
+}
+
+/// The components of a signal of `len` elements, as they are stored: g, the vectors u, h.
+fn at_the_outputs(signal: &mut [f32], mode: Mode, len: usize) -> LossSignal<'_> {
+    let mut components = signal.chunks_exact_mut(len).take(mode.components());
+    let mut next =
+        |there: bool| if there { components.next().unwrap_or_default() } else { Default::default() };
+    LossSignal {
+        g: next(true),
+        u: [next(mode.rank() > 0), next(mode.rank() > 1)],
+        h: next(mode.has_diagonal()),
     }
 }

@@ -1,14 +1,14 @@
 //! The stages in order, forward and backward, and how much they compute.
 
-use super::{Batch, Executor};
+use super::{Batch, Done, Executor};
 use crate::cpu::stages::Stage;
 use crate::host::HostOp;
 use crate::model::Mode;
 use crate::ops::dense::host::largest_product;
 
 impl Executor {
-    pub(super) fn forward(&mut self, parameters: &[f32], inputs: &[f32], batch: Batch) {
-        self.last = batch;
+    pub(super) fn forward_stages(&mut self, parameters: &[f32], inputs: &[f32], batch: Batch) {
+        (self.last, self.done) = (batch, Done::Pass);
         self.values[0][..inputs.len()].copy_from_slice(inputs);
         for (op, weights) in self.program.ops.iter().zip(&mut self.weights) {
             let squared = batch.mode.has_diagonal() && self.program.values[op.inputs[0]].wanted;
@@ -22,7 +22,7 @@ impl Executor {
         }
     }
 
-    pub(super) fn backward(&mut self, parameters: &[f32], batch: Batch) {
+    pub(super) fn backward_stages(&mut self, parameters: &[f32], batch: Batch) {
         for stage in (0..self.program.stages.len()).rev() {
             match &self.program.stages[stage] {
                 Stage::Dense(op) => self.dense_backward(*op, parameters, batch),

@@ -9,10 +9,10 @@ use crate::ops::layout;
 use crate::ops::layout::Direction;
 use crate::shader::Dtype;
 
-/// Converts g and the diagonal of a signal to the user's form.
+/// Converts all planes of a signal to the user's form. The loss's scale is in u as its root.
 pub(crate) fn show(pass: &mut BackwardPass<'_>, value: &Value, signal: Signal, shown: Signal) {
     let elements = pass.setup.batch * value.shape.iter().product::<usize>();
-    let (planes, dtype) = (1 + u32::from(pass.mode.has_diagonal()), pass.setup.options.storage);
+    let (planes, dtype) = (pass.mode.planes() as u32, pass.setup.options.storage);
     let mut signal = signal;
     if value.layout == Layout::Image {
         let mut rows = shown;
@@ -28,7 +28,15 @@ pub(crate) fn show(pass: &mut BackwardPass<'_>, value: &Value, signal: Signal, s
     }
     if dtype != Dtype::F32 {
         let (plane_in, plane_out, scale) = (signal.plane, shown.plane, 1.0 / pass.setup.options.loss_scale);
-        let kernel = Cast { elements: elements as u32, planes, plane_in, plane_out, scale };
-        pass.schedule.push(kernel, vec![signal.slice, shown.slice]);
+        let vectors = pass.mode.rank() as u32;
+        let scaled = Cast { elements: elements as u32, planes: planes - vectors, plane_in, plane_out, scale };
+        pass.schedule.push(scaled, vec![signal.slice, shown.slice]);
+        if vectors > 0 {
+            let behind = |Signal { slice, plane }| {
+                slice.skipping(slice.dtype.bytes((scaled.planes * plane) as usize) as u64)
+            };
+            let rooted = Cast { planes: vectors, scale: scale.sqrt(), ..scaled };
+            pass.schedule.push(rooted, vec![behind(signal), behind(shown)]);
+        }
     }
 }

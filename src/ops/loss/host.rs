@@ -68,10 +68,7 @@ impl HostLoss {
     ) -> f64 {
         let batch = logits.len() / self.outputs;
         let weight = |sample: usize| weights.map_or(1.0, |weights| f64::from(weights[sample]));
-        let factor = match self.loss.reduction() {
-            Reduction::WeightedMean => self.weighted_factor(batch, targets, weight),
-            _ => self.loss.factor(batch, &self.output),
-        };
+        let factor = self.factor(batch, targets, weight);
         let mut value = 0.0;
         for sample in 0..batch {
             let logits = &logits[sample * self.outputs..][..self.outputs];
@@ -80,14 +77,18 @@ impl HostLoss {
                 Loss::SoftmaxCrossEntropy { .. } => {
                     self.cross_entropies(mode, [factor, weight], sample, logits, targets, signal)
                 }
+                Loss::External => unreachable!("it takes no targets, which have been checked"),
                 _ => weight * self.curved_by_itself(mode, factor * weight, sample, logits, targets, signal),
             };
         }
         factor * value
     }
 
-    /// One over the sum of all weights that count; 0 where they add up to 0.
-    fn weighted_factor(&self, batch: usize, targets: Targets<'_>, weight: impl Fn(usize) -> f64) -> f64 {
+    /// The factor of value and signal; of a weighted mean one over the sum of all weights that count, 0 where they add up to 0.
+    pub(crate) fn factor(&self, batch: usize, targets: Targets<'_>, weight: impl Fn(usize) -> f64) -> f64 {
+        if self.loss.reduction() != Reduction::WeightedMean {
+            return self.loss.factor(batch, &self.output);
+        }
         let of_class = |class: &u32| match Some(*class) == self.loss.ignored() {
             true => 0.0,
             false => self.loss.weights().map_or(1.0, |weights| f64::from(weights[*class as usize])),
@@ -220,9 +221,10 @@ fn terms(loss: &Loss, positions: usize, logits: &[f32], row: &[f32], [g, h]: [&m
             Loss::Huber { delta, .. } => huber(z - t, *delta),
             Loss::L1 { .. } => absolute_error(z - t),
             Loss::RelativeMse { eps, .. } => relative_error(z, t, *eps),
-            Loss::SoftmaxCrossEntropy { .. } | Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => {
-                unreachable!("it is no sum over targets")
-            }
+            Loss::SoftmaxCrossEntropy { .. }
+            | Loss::PpoDiscrete { .. }
+            | Loss::PpoGaussian { .. }
+            | Loss::External => unreachable!("it is no sum over targets"),
         };
         value += term.value;
         for (i, (at_g, at_h)) in heads.zip(term.g.into_iter().zip(term.h)) {

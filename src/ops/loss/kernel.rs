@@ -158,6 +158,7 @@ impl LossKernel {
             Loss::GaussianNll { var: Variance::Softplus, .. } => {
                 files.extend(["loss/elementwise", "loss/gaussian_softplus"]);
             }
+            Loss::External => unreachable!("it has no kernel"),
         }
         files
     }
@@ -207,6 +208,7 @@ impl Key for LossKernel {
             Loss::RelativeMse { .. } => "relative mse",
             Loss::PpoDiscrete { .. } => "ppo discrete",
             Loss::PpoGaussian { .. } => "ppo gaussian",
+            Loss::External => "external",
         };
         let weighted = if self.weights == SampleWeights::None { "" } else { ", samples weighted" };
         let each =

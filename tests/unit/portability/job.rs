@@ -3,9 +3,9 @@
 use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
-use crate::model::{Layer, Loss, Noise, Role};
+use crate::model::{Layer, Loss, Noise, OutputSignal, Role};
 use crate::plan::Outline;
-use crate::reference::{OptimizerState, PassOutput, predict, weighted_pass};
+use crate::reference::{OptimizerState, PassOutput, pass_from_signal, predict, weighted_pass};
 use crate::shader::DeviceClass;
 use crate::{Activation, At, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
@@ -15,6 +15,8 @@ use std::rc::Rc;
 pub(super) enum Kind {
     /// Forward and backward, the signals behind every layer kept: little is fused.
     Signals,
+    /// The same from the host's signal at the outputs: a list of the forward pass, and one of what follows.
+    Outside,
     /// Forward and backward, all fused that can be.
     Fused,
     /// The same with a weight for each sample.
@@ -134,14 +136,16 @@ impl Job {
             // Rows of an action, its old log-probability and an advantage.
             Loss::PpoDiscrete { .. } => {
                 let mut row = || {
-                    let (action, old) = (random.u32(0..classes) as f32, (classes as f32).ln() + random.f32() - 0.5);
+                    let (action, old) =
+                        (random.u32(0..classes) as f32, (classes as f32).ln() + random.f32() - 0.5);
                     [action, -old, random.f32() * 4.0 - 2.0]
                 };
                 OwnedTargets::Values((0..batch).flat_map(|_| row()).collect())
             }
             _ => OwnedTargets::Values((0..len).map(|_| random.f32()).collect()),
         };
-        let weights = (kind == Kind::Weighted).then(|| (0..batch).map(|_| random.f32() * 4.0 - 1.5).collect());
+        let weights =
+            (kind == Kind::Weighted).then(|| (0..batch).map(|_| random.f32() * 4.0 - 1.5).collect());
         let (class, golden, bound) = (DeviceClass::Software, None, BOUND);
         Job {
             name: named(name, mode, class, kind),
@@ -178,7 +182,7 @@ impl Job {
     /// Everywhere a signal can be looked at.
     fn places(&self) -> Vec<At> {
         match self.kind {
-            Kind::Signals => {
+            Kind::Signals | Kind::Outside => {
                 std::iter::once(At::Input).chain((0..self.model.layers().len()).map(At::Layer)).collect()
             }
             _ => Vec::new(),
@@ -196,7 +200,9 @@ impl Job {
                 PlanOptions::training(self.mode).lazy().fused_update()
             }
             Kind::Weighted => PlanOptions::training(self.mode).sample_weights(),
-            Kind::Fused | Kind::Signals | Kind::Joined | Kind::Whole => PlanOptions::training(self.mode),
+            Kind::Fused | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
+                PlanOptions::training(self.mode)
+            }
         };
         let whole = matches!(self.kind, Kind::Whole | Kind::WholeAccumulated | Kind::WholeSteps(_));
         let joined = matches!(self.kind, Kind::Joined | Kind::JoinedAccumulated | Kind::JoinedSteps(_));
@@ -216,8 +222,15 @@ impl Job {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
         let (targets, weights) = (self.targets.view(), self.weights.as_deref());
-        let run = |parameters: &[f64], mode| {
-            weighted_pass(&self.model, mode, parameters, &x, targets, weights, Noise::default())
+        let run = |parameters: &[f64], mode| match self.kind {
+            Kind::Outside => self.with_signal(|signal| {
+                let [g, h] = [f64s(signal.g), f64s(signal.h)];
+                let u: Vec<Vec<f64>> = signal.u.iter().map(|u| f64s(u)).collect();
+                let u: Vec<&[f64]> = u.iter().map(|u| &u[..]).collect();
+                let signal = OutputSignal { g: &g, h: &h, u: &u };
+                pass_from_signal(&self.model, mode, parameters, &x, signal, Noise::default())
+            }),
+            _ => weighted_pass(&self.model, mode, parameters, &x, targets, weights, Noise::default()),
         };
         let mut last = run(&parameters, self.mode)?;
         let mut results = Vec::new();
@@ -231,7 +244,9 @@ impl Job {
             results.extend(self.parts(Slot::Parameter, &parameters));
         }
         results.push((Slot::Logits, last.logits.clone()));
-        results.push((Slot::Loss, vec![last.loss]));
+        if self.kind != Kind::Outside {
+            results.push((Slot::Loss, vec![last.loss]));
+        }
         if !matches!(self.kind, Kind::FusedSteps(_) | Kind::JoinedSteps(_)) {
             results.extend(self.parts(Slot::Gradient, &last.gradient));
             if self.mode.has_diagonal() {
@@ -249,6 +264,19 @@ impl Job {
             }
         }
         Ok(results)
+    }
+
+    /// A signal at the outputs in the job's mode.
+    pub(super) fn with_signal<R>(&self, work: impl FnOnce(OutputSignal<'_>) -> R) -> R {
+        let (mut random, len) = (fastrand::Rng::with_seed(17), self.batch * self.model.outputs());
+        let mut numbers = |there: bool| -> Vec<f32> {
+            let len = if there { len } else { 0 };
+            (0..len).map(|_| random.f32() - 0.25).collect()
+        };
+        let (g, h) = (numbers(true), numbers(self.mode.has_diagonal()));
+        let u: Vec<Vec<f32>> = (0..self.mode.rank()).map(|_| numbers(true)).collect();
+        let u: Vec<&[f32]> = u.iter().map(|u| &u[..]).collect();
+        work(OutputSignal { g: &g, h: &h, u: &u })
     }
 
     /// A flat vector by parameters.

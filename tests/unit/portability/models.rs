@@ -137,6 +137,7 @@ pub(super) fn jobs() -> Vec<Job> {
             jobs.push(Job::new(&name, small(), 7, Mode::HesScale, Kind::Steps(optimizer)));
         }
     }
+    from_outside(&mut jobs);
     joined(&mut jobs);
     whole_networks(&mut jobs);
     halves(&mut jobs);
@@ -169,6 +170,18 @@ fn limited(optimizer: Optimizer) -> Vec<(&'static str, Optimizer)> {
         all.extend(Some((names[1], normed.trust(1e-5))).filter(|(_, trusted)| trusted.validate().is_ok()));
     }
     all
+}
+
+/// As `permutations/outside.rs` lists it: whole vec4s and not, and images.
+fn from_outside(jobs: &mut Vec<Job>) {
+    let dense =
+        |outputs| Model::builder([5]).dense(7).act(TANH).dense(outputs).loss(Loss::external()).unwrap();
+    let images = || Model::builder([2, 4, 3]).conv2d(3, 2).loss(Loss::external()).unwrap();
+    for (name, model) in [("4 outputs", dense(4)), ("3 outputs", dense(3)), ("images", images())] {
+        let name = format!("{name} from outside");
+        jobs.extend(MODES.map(|mode| Job::new(&name, model.clone(), 3, mode, Kind::Outside)));
+        jobs.push(Job::new(&name, model, 3, Mode::HesScale, Kind::Outside).halved());
+    }
 }
 
 /// As `permutations/join.rs` and `loss_head.rs` list them, but for updates.

@@ -25,9 +25,13 @@ impl Rig {
         state.write_parameters(&job.parameters)?;
         let plan = Plan::new(context, &job.model, &state, job.batch, job.options())?;
         plan.write_input(&job.x)?;
-        if job.kind != Kind::Inference {
-            plan.write_targets(job.targets.view())?;
-            job.weights.as_ref().map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
+        match job.kind {
+            Kind::Inference => {}
+            Kind::Outside => job.with_signal(|signal| plan.write_signal(signal))?,
+            _ => {
+                plan.write_targets(job.targets.view())?;
+                job.weights.as_ref().map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
+            }
         }
         let steps = steps(&plan, job.kind);
         let mut rig = Rig { context: context.clone(), state, plan, steps, expected: Vec::new() };
@@ -96,6 +100,7 @@ fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let works = match kind {
         Kind::Inference => vec![Work::Forward],
         Kind::Signals | Kind::Fused | Kind::Weighted | Kind::Joined => vec![Work::Gradient(Pass::FULL)],
+        Kind::Outside => vec![Work::Forward, Work::Backward(Pass::FULL)],
         Kind::Whole => vec![Work::Forward, Work::Gradient(Pass::FULL)],
         Kind::Accumulated | Kind::JoinedAccumulated | Kind::WholeAccumulated => {
             vec![Work::Gradient(Pass::FULL), Work::Gradient(Pass::FULL.accumulating())]
