@@ -75,6 +75,7 @@ fn who_writes_asks() {
         "problems",
         "prune",
         "quality",
+        "reinforcement",
         "tune",
         "vs_backprop",
     ];
