@@ -72,6 +72,7 @@ proptest! {
         kept in any::<u16>(),
         class in prop::sample::select(&DeviceClass::ALL[..]),
         joined in prop::option::of(any::<bool>()),
+        apart: bool,
         seed: u64,
     ) {
         let sample = Sample::new(model(inputs, &layers, last, loss), batch, seed);
@@ -83,10 +84,10 @@ proptest! {
             .map(|(_, at)| at)
             .collect();
         let mut options = PlanOptions::training(mode);
-        options.fewer_dispatches = joined;
-        if let Err(fault) = sample.follows_by(&of_class(class), options, &places) {
+        (options.fewer_dispatches, options.whole_network) = (joined, apart.then_some(false));
+        if let Err(fault) = sample.follows_by(&of_class(class), options.clone(), &places) {
             let json = sample.model.to_json();
-            prop_assert!(false, "{:?} {:?} {:?} {} signals {:?}: {}", class, joined, mode, json, places, fault);
+            prop_assert!(false, "{:?} {:?} {} signals {:?}: {}", class, options, json, places, fault);
         }
     }
 }
