@@ -5,8 +5,8 @@ use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Walks a list whose transient memories lie in `slots`. What a step reads of those, the memory's own steps must have written, every
-/// byte, with nothing else in between; of another slice, all that `needed` says.
+/// Walks a list whose transient memories lie in `slots`. Every byte that a step reads of those, the memory's own steps must have
+/// written, with nothing else in between; of another slice, all that `needed` says.
 pub(super) fn reads(
     steps: &[Step],
     slots: &[usize],

@@ -41,8 +41,8 @@ impl WholeNetwork {
             let (phase, len) = (l + 1, layer.outputs);
             let last = l + 1 == count;
             let keeps = training && layer.activated && self.keeps();
-            // The signal lies where the activation's input does; at the end, where the logits do, unless derivatives are still to be
-            // read there.
+            // The signal lies where the activation's input does; at the end, where the logits do, unless derivatives are still to
+            // be read there.
             let apart = keeps && !last;
             let of_its_own = training && last && layer.activated && !self.keeps();
             let z_last = match (training, last, apart) {
