@@ -5,8 +5,8 @@ use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Walks a list whose transient memories lie in `slots`, behind the list `before`, whose transient memories are gone. What a step
-/// reads of those, the memory's own steps must have written, every byte, with nothing else in between; of another slice, all that
+/// Walks a list whose transient memories lie in `slots`, behind the list `before`, whose transient memories are gone. Every byte
+/// that a step reads of its own, the memory's own steps must have written, with nothing else in between; of another slice, all that
 /// `needed` says.
 pub(super) fn reads(
     before: &[Step],
@@ -16,13 +16,13 @@ pub(super) fn reads(
 ) -> Result<(), String> {
     // Of each slot, the memory that was written there last.
     let mut tenants: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut written: BTreeMap<Region, Vec<(u64, u64)>> = BTreeMap::new();
+    let mut written: BTreeMap<Region, Vec<Range<u64>>> = BTreeMap::new();
     for (kernel, slices) in before {
         let kinds = kernel.bindings().into_iter().filter(|kind| *kind != Binding::Uniform);
         let stays = |slice: &Slice| !matches!(slice.region, Region::Transient(_));
         let writes = slices.iter().zip(kinds).filter(|(_, kind)| *kind == Binding::Write);
         for (slice, _) in writes.filter(|(slice, _)| stays(slice)) {
-            written.entry(slice.region).or_default().push((slice.offset, slice.offset + slice.size));
+            written.entry(slice.region).or_default().push(slice.offset..slice.offset + slice.size);
         }
     }
     for (index, (kernel, slices)) in steps.iter().enumerate() {
@@ -34,13 +34,11 @@ pub(super) fn reads(
         }
         let bound = || slices.iter().zip(&kinds);
         for (at, (slice, _)) in bound().enumerate().filter(|(_, (_, kind))| **kind == Binding::Read) {
-            if let Region::Transient(id) = slice.region {
-                if tenants.get(&slots[id]) != Some(&id) {
+            let needed = match slice.region {
+                Region::Transient(id) if tenants.get(&slots[id]) != Some(&id) => {
                     return fault(format!("binding {at} reads memory {id}, which is not there"));
                 }
-            }
-            let needed = match slice.region {
-                Region::Transient(_) => vec![slice.offset..slice.offset + slice.size],
+                Region::Transient(_) => vec![bytes(slice)],
                 _ => needed(kernel, slice),
             };
             let parts = written.get(&slice.region).map_or(&[][..], Vec::as_slice);
@@ -50,23 +48,25 @@ pub(super) fn reads(
         }
         for (slice, _) in bound().filter(|(_, kind)| **kind == Binding::Write) {
             if let Region::Transient(id) = slice.region {
-                if let Some(before) = tenants.insert(slots[id], id).filter(|before| *before != id) {
-                    written.remove(&Region::Transient(before));
-                }
+                let before = tenants.insert(slots[id], id).filter(|before| *before != id);
+                before.map(|before| written.remove(&Region::Transient(before)));
             }
-            let bytes = (slice.offset, slice.offset + slice.size);
-            written.entry(slice.region).or_default().push(bytes);
+            written.entry(slice.region).or_default().push(bytes(slice));
         }
     }
     Ok(())
 }
 
+fn bytes(slice: &Slice) -> Range<u64> {
+    slice.offset..slice.offset + slice.size
+}
+
 /// The first range that is not made up of parts that were written.
-fn uncovered(parts: &[(u64, u64)], ranges: Vec<Range<u64>>) -> Option<Range<u64>> {
+fn uncovered(parts: &[Range<u64>], ranges: Vec<Range<u64>>) -> Option<Range<u64>> {
     let mut parts = parts.to_vec();
-    parts.sort_unstable();
+    parts.sort_unstable_by_key(|part| (part.start, part.end));
     let mut whole: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in parts {
+    for Range { start: from, end: to } in parts {
         match whole.last_mut().filter(|(_, end)| from <= *end) {
             Some((_, end)) => *end = to.max(*end),
             None => whole.push((from, to)),

@@ -162,8 +162,8 @@ fn operands_of_any_size_where_there_are_units() {
     }
 }
 
-/// NaN or infinity in one sample spoils that sample's results, in one weight those of its output. Everything else in their tiles keeps
-/// its digits: such a number decides no power of two.
+/// NaN or infinity in one sample spoils that sample's results, in one weight those of its output. Everything else in their tiles
+/// keeps its digits: such a number decides no power of two.
 #[test]
 fn what_is_not_finite_spoils_no_other_sums_where_there_are_units() {
     let Some(context) = with_units(|units| Some(everywhere(units))) else { return };

@@ -126,10 +126,16 @@ fn every_activation() {
         }
     }
     // One that feeds the loss, one layer without, no bias.
-    let builder = Model::builder([4]).dense(6).dense_no_bias(5).act(Activation::Tanh).dense(3);
-    let sample = Sample::new(builder.act(Activation::Tanh).loss(Loss::mse()).unwrap(), 6, 4);
-    for mode in Mode::ALL {
-        sample.judge(&sample.on(&context(), whole(mode)), mode, &[]).unwrap();
+    for activation in Activation::ALL {
+        let builder = Model::builder([4]).dense(6).dense_no_bias(5);
+        let builder = if activation == Activation::Exp { builder } else { builder.act(activation) };
+        let sample = Sample::new(builder.dense(3).act(activation).loss(Loss::mse()).unwrap(), 6, 4);
+        for mode in Mode::ALL {
+            let got = sample.on(&context(), whole(mode));
+            sample
+                .judge(&got, mode, &[])
+                .unwrap_or_else(|e| panic!("{activation:?} before the loss, {mode:?}: {e}"));
+        }
     }
 }
 

@@ -41,7 +41,8 @@ fn g_and_h_are_the_derivatives_of_the_value() {
     }
 }
 
-/// A logit that is not finite makes the loss NaN, and g and the diagonal there, as on the GPU and the CPU; other samples keep theirs.
+/// A logit that is not finite makes the loss NaN, and g and the diagonal there, as on the GPU and the CPU; other samples keep
+/// theirs.
 #[test]
 fn a_logit_that_is_not_finite_spoils_what_starts_there() {
     let (batch, outputs) = (3, 4);

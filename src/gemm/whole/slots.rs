@@ -41,15 +41,23 @@ impl WholeNetwork {
             let (phase, len) = (l + 1, layer.outputs);
             let last = l + 1 == count;
             let keeps = training && layer.activated && self.keeps();
-            // The signal lies where the activation's input does; at the end, where the logits do.
+            // The signal lies where the activation's input does; at the end, where the logits do, unless derivatives are still to
+            // be read there.
             let apart = keeps && !last;
+            let of_its_own = training && last && layer.activated && !self.keeps();
             let z_last = match (training, last, apart) {
                 (false, ..) => phase + 1,
                 (true, false, true) => parameters(l + 1),
+                _ if of_its_own => loss + 1,
                 _ => signal(l),
             };
             let z = add(len, phase, z_last);
             let a = if keeps { add(len, phase, if last { loss + 1 } else { signal(l) }) } else { z };
+            let g = match (apart, of_its_own) {
+                (true, _) => a,
+                (_, true) => add(len, loss, signal(l)),
+                _ => z,
+            };
             let rest = match mode.map(Mode::planes) {
                 Some(planes) if planes > 1 => {
                     let from = if last { loss } else { signal(l + 1) };
@@ -57,7 +65,7 @@ impl WholeNetwork {
                 }
                 _ => z,
             };
-            layers.push([x, a, z, if apart { a } else { z }, rest]);
+            layers.push([x, a, z, g, rest]);
             x = z;
         }
         let losses = add(1, loss, parameters(count - 1));
