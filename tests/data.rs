@@ -1,8 +1,12 @@
 //! Data files: valid ones are read, damaged ones refused with a helpful message. The tests write the files.
 
+#[path = "common/pickled.rs"]
+mod pickled;
+
 use flate2::{Compression, write::GzEncoder};
 use hesscale::train::{Dataset, Labels, Normalization, cifar10, cifar100, fashion_mnist, mnist};
 use hesscale::{Error, Result};
+use pickled::pickled;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +98,43 @@ fn mnist_plain_compressed_and_dotted() {
     assert_eq!(fashion_mnist(&directory).unwrap(), (train, test));
 }
 
+/// A file is compressed if it is, whatever its name says.
+#[test]
+fn names_do_not_decide_what_is_compressed() {
+    let directory = directory("names");
+    write_mnist(&directory);
+    let want = mnist(&directory).unwrap();
+    for (name, new, compressed) in [
+        ("train-images-idx3-ubyte", "train-images-idx3-ubyte", true),
+        ("train-labels-idx1-ubyte", "train-labels-idx1-ubyte.gz", false),
+        ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte.gz", true),
+    ] {
+        let bytes = std::fs::read(directory.join(name)).unwrap();
+        std::fs::remove_file(directory.join(name)).unwrap();
+        std::fs::write(directory.join(new), if compressed { gzip(&bytes) } else { bytes }).unwrap();
+    }
+    assert_eq!(mnist(&directory).unwrap(), want);
+}
+
+/// `MNIST/raw` and `FashionMNIST/raw` below the folder that torchvision is given, or `raw` below one of theirs.
+#[test]
+fn torchvisions_folders() {
+    let root = directory("torchvision");
+    type Read = fn(&Path) -> Result<(Dataset, Dataset)>;
+    let readers: [(&str, Read); 2] =
+        [("MNIST", |path| mnist(path)), ("FashionMNIST", |path| fashion_mnist(path))];
+    for (name, read) in readers {
+        write_mnist(&root.join(name).join("raw"));
+        let (train, test) = read(&root).unwrap();
+        assert_eq!((classes(&train), classes(&test)), (&[7, 0, 9][..], &[1, 2][..]));
+        assert_eq!(read(&root.join(name)).unwrap(), (train, test));
+        std::fs::remove_file(root.join(name).join("raw/t10k-labels-idx1-ubyte")).unwrap();
+        let (path, problem) = file_error(read(&root), "get ");
+        assert_eq!(path, root.join("t10k-labels-idx1-ubyte"));
+        assert!(problem.contains(&format!(" or {name}/raw/t10k-labels-idx1-ubyte or raw/")), "{problem}");
+    }
+}
+
 #[test]
 fn damaged_idx_files() {
     let directory = directory("damaged_idx");
@@ -121,7 +162,8 @@ fn damaged_idx_files() {
         (l, label_file(&[7, 0, 9, 9])[..].to_vec(), "holds 4 labels, expected 3"),
         (l, idx(0x801, &[3], &[1, 2, 3, 4]), "goes on behind 11 bytes"),
         ("train-images-idx3-ubyte.gz", gzip(&images)[..200].to_vec(), "cannot be read behind byte"),
-        ("train-images-idx3-ubyte.gz", images.clone(), "cannot be read behind byte 0: invalid gzip header"),
+        ("train-images-idx3-ubyte.gz", images[..1000].to_vec(), "ends after 984 of the 2352 bytes"),
+        (i, gzip(&images)[..200].to_vec(), "cannot be read behind byte"),
         ("train-images-idx3-ubyte.gz", damaged_gzip, "corrupt gzip stream"),
         ("train-images-idx3-ubyte.gz", gzip(&[&images[..], &[0]].concat()), "goes on behind 2368 bytes"),
         ("train-images-idx3-ubyte.gz", [&gzip(&images)[..], &[7; 20]].concat(), "invalid gzip header"),
@@ -215,6 +257,102 @@ fn cifar_100_learns_the_fine_label() {
     let (train, test) = cifar100(&directory).unwrap();
     assert_eq!((classes(&train), classes(&test)), (&[99, 4][..], &[50][..]));
     assert_eq!(test.inputs(), [1.0; 3072]);
+}
+
+/// As `pickled`, by Python 3's protocol 4 and numpy 2: one image.
+fn pickled_anew(label: u8, pixel: u8) -> Vec<u8> {
+    [
+        &b"\x80\x04\x95\xe4\x0c\0\0\0\0\0\0}\x94(\x8c\x0bbatch_label\x94\x8c\x14testing batch 1 of 1\x94\x8c\x06labels\x94]\x94K"[..],
+        &[label],
+        b"a\x8c\x04data\x94\x8c\x16numpy._core.multiarray\x94\x8c\x0c_reconstruct\x94\x93\x94\x8c\x05numpy\x94\x8c\x07ndarray\x94\x93\x94",
+        b"K\0\x85\x94C\x01b\x94\x87\x94R\x94(K\x01K\x01M\0\x0c\x86\x94h\x09\x8c\x05dtype\x94\x93\x94\x8c\x02u1\x94\x89\x88\x87\x94R\x94",
+        b"(K\x03\x8c\x01|\x94NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0t\x94b\x89B\0\x0c\0\0",
+        &[pixel; 3072],
+        b"\x94t\x94b\x8c\x09filenames\x94]\x94\x8c\x05a.png\x94au.",
+    ]
+    .concat()
+}
+
+/// The Python version, which torchvision keeps.
+#[test]
+fn pickles_are_read() {
+    let directory = directory("pickles");
+    for place in ["cifar-10-batches-py", ""] {
+        let place = directory.join(place);
+        std::fs::create_dir_all(&place).unwrap();
+        for batch in 1..=5u8 {
+            let bytes = pickled("labels", &[batch, 9], &[batch, 255]);
+            std::fs::write(place.join(format!("data_batch_{batch}")), bytes).unwrap();
+        }
+        std::fs::write(place.join("test_batch"), gzip(&pickled_anew(3, 51))).unwrap();
+        let (train, test) = cifar10(&directory).unwrap();
+        assert_eq!(classes(&train), [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]);
+        assert_eq!((train.inputs()[0], train.inputs()[3072]), (1.0 / 255.0, 1.0));
+        assert_eq!((classes(&test), test.inputs()), (&[3][..], &[0.2; 3072][..]));
+        if place != directory {
+            std::fs::remove_dir_all(&place).unwrap();
+        }
+    }
+    let place = directory.join("cifar-100-python");
+    std::fs::create_dir(&place).unwrap();
+    std::fs::write(place.join("train"), pickled("fine_labels", &[99, 4], &[0, 255])).unwrap();
+    std::fs::write(place.join("test"), pickled("fine_labels", &[50], &[255])).unwrap();
+    let (train, test) = cifar100(&directory).unwrap();
+    assert_eq!((classes(&train), classes(&test)), (&[99, 4][..], &[50][..]));
+    assert_eq!((train.inputs()[3071], test.inputs()[0]), (0.0, 1.0));
+}
+
+/// Whatever else a pickle is, it is named, and nothing that it names is called.
+#[test]
+fn other_pickles_are_refused() {
+    let directory = directory("other_pickles");
+    let good = || pickled("fine_labels", &[1, 2], &[3, 4]);
+    let with = |from: &[u8], to: &[u8]| {
+        let good = good();
+        let at = good.windows(from.len()).position(|window| window == from).unwrap();
+        [&good[..at], to, &good[at + from.len()..]].concat()
+    };
+    let no_array = "is a pickle without an array `data` of bytes, [N, 3072]";
+    for (bytes, problem) in [
+        (pickled("labels", &[1, 2], &[3, 4]), "is a pickle without a list `fine_labels` of bytes"),
+        (with(b"U\x04data", b"U\x04date"), no_array),
+        (with(b"u1K", b"i1K"), no_array),
+        (with(b"numpy.core.multiarray", b"numpy.evil.multiarray"), no_array),
+        (with(b"_reconstruct", b"_destruct"), no_array),
+        // Column by column.
+        (with(b"tb\x89T", b"tb\x88T"), no_array),
+        (with(b"M\x02\x00M\x00\x0c", b"M\x01\x00M\x00\x0c"), no_array),
+        (
+            with(b"M\x02\x00M\x00\x0c", b"M\x04\x00M\x00\x06"),
+            "has 2 labels and images [4, 1536], expected [2, 3072]",
+        ),
+        (
+            pickled("fine_labels", &[1, 2, 3], &[3, 4]),
+            "has 3 labels and images [2, 3072], expected [3, 3072]",
+        ),
+        (pickled("fine_labels", &[1, 100], &[3, 4]), "label 1 is 100; there are 100 classes"),
+        (b"\x80\x02cos\nsystem\nU\x04echo\x85R.".to_vec(), "is a pickle without a list"),
+        (b"\x80\x02cos\nsystem".to_vec(), "is a pickle that cannot be read before byte 6: it ends too early"),
+        (b"\x80\x02i".to_vec(), "before byte 3: opcode 0x69 is none that CIFAR's pickles have"),
+        (b"\x80\x02}]s.".to_vec(), "its stack is too short"),
+        (b"\x80\x02K\x01s.".to_vec(), "its stack is too short"),
+        (b"\x80\x02t.".to_vec(), "its stack is too short"),
+        (b"\x80\x02]((tt.".to_vec(), "is a pickle without a list"),
+        (b"\x80\x02K\x01K\x01a.".to_vec(), "items are added to what is no list"),
+        (b"\x80\x02K\x01(K\x01K\x02u.".to_vec(), "keys are added to what is no dictionary"),
+        (b"\x80\x02K\x01K\x01b.".to_vec(), "a state is given to what is no object"),
+        (b"\x80\x02h\x07.".to_vec(), "it recalls what it has not remembered"),
+        (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xffa.".to_vec(), "it ends too early"),
+        ([&b"\x80\x02"[..], &vec![b'('; 900_000]].concat(), "it has more than 800000 opcodes"),
+        (good()[..5000].to_vec(), "it ends too early"),
+        ([good(), vec![0]].concat(), "goes on behind the pickle's"),
+    ] {
+        std::fs::write(directory.join("train"), &bytes).unwrap();
+        std::fs::write(directory.join("test"), good()).unwrap();
+        let (path, found) = file_error(cifar100(&directory), "cifar.html");
+        assert_eq!(path, directory.join("train"));
+        assert!(found.contains(problem), "`{found}` instead of `{problem}`");
+    }
 }
 
 #[test]

@@ -17,11 +17,14 @@ pub(crate) fn heading(experiment: &Experiment, starts: u64) -> String {
     )
 }
 
+/// What stands in an outcome's column.
+type Cell = fn(&Outcome, usize) -> String;
+
 /// Test accuracies and training losses: a line for each criterion, a column for each sparsity.
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
     let cells =
         |cells: &mut dyn Iterator<Item = String>| cells.map(|cell| format!(" {cell:>7}")).collect::<String>();
-    let part = |(title, of): (&str, fn(&Outcome, usize) -> String)| {
+    let part = |(title, of): (&str, Cell)| {
         let head = cells(&mut SPARSITIES.iter().map(|percent| format!("{percent}%")));
         let line = |outcome: &Outcome| {
             let numbers = cells(&mut (0..SPARSITIES.len()).map(|index| of(outcome, index)));
@@ -29,7 +32,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         };
         format!("{title:24}{head}{}\n\n", outcomes.iter().map(line).collect::<String>())
     };
-    let parts: [(&str, fn(&Outcome, usize) -> String); 4] = [
+    let parts: [(&str, Cell); 4] = [
         ("test accuracy, at once", |outcome, index| percent(outcome.at_once[index])),
         ("test accuracy, gradual", |outcome, index| percent(outcome.gradual[index])),
         ("training loss, at once", |outcome, index| format!("{:.3}", outcome.at_once[index].train_loss)),

@@ -1,17 +1,21 @@
-//! Data files: finding, opening (plain or compressed) and reading them. Errors name the file.
+//! Data files: finding, opening (plain or compressed) and reading them. Whether a file is compressed its first bytes say, not its
+//! name. Errors name the file.
 
 use super::{Dataset, Labels, plain};
 use crate::error::Cause;
 use crate::{Error, Result};
 use flate2::read::MultiGzDecoder;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
+
+/// What every gzip file begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 pub(super) struct DataFile {
     path: PathBuf,
     /// Advice for the error if the file cannot be used.
     help: &'static str,
-    bytes: Box<dyn Read>,
+    bytes: Box<dyn BufRead>,
     /// Bytes read so far.
     read: u64,
 }
@@ -35,11 +39,19 @@ impl DataFile {
             help: help.into(),
             source: Cause::new(error),
         })?;
-        let bytes: Box<dyn Read> = match path.extension() {
-            Some(ending) if ending == "gz" => Box::new(MultiGzDecoder::new(BufReader::new(opened))),
-            _ => Box::new(BufReader::new(opened)),
-        };
-        Ok(DataFile { path, help, bytes, read: 0 })
+        let mut file = DataFile { path, help, bytes: Box::new(BufReader::new(opened)), read: 0 };
+        if file.begins_with(&GZIP)? {
+            file.bytes = Box::new(BufReader::new(MultiGzDecoder::new(file.bytes)));
+        }
+        Ok(file)
+    }
+
+    /// Whether what comes next begins so; no more than a few bytes.
+    pub(super) fn begins_with(&mut self, start: &[u8]) -> Result<bool> {
+        match self.bytes.fill_buf() {
+            Ok(next) => Ok(next.starts_with(start)),
+            Err(error) => Err(self.unreadable(error)),
+        }
     }
 
     pub(super) fn error(&self, problem: impl Into<String>) -> Error {
@@ -57,11 +69,13 @@ impl DataFile {
         self.read += bytes.len() as u64;
         match outcome {
             Ok(_) => Ok(bytes),
-            Err(error) => {
-                let problem = format!("cannot be read behind byte {}: {error}", self.read);
-                Err(self.error_by(problem, Cause::new(error)))
-            }
+            Err(error) => Err(self.unreadable(error)),
         }
+    }
+
+    fn unreadable(&self, error: std::io::Error) -> Error {
+        let problem = format!("cannot be read behind byte {}: {error}", self.read);
+        self.error_by(problem, Cause::new(error))
     }
 
     /// The next `count` bytes, which hold `what`.

@@ -85,9 +85,10 @@ impl Engine for Gpu {
     }
 
     fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {
+        let curvature = task.curvature && task.mode.has_diagonal();
         self.submit(task, |plan, encoder, pass, state| {
             plan.record_gradient(encoder, pass)?;
-            act(Between::Gpu { encoder, state, plan, curvature: pass.curvature })?;
+            act(Between::Gpu { encoder, state, plan, curvature })?;
             plan.record_update(encoder, pass)
         })
     }

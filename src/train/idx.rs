@@ -16,32 +16,40 @@ const LABELS_MAGIC: u32 = 0x801;
 /// MNIST's training and test set: inputs `[N, 784]` in 0 to 1, ten classes.
 ///
 /// Reads `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte` in
-/// `directory`, each plain or as `.gz`; a dot before `idx` works like the hyphen. The files determine the number of
-/// images.
+/// `directory`, in its `MNIST/raw` (torchvision's) or in its `raw`, with or without `.gz`, plain or compressed; a dot before `idx`
+/// works like the hyphen. The files determine the number of images.
 ///
 /// # Errors
 /// [`Error::File`](crate::Error::File) for a file that is missing, truncated, too long or damaged; for images that are not
 /// 28 × 28, a label over 9, or numbers of images and labels that differ.
 pub fn mnist(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
-    both(directory.as_ref(), "get MNIST from https://ossci-datasets.s3.amazonaws.com/mnist/")
+    both(directory.as_ref(), "MNIST", "get MNIST from https://ossci-datasets.s3.amazonaws.com/mnist/")
 }
 
-/// Fashion-MNIST's training and test set: same files and format as [`mnist`].
+/// Fashion-MNIST's training and test set: same files and format as [`mnist`], torchvision's in `FashionMNIST/raw`.
 ///
 /// # Errors
 /// As [`mnist`].
 pub fn fashion_mnist(directory: impl AsRef<Path>) -> Result<(Dataset, Dataset)> {
-    both(directory.as_ref(), "get Fashion-MNIST from https://github.com/zalandoresearch/fashion-mnist")
+    both(
+        directory.as_ref(),
+        "FashionMNIST",
+        "get Fashion-MNIST from https://github.com/zalandoresearch/fashion-mnist",
+    )
 }
 
-fn both(directory: &Path, help: &'static str) -> Result<(Dataset, Dataset)> {
-    Ok((one(directory, "train", help)?, one(directory, "t10k", help)?))
+/// `name` is the data set's in torchvision.
+fn both(directory: &Path, name: &str, help: &'static str) -> Result<(Dataset, Dataset)> {
+    Ok((one(directory, name, "train", help)?, one(directory, name, "t10k", help)?))
 }
 
-fn one(directory: &Path, part: &str, help: &'static str) -> Result<Dataset> {
+fn one(directory: &Path, name: &str, part: &str, help: &'static str) -> Result<Dataset> {
     let open = |kind: &str| {
-        let names = [format!("{part}-{kind}-ubyte"), format!("{part}-{}-ubyte", kind.replace('-', "."))];
-        DataFile::open(directory, &names.each_ref().map(String::as_str), help)
+        let plain = format!("{part}-{kind}-ubyte");
+        let torchvision = [format!("{name}/raw/{plain}"), format!("raw/{plain}")];
+        let names = [plain, format!("{part}-{}-ubyte", kind.replace('-', "."))];
+        let names: Vec<&str> = names.iter().chain(&torchvision).map(String::as_str).collect();
+        DataFile::open(directory, &names, help)
     };
 
     let mut file = open("images-idx3")?;

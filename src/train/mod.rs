@@ -15,6 +15,7 @@ mod idx;
 mod normalization;
 mod options;
 mod over;
+mod pickle;
 mod plain;
 mod request;
 mod resume;

@@ -61,9 +61,9 @@ impl Trainer {
     pub fn each_sample(
         &mut self,
         data: &Dataset,
-        mut act: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
+        act: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
     ) -> Result<()> {
-        self.samples_of(data, 0..data.len(), &mut act)
+        self.samples_of(data, 0..data.len(), act)
     }
 
     /// The gradients `[n, flat_len]` and, in a mode that has them, diagonals `[n, flat_len]` of the samples in `range`, row by row,
@@ -79,7 +79,7 @@ impl Trainer {
         let len = product([range.len(), self.model.flat_len()]);
         let mut gradients = room("gradients", len)?;
         let mut diagonals = room("diagonals", if self.mode.has_diagonal() { len } else { Some(0) })?;
-        self.samples_of(data, range, &mut |_, gradient, diagonal| {
+        self.samples_of(data, range, |_, gradient, diagonal| {
             gradients.extend_from_slice(gradient);
             diagonals.extend_from_slice(diagonal);
             Ok(())
@@ -105,7 +105,7 @@ impl Trainer {
         &mut self,
         data: &Dataset,
         range: Range<usize>,
-        act: &mut dyn FnMut(usize, &[f32], &[f32]) -> Result<()>,
+        mut act: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
     ) -> Result<()> {
         self.samples(data)?;
         for sample in range {

@@ -1,5 +1,6 @@
 //! Checkpoints and data files.
 
+use crate::pickled::pickled;
 use crate::{fuzz, mutate, signed};
 use fastrand::Rng;
 use flate2::{Compression, write::GzEncoder};
@@ -230,6 +231,13 @@ fn cifar_files() {
     let record = |labels: &[u8]| [labels, &[9; 3072]].concat();
     let files = [("train.bin", record(&[3, 50])), ("test.bin", record(&[0, 1]))];
     data_files("cifar", &files, 1, |directory| cifar100(directory));
+}
+
+#[test]
+fn cifar_pickles() {
+    let pickle = |labels: &[u8]| pickled("fine_labels", labels, labels);
+    let files = [("train", pickle(&[3, 50])), ("test", pickle(&[1]))];
+    data_files("pickles", &files, 1, |directory| cifar100(directory));
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod allocator;
 mod files;
 mod models;
 mod mutate;
+#[path = "../common/pickled.rs"]
+mod pickled;
 #[path = "../common/signed.rs"]
 mod signed;
 

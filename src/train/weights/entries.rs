@@ -70,18 +70,24 @@ impl<'a> Entry<'a> {
     pub(super) fn write(&self, numbers: Vec<f32>, parameters: &mut [f32], statistics: &mut Statistics) {
         match &self.place {
             Place::Parameter(_, range) => parameters[range.clone()].copy_from_slice(&numbers),
-            Place::Mean(_) => statistics.of(self.path).0 = Some(numbers),
-            Place::Variance(_) => statistics.of(self.path).1 = Some(numbers),
+            Place::Mean(_) => statistics.of(self.path).mean = Some(numbers),
+            Place::Variance(_) => statistics.of(self.path).var = Some(numbers),
         }
     }
 }
 
 /// New means and variances, by the path of their layer.
 #[derive(Debug, Default)]
-pub(super) struct Statistics(BTreeMap<String, (Option<Vec<f32>>, Option<Vec<f32>>)>);
+pub(super) struct Statistics(BTreeMap<String, New>);
+
+#[derive(Debug, Default)]
+struct New {
+    mean: Option<Vec<f32>>,
+    var: Option<Vec<f32>>,
+}
 
 impl Statistics {
-    fn of(&mut self, path: &str) -> &mut (Option<Vec<f32>>, Option<Vec<f32>>) {
+    fn of(&mut self, path: &str) -> &mut New {
         self.0.entry(path.to_owned()).or_default()
     }
 
@@ -97,7 +103,7 @@ impl Statistics {
             let path = format!("{prefix}{index}");
             match layer {
                 Layer::BatchNorm(norm) => {
-                    let (mean, var) = std::mem::take(self.of(&path));
+                    let New { mean, var } = std::mem::take(self.of(&path));
                     norm.mean = mean.unwrap_or_else(|| std::mem::take(&mut norm.mean));
                     norm.var = var.unwrap_or_else(|| std::mem::take(&mut norm.var));
                 }

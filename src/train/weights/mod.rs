@@ -59,8 +59,8 @@ use std::path::Path;
 
 /// The model with the statistics of the file at `path`, and the parameters in the flat layout
 /// ([`Parameter::offset`](crate::model::Parameter::offset)). Numbers of f64 are rounded to f32; of f16 and bf16 they stay what they
-/// are. A tensor without dimensions is one number. What is [`Naming::skip`]ped keeps the model's statistics, and starts as
-/// [`Model::init`] does with seed 0.
+/// are. A tensor without dimensions is one number. A normalisation's ε is in no file: it is the model's. What is
+/// [`Naming::skip`]ped starts as [`Model::init`] does with seed 0, and keeps the model's statistics.
 ///
 /// # Errors
 /// [`Error::Weights`] with all that is missing, left over, of another shape or type, or not finite; [`Error::File`] for a file
