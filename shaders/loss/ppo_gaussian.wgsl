@@ -21,8 +21,8 @@ fn part(n: u32, at: u32, k: u32) -> vec4<f32> {
     let count = p.outputs / 2u;
     let rho = logit(at, count + k);
     let d = bitcast<f32>(target_bits(n * (count + 2u) + k)) - logit(at, k);
-    let precision = hs_exp(min(-rho, 80.0));
-    return vec4<f32>(d, precision, d * (d * precision), rho);
+    let inverse = hs_exp(min(-rho, 80.0));
+    return vec4<f32>(d, inverse, d * (d * inverse), rho);
 }
 
 fn read_row(n: u32, at: u32, lane: vec3<u32>) {

@@ -10,3 +10,4 @@ mod golden;
 mod layers;
 mod sums;
 mod trainer;
+mod weights;

@@ -30,6 +30,7 @@ mod nonfinite;
 mod optimizers;
 mod profile;
 mod properties;
+mod sample_weights;
 mod signed_targets;
 mod sizes;
 mod small;
