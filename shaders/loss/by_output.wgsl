@@ -1,36 +1,41 @@
-// A loss with a g and an h of each output, which may depend on the whole row; c: the reduction factor.
+// A loss that is a sum over K parts, each with HEADS outputs (one, or two K apart), a part depending on the whole row:
 //
-//     value = c Σ value of a share      g = c g of the share      h = c h of the share
+//     value = c Σ value of a part      g = c g of the part      h = c h of the part      c the reduction factor
 //
 // HesScale-R: the RANK largest positive entries of h (ties: lowest index) become vectors u = √h e and are removed from h.
-// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: read_row, share; access to rows.
+// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: read_row, part; access to rows.
 
-// One output's share.
-struct Share {
+// The value, and g and h of its first and second output.
+struct Part {
     value: f32,
-    g: f32,
-    h: f32,
+    g: vec2<f32>,
+    h: vec2<f32>,
 }
 
-// Row n, by the LANES invocations that share it; its signal is written if `real`.
+// Row n, by the LANES invocations that share it; its signal is written if `real`. A signal may lie where the logits of its own part
+// were: nothing reads them afterwards.
 fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     let at = row_at(n);
     read_row(n, at, lane);
+    let count = p.outputs / HEADS;
     var value = 0.0;
     var top = top_above(0.0);
-    for (var start = lane.x; start < p.outputs; start += RUN) {
+    for (var start = lane.x; start < count; start += RUN) {
         var run = 0.0;
-        for (var c = start; c < min(start + RUN, p.outputs); c += LANES) {
-            let mine = share(n, at, c);
-            let h = p.factor * mine.h;
+        for (var k = start; k < min(start + RUN, count); k += LANES) {
+            let mine = part(n, at, k);
             run += mine.value;
-            if RANK > 0u {
-                top = top_with(top, h, c);
-            }
-            if real {
-                put(0u, at, c, p.factor * mine.g);
-                if HAS_DIAGONAL {
-                    put(1u, at, c, h);
+            for (var head = 0u; head < HEADS; head++) {
+                let output = head * count + k;
+                let h = p.factor * mine.h[head];
+                if RANK > 0u {
+                    top = top_with(top, h, output);
+                }
+                if real {
+                    put(0u, at, output, p.factor * mine.g[head]);
+                    if HAS_DIAGONAL {
+                        put(1u, at, output, h);
+                    }
                 }
             }
         }
@@ -39,17 +44,23 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     value = row_sum(vec4<f32>(value), lane).x;
     if RANK > 0u {
         top = row_top(top, lane);
-        for (var c = lane.x; c < p.outputs && real; c += LANES) {
-            // What this invocation has written.
-            let d = look(1u, at, c);
-            var h = d;
-            for (var j = 0u; j < RANK; j++) {
-                let taken = c == top.index[j];
-                put(3u + j, at, c, select(0.0, sqrt(max(d, 0.0)), taken));
-                h = select(h, 0.0, taken);
+        for (var k = lane.x; k < count && real; k += LANES) {
+            for (var head = 0u; head < HEADS; head++) {
+                split(at, head * count + k, top.index);
             }
-            put(2u, at, c, h);
         }
     }
     return p.factor * value;
+}
+
+// Splits d of one output, which this invocation has written, into h and u.
+fn split(at: u32, output: u32, largest: vec2<u32>) {
+    let d = look(1u, at, output);
+    var h = d;
+    for (var j = 0u; j < RANK; j++) {
+        let taken = output == largest[j];
+        put(3u + j, at, output, select(0.0, sqrt(max(d, 0.0)), taken));
+        h = select(h, 0.0, taken);
+    }
+    put(2u, at, output, h);
 }

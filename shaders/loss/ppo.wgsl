@@ -7,7 +7,8 @@
 // (value, force)
 fn surrogate(log_ratio: f32, advantage: f32) -> vec2<f32> {
     let ratio = hs_exp(min(log_ratio, 80.0));
-    let bound = select(1.0 - CLIP, 1.0 + CLIP, advantage > 0.0);
-    let clipped = select(ratio < bound, ratio > bound, advantage > 0.0);
-    return -advantage * select(vec2<f32>(ratio), vec2<f32>(bound, 0.0), clipped);
+    let good = advantage > 0.0;
+    let bound = select(1.0 - CLIP, 1.0 + CLIP, good);
+    let beyond = select(bound - ratio, ratio - bound, good);
+    return -advantage * select(vec2<f32>(ratio), vec2<f32>(bound, 0.0), beyond > 0.0);
 }

@@ -7,6 +7,7 @@
 //     h_j = force (s_j² + s'_j) + ENTROPY p_j ((1 - 2 p_j)(d_j + m) + 1 - p_j)
 //
 // Plugs: surrogate.
+const HEADS: u32 = 1u;
 
 struct Policy {
     action: u32,
@@ -65,7 +66,7 @@ fn read_row(n: u32, at: u32, lane: vec3<u32>) {
     policy.force = of_action.y;
 }
 
-fn share(n: u32, at: u32, c: u32) -> Share {
+fn part(n: u32, at: u32, c: u32) -> Part {
     let d = below(at, c);
     var prob = policy.p * hs_exp(d);
     var rest = 1.0 - prob;
@@ -76,9 +77,9 @@ fn share(n: u32, at: u32, c: u32) -> Share {
     let s = select(-prob, rest, c == policy.action);
     let surprise = d + policy.mean;
     let bonus = ENTROPY * prob;
-    return Share(
-        hs_nan_where(policy.spoilt, select(0.0, policy.value, c == 0u)),
-        hs_nan_where(policy.spoilt, policy.force * s + bonus * surprise),
-        hs_nan_where(policy.spoilt, policy.force * (s * s - prob * rest) + bonus * ((rest - prob) * surprise + rest)),
-    );
+    let value = hs_nan_where(policy.spoilt, select(0.0, policy.value, c == 0u));
+    let g = hs_nan_where(policy.spoilt, policy.force * s + bonus * surprise);
+    let second = policy.force * (s * s - prob * rest);
+    let h = hs_nan_where(policy.spoilt, second + bonus * ((rest - prob) * surprise + rest));
+    return Part(value, vec2<f32>(g, 0.0), vec2<f32>(h, 0.0));
 }

@@ -6,6 +6,7 @@
 //     g = force s, and -½ ENTROPY more along ρ            h = force (s² + s')
 //
 // The precision e^-ρ is capped at e^80, within f32's range. Plugs: surrogate.
+const HEADS: u32 = 2u;
 const LOG_2_PI: f32 = 1.8378770664;
 
 struct Policy {
@@ -17,12 +18,12 @@ struct Policy {
 var<private> policy: Policy;
 
 // d, e^-ρ, q, ρ
-fn part(n: u32, at: u32, k: u32) -> vec4<f32> {
+fn dimension(n: u32, at: u32, k: u32) -> vec4<f32> {
     let count = p.outputs / 2u;
     let rho = logit(at, count + k);
     let d = bitcast<f32>(target_bits(n * (count + 2u) + k)) - logit(at, k);
-    let precision = hs_exp(min(-rho, 80.0));
-    return vec4<f32>(d, precision, d * (d * precision), rho);
+    let inverse = hs_exp(min(-rho, 80.0));
+    return vec4<f32>(d, inverse, d * (d * inverse), rho);
 }
 
 fn read_row(n: u32, at: u32, lane: vec3<u32>) {
@@ -31,7 +32,7 @@ fn read_row(n: u32, at: u32, lane: vec3<u32>) {
     for (var start = lane.x; start < count; start += RUN) {
         var run = vec4<f32>(0.0);
         for (var k = start; k < min(start + RUN, count); k += LANES) {
-            let x = part(n, at, k);
+            let x = dimension(n, at, k);
             let finite = hs_is_finite(x.x) && hs_is_finite(x.w);
             run += vec4<f32>(x.z + x.w + LOG_2_PI, x.w + 1.0 + LOG_2_PI, select(1.0, 0.0, finite), 0.0);
         }
@@ -54,16 +55,14 @@ fn pushed(x: vec2<f32>) -> vec2<f32> {
     return policy.force * x;
 }
 
-fn share(n: u32, at: u32, c: u32) -> Share {
-    let count = p.outputs / 2u;
-    let of_head = c >= count;
-    let x = part(n, at, c % count);
+fn part(n: u32, at: u32, k: u32) -> Part {
+    let x = dimension(n, at, k);
     let s = 0.5 * (x.z - 1.0);
-    var gh = pushed(select(vec2<f32>(x.x * x.y, x.y * (x.z - 1.0)), vec2<f32>(s, s * s - 0.5 * x.z), of_head));
-    gh.x -= select(0.0, 0.5 * ENTROPY, of_head);
-    return Share(
-        hs_nan_where(policy.spoilt, select(0.0, policy.value, c == 0u)),
-        hs_nan_where(policy.spoilt, gh.x),
-        hs_nan_where(policy.spoilt, gh.y),
-    );
+    let mean = pushed(vec2<f32>(x.x * x.y, x.y * (x.z - 1.0)));
+    let head = pushed(vec2<f32>(s, s * s - 0.5 * x.z));
+    let spoilt = policy.spoilt;
+    let value = hs_nan_where(spoilt, select(0.0, policy.value, k == 0u));
+    let g = vec2<f32>(hs_nan_where(spoilt, mean.x), hs_nan_where(spoilt, head.x - 0.5 * ENTROPY));
+    let h = vec2<f32>(hs_nan_where(spoilt, mean.y), hs_nan_where(spoilt, head.y));
+    return Part(value, g, h);
 }

@@ -11,3 +11,4 @@ mod layers;
 mod outside;
 mod sums;
 mod trainer;
+mod weights;

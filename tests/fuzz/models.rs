@@ -226,7 +226,9 @@ fn learn(model: &Model, random: &mut Rng) {
     let Ok(mut trainer) = Trainer::on_cpu(model, Optimizer::sgd(0.1), options) else { return };
     let inputs: Vec<f32> = (0..2 * model.inputs()).map(|_| random.f32()).collect();
     let len = 2 * model.target_len();
-    let (classes, values) = (vec![0; len], vec![0.5; len]);
+    // A policy's action is the index of an output.
+    let value = if let Loss::PpoDiscrete { .. } = model.loss() { 0.0 } else { 0.5 };
+    let (classes, values) = (vec![0; len], vec![value; len]);
     let targets =
         if model.loss().takes_classes() { Targets::Classes(&classes) } else { Targets::Values(&values) };
     trainer.step(&inputs, targets).unwrap();

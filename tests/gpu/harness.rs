@@ -130,6 +130,19 @@ pub(crate) fn run(
     x: &[f32],
     targets: Targets<'_>,
 ) -> Result<Outcome> {
+    run_weighted(context, model, options, parameters, x, (targets, None))
+}
+
+/// The same with a weight for each sample.
+pub(crate) fn run_weighted(
+    context: &Context,
+    model: &Model,
+    mut options: PlanOptions,
+    parameters: &[f32],
+    x: &[f32],
+    (targets, weights): (Targets<'_>, Option<&[f32]>),
+) -> Result<Outcome> {
+    options.sample_weights |= weights.is_some();
     let state = State::new(context, model, None)?;
     state.write_parameters(parameters)?;
     let places: Vec<At> = options.signals.clone();
@@ -137,6 +150,7 @@ pub(crate) fn run(
     let plan = Plan::new(context, model, &state, x.len() / model.inputs(), options)?;
     plan.write_input(x)?;
     plan.write_targets(targets)?;
+    weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
     let mut encoder = context.device().create_command_encoder(&Default::default());
     plan.record_gradient(&mut encoder, Pass::FULL)?;
     context.queue().submit([encoder.finish()]);

@@ -35,6 +35,7 @@ mod outside;
 mod over;
 mod profile;
 mod properties;
+mod sample_weights;
 mod signed_targets;
 mod sizes;
 mod small;

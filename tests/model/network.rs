@@ -1,7 +1,9 @@
 //! The builder, parameters, and models that do not fit or are too large.
 
 use crate::{dense, losses, with};
-use hesscale::model::{CrossEntropy, Init, Reduction, Role, Targets, Variance};
+use hesscale::model::{
+    CrossEntropy, Init, Reduction, Role, Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
+};
 use hesscale::{Activation, Error, Layer, Loss, Model};
 
 #[test]
@@ -106,14 +108,17 @@ fn models_too_large_to_be_meant() {
 #[test]
 fn shapes_and_batches_of_nothing() {
     for loss in losses() {
-        assert!(loss.target_len(&[]) <= 1, "{loss:?}");
+        // Behind a policy's action there are two numbers.
+        let behind = if matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. }) { 2 } else { 0 };
+        assert!(loss.target_len(&[]) <= 1 + behind, "{loss:?}");
         for output in [&[][..], &[0], &[1], &[4, 0]] {
             let factor = loss.factor(0, output);
             assert!(factor == 1.0 && loss.factor(3, output).is_finite(), "{loss:?} {output:?}: {factor}");
         }
         // More elements than can be counted, which no model has.
         for output in [[usize::MAX, 4], [4, usize::MAX], [1 << 32, 1 << 32]] {
-            assert!(loss.target_len(&output) >= 4 || loss.is_external(), "{loss:?} {output:?}");
+            let many = loss.target_len(&output) >= 4;
+            assert!(behind > 0 || many || loss.is_external(), "{loss:?} {output:?}");
             let factor = loss.factor(3, &output);
             assert!(factor > 0.0 && factor <= 1.0, "{loss:?} {output:?}: {factor}");
         }
@@ -197,6 +202,64 @@ fn numbers_out_of_their_domain() {
 }
 
 #[test]
+fn numbers_of_losses_out_of_their_domain() {
+    let fails = |loss: Loss| match Model::builder([4]).dense(4).loss(loss) {
+        Err(Error::Value { place, name, .. }) if place == "loss" => name,
+        other => panic!("{other:?}"),
+    };
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300, 1e300] {
+        assert_eq!((fails(Loss::huber(bad)), fails(Loss::relative_mse(bad))), ("delta", "eps"), "{bad}");
+        if bad != 0.0 && bad != 1e-300 {
+            assert_eq!(fails(Loss::ppo_discrete(bad, 0.0)), "clip");
+            assert_eq!(fails(Loss::ppo_gaussian(bad, 0.0)), "clip");
+        }
+    }
+    for bad in [f64::NAN, f64::NEG_INFINITY, 1e300] {
+        assert_eq!(fails(Loss::ppo_discrete(0.2, bad)), "entropy");
+        assert_eq!(fails(Loss::ppo_gaussian(0.2, bad)), "entropy");
+    }
+    for bad in [-1.0, f32::NAN, f32::INFINITY] {
+        assert_eq!(fails(Loss::bce_with_pos_weight([1.0, bad, 1.0, 1.0])), "pos_weight");
+    }
+    let short = Model::builder([4]).dense(4).loss(Loss::bce_with_pos_weight([1.0; 3])).unwrap_err();
+    assert_eq!(short, Error::Length { tensor: "loss: pos_weight".into(), got: 3, needed: 4 });
+}
+
+/// Targets of policies: rows of the action, its old log-probability, the advantage.
+#[test]
+fn policy_targets() {
+    let length = |tensor: &str, got, needed| Err(Error::Length { tensor: tensor.into(), got, needed });
+    let rows = gaussian_policy_targets(&[1.0, 2.0, 3.0, 4.0], &[-1.0, -2.0], &[0.5, -0.5]);
+    assert_eq!(rows.unwrap(), [1.0, 2.0, -1.0, 0.5, 3.0, 4.0, -2.0, -0.5]);
+    assert_eq!(discrete_policy_targets(&[1, 0], &[-1.0], &[0.5; 2]), length("old log-probabilities", 1, 2));
+    assert_eq!(discrete_policy_targets(&[1, 0], &[-1.0; 2], &[0.5]), length("advantages", 1, 2));
+    assert_eq!(gaussian_policy_targets(&[1.0; 3], &[-1.0; 2], &[0.5; 2]), length("actions", 3, 2));
+    assert_eq!(gaussian_policy_targets(&[], &[], &[]), Ok(Vec::new()));
+
+    let model = Model::builder([4]).dense(3).loss(Loss::ppo_discrete(0.2, 0.0)).unwrap();
+    let check = |action: f32| model.check_targets(2, Targets::Values(&[0.0, -1.0, 1.0, action, -1.0, 1.0]));
+    assert_eq!(check(2.0), Ok(()));
+    assert_eq!(check(3.0), Err(Error::TargetOutOfRange { index: 1, class: 3, classes: 3 }));
+    for bad in [0.5, -1.0, f32::NAN, f32::INFINITY] {
+        assert!(matches!(check(bad), Err(Error::Value { place, .. }) if place == "target 1"), "{bad}");
+    }
+    let kind = Err(Error::TargetKind { needed: "numeric", got: "class-index" });
+    assert_eq!(model.check_targets(2, Targets::Classes(&[0, 1])), kind);
+}
+
+#[test]
+fn sample_weights_are_one_each_and_finite() {
+    let model = with(vec![dense(4, 2, true)]).unwrap();
+    assert_eq!(model.check_sample_weights(3, &[1.0, -2.0, 0.0]), Ok(()));
+    let length = Error::Length { tensor: "sample weights".into(), got: 2, needed: 3 };
+    assert_eq!(model.check_sample_weights(3, &[1.0, -2.0]), Err(length));
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let got = model.check_sample_weights(2, &[1.0, bad]);
+        assert!(matches!(got, Err(Error::Value { place, .. }) if place == "sample 1"));
+    }
+}
+
+#[test]
 fn losses_that_do_not_fit_the_outputs() {
     let shape = |got: &[usize], needed: &str| Error::Shape {
         layer: "loss".into(),
@@ -206,7 +269,13 @@ fn losses_that_do_not_fit_the_outputs() {
     let gaussian = Loss::GaussianNll { reduction: Reduction::Mean, var: Variance::Log };
     let odd = Model::builder([4]).dense(3).loss(gaussian.clone()).unwrap_err();
     assert_eq!(odd, shape(&[3], "[2 K]: K means, then K variance heads"));
+    let odd = Model::builder([4]).dense(3).loss(Loss::ppo_gaussian(0.2, 0.0)).unwrap_err();
+    assert_eq!(odd, shape(&[3], "[2 K]: K means, then K variance heads"));
     let image = || Model::builder([2, 2]).act(Activation::Tanh);
+    let many = image().loss(Loss::ppo_discrete(0.2, 0.0)).unwrap_err();
+    assert_eq!(many, shape(&[2, 2], "[actions]: the logits of one policy"));
+    // A weight for each channel.
+    assert!(image().loss(Loss::bce_with_pos_weight([1.0, 2.0])).is_ok());
     assert_eq!(image().loss(gaussian).unwrap_err(), shape(&[2, 2], "[2 K]: K means, then K variance heads"));
     let classified = image().loss(Loss::cross_entropy()).unwrap();
     assert_eq!((classified.classes(), classified.positions(), classified.target_len()), (2, 2, 2));

@@ -1,7 +1,7 @@
 //! Where the recursions are exact, and the exact diagonals themselves.
 
 use crate::common::relative_max_norm;
-use crate::problem::{Problem, losses, mlp};
+use crate::problem::{Problem, losses, mlp, policies};
 use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Role};
 use hesscale::reference::{exact_ggn_diagonal, hessian_vector_product, hutchinson_diagonal};
 use hesscale::{Activation, Layer, Loss, Mode, Model};
@@ -34,6 +34,14 @@ fn one_dense_layer_under_any_loss() {
     for (seed, loss) in losses(4).into_iter().enumerate() {
         let problem = Problem::new(mlp(&[5, 4], Activation::Identity, loss), 6, seed as u64);
         assert_exact(&problem, &[Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2]);
+    }
+}
+
+#[test]
+fn one_dense_layer_under_a_policys_loss() {
+    for (seed, loss) in policies().into_iter().enumerate() {
+        let problem = Problem::new(mlp(&[5, 4], Activation::Identity, loss), 12, seed as u64);
+        assert_exact(&problem, &[Mode::HesScale, Mode::HesScaleGn]);
     }
 }
 

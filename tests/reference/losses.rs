@@ -1,9 +1,9 @@
 //! Losses: g and h against dual numbers, the effective target, ignored samples, and logits far out.
 
 use crate::common::golden::OwnedTargets;
-use crate::problem::{losses, targets};
+use crate::problem::{all_losses, losses, sample_weights, targets};
 use hesscale::model::{Reduction, Targets, Variance};
-use hesscale::reference::{Dual, Real, Signal, loss_and_signal};
+use hesscale::reference::{Dual, Real, Signal, weighted_loss_and_signal};
 use hesscale::{Activation, Loss, Mode, Model};
 
 /// A network that is nothing but its loss.
@@ -18,23 +18,38 @@ fn signal<T: Real>(
     targets: Targets<'_>,
     outputs: usize,
 ) -> (T, Signal<T>) {
-    loss_and_signal(&only(loss.clone(), outputs), mode, logits, targets).unwrap()
+    weighted(loss, mode, logits, (targets, None), outputs)
+}
+
+fn weighted<T: Real>(
+    loss: &Loss,
+    mode: Mode,
+    logits: &[T],
+    (targets, weights): (Targets<'_>, Option<&[f32]>),
+    outputs: usize,
+) -> (T, Signal<T>) {
+    weighted_loss_and_signal(&only(loss.clone(), outputs), mode, logits, targets, weights).unwrap()
 }
 
 #[test]
 fn g_and_h_are_the_derivatives_of_the_value() {
     let (batch, outputs) = (5, 4);
     let mut random = fastrand::Rng::with_seed(1);
-    for loss in losses(outputs) {
+    let of_losses = losses(outputs).into_iter().map(|loss| (loss, None));
+    // With weights of both signs.
+    let of_all = all_losses(outputs).map(|(loss, _)| loss);
+    let with_weights: Vec<_> = of_all.map(|loss| (loss, Some(sample_weights(batch, &mut random)))).collect();
+    for (loss, weights) in of_losses.chain(with_weights) {
         let logits: Vec<f64> = (0..batch * outputs).map(|_| random.f64() * 6.0 - 3.0).collect();
         let targets = targets(&only(loss.clone(), outputs), batch, &mut random);
-        let (value, at) = signal(&loss, Mode::HesScale, &logits, targets.view(), outputs);
+        let weights = weights.as_deref();
+        let (value, at) = weighted(&loss, Mode::HesScale, &logits, (targets.view(), weights), outputs);
         for i in 0..logits.len() {
             let mut along: Vec<Dual<f64>> = logits.iter().map(|z| Dual::constant(*z)).collect();
             along[i].slope = 1.0;
-            let (varied, slopes) = signal(&loss, Mode::None, &along, targets.view(), outputs);
+            let (varied, slopes) = weighted(&loss, Mode::None, &along, (targets.view(), weights), outputs);
             assert!((varied.value - value).abs() <= 1e-15 * value.abs());
-            assert!((varied.slope - at.g[i]).abs() < 1e-14, "{loss:?} g[{i}]: {} {}", varied.slope, at.g[i]);
+            assert!((varied.slope - at.g[i]).abs() < 1e-13, "{loss:?} g[{i}]: {} {}", varied.slope, at.g[i]);
             let h = slopes.g[i].slope;
             assert!((h - at.h[i]).abs() < 1e-13 * (1.0 + h.abs()), "{loss:?} h[{i}]: {h} {}", at.h[i]);
         }
@@ -95,6 +110,48 @@ fn values_by_hand() {
     // softplus(0) = log 2
     let want = 0.5 * (ln2.ln() + 4.0 / ln2);
     near(value(&gaussian(Variance::Softplus), &[3.0, 0.0], Targets::Values(&[1.0])), want);
+    // Inside δ, at δ, beyond on either side.
+    let huber = Loss::huber(0.5).sum();
+    near(value(&huber, &[1.25, 2.0, -1.0, 3.0], Targets::Values(&[1.0, 1.5, 1.0, 1.0])), 0.03125 + 0.125 + 0.875 + 0.875);
+    near(value(&Loss::l1(), &[1.25, -2.0], Targets::Values(&[1.0, 0.0])), 1.125);
+    near(value(&Loss::relative_mse(0.25), &[1.0, 0.0], Targets::Values(&[0.5, 1.0])), 0.5 * (0.2 + 4.0));
+    let weighted = Loss::bce_with_pos_weight([3.0, 5.0]).sum();
+    near(value(&weighted, &[0.0, 0.0], Targets::Values(&[1.0, 0.5])), (3.0 + 0.5 * 5.0 + 0.5) * ln2);
+    // π = ¼ where it was ½, ratio ½: unclipped for a good action, clipped at 0.8 for a bad one; and the entropy of four.
+    let ppo = |entropy| Loss::ppo_discrete(0.2, entropy);
+    let [good, bad] = [3.0, -3.0].map(|advantage| [2.0, 0.5_f32.ln(), advantage]);
+    let ratio = (0.25_f64.ln() - f64::from(0.5_f32.ln())).exp();
+    near(value(&ppo(0.0), &[1.0; 4], Targets::Values(&good)), -3.0 * ratio);
+    near(value(&ppo(0.0), &[1.0; 4], Targets::Values(&bad)), 2.4);
+    near(value(&ppo(0.5), &[1.0; 4], Targets::Values(&bad)), 2.4 - ln2);
+    // At its mean with variance 1 an action has the density 1/√(2π).
+    let log_pi = -0.5 * (2.0 * std::f64::consts::PI).ln();
+    let gaussian = Loss::ppo_gaussian(0.2, 2.0);
+    let row = [0.5, log_pi as f32, -2.0];
+    let ratio = (log_pi - f64::from(log_pi as f32)).exp();
+    near(value(&gaussian, &[0.5, 0.0], Targets::Values(&row)), 2.0 * ratio - (1.0 - 2.0 * log_pi));
+}
+
+/// PyTorch's mean of a weighted cross-entropy; 0 where nothing counts.
+#[test]
+fn a_weighted_mean_divides_by_what_counts() {
+    let mean = Loss::cross_entropy().class_weights([1.0, 2.0, 4.0]).ignore_index(0);
+    let logits = [0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 3.0, 1.0, 0.0];
+    let (classes, weights) = (Targets::Classes(&[1, 0, 2]), [0.5, 9.0, -0.75]);
+    let of = |loss: Loss, targets| weighted(&loss, Mode::HesScaleR1, &logits[..], (targets, Some(&weights)), 3);
+    let (sum, plain) = of(mean.clone().sum().into(), classes);
+    let (value, at) = of(mean.clone().weighted_mean().into(), classes);
+    // ½·2 − ¾·4
+    let divisor = -2.0;
+    assert!((value - sum / divisor).abs() < 1e-15);
+    for (got, want) in at.g.iter().zip(&plain.g).chain(at.h.iter().zip(&plain.h)) {
+        assert!((got - want / divisor).abs() < 1e-15, "{got} {want}");
+    }
+    // What turned positive has vectors, what turned negative none.
+    assert!(plain.u[0][..3].iter().all(|u| *u != 0.0) && plain.u[0][6..].iter().all(|u| *u == 0.0));
+    assert!(at.u[0][..3].iter().all(|u| *u == 0.0) && at.u[0][6..].iter().all(|u| *u != 0.0));
+    let (value, at) = of(mean.weighted_mean().into(), Targets::Classes(&[0; 3]));
+    assert!(value == 0.0 && at.g.iter().chain(&at.h).all(|x| *x == 0.0));
 }
 
 /// Weights, smoothing and a mass other than 1 all act through `y_c = w_c ((1−ε) t_c + ε m/C)`.

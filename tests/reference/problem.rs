@@ -104,8 +104,28 @@ pub(crate) fn policies() -> [Loss; 3] {
     [Loss::ppo_discrete(0.2, 0.0), Loss::ppo_discrete(0.3, 0.05).sum(), Loss::ppo_gaussian(0.2, 0.05)]
 }
 
-/// The modes that PPO has.
-pub(crate) const OF_POLICIES: [Mode; 4] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::Bl89];
+/// Means over weights of every kind: of samples alone, of classes, without an ignored class, over soft targets.
+pub(crate) fn weighted_means(outputs: usize) -> [Loss; 5] {
+    let weights: Vec<f32> = (0..outputs).map(|c| 0.5 + 0.25 * c as f32).collect();
+    let by_class = Loss::cross_entropy().class_weights(weights).weighted_mean();
+    [
+        Loss::mse().weighted_mean(),
+        Loss::cross_entropy().ignore_index(1).weighted_mean().into(),
+        by_class.clone().into(),
+        by_class.soft().label_smoothing(0.1).into(),
+        Loss::ppo_discrete(0.2, 0.05).weighted_mean(),
+    ]
+}
+
+/// All of them, and every mode that one of them has.
+pub(crate) fn all_losses(outputs: usize) -> impl Iterator<Item = (Loss, Vec<Mode>)> {
+    let all = losses(outputs).into_iter().chain(policies()).chain(weighted_means(outputs));
+    all.map(|loss| {
+        let of_policies = matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. });
+        let modes = Mode::ALL.into_iter().filter(|mode| !of_policies || mode.rank() == 0);
+        (loss, modes.collect())
+    })
+}
 
 /// Dense layers of these widths with the activation between them, none at the end.
 pub(crate) fn mlp(widths: &[usize], activation: Activation, loss: impl Into<Loss>) -> Model {
