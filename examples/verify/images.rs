@@ -129,9 +129,10 @@ fn around() -> Vec<Job> {
         }),
         classifier("group norm, from one group to single channels", 37, [3, 7, 8], |m| {
             let conv = |channels| Conv2d::new(channels, 3).bias(false);
-            let m = m.layer(conv(6)).group_norm(1).act(TANH).residual(|body| {
-                body.layer(Conv2d::new(6, 3).same().bias(false)).group_norm(2).act(TANH)
-            });
+            let m =
+                m.layer(conv(6)).group_norm(1).act(TANH).residual(|body| {
+                    body.layer(Conv2d::new(6, 3).same().bias(false)).group_norm(2).act(TANH)
+                });
             m.layer(conv(7)).group_norm(7).act(TANH)
         }),
         classifier("layer norm of 3000 features, group norm of 2400 numbers", 3, [3, 20, 30], |m| {

@@ -313,10 +313,7 @@ impl Layer {
 
     /// Whether its weight is the γ of a normalisation.
     pub(super) fn normalises(&self) -> bool {
-        matches!(
-            self,
-            Layer::BatchNorm(_) | Layer::LayerNorm(_) | Layer::RmsNorm(_) | Layer::GroupNorm(_)
-        )
+        matches!(self, Layer::BatchNorm(_) | Layer::LayerNorm(_) | Layer::RmsNorm(_) | Layer::GroupNorm(_))
     }
 
     /// Fan-in and fan-out, which decide the size of initial weights.

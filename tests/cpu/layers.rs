@@ -6,7 +6,8 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, MaxPool2d, Noise, Targets,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, MaxPool2d, Noise,
+    Targets,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -170,7 +171,10 @@ fn all_other_layers() {
         ("identity", image(5).layer(Layer::Identity)),
         ("x + x", image(3).layer(Layer::Residual { body: vec![], projection: vec![] })),
         ("one channel", Model::builder([1, 4, 4]).act(Tanh).conv2d(1, 3).act(Tanh)),
-        ("rows by themselves", Model::builder([6]).dense_no_bias(5).layer_norm().act(Tanh).dense(7).rms_norm()),
+        (
+            "rows by themselves",
+            Model::builder([6]).dense_no_bias(5).layer_norm().act(Tanh).dense(7).rms_norm(),
+        ),
         ("rows in groups", Model::builder([6]).dense(9).act(Tanh).group_norm(3)),
         ("normalised rows", Model::builder([6]).dense(5).layer(norm(5)).dropout(0.3)),
         (

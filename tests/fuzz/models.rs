@@ -4,9 +4,8 @@ use crate::fuzz;
 use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
-    Padding, RmsNorm,
-    Reduction, Targets, Variance,
+    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm,
+    MaxPool2d, Padding, Reduction, RmsNorm, Targets, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};

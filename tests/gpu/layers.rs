@@ -2,7 +2,9 @@
 
 use crate::harness::{Outcome, Sample, context};
 use crate::problem::losses;
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+};
 use hesscale::{Activation, Layer, Loss, Mode, Model, PlanOptions};
 
 use Activation::{Elu, Relu, Softplus, Tanh};

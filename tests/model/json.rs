@@ -3,8 +3,8 @@
 use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
-    Padding, RmsNorm, Rule, Targets,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, Padding, RmsNorm,
+    Rule, Targets,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 use std::collections::BTreeSet;

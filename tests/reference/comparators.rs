@@ -54,7 +54,10 @@ fn what_cancels_to_rounding_is_zero() {
     let case = cases.into_iter().map(|case| case.unwrap()).find(|case| case.name == "norm_group_conv_ce_b3");
     let case = case.unwrap();
     let zeros = case.tensors.iter().filter(|(_, tensor)| tensor.iter().all(|x| *x == 0.0));
-    assert_eq!(zeros.map(|(name, _)| &name[..]).collect::<Vec<_>>(), ["ggn.3.bias", "grad.3.bias", "hess.3.bias"]);
+    assert_eq!(
+        zeros.map(|(name, _)| &name[..]).collect::<Vec<_>>(),
+        ["ggn.3.bias", "grad.3.bias", "hess.3.bias"]
+    );
 }
 
 /// A scratch directory for vectors that a test damages; removed at the end.

@@ -56,7 +56,14 @@ impl Normalize {
     }
 
     /// A sample's signal, group by group: the rules of `reference/layer/norm.rs`.
-    fn backward_sample(&self, call: &Call<'_>, x: &[f32], s: &[&[f32]], to: &mut [&mut [f32]], normal: &mut [f32]) {
+    fn backward_sample(
+        &self,
+        call: &Call<'_>,
+        x: &[f32],
+        s: &[&[f32]],
+        to: &mut [&mut [f32]],
+        normal: &mut [f32],
+    ) {
         let (gamma, components) = (call.weight, s.len());
         let n = self.0.len() as f32;
         let centred = f32::from(self.0.centred);
@@ -76,7 +83,11 @@ impl Normalize {
                     let (x, t) = (normal[i], scaled(gamma, c, s[i], squared));
                     if !squared {
                         let slope = (t - centred * plain - x * once) * inverse;
-                        if component == 0 { g[i] = slope } else { others[component - 1][i] = slope }
+                        if component == 0 {
+                            g[i] = slope
+                        } else {
+                            others[component - 1][i] = slope
+                        }
                         continue;
                     }
                     let share = (centred + x * x) / n;

@@ -8,7 +8,8 @@ mod kernel;
 pub(crate) use kernel::{GroupNormForward, GroupNormSignal, NormGroups};
 
 use crate::graph::{
-    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Setup, Signal, Slice, Value,
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Setup, Signal, Slice,
+    Value,
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;

@@ -23,7 +23,10 @@ impl Case {
         let (shape, lie) = if rows {
             (BatchShape::Rows { batch: n, features: c }, Lie::Rows { len: batch * channels })
         } else {
-            (BatchShape::Image { batch: n, channels: c, positions: p }, Lie::Image { batch, channels, positions })
+            (
+                BatchShape::Image { batch: n, channels: c, positions: p },
+                Lie::Image { batch, channels, positions },
+            )
         };
         let layer: Layer = match centred {
             true => GroupNorm::new(groups).eps(EPS).affine(affine).into(),

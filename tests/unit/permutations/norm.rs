@@ -14,7 +14,8 @@ pub(super) const OPERATION: Operation = Operation {
         None => vec![],
     },
     family: |kernel| {
-        (is::<GroupNormForward>(kernel) || is::<GroupNormSignal>(kernel)).then_some("normalisation of samples")
+        (is::<GroupNormForward>(kernel) || is::<GroupNormSignal>(kernel))
+            .then_some("normalisation of samples")
     },
 };
 
@@ -24,7 +25,8 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
     for features in [33, 3000] {
         let shape = BatchShape::Rows { batch: BATCH, features };
         for (centred, weight) in [true, false].into_iter().flat_map(|c| [true, false].map(|w| (c, w))) {
-            let norm = NormGroups::new(class, shape, 1, 1e-5).centred(centred).affine(weight, weight && centred);
+            let norm =
+                NormGroups::new(class, shape, 1, 1e-5).centred(centred).affine(weight, weight && centred);
             kernels.push(GroupNormForward(norm).into());
             let signal = |mode| GroupNormSignal { norm, flow: flow(mode, Activation::Identity) };
             kernels.extend(Mode::ALL.map(|mode| signal(mode).into()));
