@@ -1,5 +1,5 @@
-// Sizes of layer, RMS and group normalisation. A sample is [positions, channels]; a group has `width` neighbouring channels at every
-// position. Rows have one position.
+// Sizes of layer, RMS and group normalisation. A sample is [positions, channels]; a group has `width` neighbouring channels at
+// every position. Rows have one position.
 
 struct NormParams {
     n: u32, // groups of the batch

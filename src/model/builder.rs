@@ -111,8 +111,8 @@ impl Builder {
         }
     }
 
-    /// Any layer. Filled in are a convolution's number of input channels and a group normalisation's channels if they are 0, and the
-    /// shape of a layer or RMS normalisation if it is empty.
+    /// Any layer. Filled in are a convolution's number of input channels and a group normalisation's channels if they are 0, and
+    /// the shape of a layer or RMS normalisation if it is empty.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();

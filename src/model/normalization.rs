@@ -143,8 +143,8 @@ impl Default for RmsNorm {
     }
 }
 
-/// Group normalisation (Wu & He, 2018, arXiv 1803.08494): as [`LayerNorm`], over each group of neighbouring channels of a sample, at
-/// all positions. γ and β have a number for each channel. With as many groups as channels it is instance normalisation.
+/// Group normalisation (Wu & He, 2018, arXiv 1803.08494): as [`LayerNorm`], over each group of neighbouring channels of a sample,
+/// at all positions. γ and β have a number for each channel. With as many groups as channels it is instance normalisation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -76,7 +76,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Words of model files, and what JSON has beside.
-const WORDS: [&str; 44] = [
+const WORDS: [&str; 46] = [
     "dense",
     "act",
     "flatten",
@@ -92,6 +92,8 @@ const WORDS: [&str; 44] = [
     "dropout",
     "residual",
     "layernorm",
+    "rmsnorm",
+    "groupnorm",
     "relu",
     "elu",
     "softplus",

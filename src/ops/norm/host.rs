@@ -26,6 +26,11 @@ impl Normalize {
         (0..self.0.positions).map(move |q| q * channels + of.start..q * channels + of.end)
     }
 
+    /// A group's elements: each one's channel and place.
+    fn elements(&self, group: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.runs(group).flat_map(move |run| self.channels(group).zip(run))
+    }
+
     /// Writes x̂ of a group. Returns `1 / s`.
     fn standardize(&self, group: usize, x: &[f32], normal: &mut [f32]) -> f32 {
         let (runs, count) = (self.runs(group), self.0.len() as f64);
@@ -41,18 +46,53 @@ impl Normalize {
         inverse as f32
     }
 
-    /// `Σ t`, `Σ t x̂` and `Σ t x̂²` over a group, with `t = γ s`, or `γ² s` if `squared`.
-    fn moments(&self, group: usize, gamma: &[f32], normal: &[f32], s: &[f32], squared: bool) -> [f64; 3] {
+    /// c
+    fn centred(&self) -> f32 {
+        f32::from(self.0.centred)
+    }
+
+    /// Means over a group of t, t x̂ and t x̂², with `t = γ s`, or `γ² s` if `squared`.
+    fn means(&self, of: &Group<'_>, s: &[f32], squared: bool) -> [f32; 3] {
         let mut sums = [0.0; 3];
-        for run in self.runs(group) {
-            for (c, i) in self.channels(group).zip(run) {
-                let (x, t) = (f64::from(normal[i]), f64::from(scaled(gamma, c, s[i], squared)));
-                sums[0] += t;
-                sums[1] += t * x;
-                sums[2] += t * x * x;
-            }
+        for (c, i) in self.elements(of.group) {
+            let (x, t) = (f64::from(of.normal[i]), f64::from(of.scaled(c, s[i], squared)));
+            sums[0] += t;
+            sums[1] += t * x;
+            sums[2] += t * x * x;
         }
-        sums
+        sums.map(|sum| (sum / self.0.len() as f64) as f32)
+    }
+
+    /// `to ← Jᵀ s`; returns the mean of `γ s x̂`.
+    fn through(&self, of: &Group<'_>, s: &[f32], to: &mut [f32]) -> f32 {
+        let [plain, once, _] = self.means(of, s, false);
+        for (c, i) in self.elements(of.group) {
+            let t = of.scaled(c, s[i], false);
+            to[i] = (t - self.centred() * plain - of.normal[i] * once) * of.inverse;
+        }
+        once
+    }
+
+    /// `to ← (J∘J)ᵀ s`
+    fn through_squares(&self, of: &Group<'_>, s: &[f32], to: &mut [f32]) {
+        let (n, c) = (self.0.len() as f32, self.centred());
+        let [plain, once, twice] = self.means(of, s, true);
+        for (channel, i) in self.elements(of.group) {
+            let (x, t) = (of.normal[i], of.scaled(channel, s[i], true));
+            let own = t * (1.0 - 2.0 * (c + x * x) / n);
+            let others = c * (plain + 2.0 * x * once) + x * x * twice;
+            to[i] = (own + others / n) * (of.inverse * of.inverse);
+        }
+    }
+
+    /// `to ← to + Σ_k g_k ∂²z_k/∂x_i²`, from the gradient below and the mean of `γ g x̂` above.
+    fn add_second_derivatives(&self, of: &Group<'_>, below: &[f32], slope: f32, to: &mut [f32]) {
+        let (n, c) = (self.0.len() as f32, self.centred());
+        for (_, i) in self.elements(of.group) {
+            let x = of.normal[i];
+            let rest = 1.0 - (c + x * x) / n;
+            to[i] -= (2.0 * x * below[i] / n + rest * of.inverse * slope) * of.inverse;
+        }
     }
 
     /// A sample's signal, group by group: the rules of `reference/layer/norm.rs`.
@@ -62,52 +102,42 @@ impl Normalize {
         x: &[f32],
         s: &[&[f32]],
         to: &mut [&mut [f32]],
-        normal: &mut [f32],
+        scratch: &mut [f32],
     ) {
-        let (gamma, components) = (call.weight, s.len());
-        let n = self.0.len() as f32;
-        let centred = f32::from(self.0.centred);
+        let (linear, h) = to.split_at_mut(s.len().max(2) - 1);
         for group in 0..self.0.groups {
-            let inverse = self.standardize(group, x, normal);
-            let mut slope_of_g = 0.0;
-            for (component, s) in s.iter().enumerate() {
-                let squared = is_diagonal(component, components);
-                let sums = self.moments(group, gamma, normal, s, squared).map(|sum| sum as f32 / n);
-                let [plain, once, twice] = sums;
-                if component == 0 {
-                    slope_of_g = once;
-                }
-                let (g, others) = to.split_first_mut().expect("there is a gradient");
-                let elements = self.runs(group).flat_map(|run| self.channels(group).zip(run));
-                for (c, i) in elements {
-                    let (x, t) = (normal[i], scaled(gamma, c, s[i], squared));
-                    if !squared {
-                        let slope = (t - centred * plain - x * once) * inverse;
-                        if component == 0 {
-                            g[i] = slope
-                        } else {
-                            others[component - 1][i] = slope
-                        }
-                        continue;
-                    }
-                    let share = (centred + x * x) / n;
-                    let sums = (centred * (plain + 2.0 * x * once) + x * x * twice) / n;
-                    let mut h = (t * (1.0 - 2.0 * share) + sums) * (inverse * inverse);
-                    if call.mode != Mode::HesScaleGn {
-                        h -= (2.0 * x * g[i] / n + (1.0 - share) * inverse * slope_of_g) * inverse;
-                    }
-                    others[component - 1][i] = h;
+            let inverse = self.standardize(group, x, scratch);
+            let of = Group { group, normal: scratch, inverse, gamma: call.weight };
+            let through = s.iter().zip(&mut *linear).map(|(s, to)| self.through(&of, s, to));
+            let slopes: Vec<f32> = through.collect();
+            if let [h] = h {
+                self.through_squares(&of, s[linear.len()], h);
+                if call.mode != Mode::HesScaleGn {
+                    self.add_second_derivatives(&of, linear[0], slopes[0], h);
                 }
             }
         }
     }
 }
 
-/// `γ s`, or `γ² s`; without γ, s.
-fn scaled(gamma: &[f32], channel: usize, s: f32, squared: bool) -> f32 {
-    match gamma.get(channel) {
-        Some(gamma) => s * if squared { gamma * gamma } else { *gamma },
-        None => s,
+/// A group of a sample on the way back.
+struct Group<'a> {
+    group: usize,
+    /// The sample's x̂, where this group lies.
+    normal: &'a [f32],
+    /// `1 / s`
+    inverse: f32,
+    /// Empty for none.
+    gamma: &'a [f32],
+}
+
+impl Group<'_> {
+    /// `γ s`, or `γ² s`.
+    fn scaled(&self, channel: usize, s: f32, squared: bool) -> f32 {
+        match self.gamma.get(channel) {
+            Some(gamma) => s * if squared { gamma * gamma } else { *gamma },
+            None => s,
+        }
     }
 }
 
