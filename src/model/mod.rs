@@ -25,7 +25,7 @@ pub use window::{Named, Padding};
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
     Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState, Reduction,
-    Rule, Span, Targets, Variance,
+    Rule, Schedule, Span, Targets, Variance,
 };
 
 pub(crate) use convolution::Convolution;
@@ -238,6 +238,12 @@ impl Model {
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
         let first = self.parameters.partition_point(|p| p.node < node);
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
+    }
+
+    /// The indices of a node's parameters.
+    pub(crate) fn parameters_of(&self, node: usize) -> std::ops::Range<usize> {
+        let first = self.parameters.partition_point(|p| p.node < node);
+        first..first + self.parameters[first..].partition_point(|p| p.node == node)
     }
 
     /// Number of parameters, without the gaps of the flat layout.

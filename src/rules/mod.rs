@@ -9,6 +9,7 @@ mod loss;
 mod mode;
 mod noise;
 mod optimizer;
+mod schedule;
 
 pub use activation::Activation;
 pub use cross_entropy::CrossEntropy;
@@ -16,6 +17,7 @@ pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
 pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span};
+pub use schedule::Schedule;
 
 pub(crate) use loss::MAX_LOG_PRECISION;
 pub(crate) use noise::threshold;
