@@ -3,7 +3,7 @@
 #[path = "common/signed.rs"]
 mod signed;
 
-use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, MaxPool2d, Rule, Targets};
+use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, Group, Groups, MaxPool2d, Rule, Schedule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
@@ -100,6 +100,18 @@ fn cases() -> Vec<(Optimizer, TrainerOptions)> {
         (Optimizer::ada_hesscale(0.003), default()),
         (Optimizer::ada_hesscale(0.003), default().curvature_every(2).mode(Mode::HesScaleR1)),
         (Optimizer::ada_hesscale_gn(0.003).weight_decay(0.1), default().curvature_every(3)),
+        (Optimizer::ada_hesscale(0.003).unlimited(), default()),
+        (
+            Optimizer::sophia(0.003).average(0.8).clip_gradient_norm(0.1),
+            default().schedule(Schedule::warm_up(3).then(4, Schedule::exponential(0.9))),
+        ),
+        (
+            Optimizer::lion(0.003).average(0.8),
+            default().groups(
+                Groups::new().with("*.bias", Group::new().rate(2.0)).with("0.*", Group::new().frozen()),
+            ),
+        ),
+        (Optimizer::rmsprop(0.003), default()),
     ]
 }
 
@@ -257,6 +269,91 @@ fn files_move_between_devices() {
                 (header.metadata().clone(), data.into_iter().collect::<HashMap<_, _>>())
             };
             assert_eq!(read(&from), read(&to));
+        }
+    }
+}
+
+fn entries_of(path: &Path) -> HashMap<String, String> {
+    let bytes = std::fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    header.metadata().clone().unwrap().into_iter().collect()
+}
+
+/// A trainer that has no limits, schedule, groups or average writes files as they were before there were any; such a file goes on
+/// in a trainer that has them, as that one has them.
+#[test]
+fn files_that_say_nothing_of_limits() {
+    let path = directory("older").join("training.safetensors");
+    for device in [Device::Cpu, Device::Gpu] {
+        let bare = Optimizer::ada_hesscale(0.003).unlimited();
+        let mut older = device.trainer(bare, TrainerOptions::default());
+        train(&mut older, 3);
+        older.save(&path).unwrap();
+        let mut keys: Vec<String> = entries_of(&path).into_keys().collect();
+        keys.sort_unstable();
+        let known = [
+            "crc32",
+            "curvature_every",
+            "curvature_steps",
+            "format",
+            "learning_rate",
+            "mode",
+            "model",
+            "noise_seed",
+            "noise_step",
+            "notes",
+            "optimizer",
+            "seed",
+            "steps",
+        ];
+        assert_eq!(keys, known);
+
+        let groups = Groups::new().with("0.*", Group::new().frozen());
+        let options = TrainerOptions::default().groups(groups.clone()).schedule(Schedule::exponential(0.5));
+        let mut newer = device.trainer(bare.clip_update(3.0).average(0.5), options);
+        newer.load(&path).unwrap();
+        assert_eq!(parameters(&newer), parameters(&older));
+        assert_eq!(bits(&newer.averaged_parameters().unwrap()), parameters(&older));
+        assert_eq!(newer.optimizer().limits, bare.clip_update(3.0).limits);
+        assert_eq!((newer.groups(), newer.schedule()), (&groups, Some(&Schedule::exponential(0.5))));
+        assert_eq!(newer.learning_rate(), 0.125 * older.optimizer().learning_rate);
+        let frozen = model().parameters()[0].range();
+        train(&mut newer, 2);
+        assert_eq!(parameters(&newer)[frozen.clone()], parameters(&older)[frozen]);
+        assert_ne!(parameters(&newer), parameters(&older));
+    }
+}
+
+/// Numbers that may change come from the file; what a trainer is made for must be the file's.
+#[test]
+fn limits_groups_and_averages_of_a_file() {
+    let path = directory("limits").join("training.safetensors");
+    let (optimizer, groups) =
+        (Optimizer::ada_hesscale(0.01).average(0.5), Groups::new().with("0.*", Group::new().rate(0.5)));
+    let options = || TrainerOptions::default().groups(groups.clone());
+    for device in [Device::Cpu, Device::Gpu] {
+        let mut saved = device.trainer(optimizer, options().schedule(Schedule::step(2, 0.5)));
+        train(&mut saved, 3);
+        saved.set_limits(optimizer.clip_update(0.25).limits).unwrap();
+        assert!(matches!(saved.set_limits(optimizer.trust(1.0).limits), Err(Error::NotPlanned { .. })));
+        saved.save(&path).unwrap();
+        let mut other = device.trainer(optimizer.clip_update(7.0), options());
+        other.load(&path).unwrap();
+        assert_eq!(other.optimizer(), saved.optimizer());
+        assert_eq!(other.schedule(), saved.schedule());
+        assert_eq!(bits(&other.averaged_parameters().unwrap()), bits(&saved.averaged_parameters().unwrap()));
+        train(&mut other, 3);
+        train(&mut saved, 3);
+        assert_eq!(parameters(&other), parameters(&saved));
+        for (optimizer, options, expected) in [
+            (optimizer.unlimited(), options(), "the limit clip_update"),
+            (optimizer.trust(1.0), options(), "an optimiser without trust"),
+            (optimizer.average(0.75), options(), "has average 0.5, expected 0.75"),
+            (Optimizer::ada_hesscale(0.01), options(), "has average 0.5, expected none"),
+            (optimizer, TrainerOptions::default(), "has groups ["),
+        ] {
+            let found = problem(device.trainer(optimizer, options).load(&path), &path);
+            assert!(found.contains(expected), "{found}");
         }
     }
 }

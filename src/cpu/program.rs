@@ -4,7 +4,7 @@ use super::stages::Stage;
 use crate::graph::{Graph, Layout};
 use crate::host::HostOp;
 use crate::lifetime::{Life, slots};
-use crate::model::{Model, Parameter, Role};
+use crate::model::{Groups, Model, Parameter, Role};
 use crate::ops::Ops;
 use crate::{At, Result};
 
@@ -27,7 +27,7 @@ pub(super) struct Value {
     pub size: usize,
     /// `[positions, channels]` of a sample that is stored channels last; `None` for a value in the user's order.
     pub image: Option<[usize; 2]>,
-    /// Whether its signal is needed: an operation before it has parameters, or it or the signal of a value before it is kept.
+    /// Whether its signal is needed: an operation before it is trained, or it or the signal of a value before it is kept.
     pub wanted: bool,
     /// Whether its signal is kept to the end of the pass, to be read.
     pub kept: bool,
@@ -40,6 +40,8 @@ pub(super) struct Op {
     pub kind: HostOp,
     /// The model's node; `None` for a change of layout.
     node: Option<usize>,
+    /// Whether it has parameters that are trained.
+    pub trained: bool,
     pub inputs: Vec<usize>,
     /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
@@ -54,7 +56,9 @@ impl Op {
 
 impl Program {
     /// `components` of the signal in the backward pass; 0 for inference. The signals at `kept` are kept to the end of the pass.
-    pub(super) fn new(model: &Model, components: usize, kept: &[At]) -> Result<Program> {
+    pub(super) fn new(model: &Model, components: usize, kept: &[At], groups: &Groups) -> Result<Program> {
+        let trained = groups.trained(model);
+        let trains = |node| model.parameters_of(node).any(|index| trained[index]);
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
         // A view shares the memory of another value, so it is not a value here.
@@ -74,6 +78,7 @@ impl Program {
         let ops = graph.ops.iter().map(|op| Op {
             kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
             node: op.node,
+            trained: op.node.is_some_and(trains),
             inputs: op.inputs.iter().map(|input| index(*input)).collect(),
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
@@ -100,11 +105,7 @@ impl Program {
     fn want(&mut self) {
         self.values.iter_mut().for_each(|value| value.wanted = value.kept);
         for op in &self.ops {
-            let weighted = match &op.kind {
-                HostOp::Dense(_) => true,
-                HostOp::Sample(sample_op) => sample_op.weighted().is_some(),
-            };
-            self.values[op.output].wanted |= weighted || op.inputs.iter().any(|v| self.values[*v].wanted);
+            self.values[op.output].wanted |= op.trained || op.inputs.iter().any(|v| self.values[*v].wanted);
         }
     }
 
@@ -158,7 +159,8 @@ mod tests {
         });
         for model in [dense, image].map(|body| body.loss(Loss::mse()).unwrap()) {
             let buffers = |kept: &[At]| {
-                let (slots, sizes) = Program::new(&model, 2, kept).unwrap().signal_buffers();
+                let (slots, sizes) =
+                    Program::new(&model, 2, kept, &Groups::default()).unwrap().signal_buffers();
                 let used = |buffer| slots.iter().filter(|slot| **slot == Some(buffer)).count();
                 (sizes.len(), (0..sizes.len()).map(used).min().unwrap())
             };
@@ -173,7 +175,7 @@ mod tests {
             assert!(all >= places.len() && least == 1, "{all} buffers, the least used by {least}");
         }
         let flat = Model::builder([2]).layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap();
-        let unknown = Program::new(&flat, 2, &[At::Layer(2)]);
+        let unknown = Program::new(&flat, 2, &[At::Layer(2)], &Groups::default());
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
     }
 }

@@ -122,11 +122,6 @@ impl<'a> BackwardPass<'a> {
         op.inputs.iter().any(|input| self.needed[self.graph.root(*input)])
     }
 
-    /// Whether the operation has parameters that are trained.
-    pub(crate) fn trains(&self, op: &Op) -> bool {
-        op.is_trained(self.setup)
-    }
-
     fn transient(&mut self, value: usize) -> Result<Signal> {
         let value = &self.graph.values[value];
         let dtype = self.setup.options.storage;
@@ -306,7 +301,7 @@ fn needed(setup: &Setup<'_>, graph: &Graph, requested: &Requested) -> Vec<bool> 
     let mut needed: Vec<bool> =
         (0..graph.values.len()).map(|value| requested.0.contains_key(&value)).collect();
     for op in &graph.ops {
-        needed[op.output] |= op.is_trained(setup) || op.inputs.iter().any(|input| needed[graph.root(*input)]);
+        needed[op.output] |= setup.trains(op) || op.inputs.iter().any(|input| needed[graph.root(*input)]);
     }
     needed
 }

@@ -1,6 +1,6 @@
 //! The interface of an operation. Each is implemented in a folder of `ops/`.
 
-use super::{BackwardPass, ForwardPass, Layout, Setup, Signal, Value};
+use super::{BackwardPass, ForwardPass, Layout, Signal, Value};
 use crate::Result;
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
@@ -66,10 +66,5 @@ pub(crate) struct Op {
 impl Op {
     pub(crate) fn input(&self) -> usize {
         self.inputs[0]
-    }
-
-    /// Whether it has parameters that are trained.
-    pub(crate) fn is_trained(&self, setup: &Setup<'_>) -> bool {
-        setup.trained().any(|parameter| Some(parameter.node) == self.node)
     }
 }

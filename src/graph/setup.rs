@@ -55,11 +55,13 @@ impl<'a> Setup<'a> {
 
     /// The parameters that are trained.
     pub(crate) fn trained(&self) -> impl Iterator<Item = &'a Parameter> {
-        let parameters = self.model.parameters().iter().zip(&self.trained);
-        parameters
-            .filter_map(|(parameter, trained)| trained.then_some(parameter))
-            .collect::<Vec<_>>()
-            .into_iter()
+        self.model.parameters().iter().zip(&self.trained).filter(|(_, trained)| **trained).map(|(p, _)| p)
+    }
+
+    /// Whether an operation has parameters that are trained.
+    pub(crate) fn trains(&self, op: &Op) -> bool {
+        let of = |node| self.model.parameters_of(node).any(|index| self.trained[index]);
+        op.node.is_some_and(of)
     }
 
     /// Elements of the flat parameters, gradient and diagonal.

@@ -1,6 +1,6 @@
 //! Groups of parameters: which are trained, and how.
 
-use super::{Model, Optimizer, Span};
+use super::{Model, Optimizer, Parameter, Span};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ impl Group {
     }
 }
 
-/// Parameters by their name ([`Parameter::name`](super::Parameter::name): `0.weight`, `3.body.0.bias`), in groups. In a pattern `*`
+/// Parameters by their name ([`Parameter::name`]: `0.weight`, `3.body.0.bias`), in groups. In a pattern `*`
 /// stands for any text, the empty one and dots included, `?` for one character. Of several patterns that match a name the last one
 /// counts, by itself.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -77,16 +77,17 @@ impl Groups {
         self.0.is_empty()
     }
 
-    /// What is trained of a model, in ascending order, each parameter by itself.
+    /// Whether every pattern matches some parameter of the model, and every number is in its domain.
     ///
     /// # Errors
     /// [`Error::Unknown`] for a pattern that matches no parameter; [`Error::Value`], which names the pattern, for a factor or a decay
-    /// outside its domain.
-    pub fn spans(&self, model: &Model, optimizer: &Optimizer) -> Result<Vec<Span>> {
-        let names: Vec<String> = model.parameters().iter().map(|p| p.name()).collect();
+    /// that is negative or not finite.
+    pub fn check(&self, model: &Model) -> Result<()> {
         for (pattern, group) in &self.0 {
-            if !names.iter().any(|name| matches(pattern, name)) {
-                return Err(Error::unknown("parameter that matches", pattern.clone(), names.join(", ")));
+            let names = || model.parameters().iter().map(Parameter::name);
+            if !names().any(|name| matches(pattern, &name)) {
+                let known: Vec<String> = names().collect();
+                return Err(Error::unknown("parameter that matches", pattern.clone(), known.join(", ")));
             }
             for (name, value) in [("rate", group.rate), ("weight decay", group.weight_decay)] {
                 if let Some(value) = value.filter(|value| !value.is_finite() || *value < 0.0) {
@@ -95,8 +96,17 @@ impl Groups {
                 }
             }
         }
-        let spans = model.parameters().iter().zip(&names).filter_map(|(parameter, name)| {
-            let group = self.of(name);
+        Ok(())
+    }
+
+    /// What is trained of a model, in ascending order, each parameter by itself.
+    ///
+    /// # Errors
+    /// As [`Groups::check`].
+    pub fn spans(&self, model: &Model, optimizer: &Optimizer) -> Result<Vec<Span>> {
+        self.check(model)?;
+        let spans = model.parameters().iter().filter_map(|parameter| {
+            let group = self.of(&parameter.name());
             (!group.frozen).then(|| Span {
                 range: parameter.range(),
                 rate: group.rate.unwrap_or(1.0),
@@ -108,7 +118,8 @@ impl Groups {
 
     /// For each parameter of a model, whether it is trained.
     pub(crate) fn trained(&self, model: &Model) -> Vec<bool> {
-        model.parameters().iter().map(|p| !self.of(&p.name()).frozen).collect()
+        let of = |p: &Parameter| self.is_empty() || !self.of(&p.name()).frozen;
+        model.parameters().iter().map(of).collect()
     }
 
     fn of(&self, name: &str) -> Group {

@@ -25,7 +25,8 @@ pub use window::{Named, Padding};
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
     Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState,
-    OutputSignal, Reduction, Rule, Span, Targets, Variance, discrete_policy_targets, gaussian_policy_targets,
+    OutputSignal, Reduction, Rule, Schedule, Span, Targets, Variance, discrete_policy_targets,
+    gaussian_policy_targets,
 };
 
 pub(crate) use convolution::Convolution;
@@ -250,6 +251,12 @@ impl Model {
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
         let first = self.parameters.partition_point(|p| p.node < node);
         self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
+    }
+
+    /// The indices of a node's parameters.
+    pub(crate) fn parameters_of(&self, node: usize) -> std::ops::Range<usize> {
+        let first = self.parameters.partition_point(|p| p.node < node);
+        first..first + self.parameters[first..].partition_point(|p| p.node == node)
     }
 
     /// Number of parameters, without the gaps of the flat layout.

@@ -88,7 +88,7 @@ fn backward(
     }
     for op in graph.ops.iter().rev() {
         let signal = pass.signal_at(op.output, residual::add_signals, cast::show)?;
-        if let Some(signal) = signal.filter(|_| pass.continues(op) || pass.trains(op)) {
+        if let Some(signal) = signal.filter(|_| pass.continues(op) || setup.trains(op)) {
             op.operation.backward(&mut pass, op, &signal)?;
         }
     }

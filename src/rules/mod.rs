@@ -11,6 +11,7 @@ mod noise;
 mod optimizer;
 mod output_signal;
 mod policy;
+mod schedule;
 
 pub use activation::Activation;
 pub use cross_entropy::CrossEntropy;
@@ -20,6 +21,7 @@ pub use noise::Noise;
 pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span};
 pub use output_signal::OutputSignal;
 pub use policy::{discrete_policy_targets, gaussian_policy_targets};
+pub use schedule::Schedule;
 
 pub(crate) use loss::{MAX_LOG_PRECISION, MAX_LOG_RATIO};
 pub(crate) use noise::threshold;

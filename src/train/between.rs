@@ -82,6 +82,7 @@ impl Trainer {
         let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
         let (mode, lazy, update) = (self.mode, self.curvature_every > 1, true);
         let task = Task { mode, curvature, lazy, update, batch, inputs, targets, weights: None };
+        self.follow_schedule()?;
         self.engine.step_with(&task, &mut act)?;
         self.steps = self.steps.saturating_add(1);
         Ok(())

@@ -1,9 +1,9 @@
-//! Checkpoints: safetensors files with the parameters under their names, the moments as `m.` and `v.` plus the name, and
-//! settings and counts in the metadata. A CRC-32 covers everything.
+//! Checkpoints: safetensors files with the parameters under their names, the moments as `m.` and `v.` plus the name, a mean of
+//! the parameters as `a.` plus the name, and settings and counts in the metadata. A CRC-32 covers everything.
 
 use super::{atomic, plain};
 use crate::error::Cause;
-use crate::model::{Mode, Model, Noise, Optimizer, OptimizerState, Parameter, Rule};
+use crate::model::{Groups, Limits, Mode, Model, Noise, Optimizer, OptimizerState, Parameter, Schedule};
 use crate::{Error, Result};
 use flate2::Crc;
 use safetensors::SafeTensors;
@@ -17,6 +17,12 @@ const FORMAT: &str = "hesscale checkpoint 2";
 /// The metadata of a file beside the settings.
 const COUNTS: [&str; 7] =
     ["learning_rate", "seed", "steps", "curvature_steps", "noise_seed", "noise_step", "notes"];
+/// Entries of some files only, which say no more than they must: so older files are files of trainers without these.
+const OPTIONAL: [&str; 4] = [LIMITS, AVERAGE, GROUPS, SCHEDULE];
+const LIMITS: &str = "limits";
+const AVERAGE: &str = "average";
+const GROUPS: &str = "groups";
+const SCHEDULE: &str = "schedule";
 /// The largest header that safetensors reads.
 const LARGEST_HEADER: u64 = 100_000_000;
 
@@ -27,6 +33,9 @@ pub(super) struct Checkpoint {
     /// Moments, and steps taken. `v` is zero where the rule keeps none.
     pub memory: OptimizerState<f32>,
     pub learning_rate: f32,
+    /// `None` of a file that says nothing of limits.
+    pub limits: Option<Limits>,
+    pub schedule: Option<Schedule>,
     pub seed: u64,
     pub noise: Noise,
     pub notes: BTreeMap<String, String>,
@@ -36,8 +45,9 @@ pub(super) struct Checkpoint {
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     pub model: &'a Model,
-    /// Its learning rate may differ.
+    /// Its learning rate may differ, and its limits' numbers.
     pub optimizer: Optimizer,
+    pub groups: &'a Groups,
     pub mode: Mode,
     pub curvature_every: usize,
 }
@@ -109,13 +119,19 @@ impl Checkpoint {
             .chain(COUNTS.into_iter().zip(counts))
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
+        let limits =
+            self.limits.filter(|limits| *limits != Limits::NONE).map(|limits| serde_json::json!(limits));
+        let schedule = self.schedule.as_ref().map(|schedule| serde_json::json!(schedule));
+        let optional = [(LIMITS, limits), (SCHEDULE, schedule)].into_iter().chain(settings.optional());
+        entries.extend(optional.filter_map(|(key, value)| Some((key.to_owned(), value?.to_string()))));
         let flat = |kind| match kind {
             TensorKind::Parameter => &self.parameters,
             TensorKind::First => &self.memory.m,
             TensorKind::Second => &self.memory.v,
+            TensorKind::Average => &self.memory.average,
         };
         let tensors: Vec<(String, &Parameter, Vec<u8>)> = settings
-            .tensors()
+            .tensors(settings.optimizer.average.is_some())
             .map(|(name, kind, p)| {
                 (name, p, flat(kind)[p.range()].iter().flat_map(|x| x.to_le_bytes()).collect())
             })
@@ -151,9 +167,11 @@ impl Checkpoint {
         settings.check(&entries)?;
 
         let flat = || vec![0.0; settings.model.flat_len()];
+        let averages = entries.contains_key(AVERAGE);
         let [mut parameters, mut m, mut v] = [flat(), flat(), flat()];
+        let mut average = if averages { flat() } else { Vec::new() };
         let mut count = 0;
-        for (name, kind, p) in settings.tensors() {
+        for (name, kind, p) in settings.tensors(averages) {
             let view = tensors.tensor(&name).map_err(|_| format!("has no tensor `{name}`"))?;
             if (view.dtype(), view.shape()) != (Dtype::F32, &p.shape) {
                 let (dtype, shape) = (view.dtype(), view.shape());
@@ -163,6 +181,7 @@ impl Checkpoint {
                 TensorKind::Parameter => &mut parameters,
                 TensorKind::First => &mut m,
                 TensorKind::Second => &mut v,
+                TensorKind::Average => &mut average,
             };
             let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
             flat[p.range()].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
@@ -174,12 +193,16 @@ impl Checkpoint {
         let memory = OptimizerState {
             m,
             v,
-            average: Vec::new(),
+            // A file without one is of a trainer that kept none: it begins here.
+            average: match settings.optimizer.average {
+                Some(_) if !averages => parameters.clone(),
+                _ => average,
+            },
             step: number(&entries, "steps")?,
             curvature_steps: number(&entries, "curvature_steps")?,
         };
         let known = settings.entries().map(|(key, _)| key);
-        let known = |key: &str| known.contains(&key) || COUNTS.contains(&key);
+        let known = |key: &str| known.contains(&key) || COUNTS.contains(&key) || OPTIONAL.contains(&key);
         if let Some(key) = entries.keys().find(|key| !known(key)) {
             return Err(format!("has an entry `{key}`, which this version does not know").into());
         }
@@ -187,9 +210,15 @@ impl Checkpoint {
         let noise = Noise { seed: number(&entries, "noise_seed")?, step: number(&entries, "noise_step")? };
         let notes = serde_json::from_str(entry(&entries, "notes")?)
             .map_err(|error| Problem::by("has notes that cannot be read", error))?;
-        let optimizer = settings.optimizer.learning_rate(learning_rate);
-        optimizer.validate().map_err(|error| error.to_string())?;
-        Ok(Checkpoint { parameters, memory, learning_rate, seed, noise, notes })
+        let limits: Option<Limits> = optional(&entries, LIMITS)?;
+        let schedule: Option<Schedule> = optional(&entries, SCHEDULE)?;
+        let refused = |error: Error| error.to_string();
+        schedule.as_ref().map_or(Ok(()), Schedule::validate).map_err(refused)?;
+        let own = settings.optimizer.limits;
+        limits.map_or(Ok(()), |limits| own.check_kinds(&limits)).map_err(refused)?;
+        let optimizer = settings.optimizer.learning_rate(learning_rate).limits(limits.unwrap_or(own));
+        optimizer.validate().map_err(refused)?;
+        Ok(Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes })
     }
 }
 
@@ -198,6 +227,7 @@ enum TensorKind {
     Parameter,
     First,
     Second,
+    Average,
 }
 
 impl Settings<'_> {
@@ -212,7 +242,19 @@ impl Settings<'_> {
         ]
     }
 
+    /// What a file has only where it is not as by default, and then must match.
+    fn optional(&self) -> [(&'static str, Option<serde_json::Value>); 2] {
+        let groups = (!self.groups.is_empty()).then(|| serde_json::json!(self.groups));
+        [(AVERAGE, self.optimizer.average.map(|average| serde_json::json!(average))), (GROUPS, groups)]
+    }
+
     fn check(&self, entries: &Entries) -> Outcome<()> {
+        for (key, expected) in self.optional() {
+            let expected = expected.map_or("none".into(), |expected| expected.to_string());
+            if let Some(found) = entries.get(key).filter(|found| **found != expected) {
+                return Err(format!("has {key} {found}, expected {expected}").into());
+            }
+        }
         for (key, expected) in self.entries() {
             match entry(entries, key)? {
                 found if *found == expected => {}
@@ -223,12 +265,13 @@ impl Settings<'_> {
         Ok(())
     }
 
-    fn tensors(&self) -> impl Iterator<Item = (String, TensorKind, &Parameter)> {
-        let second = !matches!(self.optimizer.rule, Rule::Sgd { .. });
+    fn tensors(&self, averages: bool) -> impl Iterator<Item = (String, TensorKind, &Parameter)> {
+        let second = self.optimizer.rule.has_second_moment();
         let kinds = [
             Some(("", TensorKind::Parameter)),
             Some(("m.", TensorKind::First)),
             second.then_some(("v.", TensorKind::Second)),
+            averages.then_some(("a.", TensorKind::Average)),
         ];
         kinds.into_iter().flatten().flat_map(|(prefix, kind)| {
             self.model.parameters().iter().map(move |p| (format!("{prefix}{}", p.name()), kind, p))
@@ -262,7 +305,7 @@ fn compare(found: &str, expected: &str) -> Outcome<()> {
 
 /// All of a file, if it is not larger than it can be.
 fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
-    let most = settings.tensors().map(|(_, _, p)| 4 * p.len() as u64).sum::<u64>() + LARGEST_HEADER;
+    let most = settings.tensors(true).map(|(_, _, p)| 4 * p.len() as u64).sum::<u64>() + LARGEST_HEADER;
     let mut bytes = Vec::new();
     plain::open(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
@@ -299,6 +342,16 @@ fn checksum(entries: &Entries, mut tensors: Vec<(impl AsRef<str>, TensorView<'_>
 
 fn entry<'a>(entries: &'a Entries, key: &str) -> Outcome<&'a String> {
     entries.get(key).ok_or_else(|| format!("is no checkpoint: its metadata have no `{key}`").into())
+}
+
+/// What an entry holds, if it is there.
+fn optional<T: serde::de::DeserializeOwned>(entries: &Entries, key: &str) -> Outcome<Option<T>> {
+    let read = |text: &String| serde_json::from_str(text);
+    entries
+        .get(key)
+        .map(read)
+        .transpose()
+        .map_err(|error| Problem::by(&format!("has {key} that cannot be read"), error))
 }
 
 fn number<T: std::str::FromStr>(entries: &Entries, key: &str) -> Outcome<T> {

@@ -2,7 +2,7 @@
 
 use super::Between;
 use crate::Result;
-use crate::model::{Mode, Noise, OptimizerState, Targets};
+use crate::model::{Limits, Mode, Noise, OptimizerState, Targets};
 use crate::plan::State;
 use std::fmt::Debug;
 
@@ -34,7 +34,12 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
 
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()>;
 
+    /// The mean of the parameters; `None` where none is kept.
+    fn average(&self, wait: Wait) -> Answer<'_, Option<Vec<f32>>>;
+
     fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()>;
+
+    fn set_limits(&mut self, limits: Limits) -> Result<()>;
 
     /// What else a checkpoint holds: the optimiser's moments and counts, and the state of dropout's random numbers.
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)>;

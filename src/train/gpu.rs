@@ -5,15 +5,15 @@ use super::{Between, Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
-use crate::model::{Model, Noise, Optimizer, OptimizerState, batch_of};
-use crate::plan::{Pass, Plan, PlanOptions, State};
+use crate::model::{Limits, Model, Noise, Optimizer, OptimizerState, batch_of};
+use crate::plan::{Pass, Plan, PlanOptions, State, StateBuffers};
 use crate::shader::Dtype;
 
 impl Trainer {
     /// A trainer on the context's GPU, parameters drawn by the options' seed.
     ///
     /// # Errors
-    /// As [`State::new`]; [`Error::Value`](crate::Error::Value) for a `curvature_every` of 0;
+    /// As [`State::with_groups`]; [`Error::Value`](crate::Error::Value) for a `curvature_every` of 0, and for a schedule's numbers;
     /// [`Error::NotPlanned`](crate::Error::NotPlanned) for a mode without the diagonal that the optimiser reads;
     /// [`Error::Feature`](crate::Error::Feature) for a storage that the device does not have.
     pub fn new(
@@ -42,7 +42,8 @@ impl Gpu {
     fn new(context: &Context, model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Gpu> {
         let TrainerOptions { storage, init, seed, .. } = *options;
         PlanOptions::inference().storage(storage).check_features(context)?;
-        let state = State::new(context, model, Some(optimizer))?;
+        let buffers = StateBuffers::default();
+        let state = State::with_groups(context, model, Some(optimizer), &options.groups, buffers)?;
         state.write_parameters(&model.init(init, seed)?)?;
         state.set_noise(noise(seed))?;
         let (training, inference) = (Plans::default(), Plans::default());
@@ -143,8 +144,19 @@ impl Engine for Gpu {
         self.state.write_parameters(flat)
     }
 
+    fn average(&self, wait: Wait) -> Answer<'_, Option<Vec<f32>>> {
+        Box::pin(async move {
+            let Some(average) = self.state.average() else { return Ok(None) };
+            Ok(Some(read(&self.context, average, wait).await?))
+        })
+    }
+
     fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()> {
         self.state.set_learning_rate(learning_rate)
+    }
+
+    fn set_limits(&mut self, limits: Limits) -> Result<()> {
+        self.state.set_limits(limits)
     }
 
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)> {

@@ -4,7 +4,9 @@ use super::engine::{Act, Answer, Engine, Task, Wait, noise};
 use super::{Between, Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
-use crate::model::{Layer, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, batch_of};
+use crate::model::{
+    Groups, Layer, Limits, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, Span, batch_of,
+};
 use crate::plan::State;
 use crate::shader::Dtype;
 use crate::{Error, Result};
@@ -27,6 +29,9 @@ impl Trainer {
 struct Host {
     model: Model,
     optimizer: Optimizer,
+    groups: Groups,
+    /// What is trained of the parameters.
+    spans: Vec<Span>,
     parameters: Vec<f32>,
     /// Of the last batch.
     loss: Option<f32>,
@@ -49,15 +54,36 @@ impl Host {
         }
         let parameters = model.init(options.init, options.seed)?;
         let threads = options.threads.map_or_else(|| Ok(Threads::default()), Threads::new)?;
-        let (memory, noise) = (OptimizerState::zeroed(model.flat_len())?, noise(options.seed));
-        let (training, inference, loss, diverged) = (None, None, None, None);
-        let model = model.clone();
-        Ok(Host { model, optimizer, parameters, loss, diverged, memory, noise, threads, training, inference })
+        let (groups, spans) = (options.groups.clone(), options.groups.spans(model, &optimizer)?);
+        let mut host = Host {
+            model: model.clone(),
+            optimizer,
+            groups,
+            spans,
+            parameters,
+            loss: None,
+            diverged: None,
+            memory: OptimizerState::zeroed(model.flat_len())?,
+            noise: noise(options.seed),
+            threads,
+            training: None,
+            inference: None,
+        };
+        host.begin_average();
+        Ok(host)
+    }
+
+    /// The mean of the parameters begins with those there are.
+    fn begin_average(&mut self) {
+        if self.optimizer.average.is_some() {
+            self.memory.average.clone_from(&self.parameters);
+        }
     }
 
     /// Gradient and, where the task has curvature, the diagonal of its mode.
     fn gradient(&mut self, task: &Task<'_>) -> Result<()> {
         let options = ExecutorOptions::training(task.mode).threads(self.threads.clone());
+        let options = options.groups(self.groups.clone());
         let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
         let Task { inputs, targets, weights, .. } = *task;
@@ -74,8 +100,9 @@ impl Host {
         let executor = self.training.as_ref().expect("a pass goes before");
         let diagonal = if curvature { executor.diagonal() } else { &[] };
         let (memory, parameters) = (&mut self.memory, &mut self.parameters);
-        let (threads, optimizer) = (&self.threads, &self.optimizer);
-        match cpu::update(threads, optimizer, memory, parameters, executor.gradient(), diagonal) {
+        let (threads, optimizer, spans) = (&self.threads, &self.optimizer, &self.spans);
+        match cpu::update_spans(threads, optimizer, spans, memory, parameters, executor.gradient(), diagonal)
+        {
             // Reported with the loss, as on a GPU.
             Err(told @ Error::Diverged { .. }) => {
                 self.diverged.get_or_insert(told);
@@ -153,7 +180,21 @@ impl Engine for Host {
         let needed = self.parameters.len();
         Error::check_length("parameters", flat.len(), needed)?;
         self.parameters.copy_from_slice(flat);
+        self.begin_average();
         self.diverged = None;
+        Ok(())
+    }
+
+    fn average(&self, _: Wait) -> Answer<'_, Option<Vec<f32>>> {
+        let average = self.optimizer.average.map(|_| self.memory.average.clone());
+        Box::pin(ready(Ok(average)))
+    }
+
+    fn set_limits(&mut self, limits: Limits) -> Result<()> {
+        self.optimizer.limits.check_kinds(&limits)?;
+        let changed = self.optimizer.limits(limits);
+        changed.validate()?;
+        self.optimizer = changed;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The options of a trainer.
 
-use crate::model::{Init, Mode};
+use crate::model::{Groups, Init, Mode, Schedule};
 use crate::shader::Dtype;
 
 /// How a [`Trainer`](super::Trainer) goes about it.
@@ -20,6 +20,10 @@ pub struct TrainerOptions {
     pub threads: Option<usize>,
     /// What activations and signals are stored as on a GPU: [`PlanOptions::storage`](crate::PlanOptions::storage).
     pub storage: Dtype,
+    /// How the learning rate changes over the steps; by default it does not.
+    pub schedule: Option<Schedule>,
+    /// Groups of parameters: which are trained, and how.
+    pub groups: Groups,
 }
 
 impl Default for TrainerOptions {
@@ -31,6 +35,8 @@ impl Default for TrainerOptions {
             seed: 0,
             threads: None,
             storage: Dtype::default(),
+            schedule: None,
+            groups: Groups::default(),
         }
     }
 }
@@ -49,5 +55,9 @@ impl TrainerOptions {
         threads(threads: usize) => Some(threads);
         /// What activations and signals are stored as on a GPU.
         storage(storage: Dtype) => storage;
+        /// How the learning rate changes over the steps.
+        schedule(schedule: Schedule) => Some(schedule);
+        /// Groups of parameters.
+        groups(groups: Groups) => groups;
     }
 }

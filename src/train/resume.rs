@@ -7,8 +7,8 @@ use std::path::Path;
 
 impl Trainer {
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
-    /// optimiser's moments (`m.` and `v.` before the name), steps, seed, learning rate, what dropout draws next, and the
-    /// notes. The file at `path` is whole at every moment: the new one takes the place of the old when it is complete and
+    /// optimiser's moments (`m.` and `v.` before the name) and the mean of the parameters where it keeps one (`a.`), steps, seed,
+    /// learning rate, limits, schedule, groups, what dropout draws next, and the notes. The file at `path` is whole at every moment: the new one takes the place of the old when it is complete and
     /// durable, and has its permissions. A symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
@@ -18,15 +18,20 @@ impl Trainer {
         let (mut memory, noise) = self.engine.memory()?;
         memory.step = self.steps;
         let (parameters, notes) = (self.parameters()?, self.notes.clone());
-        for (what, numbers) in
-            [("a parameter", &parameters), ("a moment", &memory.m), ("a moment", &memory.v)]
-        {
+        for (what, numbers) in [
+            ("a parameter", &parameters),
+            ("a moment", &memory.m),
+            ("a moment", &memory.v),
+            ("a mean of the parameters", &memory.average),
+        ] {
             if !numbers.iter().all(|x| x.is_finite()) {
                 return Err(Error::Diverged { what, step: None });
             }
         }
-        let (learning_rate, seed) = (self.optimizer.learning_rate, self.seed);
-        let checkpoint = Checkpoint { parameters, memory, learning_rate, seed, noise, notes };
+        let (learning_rate, limits) = (self.optimizer.learning_rate, Some(self.optimizer.limits));
+        let (schedule, seed) = (self.schedule.clone(), self.seed);
+        let checkpoint =
+            Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes };
         checkpoint.write(&self.settings(), path.as_ref())
     }
 
@@ -39,23 +44,28 @@ impl Trainer {
     }
 
     /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
-    /// then, the learning rate and the seed included. It may come from a GPU or from the CPU.
+    /// then, the learning rate and the seed included. It may come from a GPU or from the CPU. What the file says nothing of
+    /// (limits, schedule, groups or a mean of the parameters, which it was saved without) is as this trainer has it.
     ///
     /// # Errors
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
-    /// rule, weight decay, mode or `curvature_every`. Nothing has changed then.
+    /// rule, weight decay, mode or `curvature_every`, of other groups or another kind of limits. Nothing has changed then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let Checkpoint { parameters, memory, learning_rate, seed, noise, notes } =
+        let Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes } =
             Checkpoint::read(&self.settings(), path.as_ref())?;
         // First what may be refused.
         self.set_parameters(&parameters)?;
         self.set_learning_rate(learning_rate)?;
+        limits.map_or(Ok(()), |limits| self.set_limits(limits))?;
+        if schedule.is_some() {
+            self.schedule = schedule;
+        }
         (self.steps, self.seed, self.notes) = (memory.step, seed, notes);
         self.engine.restore(memory, noise)
     }
 
     fn settings(&self) -> Settings<'_> {
-        let Trainer { model, optimizer, mode, curvature_every, .. } = self;
-        Settings { model, optimizer: *optimizer, mode: *mode, curvature_every: *curvature_every }
+        let Trainer { model, optimizer, groups, mode, curvature_every, .. } = self;
+        Settings { model, optimizer: *optimizer, groups, mode: *mode, curvature_every: *curvature_every }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::TrainerOptions;
 use super::engine::{Engine, Task, Wait};
-use crate::model::{Mode, Model, Optimizer, Targets, batch_of};
+use crate::model::{Groups, Limits, Mode, Model, Optimizer, Schedule, Targets, batch_of};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -32,8 +32,10 @@ pub struct Trainer {
     pub(super) model: Model,
     pub(super) mode: Mode,
     pub(super) curvature_every: usize,
-    /// At the current learning rate.
+    /// At the current learning rate, which the schedule has not been applied to, and the current limits.
     pub(super) optimizer: Optimizer,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) groups: Groups,
     pub(super) seed: u64,
     pub(super) steps: u64,
     pub(super) notes: BTreeMap<String, String>,
@@ -56,15 +58,28 @@ impl Trainer {
                 "a loss of the host's own: a Plan or an Executor begins at its signal",
             ));
         }
+        options.schedule.as_ref().map_or(Ok(()), Schedule::validate)?;
         let mode = options.mode.unwrap_or(optimizer.rule.mode());
         model.check_mode(mode)?;
         if optimizer.rule.mode().has_diagonal() && !mode.has_diagonal() {
             let what = format!("the diagonal that {} reads", optimizer.rule.name());
             return Err(Error::not_planned(what, "TrainerOptions::mode, a mode with a diagonal"));
         }
-        let TrainerOptions { curvature_every, seed, .. } = *options;
+        let TrainerOptions { curvature_every, seed, ref schedule, ref groups, .. } = *options;
         let (model, notes) = (model.clone(), BTreeMap::new());
-        Ok(Trainer { model, mode, curvature_every, optimizer, seed, steps: 0, notes, engine })
+        let (schedule, groups) = (schedule.clone(), groups.clone());
+        Ok(Trainer {
+            model,
+            mode,
+            curvature_every,
+            optimizer,
+            schedule,
+            groups,
+            seed,
+            steps: 0,
+            notes,
+            engine,
+        })
     }
 
     /// The model.
@@ -77,9 +92,25 @@ impl Trainer {
         self.engine.describe()
     }
 
-    /// The optimiser, with its current learning rate.
+    /// The optimiser, with its current learning rate, before the schedule, and its current limits.
     pub fn optimizer(&self) -> &Optimizer {
         &self.optimizer
+    }
+
+    /// How the learning rate changes over the steps: the options', or the loaded checkpoint's.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        self.schedule.as_ref()
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f32 {
+        let factor = self.schedule.as_ref().map_or(1.0, |schedule| schedule.factor(self.steps));
+        (f64::from(self.optimizer.learning_rate) * factor) as f32
+    }
+
+    /// The groups of parameters.
+    pub fn groups(&self) -> &Groups {
+        &self.groups
     }
 
     /// Steps taken, including those before a loaded checkpoint.
@@ -123,9 +154,18 @@ impl Trainer {
 
     fn advance(&mut self, inputs: &[f32], targets: Targets<'_>, weights: Option<&[f32]>) -> Result<()> {
         let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
+        self.follow_schedule()?;
         self.pass(inputs, targets, weights, curvature, true)?;
         self.steps = self.steps.saturating_add(1);
         Ok(())
+    }
+
+    /// Sets the learning rate of the next step, where a schedule decides it.
+    pub(super) fn follow_schedule(&mut self) -> Result<()> {
+        match self.schedule {
+            Some(_) => self.engine.set_learning_rate(self.learning_rate()),
+            None => Ok(()),
+        }
     }
 
     /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout; the parameters stay as they are.
@@ -226,7 +266,30 @@ impl Trainer {
         Ok(flat)
     }
 
-    /// Replaces all parameters; the optimiser's moments stay.
+    /// The mean of the parameters over the steps, in the flat layout. Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] where the optimiser keeps none ([`Optimizer::average`]); [`Error::Device`].
+    pub fn averaged_parameters(&self) -> Result<Vec<f32>> {
+        pollster::block_on(self.average_by(Wait::Block))
+    }
+
+    /// As [`Trainer::averaged_parameters`], but async instead of blocking.
+    ///
+    /// # Errors
+    /// As [`Trainer::averaged_parameters`].
+    pub async fn averaged_parameters_async(&self) -> Result<Vec<f32>> {
+        self.average_by(Wait::Yield).await
+    }
+
+    async fn average_by(&self, wait: Wait) -> Result<Vec<f32>> {
+        let missing = || Error::not_planned("a mean of the parameters", "Optimizer::average");
+        let mut flat = self.engine.average(wait).await?.ok_or_else(missing)?;
+        flat.truncate(self.model.flat_len());
+        Ok(flat)
+    }
+
+    /// Replaces all parameters; the optimiser's moments stay, and a mean of the parameters begins anew.
     ///
     /// # Errors
     /// [`Error::Length`]; [`Error::Device`].
@@ -234,7 +297,17 @@ impl Trainer {
         self.engine.set_parameters(flat)
     }
 
-    /// Sets the learning rate of the following steps.
+    /// Sets the limits of the following steps: their numbers, for what is limited stays.
+    ///
+    /// # Errors
+    /// As [`State::set_limits`](crate::State::set_limits).
+    pub fn set_limits(&mut self, limits: Limits) -> Result<()> {
+        self.engine.set_limits(limits)?;
+        self.optimizer.limits = limits;
+        Ok(())
+    }
+
+    /// Sets the learning rate of the following steps, which a schedule multiplies.
     ///
     /// # Errors
     /// [`Error::Value`] for NaN, infinity or a negative rate.

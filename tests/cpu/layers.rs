@@ -18,7 +18,7 @@ use Activation::{Elu, Relu, Softplus, Tanh};
 const NOISE: Noise = Noise { seed: 7, step: 3 };
 
 /// A normalisation of `channels` with distinct parameters per channel.
-fn norm(channels: usize) -> BatchNorm {
+pub(crate) fn norm(channels: usize) -> BatchNorm {
     let c = || (0..channels).map(|c| c as f32);
     BatchNorm::new(c().map(|c| 0.1 * c - 0.2).collect(), c().map(|c| 0.5 + 0.25 * c).collect())
 }

@@ -27,12 +27,13 @@ fn positions(loss: impl Into<Loss>) -> Model {
     Model::builder([3, 2, 2]).conv2d(4, 1).act(Activation::Relu).conv2d(6, 1).loss(loss).unwrap()
 }
 
+/// As they were published: nothing keeps their steps finite.
 fn optimizers() -> [Optimizer; 4] {
     [
         Optimizer::sgd(0.01),
         Optimizer::adam(0.01),
-        Optimizer::ada_hesscale(0.01),
-        Optimizer::ada_hesscale_gn(0.01),
+        Optimizer::ada_hesscale(0.01).unlimited(),
+        Optimizer::ada_hesscale_gn(0.01).unlimited(),
     ]
 }
 

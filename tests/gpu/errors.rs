@@ -253,7 +253,7 @@ fn numbers_of_the_optimizer() {
     }
     let refused = |optimizer| State::new(&context(), &model(), Some(optimizer)).unwrap_err();
     let error = |rule, setting, settings| Error::Setting { rule, setting, settings };
-    assert_eq!(refused(Optimizer::adam(0.1).momentum(0.9)), error("adam", "momentum", "betas, eps"));
+    assert_eq!(refused(Optimizer::adam(0.1).momentum(0.9)), error("adam", "momentum", "betas, eps, trust"));
     assert_eq!(refused(Optimizer::sgd(0.1).eps(1e-4)), error("sgd", "eps", "momentum, nesterov"));
 }
 

@@ -151,6 +151,13 @@ fn json_keeps_modes_and_optimizers() {
     let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
     for optimizer in
         [momentum, Optimizer::adam(0.1), Optimizer::ada_hesscale(0.2), Optimizer::ada_hesscale_gn(0.3)]
+            .into_iter()
+            .chain([
+                Optimizer::ada_hesscale_abs(0.1).root(),
+                Optimizer::sophia(0.1).trust(0.1).average(0.99),
+                Optimizer::rmsprop(0.1).clip_gradient_norm(1.0),
+                Optimizer::lion(0.1).clip_gradient(0.5),
+            ])
     {
         let text = serde_json::to_string(&optimizer).unwrap();
         assert_eq!(serde_json::from_str::<Optimizer>(&text).unwrap(), optimizer, "{text}");
@@ -252,7 +259,9 @@ fn no_field_is_passed_over() {
         }
     });
     let rules = [Optimizer::sgd(0.1), Optimizer::adam(0.1), Optimizer::ada_hesscale(0.1)];
-    let rules = [&rules[..], &[Optimizer::ada_hesscale_gn(0.1)]].concat();
+    let more = [Optimizer::sophia(0.1), Optimizer::rmsprop(0.1), Optimizer::lion(0.1)];
+    let rules =
+        [&rules[..], &[Optimizer::ada_hesscale_gn(0.1), Optimizer::ada_hesscale_abs(0.1)], &more].concat();
     strict("type", &rules.iter().map(|optimizer| optimizer.rule).collect::<Vec<_>>(), plain::<Rule>);
 
     let model = with(vec![dense(4, 2, true)]).unwrap().to_json();

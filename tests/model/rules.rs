@@ -69,7 +69,42 @@ fn losses_and_optimisers_are_built_alike() {
     let nesterov = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1);
     assert_eq!(Optimizer::sgd(0.1).momentum(0.9).nesterov(), nesterov);
     let ada = Rule::AdaHesScale { beta1: 0.8, beta2: 0.99, eps: 1e-4 }.at(0.5);
-    assert_eq!(Optimizer::ada_hesscale(0.1).betas(0.8, 0.99).eps(1e-4).learning_rate(0.5), ada);
+    let built = Optimizer::ada_hesscale(0.1).betas(0.8, 0.99).eps(1e-4).learning_rate(0.5);
+    assert_eq!(built.unlimited(), ada);
+    // What is safe is the default.
+    assert_eq!(built, ada.clip_update(Optimizer::SAFE_UPDATE));
+    assert_eq!(Optimizer::adamw(0.1), Optimizer::adam(0.1).weight_decay(0.01));
+}
+
+#[test]
+fn limits_outside_their_domain() {
+    type Set = fn(Optimizer, f32) -> Optimizer;
+    let limits: [(Set, &str); 4] = [
+        (Optimizer::clip_gradient, "clip_gradient"),
+        (Optimizer::clip_gradient_norm, "clip_gradient_norm"),
+        (Optimizer::clip_update, "clip_update"),
+        (Optimizer::trust, "trust"),
+    ];
+    for (set, given) in limits {
+        assert_eq!(set(Optimizer::adam(0.1), 1e-9).validate(), Ok(()));
+        for wrong in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            match set(Optimizer::adam(0.1), wrong).validate() {
+                Err(Error::Value { name, .. }) => assert_eq!(name, given),
+                other => panic!("{given} {wrong}: {other:?}"),
+            }
+        }
+    }
+    for wrong in [-0.1, 1.0, f32::NAN] {
+        let average = Optimizer::sgd(0.1).average(wrong).validate();
+        assert!(matches!(average, Err(Error::Value { name: "average", .. })));
+    }
+    // A step that is no quotient has no denominator to weigh it by, also where it was read from a file.
+    for rule in [Optimizer::sgd(0.1), Optimizer::lion(0.1), Optimizer::rmsprop(0.1)] {
+        let limited = rule.limits(Optimizer::adam(0.1).trust(1.0).limits);
+        for refused in [rule.trust(1.0), limited] {
+            assert!(matches!(refused.validate(), Err(Error::Setting { setting: "trust", .. })));
+        }
+    }
 }
 
 /// Whatever takes a loss takes a cross-entropy as it was built.
@@ -134,5 +169,8 @@ fn settings_of_another_rule() {
         }
     }
     let first = Optimizer::adam(0.1).momentum(0.9).nesterov().validate().unwrap_err().to_string();
-    assert_eq!(first, "optimizer: adam has no momentum; it has: betas, eps, learning_rate, weight_decay");
+    assert_eq!(
+        first,
+        "optimizer: adam has no momentum; it has: betas, eps, trust, learning_rate, weight_decay"
+    );
 }

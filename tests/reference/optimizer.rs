@@ -1,6 +1,6 @@
 //! Optimiser steps against hand-computed values; all constants are exact in binary.
 
-use hesscale::model::Rule;
+use hesscale::model::{Rule, Span};
 use hesscale::reference::OptimizerState;
 use hesscale::{Error, Optimizer};
 
@@ -109,4 +109,124 @@ fn moments_of_another_length_are_refused() {
     let error = state.step(&ADAM.at(0.5), &mut parameters, &[1.0; 3], &[]).unwrap_err();
     assert_eq!(error, Error::Length { tensor: "v".into(), got: 2, needed: 3 });
     assert_eq!((parameters, state.step), ([1.0; 3], 0));
+}
+
+const ABS: Rule = Rule::AdaHesScaleAbs { beta1: 0.5, beta2: 0.75, eps: 0.25, root: false };
+const ABS_ROOT: Rule = Rule::AdaHesScaleAbs { beta1: 0.5, beta2: 0.75, eps: 0.25, root: true };
+const SOPHIA: Rule = Rule::Sophia { beta1: 0.5, beta2: 0.75, gamma: 0.5, eps: 0.25 };
+const RMSPROP: Rule = Rule::RmsProp { beta2: 0.75, eps: 0.25, momentum: 0.5 };
+const LION: Rule = Rule::Lion { beta1: 0.5, beta2: 0.75 };
+
+#[test]
+fn adahesscale_by_magnitude() {
+    // m̂ = 2; v = ¼·16 = 4, v̂ = 16: 2 / (16 + ¼), or 2 / (4 + ¼)
+    for h in [16.0, -16.0] {
+        let (parameter, state) = after(ABS.at(0.5), 1.0, &[(2.0, Some(h))]);
+        assert!((parameter - (1.0 - 0.5 * 2.0 / 16.25)).abs() < 1e-15);
+        assert_eq!(state.v[0], 4.0);
+        let parameter = after(ABS_ROOT.at(0.5), 1.0, &[(2.0, Some(h))]).0;
+        assert!((parameter - (1.0 - 0.5 * 2.0 / 4.25)).abs() < 1e-15);
+    }
+}
+
+#[test]
+fn sophia() {
+    // No bias correction: m = 1, v = ¼·16 = 4; 1 / (½·4)
+    assert_eq!(after(SOPHIA.at(0.5), 1.0, &[(2.0, Some(16.0))]).0, 1.0 - 0.5 * 0.5);
+    // A negative curvature counts as none: 1 / ε, clipped where that is asked for.
+    assert_eq!(after(SOPHIA.at(0.5), 1.0, &[(2.0, Some(-16.0))]).0, 1.0 - 0.5 * 4.0);
+    assert_eq!(after(SOPHIA.at(0.5).clip_update(1.0), 1.0, &[(2.0, Some(-16.0))]).0, 1.0 - 0.5);
+    // v stays on a step without curvature: m = 1.5, 1.5 / 2
+    let parameter = after(SOPHIA.at(0.5), 1.0, &[(2.0, Some(16.0)), (2.0, None)]).0;
+    assert_eq!(parameter, 1.0 - 0.25 - 0.5 * 0.75);
+    assert_eq!(after(SOPHIA.at(0.5), 1.0, &[(2.0, None)]).0, 1.0);
+}
+
+#[test]
+fn rmsprop() {
+    // v = ¼·4 = 1; b = 2 / 1.25 = 1.6; then v = ¾ + 1 = 1.75, b = 0.8 + 2 / (√1.75 + ¼)
+    let first = 1.0 - 0.5 * 1.6;
+    assert!((after(RMSPROP.at(0.5), 1.0, &[(2.0, None)]).0 - first).abs() < 1e-15);
+    let second = first - 0.5 * (0.8 + 2.0 / (1.75_f64.sqrt() + 0.25));
+    assert!((after(RMSPROP.at(0.5), 1.0, &[(2.0, None), (2.0, None)]).0 - second).abs() < 1e-15);
+}
+
+#[test]
+fn lion() {
+    // c = 1, m = ½; c = ½·½ − ½·1 = −¼, m = ⅜ − ¼; c = ½·⅛ = 1/16
+    let steps = [(2.0, None), (-1.0, None), (0.0, None)];
+    let (parameter, state) = after(LION.at(0.5), 1.0, &steps);
+    assert_eq!((parameter, state.m[0]), (1.0 - 0.5 + 0.5 - 0.5, 0.09375));
+    assert_eq!(after(LION.at(0.5), 1.0, &[(0.0, None)]).0, 1.0);
+    assert_eq!(after(LION.at(0.5).weight_decay(0.5), 1.0, &[(0.0, None)]).0, 0.75);
+    assert!(after(LION.at(0.5), 1.0, &[(f64::NAN, None)]).0.is_nan());
+}
+
+#[test]
+fn limits_by_value() {
+    assert_eq!(after(SGD.at(0.5).clip_gradient(0.5), 1.0, &[(2.0, None)]).0, 0.75);
+    assert_eq!(after(SGD.at(0.5).clip_gradient(0.5), 1.0, &[(-2.0, None)]).0, 1.25);
+    assert_eq!(after(SGD.at(0.5).clip_update(1.5), 1.0, &[(2.0, None)]).0, 0.25);
+    // The momentum is not clipped: b = 2, then 3.
+    let (parameter, state) = after(SGD.at(0.5).clip_update(1.5), 1.0, &[(2.0, None), (2.0, None)]);
+    assert_eq!((parameter, state.m[0]), (1.0 - 0.75 - 0.75, 3.0));
+    for bad in [f64::NAN, f64::INFINITY] {
+        let limited = SGD.at(0.5).clip_gradient(0.5).clip_update(1.5).clip_gradient_norm(1.0);
+        assert!(!after(limited, 1.0, &[(bad, None)]).0.is_finite());
+    }
+}
+
+/// Steps of two parameters in spans of their own, and a third in none.
+fn spans_after(
+    optimizer: Optimizer,
+    gradient: [f64; 3],
+    diagonal: &[f64],
+) -> ([f64; 3], OptimizerState<f64>) {
+    let (mut state, mut parameters) = (OptimizerState::new(3), [1.0, 1.0, 1.0]);
+    let mut spans = [Span::new(0..1, &optimizer), Span::new(2..3, &optimizer)];
+    (spans[1].rate, spans[1].weight_decay) = (0.5, 0.5);
+    state.step_spans(&optimizer, &spans, &mut parameters, &gradient, diagonal).unwrap();
+    (parameters, state)
+}
+
+#[test]
+fn sums_over_what_is_trained() {
+    // ‖(3, 4)‖ = 5, halved; what is in no span does not count.
+    let (parameters, state) = spans_after(SGD.at(0.5).clip_gradient_norm(2.5), [3.0, 100.0, 4.0], &[]);
+    assert_eq!(parameters, [1.0 - 0.5 * 1.5, 1.0, 0.875 - 0.25 * 2.0]);
+    assert_eq!(state.m, [1.5, 0.0, 2.0]);
+    // Within the norm nothing happens.
+    assert_eq!(
+        spans_after(SGD.at(0.5).clip_gradient_norm(5.0), [3.0, 9.0, 4.0], &[]),
+        spans_after(SGD.at(0.5), [3.0, 9.0, 4.0], &[])
+    );
+    // u = ½·2/2.25 and ¼·2/2.25, d = 2: T = 2 (u₁² + u₂²)
+    let (u, v) = (1.0 / 2.25, 0.5 / 2.25);
+    let t: f64 = 2.0 * (u * u + v * v);
+    let delta = 0.125;
+    let factor = (2.0 * delta / t).sqrt();
+    let (parameters, _) = spans_after(ADA.at(0.5).trust(0.125), [2.0; 3], &[2.0; 3]);
+    let expected = [1.0 - factor * u, 1.0, 0.875 - factor * v];
+    assert!(
+        factor < 1.0 && parameters.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15),
+        "{parameters:?}"
+    );
+    // Where the sum overflows, finite parameters stay where they are.
+    let (parameters, _) = spans_after(SGD.at(0.5).clip_gradient_norm(1.0), [1e200, 0.0, 1.0], &[]);
+    assert_eq!(parameters, [1.0, 1.0, 0.875]);
+}
+
+#[test]
+fn a_mean_of_the_parameters() {
+    let (mut state, mut parameter) = (OptimizerState::new(1), [1.0]);
+    let optimizer = Optimizer::sgd(0.5).average(0.75);
+    for expected in [1.0 - 0.25 * 0.5, 0.875 - 0.25 * 0.875] {
+        state.step(&optimizer, &mut parameter, &[1.0], &[]).unwrap();
+        assert_eq!(state.average, [expected]);
+    }
+    let error = state.step(&optimizer, &mut [1.0, 1.0], &[1.0, 1.0], &[]).unwrap_err();
+    assert!(matches!(error, Error::Length { .. }));
+    let past = Span::new(0..2, &optimizer);
+    let error = state.step_spans(&optimizer, &[past], &mut parameter, &[1.0], &[]).unwrap_err();
+    assert_eq!(error, Error::Length { tensor: "spans".into(), got: 2, needed: 1 });
 }

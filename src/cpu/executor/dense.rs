@@ -72,8 +72,10 @@ impl Executor {
                 add_columns(bias, s);
             }
         };
-        sums(&s[..len], x, &mut self.gradient);
-        if components > 1 {
+        if op.trained {
+            sums(&s[..len], x, &mut self.gradient);
+        }
+        if components > 1 && op.trained {
             let squares = &mut input_squares[..x.len()];
             square_parallel(&self.threads, squares, x);
             let d = if components > 2 {

@@ -85,14 +85,16 @@ impl Executor {
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for;
     /// [`Error::Unknown`] for a signal at a layer that is not there;
-    /// [`Error::Memory`] where there is none for so many samples of this model.
+    /// [`Error::Memory`] where there is none for so many samples of this model; what [`Groups::spans`](crate::model::Groups::spans)
+    /// refuses.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         Error::check_batch(batch)?;
-        let ExecutorOptions { mode, signals, threads } = options;
+        let ExecutorOptions { mode, signals, threads, groups } = options;
+        groups.check(model)?;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
-        let program = Program::new(model, components, &signals)?;
+        let program = Program::new(model, components, &signals, &groups)?;
         let block_local = |value: usize| components == 0 && program.values[value].block_local;
         let value = |v: usize| match block_local(v) {
             true => Ok(Vec::new()),

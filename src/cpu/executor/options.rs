@@ -2,7 +2,7 @@
 
 use crate::At;
 use crate::host::Threads;
-use crate::model::{Mode, Optimizer};
+use crate::model::{Groups, Mode, Optimizer};
 
 /// What an [`Executor`](super::Executor) is for.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub struct ExecutorOptions {
     pub signals: Vec<At>,
     /// The threads to use; by default its own, as of [`Threads::default`].
     pub threads: Option<Threads>,
+    /// Groups of parameters: of those that are frozen no gradient is computed, and it stays 0.
+    pub groups: Groups,
 }
 
 impl ExecutorOptions {
@@ -42,5 +44,7 @@ impl ExecutorOptions {
     setters! {
         /// Uses these threads.
         threads(threads: Threads) => Some(threads);
+        /// Groups of parameters, of which some are frozen.
+        groups(groups: Groups) => groups;
     }
 }

@@ -40,7 +40,7 @@ impl Executor {
                 HostOp::Sample(_) => return 0,
             };
             let signal = if self.program.values[op.inputs[0]].wanted { mode.components() } else { 0 };
-            let parameters = 1 + usize::from(mode.has_diagonal()) + vectors;
+            let parameters = if op.trained { 1 + usize::from(mode.has_diagonal()) + vectors } else { 0 };
             product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
         });
         each.fold(0, u64::saturating_add).saturating_mul(self.batch as u64)

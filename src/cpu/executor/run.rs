@@ -73,7 +73,7 @@ impl Executor {
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
                     let call = Call { input, output, ..weights[index].call(batch, rows.start) };
-                    if let Some(weighted) = sample_op.weighted() {
+                    if let Some(weighted) = sample_op.weighted().filter(|_| op.trained) {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                     }
                     for (value, adds) in op.inputs.iter().zip(&op.adds) {
@@ -106,7 +106,7 @@ impl Executor {
         for index in ops {
             let op = &self.program.ops[index];
             let HostOp::Sample(sample_op) = &op.kind else { continue };
-            let Some(weighted) = sample_op.weighted() else { continue };
+            let Some(weighted) = sample_op.weighted().filter(|_| op.trained) else { continue };
             let sums = &mut first.sums[index];
             others.iter().for_each(|other| sums.add(&other.sums[index]));
             let results = [(&sums.gradient, &mut self.gradient), (&sums.diagonal, &mut self.diagonal)];

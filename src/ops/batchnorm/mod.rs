@@ -52,7 +52,7 @@ impl Operation for BatchNorm {
         let shape = batch_shape(pass.output(op), pass.setup.batch);
         let statistics = pass.saved.extra(op);
         let parameters = ChannelParameters::Norm(shape);
-        if pass.trains(op) {
+        if pass.setup.trains(op) {
             channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true);
         }
         if pass.continues(op) {

@@ -54,7 +54,7 @@ impl Operation for Conv {
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        if pass.trains(op) {
+        if pass.setup.trains(op) {
             self.parameters(pass, op, signal);
         }
         let (tuning, batch) = (pass.setup.tuning, pass.batch());

@@ -63,7 +63,7 @@ impl Operation for Dense {
         }
         // After the signal, because this may update the weights.
         match pass.sink {
-            _ if !pass.trains(op) => {}
+            _ if !pass.setup.trains(op) => {}
             GradientSink::Update(update) if self.is_updated_in_place(pass, &update) => {
                 self.update(pass, op, signal, update);
             }

@@ -329,9 +329,9 @@ impl Part<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::update;
+    use super::{update, update_spans};
     use crate::host::Threads;
-    use crate::model::{Optimizer, OptimizerState, Rule};
+    use crate::model::{Optimizer, OptimizerState, Rule, Span};
 
     /// Four steps, curvature on every other, are the reference's.
     #[test]
@@ -343,25 +343,70 @@ mod tests {
             Optimizer::adam(0.1),
             Optimizer::ada_hesscale(0.1).weight_decay(0.1),
             Optimizer::ada_hesscale_gn(0.1),
+            Optimizer::ada_hesscale(0.1).unlimited().eps(1e-2),
+            Optimizer::ada_hesscale_abs(0.1).eps(1e-2).average(0.9),
+            Optimizer::ada_hesscale_abs(0.1).root().clip_gradient(0.3).trust(10.0),
+            Optimizer::sophia(0.1).weight_decay(0.1).clip_gradient_norm(5.0),
+            Optimizer::sophia(0.1).trust(1e-3).average(0.5),
+            Optimizer::adamw(0.1).trust(0.1).clip_update(0.5),
+            Optimizer::rmsprop(0.01).momentum(0.5).clip_gradient_norm(50.0),
+            Optimizer::lion(0.01).average(0.9),
         ];
         let len = 100_000;
         let number = |i: usize| ((i * 7919) % 1000) as f32 / 500.0 - 1.0;
         let gradient: Vec<f32> = (0..len).map(number).collect();
         let diagonal: Vec<f32> = (0..len).map(|i| number(i + 13)).collect();
         let threads = Threads::new(3).unwrap();
+        let span = |range, rate, weight_decay| Span { range, rate, weight_decay };
         for optimizer in rules {
-            let (mut got, mut want) = (gradient.clone(), gradient.clone());
-            let (mut memory, mut expected) = (OptimizerState::new(len), OptimizerState::new(len));
-            for step in 0..4 {
-                let curvature: &[f32] = if step % 2 == 1 { &diagonal } else { &[] };
-                update(&threads, &optimizer, &mut memory, &mut got, &gradient, curvature).unwrap();
-                expected.step(&optimizer, &mut want, &gradient, curvature).unwrap();
+            let apart =
+                vec![span(7..30_000, 0.5, 0.2), span(50_000..50_003, 2.0, 0.0), span(60_000..len, 1.0, 0.1)];
+            for spans in [vec![Span::new(0..len, &optimizer)], apart] {
+                let (mut got, mut want) = (gradient.clone(), wide(&gradient));
+                let (mut memory, mut expected) = (OptimizerState::new(len), OptimizerState::<f64>::new(len));
+                for step in 0..4 {
+                    let curvature: &[f32] = if step % 2 == 1 { &diagonal } else { &[] };
+                    update_spans(&threads, &optimizer, &spans, &mut memory, &mut got, &gradient, curvature)
+                        .unwrap();
+                    expected
+                        .step_spans(&optimizer, &spans, &mut want, &wide(&gradient), &wide(curvature))
+                        .unwrap();
+                }
+                let close = |a: &[f32], b: &[f64]| {
+                    a.len() == b.len()
+                        && a.iter().zip(b).all(|(a, b)| (f64::from(*a) - b).abs() <= 2e-6 * (1.0 + b.abs()))
+                };
+                assert!(
+                    close(&got, &want) && close(&memory.m, &expected.m) && close(&memory.v, &expected.v),
+                    "{optimizer:?}"
+                );
+                assert!(close(&memory.average, &expected.average), "{optimizer:?}");
+                assert_eq!((memory.step, memory.curvature_steps), (expected.step, expected.curvature_steps));
+                assert!(got.iter().zip(&gradient).any(|(a, b)| a != b), "{optimizer:?}");
+                // What is in no span keeps its bits.
+                let untouched = (0..len).filter(|i| !spans.iter().any(|span| span.range.contains(i)));
+                assert!(
+                    untouched
+                        .into_iter()
+                        .all(|i| got[i].to_bits() == gradient[i].to_bits() && memory.m[i] == 0.0)
+                );
             }
-            let close =
-                |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-6 * (1.0 + b.abs()));
-            assert!(close(&got, &want) && close(&memory.m, &expected.m) && close(&memory.v, &expected.v));
-            assert_eq!((memory.step, memory.curvature_steps), (expected.step, expected.curvature_steps));
-            assert!(got.iter().zip(&gradient).any(|(a, b)| a != b), "{optimizer:?}");
+        }
+    }
+
+    fn wide(values: &[f32]) -> Vec<f64> {
+        values.iter().map(|value| f64::from(*value)).collect()
+    }
+
+    #[test]
+    fn spans_that_do_not_ascend_are_refused() {
+        let sgd = Optimizer::sgd(0.1);
+        let threads = Threads::new(1).unwrap();
+        for ranges in [[0..3, 2..4], [2..4, 0..2], [0..2, 3..5]] {
+            let spans = ranges.map(|range| Span::new(range, &sgd));
+            let (mut memory, mut parameters) = (OptimizerState::new(4), vec![1.0; 4]);
+            update_spans(&threads, &sgd, &spans, &mut memory, &mut parameters, &[1.0; 4], &[]).unwrap_err();
+            assert_eq!((memory, parameters), (OptimizerState::new(4), vec![1.0; 4]));
         }
     }
 
@@ -373,7 +418,10 @@ mod tests {
             Optimizer::sgd(0.1),
             Optimizer::adam(0.1),
             Optimizer::ada_hesscale(0.1),
-            Optimizer::ada_hesscale_gn(0.1),
+            Optimizer::ada_hesscale_gn(0.1).unlimited(),
+            Optimizer::adam(0.1).clip_gradient(1e30).clip_update(0.1),
+            Optimizer::adam(0.1).trust(0.1),
+            Optimizer::rmsprop(0.1),
         ];
         let len = 50_001;
         for threads in [1, 3].map(|count| Threads::new(count).unwrap()) {
