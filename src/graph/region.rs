@@ -9,6 +9,8 @@ pub(crate) enum Region {
     Targets,
     /// The host's signal at the outputs.
     Outside,
+    /// The number of samples that count.
+    Count,
     Parameters,
     Gradient,
     Diagonal,

@@ -18,6 +18,7 @@ pub(crate) mod loss;
 mod mirror;
 pub(crate) mod optimizer;
 pub(crate) mod outside;
+pub(crate) mod partial;
 pub(crate) mod pool;
 pub(crate) mod residual;
 pub(crate) mod zeropad;

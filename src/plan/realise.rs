@@ -20,6 +20,8 @@ pub(super) struct Buffers<'a> {
     pub targets: Option<Tensor>,
     /// All planes of the host's signal.
     pub outside: Option<Tensor>,
+    /// How many samples count.
+    pub count: Option<Tensor>,
     state: &'a State,
     own: Vec<Buffer>,
     /// Whether an own buffer is constant.
@@ -68,6 +70,12 @@ impl<'a> Buffers<'a> {
             let shape = of_batch("targets", &[model.target_len()])?;
             targets = Some(host(Purpose::Activation, "targets", &options.targets, &shape)?);
         }
+        let mut samples = None;
+        if setup.options.partial {
+            let tensor = Tensor::new("count", &make(Purpose::Activation, "count", 1)?, 0, &[1]);
+            context.write_bytes(&tensor, bytemuck::bytes_of(&(setup.batch as u32)))?;
+            samples = Some(tensor);
+        }
         let (mut own, mut constant) = (Vec::new(), Vec::new());
         for owned in setup.owned().iter() {
             let buffer = make(owned.purpose, &owned.name, owned.elements)?;
@@ -88,7 +96,7 @@ impl<'a> Buffers<'a> {
         }
         usage.add(Purpose::Parameter, state.bytes());
         let slots = assigned.into_iter().map(|(slots, _)| slots).collect();
-        Ok(Buffers { input, targets, outside, state, own, constant, shared, slots, usage })
+        Ok(Buffers { input, targets, outside, count: samples, state, own, constant, shared, slots, usage })
     }
 
     pub(super) fn memory(&self) -> Memory {
@@ -102,6 +110,7 @@ impl<'a> Buffers<'a> {
             Region::Input => self.input.owned(),
             Region::Targets => self.targets.as_ref().expect("a loss has targets").owned(),
             Region::Outside => self.outside.as_ref().expect("there is no loss").owned(),
+            Region::Count => self.count.as_ref().expect("asked for").owned(),
             Region::Parameters => self.state.parameters().owned(),
             Region::Gradient => self.state.gradient().owned(),
             Region::Diagonal => self.state.diagonal().owned(),
@@ -122,7 +131,7 @@ impl<'a> Buffers<'a> {
     }
 
     /// Where a region begins in its buffer: the host's may be ranges.
-    fn origin(&self, region: Region) -> u64 {
+    pub(super) fn origin(&self, region: Region) -> u64 {
         let tensor = match region {
             Region::Input => Some(&self.input),
             Region::Targets => self.targets.as_ref(),

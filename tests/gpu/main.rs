@@ -6,6 +6,7 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+mod activations;
 mod areas;
 mod bits;
 mod classes;
@@ -29,6 +30,7 @@ mod noise;
 mod nonfinite;
 mod optimizers;
 mod outside;
+mod partial;
 mod profile;
 mod properties;
 mod signed_targets;

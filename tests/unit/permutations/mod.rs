@@ -17,6 +17,7 @@ mod loss;
 pub(crate) mod loss_head;
 mod optimizer;
 mod outside;
+mod partial;
 mod pool;
 mod residual;
 mod whole;
@@ -42,7 +43,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 18] = [
+const OPERATIONS: [Operation; 19] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -58,6 +59,7 @@ const OPERATIONS: [Operation; 18] = [
     channel_sums::OPERATION,
     cast::OPERATION,
     outside::OPERATION,
+    partial::OPERATION,
     whole::OPERATION,
     join::OPERATION,
     loss_head::OPERATION,

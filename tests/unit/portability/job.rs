@@ -3,7 +3,7 @@
 use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
-use crate::model::{Layer, Noise, OutputSignal, Role};
+use crate::model::{Layer, Noise, OutputSignal, Role, Targets};
 use crate::plan::Outline;
 use crate::reference::{OptimizerState, PassOutput, pass, pass_from_signal, predict};
 use crate::shader::DeviceClass;
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Signals,
     /// The same from the host's signal at the outputs: a list of the forward pass, and one of what follows.
     Outside,
+    /// Of all samples but the last.
+    Partial,
     /// Forward and backward, all fused that can be.
     Fused,
     /// A backward pass at half scale, and another that adds to it.
@@ -183,6 +185,7 @@ impl Job {
             Kind::FusedSteps(_) | Kind::JoinedSteps(_) => {
                 PlanOptions::training(self.mode).lazy().fused_update()
             }
+            Kind::Partial => PlanOptions::training(self.mode).partial(),
             Kind::Fused | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
                 PlanOptions::training(self.mode)
             }
@@ -200,7 +203,13 @@ impl Job {
             return Ok(self.of_case(case));
         }
         let mut parameters = f64s(&self.parameters);
-        let x = f64s(&self.x);
+        let x = f64s(&self.x[..self.samples() * self.model.inputs()]);
+        let targets = match self.targets.view() {
+            Targets::Classes(classes) => {
+                Targets::Classes(&classes[..self.samples() * self.model.target_len()])
+            }
+            Targets::Values(values) => Targets::Values(&values[..self.samples() * self.model.target_len()]),
+        };
         if self.kind == Kind::Inference {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
@@ -212,7 +221,7 @@ impl Job {
                 let signal = OutputSignal { g: &g, h: &h, u: &u };
                 pass_from_signal(&self.model, mode, parameters, &x, signal, Noise::default())
             }),
-            _ => pass(&self.model, mode, parameters, &x, self.targets.view()),
+            _ => pass(&self.model, mode, parameters, &x, targets),
         };
         let mut last = run(&parameters, self.mode)?;
         let mut results = Vec::new();
@@ -225,7 +234,9 @@ impl Job {
             last = PassOutput { diagonal: last.diagonal, ..plain };
             results.extend(self.parts(Slot::Parameter, &parameters));
         }
-        results.push((Slot::Logits, last.logits.clone()));
+        if self.kind != Kind::Partial {
+            results.push((Slot::Logits, last.logits.clone()));
+        }
         if self.kind != Kind::Outside {
             results.push((Slot::Loss, vec![last.loss]));
         }
@@ -246,6 +257,11 @@ impl Job {
             }
         }
         Ok(results)
+    }
+
+    /// How many samples count.
+    pub(super) fn samples(&self) -> usize {
+        if self.kind == Kind::Partial { self.batch - 1 } else { self.batch }
     }
 
     /// A signal at the outputs in the job's mode.

@@ -127,6 +127,10 @@ pub(super) fn jobs() -> Vec<Job> {
         }
     }
     from_outside(&mut jobs);
+    let partial = Model::builder([5]).dense(7).act(TANH).dense(3).loss(Loss::mse()).unwrap();
+    let partial = Job::new("in part", partial, 4, Mode::HesScaleR1, Kind::Partial);
+    let halved = Job { mode: Mode::HesScale, name: "in part, hesscale".into(), ..partial.clone() }.halved();
+    jobs.extend([partial, halved]);
     joined(&mut jobs);
     whole_networks(&mut jobs);
     halves(&mut jobs);
