@@ -9,6 +9,7 @@ mod problem;
 mod activations;
 mod areas;
 mod bits;
+mod chained;
 mod classes;
 mod cooperative;
 mod divergence;
