@@ -1,9 +1,10 @@
 //! The forward pass under construction: how operations push their kernels, and what they keep for the backward pass.
 
-use super::{Graph, Op, Purpose, Region, Schedule, Setup, Slice, Value};
+use super::{Graph, Layout, Op, Purpose, Region, Schedule, Setup, Slice, Value};
 use crate::Result;
 use crate::model::{Activation, Role};
 use crate::shader::{Dtype, Kernel};
+use std::collections::BTreeMap;
 
 /// What a forward pass keeps for the backward pass.
 #[derive(Debug)]
@@ -43,25 +44,65 @@ pub(crate) struct ForwardPass<'a> {
     fused: Vec<bool>,
     /// The network's output.
     pub logits: Slice,
+    /// Activations that the user asked for, by their root: in rows of f32 once they are computed.
+    pub shown: BTreeMap<usize, Option<Slice>>,
 }
 
 impl<'a> ForwardPass<'a> {
-    pub(crate) fn build(setup: &'a Setup<'a>, graph: &'a Graph) -> Result<ForwardPass<'a>> {
-        let input = Slice::new(Region::Input, 0, setup.elements_of(&graph.values[0])?);
+    /// After `schedule`, from `input`. `show` converts an activation to the user's form.
+    pub(crate) fn build(
+        setup: &'a Setup<'a>,
+        graph: &'a Graph,
+        (schedule, input): (Schedule, Slice),
+        show: fn(&mut ForwardPass<'a>, &Value, Slice, Slice),
+    ) -> Result<ForwardPass<'a>> {
+        let shown = setup.options.activations.iter().map(|at| Ok((graph.find(*at)?, None)));
         let mut pass = ForwardPass {
             setup,
             graph,
-            schedule: Schedule::default(),
+            schedule,
             saved: Saved::new(graph, input),
             fused: vec![false; graph.values.len()],
             logits: input,
+            shown: shown.collect::<Result<_>>()?,
         };
+        pass.shown.entry(0).and_modify(|shown| *shown = Some(input));
         for op in &graph.ops {
             if !pass.fused[op.output] {
                 op.operation.forward(&mut pass, op)?;
             }
+            pass.show(op.output, show)?;
         }
         Ok(pass)
+    }
+
+    /// Leaves an activation where the user finds it, if it was asked for.
+    fn show(&mut self, value: usize, show: fn(&mut ForwardPass<'a>, &Value, Slice, Slice)) -> Result<()> {
+        if self.shown.contains_key(&value) {
+            let (from, of) = (self.saved.value(self.graph, value), &self.graph.values[value]);
+            let mut shown = from;
+            if !self.is_as_seen(value) {
+                let name = format!("{}, to be read", of.name);
+                let elements = self.setup.elements(&name, of.shape.iter().product())?;
+                shown = self.setup.own(Purpose::Activation, name, elements);
+                show(self, of, from, shown);
+            }
+            self.shown.insert(value, Some(shown));
+        }
+        Ok(())
+    }
+
+    /// Whether a value is stored in the user's form: rows of f32.
+    fn is_as_seen(&self, value: usize) -> bool {
+        self.graph.values[value].layout != Layout::Image && self.dtype(value) == Dtype::F32
+    }
+
+    fn dtype(&self, value: usize) -> Dtype {
+        if self.is_logits(value) { Dtype::F32 } else { self.setup.options.storage }
+    }
+
+    fn is_logits(&self, value: usize) -> bool {
+        self.graph.root(self.graph.logits) == value
     }
 
     pub(crate) fn batch(&self) -> u32 {
@@ -81,13 +122,13 @@ impl<'a> ForwardPass<'a> {
     }
 
     /// Memory for a value of several planes, named after the value `named`. In training it is kept; at inference only the logits
-    /// are, which are always f32.
+    /// are, which are always f32, and what the user reads as it lies.
     fn hold(&mut self, value: usize, named: usize, planes: usize) -> Result<Slice> {
         let elements = self.setup.elements_of(&self.graph.values[value])?;
         let name = &self.graph.values[named].name;
-        let is_logits = self.graph.root(self.graph.logits) == value;
-        let dtype = if is_logits { Dtype::F32 } else { self.setup.options.storage };
-        if !self.setup.options.training && !is_logits {
+        let (is_logits, dtype) = (self.is_logits(value), self.dtype(value));
+        let read = self.shown.contains_key(&value) && self.is_as_seen(value);
+        if !self.setup.options.training && !is_logits && !read {
             return Ok(self.schedule.transient(name.clone(), planes * dtype.plane(elements), dtype));
         }
         let bytes = dtype.bytes(planes * dtype.plane(elements));
@@ -121,7 +162,9 @@ impl<'a> ForwardPass<'a> {
             let activation = next.operation.activation()?;
             (self.graph.root(next.input()) == op.output).then_some((next.output, activation))
         });
-        let behind = behind.filter(|_| self.graph.readers(op.output) == 1);
+        // What is asked for before the activation is stored by itself.
+        let alone = self.graph.readers(op.output) == 1 && !self.shown.contains_key(&op.output);
+        let behind = behind.filter(|_| alone);
         let activation = behind.map_or(Activation::Identity, |(_, activation)| activation);
         let keep = self.setup.options.training && !activation.is_told_by_output();
         let last = behind.map_or(op.output, |(output, _)| output);

@@ -10,6 +10,8 @@ pub(crate) enum Region {
     SampleWeights,
     /// The host's signal at the outputs.
     Outside,
+    /// The number of samples that count.
+    Count,
     Parameters,
     Gradient,
     Diagonal,

@@ -13,6 +13,9 @@ pub(crate) struct Options<'a> {
     pub mode: Mode,
     pub training: bool,
     pub signals: &'a [At],
+    pub activations: &'a [At],
+    /// Whether a number in memory says how many samples count.
+    pub partial: bool,
     pub storage: Dtype,
     /// The factor of the parameters' sums.
     pub scale: f32,

@@ -19,6 +19,7 @@ mod mirror;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod outside;
+pub(crate) mod partial;
 pub(crate) mod pool;
 pub(crate) mod residual;
 pub(crate) mod zeropad;

@@ -7,7 +7,7 @@ use crate::gemm::Tuning;
 use crate::gpu::{Context, Tensor};
 use crate::graph::{Graph, Options, RequestedSlices, Setup, Slice};
 use crate::model::{Groups, Model, Optimizer};
-use crate::ops::Ops;
+use crate::ops::{Ops, loss};
 use crate::{Error, Result};
 
 /// The schedules of a plan. No device is asked, and no buffer made.
@@ -22,12 +22,26 @@ pub(super) fn design<'a>(
     if !options.scale.is_finite() {
         return Err(Error::value("plan", "scale", f64::from(options.scale), "finite"));
     }
-    let PlanOptions { mode, training, ref signals, storage, scale, fewer_dispatches, sample_weights, .. } =
-        *options;
+    let PlanOptions { mode, training, ref signals, ref activations, storage, scale, .. } = *options;
+    let PlanOptions { fewer_dispatches, partial, sample_weights, .. } = *options;
+    let partial = partial && training;
     let loss_scale = options.scale_of(model, batch)?;
-    let asked =
-        Options { mode, training, signals, storage, scale, loss_scale, fewer_dispatches, sample_weights };
+    let asked = Options {
+        mode,
+        training,
+        signals,
+        activations,
+        partial,
+        storage,
+        scale,
+        loss_scale,
+        fewer_dispatches,
+        sample_weights,
+    };
     let setup = Setup::new(model, batch, tuning, asked, optimizer, groups);
+    if partial && loss::sums_weights(&setup) {
+        return Err(Error::unsupported("loss", "a weighted mean over a part of the batch"));
+    }
     if training {
         model.check_mode(mode)?;
     }
@@ -35,7 +49,7 @@ pub(super) fn design<'a>(
         return Err(Error::unsupported("loss", "a weight for each sample of the host's signal"));
     }
     let graph = Graph::new::<Ops>(model, training, 4)?;
-    signals.iter().try_for_each(|at| graph.find(*at).map(drop))?;
+    signals.iter().chain(activations).try_for_each(|at| graph.find(*at).map(drop))?;
     limits::check(&graph, batch)?;
     let schedules = schedules::build(&setup, &graph, options)?;
     Ok((setup, schedules))
@@ -61,11 +75,12 @@ pub(super) fn plan(
     let (setup, schedules) =
         design(model, batch, context.tuning(), (state.optimizer(), state.groups()), &options)?;
     let buffers = Buffers::new(context, &setup, state, &options, &schedules.all)?;
-    let Schedules { all, logits, loss, signals } = &schedules;
+    let Schedules { all, logits, loss, signals, activations } = &schedules;
     let whole_batch =
         |shape: &[usize]| std::iter::once(batch).chain(shape.iter().copied()).collect::<Vec<_>>();
     let tensor = |name: String, slice: &Slice, shape: &[usize]| {
-        Tensor::new(name, buffers.of(slice.region), slice.offset as usize / 4, shape)
+        let first = (buffers.origin(slice.region) + slice.offset) as usize / 4;
+        Tensor::new(name, buffers.of(slice.region), first, shape)
     };
     let training = options.training.then(|| {
         let signals = signals.iter().map(|(at, RequestedSlices { planes, gradient, diagonal })| {
@@ -85,11 +100,16 @@ pub(super) fn plan(
             outside: buffers.outside.as_ref().map(|planes| OutsideSignal::new(planes, options.mode, &shape)),
             loss: loss.as_ref().map(|loss| tensor("loss".into(), loss, &[1])),
             signals: signals.collect(),
+            count: buffers.count.clone(),
         }
     });
+    let activations = activations.iter().map(|(at, slice)| {
+        (*at, tensor(format!("activation at {at:?}"), slice, &whole_batch(at.shape(model))))
+    });
+    let activations = activations.collect();
     let logits = tensor("logits".into(), logits, &whole_batch(model.output_shape()));
     let (input, memory) = (buffers.input.clone(), buffers.memory());
     let lists = realise::dispatches(context, model, &buffers, all, progress)?;
     let (context, model) = (context.clone(), model.clone());
-    Ok(Plan { context, model, batch, lists, training, input, logits, memory, options })
+    Ok(Plan { context, model, batch, lists, training, input, logits, activations, memory, options })
 }

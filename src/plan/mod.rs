@@ -41,6 +41,8 @@ pub struct Plan {
     pub(crate) training: Option<Training>,
     pub(crate) input: Tensor,
     pub(crate) logits: Tensor,
+    /// Those that were asked for.
+    pub(crate) activations: Vec<(At, Tensor)>,
     pub(crate) memory: Memory,
 }
 
@@ -55,6 +57,8 @@ pub(crate) struct Training {
     /// Without one.
     pub outside: Option<OutsideSignal>,
     pub signals: Vec<KeptSignal>,
+    /// How many samples count, where that may change.
+    pub count: Option<Tensor>,
 }
 
 /// A signal that was asked for.
@@ -136,6 +140,41 @@ impl Plan {
     /// The last layer's output, `[batch, …]`.
     pub fn logits(&self) -> &Tensor {
         &self.logits
+    }
+
+    /// The output of a layer, or the input as the first layer reads it, `[batch, …]` in the model's own shape: as the last forward
+    /// pass left it, in a list of its own or within a step.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] where it was not asked for.
+    pub fn activation(&self, at: At) -> Result<&Tensor> {
+        let found = self.activations.iter().find(|(place, _)| *place == at);
+        let missing = || Error::not_planned(format!("the activation at {at:?}"), "PlanOptions::activation");
+        Ok(&found.ok_or_else(missing)?.1)
+    }
+
+    /// How many samples count: one `u32` by its bits, for a recorded copy or a shader of the host's to write. More than the batch
+    /// counts as the batch; of none, gradient and diagonal are 0.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] without [`PlanOptions::partial`], and for an inference plan.
+    pub fn count(&self) -> Result<&Tensor> {
+        let count = self.training("a count of samples")?.count.as_ref();
+        count.ok_or_else(|| Error::not_planned("a count of samples", "PlanOptions::partial"))
+    }
+
+    /// Says how many samples count from the next submission on: the first of the batch. At first all do.
+    ///
+    /// # Errors
+    /// As [`Plan::count`]; [`Error::ZeroSize`] and [`Error::Value`] for none, or more than the plan's batch.
+    pub fn write_count(&self, samples: usize) -> Result<()> {
+        let count = self.count()?;
+        Error::check_batch(samples)?;
+        if samples > self.batch {
+            let needed = "at most the plan's batch";
+            return Err(Error::value("plan", "the number of samples", samples as f64, needed));
+        }
+        self.context.write_bytes(count, bytemuck::bytes_of(&(samples as u32)))
     }
 
     /// The targets, as [`Plan::write_targets`] writes them: class indices are `u32` by their bits.

@@ -30,6 +30,12 @@ pub struct PlanOptions {
     pub scale: f32,
     /// Signals to keep, to be read or bound after the pass.
     pub signals: Vec<At>,
+    /// Activations to be read or bound after the forward pass, in inference plans too.
+    pub activations: Vec<At>,
+    /// Whether a step may have fewer samples than the plan's batch: [`Plan::write_count`](crate::Plan::write_count) says how many.
+    /// The rows behind them count nothing, whatever they hold: their inputs are read as zeros, loss and signal are 0, and a mean is
+    /// divided by the count. All kernels still run on the whole batch. In inference plans it does nothing.
+    pub partial: bool,
     /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
     /// it applies, and pays on this class of device. `Some(true)`: or else [`Plan::new`](crate::Plan::new) says why not.
     pub whole_network: Option<bool>,
@@ -74,6 +80,8 @@ impl PlanOptions {
             fused_update: false,
             scale: 1.0,
             signals: Vec::new(),
+            activations: Vec::new(),
+            partial: false,
             whole_network: None,
             fewer_dispatches: None,
             storage: Dtype::F32,
@@ -102,6 +110,12 @@ impl PlanOptions {
         self
     }
 
+    /// Leaves the activation at `at` to be read: [`Plan::activation`](crate::Plan::activation).
+    pub fn activation(mut self, at: At) -> PlanOptions {
+        self.activations.push(at);
+        self
+    }
+
     /// Also plans the pass that accumulates, gradient and diagonal multiplied by `scale`.
     pub fn accumulate(mut self, scale: f32) -> PlanOptions {
         self.accumulation = true;
@@ -126,6 +140,8 @@ impl PlanOptions {
         /// Lets recorded steps update parameters where their gradient is summed. It saves the memory traffic of storing and
         /// reading both, which is most of a step at small batches; the parameters come out the same.
         fused_update() => true;
+        /// Takes fewer samples than the batch: see [`PlanOptions::partial`].
+        partial() => true;
         /// Takes the network as a whole, or layer by layer: see [`PlanOptions::whole_network`].
         whole_network(whole: bool) => Some(whole);
         /// Makes one of two kernels where that can be, or never: see [`PlanOptions::fewer_dispatches`].

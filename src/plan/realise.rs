@@ -22,6 +22,8 @@ pub(super) struct Buffers<'a> {
     pub sample_weights: Option<Tensor>,
     /// All planes of the host's signal.
     pub outside: Option<Tensor>,
+    /// How many samples count.
+    pub count: Option<Tensor>,
     state: &'a State,
     own: Vec<Buffer>,
     /// Whether an own buffer is constant.
@@ -77,6 +79,12 @@ impl<'a> Buffers<'a> {
         if let (Some(weights), None) = (&sample_weights, given) {
             context.write(weights, &vec![1.0; setup.batch])?;
         }
+        let mut count = None;
+        if setup.options.partial {
+            let tensor = Tensor::new("count", &make(Purpose::Activation, "count", 1)?, 0, &[1]);
+            context.write_bytes(&tensor, bytemuck::bytes_of(&(setup.batch as u32)))?;
+            count = Some(tensor);
+        }
         let (mut own, mut constant) = (Vec::new(), Vec::new());
         for owned in setup.owned().iter() {
             let buffer = make(owned.purpose, &owned.name, owned.elements)?;
@@ -87,9 +95,9 @@ impl<'a> Buffers<'a> {
             constant.push(owned.constants.is_some());
         }
         let assigned: Vec<_> = schedules.iter().map(|(_, schedule)| slots(&schedule.lives())).collect();
-        let count = assigned.iter().map(|(_, sizes)| sizes.len()).max().unwrap_or(0);
-        let mut shared = Vec::with_capacity(count);
-        for index in 0..count {
+        let most = assigned.iter().map(|(_, sizes)| sizes.len()).max().unwrap_or(0);
+        let mut shared = Vec::with_capacity(most);
+        for index in 0..most {
             let sizes = assigned.iter().filter_map(|(_, sizes)| sizes.get(index));
             let size = sizes.max().copied().unwrap_or(0);
             let name = schedules.iter().find_map(|(_, schedule)| schedule.named(size)).unwrap_or("signal");
@@ -97,7 +105,7 @@ impl<'a> Buffers<'a> {
         }
         usage.add(Purpose::Parameter, state.bytes());
         let slots = assigned.into_iter().map(|(slots, _)| slots).collect();
-        Ok(Buffers { input, targets, sample_weights, outside, state, own, constant, shared, slots, usage })
+        Ok(Buffers { input, targets, sample_weights, outside, count, state, own, constant, shared, slots, usage })
     }
 
     pub(super) fn memory(&self) -> Memory {
@@ -114,6 +122,7 @@ impl<'a> Buffers<'a> {
                 self.sample_weights.as_ref().expect("asked for only where planned").owned()
             }
             Region::Outside => self.outside.as_ref().expect("there is no loss").owned(),
+            Region::Count => self.count.as_ref().expect("asked for").owned(),
             Region::Parameters => self.state.parameters().owned(),
             Region::Gradient => self.state.gradient().owned(),
             Region::Diagonal => self.state.diagonal().owned(),
@@ -134,7 +143,7 @@ impl<'a> Buffers<'a> {
     }
 
     /// Where a region begins in its buffer: the host's may be ranges.
-    fn origin(&self, region: Region) -> u64 {
+    pub(super) fn origin(&self, region: Region) -> u64 {
         let tensor = match region {
             Region::Input => Some(&self.input),
             Region::Targets => self.targets.as_ref(),

@@ -7,7 +7,7 @@ use crate::graph::{
     BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, RequestedSlices, Schedule, Setup, Slice,
 };
 use crate::model::Mode;
-use crate::ops::{cast, dropout, loss::LossStep, optimizer, outside, residual};
+use crate::ops::{cast, dropout, loss::LossStep, optimizer, outside, partial, residual};
 use crate::{At, Result};
 
 /// The lists of a plan, and where the host finds their results.
@@ -19,6 +19,8 @@ pub(super) struct Schedules {
     pub loss: Option<Slice>,
     /// Signals that were asked for.
     pub signals: Vec<(At, RequestedSlices)>,
+    /// Activations that were asked for.
+    pub activations: Vec<(At, Slice)>,
 }
 
 pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
@@ -30,9 +32,13 @@ pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> 
 
 /// Schedules with a kernel for each layer and direction.
 fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
-    let ForwardPass { schedule: forward, saved, logits, .. } = ForwardPass::build(setup, graph)?;
-    let mut schedules =
-        Schedules { all: vec![(Work::Forward, forward)], logits, loss: None, signals: Vec::new() };
+    let begin = partial::begin(setup)?;
+    let built = ForwardPass::build(setup, graph, begin, cast::show_activation)?;
+    let ForwardPass { schedule: forward, saved, logits, shown, .. } = built;
+    let activation = |at: &At| Some((*at, (*shown.get(&graph.root_at(*at)?)?)?));
+    let activations = options.activations.iter().filter_map(activation).collect();
+    let all = vec![(Work::Forward, forward)];
+    let mut schedules = Schedules { all, logits, loss: None, signals: Vec::new(), activations };
     if !options.training {
         return Ok(schedules);
     }

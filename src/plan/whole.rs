@@ -46,6 +46,13 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         let what = "signals of a network that is taken as a whole";
         return Err(Error::not_planned(what, "PlanOptions::whole_network, not forced"));
     }
+    if !options.activations.is_empty() {
+        let what = "activations of a network that is taken as a whole";
+        return Err(Error::not_planned(what, "PlanOptions::whole_network, not forced"));
+    }
+    if setup.options.partial {
+        return refused("network", "a batch in part");
+    }
     if options.storage != Dtype::F32 {
         return refused("network", "storage in f16");
     }
@@ -168,7 +175,7 @@ pub(super) fn build(setup: &Setup<'_>, network: &WholeNetwork, options: &PlanOpt
     let logits = setup.elements("logits", setup.model.outputs())?;
     let logits = Slice::new(results.region, layout.logits as usize, logits);
     let loss = training.then(|| Slice::new(results.region, 0, 1));
-    Ok(Schedules { all: schedules, logits, loss, signals: Vec::new() })
+    Ok(Schedules { all: schedules, logits, loss, signals: Vec::new(), activations: Vec::new() })
 }
 
 impl WholeBuilder<'_> {

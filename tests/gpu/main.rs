@@ -6,9 +6,11 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+mod activations;
 mod areas;
 mod between;
 mod bits;
+mod chained;
 mod classes;
 mod cooperative;
 mod divergence;
@@ -33,6 +35,7 @@ mod norm;
 mod optimizers;
 mod outside;
 mod over;
+mod partial;
 mod profile;
 mod properties;
 mod sample_weights;

@@ -1,13 +1,25 @@
-//! Converts requested signals to the user's form: rows of f32, without the loss's scale.
+//! Converts requested activations and signals to the user's form: rows of f32, without the loss's scale.
 
 mod kernel;
 
 pub(crate) use kernel::Cast;
 
-use crate::graph::{BackwardPass, Layout, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, Layout, Signal, Slice, Value};
 use crate::ops::layout;
 use crate::ops::layout::Direction;
 use crate::shader::Dtype;
+
+/// Converts an activation to the user's form.
+pub(crate) fn show_activation(pass: &mut ForwardPass<'_>, value: &Value, from: Slice, shown: Slice) {
+    if value.layout == Layout::Image {
+        let kernel = layout::reorder(value, pass.batch(), Direction::ToRows, 1, [0, 0]);
+        pass.schedule.push(kernel, vec![from, shown]);
+    } else {
+        let elements = (pass.setup.batch * value.len()) as u32;
+        let kernel = Cast { elements, planes: 1, plane_in: 0, plane_out: 0, scale: 1.0 };
+        pass.schedule.push(kernel, vec![from, shown]);
+    }
+}
 
 /// Converts all planes of a signal to the user's form. The loss's scale is in u as its root.
 pub(crate) fn show(pass: &mut BackwardPass<'_>, value: &Value, signal: Signal, shown: Signal) {

@@ -19,6 +19,7 @@ use crate::Result;
 use crate::gemm::LossHead;
 use crate::graph::{BackwardPass, Purpose, Region, Setup, Signal, Slice, Step};
 use crate::model::{Mode, Reduction};
+use crate::ops::partial;
 use crate::shader::{Dtype, Kernel};
 
 #[derive(Debug)]
@@ -68,13 +69,16 @@ impl LossStep {
 
     /// Pushes the loss, its signal at the logits and its total after the forward pass.
     pub(crate) fn push(&self, pass: &mut BackwardPass<'_>) -> Result<()> {
-        let Signal { slice: signal, plane } = pass.top()?;
+        let Signal { slice: top, plane } = pass.top()?;
+        let partial = pass.setup.options.partial;
+        // Where rows may not count, the loss leaves all of them aside first.
+        let signal = if partial { partial::before(pass, top) } else { top };
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
         let loss = self.kernel(setup, pass.mode, plane);
         // In f16 the loss is scaled, and scaled back where it is added up. Weights of samples are one buffer more than most last
         // layers leave room for.
         let plain = setup.options.storage == Dtype::F32 && self.sample_weights.is_none();
-        let adds = plain && setup.saves_dispatches(self.rows > 1);
+        let adds = plain && !partial && setup.saves_dispatches(self.rows > 1);
         let last = schedule.steps.last().filter(|_| plain && setup.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
         let (kernel, mut slices, added_up) = match last {
@@ -99,10 +103,17 @@ impl LossStep {
             schedule.push(kernel.within(setup.tuning.allowed.in_a_row()), bound);
         }
         schedule.push(kernel, slices);
+        let mut values = self.values;
+        if partial {
+            partial::keep_signal(pass, signal, top, plane);
+            values = partial::before(pass, self.values);
+            partial::keep_losses(pass, self.values, values, self.rows as usize / setup.batch);
+        }
+        let schedule = &mut pass.schedule;
         if !added_up {
             let (class, scale) = (setup.tuning.class, 1.0 / setup.options.loss_scale);
             let reduce = Reduce::new(class, self.rows, scale).within(setup.tuning.allowed.in_a_row());
-            schedule.push(reduce, vec![self.values, self.total]);
+            schedule.push(reduce, vec![values, self.total]);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub(crate) use kernel::Take;
 use crate::Result;
 use crate::graph::{BackwardPass, Region, Setup, Signal, Slice};
 use crate::model::{Activation, Mode};
+use crate::ops::partial;
 use crate::shader::Dtype;
 
 /// Elements of all planes, and the distance between them.
@@ -29,7 +30,10 @@ pub(crate) fn places(mode: Mode) -> [usize; 2] {
 pub(crate) fn begin(pass: &mut BackwardPass<'_>) -> Result<()> {
     let setup = pass.setup;
     let [elements, plane] = layout(setup, setup.options.mode)?;
-    let outside = Signal { slice: Slice::new(Region::Outside, 0, elements), plane: plane as u32 };
+    let mut outside = Signal { slice: Slice::new(Region::Outside, 0, elements), plane: plane as u32 };
+    if setup.options.partial {
+        outside.slice = partial::keep_outside(pass, outside.slice, outside.plane);
+    }
     if !pass.begin_at(outside) {
         let top = pass.top()?;
         let elements = setup.elements("signal at the outputs", setup.model.outputs())? as u32;

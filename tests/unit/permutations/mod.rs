@@ -18,6 +18,7 @@ pub(crate) mod loss_head;
 mod norm;
 mod optimizer;
 mod outside;
+mod partial;
 mod pool;
 mod residual;
 mod whole;
@@ -43,7 +44,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 19] = [
+const OPERATIONS: [Operation; 20] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -60,6 +61,7 @@ const OPERATIONS: [Operation; 19] = [
     channel_sums::OPERATION,
     cast::OPERATION,
     outside::OPERATION,
+    partial::OPERATION,
     whole::OPERATION,
     join::OPERATION,
     loss_head::OPERATION,

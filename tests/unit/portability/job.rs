@@ -3,7 +3,7 @@
 use super::common::golden::{self, Case, OwnedTargets};
 use super::models;
 
-use crate::model::{Layer, Loss, Noise, OutputSignal, Role};
+use crate::model::{Layer, Loss, Noise, OutputSignal, Role, Targets};
 use crate::plan::Outline;
 use crate::reference::{OptimizerState, PassOutput, pass_from_signal, predict, weighted_pass};
 use crate::shader::DeviceClass;
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     Signals,
     /// The same from the host's signal at the outputs: a list of the forward pass, and one of what follows.
     Outside,
+    /// Of all samples but the last.
+    Partial,
     /// Forward and backward, all fused that can be.
     Fused,
     /// The same with a weight for each sample.
@@ -200,6 +202,7 @@ impl Job {
                 PlanOptions::training(self.mode).lazy().fused_update()
             }
             Kind::Weighted => PlanOptions::training(self.mode).sample_weights(),
+            Kind::Partial => PlanOptions::training(self.mode).partial(),
             Kind::Fused | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
                 PlanOptions::training(self.mode)
             }
@@ -217,11 +220,17 @@ impl Job {
             return Ok(self.of_case(case));
         }
         let mut parameters = f64s(&self.parameters);
-        let x = f64s(&self.x);
+        let x = f64s(&self.x[..self.samples() * self.model.inputs()]);
+        let targets = match self.targets.view() {
+            Targets::Classes(classes) => {
+                Targets::Classes(&classes[..self.samples() * self.model.target_len()])
+            }
+            Targets::Values(values) => Targets::Values(&values[..self.samples() * self.model.target_len()]),
+        };
         if self.kind == Kind::Inference {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
-        let (targets, weights) = (self.targets.view(), self.weights.as_deref());
+        let weights = self.weights.as_deref();
         let run = |parameters: &[f64], mode| match self.kind {
             Kind::Outside => self.with_signal(|signal| {
                 let [g, h] = [f64s(signal.g), f64s(signal.h)];
@@ -243,7 +252,9 @@ impl Job {
             last = PassOutput { diagonal: last.diagonal, ..plain };
             results.extend(self.parts(Slot::Parameter, &parameters));
         }
-        results.push((Slot::Logits, last.logits.clone()));
+        if self.kind != Kind::Partial {
+            results.push((Slot::Logits, last.logits.clone()));
+        }
         if self.kind != Kind::Outside {
             results.push((Slot::Loss, vec![last.loss]));
         }
@@ -264,6 +275,11 @@ impl Job {
             }
         }
         Ok(results)
+    }
+
+    /// How many samples count.
+    pub(super) fn samples(&self) -> usize {
+        if self.kind == Kind::Partial { self.batch - 1 } else { self.batch }
     }
 
     /// A signal at the outputs in the job's mode.

@@ -138,6 +138,9 @@ pub(super) fn jobs() -> Vec<Job> {
         }
     }
     from_outside(&mut jobs);
+    let partial = Model::builder([5]).dense(7).act(TANH).dense(3).loss(Loss::mse()).unwrap();
+    let partial = |mode| Job::new("in part", partial.clone(), 4, mode, Kind::Partial);
+    jobs.extend([partial(Mode::HesScaleR1), partial(Mode::HesScale).halved()]);
     joined(&mut jobs);
     whole_networks(&mut jobs);
     halves(&mut jobs);

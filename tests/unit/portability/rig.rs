@@ -33,6 +33,9 @@ impl Rig {
                 job.weights.as_ref().map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
             }
         }
+        if job.kind == Kind::Partial {
+            plan.write_count(job.samples())?;
+        }
         let steps = steps(&plan, job.kind);
         let mut rig = Rig { context: context.clone(), state, plan, steps, expected: Vec::new() };
         for (slot, values) in job.expected()? {
@@ -99,7 +102,9 @@ impl Rig {
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let works = match kind {
         Kind::Inference => vec![Work::Forward],
-        Kind::Signals | Kind::Fused | Kind::Weighted | Kind::Joined => vec![Work::Gradient(Pass::FULL)],
+        Kind::Signals | Kind::Fused | Kind::Weighted | Kind::Joined | Kind::Partial => {
+            vec![Work::Gradient(Pass::FULL)]
+        }
         Kind::Outside => vec![Work::Forward, Work::Backward(Pass::FULL)],
         Kind::Whole => vec![Work::Forward, Work::Gradient(Pass::FULL)],
         Kind::Accumulated | Kind::JoinedAccumulated | Kind::WholeAccumulated => {

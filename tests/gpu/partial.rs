@@ -1,0 +1,220 @@
+//! Fewer samples than a plan's batch: as a plan of so many, whatever the rest of the rows holds.
+
+use crate::common::golden::OwnedTargets;
+use crate::common::{compare, to_f64};
+use crate::harness::{BOUND, Sample, bits, checked_context, context, of_class, steady, submit};
+use hesscale::model::{AvgPool2d, OutputSignal, Reduction, Targets};
+use hesscale::reference::{OptimizerState, loss_and_signal, pass};
+use hesscale::tuning::DeviceClass;
+use hesscale::{
+    Activation, At, Context, Error, Layer, Loss, Mode, Model, Pass, Plan, PlanOptions, State, wgpu,
+};
+
+const TANH: Activation = Activation::Tanh;
+
+fn models() -> Vec<Model> {
+    let dense = || Model::builder([7]).dense(12).act(TANH).residual(|body| body.dense(12).act(TANH)).dense(6);
+    let image = Model::builder([2, 6, 5]).conv2d(5, 3).act(Activation::Relu).layer(AvgPool2d::new(2));
+    vec![
+        dense().loss(Loss::cross_entropy()).unwrap(),
+        dense().loss(Loss::Mse { reduction: Reduction::Sum }).unwrap(),
+        image.clone().layer(Layer::Flatten).dense(4).loss(Loss::bce_with_logits()).unwrap(),
+        image.conv2d(3, 1).loss(Loss::cross_entropy()).unwrap(),
+    ]
+}
+
+/// The first samples of a batch, as the reference takes them.
+fn first<'a>(sample: &'a Sample, count: usize) -> (Vec<f64>, Targets<'a>) {
+    let (x, len) = (&sample.x[..count * sample.model.inputs()], count * sample.model.target_len());
+    let targets = match &sample.targets {
+        OwnedTargets::Classes(classes) => Targets::Classes(&classes[..len]),
+        OwnedTargets::Values(values) => Targets::Values(&values[..len]),
+    };
+    (to_f64(x), targets)
+}
+
+/// What a context lets be written that spoils whatever it reaches.
+fn bad(context: &Context) -> f32 {
+    if context.is_checked() { f32::MAX } else { f32::NAN }
+}
+
+/// Everything behind the first samples spoilt, but for classes: another one.
+fn spoilt(sample: &Sample, count: usize, bad: f32) -> (Vec<f32>, OwnedTargets) {
+    let (mut x, len) = (sample.x.clone(), count * sample.model.target_len());
+    x[count * sample.model.inputs()..].fill(bad);
+    let mut targets = sample.targets.clone();
+    match &mut targets {
+        OwnedTargets::Classes(classes) => classes[len..].fill(1),
+        OwnedTargets::Values(values) => values[len..].fill(f32::NAN),
+    }
+    (x, targets)
+}
+
+fn read(context: &Context, tensor: &hesscale::Tensor) -> Vec<f32> {
+    context.read_blocking(&[tensor]).unwrap().remove(0)
+}
+
+/// One plan, one count after another, against the reference on so many samples.
+fn follows(context: &Context, sample: &Sample, mode: Mode) {
+    let model = &sample.model;
+    if model.positions() > 1 && mode.rank() > 0 {
+        return;
+    }
+    let state = State::new(context, model, None).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = PlanOptions::training(mode).partial().signal(At::Input);
+    let plan = Plan::new(context, model, &state, sample.batch, options).unwrap();
+    for count in [sample.batch, 1, sample.batch - 1, 3] {
+        let (x, targets) = spoilt(sample, count, bad(context));
+        plan.write_input(&x).unwrap();
+        plan.write_targets(targets.view()).unwrap();
+        if count < sample.batch {
+            plan.write_count(count).unwrap();
+        }
+        submit(context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+        let (x, targets) = first(sample, count);
+        let want = pass(model, mode, &to_f64(&sample.parameters), &x, targets).unwrap();
+        let what = format!("{}, {mode:?}, {count} of {}", model.to_json(), sample.batch);
+        let near = |name: &str, got: &[f32], want: &[f64]| {
+            compare(name, &to_f64(got), want, BOUND).unwrap_or_else(|fault| panic!("{what}: {fault}"));
+        };
+        near("loss", &read(context, plan.loss().unwrap()), &[want.loss]);
+        near("gradient", &read(context, state.gradient())[..model.flat_len()], &want.gradient);
+        if mode.has_diagonal() {
+            near("diagonal", &read(context, state.diagonal())[..model.flat_len()], &want.diagonal);
+        }
+        let g = read(context, plan.signal_gradient(At::Input).unwrap());
+        let (mine, rest) = g.split_at(count * model.inputs());
+        near("g at the input", mine, &want.input_signal.g);
+        assert!(rest.iter().all(|g| *g == 0.0), "{what}");
+    }
+}
+
+#[test]
+fn it_is_a_batch_of_so_many() {
+    for model in models() {
+        let sample = Sample::new(model, 9, 6);
+        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+            follows(&context(), &sample, mode);
+        }
+    }
+    let sample = Sample::new(models().swap_remove(0), 70, 6);
+    follows(&of_class(DeviceClass::Discrete), &sample, Mode::HesScale);
+}
+
+/// All of them are the whole batch, to the last bit.
+#[test]
+fn all_of_them_are_the_whole_batch() {
+    let sample = Sample::new(models().swap_remove(0), 40, 2);
+    let whole = sample.on(&context(), PlanOptions::training(Mode::HesScaleR1));
+    let part = sample.on(&context(), PlanOptions::training(Mode::HesScaleR1).partial());
+    assert_eq!(bits(&part.gradient), bits(&whole.gradient));
+    assert_eq!(bits(&part.diagonal), bits(&whole.diagonal));
+    compare("loss", &[part.loss.into()], &[whole.loss.into()], 1e-6).unwrap();
+}
+
+/// The number changes within a submission, by a recorded copy; each step is of its own samples. With the host's signal too.
+#[test]
+fn the_count_is_written_by_the_gpu() {
+    let context = context();
+    let sample = Sample::new(models().swap_remove(0), 9, 8);
+    let counts = [4_u32, 9, 2];
+    let descriptor = wgpu::BufferDescriptor {
+        label: None,
+        size: 12,
+        usage: wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    };
+    let buffer = context.device().create_buffer(&descriptor);
+    let bytes: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
+    context.queue().write_buffer(&buffer, 0, &bytes);
+    let state = State::new(&context, &sample.model, Some(steady())).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = PlanOptions::training(Mode::HesScale).partial().fused_update();
+    let plan = Plan::new(&context, &sample.model, &state, 9, options).unwrap();
+    plan.write_input(&sample.x).unwrap();
+    plan.write_targets(sample.targets.view()).unwrap();
+    let count = plan.count().unwrap();
+    submit(&context, |encoder| {
+        for at in 0..3 {
+            encoder.copy_buffer_to_buffer(&buffer, 4 * at, count.buffer(), count.bytes().start, 4);
+            plan.record_step(encoder, Pass::FULL).unwrap();
+        }
+    });
+    let mut parameters = to_f64(&sample.parameters);
+    let mut memory = OptimizerState::new(parameters.len());
+    for count in counts {
+        let (x, targets) = first(&sample, count as usize);
+        let pass = pass(&sample.model, Mode::HesScale, &parameters, &x, targets).unwrap();
+        memory.step(&steady(), &mut parameters, &pass.gradient, &pass.diagonal).unwrap();
+    }
+    let got = read(&context, state.parameters());
+    compare("parameters", &to_f64(&got[..parameters.len()]), &parameters, BOUND).unwrap();
+}
+
+/// The host's signal has no factor that could be changed; its rows behind the count are not looked at.
+#[test]
+fn the_hosts_signal_in_part() {
+    let sample = Sample::new(models().swap_remove(0), 9, 8);
+    let external = sample.model.clone().with_loss(Loss::external()).unwrap();
+    for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+        let state = State::new(&context(), &external, None).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let plan =
+            Plan::new(&context(), &external, &state, 9, PlanOptions::training(mode).partial()).unwrap();
+        plan.write_input(&spoilt(&sample, 5, bad(&context())).0).unwrap();
+        plan.write_count(5).unwrap();
+        let (x, targets) = first(&sample, 5);
+        let want = pass(&sample.model, mode, &to_f64(&sample.parameters), &x, targets).unwrap();
+        let signal = loss_and_signal(&sample.model, mode, &want.logits, targets).unwrap().1;
+        let padded = |values: &[f64]| {
+            let mut values: Vec<f32> = values.iter().map(|x| *x as f32).collect();
+            if !values.is_empty() {
+                values.resize(9 * external.outputs(), bad(&context()));
+            }
+            values
+        };
+        let h = if mode.rank() > 0 { &signal.rest } else { &signal.h };
+        let (g, h, u) =
+            (padded(&signal.g), padded(h), signal.u.iter().map(|u| padded(u)).collect::<Vec<_>>());
+        let u: Vec<&[f32]> = u.iter().map(|u| &u[..]).collect();
+        plan.write_signal(OutputSignal { g: &g, h: &h, u: &u }).unwrap();
+        submit(&context(), |encoder| {
+            plan.record_forward(encoder);
+            plan.record_backward(encoder, Pass::FULL).unwrap();
+        });
+        let near = |name: &str, got: &[f32], want: &[f64]| {
+            compare(name, &to_f64(&got[..want.len()]), want, BOUND)
+                .unwrap_or_else(|e| panic!("{mode:?}: {e}"));
+        };
+        near("gradient", &read(&context(), state.gradient()), &want.gradient);
+        near("diagonal", &read(&context(), state.diagonal()), &want.diagonal);
+    }
+}
+
+#[test]
+fn counts_that_are_none_are_refused() {
+    let context = checked_context();
+    let model = models().swap_remove(0);
+    let state = State::new(&context, &model, None).unwrap();
+    let plan = |options| Plan::new(&context, &model, &state, 9, options);
+    let part = plan(PlanOptions::training(Mode::None).partial()).unwrap();
+    assert_eq!(part.write_count(9), Ok(()));
+    assert_eq!(
+        part.write_count(0),
+        Err(Error::ZeroSize { place: "batch".into(), what: "the number of samples" })
+    );
+    let refused = part.write_count(10).unwrap_err();
+    assert!(matches!(refused, Error::Value { name: "the number of samples", value: 10.0, .. }), "{refused}");
+    let not_planned = |what: &str, ask| Err(Error::NotPlanned { what: what.into(), ask });
+    let whole = plan(PlanOptions::training(Mode::None)).unwrap();
+    assert_eq!(whole.write_count(9), not_planned("a count of samples", "PlanOptions::partial"));
+    let inference = plan(PlanOptions::inference().partial()).unwrap();
+    let training = not_planned("a count of samples", "PlanOptions::training, not inference");
+    assert_eq!(inference.write_count(9), training);
+    let chain = Model::builder([4]).dense(3).loss(Loss::mse()).unwrap();
+    let state = State::new(&context, &chain, None).unwrap();
+    let options = PlanOptions::training(Mode::None).partial().whole_network(true);
+    let refused = Plan::new(&context, &chain, &state, 9, options).unwrap_err();
+    assert!(matches!(refused, Error::Unsupported { .. }), "{refused}");
+}
