@@ -1,5 +1,5 @@
-//! How sure may a network be? A Gaussian posterior over the last layer's weights, from the Hessian diagonal that this crate computes
-//! exactly there (a diagonal Laplace approximation after training), against the plain network and a tuned temperature.
+//! How sure may a network be? A Gaussian posterior over the last layer's weights, from the Hessian diagonal that this crate
+//! computes exactly there (a diagonal Laplace approximation after training), against the plain network and a tuned temperature.
 //!
 //! `cargo run --release --example laplace` prints a table and writes `laplace.svg`; `-- --help` lists options.
 

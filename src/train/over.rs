@@ -87,8 +87,8 @@ impl Trainer {
         Ok((gradients, diagonals))
     }
 
-    /// `Σ_n g_n²` in the flat layout, `g_n` the gradient of sample n's own loss: the diagonal of N times the empirical Fisher matrix.
-    /// At the cost of [`Trainer::each_sample`]; no gradient but the last is kept.
+    /// `Σ_n g_n²` in the flat layout, `g_n` the gradient of sample n's own loss: the diagonal of N times the empirical Fisher
+    /// matrix. At the cost of [`Trainer::each_sample`]; no gradient but the last is kept.
     ///
     /// # Errors
     /// As [`Trainer::each_sample`].

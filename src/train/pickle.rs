@@ -1,5 +1,5 @@
-//! Python's pickles, as far as the CIFAR data sets use them. Values are built and nothing else is done: what a pickle names is never
-//! called, so reading one is safe. (Opcodes: Python's `pickletools`.)
+//! Python's pickles, as far as the CIFAR data sets use them. Values are built and nothing else is done: what a pickle names is
+//! never called, so reading one is safe. (Opcodes: Python's `pickletools`.)
 
 use std::collections::BTreeMap;
 use std::ops::Range;

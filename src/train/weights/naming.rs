@@ -83,8 +83,9 @@ impl Naming {
     ///
     /// # Errors
     /// [`Error::Length`] for more or fewer names in order than layers with parameters; [`Error::Unknown`] for a path of no such
-    /// layer, or a pattern of [`Naming::rename`] or [`Naming::layout`] that nothing matches, for it is most likely mistyped; [`Error::Value`] for a replacement with more stars than its pattern; [`Error::SameName`];
-    /// [`Error::Shape`] for a layout that a tensor cannot have.
+    /// layer, or a pattern of [`Naming::rename`] or [`Naming::layout`] that nothing matches, for it is most likely mistyped;
+    /// [`Error::Value`] for a replacement with more stars than its pattern; [`Error::SameName`]; [`Error::Shape`] for a layout
+    /// that a tensor cannot have.
     pub fn tensors(&self, model: &Model) -> Result<Vec<String>> {
         Ok(self.resolve(model)?.into_iter().map(|named| named.name).collect())
     }
