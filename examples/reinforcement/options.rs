@@ -38,20 +38,21 @@ pub(crate) struct Options {
 
 /// Reads the arguments; the error is a message for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
-    let mut options = Options { device: Device::Cpu, steps: 100_000, seeds: 3, rate: None };
+    let (mut adapter, mut steps, mut seeds, mut rate) = (None, 100_000, 3, None);
     while let Some(name) = arguments.next()? {
         match name.as_str() {
-            "--adapter" => options.device = Device::Named(arguments.value()?),
-            "--steps" => options.steps = arguments.count()? as usize,
-            "--seeds" => options.seeds = arguments.count()?,
+            "--adapter" => adapter = Some(arguments.value()?),
+            "--steps" => steps = arguments.count()? as usize,
+            "--seeds" => seeds = arguments.count()?,
             "--rate" => {
                 let good = |rate: &f32| rate.is_finite() && *rate > 0.0;
-                options.rate = Some(arguments.parsed("a positive number", good)?);
+                rate = Some(arguments.parsed("a positive number", good)?);
             }
             "--list" => return Ok(Command::List),
             "--help" | "-h" => return Ok(Command::Help),
             _ => return Err(format!("unknown option `{name}`")),
         }
     }
-    Ok(Command::Train(options))
+    let device = Device::new(adapter.is_none(), adapter)?;
+    Ok(Command::Train(Options { device, steps, seeds, rate }))
 }
