@@ -5,8 +5,9 @@ use crate::shader::{Binding, Kernel};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Walks a list whose transient memories lie in `slots`, behind the list `before`, whose transient memories are gone. What a step reads of those, the memory's own steps must have written,
-/// with nothing else in between; of another slice, all that `needed` says.
+/// Walks a list whose transient memories lie in `slots`, behind the list `before`, whose transient memories are gone. What a step
+/// reads of those, the memory's own steps must have written, with nothing else in between; of another slice, all that `needed`
+/// says.
 pub(super) fn reads(
     before: &[Step],
     steps: &[Step],

@@ -8,6 +8,8 @@ mod depthwise;
 mod dropout;
 mod layout;
 mod loss;
+mod outside;
+mod partial;
 mod pool;
 mod residual;
 
