@@ -120,14 +120,20 @@ impl Host {
 
     /// A plan for anything that can be recorded.
     fn plan(&self, width: usize, batch: usize) -> (State, Plan) {
+        self.plan_with(Loss::mse(), width, batch)
+    }
+
+    fn plan_with(&self, loss: Loss, width: usize, batch: usize) -> (State, Plan) {
         let model = Model::builder([8]).dense(width).act(Activation::Tanh).dense(width).act(Activation::Tanh);
-        let model = model.dense(4).loss(Loss::mse()).unwrap();
+        let model = model.dense(4).loss(loss).unwrap();
         let state = State::new(&self.context, &model, Some(Optimizer::ada_hesscale(0.01))).unwrap();
         state.write_parameters(&model.init(hesscale::model::Init::Auto, 1).unwrap()).unwrap();
         let options = PlanOptions::training(Mode::HesScale).accumulate(1.0).lazy();
         let plan = Plan::new(&self.context, &model, &state, batch, options).unwrap();
         plan.write_input(&vec![0.5; batch * 8]).unwrap();
-        plan.write_targets(hesscale::model::Targets::Values(&vec![0.25; batch * 4])).unwrap();
+        if !model.loss().is_external() {
+            plan.write_targets(hesscale::model::Targets::Values(&vec![0.25; batch * 4])).unwrap();
+        }
         (state, plan)
     }
 
@@ -153,10 +159,16 @@ impl Host {
 fn record_all(plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
     for pass in [Pass::FULL, Pass::FULL.without_curvature(), Pass::FULL.accumulating()] {
         plan.record_forward(encoder);
-        plan.record_gradient(encoder, pass).unwrap();
+        let mut pieces = if plan.model().loss().is_external() {
+            plan.record_backward(encoder, pass).unwrap();
+            plan.record_backward_step(encoder, pass).unwrap();
+            Pieces::backward_step(pass)
+        } else {
+            plan.record_gradient(encoder, pass).unwrap();
+            plan.record_step(encoder, pass).unwrap();
+            Pieces::step(pass)
+        };
         plan.record_update(encoder, pass).unwrap();
-        plan.record_step(encoder, pass).unwrap();
-        let mut pieces = Pieces::step(pass);
         while !plan.record_piece(encoder, &mut pieces, 1).unwrap().last {}
     }
 }
@@ -164,12 +176,14 @@ fn record_all(plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
 #[test]
 fn allocates_nothing_of_its_own() {
     let host = Host::new();
-    let (_state, plan) = host.plan(16, 4);
-    let mut encoder = host.encoder();
-    let seen = allocations(|| record_all(&plan, &mut encoder));
-    println!("{} allocations", seen.len());
-    assert!(seen.contains(&Owner::Wgpu), "wgpu keeps commands on the heap");
-    assert!(seen.iter().all(|owner| *owner == Owner::Wgpu), "{seen:?}");
+    for loss in [Loss::mse(), Loss::external()] {
+        let (_state, plan) = host.plan_with(loss, 16, 4);
+        let mut encoder = host.encoder();
+        let seen = allocations(|| record_all(&plan, &mut encoder));
+        println!("{} allocations", seen.len());
+        assert!(seen.contains(&Owner::Wgpu), "wgpu keeps commands on the heap");
+        assert!(seen.iter().all(|owner| *owner == Owner::Wgpu), "{seen:?}");
+    }
 }
 
 #[test]

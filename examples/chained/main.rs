@@ -1,6 +1,6 @@
-//! Two models trained end to end: the second reads the first one's outputs, and the signal at its input is the first one's signal at
-//! the outputs. A step is one submission, and nothing is read back until the end. A single model of all the layers, trained beside
-//! them, comes to the same parameters.
+//! Two models trained end to end: the second reads the first one's outputs, and the signal at its input is the first one's signal
+//! at the outputs. A step is one submission, and nothing is read back until the end. A single model of all the layers, trained
+//! beside them, comes to the same parameters.
 
 use hesscale::model::{Init, Targets};
 use hesscale::{

@@ -1,5 +1,5 @@
-// part = c all in the first n rows, 0 in the others whatever is there; c is batch / n where a mean was divided by the batch, else 1.
-// Of vectors u it is √c. One element of every plane per invocation.
+// part = c all in the first n rows, 0 in the others whatever is there; c is batch / n where a mean was divided by the batch, else
+// 1. Of vectors u it is √c. One element of every plane per invocation.
 
 struct RowsParams {
     n: u32, // elements of a plane

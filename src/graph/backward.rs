@@ -156,8 +156,8 @@ impl<'a> BackwardPass<'a> {
         Ok(top)
     }
 
-    /// Takes a signal in rows of f32, which nothing in this pass writes, as the one at the logits; `false` where that must be a copy:
-    /// stored as another type, with the diagonal beside u, or in the user's tensor.
+    /// Takes a signal in rows of f32, which nothing in this pass writes, as the one at the logits; `false` where that must be a
+    /// copy: stored as another type, with the diagonal beside u, or in the user's tensor.
     pub(crate) fn begin_at(&mut self, signal: Signal) -> bool {
         let root = self.graph.root(self.graph.logits);
         let exact = self.setup.options.storage == Dtype::F32 && self.mode.rank() == 0;

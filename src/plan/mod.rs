@@ -79,9 +79,9 @@ impl Plan {
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Foreign`] for a state of another context or model, and for raw buffers
     /// of another device; [`Error::Limit`] and [`Error::Feature`] where the device allows less than is needed;
-    /// [`Error::BufferSize`] and [`Error::BufferUsage`] for raw buffers that do not fit, [`Error::SharedBuffer`] for one that
-    /// has another role; [`Error::Value`] for a scale that is none; [`Error::TileTable`] for an entry of the context's table
-    /// that no shader can be made of; [`Error::Device`] for what the driver refuses.
+    /// [`Error::BufferSize`], [`Error::BufferUsage`] and [`Error::BufferOffset`] for raw buffers that do not fit,
+    /// [`Error::SharedBuffer`] for one that has another role; [`Error::Value`] for a scale that is none; [`Error::TileTable`] for
+    /// an entry of the context's table that no shader can be made of; [`Error::Device`] for what the driver refuses.
     pub fn new(
         context: &Context,
         model: &Model,
@@ -275,9 +275,9 @@ impl Plan {
         self.context.write(tensor, weights)
     }
 
-    /// Writes the signal at the outputs of a model with [`Loss::External`](crate::Loss::External); it arrives before the commands of
-    /// the next submission. A plan with steps without curvature ([`PlanOptions::lazy`]) takes g alone for these; the rest stays as it
-    /// was.
+    /// Writes the signal at the outputs of a model with [`Loss::External`](crate::Loss::External); it arrives before the commands
+    /// of the next submission. A plan with steps without curvature ([`PlanOptions::lazy`]) takes g alone for these; the rest stays
+    /// as it was.
     ///
     /// # Errors
     /// [`Error::Length`] for what is not of this batch, or not what the plan's mode carries; [`Error::NotFinite`] where the context

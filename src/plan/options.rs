@@ -51,7 +51,8 @@ pub struct PlanOptions {
     pub storage: Dtype,
     /// What signals are multiplied by while they are stored in [`Dtype::F16`]: a power of four, since curvature flows as √ too.
     /// It is taken off exactly where gradient and diagonal are written. `None`: the largest with which the loss of one
-    /// sample counts no more than 64 times, for what a mean divides by is most of what makes signals small.
+    /// sample counts no more than 64 times, for what a mean divides by is most of what makes signals small. The host's
+    /// own signal counts as that of a sum.
     pub loss_scale: Option<f32>,
     /// The host's buffer, or a range of one, for the input: `batch × inputs` numbers (`f32`), usage STORAGE. Input, targets and
     /// signal may share a buffer in ranges that do not meet; they have no role in the state.

@@ -19,8 +19,8 @@ use crate::ops::outside::places;
 /// | `HesScaleR1`, `HesScaleR2` | g | not read | h | u | u, of rank 2 |
 ///
 /// What they mean is said of [`OutputSignal`]. In HesScale-R plane 1 is where a signal within a plan has `h + Σ u²`; so
-/// [`Plan::signal_planes`](crate::Plan::signal_planes) of one plan can be the signal at the outputs of another as it lies. A buffer of
-/// the host's ([`PlanOptions::outside_signal`]) has all planes, the last one up to the next multiple of 256 bytes.
+/// [`Plan::signal_planes`](crate::Plan::signal_planes) of one plan can be the signal at the outputs of another as it lies. A buffer
+/// of the host's ([`PlanOptions::outside_signal`]) has all planes, the last one up to the next multiple of 256 bytes.
 #[derive(Debug, Clone)]
 pub struct OutsideSignal {
     planes: Tensor,

@@ -47,10 +47,8 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     let requested = Requested::new(setup, graph)?;
     // A pass from the host's signal is a list by itself, behind that of the forward pass.
     let forward = if external { Schedule::default() } else { schedules.all[0].1.clone() };
-    let (of_gradient, of_step): (fn(Pass) -> Work, fn(Pass) -> Work) = match external {
-        true => (Work::Backward, Work::BackwardStep),
-        false => (Work::Gradient, Work::Step),
-    };
+    let of_gradient: fn(Pass) -> Work = if external { Work::Backward } else { Work::Gradient };
+    let of_step: fn(Pass) -> Work = if external { Work::BackwardStep } else { Work::Step };
     let inputs = BackwardInputs { setup, graph, forward: &forward, saved: &saved, requested: &requested };
     for (mode, pass) in passes(options) {
         let build = |sink| backward(&inputs, loss_step.as_ref(), mode, sink);

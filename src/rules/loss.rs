@@ -344,10 +344,10 @@ impl Loss {
         }
     }
 
-    /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per
-    /// position), as many numbers as logits, half as many for a Gaussian; for PPO the action, and two numbers more; none for
-    /// [`Loss::External`]. A shape without a dimension is one number's; a shape
-    /// with more elements than a `usize` can count (no model has one) counts as the largest number.
+    /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per position), as
+    /// many numbers as logits, half as many for a Gaussian; for PPO the action, and two numbers more; none for
+    /// [`Loss::External`]. A shape without a dimension is one number's; a shape with more elements than a `usize` can count (no
+    /// model has one) counts as the largest number.
     #[must_use]
     pub fn target_len(&self, output: &[usize]) -> usize {
         let outputs = count(output);

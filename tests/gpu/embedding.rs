@@ -116,6 +116,37 @@ fn plans_share_a_state() {
     compare("one", &to_f64(&read[1]), &after[..3], 1e-5).unwrap();
 }
 
+/// Input and targets in one buffer, in ranges that do not meet, layer by layer and as a whole; what lies beside them is not read.
+#[test]
+fn input_and_targets_are_ranges_of_one_buffer() {
+    let context = context();
+    let sample = Sample::new(model(), 4, 9);
+    let want = sample.on(&context, PlanOptions::training(Mode::HesScale).whole_network(false));
+    let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+    let descriptor = wgpu::BufferDescriptor { label: None, size: 2048, usage, mapped_at_creation: false };
+    let buffer = context.device().create_buffer(&descriptor);
+    context.queue().write_buffer(&buffer, 0, &[0xff; 2048]);
+    let x: Vec<u8> = sample.x.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let Targets::Classes(classes) = sample.targets.view() else { panic!("of a cross-entropy") };
+    let classes: Vec<u8> = classes.iter().flat_map(|class| class.to_le_bytes()).collect();
+    context.queue().write_buffer(&buffer, 1024, &x);
+    context.queue().write_buffer(&buffer, 512, &classes);
+    for whole in [false, true] {
+        let state = State::new(&context, &sample.model, None).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let options = PlanOptions::training(Mode::HesScale).whole_network(whole);
+        let options = options.input(buffer.slice(1024..1024 + 96)).targets(buffer.slice(512..528));
+        let plan = Plan::new(&context, &sample.model, &state, 4, options).unwrap();
+        assert_eq!((plan.input().bytes(), plan.targets().unwrap().bytes()), (1024..1120, 512..528));
+        submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+        let read =
+            context.read_blocking(&[state.gradient(), state.diagonal(), plan.loss().unwrap()]).unwrap();
+        for (got, want) in read.iter().zip([&want.gradient[..], &want.diagonal, &[want.loss]]) {
+            compare("ranges", &to_f64(&got[..want.len()]), &to_f64(want), 1e-6).unwrap();
+        }
+    }
+}
+
 fn data(samples: usize) -> (Vec<f32>, Vec<u32>) {
     let mut random = fastrand::Rng::with_seed(samples as u64);
     let x: Vec<f32> = (0..samples * 6).map(|_| random.f32() * 2.0 - 1.0).collect();

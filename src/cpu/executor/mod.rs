@@ -220,8 +220,8 @@ impl Executor {
     /// [`Executor::pass`].
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for another mode, and unless [`Executor::forward`] was the last forward pass; [`Error::Length`] for parameters, or for a signal
-    /// that is not of the last batch or not of this mode.
+    /// [`Error::NotPlanned`] for another mode, and unless [`Executor::forward`] was the last forward pass; [`Error::Length`] for
+    /// parameters, or for a signal that is not of the last batch or not of this mode.
     pub fn backward(&mut self, mode: Mode, parameters: &[f32], signal: OutputSignal<'_>) -> Result<()> {
         self.check_mode(mode)?;
         Error::check_length("parameters", parameters.len(), self.model.flat_len())?;

@@ -9,6 +9,8 @@ mod dropout;
 mod layout;
 mod loss;
 mod norm;
+mod outside;
+mod partial;
 mod pool;
 mod residual;
 
