@@ -97,7 +97,9 @@ impl<'a> Buffers<'a> {
         match region {
             Region::Input => self.input.owned(),
             Region::Targets => self.targets.as_ref().expect("a training plan has targets").owned(),
-            Region::SampleWeights => self.sample_weights.as_ref().expect("asked for only where planned").owned(),
+            Region::SampleWeights => {
+                self.sample_weights.as_ref().expect("asked for only where planned").owned()
+            }
             Region::Parameters => self.state.parameters().owned(),
             Region::Gradient => self.state.gradient().owned(),
             Region::Diagonal => self.state.diagonal().owned(),

@@ -223,7 +223,8 @@ fn accumulated_micro_batches_equal_the_whole_batch() {
     for (reduction, scale) in [(Reduction::Mean, 1.0 / 3.0), (Reduction::Sum, 1.0)] {
         for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
             for model in [model, images] {
-                let sample = Sample::new(model(Loss::BceWithLogits { reduction, pos_weight: None }), BATCH, 6);
+                let sample =
+                    Sample::new(model(Loss::BceWithLogits { reduction, pos_weight: None }), BATCH, 6);
                 let inputs = 4 * sample.model.inputs();
                 let Targets::Values(targets) = sample.targets.view() else { panic!("numbers") };
                 let whole = sample.on(&context(), PlanOptions::training(mode));

@@ -186,13 +186,7 @@ impl Executor {
         })
     }
 
-    fn start(
-        &mut self,
-        mode: Mode,
-        samples: usize,
-        targets: Targets<'_>,
-        weights: Option<&[f32]>,
-    ) -> f64 {
+    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>, weights: Option<&[f32]>) -> f64 {
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| {

@@ -21,7 +21,8 @@ impl Shares {
         let positions = loss.rows(output) as u32;
         // As many on llvmpipe too where 8 would loop too often.
         let few = class.is_software() && batch.saturating_mul(positions) <= 131_072;
-        let (classes, terms, lanes) = (output[0] as u32, loss.terms(output) as u32, if few { 8 } else { 256 });
+        let (classes, terms, lanes) =
+            (output[0] as u32, loss.terms(output) as u32, if few { 8 } else { 256 });
         Shares { loss, samples: batch, positions, classes, terms, lanes }
     }
 

@@ -255,7 +255,10 @@ fn what_is_not_finite_is_told() {
                     let got = host(&model, mode, &logits, targets.view());
                     assert!(!got[0][0].is_finite(), "{loss:?} {mode:?}");
                     let spoilt = if is_policy(&loss) { 0..4 } else { place..place + 1 };
-                    assert!(got[1][spoilt].iter().all(|g| g.is_nan()) && got[1][4..].iter().all(|g| g.is_finite()));
+                    assert!(
+                        got[1][spoilt].iter().all(|g| g.is_nan())
+                            && got[1][4..].iter().all(|g| g.is_finite())
+                    );
                     assert!(!mode.has_diagonal() || got[2][place].is_nan(), "{loss:?} {mode:?}");
                 }
                 if let Owned::Values(values) = &mut targets {

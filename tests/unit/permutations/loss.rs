@@ -23,7 +23,9 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
     for (loss, mode) in losses().into_iter().flat_map(modes) {
         for outputs in [64, 1000] {
             let kernel = LossKernel::new(class, loss.clone(), mode, 32, outputs, 1, 32_000);
-            kernels.extend([SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()));
+            kernels.extend(
+                [SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()),
+            );
         }
     }
     kernels
@@ -56,7 +58,12 @@ pub(crate) fn losses() -> Vec<Loss> {
             });
         }
     }
-    losses.extend([Loss::huber(0.5), Loss::l1(), Loss::relative_mse(0.125), Loss::bce_with_pos_weight([1.0; 64])]);
+    losses.extend([
+        Loss::huber(0.5),
+        Loss::l1(),
+        Loss::relative_mse(0.125),
+        Loss::bce_with_pos_weight([1.0; 64]),
+    ]);
     losses.extend([Loss::ppo_discrete(0.2, 0.125), Loss::ppo_gaussian(0.2, 0.125)]);
     losses
 }

@@ -55,12 +55,7 @@ pub(super) fn discrete(
 }
 
 /// Over Gaussians, means before the logarithms of variances; `row` is the actions, their old log-probability, the advantage.
-pub(super) fn gaussian(
-    logits: &[f32],
-    row: &[f32],
-    [clip, bonus]: [f64; 2],
-    [g, h]: [&mut [f64]; 2],
-) -> f64 {
+pub(super) fn gaussian(logits: &[f32], row: &[f32], [clip, bonus]: [f64; 2], [g, h]: [&mut [f64]; 2]) -> f64 {
     if !logits.iter().chain(row).all(|x| x.is_finite()) {
         return spoil([g, h]);
     }
