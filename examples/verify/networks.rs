@@ -59,6 +59,13 @@ pub(crate) fn losses() -> Vec<Job> {
         ("bce with logits, sum", Loss::bce_with_logits().sum()),
         ("gaussian nll, log, mean", Loss::gaussian_nll(Variance::Log)),
         ("gaussian nll, softplus, sum", Loss::gaussian_nll(Variance::Softplus).sum()),
+        ("huber, mean", Loss::huber(0.5)),
+        ("l1, mean", Loss::l1()),
+        ("relative mse, mean", Loss::relative_mse(0.05)),
+        ("bce with logits, positive weights", Loss::bce_with_pos_weight([0.5, 1.0, 2.0, 3.0, 5.0, 8.0])),
+        ("cross-entropy, weighted mean", weighted().ignore_index(1).weighted_mean().into()),
+        ("ppo over actions, entropy bonus", Loss::ppo_discrete(0.2, 0.05)),
+        ("ppo over gaussians, entropy bonus", Loss::ppo_gaussian(0.2, 0.05)),
     ];
     let losses = cross_entropies.map(|(name, loss)| (name, Loss::from(loss))).into_iter().chain(others);
     let row =

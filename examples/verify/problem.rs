@@ -29,10 +29,20 @@ impl Problem {
         }
         let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
         let (classes, len) = (model.classes() as u32, batch * model.target_len());
-        let targets = if model.loss().takes_classes() {
-            OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
-        } else {
-            OwnedTargets::Values((0..len).map(|_| random.f32()).collect())
+        let targets = match model.loss() {
+            loss if loss.takes_classes() => {
+                OwnedTargets::Classes((0..len).map(|_| random.u32(0..classes)).collect())
+            }
+            // Rows of an action, its old log-probability and an advantage.
+            Loss::PpoDiscrete { .. } => {
+                let uniform = -(classes as f32).ln();
+                let mut row = || {
+                    let action = random.u32(0..classes) as f32;
+                    [action, uniform + random.f32() - 0.5, random.f32() * 4.0 - 2.0]
+                };
+                OwnedTargets::Values((0..batch).flat_map(|_| row()).collect())
+            }
+            _ => OwnedTargets::Values((0..len).map(|_| random.f32()).collect()),
         };
         Problem { model, parameters, x, targets }
     }

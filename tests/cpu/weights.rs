@@ -19,7 +19,8 @@ fn every_loss_in_every_mode() {
             let targets = problem.targets.view();
             for mode in &modes {
                 for weights in [None, Some(&weights[..])] {
-                    let want = weighted_pass(&problem.model, *mode, &wide, &far, targets, weights, Noise::default());
+                    let want =
+                        weighted_pass(&problem.model, *mode, &wide, &far, targets, weights, Noise::default());
                     let want = want.unwrap();
                     let options = ExecutorOptions::training(*mode).threads(Threads::new(2).unwrap());
                     let mut executor = Executor::new(&problem.model, batch, options).unwrap();

@@ -80,7 +80,8 @@ fn follow(context: &Context, sample: &Sample, options: PlanOptions, weights: Opt
     let got = run_weighted(context, model, options, parameters, x, (targets.view(), weights)).unwrap();
     near("GPU", got.loss, &got.gradient, &got.diagonal);
     let mut executor = Executor::new(model, *batch, ExecutorOptions::training(mode)).unwrap();
-    let loss = executor.weighted_pass(mode, parameters, x, targets.view(), weights, Noise::default()).unwrap();
+    let loss =
+        executor.weighted_pass(mode, parameters, x, targets.view(), weights, Noise::default()).unwrap();
     near("CPU", loss, executor.gradient(), executor.diagonal());
 }
 
@@ -115,7 +116,9 @@ fn every_loss_follows_the_reference() {
 #[test]
 fn policies_in_one_kernel() {
     for (i, loss) in policies().into_iter().enumerate() {
-        for (class, batch) in [(DeviceClass::Software, 7), (DeviceClass::Discrete, 40), (DeviceClass::Mobile, 257)] {
+        for (class, batch) in
+            [(DeviceClass::Software, 7), (DeviceClass::Discrete, 40), (DeviceClass::Mobile, 257)]
+        {
             let sample = Sample::new(mlp(6, loss.clone()), batch, i as u64);
             for mode in [Mode::None, Mode::HesScale] {
                 follow(&of_class(class), &sample, PlanOptions::training(mode).whole_network(true), None);
@@ -148,7 +151,8 @@ fn weights_of_one_change_nothing() {
 /// A loss at each position of an image has its sample's weight.
 #[test]
 fn positions_have_their_samples_weight() {
-    let losses = [Loss::from(Loss::cross_entropy().ignore_index(2)), Loss::bce_with_pos_weight([0.5, 2.0, 3.0])];
+    let losses =
+        [Loss::from(Loss::cross_entropy().ignore_index(2)), Loss::bce_with_pos_weight([0.5, 2.0, 3.0])];
     let means = losses.clone().map(Loss::weighted_mean);
     for (i, loss) in losses.into_iter().chain(means).enumerate() {
         let builder = Model::builder([2, 4, 3]).conv2d(3, 2).act(Activation::Tanh).conv2d(3, 1);
@@ -185,12 +189,16 @@ fn extremes_of_policies() {
                 let want = sample.reference(Mode::HesScale);
                 let (g, h) = &got.signals[0];
                 let what = format!("{i} {old} {advantage}");
-                for (got, want) in [(&[got.loss][..], &[want.loss][..]), (g, &want.signals[0].g), (h, &want.signals[0].h)]
+                for (got, want) in
+                    [(&[got.loss][..], &[want.loss][..]), (g, &want.signals[0].g), (h, &want.signals[0].h)]
                 {
                     assert!(got.iter().all(|x| !x.is_nan()), "{what}: {got:?} {want:?}");
                     // What is near the end of f32 may be infinite.
-                    let (got, want): (Vec<f64>, Vec<f64>) =
-                        to_f64(got).into_iter().zip(want.iter().copied()).filter(|(_, want)| want.abs() < 1e37).unzip();
+                    let (got, want): (Vec<f64>, Vec<f64>) = to_f64(got)
+                        .into_iter()
+                        .zip(want.iter().copied())
+                        .filter(|(_, want)| want.abs() < 1e37)
+                        .unzip();
                     compare(&what, &got, &want, 3e-5).unwrap();
                 }
             }
@@ -207,8 +215,12 @@ fn an_action_that_is_none_is_told() {
     for action in [4.0_f32, -1.0, 1.5, f32::NAN] {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let size = 4 * 64;
-        let buffer =
-            context.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false });
+        let buffer = context.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage,
+            mapped_at_creation: false,
+        });
         let rows = [1.0, -1.0, 1.0, action, -1.0, 1.0].map(f32::to_le_bytes).concat();
         context.queue().write_buffer(&buffer, 0, &rows);
         let options = PlanOptions::training(Mode::HesScale).whole_network(false).targets(&buffer);
@@ -231,12 +243,17 @@ fn weights_in_the_hosts_buffer() {
     let weights = sample_weights(9, &mut fastrand::Rng::with_seed(5));
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
     let size = 256;
-    let buffer =
-        context.device().create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false });
+    let buffer = context.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage,
+        mapped_at_creation: false,
+    });
     let bytes: Vec<u8> = weights.iter().flat_map(|weight| weight.to_le_bytes()).collect();
     context.queue().write_buffer(&buffer, 0, &bytes);
     let options = PlanOptions::training(Mode::HesScale);
-    let got = run(&context, model, options.clone().sample_weights_in(&buffer), parameters, x, targets.view()).unwrap();
+    let got = run(&context, model, options.clone().sample_weights_in(&buffer), parameters, x, targets.view())
+        .unwrap();
     let given = (targets.view(), Some(&weights[..]));
     let want = run_weighted(&context, model, options.clone(), parameters, x, given).unwrap();
     assert_eq!(bits(&got.gradient), bits(&want.gradient));
@@ -336,10 +353,13 @@ fn stored_in_f16() {
         let (wide, far) = (to_f64(parameters), to_f64(x));
         let weights = Some(&weights[..]);
         let want =
-            weighted_pass(model, Mode::HesScale, &wide, &far, targets.view(), weights, Noise::default()).unwrap();
-        for (got, want) in
-            [(&[got.loss][..], &[want.loss][..]), (&got.gradient, &want.gradient), (&got.diagonal, &want.diagonal)]
-        {
+            weighted_pass(model, Mode::HesScale, &wide, &far, targets.view(), weights, Noise::default())
+                .unwrap();
+        for (got, want) in [
+            (&[got.loss][..], &[want.loss][..]),
+            (&got.gradient, &want.gradient),
+            (&got.diagonal, &want.diagonal),
+        ] {
             compare(&format!("{loss:?}"), &to_f64(got), want, 2e-2).unwrap();
         }
     }

@@ -306,7 +306,7 @@ fn options_of_pytorch_are_named() {
     }
     let identity = r#"{"type": "identity"}"#;
     for (loss, field) in [
-        (r#"{"type": "bce_logits", "pos_weight": [2]}"#, "pos_weight"),
+        (r#"{"type": "bce_logits", "weight": [2]}"#, "weight"),
         (r#"{"type": "softmax_ce", "weight": [1, 2, 3, 4]}"#, "weight"),
     ] {
         match json_error(identity, loss) {

@@ -112,7 +112,10 @@ fn values_by_hand() {
     near(value(&gaussian(Variance::Softplus), &[3.0, 0.0], Targets::Values(&[1.0])), want);
     // Inside δ, at δ, beyond on either side.
     let huber = Loss::huber(0.5).sum();
-    near(value(&huber, &[1.25, 2.0, -1.0, 3.0], Targets::Values(&[1.0, 1.5, 1.0, 1.0])), 0.03125 + 0.125 + 0.875 + 0.875);
+    near(
+        value(&huber, &[1.25, 2.0, -1.0, 3.0], Targets::Values(&[1.0, 1.5, 1.0, 1.0])),
+        0.03125 + 0.125 + 0.875 + 0.875,
+    );
     near(value(&Loss::l1(), &[1.25, -2.0], Targets::Values(&[1.0, 0.0])), 1.125);
     near(value(&Loss::relative_mse(0.25), &[1.0, 0.0], Targets::Values(&[0.5, 1.0])), 0.5 * (0.2 + 4.0));
     let weighted = Loss::bce_with_pos_weight([3.0, 5.0]).sum();
@@ -138,7 +141,8 @@ fn a_weighted_mean_divides_by_what_counts() {
     let mean = Loss::cross_entropy().class_weights([1.0, 2.0, 4.0]).ignore_index(0);
     let logits = [0.5, -1.0, 2.0, 0.25, 1.5, -0.5, 3.0, 1.0, 0.0];
     let (classes, weights) = (Targets::Classes(&[1, 0, 2]), [0.5, 9.0, -0.75]);
-    let of = |loss: Loss, targets| weighted(&loss, Mode::HesScaleR1, &logits[..], (targets, Some(&weights)), 3);
+    let of =
+        |loss: Loss, targets| weighted(&loss, Mode::HesScaleR1, &logits[..], (targets, Some(&weights)), 3);
     let (sum, plain) = of(mean.clone().sum().into(), classes);
     let (value, at) = of(mean.clone().weighted_mean().into(), classes);
     // ½·2 − ¾·4

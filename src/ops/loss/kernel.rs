@@ -201,7 +201,8 @@ impl Key for LossKernel {
         let name = match &self.loss {
             Loss::SoftmaxCrossEntropy { .. } => "cross-entropy",
             Loss::Mse { .. } => "mse",
-            Loss::BceWithLogits { .. } => "bce with logits",
+            Loss::BceWithLogits { pos_weight: None, .. } => "bce with logits",
+            Loss::BceWithLogits { .. } => "bce with positive weights",
             Loss::GaussianNll { .. } => "gaussian nll",
             Loss::Huber { .. } => "huber",
             Loss::L1 { .. } => "l1",

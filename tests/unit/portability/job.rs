@@ -129,7 +129,7 @@ impl Job {
             };
             parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
         }
-        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let x: Vec<f32> = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
         let (classes, len) = (model.classes() as u32, batch * model.target_len());
         let targets = match model.loss() {
             loss if loss.takes_classes() => {
@@ -143,6 +143,21 @@ impl Job {
                     [action, -old, random.f32() * 4.0 - 2.0]
                 };
                 OwnedTargets::Values((0..batch).flat_map(|_| row()).collect())
+            }
+            Loss::PpoGaussian { .. } => {
+                let logits = predict(&model, &f64s(&parameters), &f64s(&x)).expect("they fit");
+                let mut row = |outputs: &[f64]| {
+                    let (means, heads) = outputs.split_at(outputs.len() / 2);
+                    let actions: Vec<f32> =
+                        means.iter().map(|mean| *mean as f32 + random.f32() - 0.5).collect();
+                    let each = actions.iter().zip(means).zip(heads).map(|((action, mean), rho)| {
+                        let d = f64::from(*action) - mean;
+                        -0.5 * (d * d * (-rho).exp() + rho + std::f64::consts::TAU.ln())
+                    });
+                    let old = each.sum::<f64>() as f32 + random.f32() - 0.5;
+                    [&actions[..], &[old, random.f32() * 4.0 - 2.0]].concat()
+                };
+                OwnedTargets::Values(logits.chunks(model.outputs()).flat_map(&mut row).collect())
             }
             _ => OwnedTargets::Values((0..len).map(|_| random.f32()).collect()),
         };
