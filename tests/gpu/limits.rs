@@ -334,6 +334,11 @@ fn groups_follow_the_reference() {
     let sample = Sample::new(dense(), BATCH, 4);
     let whole = PlanOptions::training(Mode::HesScale).lazy().whole_network(true);
     let optimizer = ways(rules()[2])[2];
+    // Of each group's numbers none is without effect.
+    let all = reference(&sample, optimizer, &groups()).0;
+    for other in [Group::new().rate(0.25), Group::new().weight_decay(0.5)].map(|g| groups().with("4.*", g)) {
+        assert!(relative_max_norm(&reference(&sample, optimizer, &other).0, &all) > 1e-3, "{other:?}");
+    }
     for context in classes(&sample, optimizer, &[whole.clone()]) {
         follows(&context, &sample, optimizer, &groups(), &whole);
     }
