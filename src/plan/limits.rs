@@ -22,8 +22,8 @@ impl Context {
     }
 }
 
-/// Bytes of the largest buffer that any plan binds: two moments and blocks; the widest signal, which is larger than any activation, input or
-/// target; or a convolution's partial sums, which are larger than its weights.
+/// Bytes of the largest buffer that any plan binds: two moments and blocks; the widest signal, which is larger than any
+/// activation, input or target; or a convolution's partial sums, which are larger than its weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
     let mut elements = most_memory(model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
