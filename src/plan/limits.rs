@@ -84,8 +84,8 @@ mod tests {
         assert_eq!(Context::required_limits(&wide, 65_536).max_storage_buffer_binding_size, needed);
         assert_eq!(Context::required_limits(&wide, 65_536).max_buffer_size, needed);
         let large = Model::builder([10_000]).dense_no_bias(5_000).loss(Loss::mse()).expect("valid");
-        // Two moments, and the numbers before them.
-        let needed = 4 * (64 + 2 * 50_000_000);
+        // Two moments, the numbers before them, and four for each block of 64.
+        let needed = (4 * (64 + 2 * 50_000_000 + 50_000_000 / 16_u64)).next_multiple_of(256);
         assert_eq!(Context::required_limits(&large, 1).max_storage_buffer_binding_size, needed);
         // One channel lies as four.
         let image = Model::builder([1, 1000, 1000]).conv2d(1, 1).loss(Loss::mse()).expect("valid");
