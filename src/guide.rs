@@ -23,6 +23,12 @@ pub mod embedding {
     #![doc = include_str!("../docs/embedding.md")]
 }
 
+pub mod optimizers {
+    //! Their formulas, what limits a step, groups of parameters.
+    #![doc = ""]
+    #![doc = include_str!("../docs/optimizers.md")]
+}
+
 pub mod performance {
     //! What was measured, where.
     #![doc = ""]

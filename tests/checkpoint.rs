@@ -103,7 +103,11 @@ fn cases() -> Vec<(Optimizer, TrainerOptions)> {
         (Optimizer::ada_hesscale(0.003).unlimited(), default()),
         (
             Optimizer::sophia(0.003).average(0.8).clip_gradient_norm(0.1),
-            default().schedule(Schedule::warm_up(3).then(4, Schedule::exponential(0.9))),
+            default().schedule(
+                Schedule::warm_up(3)
+                    .then(4, Schedule::step(1, 0.9))
+                    .then(9, Schedule::Constant { factor: 0.5 }),
+            ),
         ),
         (
             Optimizer::lion(0.003).average(0.8),

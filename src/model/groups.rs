@@ -80,8 +80,8 @@ impl Groups {
     /// Whether every pattern matches some parameter of the model, and every number is in its domain.
     ///
     /// # Errors
-    /// [`Error::Unknown`] for a pattern that matches no parameter; [`Error::Value`], which names the pattern, for a factor or a decay
-    /// that is negative or not finite.
+    /// [`Error::Unknown`] for a pattern that matches no parameter; [`Error::Value`], which names the pattern, for a factor or a
+    /// decay that is negative or not finite.
     pub fn check(&self, model: &Model) -> Result<()> {
         for (pattern, group) in &self.0 {
             let names = || model.parameters().iter().map(Parameter::name);

@@ -22,8 +22,8 @@ impl Context {
     }
 }
 
-/// Bytes of the largest buffer that any plan binds: two moments and blocks; the widest signal, which is larger than any activation, input or
-/// target; or a convolution's partial sums, which are larger than its weights.
+/// Bytes of the largest buffer that any plan binds: two moments and blocks; the widest signal, which is larger than any
+/// activation, input or target; or a convolution's partial sums, which are larger than its weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
     let mut elements = most_memory(model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
@@ -84,8 +84,8 @@ mod tests {
         assert_eq!(Context::required_limits(&wide, 65_536).max_storage_buffer_binding_size, needed);
         assert_eq!(Context::required_limits(&wide, 65_536).max_buffer_size, needed);
         let large = Model::builder([10_000]).dense_no_bias(5_000).loss(Loss::mse()).expect("valid");
-        // Two moments, and the numbers before them.
-        let needed = 4 * (64 + 2 * 50_000_000);
+        // Two moments, the numbers before them, and four for each block of 64.
+        let needed = (4 * (64 + 2 * 50_000_000 + 50_000_000 / 16_u64)).next_multiple_of(256);
         assert_eq!(Context::required_limits(&large, 1).max_storage_buffer_binding_size, needed);
         // One channel lies as four.
         let image = Model::builder([1, 1000, 1000]).conv2d(1, 1).loss(Loss::mse()).expect("valid");

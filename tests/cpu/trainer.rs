@@ -54,8 +54,8 @@ fn steps_follow_the_reference() {
     compare("outputs", &to_f64(&trainer.predict(&x).unwrap()), &want.unwrap(), 1e-5).unwrap();
 }
 
-/// Every kind of layer with parameters, each frozen in turn, then all below the last: no gradient of what is frozen, the same bits of
-/// the rest, and signals where they are asked for all the same.
+/// Every kind of layer with parameters, each frozen in turn, then all below the last: no gradient of what is frozen, the same bits
+/// of the rest, and signals where they are asked for all the same.
 #[test]
 fn frozen_layers_have_no_gradient() {
     let model = Model::builder([2, 6, 5]).conv2d(4, 3).act(Activation::Tanh).layer(norm(4));

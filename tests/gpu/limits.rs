@@ -175,7 +175,7 @@ fn classes_and_whole_networks_follow_the_reference() {
         }
         // One workgroup has the whole batch, and several share it.
         for sample in [&sample, &many] {
-            for context in classes(sample, optimizer, &[whole.clone()]) {
+            for context in classes(sample, optimizer, std::slice::from_ref(&whole)) {
                 follows(&context, sample, optimizer, &Groups::default(), &whole);
             }
         }
@@ -334,7 +334,12 @@ fn groups_follow_the_reference() {
     let sample = Sample::new(dense(), BATCH, 4);
     let whole = PlanOptions::training(Mode::HesScale).lazy().whole_network(true);
     let optimizer = ways(rules()[2])[2];
-    for context in classes(&sample, optimizer, &[whole.clone()]) {
+    // Of each group's numbers none is without effect.
+    let all = reference(&sample, optimizer, &groups()).0;
+    for other in [Group::new().rate(0.25), Group::new().weight_decay(0.5)].map(|g| groups().with("4.*", g)) {
+        assert!(relative_max_norm(&reference(&sample, optimizer, &other).0, &all) > 1e-3, "{other:?}");
+    }
+    for context in classes(&sample, optimizer, std::slice::from_ref(&whole)) {
         follows(&context, &sample, optimizer, &groups(), &whole);
     }
 }

@@ -5,5 +5,7 @@ const NESTEROV: bool = false;
 // lib/each.wgsl
 // optimizer/no_diagonal.wgsl
 // optimizer/state.wgsl
+// optimizer/fours.wgsl
 // optimizer/rule.wgsl
+// optimizer/tell.wgsl
 // optimizer/sgd.wgsl

@@ -26,7 +26,7 @@ pub(crate) struct Back {
 
 impl Back {
     pub(super) fn label(&self) -> String {
-        let update = self.update.map_or(String::new(), |update| format!(" {}", update.rule.name()));
+        let update = self.update.map_or(String::new(), |update| format!(" {}", update.rule_name()));
         format!("{}{update}", self.mode.name())
     }
 

@@ -201,13 +201,18 @@ impl Update {
 
     pub(crate) fn name(&self) -> String {
         let rests = if self.second == Second::Rests { " without curvature" } else { "" };
+        format!("{}{rests}", self.rule_name())
+    }
+
+    /// The rule, and what is done beyond it.
+    pub(crate) fn rule_name(&self) -> String {
         let limited = match self.limited {
             None => "",
             Some(Limited { moved: true, .. }) => " moved",
             Some(Limited { averages: true, .. }) => " limited, averaged",
             Some(_) => " limited",
         };
-        format!("{}{limited}{rests}", self.rule.name())
+        format!("{}{limited}", self.rule.name())
     }
 
     /// Adds the rule's constants to the header. Returns its files.

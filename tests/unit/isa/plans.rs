@@ -72,10 +72,10 @@ pub(super) fn all(class: DeviceClass, mut take: impl FnMut(&Kernel, &str)) {
         let mut ways = vec![
             (Mode::None, Optimizer::sgd(0.1), "SGD"),
             (Mode::None, Optimizer::adam(1e-3), "Adam"),
-            (Mode::HesScale, Optimizer::ada_hesscale(1e-3), "AdaHesScale"),
+            (Mode::HesScale, Optimizer::ada_hesscale(1e-3).unlimited(), "AdaHesScale"),
         ];
         if at == 0 {
-            ways.push((Mode::HesScaleR1, Optimizer::ada_hesscale(1e-3), "AdaHesScale"));
+            ways.push((Mode::HesScaleR1, Optimizer::ada_hesscale(1e-3).unlimited(), "AdaHesScale"));
         }
         for (batch, (mode, optimizer, rule)) in batches.iter().flat_map(|b| ways.iter().map(move |w| (b, w)))
         {
