@@ -87,6 +87,16 @@ fn a_group_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn a_whole_network_has_none() {
+    let model = Model::builder([5]).dense(8).layer_norm().act(Tanh).dense(3).loss(Loss::mse()).unwrap();
+    let state = State::new(&context(), &model, None).unwrap();
+    let options = PlanOptions::training(Mode::HesScale).whole_network(true);
+    let kind = "a layer that is not dense in a whole network's kernel".into();
+    let refused = Plan::new(&context(), &model, &state, 2, options).unwrap_err();
+    assert_eq!(refused, Error::Unsupported { layer: "layernorm 1".into(), kind });
+}
+
+#[test]
 fn gradients_have_the_same_bits_in_every_mode() {
     for (name, model) in networks() {
         let sample = Sample::new(model, 9, 4);
