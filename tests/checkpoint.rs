@@ -39,13 +39,13 @@ fn model() -> Model {
     Model::builder([5]).dense(9).act(Activation::Tanh).dense(3).loss(Loss::cross_entropy()).unwrap()
 }
 
-/// A mix of layers: convolution, normalisation, a block, pooling, dropout within the block and after it.
+/// A mix of layers: convolution, normalisation of each kind, a block, pooling, dropout within the block and after it.
 fn convolutional() -> Model {
     let normalised = BatchNorm::new(vec![0.1, -0.1, 0.0, 0.2], vec![0.5, 1.0, 0.8, 0.6]);
     let convolution = || Conv2d::new(4, 3).same();
     let model = Model::builder([2, 5, 6]).layer(convolution()).layer(normalised).act(Activation::Tanh);
     let model = model.residual(|body| body.layer(convolution()).act(Activation::Tanh).dropout(0.3));
-    let model = model.layer(MaxPool2d::new(2)).dropout(0.5).flatten().dense(3);
+    let model = model.group_norm(2).layer(MaxPool2d::new(2)).dropout(0.5).flatten().layer_norm().dense(3);
     model.loss(Loss::cross_entropy()).unwrap()
 }
 

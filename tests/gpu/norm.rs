@@ -3,7 +3,7 @@
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{Builder, Conv2d, GroupNorm, LayerNorm, Noise, RmsNorm};
+use hesscale::model::{Conv2d, GroupNorm, LayerNorm, Noise, RmsNorm};
 use hesscale::reference::OptimizerState;
 use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
@@ -55,13 +55,18 @@ fn networks_follow_the_reference() {
 /// Of one number, and of as many as any number of invocations shares; normalised alone, so that nothing else hides an error.
 #[test]
 fn groups_of_every_size() {
+    // One number, or one of two, is ±1 but for ε when it is normalised: ε is large enough to count.
+    let eps = 0.1;
     for n in [1, 2, 5, 255, 257, 2049, 16_385, 100_000] {
-        let builder = Model::builder([n]);
-        let sums = |builder: Builder| builder.loss(Loss::mse().sum()).unwrap();
-        let models = [sums(builder.clone().layer_norm()), sums(builder.rms_norm())];
-        let image = Model::builder([3, n.div_ceil(3), 1]);
-        let groups = [sums(image.clone().group_norm(1)), sums(image.group_norm(3))];
-        for model in models.into_iter().chain(groups) {
+        let row = || Model::builder([n]);
+        let image = |groups| Model::builder([3, n.div_ceil(3), 1]).layer(GroupNorm::new(groups).eps(eps));
+        let models = [
+            row().layer(LayerNorm::new().eps(eps)),
+            row().layer(RmsNorm::new().eps(eps)),
+            image(1),
+            image(3),
+        ];
+        for model in models.map(|builder| builder.loss(Loss::mse().sum()).unwrap()) {
             let sample = Sample::new(model, 2, 5);
             for class in CLASSES {
                 sample
@@ -79,6 +84,16 @@ fn a_group_that_is_too_large_is_refused() {
     let refused = Plan::new(&context(), &model, &state, 1, PlanOptions::training(Mode::None)).unwrap_err();
     let (place, limit) = ("layernorm 0".into(), "numbers of a normalised group");
     assert_eq!(refused, Error::Limit { place, limit, needed: 1_049_600, available: 524_288 });
+}
+
+#[test]
+fn a_whole_network_has_none() {
+    let model = Model::builder([5]).dense(8).layer_norm().act(Tanh).dense(3).loss(Loss::mse()).unwrap();
+    let state = State::new(&context(), &model, None).unwrap();
+    let options = PlanOptions::training(Mode::HesScale).whole_network(true);
+    let kind = "a layer that is not dense in a whole network's kernel".into();
+    let refused = Plan::new(&context(), &model, &state, 2, options).unwrap_err();
+    assert_eq!(refused, Error::Unsupported { layer: "layernorm 1".into(), kind });
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use crate::common::relative_max_norm;
 use crate::problem::{Problem, losses};
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, RmsNorm,
+};
 use hesscale::reference::{Dual, pass};
 use hesscale::{Activation, Layer, Mode, Model};
 use proptest::prelude::*;
@@ -46,7 +48,7 @@ fn model(layers: &[Choice], loss: usize, outputs: usize, widest: usize) -> Model
 type Shaped = fn(usize, usize) -> Layer;
 
 /// Every kind of them.
-const SHAPED: [Shaped; 12] = [
+const SHAPED: [Shaped; 15] = [
     |a, b| Conv2d::new(2 + a, [1 + b, 3]).padding([b, 1]).stride([1 + a % 2, 1]).into(),
     |a, b| Conv2d::new(2, [2, 3]).dilation([1 + a, 1 + b % 2]).groups(2).bias(b > 0).padding(1).into(),
     |a, b| Conv2d::new(1 + a, 2 + b).same().into(),
@@ -63,6 +65,10 @@ const SHAPED: [Shaped; 12] = [
     |a, b| Layer::AdaptiveAvgPool2d { output: [1 + a, 2 + b] },
     |a, b| Layer::ZeroPad2d { padding: [a, b, 1, 0] },
     |a, b| BatchNorm::new(vec![0.5, -0.25 * a as f32], vec![1.0, 0.5 + b as f32]).into(),
+    // Of few numbers little but ε and rounding is left, so ε is large.
+    |a, b| GroupNorm::new(1 + a % 2).eps(0.5).affine(b > 0).into(),
+    |_, b| LayerNorm::new().eps(0.5).affine(b > 0).into(),
+    |_, b| RmsNorm::new().eps(0.5).affine(b > 0).into(),
     |a, b| Layer::Dropout { p: 0.2 * (a + b) as f64 },
     |a, b| {
         let body = vec![Conv2d::new(2, 1 + 2 * b).inputs(2).same().into(), Activation::Tanh.into()];
