@@ -61,7 +61,8 @@ fn check_eps(name: &str, eps: f64) -> Result<()> {
 }
 
 /// Layer normalisation (Ba, Kiros & Hinton, 2016, arXiv 1607.06450): `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and
-/// variance (divided by n) over all n numbers of a sample. γ is the weight, β the bias, each of the sample's shape.
+/// variance (divided by n) over all n numbers of a sample. γ is the weight, β the bias, each of the sample's shape. A plan on a GPU
+/// takes up to 524,288 numbers a sample, else it is [`Error::Limit`]; so with [`RmsNorm`], and with each group of [`GroupNorm`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
