@@ -192,7 +192,8 @@ fn index<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Opti
 }
 
 impl Loss {
-    /// Mean softmax cross-entropy over class indices, to be given further options.
+    /// Mean softmax cross-entropy over class indices, to be given further options. Over the actions that were taken, with advantages
+    /// for the weights of samples, it is the loss of the policy gradient (REINFORCE).
     pub fn cross_entropy() -> CrossEntropy {
         CrossEntropy::new()
     }
