@@ -105,7 +105,19 @@ impl<'a> Buffers<'a> {
         }
         usage.add(Purpose::Parameter, state.bytes());
         let slots = assigned.into_iter().map(|(slots, _)| slots).collect();
-        Ok(Buffers { input, targets, sample_weights, outside, count, state, own, constant, shared, slots, usage })
+        Ok(Buffers {
+            input,
+            targets,
+            sample_weights,
+            outside,
+            count,
+            state,
+            own,
+            constant,
+            shared,
+            slots,
+            usage,
+        })
     }
 
     pub(super) fn memory(&self) -> Memory {
