@@ -7,8 +7,9 @@ pub mod architecture {
 }
 
 pub mod curvature {
-    //! What a Hessian diagonal is good for: pruning, and a posterior.
+    //! What a Hessian diagonal is good for: pruning, a posterior, reinforcement learning.
     #![doc = ""]
+    #![doc = concat!("[reinforcement]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/reinforcement.svg")]
     #![doc = concat!("[prune]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/prune.svg")]
     #![doc = concat!("[laplace]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/laplace.svg")]
     #![doc = ""]
@@ -19,6 +20,7 @@ pub mod embedding {
     //! On a device of the host's own.
     #![doc = ""]
     #![doc = concat!("[psnr]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/psnr.svg")]
+    #![doc = concat!("[hash_grid]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/hash_grid.png")]
     #![doc = ""]
     #![doc = include_str!("../docs/embedding.md")]
 }

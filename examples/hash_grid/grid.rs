@@ -86,7 +86,7 @@ impl Grid {
         gradient: &Tensor,
         diagonal: &Tensor,
     ) -> [wgpu::BindGroup; 2] {
-        let [g, h] = [gradient, diagonal].map(range);
+        let [g, h] = [gradient, diagonal].map(Tensor::binding);
         let scattered = [points.as_entire_binding(), g, h, self.sums.as_entire_binding()];
         let updated = [&self.sums, &self.memory, &self.table].map(wgpu::Buffer::as_entire_binding);
         [bind(device, &self.scatter, scattered), bind(device, &self.update, updated)]
@@ -158,10 +158,4 @@ pub(crate) fn bind<const N: usize>(
     let entries: Vec<_> = (0..).zip(resources).map(|(binding, resource)| entry(binding, resource)).collect();
     let layout = &pipeline.get_bind_group_layout(0);
     device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
-}
-
-fn range(tensor: &Tensor) -> wgpu::BindingResource<'_> {
-    let bytes = tensor.bytes();
-    let size = std::num::NonZeroU64::new(bytes.end - bytes.start);
-    wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: tensor.buffer(), offset: bytes.start, size })
 }
