@@ -418,6 +418,33 @@ fn nothing_is_computed_for_what_is_frozen() {
     assert!(of(&frozen(&[])) && !of(&frozen(&["0.*"])));
 }
 
+/// Every layer that has parameters: the one behind the first is frozen, and its sums are no longer there.
+#[test]
+fn layers_of_every_kind_are_frozen() {
+    let image = || Model::builder([2, 5, 6]).conv2d(4, 3);
+    let kinds = [
+        ("dense", Model::builder([6]).dense(5).dense(7)),
+        ("convolution", image().conv2d(3, 2).flatten()),
+        ("depthwise", image().layer(Conv2d::new(4, 2).groups(4)).flatten()),
+        ("batch norm", image().layer(norm(4)).flatten()),
+        ("group norm", image().group_norm(2).flatten()),
+        ("layer norm", Model::builder([6]).dense(5).layer_norm()),
+        ("RMS norm", Model::builder([6]).dense(5).rms_norm()),
+    ];
+    for (name, builder) in kinds {
+        let model = builder.dense(4).loss(Loss::cross_entropy()).unwrap();
+        let frozen = Groups::new().with("1.*", Group::new().frozen());
+        let sums = |groups: &Groups| {
+            let options = PlanOptions::training(Mode::HesScale).whole_network(false);
+            let sample = Sample::new(model.clone(), BATCH, 4);
+            let rig = Rig::new(&context(), &sample, ways(rules()[2])[0], groups, options);
+            rig.plan.dispatches().count()
+        };
+        let (all, without) = (sums(&Groups::new()), sums(&frozen));
+        assert!(without < all, "{name}: {without} dispatches of {all}");
+    }
+}
+
 #[test]
 fn wrong_groups_are_refused() {
     let new = |groups: &Groups| {

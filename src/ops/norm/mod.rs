@@ -75,7 +75,7 @@ impl Operation for Norm {
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let (setup, output) = (pass.setup, pass.output(op));
         let statistics = pass.saved.extra(op);
-        if self.0.weight {
+        if setup.trains(op) {
             let parameters = self.parameters(output, setup.batch);
             channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, self.0.bias);
         }
