@@ -337,7 +337,9 @@ fn steps_equal_those_of_a_loss() {
         }
         let sample = Sample::new(model, batch, 2);
         let (own, from_host, last) = (&sample.model, external(&sample.model), at_last(&sample.model));
-        for (optimizer, fused) in [(steady(), false), (steady(), true), (Optimizer::adam(0.01), true)] {
+        let limited = steady().trust(1e-3).clip_gradient_norm(0.5);
+        let adam = Optimizer::adam(0.01);
+        for (optimizer, fused) in [(steady(), false), (steady(), true), (adam, true), (limited, true)] {
             let mut options = PlanOptions::for_optimizer(&optimizer).lazy().accumulate(0.5);
             options.fused_update = fused;
             let mode = options.mode;

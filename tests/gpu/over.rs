@@ -25,6 +25,7 @@ fn models() -> Vec<Model> {
     vec![
         dense(ignoring.clone().into()),
         dense(Loss::cross_entropy().sum().into()),
+        dense(ignoring.clone().class_weights(vec![0.5, 3.0, 1.0, 0.25]).weighted_mean().into()),
         dense(Loss::mse()),
         dense(Loss::GaussianNll { reduction: Reduction::Mean, var: hesscale::model::Variance::Log }),
         // A class for each position.

@@ -3,8 +3,8 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, checked_context, context, of_class, steady, submit};
-use hesscale::model::{AvgPool2d, OutputSignal, Reduction, Targets};
-use hesscale::reference::{OptimizerState, loss_and_signal, pass};
+use hesscale::model::{AvgPool2d, Noise, OutputSignal, Reduction, Targets};
+use hesscale::reference::{OptimizerState, loss_and_signal, pass, weighted_pass};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
     Activation, At, Context, Error, Layer, Loss, Mode, Model, Pass, Plan, PlanOptions, State, wgpu,
@@ -100,6 +100,38 @@ fn it_is_a_batch_of_so_many() {
     }
     let sample = Sample::new(models().swap_remove(0), 70, 6);
     follows(&of_class(DeviceClass::Discrete), &sample, Mode::HesScale);
+}
+
+/// The samples that count have weights, those behind them none that matter.
+#[test]
+fn weights_are_those_of_the_samples_that_count() {
+    let (context, sample) = (context(), Sample::new(models().swap_remove(0), 9, 6));
+    let (model, count) = (&sample.model, 5);
+    let weights = [0.5, -1.0, 2.0, 0.0, 3.0, 1e30, 1e30, 1e30, 1e30];
+    let state = State::new(&context, model, None).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = || PlanOptions::training(Mode::HesScale).partial().sample_weights();
+    let plan = Plan::new(&context, model, &state, sample.batch, options()).unwrap();
+    plan.write_input(&sample.x).unwrap();
+    plan.write_targets(sample.targets.view()).unwrap();
+    plan.write_sample_weights(&weights).unwrap();
+    plan.write_count(count).unwrap();
+    submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+    let (x, targets) = first(&sample, count);
+    let parameters = to_f64(&sample.parameters);
+    let weights = Some(&weights[..count]);
+    let want =
+        weighted_pass(model, Mode::HesScale, &parameters, &x, targets, weights, Noise::default()).unwrap();
+    for (name, got, want) in
+        [("gradient", state.gradient(), want.gradient), ("diagonal", state.diagonal(), want.diagonal)]
+    {
+        compare(name, &to_f64(&read(&context, got)[..model.flat_len()]), &want, BOUND).unwrap();
+    }
+    // A mean over weights would need the sum of those that count.
+    let mean = model.clone().with_loss(Loss::cross_entropy().weighted_mean()).unwrap();
+    let state = State::new(&context, &mean, None).unwrap();
+    let refused = Plan::new(&context, &mean, &state, sample.batch, options()).unwrap_err();
+    assert!(matches!(&refused, Error::Unsupported { layer, .. } if layer == "loss"), "{refused}");
 }
 
 /// All of them are the whole batch, to the last bit.
