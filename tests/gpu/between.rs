@@ -2,7 +2,7 @@
 
 use crate::common::{compare, to_f64};
 use crate::harness::{bits, of_class};
-use hesscale::model::{MaxPool2d, Rule, Targets};
+use hesscale::model::{MaxPool2d, Rule, Schedule, Targets};
 use hesscale::train::{Between, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
@@ -47,7 +47,8 @@ fn nothing_between_changes_nothing() {
     let ada = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01).weight_decay(0.1);
     let cases = [(model(), ada, 2), (dense(), ada, 2), (dense(), Optimizer::sgd(0.05), 1)];
     for (model, optimizer, every) in cases {
-        let options = TrainerOptions::default().seed(5).curvature_every(every);
+        let schedule = Schedule::exponential(0.7);
+        let options = TrainerOptions::default().seed(5).curvature_every(every).schedule(schedule);
         let pairs =
             trainers(&model, optimizer, &options).into_iter().zip(trainers(&model, optimizer, &options));
         for ((name, mut plain), (_, mut with)) in pairs {
