@@ -45,7 +45,7 @@ const FEWEST: [&[&str]; 3] = [
     &["clippy", "--lib", "--no-default-features", "--features", "train", "--", "-D", "warnings"],
 ];
 
-/// The golden vectors once more through a second code generator.
+/// The golden vectors once more through a second code generator, in the mode with the most components.
 const SECOND: Stage = Stage {
     name: "GL",
     args: &["test", "--test", "gpu", "golden::all_cases_on_a_second_adapter", "--", "--ignored"],
