@@ -121,7 +121,7 @@ fn nothing_is_told_without_a_cause() {
     let mut diverged = 0;
     for (index, activation) in Activation::ALL.into_iter().enumerate() {
         for (number, loss) in
-            losses(6).into_iter().enumerate().filter(|(number, _)| (index + number) % 6 == 0)
+            losses(6).into_iter().enumerate().filter(|(number, _)| (index + number) % 12 == 0)
         {
             let class = DeviceClass::ALL[(index + number / 3) % DeviceClass::ALL.len()];
             let context = of_class(class);
@@ -188,8 +188,8 @@ fn check_logits(model: &Model, bias: usize, whole: bool, turn: usize) {
         .flat_map(|mode| ways(*mode, whole))
         .collect();
     let contexts = of_classes(model, BATCH, Some(Optimizer::sgd(0.0)), &plans);
-    // Half of the classes for each loss.
-    for (index, context) in contexts.iter().enumerate().filter(|(index, _)| (index + turn).is_multiple_of(2))
+    // A part of the classes for each loss.
+    for (index, context) in contexts.iter().enumerate().filter(|(index, _)| (index + turn).is_multiple_of(4))
     {
         check_logits_on(context, model, bias, whole, index + turn);
     }
