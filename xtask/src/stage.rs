@@ -261,7 +261,7 @@ mod tests {
             "cargo clippy --lib --no-default-features --features vulkan -- -D warnings",
             "cargo clippy --lib --no-default-features --features cpu -- -D warnings",
             "cargo clippy --lib --no-default-features --features train -- -D warnings",
-            "cargo test --workspace",
+            "GALLIVM_PERF=\"nopt\" cargo test --workspace",
             "RUSTDOCFLAGS=\"-D warnings\" cargo doc --no-deps",
         ];
         assert_eq!(lines, expected);
