@@ -81,6 +81,12 @@ pub fn update_spans(
     }
 }
 
+/// Of a rule that divides by nothing: see [`Sweeps::sweep`].
+const UNDIVIDED: Option<Quotient> = None;
+
+/// From m and v to `u / η` and what it was divided by.
+type Quotient = fn(f32, f32) -> (f32, f32);
+
 /// One update, checked.
 struct Sweeps<'a> {
     threads: &'a Threads,
@@ -105,18 +111,18 @@ impl Sweeps<'_> {
             true => (correction(beta1, step), correction(beta2, curvature_steps)),
             false => (0.0, 0.0),
         };
-        // A rule whose step is what its moments come to: those move by `q`, then `quotient` has the step and the denominator.
+        // A rule whose step is what its moments come to: those move by `q` of g and x, then `quotient` has the step and the
+        // denominator.
         macro_rules! adaptive {
             ($beta1:ident, $beta2:ident, $q:expr, $quotient:expr) => {{
                 let (take1, take2, q, quotient) = (rest($beta1), rest($beta2), $q, $quotient);
                 let moved = move |m: &mut f32, v: &mut f32, g: f32, x: f32| {
                     *m = $beta1 * *m + take1 * g;
-                    if averages {
-                        *v = $beta2 * *v + take2 * q(x);
-                    }
+                    let next = $beta2 * *v + take2 * q(g, x);
+                    *v = if averages { next } else { *v };
                     quotient(*m, *v)
                 };
-                self.sweep(moved, quotient)
+                self.sweep(moved, Some(quotient))
             }};
         }
         match rule {
@@ -125,7 +131,7 @@ impl Sweeps<'_> {
                     *m = momentum * *m + g;
                     (if nesterov { g + momentum * *m } else { *m }, 1.0)
                 },
-                |m, _| (m, 1.0),
+                UNDIVIDED,
             ),
             Rule::RmsProp { beta2, eps, momentum } => {
                 let take2 = rest(beta2);
@@ -134,7 +140,7 @@ impl Sweeps<'_> {
                     *m = momentum * *m + g / (v.sqrt() + eps);
                     (*m, 1.0)
                 };
-                self.sweep(moved, |m, _| (m, 1.0))
+                self.sweep(moved, UNDIVIDED)
             }
             Rule::Lion { beta1, beta2 } => {
                 let (take1, take2) = (rest(beta1), rest(beta2));
@@ -145,7 +151,7 @@ impl Sweeps<'_> {
                     let sign = if c == 0.0 { 0.0 } else { 1_f32.copysign(c) };
                     (if c.is_finite() { sign } else { c }, 1.0)
                 };
-                self.sweep(moved, |m, _| (m, 1.0))
+                self.sweep(moved, UNDIVIDED)
             }
             Rule::Adam { beta1, beta2, eps }
             | Rule::AdaHesScale { beta1, beta2, eps }
@@ -155,7 +161,11 @@ impl Sweeps<'_> {
                     let root = (v_scale * v).sqrt();
                     (m_scale * m / (root + eps), root)
                 };
-                adaptive!(beta1, beta2, |x: f32| x * x, quotient)
+                match rule {
+                    // The gradient as it is limited.
+                    Rule::Adam { .. } => adaptive!(beta1, beta2, |g: f32, _: f32| g * g, quotient),
+                    _ => adaptive!(beta1, beta2, |_: f32, x: f32| x * x, quotient),
+                }
             }
             Rule::AdaHesScaleAbs { beta1, beta2, eps, root } => {
                 let (m_scale, v_scale) = scales(beta1, beta2);
@@ -163,7 +173,7 @@ impl Sweeps<'_> {
                     let denominator = if root { (v_scale * v).sqrt() } else { v_scale * v };
                     (m_scale * m / (denominator + eps), denominator)
                 };
-                adaptive!(beta1, beta2, f32::abs, quotient)
+                adaptive!(beta1, beta2, |_: f32, x: f32| x.abs(), quotient)
             }
             Rule::Sophia { beta1, beta2, gamma, eps } => {
                 let taken = if seen { 1.0 } else { 0.0 };
@@ -171,83 +181,89 @@ impl Sweeps<'_> {
                     let denominator = (gamma * v).max(eps);
                     (taken * m / denominator, denominator)
                 };
-                adaptive!(beta1, beta2, |x: f32| x, quotient)
+                adaptive!(beta1, beta2, |_: f32, x: f32| x, quotient)
             }
         }
     }
 
     /// `moved` takes m, v, g and x on by a step; it and `kept`, which leaves m and v, return `u / η` and what it was divided by,
-    /// without ε.
+    /// without ε. A rule that divides by nothing has no `kept`, and is not trusted.
     fn sweep(
         mut self,
         moved: impl Fn(&mut f32, &mut f32, f32, f32) -> (f32, f32) + Sync + Send + Copy,
-        kept: impl Fn(f32, f32) -> (f32, f32) + Sync + Send + Copy,
+        kept: Option<impl Fn(f32, f32) -> (f32, f32) + Sync + Send + Copy>,
     ) -> bool {
         let Limits { gradient, gradient_norm, update, trust } = self.optimizer.limits;
         let (value, most) = (gradient.unwrap_or(f32::MAX), update.unwrap_or(f32::MAX));
         let learning_rate = f64::from(self.optimizer.learning_rate);
         let gradient_scale = gradient_norm.map_or(1.0, |norm| {
-            let trained = self.spans.iter().flat_map(|span| &self.gradient[span.range.clone()]);
-            let sum = trained.map(|g| f64::from(clipped(*g, value)).powi(2)).sum();
+            let sum = self
+                .sum(|part| part.gradient.iter().map(|g| f64::from(clipped(*g, value)).powi(2)).sum::<f64>());
             factor(f64::from(norm).powi(2), sum)
         });
-        let threads = self.threads;
+        let (threads, average) = (self.threads, self.optimizer.average);
         let diverged = AtomicBool::new(false);
         let rates = |part: &Part<'_>| {
             let rate = learning_rate * f64::from(part.rate);
             (rate as f32, (1.0 - rate * f64::from(part.weight_decay)) as f32)
         };
         let limited = move |g: f32| gradient_scale * clipped(g, value);
-        if trust.is_none() {
-            threads.each(self.parts(), |part| {
+        match trust.zip(kept) {
+            None => threads.each(self.parts(), |mut part| {
                 let (rate, keep) = rates(&part);
                 let finite = part.sweep(|p, m, v, g, x| {
                     *p = keep * *p - rate * clipped(moved(m, v, limited(g), x).0, most);
                 });
+                part.add_to_average(average);
                 diverged.fetch_or(!finite, Relaxed);
-            });
-        }
-        if let Some(delta) = trust {
-            let parts = self.parts();
-            let mut sums = vec![0.0; parts.len()];
-            threads.each(parts.into_iter().zip(&mut sums).collect(), |(part, sum): (Part<'_>, &mut f64)| {
-                let (rate, _) = rates(&part);
-                part.sweep_sum(|m, v, g, x| {
-                    let (step, denominator) = moved(m, v, limited(g), x);
-                    let u = f64::from(rate * clipped(step, most));
-                    *sum += f64::from(denominator) * u * u;
+            }),
+            Some((delta, kept)) => {
+                let sum = self.sum(|mut part| {
+                    let ((rate, _), mut sum) = (rates(&part), 0.0);
+                    part.sweep_moments(|m, v, g, x| {
+                        let (step, denominator) = moved(m, v, limited(g), x);
+                        let u = f64::from(rate * clipped(step, most));
+                        sum += f64::from(denominator) * u * u;
+                    });
+                    sum
                 });
-            });
-            let scale = factor(2.0 * f64::from(delta), sums.iter().sum());
-            threads.each(self.parts(), |part| {
-                let (rate, keep) = rates(&part);
-                let finite = part.sweep(|p, m, v, _, _| {
-                    *p = keep * *p - scale * (rate * clipped(kept(*m, *v).0, most));
+                let scale = factor(2.0 * f64::from(delta), sum);
+                threads.each(self.parts(), |mut part| {
+                    let (rate, keep) = rates(&part);
+                    let finite = part.sweep(|p, m, v, _, _| {
+                        *p = keep * *p - scale * (rate * clipped(kept(*m, *v).0, most));
+                    });
+                    part.add_to_average(average);
+                    diverged.fetch_or(!finite, Relaxed);
                 });
-                diverged.fetch_or(!finite, Relaxed);
-            });
-        }
-        if let Some(keep) = self.optimizer.average {
-            let take = (1.0 - f64::from(keep)) as f32;
-            for range in self.spans.iter().map(|span| span.range.clone()) {
-                let averages = self.memory.average[range.clone()].iter_mut();
-                averages.zip(&self.parameters[range]).for_each(|(a, p)| *a = keep * *a + take * p);
             }
         }
         !diverged.into_inner()
     }
 
+    /// The sum of what each part comes to, in their order.
+    fn sum(&mut self, of: impl Fn(Part<'_>) -> f64 + Sync + Send) -> f64 {
+        let threads = self.threads;
+        let parts = self.parts();
+        let mut sums = vec![0.0; parts.len()];
+        let each = parts.into_iter().zip(&mut sums).collect();
+        threads.each(each, |(part, sum): (Part<'_>, &mut f64)| *sum = of(part));
+        sums.iter().sum()
+    }
+
     /// Of each span one part for each thread that pays off.
     fn parts(&mut self) -> Vec<Part<'_>> {
-        let mut rest = (&mut *self.parameters, &mut self.memory.m[..], &mut self.memory.v[..]);
+        let OptimizerState { m, v, average, .. } = &mut *self.memory;
+        let mut rest: [&mut [f32]; 4] = [&mut *self.parameters, m, v, average];
         let mut at = 0;
         let mut next = |range: &Range<usize>| {
-            let (p, m, v) = take(&mut rest);
-            let cut = |all| cut(all, at, range);
-            let ([p, p_rest], [m, m_rest], [v, v_rest]) = (cut(p), cut(m), cut(v));
-            rest = (p_rest, m_rest, v_rest);
+            let mine = rest.each_mut().map(|rest| {
+                let [mine, behind] = cut(take(rest), at, range);
+                *rest = behind;
+                mine
+            });
             at = range.end;
-            (p, m, v)
+            mine
         };
         let (gradient, values) = (self.gradient, self.values);
         let mut parts = Vec::with_capacity(self.spans.len());
@@ -255,26 +271,30 @@ impl Sweeps<'_> {
             let len = span.range.len();
             for within in self.threads.ranges(len, 16 * len) {
                 let range = span.range.start + within.start..span.range.start + within.end;
-                let (parameters, m, v) = next(&range);
+                let [parameters, m, v, average] = next(&range);
                 let gradient = &gradient[range.clone()];
                 let values = if values.is_empty() { gradient } else { &values[range] };
                 let Span { rate, weight_decay, .. } = *span;
-                parts.push(Part { parameters, m, v, gradient, values, rate, weight_decay });
+                parts.push(Part { parameters, m, v, average, gradient, values, rate, weight_decay });
             }
         }
         parts
     }
 }
 
-/// What `range` has of `all`, which begins at `at`, and what stands behind.
+/// What `range` has of `all`, which begins at `at`, and what stands behind; of an average that nobody asked for nothing.
 fn cut<'a>(all: &'a mut [f32], at: usize, range: &Range<usize>) -> [&'a mut [f32]; 2] {
+    if all.is_empty() {
+        return [&mut [], all];
+    }
     let (mine, rest) = all[range.start - at..].split_at_mut(range.len());
     [mine, rest]
 }
 
 /// `clip(x, ±most)`; what is not finite stays as it is.
 fn clipped(x: f32, most: f32) -> f32 {
-    let clipped = x.clamp(-most, most);
+    // Not `clamp`: its check of the bounds keeps the compiler from vectorizing.
+    let clipped = if x.abs() > most { most.copysign(x) } else { x };
     if x.abs() == f32::INFINITY { x } else { clipped }
 }
 
@@ -291,6 +311,8 @@ struct Part<'a> {
     parameters: &'a mut [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
+    /// The mean of the parameters, empty where there is none.
+    average: &'a mut [f32],
     gradient: &'a [f32],
     /// v averages what comes of these. As long as the others even where unused.
     values: &'a [f32],
@@ -301,15 +323,15 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// Calls `with` for each parameter p with m, v, gradient and value; returns whether all p and v are finite afterwards.
-    fn sweep(self, with: impl Fn(&mut f32, &mut f32, &mut f32, f32, f32)) -> bool {
+    fn sweep(&mut self, with: impl Fn(&mut f32, &mut f32, &mut f32, f32, f32)) -> bool {
         let Part { parameters, m, v, gradient, values, .. } = self;
         pulp::Arch::new().dispatch(
             #[inline(always)]
             || {
-                let moved = parameters.iter_mut().zip(m).zip(v);
+                let moved = parameters.iter_mut().zip(m.iter_mut()).zip(v.iter_mut());
                 // An integer and not a bool, so that the compiler vectorizes the loop.
                 let mut nonfinite = 0;
-                for (((p, m), v), (g, x)) in moved.zip(gradient.iter().zip(values)) {
+                for (((p, m), v), (g, x)) in moved.zip(gradient.iter().zip(*values)) {
                     with(p, m, v, *g, *x);
                     nonfinite |= u32::from(!p.is_finite()) | u32::from(!v.is_finite());
                 }
@@ -319,11 +341,18 @@ impl Part<'_> {
     }
 
     /// Calls `with` for each m, v, gradient and value, in order.
-    fn sweep_sum(self, mut with: impl FnMut(&mut f32, &mut f32, f32, f32)) {
-        let moments = self.m.iter_mut().zip(self.v);
+    fn sweep_moments(&mut self, mut with: impl FnMut(&mut f32, &mut f32, f32, f32)) {
+        let moments = self.m.iter_mut().zip(self.v.iter_mut());
         for ((m, v), (g, x)) in moments.zip(self.gradient.iter().zip(self.values)) {
             with(m, v, *g, *x);
         }
+    }
+
+    /// `θ̄ ← κ θ̄ + (1 − κ) θ`, if there is a κ.
+    fn add_to_average(&mut self, keep: Option<f32>) {
+        let Some(keep) = keep else { return };
+        let take = (1.0 - f64::from(keep)) as f32;
+        self.average.iter_mut().zip(&*self.parameters).for_each(|(a, p)| *a = keep * *a + take * p);
     }
 }
 
@@ -349,6 +378,8 @@ mod tests {
             Optimizer::sophia(0.1).weight_decay(0.1).clip_gradient_norm(5.0),
             Optimizer::sophia(0.1).trust(1e-3).average(0.5),
             Optimizer::adamw(0.1).trust(0.1).clip_update(0.5),
+            Optimizer::adamw(0.1).clip_gradient(0.3),
+            Optimizer::adam(0.1).clip_gradient_norm(5.0).trust(0.1).average(0.9),
             Optimizer::rmsprop(0.01).momentum(0.5).clip_gradient_norm(50.0),
             Optimizer::lion(0.01).average(0.9),
         ];

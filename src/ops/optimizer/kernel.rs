@@ -16,7 +16,8 @@ pub(crate) struct Hyper {
     ln_beta1: f32,
     ln_beta2: f32,
     eps: f32,
-    unused: f32,
+    /// Sophia's γ.
+    gamma: f32,
 }
 
 impl Hyper {
@@ -55,7 +56,8 @@ impl Hyper {
         let ln = |beta: f32| f64::from(beta).ln().max(-104.0) as f32;
         let Optimizer { learning_rate, weight_decay, .. } = *optimizer;
         let (ln_beta1, ln_beta2) = (ln(beta1), ln(beta2));
-        Hyper { learning_rate, weight_decay, beta1, beta2, ln_beta1, ln_beta2, eps, unused: 0.0 }
+        let gamma = if let Rule::Sophia { gamma, .. } = optimizer.rule { gamma } else { 0.0 };
+        Hyper { learning_rate, weight_decay, beta1, beta2, ln_beta1, ln_beta2, eps, gamma }
     }
 }
 
@@ -66,11 +68,11 @@ impl Hyper {
 pub(crate) struct LimitWords {
     gradient: f32,
     update: f32,
-    gamma: f32,
     average: f32,
+    unused: f32,
     /// By [`Factor`]: the square of the largest norm, and 2 δ.
     most: [f32; 2],
-    unused: [f32; 2],
+    also_unused: [f32; 2],
 }
 
 impl LimitWords {
@@ -88,10 +90,10 @@ impl LimitWords {
         LimitWords {
             gradient: limits.gradient.unwrap_or(f32::MAX),
             update: limits.update.unwrap_or(f32::MAX),
-            gamma: if let Rule::Sophia { gamma, .. } = optimizer.rule { gamma } else { 0.0 },
             average: optimizer.average.unwrap_or(0.0),
+            unused: 0.0,
             most: [most(limits.gradient_norm, |norm| norm * norm), most(limits.trust, |delta| 2.0 * delta)],
-            unused: [0.0; 2],
+            also_unused: [0.0; 2],
         }
     }
 }
@@ -159,9 +161,7 @@ impl Update {
             (true, true) => Second::Rests,
         };
         let vectors = len / 4;
-        let update = Update { rule: *rule, second, limited: None, vectors, first: 0, run: vectors };
-        // Its γ is among the limits.
-        if matches!(rule, Rule::Sophia { .. }) { update.limited(false) } else { update }
+        Update { rule: *rule, second, limited: None, vectors, first: 0, run: vectors }
     }
 
     /// The same within limits, block by block.
@@ -172,8 +172,7 @@ impl Update {
     /// The update behind a [`Measure::step`], which has moved the moments.
     fn behind_moments(self) -> Update {
         let limited = self.limited.map(|limited| Limited { moved: true, ..limited });
-        let second = if self.second == Second::None { Second::None } else { Second::Rests };
-        Update { limited, second, ..self }
+        Update { limited, second: Second::Rests, ..self }
     }
 
     /// The same for a part of the flat layout.
@@ -408,8 +407,8 @@ impl Key for Measure {
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
-        header.number("MEMORY", 1);
-        let mut files = vec!["optimizer/measure"];
+        header.number("MEMORY", 1).number("ROWS", 1);
+        let mut files = vec!["optimizer/measure", "lib/rows"];
         match self.factor {
             Factor::Gradient => {
                 let averages = self.update.limited.is_some_and(|limited| limited.averages);
@@ -433,9 +432,9 @@ impl Key for Measure {
         self.update.run.div_ceil(LANES).min(MOST_SUMS)
     }
 
-    /// A sum for each invocation.
+    /// What `row_sum` takes.
     fn workgroup(&self) -> Workgroup {
-        Workgroup::row(LANES).each(4)
+        Workgroup::row(LANES).each(16)
     }
 
     fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
@@ -470,17 +469,17 @@ impl Key for Scale {
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
-        header.number("MEMORY", 1).number("FACTOR", self.factor as u32);
-        compose(&header, &["optimizer/factor", "optimizer/state"])
+        header.number("MEMORY", 1).number("ROWS", 1).number("FACTOR", self.factor as u32);
+        compose(&header, &["optimizer/factor", "lib/rows", "optimizer/state"])
     }
 
     fn groups(&self) -> u32 {
         1
     }
 
-    /// A sum for each invocation.
+    /// What `row_sum` takes.
     fn workgroup(&self) -> Workgroup {
-        Workgroup::row(LANES).each(4)
+        Workgroup::row(LANES).each(16)
     }
 
     fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {

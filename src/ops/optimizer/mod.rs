@@ -10,7 +10,7 @@ pub(crate) use kernel::Scale;
 pub(crate) use kernel::{Advance, Hyper, LimitWords, Measure, Update, blocks};
 
 use crate::graph::{Region, Schedule, Setup, Slice};
-use crate::model::{Groups, Limits, Mode, Optimizer, Rule};
+use crate::model::{Groups, Limits, Mode, Optimizer};
 use crate::shader::Dtype;
 use crate::{Error, Result};
 use std::ops::Range;
@@ -32,7 +32,7 @@ pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
 /// Whether an optimiser's steps are more than its bare rule.
 pub(crate) fn is_limited(optimizer: &Optimizer, groups: &Groups) -> bool {
     let bare = optimizer.limits == Limits::NONE && optimizer.average.is_none() && groups.is_empty();
-    !bare || matches!(optimizer.rule, Rule::Sophia { .. })
+    !bare
 }
 
 /// Whether a step needs a sum over all parameters before any moves, so that no update is fused.
