@@ -5,7 +5,7 @@
 // For ρ far below zero v = e^ρ, so log v = ρ and s = w = 1. The precision 1/v is capped at e^80, within f32's range.
 const HEADS: u32 = 2u;
 
-fn term(mean: f32, rho: f32, t: f32) -> Term {
+fn term(mean: f32, rho: f32, t: f32) -> Part {
     let r = mean - t;
     let sigma = hs_sigmoid_pair(rho);
     let v = max(hs_softplus(rho), 1e-30);
@@ -16,5 +16,5 @@ fn term(mean: f32, rho: f32, t: f32) -> Term {
     let w = s * sigma.y;
     let q = r * (r * inverse);
     let h = 0.5 * (s * s * (2.0 * q - 1.0) + w * (1.0 - q));
-    return Term(0.5 * (log_v + q), vec2<f32>(r * inverse, 0.5 * s * (1.0 - q)), vec2<f32>(inverse, h));
+    return Part(0.5 * (log_v + q), vec2<f32>(r * inverse, 0.5 * s * (1.0 - q)), vec2<f32>(inverse, h));
 }

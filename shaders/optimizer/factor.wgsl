@@ -11,21 +11,14 @@ struct FactorParams {
 @group(0) @binding(0) var<uniform> p: FactorParams;
 @group(0) @binding(2) var<storage, read> sums: array<f32>;
 
-var<workgroup> shares: array<f32, LANES>;
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32) {
     var sum = 0.0;
     for (var i = lane; i < p.n; i += LANES) {
         sum += sums[i];
     }
-    shares[lane] = sum;
-    workgroupBarrier();
+    let total = row_sum(vec4<f32>(sum), lane_of(lane)).x;
     if lane == 0u {
-        var total = 0.0;
-        for (var i = 0u; i < LANES; i++) {
-            total += shares[i];
-        }
         memory.unused[2][FACTOR] = bitcast<u32>(factor_of(total));
     }
 }

@@ -3,7 +3,6 @@
 struct Limits {
     gradient: f32, // most of |g|
     update: f32, // most of |step|
-    gamma: f32, // Sophia's γ
     average: f32, // κ
     gradient_factor: f32,
     step_factor: f32,
@@ -12,7 +11,7 @@ struct Limits {
 fn read_limits() -> Limits {
     let a = bitcast<vec4<f32>>(memory.unused[0]);
     let factors = bitcast<vec4<f32>>(memory.unused[2]);
-    return Limits(a.x, a.y, a.z, a.w, factors.x, factors.y);
+    return Limits(a.x, a.y, a.z, factors.x, factors.y);
 }
 
 // How a block of 64 parameters is trained.

@@ -13,8 +13,6 @@ struct MeasureParams {
 @group(0) @binding(2) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(3) var<storage, read> gradient: array<vec4<f32>>;
 
-var<workgroup> shares: array<f32, LANES>;
-
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
     take_hyper();
@@ -22,13 +20,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = group.x * LANES + lane; i < p.n; i += p.groups * LANES) {
         sum += square_of(p.first + i);
     }
-    shares[lane] = sum;
-    workgroupBarrier();
+    let total = row_sum(vec4<f32>(sum), lane_of(lane)).x;
     if lane == 0u {
-        var total = 0.0;
-        for (var i = 0u; i < LANES; i++) {
-            total += shares[i];
-        }
         sums[group.x] = total;
     }
 }

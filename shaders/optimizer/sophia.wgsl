@@ -6,6 +6,6 @@ fn step_of(four: Fours) -> vec4<f32> {
     set_first_moment(four.i, m);
     let v = moved_moment(four);
     tell_of(v);
-    let taken = m / max(limits.gamma * v, vec4<f32>(hyper.eps));
+    let taken = m / max(hyper.gamma * v, vec4<f32>(hyper.eps));
     return taken * select(0.0, 1.0, counters.v_scale > 0.0);
 }

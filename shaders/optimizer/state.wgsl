@@ -21,7 +21,7 @@ struct Hyper {
     ln_beta1: f32,
     ln_beta2: f32,
     eps: f32,
-    unused: f32,
+    gamma: f32, // Sophia's γ
 }
 
 struct Counters {

@@ -54,8 +54,8 @@ impl BatchNorm {
 }
 
 fn check_eps(name: &str, eps: f64) -> Result<()> {
-    if !(eps as f32 > 0.0 && (eps as f32).is_finite()) {
-        return Err(Error::value(name, "eps", eps, "finite and above 0"));
+    if !(eps > 0.0 && (eps as f32).is_normal()) {
+        return Err(Error::value(name, "eps", eps, "a normal number of f32 and > 0"));
     }
     Ok(())
 }

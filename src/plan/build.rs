@@ -39,7 +39,7 @@ pub(super) fn design<'a>(
         sample_weights,
     };
     let setup = Setup::new(model, batch, tuning, asked, optimizer, groups);
-    if partial && loss::sums_weights(&setup) {
+    if partial && loss::sums_weights(model.loss(), sample_weights) {
         return Err(Error::unsupported("loss", "a weighted mean over a part of the batch"));
     }
     if training {

@@ -3,6 +3,7 @@
 use super::State;
 use crate::gpu::{BufferRange, Context};
 use crate::model::{At, Model, Optimizer};
+use crate::ops::loss;
 use crate::shader::Dtype;
 use crate::{Error, Mode, Result};
 
@@ -105,7 +106,8 @@ impl PlanOptions {
         PlanOptions { training: false, ..PlanOptions::training(Mode::None) }
     }
 
-    /// Keeps the signal at `at`.
+    /// Keeps the signal at `at`; in HesScale-R all its planes, u among them, are in
+    /// [`Plan::signal_planes`](crate::Plan::signal_planes).
     pub fn signal(mut self, at: At) -> PlanOptions {
         self.signals.push(at);
         self
@@ -173,8 +175,12 @@ impl PlanOptions {
         let trained = |range: &Option<BufferRange>| range.clone().filter(|_| self.training);
         let (targets, signal) = (trained(&self.targets), trained(&self.outside_signal));
         let weights = trained(&self.sample_weights_in).filter(|_| self.sample_weights);
-        if signal.is_some() && !model.loss().is_external() {
-            return Err(Error::not_planned("a signal from the host", "Loss::external"));
+        match (&targets, &signal, model.loss().is_external()) {
+            (_, Some(_), false) => {
+                return Err(Error::not_planned("a signal from the host", "Loss::external"));
+            }
+            (Some(_), _, true) => return Err(Error::not_planned("a target", super::LOSS)),
+            _ => {}
         }
         let read = [("input", self.input.clone()), ("targets", targets), ("sample weights", weights)];
         let given = read.into_iter().chain([("signal at the outputs", signal)]);
@@ -201,7 +207,10 @@ impl PlanOptions {
                 return Err(Error::value("plan", "the loss's scale", f64::from(value), needed));
             }
         }
-        let factor = || model.loss().factor(batch, model.output_shape());
+        // Where the samples that count are known on the GPU alone, one may have all of the weight.
+        let summed = self.training && loss::sums_weights(model.loss(), self.sample_weights);
+        let samples = if self.training && self.partial { 1 } else { batch };
+        let factor = || if summed { 1.0 } else { model.loss().factor(samples, model.output_shape()) };
         let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor() as i32);
         Ok(match self.storage {
             Dtype::F32 => 1.0,

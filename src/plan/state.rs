@@ -131,11 +131,12 @@ impl State {
     }
 
     /// The same with groups of parameters, for instance some that are frozen: no list of its plans computes what only those would
-    /// need, so their gradient and diagonal stay as they are.
+    /// need. Gradient and diagonal of a layer all of whose parameters are frozen stay as they are, unless the network is taken as a
+    /// whole; of a layer that is frozen in part both may be written.
     ///
     /// # Errors
     /// As [`State::with_buffers`]; [`Error::Unknown`] for a pattern that matches no parameter; [`Error::Value`] for a group's
-    /// numbers.
+    /// numbers; [`Error::NotPlanned`] for a mean of the parameters that begins in the host's buffer, whose numbers are not known here.
     pub fn with_groups(
         context: &Context,
         model: &Model,
@@ -151,6 +152,10 @@ impl State {
             };
             Ok(Tensor::new(name, &buffer, 0, &[len]))
         };
+        if buffers.parameters.is_some() && optimizer.is_some_and(|optimizer| optimizer.average.is_some()) {
+            let what = "a mean of the parameters in the host's buffer";
+            return Err(Error::not_planned(what, "parameters in a buffer of the crate's"));
+        }
         let spans = groups.spans(model, &optimizer.unwrap_or(Optimizer::sgd(0.0)))?;
         let moments = match &optimizer {
             None => None,
@@ -177,7 +182,7 @@ impl State {
         };
         check_roles(state.roles())?;
         state.set_noise(Noise::default())?;
-        state.write_hyper()?;
+        state.write_numbers(true)?;
         Ok(state)
     }
 
@@ -407,17 +412,23 @@ impl State {
         self.change(optimizer.limits(limits))
     }
 
+    /// A learning rate that stays as it is is not written again.
     fn change(&mut self, optimizer: Optimizer) -> Result<()> {
         optimizer.validate()?;
-        self.optimizer = Some(optimizer);
-        self.write_hyper()
+        let before = self.optimizer.replace(optimizer);
+        let limits = before.is_none_or(|before| before.limits != optimizer.limits);
+        match before == Some(optimizer) {
+            true => Ok(()),
+            false => self.write_numbers(limits),
+        }
     }
 
-    fn write_hyper(&self) -> Result<()> {
+    /// What the host decides of the optimiser, its limits only if they are asked for.
+    fn write_numbers(&self, limits: bool) -> Result<()> {
         let (Some(optimizer), Some(moments)) = (&self.optimizer, &self.moments) else { return Ok(()) };
         self.context.write_bytes(&moments.hyper, bytemuck::bytes_of(&Hyper::new(optimizer)))?;
-        let Some(limits) = &moments.limits else { return Ok(()) };
-        self.context.write_bytes(limits, bytemuck::bytes_of(&LimitWords::new(optimizer)))
+        let Some(words) = moments.limits.as_ref().filter(|_| limits) else { return Ok(()) };
+        self.context.write_bytes(words, bytemuck::bytes_of(&LimitWords::new(optimizer)))
     }
 }
 

@@ -26,7 +26,9 @@ pub(super) fn chosen(
         (Err(why), Some(true)) => Err(why),
         (Err(_), _) => Ok(None),
         // It would compute what nobody needs.
-        (Ok(_), None) if setup.trained().count() < setup.model.parameters().len() => Ok(None),
+        (Ok(_), None) if options.training && setup.trained().count() < setup.model.parameters().len() => {
+            Ok(None)
+        }
         (Ok(whole), None) if !pays(&whole) => Ok(None),
         (Ok(whole), _) => Ok(Some(whole)),
     }
@@ -64,7 +66,7 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         return refused("loss", "a weight for each sample");
     }
     // Its divisor is a sum over the batch, of which a workgroup sees a chunk.
-    if options.training && loss::sums_weights(setup) {
+    if options.training && loss::sums_weights(setup.model.loss(), options.sample_weights) {
         return refused("loss", "a weighted mean");
     }
     let (mut layers, mut activation): (Vec<WholeLayer>, _) = (Vec::new(), Activation::Identity);

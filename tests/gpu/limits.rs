@@ -411,6 +411,33 @@ fn nothing_is_computed_for_what_is_frozen() {
         rig.plan.dispatches().any(|(label, _)| label.contains("whole"))
     };
     assert!(of(&frozen(&[])) && !of(&frozen(&["0.*"])));
+    // Inference computes nothing of it either way.
+    let state = |groups: &Groups| {
+        State::with_groups(&discrete, &self::dense(), None, groups, StateBuffers::default()).unwrap()
+    };
+    let inference = |groups: &Groups| {
+        Plan::new(&discrete, &self::dense(), &state(groups), BATCH, PlanOptions::inference()).unwrap()
+    };
+    let count = |groups: &Groups| inference(groups).dispatches().count();
+    assert_eq!((count(&frozen(&[])), count(&frozen(&["0.*"]))), (1, 1));
+}
+
+/// A mean of the parameters begins with them, so they must be known.
+#[test]
+fn a_mean_of_the_hosts_buffer_is_refused() {
+    let context = context();
+    let model = dense();
+    let buffer = context.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 4 * model.flat_len() as u64,
+        usage: wgpu::BufferUsages::STORAGE,
+        mapped_at_creation: false,
+    });
+    let buffers = || StateBuffers::default().parameters(&buffer);
+    let state = |optimizer| State::with_buffers(&context, &model, Some(optimizer), buffers());
+    assert!(state(Optimizer::sgd(0.1)).is_ok());
+    let refused = state(Optimizer::sgd(0.1).average(0.9)).unwrap_err();
+    assert!(matches!(refused, Error::NotPlanned { .. }), "{refused}");
 }
 
 /// Every layer that has parameters: the one behind the first is frozen, and its sums are no longer there.

@@ -591,6 +591,8 @@ fn what_there_is_not_is_refused() {
     let host = not_planned("a signal from the host", "Loss::external");
     assert_eq!(with_loss.outside_signal().unwrap_err(), host);
     assert_eq!(with_loss.write_signal(OutputSignal::from(&[0.0; 12][..])), Err(host.clone()));
+    let buffer = trained.input().buffer().clone();
+    assert_eq!(plan(training().targets(&buffer)).unwrap_err(), not_planned("a target", loss));
     let inference = not_planned("a signal from the host", "PlanOptions::training, not inference");
     assert_eq!(inferred.outside_signal().unwrap_err(), inference);
     submit(&context, |encoder| {

@@ -3,7 +3,7 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, checked_context, context, of_class, steady, submit};
-use hesscale::model::{AvgPool2d, Noise, OutputSignal, Reduction, Targets};
+use hesscale::model::{AvgPool2d, LayerNorm, Noise, OutputSignal, Reduction, Targets};
 use hesscale::reference::{OptimizerState, loss_and_signal, pass, weighted_pass};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
@@ -20,6 +20,8 @@ fn models() -> Vec<Model> {
         dense().loss(Loss::Mse { reduction: Reduction::Sum }).unwrap(),
         image.clone().layer(Layer::Flatten).dense(4).loss(Loss::bce_with_logits()).unwrap(),
         image.conv2d(3, 1).loss(Loss::cross_entropy()).unwrap(),
+        // Rows that do not count are constant: no variance but ε.
+        Model::builder([7]).layer(LayerNorm::new()).dense(6).loss(Loss::mse()).unwrap(),
     ]
 }
 
@@ -100,6 +102,37 @@ fn it_is_a_batch_of_so_many() {
     }
     let sample = Sample::new(models().swap_remove(0), 70, 6);
     follows(&of_class(DeviceClass::Discrete), &sample, Mode::HesScale);
+}
+
+/// Passes that add to the last, with curvature and without, of another count each.
+#[test]
+fn counts_change_between_passes_that_accumulate() {
+    let (context, sample) = (context(), Sample::new(models().swap_remove(0), 9, 6));
+    let model = &sample.model;
+    let state = State::new(&context, model, None).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = PlanOptions::training(Mode::HesScale).partial().accumulate(1.0).lazy();
+    let plan = Plan::new(&context, model, &state, sample.batch, options).unwrap();
+    plan.write_input(&sample.x).unwrap();
+    plan.write_targets(sample.targets.view()).unwrap();
+    let adding = Pass::FULL.accumulating();
+    let passes =
+        [(5, Pass::FULL), (9, adding.without_curvature()), (2, adding), (1, adding.without_curvature())];
+    let (mut gradient, mut diagonal) = (vec![0.0; model.flat_len()], vec![0.0; model.flat_len()]);
+    for (count, with) in passes {
+        plan.write_count(count).unwrap();
+        submit(&context, |encoder| plan.record_gradient(encoder, with).unwrap());
+        let (x, targets) = first(&sample, count);
+        let one = pass(model, Mode::HesScale, &to_f64(&sample.parameters), &x, targets).unwrap();
+        let add = |sum: &mut [f64], one: &[f64]| sum.iter_mut().zip(one).for_each(|(sum, one)| *sum += one);
+        add(&mut gradient, &one.gradient);
+        if with.curvature {
+            add(&mut diagonal, &one.diagonal);
+        }
+        let got = |tensor| to_f64(&read(&context, tensor)[..model.flat_len()]);
+        compare("gradient", &got(state.gradient()), &gradient, BOUND).unwrap();
+        compare("diagonal", &got(state.diagonal()), &diagonal, BOUND).unwrap();
+    }
 }
 
 /// The samples that count have weights, those behind them none that matter.

@@ -6,8 +6,8 @@ use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, context, of_class, run, run_weighted, submit};
 use crate::problem::{all_losses, policies, sample_weights};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::Noise;
-use hesscale::reference::weighted_pass;
+use hesscale::model::{Noise, Targets};
+use hesscale::reference::{pass, weighted_pass};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
@@ -345,6 +345,35 @@ fn stored_in_f16() {
     let by_class = Loss::cross_entropy().class_weights([1.0, 2.0, 0.5, 1.0, 3.0, 1.0]).weighted_mean();
     let losses = [Loss::cross_entropy().into(), by_class.into(), Loss::mse().weighted_mean()];
     let others = [Loss::relative_mse(0.5), Loss::bce_with_pos_weight([0.5, 1.0, 2.0, 3.0, 4.0, 5.0])];
+    // Where one sample has all of the weight its signal is as large as a batch of one's.
+    let one = Sample::new(mlp(6, Loss::cross_entropy().weighted_mean().into()), 20_000, 3);
+    let all_to_one = |sample: &Sample, partial: bool| {
+        let mut weights = vec![0.0; sample.batch];
+        weights[0] = 1.0;
+        let state = State::new(&context, &sample.model, None).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let options = PlanOptions::training(Mode::HesScale).storage(Dtype::F16);
+        let options = if partial { options.partial() } else { options.sample_weights() };
+        let plan = Plan::new(&context, &sample.model, &state, sample.batch, options).unwrap();
+        plan.write_input(&sample.x).unwrap();
+        plan.write_targets(sample.targets.view()).unwrap();
+        if partial {
+            plan.write_count(1).unwrap()
+        } else {
+            plan.write_sample_weights(&weights).unwrap()
+        }
+        submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+        let x = to_f64(&sample.x[..sample.model.inputs()]);
+        let OwnedTargets::Classes(classes) = &sample.targets else { unreachable!("targets are classes") };
+        let targets = Targets::Classes(&classes[..1]);
+        let want = pass(&sample.model, Mode::HesScale, &to_f64(&sample.parameters), &x, targets).unwrap();
+        for (got, want) in [(state.gradient(), want.gradient), (state.diagonal(), want.diagonal)] {
+            let got = context.read_blocking(&[got]).unwrap().remove(0);
+            compare("one of 20,000", &to_f64(&got[..want.len()]), &want, 2e-2).unwrap();
+        }
+    };
+    all_to_one(&one, false);
+    all_to_one(&Sample::new(mlp(6, Loss::cross_entropy().into()), 20_000, 3), true);
     for (i, loss) in losses.into_iter().chain(others).enumerate() {
         let sample = Sample::new(mlp(6, loss.clone()), 40, i as u64);
         let Sample { model, parameters, x, targets, .. } = &sample;

@@ -133,32 +133,33 @@ impl LossKernel {
                 files.extend(["loss/cross_entropy", weights]);
             }
             Loss::BceWithLogits { pos_weight: Some(_), .. } => {
-                files.extend(["loss/by_output", "loss/bce_pos_weight", "loss/weights"]);
+                files.extend(["loss/parts", "loss/bce_pos_weight", "loss/weights"]);
             }
             Loss::PpoDiscrete { clip, entropy, .. } | Loss::PpoGaussian { clip, entropy, .. } => {
                 header.float("CLIP", *clip as f32).float("ENTROPY", *entropy as f32);
                 let discrete = matches!(self.loss, Loss::PpoDiscrete { .. });
                 let plug = if discrete { "loss/ppo_discrete" } else { "loss/ppo_gaussian" };
-                files.extend(["loss/by_output", "loss/ppo", plug]);
+                files.extend(["loss/parts", "loss/ppo", plug]);
             }
-            Loss::Mse { .. } => files.extend(["loss/elementwise", "loss/mse"]),
-            Loss::L1 { .. } => files.extend(["loss/elementwise", "loss/l1"]),
-            Loss::BceWithLogits { .. } => files.extend(["loss/elementwise", "loss/bce_logits"]),
-            Loss::Huber { delta, .. } => {
-                header.float("DELTA", *delta as f32);
-                files.extend(["loss/elementwise", "loss/huber"]);
+            elementwise => {
+                let plug = match elementwise {
+                    Loss::Mse { .. } => "loss/mse",
+                    Loss::L1 { .. } => "loss/l1",
+                    Loss::BceWithLogits { .. } => "loss/bce_logits",
+                    Loss::Huber { delta, .. } => {
+                        header.float("DELTA", *delta as f32);
+                        "loss/huber"
+                    }
+                    Loss::RelativeMse { eps, .. } => {
+                        header.float("ROOT", eps.sqrt() as f32);
+                        "loss/relative_mse"
+                    }
+                    Loss::GaussianNll { var: Variance::Log, .. } => "loss/gaussian_log",
+                    Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
+                    _ => unreachable!("it has no terms of its own, or no kernel"),
+                };
+                files.extend(["loss/parts", "loss/elementwise", plug]);
             }
-            Loss::RelativeMse { eps, .. } => {
-                header.float("ROOT", eps.sqrt() as f32);
-                files.extend(["loss/elementwise", "loss/relative_mse"]);
-            }
-            Loss::GaussianNll { var: Variance::Log, .. } => {
-                files.extend(["loss/elementwise", "loss/gaussian_log"]);
-            }
-            Loss::GaussianNll { var: Variance::Softplus, .. } => {
-                files.extend(["loss/elementwise", "loss/gaussian_softplus"]);
-            }
-            Loss::External => unreachable!("it has no kernel"),
         }
         files
     }

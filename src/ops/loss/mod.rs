@@ -4,7 +4,7 @@
 mod host;
 mod kernel;
 mod shares;
-#[cfg(test)]
+#[cfg(all(test, feature = "cpu"))]
 mod tests;
 
 #[cfg(any(feature = "cpu", feature = "train"))]
@@ -18,7 +18,7 @@ pub(crate) use shares::Shares;
 use crate::Result;
 use crate::gemm::LossHead;
 use crate::graph::{BackwardPass, Purpose, Region, Setup, Signal, Slice, Step};
-use crate::model::{Mode, Reduction};
+use crate::model::{Loss, Mode, Reduction};
 use crate::ops::partial;
 use crate::shader::{Dtype, Kernel};
 
@@ -53,7 +53,7 @@ impl LossStep {
         let weights = weights.map(|weights| setup.constants("class weights", weights));
         let given = Slice::new(Region::SampleWeights, 0, setup.batch);
         let mut sample_weights = setup.options.sample_weights.then_some(given);
-        let mean = sums_weights(setup).then(|| {
+        let mean = sums_weights(setup.model.loss(), setup.options.sample_weights).then(|| {
             let ones = |name, count| setup.constants(name, vec![1.0; count]);
             let shares = setup.own(Purpose::Activation, "shares of samples", setup.batch);
             WeightedMean {
@@ -147,11 +147,10 @@ impl LossStep {
     }
 }
 
-/// Whether the loss is a mean that divides by a sum of weights, which only a pass over the batch can tell.
-pub(crate) fn sums_weights(setup: &Setup<'_>) -> bool {
-    let loss = setup.model.loss();
-    let by_class = loss.takes_classes() && (loss.weights().is_some() || loss.ignored().is_some());
-    loss.reduction() == Reduction::WeightedMean && (setup.options.sample_weights || by_class)
+/// Whether the loss is a mean that divides by a sum of weights, which only a pass over the batch can tell: any class may be one that
+/// is ignored.
+pub(crate) fn sums_weights(loss: &Loss, sample_weights: bool) -> bool {
+    loss.reduction() == Reduction::WeightedMean && (sample_weights || loss.takes_classes())
 }
 
 pub(crate) fn targets(setup: &Setup<'_>) -> Result<Slice> {

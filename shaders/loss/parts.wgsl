@@ -1,9 +1,10 @@
-// A loss that is a sum over K parts, each with HEADS outputs (one, or two K apart), a part depending on the whole row:
+// A loss that is a sum over K parts, each with HEADS outputs (one, or two K apart); a part may depend on the whole row:
 //
 //     value = c Σ value of a part      g = c g of the part      h = c h of the part      c the reduction factor
 //
 // HesScale-R: the RANK largest positive entries of h (ties: lowest index) become vectors u = √h e and are removed from h.
-// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. Plugs: read_row, part; access to rows.
+// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u.
+// Plugs: read_row, part (elementwise | bce_pos_weight | ppo_…); access to rows.
 
 // The value, and g and h of its first and second output.
 struct Part {
