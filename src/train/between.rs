@@ -1,10 +1,9 @@
 //! What may be done between a step's gradient and its update.
 
 use super::Trainer;
-use super::engine::Task;
 use crate::Result;
 use crate::gpu::Context;
-use crate::model::{Targets, batch_of};
+use crate::model::Targets;
 use crate::plan::{Plan, State};
 
 /// The moment between gradient and update: both are there, in the flat layout, and may be read and changed.
@@ -77,15 +76,7 @@ impl Trainer {
         targets: Targets<'_>,
         mut act: impl FnMut(Between<'_>) -> Result<()>,
     ) -> Result<()> {
-        let batch = batch_of("input", inputs.len(), self.model.inputs())?;
-        self.model.check_targets(batch, targets)?;
-        let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
-        let (mode, lazy, update) = (self.mode, self.curvature_every > 1, true);
-        let task = Task { mode, curvature, lazy, update, batch, inputs, targets, weights: None };
-        self.follow_schedule()?;
-        self.engine.step_with(&task, &mut act)?;
-        self.steps = self.steps.saturating_add(1);
-        Ok(())
+        self.advance(inputs, targets, None, Some(&mut act))
     }
 }
 

@@ -17,8 +17,8 @@ const FORMAT: &str = "hesscale checkpoint 2";
 /// The metadata of a file beside the settings.
 const COUNTS: [&str; 7] =
     ["learning_rate", "seed", "steps", "curvature_steps", "noise_seed", "noise_step", "notes"];
-/// Entries of some files only, which say no more than they must: so older files are files of trainers without these.
-const OPTIONAL: [&str; 4] = [LIMITS, AVERAGE, GROUPS, SCHEDULE];
+/// Entries that older files do not have: of what these say a trainer goes on as it is.
+const NEWER: [&str; 4] = [LIMITS, AVERAGE, GROUPS, SCHEDULE];
 const LIMITS: &str = "limits";
 const AVERAGE: &str = "average";
 const GROUPS: &str = "groups";
@@ -33,9 +33,10 @@ pub(super) struct Checkpoint {
     /// Moments, and steps taken. `v` is zero where the rule keeps none.
     pub memory: OptimizerState<f32>,
     pub learning_rate: f32,
-    /// `None` of a file that says nothing of limits.
+    /// `None` of an older file, which says nothing of it.
     pub limits: Option<Limits>,
-    pub schedule: Option<Schedule>,
+    /// As of limits; there may be no schedule.
+    pub schedule: Option<Option<Schedule>>,
     pub seed: u64,
     pub noise: Noise,
     pub notes: BTreeMap<String, String>,
@@ -119,11 +120,9 @@ impl Checkpoint {
             .chain(COUNTS.into_iter().zip(counts))
             .map(|(key, value)| (key.to_owned(), value))
             .collect();
-        let limits =
-            self.limits.filter(|limits| *limits != Limits::NONE).map(|limits| serde_json::json!(limits));
-        let schedule = self.schedule.as_ref().map(|schedule| serde_json::json!(schedule));
-        let optional = [(LIMITS, limits), (SCHEDULE, schedule)].into_iter().chain(settings.optional());
-        entries.extend(optional.filter_map(|(key, value)| Some((key.to_owned(), value?.to_string()))));
+        let [limits, schedule] = [serde_json::json!(self.limits), serde_json::json!(self.schedule)];
+        let newer = [(LIMITS, limits), (SCHEDULE, schedule)].into_iter().chain(settings.newer());
+        entries.extend(newer.map(|(key, value)| (key.to_owned(), value.to_string())));
         let flat = |kind| match kind {
             TensorKind::Parameter => &self.parameters,
             TensorKind::First => &self.memory.m,
@@ -167,7 +166,7 @@ impl Checkpoint {
         settings.check(&entries)?;
 
         let flat = || vec![0.0; settings.model.flat_len()];
-        let averages = entries.contains_key(AVERAGE);
+        let averages = entries.get(AVERAGE).is_some_and(|average| average != "null");
         let [mut parameters, mut m, mut v] = [flat(), flat(), flat()];
         let mut average = if averages { flat() } else { Vec::new() };
         let mut count = 0;
@@ -193,7 +192,7 @@ impl Checkpoint {
         let memory = OptimizerState {
             m,
             v,
-            // A file without one is of a trainer that kept none: it begins here.
+            // An older file has none: it begins here.
             average: match settings.optimizer.average {
                 Some(_) if !averages => parameters.clone(),
                 _ => average,
@@ -202,7 +201,7 @@ impl Checkpoint {
             curvature_steps: number(&entries, "curvature_steps")?,
         };
         let known = settings.entries().map(|(key, _)| key);
-        let known = |key: &str| known.contains(&key) || COUNTS.contains(&key) || OPTIONAL.contains(&key);
+        let known = |key: &str| known.contains(&key) || COUNTS.contains(&key) || NEWER.contains(&key);
         if let Some(key) = entries.keys().find(|key| !known(key)) {
             return Err(format!("has an entry `{key}`, which this version does not know").into());
         }
@@ -211,9 +210,9 @@ impl Checkpoint {
         let notes = serde_json::from_str(entry(&entries, "notes")?)
             .map_err(|error| Problem::by("has notes that cannot be read", error))?;
         let limits: Option<Limits> = optional(&entries, LIMITS)?;
-        let schedule: Option<Schedule> = optional(&entries, SCHEDULE)?;
+        let schedule: Option<Option<Schedule>> = optional(&entries, SCHEDULE)?;
         let refused = |error: Error| error.to_string();
-        schedule.as_ref().map_or(Ok(()), Schedule::validate).map_err(refused)?;
+        schedule.iter().flatten().try_for_each(Schedule::validate).map_err(refused)?;
         let own = settings.optimizer.limits;
         limits.map_or(Ok(()), |limits| own.check_kinds(&limits)).map_err(refused)?;
         let optimizer = settings.optimizer.learning_rate(learning_rate).limits(limits.unwrap_or(own));
@@ -242,15 +241,14 @@ impl Settings<'_> {
         ]
     }
 
-    /// What a file has only where it is not as by default, and then must match.
-    fn optional(&self) -> [(&'static str, Option<serde_json::Value>); 2] {
-        let groups = (!self.groups.is_empty()).then(|| serde_json::json!(self.groups));
-        [(AVERAGE, self.optimizer.average.map(|average| serde_json::json!(average))), (GROUPS, groups)]
+    /// What must match where a file has it.
+    fn newer(&self) -> [(&'static str, serde_json::Value); 2] {
+        [(AVERAGE, serde_json::json!(self.optimizer.average)), (GROUPS, serde_json::json!(self.groups))]
     }
 
     fn check(&self, entries: &Entries) -> Outcome<()> {
-        for (key, expected) in self.optional() {
-            let expected = expected.map_or("none".into(), |expected| expected.to_string());
+        for (key, expected) in self.newer() {
+            let expected = expected.to_string();
             if let Some(found) = entries.get(key).filter(|found| **found != expected) {
                 return Err(format!("has {key} {found}, expected {expected}").into());
             }

@@ -22,7 +22,7 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     fn state(&self) -> Option<&State>;
 
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
-    fn results(&self) -> Result<(Vec<f32>, Vec<f32>)>;
+    fn results(&self, diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)>;
 
     /// The loss of the last pass; `None` before the first. `Error::Diverged` where an update has left something not finite.
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>>;

@@ -98,10 +98,11 @@ impl Engine for Gpu {
         Some(&self.state)
     }
 
-    fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let mut read = self.context.read_blocking(&[self.state.gradient(), self.state.diagonal()])?;
-        let diagonal = read.swap_remove(1);
-        Ok((read.swap_remove(0), diagonal))
+    fn results(&self, diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+        let diagonal = diagonal.then(|| self.state.diagonal());
+        let tensors: Vec<&Tensor> = [self.state.gradient()].into_iter().chain(diagonal).collect();
+        let mut read = self.context.read_blocking(&tensors)?.into_iter();
+        Ok((read.next().unwrap_or_default(), read.next().unwrap_or_default()))
     }
 
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>> {

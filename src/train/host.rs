@@ -82,8 +82,8 @@ impl Host {
 
     /// Gradient and, where the task has curvature, the diagonal of its mode.
     fn gradient(&mut self, task: &Task<'_>) -> Result<()> {
-        let options = ExecutorOptions::training(task.mode).threads(self.threads.clone());
-        let options = options.groups(self.groups.clone());
+        let (threads, groups) = (&self.threads, &self.groups);
+        let options = || ExecutorOptions::training(task.mode).threads(threads.clone()).groups(groups.clone());
         let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
         let Task { inputs, targets, weights, .. } = *task;
@@ -117,7 +117,7 @@ impl Host {
         let samples = batch_of("input", inputs.len(), model.inputs())?;
         let mut outputs = room("outputs", product([samples, model.outputs()]))?;
         for chunk in inputs.chunks(batch * model.inputs()) {
-            let options = ExecutorOptions::inference().threads(self.threads.clone());
+            let options = || ExecutorOptions::inference().threads(self.threads.clone());
             let executor = with_room(&mut self.inference, model, batch, options)?;
             outputs.extend_from_slice(executor.predict(&self.parameters, chunk)?);
         }
@@ -155,9 +155,10 @@ impl Engine for Host {
         None
     }
 
-    fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+    fn results(&self, diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)> {
         let executor = self.training.as_ref().expect("a pass goes before");
-        Ok((executor.gradient().to_vec(), executor.diagonal().to_vec()))
+        let diagonal = if diagonal { executor.diagonal().to_vec() } else { Vec::new() };
+        Ok((executor.gradient().to_vec(), diagonal))
     }
 
     fn loss(&self, _: Wait) -> Answer<'_, Option<f32>> {
@@ -225,11 +226,11 @@ fn with_room<'a>(
     kept: &'a mut Option<Executor>,
     model: &Model,
     batch: usize,
-    options: ExecutorOptions,
+    options: impl FnOnce() -> ExecutorOptions,
 ) -> Result<&'a mut Executor> {
     let executor = match kept.take() {
         Some(executor) if executor.batch() >= batch => executor,
-        _ => Executor::new(model, batch, options)?,
+        _ => Executor::new(model, batch, options())?,
     };
     Ok(kept.insert(executor))
 }

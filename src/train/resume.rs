@@ -30,7 +30,7 @@ impl Trainer {
             }
         }
         let (learning_rate, limits) = (self.optimizer.learning_rate, Some(self.optimizer.limits));
-        let (schedule, seed) = (self.schedule.clone(), self.seed);
+        let (schedule, seed) = (Some(self.schedule.clone()), self.seed);
         let checkpoint =
             Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes };
         checkpoint.write(&self.settings(), path.as_ref())
@@ -45,12 +45,13 @@ impl Trainer {
     }
 
     /// Goes on from a checkpoint, bit for bit on the same device: everything that [`Trainer::save`] writes is as it was
-    /// then, the learning rate and the seed included. It may come from a GPU or from the CPU. What the file says nothing of
-    /// (limits, schedule, groups or a mean of the parameters, which it was saved without) is as this trainer has it.
+    /// then, the learning rate and the seed included. It may come from a GPU or from the CPU. A file of a version without limits,
+    /// schedules, groups and means of the parameters says nothing of them: they are as this trainer has them.
     ///
     /// # Errors
     /// [`Error::File`] for a file that is missing, truncated or damaged, and for a checkpoint of another model, update
-    /// rule, weight decay, mode or `curvature_every`, of other groups or another kind of limits. Nothing has changed then.
+    /// rule, weight decay, mode, `curvature_every`, groups or mean of the parameters, or of another kind of limits. Nothing has
+    /// changed then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes } =
             Checkpoint::read(&self.settings(), path.as_ref())?;
@@ -58,7 +59,7 @@ impl Trainer {
         self.set_parameters(&parameters)?;
         self.set_learning_rate(learning_rate)?;
         limits.map_or(Ok(()), |limits| self.set_limits(limits))?;
-        if schedule.is_some() {
+        if let Some(schedule) = schedule {
             self.schedule = schedule;
         }
         (self.steps, self.seed, self.notes) = (memory.step, seed, notes);

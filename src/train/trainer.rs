@@ -1,7 +1,7 @@
 //! The trainer.
 
 use super::TrainerOptions;
-use super::engine::{Engine, Task, Wait};
+use super::engine::{Act, Engine, Task, Wait};
 use crate::model::{Groups, Limits, Mode, Model, Optimizer, Schedule, Targets, batch_of};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -140,7 +140,7 @@ impl Trainer {
     /// # Errors
     /// [`Error::Length`] and the targets' errors; [`Error::Device`]. Nothing changes on an error.
     pub fn step(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<()> {
-        self.advance(inputs, targets, None)
+        self.advance(inputs, targets, None, None)
     }
 
     /// The same with a weight for each sample, of any sign, which multiplies its loss and the signal that it begins: importance
@@ -149,19 +149,30 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::step`], and all of [`Model::check_sample_weights`].
     pub fn weighted_step(&mut self, inputs: &[f32], targets: Targets<'_>, weights: &[f32]) -> Result<()> {
-        self.advance(inputs, targets, Some(weights))
+        self.advance(inputs, targets, Some(weights), None)
     }
 
-    fn advance(&mut self, inputs: &[f32], targets: Targets<'_>, weights: Option<&[f32]>) -> Result<()> {
+    /// A step, with what may be done between gradient and update.
+    pub(super) fn advance(
+        &mut self,
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: Option<&[f32]>,
+        act: Option<Act<'_>>,
+    ) -> Result<()> {
         let curvature = self.steps.is_multiple_of(self.curvature_every as u64);
+        let task = self.task(inputs, targets, weights, curvature)?;
         self.follow_schedule()?;
-        self.pass(inputs, targets, weights, curvature, true)?;
+        match act {
+            Some(act) => self.engine.step_with(&task, act),
+            None => self.engine.pass(&Task { update: true, ..task }),
+        }?;
         self.steps = self.steps.saturating_add(1);
         Ok(())
     }
 
     /// Sets the learning rate of the next step, where a schedule decides it.
-    pub(super) fn follow_schedule(&mut self) -> Result<()> {
+    fn follow_schedule(&mut self) -> Result<()> {
         match self.schedule {
             Some(_) => self.engine.set_learning_rate(self.learning_rate()),
             None => Ok(()),
@@ -195,26 +206,27 @@ impl Trainer {
         targets: Targets<'_>,
         weights: Option<&[f32]>,
     ) -> Result<(Vec<f32>, Vec<f32>)> {
-        self.pass(inputs, targets, weights, true, false)?;
-        let (mut gradient, mut diagonal) = self.engine.results()?;
+        let task = self.task(inputs, targets, weights, true)?;
+        self.engine.pass(&task)?;
+        let (mut gradient, mut diagonal) = self.engine.results(self.mode.has_diagonal())?;
         gradient.truncate(self.model.flat_len());
-        diagonal.truncate(if self.mode.has_diagonal() { self.model.flat_len() } else { 0 });
+        diagonal.truncate(self.model.flat_len());
         Ok((gradient, diagonal))
     }
 
-    fn pass(
-        &mut self,
-        inputs: &[f32],
-        targets: Targets<'_>,
-        weights: Option<&[f32]>,
+    /// A pass without an update, checked.
+    fn task<'a>(
+        &self,
+        inputs: &'a [f32],
+        targets: Targets<'a>,
+        weights: Option<&'a [f32]>,
         curvature: bool,
-        update: bool,
-    ) -> Result<()> {
+    ) -> Result<Task<'a>> {
         let batch = batch_of("input", inputs.len(), self.model.inputs())?;
         self.model.check_targets(batch, targets)?;
         weights.map_or(Ok(()), |weights| self.model.check_sample_weights(batch, weights))?;
-        let (mode, lazy) = (self.mode, self.curvature_every > 1);
-        self.engine.pass(&Task { mode, curvature, lazy, update, batch, inputs, targets, weights })
+        let (mode, lazy, update) = (self.mode, self.curvature_every > 1, false);
+        Ok(Task { mode, curvature, lazy, update, batch, inputs, targets, weights })
     }
 
     /// The loss of the last batch, before its update. Waits for the GPU.
@@ -305,6 +317,16 @@ impl Trainer {
         self.engine.set_limits(limits)?;
         self.optimizer.limits = limits;
         Ok(())
+    }
+
+    /// Sets how the learning rate changes over the following steps; their count goes on.
+    ///
+    /// # Errors
+    /// All of [`Schedule::validate`].
+    pub fn set_schedule(&mut self, schedule: Option<Schedule>) -> Result<()> {
+        schedule.as_ref().map_or(Ok(()), Schedule::validate)?;
+        self.schedule = schedule;
+        self.engine.set_learning_rate(self.learning_rate())
     }
 
     /// Sets the learning rate of the following steps, which a schedule multiplies.

@@ -2,8 +2,8 @@
 
 use super::Layout;
 use super::entries::Entry;
-use super::pattern::{matches, renamed};
-use crate::model::{Model, Parameter};
+use super::pattern::renamed;
+use crate::model::{Model, Parameter, matches};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 ///
 /// A name is a layer's and, behind a dot, what it is: `weight`, `bias`, and of a batch normalisation also `running_mean` and
 /// `running_var`. Layers are named first: by default as in PyTorch's `Sequential`, by their place (`0`, or `3.body.0` within a
-/// block); then [`Naming::rename`] changes whole names. In patterns each `*` stands for any text, as little as possible.
+/// block); then [`Naming::rename`] changes whole names. In patterns each `*` stands for any text, as
+/// little as possible, and each `?` for one character, as in [`Groups`](crate::model::Groups).
 #[derive(Debug, Clone, PartialEq, Default)]
 #[must_use]
 pub struct Naming {

@@ -1,23 +1,6 @@
-//! Patterns of names: each `*` stands for any text.
+//! Names that are made anew by a pattern.
 
-/// What the stars of `pattern` stand for in `text`, each for as little as possible; `None` where the pattern does not match.
-pub(super) fn stars<'a>(pattern: &str, text: &'a str) -> Option<Vec<&'a str>> {
-    let Some((before, after)) = pattern.split_once('*') else {
-        return (pattern == text).then(Vec::new);
-    };
-    let rest = text.strip_prefix(before)?;
-    let ends = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-    ends.into_iter().find_map(|end| {
-        let (star, behind) = rest.split_at(end);
-        let mut found = stars(after, behind)?;
-        found.insert(0, star);
-        Some(found)
-    })
-}
-
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    stars(pattern, text).is_some()
-}
+use crate::model::stars;
 
 /// `text` as `by` has it, if the pattern matches; `by` has at most as many stars.
 pub(super) fn renamed(pattern: &str, by: &str, text: &str) -> Option<String> {
@@ -30,24 +13,6 @@ pub(super) fn renamed(pattern: &str, by: &str, text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stars_take_as_little_as_they_can() {
-        for (pattern, text, found) in [
-            ("a.weight", "a.weight", Some(vec![])),
-            ("a.weight", "a.weights", None),
-            ("*", "", Some(vec![""])),
-            ("*.weight", "3.body.0.weight", Some(vec!["3.body.0"])),
-            ("*.*", "3.body.0.weight", Some(vec!["3", "body.0.weight"])),
-            ("*.body.*.*", "3.body.0.weight", Some(vec!["3", "0", "weight"])),
-            ("a*a", "a", None),
-            ("a*b*c", "axbyc", Some(vec!["x", "y"])),
-            ("*b", "abcb", Some(vec!["abc"])),
-            ("ä*", "äöü", Some(vec!["öü"])),
-        ] {
-            assert_eq!(stars(pattern, text), found, "{pattern} on {text}");
-        }
-    }
 
     #[test]
     fn names_are_made_anew() {
