@@ -9,6 +9,7 @@ mod node;
 mod normalization;
 mod pair;
 mod parameters;
+mod pattern;
 mod pooling;
 mod window;
 
@@ -32,6 +33,9 @@ pub use crate::rules::{
 pub(crate) use convolution::Convolution;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
+pub(crate) use pattern::matches;
+#[cfg(feature = "train")]
+pub(crate) use pattern::stars;
 pub(crate) use window::Window;
 
 use crate::error::Cause;
