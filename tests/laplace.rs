@@ -9,8 +9,6 @@ mod chart;
 mod common;
 #[path = "../examples/laplace/experiment.rs"]
 mod experiment;
-#[path = "../examples/laplace/options.rs"]
-mod options;
 #[path = "../examples/laplace/posterior.rs"]
 mod posterior;
 #[path = "../examples/laplace/report.rs"]
@@ -19,10 +17,10 @@ mod report;
 use calibration::{Bin, Predictions};
 use common::arguments::Arguments;
 use common::backend::{Backend, Device};
+use common::starts::{self, Command};
 use experiment::Experiment;
 use hesscale::train::{Dataset, Labels, TrainerOptions};
 use hesscale::{Activation, Loss, Mode, Model, Optimizer};
-use options::Command;
 use posterior::{Head, Seen};
 
 fn close(a: f64, b: f64) -> bool {
@@ -110,14 +108,14 @@ fn a_network_learns_doubt() {
 }
 
 fn parse(line: &str) -> Result<Command, String> {
-    options::parse(Arguments::new(line.split_whitespace().map(str::to_owned)))
+    starts::parse(Arguments::new(line.split_whitespace().map(str::to_owned)), 300)
 }
 
 #[test]
 fn command_lines() {
-    let Ok(Command::Fit(options)) = parse("") else { panic!() };
+    let Ok(Command::Run(options)) = parse("") else { panic!() };
     assert!(matches!((options.device, options.epochs, options.starts), (Device::Best, 300, 3)));
-    let Ok(Command::Fit(options)) = parse("--cpu --epochs=5 --starts 2") else { panic!() };
+    let Ok(Command::Run(options)) = parse("--cpu --epochs=5 --starts 2") else { panic!() };
     assert!(matches!((options.device, options.epochs, options.starts), (Device::Cpu, 5, 2)));
     assert!(matches!(parse("--list"), Ok(Command::List)));
     assert!(matches!(parse("--help"), Ok(Command::Help)));

@@ -9,18 +9,16 @@ mod common;
 mod criterion;
 #[path = "../examples/prune/experiment.rs"]
 mod experiment;
-#[path = "../examples/prune/options.rs"]
-mod options;
 #[path = "../examples/prune/report.rs"]
 mod report;
 
 use common::arguments::Arguments;
 use common::backend::{Backend, Device};
+use common::starts::{self, Command};
 use criterion::Criterion;
 use experiment::{Experiment, SPARSITIES, pruned};
 use hesscale::model::{Parameter, Role};
 use hesscale::{Loss, Mode, Model};
-use options::Command;
 
 /// Of the weights of both layers together the least; no bias.
 #[test]
@@ -70,14 +68,14 @@ fn a_network_is_pruned() {
 }
 
 fn parse(line: &str) -> Result<Command, String> {
-    options::parse(Arguments::new(line.split_whitespace().map(str::to_owned)))
+    starts::parse(Arguments::new(line.split_whitespace().map(str::to_owned)), 40)
 }
 
 #[test]
 fn command_lines() {
-    let Ok(Command::Prune(options)) = parse("") else { panic!() };
+    let Ok(Command::Run(options)) = parse("") else { panic!() };
     assert!(matches!((options.device, options.epochs, options.starts), (Device::Best, 40, 3)));
-    let Ok(Command::Prune(options)) = parse("--cpu --epochs 2 --starts=1") else { panic!() };
+    let Ok(Command::Run(options)) = parse("--cpu --epochs 2 --starts=1") else { panic!() };
     assert!(matches!((options.device, options.epochs, options.starts), (Device::Cpu, 2, 1)));
     assert!(matches!(parse("--list"), Ok(Command::List)));
     assert!(matches!(parse("-h"), Ok(Command::Help)));

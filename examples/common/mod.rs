@@ -7,6 +7,8 @@ pub(crate) mod digits;
 pub(crate) mod files;
 #[allow(dead_code)] // not every example compares optimizers
 pub(crate) mod method;
+#[allow(dead_code)] // not every example averages over starts of one network
+pub(crate) mod starts;
 
 use std::error::Error;
 use std::io::Write as _;

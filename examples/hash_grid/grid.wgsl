@@ -1,4 +1,4 @@
-// A multiresolution hash grid over [0, 1]²: Müller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash
+// A multiresolution hash grid over [-1, 1]²: Müller et al., "Instant Neural Graphics Primitives with a Multiresolution Hash
 // Encoding", 2022.
 //
 //     feature(level, x) = Σ_corners w_corner(x) table[slot(level, corner)]      w: bilinear in the cell of x
@@ -13,7 +13,7 @@ struct Cell {
 
 fn cell(level: u32, at: vec2f) -> Cell {
     let cells = floor(COARSEST * pow(GROWTH, f32(level)));
-    let scaled = at * cells;
+    let scaled = 0.5 * (at + 1.0) * cells;
     let first = min(floor(scaled), vec2f(cells - 1.0));
     let right = scaled - first;
     let left = 1.0 - right;

@@ -52,7 +52,7 @@ impl Learner {
         let training = Plan::new(context, &model, &state, BATCH, options.input(&batch).targets(&colours))?;
         let picture = Plan::new(context, &model, &state, pixels, PlanOptions::inference().input(&all))?;
         let grid = Grid::new(device, queue, rule);
-        let sampler = grid::pipeline(device, "sample", include_str!("sample.wgsl").into());
+        let sampler = grid::pipeline(device, "sample", include_str!("../in_a_frame_loop/sample.wgsl").into());
         let photograph = wgpu::BindingResource::TextureView(&screen.photo);
         let [numbers, places, targets] = [&random, &points, &colours].map(wgpu::Buffer::as_entire_binding);
         let sampled = grid::bind(device, &sampler, [photograph, numbers, places, targets]);
@@ -63,7 +63,8 @@ impl Learner {
         let mut seeds = fastrand::Rng::with_seed(11);
         let seeds: Vec<u8> = (0..BATCH).flat_map(|_| seeds.u32(..).to_le_bytes()).collect();
         queue.write_buffer(&random, 0, &seeds);
-        queue.write_buffer(&centres, 0, &positions(photo));
+        let centre: Vec<u8> = photo.coordinates().into_iter().flat_map(f32::to_le_bytes).collect();
+        queue.write_buffer(&centres, 0, &centre);
         Ok(Learner { training, picture, grid, sampler, sampled, encodes_batch, encodes_picture, learns })
     }
 
@@ -91,12 +92,4 @@ impl Learner {
         self.grid.record_encode(encoder, &self.encodes_picture, self.picture.batch());
         self.picture.record_forward(encoder);
     }
-}
-
-/// The centres of all pixels in [0, 1]².
-fn positions(photo: &Picture) -> Vec<u8> {
-    let (width, height) = (photo.width, photo.height);
-    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
-    let centre = |at: u32, of: u32| ((at as f32 + 0.5) / of as f32).to_le_bytes();
-    pixels.flat_map(|(x, y)| [centre(x, width), centre(y, height)]).flatten().collect()
 }

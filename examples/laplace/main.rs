@@ -9,15 +9,14 @@ mod chart;
 #[path = "../common/mod.rs"]
 mod common;
 mod experiment;
-mod options;
 mod posterior;
 mod report;
 
 use common::arguments::Arguments;
 use common::backend::Backend;
+use common::starts::{self, Command, Options};
 use common::{exit, files, list, misused, say};
 use experiment::Experiment;
-use options::{Command, Options};
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,12 +24,26 @@ use std::time::Instant;
 
 const PICTURE: &str = "laplace.svg";
 
+const EPOCHS: u32 = 300;
+
+const USAGE: &str = "\
+Usage: laplace [options]
+
+Trains a network on few handwritten digits for 300 epochs and fits a posterior over its last layer; prints how well
+calibrated it is before and after, and writes laplace.svg.
+
+";
+
+fn usage() -> String {
+    [USAGE, starts::OPTIONS].concat()
+}
+
 fn main() -> ExitCode {
-    match options::parse(Arguments::of_process()) {
-        Err(message) => misused(&message, options::USAGE),
-        Ok(Command::Help) => exit(say(options::USAGE)),
+    match starts::parse(Arguments::of_process(), EPOCHS) {
+        Err(message) => misused(&message, &usage()),
+        Ok(Command::Help) => exit(say(&usage())),
         Ok(Command::List) => exit(list()),
-        Ok(Command::Fit(options)) => exit(run(&options)),
+        Ok(Command::Run(options)) => exit(run(&options)),
     }
 }
 

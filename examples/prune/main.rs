@@ -9,14 +9,13 @@ mod chart;
 mod common;
 mod criterion;
 mod experiment;
-mod options;
 mod report;
 
 use common::arguments::Arguments;
 use common::backend::Backend;
+use common::starts::{self, Command, Options};
 use common::{exit, files, list, misused, say};
 use experiment::Experiment;
-use options::{Command, Options};
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,12 +23,26 @@ use std::time::Instant;
 
 const PICTURE: &str = "prune.svg";
 
+const EPOCHS: u32 = 40;
+
+const USAGE: &str = "\
+Usage: prune [options]
+
+Trains a network on handwritten digits for 40 epochs and prunes it by magnitude, gradient and curvature; prints a
+table of accuracies and writes prune.svg.
+
+";
+
+fn usage() -> String {
+    [USAGE, starts::OPTIONS].concat()
+}
+
 fn main() -> ExitCode {
-    match options::parse(Arguments::of_process()) {
-        Err(message) => misused(&message, options::USAGE),
-        Ok(Command::Help) => exit(say(options::USAGE)),
+    match starts::parse(Arguments::of_process(), EPOCHS) {
+        Err(message) => misused(&message, &usage()),
+        Ok(Command::Help) => exit(say(&usage())),
         Ok(Command::List) => exit(list()),
-        Ok(Command::Prune(options)) => exit(run(&options)),
+        Ok(Command::Run(options)) => exit(run(&options)),
     }
 }
 

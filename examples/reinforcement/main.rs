@@ -3,19 +3,22 @@
 //! `cargo run --release --example reinforcement` prints a table and writes `reinforcement.svg`; `-- --help` lists options.
 
 mod cart_pole;
+#[path = "../common/chart.rs"]
+mod chart;
 #[path = "../common/mod.rs"]
 mod common;
 mod options;
-mod picture;
 mod ppo;
 
 use cart_pole::{OBSERVED, SOLVED};
+use chart::{Curve, Panel};
 use common::arguments::Arguments;
 use common::backend::{Backend, Device};
 use common::{exit, files, list, misused, say};
 use hesscale::train::TrainerOptions;
 use hesscale::{Optimizer, Result};
 use options::{Command, Options};
+use plotters::prelude::SeriesLabelPosition;
 use ppo::Agent;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,8 +34,8 @@ fn methods() -> [(&'static str, Optimizer); 2] {
 /// What became of one seed.
 #[derive(Debug, Clone)]
 struct Run {
-    /// The mean return of the last 20 episodes, as training went on.
-    curve: Vec<(usize, f64)>,
+    /// The mean return of the last 20 episodes, as training went on; none before there are as many.
+    curve: Vec<(usize, Option<f64>)>,
     /// Environment steps until the last 100 episodes had the mean return that counts as solved.
     solved: Option<usize>,
     /// The mean return of the likeliest actions afterwards.
@@ -60,14 +63,16 @@ fn train(options: &Options) -> std::result::Result<(), Box<dyn std::error::Error
         let runs =
             seeds.map(|seed| run(&backend, optimizer, seed, options.steps)).collect::<Result<Vec<_>>>()?;
         say(&row(name, &runs))?;
-        curves.push((name, runs.into_iter().map(|run| run.curve).collect()));
+        curves.push(Curve { name: name.into(), points: mean(&runs) });
     }
     say("\n| one action, batch 1 | median, µs |\n|---|---|")?;
     say(&latency(&Backend::new(&Device::Cpu)?)?)?;
     if let Backend::Gpu(_) = backend {
         say(&latency(&backend)?)?;
     }
-    picture::draw(Path::new(PICTURE), options.steps, &curves)
+    let (x, y) = ("step of the environment", "return, mean of 20 episodes and all seeds");
+    let panel = Panel { x, y, curves, log: (false, false), legend: SeriesLabelPosition::LowerRight };
+    chart::draw(Path::new(PICTURE), "CartPole by PPO", &[panel])
         .map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
     say(&format!("\npicture: {PICTURE}"))
 }
@@ -77,14 +82,24 @@ fn run(backend: &Backend, optimizer: Optimizer, seed: u64, steps: usize) -> Resu
     let (mut curve, mut solved) = (Vec::new(), None);
     while !agent.is_done() {
         agent.update()?;
-        if let Some(mean) = recent(&agent, 20) {
-            curve.push((agent.steps(), mean));
-        }
+        curve.push((agent.steps(), recent(&agent, 20)));
         if recent(&agent, 100).is_some_and(|mean| mean >= SOLVED) {
             solved.get_or_insert(agent.steps());
         }
     }
     Ok(Run { curve, solved, end: agent.evaluate(20)? })
+}
+
+/// The mean of the seeds' curves, every few updates, where all have one.
+fn mean(runs: &[Run]) -> Vec<(f64, f64)> {
+    let updates = runs.iter().map(|run| run.curve.len()).min().unwrap_or(0);
+    let at = |update: usize| {
+        let values: Option<Vec<f64>> = runs.iter().map(|run| run.curve[update].1).collect();
+        let values = values?;
+        let step = runs.first()?.curve[update].0;
+        Some((step as f64, values.iter().sum::<f64>() / values.len() as f64))
+    };
+    (0..updates).step_by(8).filter_map(at).collect()
 }
 
 /// The mean return of the last `count` episodes.

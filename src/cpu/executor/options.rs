@@ -15,7 +15,7 @@ pub struct ExecutorOptions {
     pub signals: Vec<At>,
     /// The threads to use; by default its own, as of [`Threads::default`].
     pub threads: Option<Threads>,
-    /// Groups of parameters: of those that are frozen no gradient is computed, and it stays 0.
+    /// Groups of parameters: of a layer all of whose parameters are frozen no gradient is computed, and it stays 0.
     pub groups: Groups,
 }
 

@@ -1,20 +1,15 @@
-//! The command line.
+//! The command line of what trains on the digits from several starts.
 
-use crate::common::arguments::Arguments;
-use crate::common::backend::Device;
+use super::arguments::Arguments;
+use super::backend::Device;
 
-/// The text of `--help`.
-pub(crate) const USAGE: &str = "\
-Usage: prune [options]
-
-Trains a network on handwritten digits and prunes it by magnitude, gradient and curvature; prints a table of
-accuracies and writes prune.svg.
-
+/// Its options, for `--help`.
+pub(crate) const OPTIONS: &str = "\
 Options:
   --adapter NAME   the first adapter with NAME in its name, driver or backend (default: a GPU, or else the CPU)
   --cpu            no GPU: the CPU, on all threads
   --list           list the adapters and stop
-  --epochs N       epochs of training (default: 40)
+  --epochs N       epochs of training
   --starts N       random starts, over which results are averaged (default: 3)
   --help           print this";
 
@@ -23,7 +18,7 @@ Options:
 pub(crate) enum Command {
     Help,
     List,
-    Prune(Options),
+    Run(Options),
 }
 
 #[derive(Debug)]
@@ -34,9 +29,8 @@ pub(crate) struct Options {
 }
 
 /// Reads the arguments; the error is a message for the user.
-pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
-    let (mut adapter, mut cpu, mut list) = (None, false, false);
-    let (mut epochs, mut starts) = (40, 3);
+pub(crate) fn parse(mut arguments: Arguments, mut epochs: u32) -> Result<Command, String> {
+    let (mut adapter, mut cpu, mut list, mut starts) = (None, false, false, 3);
     while let Some(name) = arguments.next()? {
         match name.as_str() {
             "--adapter" => adapter = Some(arguments.value()?),
@@ -48,7 +42,6 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
             _ => return Err(format!("unknown option `{name}`")),
         }
     }
-    let device = Device::new(cpu, adapter)?;
-    let prune = Options { device, epochs: epochs.into(), starts: starts.into() };
-    Ok(if list { Command::List } else { Command::Prune(prune) })
+    let run = Options { device: Device::new(cpu, adapter)?, epochs: epochs.into(), starts: starts.into() };
+    Ok(if list { Command::List } else { Command::Run(run) })
 }
