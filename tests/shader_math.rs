@@ -88,7 +88,7 @@ macro_rules! activation {
         Case {
             name: $name,
             source: format!(
-                "const ALPHA: f32 = {alpha:?};\n{}\nfn value(x: f32) -> vec3<f32> {{ return vec3(act(x), act_d(x)); }}",
+                "const ALPHA: f32 = {alpha:?}; const FREQUENCY: f32 = ALPHA;\n{}\nfn value(x: f32) -> vec3<f32> {{ return vec3(act(x), act_d(x)); }}",
                 include_str!(concat!("../shaders/act/fn/", $name, ".wgsl"))
             ),
             exact: Box::new(move |a| {
@@ -161,11 +161,47 @@ fn activations() -> Vec<Case> {
             let (p, q) = (sigmoid(a), sigmoid(-a));
             [(a * p).into(), Exact::sum(&[p, a * p * q]), Exact::sum(&[2.0 * p * q, a * p * q * (q - p)])]
         }),
-        activation!("sin", NO_ALPHA, [3.0; 3], |a, _| {
+        activation!("mish", NO_ALPHA, [8.0, 9.0, 12.0], |a, _| {
+            let [t, t1, t2] = tanh_of_softplus(a.clamp(-200.0, 200.0));
+            [(a * t).into(), Exact::sum(&[t, a * t1]), Exact::sum(&[2.0 * t1, a * t2])]
+        }),
+        activation!("relu6", NO_ALPHA, [0.0; 3], |a, _| {
+            [a.clamp(0.0, 6.0), if a > 0.0 && a < 6.0 { 1.0 } else { 0.0 }, 0.0]
+        }),
+        activation!("hard_sigmoid", NO_ALPHA, [2.0, 1.0, 0.0], |a, _| {
+            let slope = if a.abs() < 3.0 { 1.0 / 6.0 } else { 0.0 };
+            [Exact::from(ramp(a)).at_least(if a > -3.0 { 0.1 } else { 0.0 }), slope.into(), 0.0.into()]
+        }),
+        activation!("hard_swish", NO_ALPHA, [3.0, 2.0, 1.0], |a, _| {
+            let slope = if a.abs() < 3.0 { 1.0 / 6.0 } else { 0.0 };
+            let f = Exact::from(a * ramp(a)).at_least(if a > -3.0 { 0.1 * a.abs() } else { 0.0 });
+            let beside = a.clamp(-3.0, 3.0) * slope;
+            [f, Exact::sum(&[ramp(a), beside]).at_least(0.1 * slope), (2.0 * slope).into()]
+        }),
+        activation!("softsign", NO_ALPHA, [3.0, 5.0, 7.0], |a, _| {
+            let r = 1.0 / (1.0 + a.abs());
+            [a * r, r * r, if a == 0.0 { 0.0 } else { -2.0 * a.signum() * r * r * r }]
+        }),
+        activation!("square", NO_ALPHA, [1.0, 0.0, 0.0], |a, _| {
+            [a.abs().min(1.842_057_7e19_f32.into()).powi(2), 2.0 * a, 2.0]
+        }),
+        activation!("sin", 1.0, [3.0; 3], |a, _| {
             [trigonometric(a, f64::sin), trigonometric(a, f64::cos), trigonometric(a, |a| -a.sin())]
         }),
         activation!("exp", NO_ALPHA, [3.0; 3], |a, _| [at_most_max(a).exp(); 3]),
     ]
+}
+
+/// tanh(softplus(a)) and its derivatives: with n = e^a (e^a + 2), tanh is n / (n + 2).
+fn tanh_of_softplus(a: f64) -> [f64; 3] {
+    let e = a.exp();
+    let (n, n1, n2) = (e * (e + 2.0), 2.0 * e * (e + 1.0), 2.0 * e * (2.0 * e + 1.0));
+    let (d, second) = (n + 2.0, n2 * (n + 2.0) - 2.0 * n1 * n1);
+    [n / d, 2.0 * n1 / (d * d), 2.0 * second / (d * d * d)]
+}
+
+fn ramp(a: f64) -> f64 {
+    (a + 3.0).clamp(0.0, 6.0) / 6.0
 }
 
 /// f'' of e^a − 1 below 0; at 0 none.
@@ -448,17 +484,24 @@ fn activations_are_finite_to_100() {
 }
 
 #[test]
-fn branches_at_zero_follow_the_conventions() {
+fn branches_at_kinks_follow_the_conventions() {
     for gpu in GPUS.iter() {
-        for (name, want) in [
-            ("relu", [0.0, 0.0, 0.0]),
-            ("leaky_relu", [0.0, 0.01, 0.0]),
-            ("elu", [0.0, 1.3, 0.0]),
-            ("selu", [0.0, 1.758_099_3, 0.0]),
+        for (name, kinks, want) in [
+            ("relu", [0.0, -0.0], [0.0, 0.0, 0.0]),
+            ("leaky_relu", [0.0, -0.0], [0.0, 0.01, 0.0]),
+            ("elu", [0.0, -0.0], [0.0, 1.3, 0.0]),
+            ("selu", [0.0, -0.0], [0.0, 1.758_099_3, 0.0]),
+            ("relu6", [0.0, -0.0], [0.0, 0.0, 0.0]),
+            ("relu6", [6.0; 2], [6.0, 0.0, 0.0]),
+            ("hard_sigmoid", [3.0; 2], [1.0, 0.0, 0.0]),
+            ("hard_sigmoid", [-3.0; 2], [0.0; 3]),
+            ("hard_swish", [3.0; 2], [3.0, 1.0, 0.0]),
+            ("hard_swish", [-3.0; 2], [0.0; 3]),
+            ("softsign", [0.0, -0.0], [0.0, 1.0, 0.0]),
         ] {
             let case = activations().into_iter().find(|c| c.name == name).expect("a known activation");
-            for y in gpu.eval(&case.module(MATH), &[0.0, -0.0]) {
-                assert_eq!(y[..3], want, "{name} on {}", gpu.name);
+            for y in gpu.eval(&case.module(MATH), &kinks) {
+                assert_eq!(y[..3], want, "{name} at {kinks:?} on {}", gpu.name);
             }
         }
     }

@@ -20,7 +20,7 @@ const FREQUENCY: f64 = 16.0;
 
 /// Pixel coordinates to colours.
 pub(crate) fn model() -> Result<Model> {
-    let waves = Model::builder([2]).dense(96).act(Activation::Sin);
+    let waves = Model::builder([2]).dense(96).act(Activation::Sin { frequency: 1.0 });
     let hidden = waves.dense(64).act(Activation::Gelu).dense(64).act(Activation::Gelu);
     hidden.dense(3).loss(Loss::mse())
 }

@@ -243,9 +243,9 @@ impl Layer {
                 }
                 Ok(vec![*outputs])
             }
-            Layer::Act(activation) => match activation.alpha() {
-                Some(alpha) if !(alpha as f32).is_finite() => {
-                    Err(Error::value(name, "alpha", alpha, "finite"))
+            Layer::Act(activation) => match activation.parameter() {
+                Some((what, value)) if !(value as f32).is_finite() => {
+                    Err(Error::value(name, what, value, "finite"))
                 }
                 _ => Ok(input.to_vec()),
             },

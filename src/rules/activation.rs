@@ -4,7 +4,8 @@ use super::nothing;
 use serde::{Deserialize, Serialize};
 
 /// An elementwise function `f`. Conventions at kinks are PyTorch's: at 0 relu's derivative is 0, and leaky_relu, elu and selu take
-/// the negative branch for f'; f'' of elu and selu at 0 is 0, as differentiating PyTorch's gradient again gives it.
+/// the negative branch for f'; f'' of elu and selu at 0 is 0, as differentiating PyTorch's gradient again gives it. Where relu6,
+/// hard_sigmoid and hard_swish have a kink, f' and f'' are those of the straight side; f'' of softsign at 0 is 0.
 ///
 /// f of NaN is NaN, and f of ±∞ is what PyTorch gives, on every path: see [`activation`](crate::reference::activation).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -53,10 +54,31 @@ pub enum Activation {
     /// `a sigmoid(a)`
     #[serde(deserialize_with = "nothing")]
     Silu,
-    /// `sin a` (SIREN). On a GPU accurate to a few ulp up to |a| = 12,000, and to the spacing of a beyond that; a is clamped
-    /// to ±1,000,000.
+    /// `a tanh(softplus a)` (Misra, 2019, arXiv 1908.08681)
     #[serde(deserialize_with = "nothing")]
-    Sin,
+    Mish,
+    /// `min(max(a, 0), 6)`
+    #[serde(deserialize_with = "nothing")]
+    Relu6,
+    /// `min(max(a + 3, 0), 6) / 6`
+    #[serde(deserialize_with = "nothing")]
+    HardSigmoid,
+    /// `a min(max(a + 3, 0), 6) / 6` (Howard et al., 2019, arXiv 1905.02244)
+    #[serde(deserialize_with = "nothing")]
+    HardSwish,
+    /// `a / (1 + |a|)`
+    #[serde(deserialize_with = "nothing")]
+    Softsign,
+    /// `a²`, in f32 at most 3.4e38
+    #[serde(deserialize_with = "nothing")]
+    Square,
+    /// `sin(ω a)` (SIREN; Sitzmann et al., 2020, arXiv 2006.09661). On a GPU accurate to a few ulp up to |ω a| = 12,000, and to the
+    /// spacing of ω a beyond that, which is clamped to ±1,000,000.
+    Sin {
+        /// ω (1 unless given; SIREN's is 30).
+        #[serde(default = "one")]
+        frequency: f64,
+    },
     /// `e^a`, in f32 at most e^88.72
     #[serde(deserialize_with = "nothing")]
     Exp,
@@ -72,7 +94,7 @@ fn one() -> f64 {
 
 impl Activation {
     /// Every activation, parameters at their defaults.
-    pub const ALL: [Activation; 14] = [
+    pub const ALL: [Activation; 20] = [
         Activation::Identity,
         Activation::Relu,
         Activation::LeakyRelu { alpha: 0.01 },
@@ -85,7 +107,13 @@ impl Activation {
         Activation::Gelu,
         Activation::GeluTanh,
         Activation::Silu,
-        Activation::Sin,
+        Activation::Mish,
+        Activation::Relu6,
+        Activation::HardSigmoid,
+        Activation::HardSwish,
+        Activation::Softsign,
+        Activation::Square,
+        Activation::Sin { frequency: 1.0 },
         Activation::Exp,
     ];
 
@@ -105,24 +133,31 @@ impl Activation {
             Activation::Gelu => "gelu",
             Activation::GeluTanh => "gelu_tanh",
             Activation::Silu => "silu",
-            Activation::Sin => "sin",
+            Activation::Mish => "mish",
+            Activation::Relu6 => "relu6",
+            Activation::HardSigmoid => "hard_sigmoid",
+            Activation::HardSwish => "hard_swish",
+            Activation::Softsign => "softsign",
+            Activation::Square => "square",
+            Activation::Sin { .. } => "sin",
             Activation::Exp => "exp",
         }
     }
 
-    /// `alpha`, for the two activations that have one.
+    /// The name and value of its number, for those that have one.
     #[must_use]
-    pub fn alpha(self) -> Option<f64> {
+    pub fn parameter(self) -> Option<(&'static str, f64)> {
         match self {
-            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } => Some(alpha),
+            Activation::LeakyRelu { alpha } | Activation::Elu { alpha } => Some(("alpha", alpha)),
+            Activation::Sin { frequency } => Some(("frequency", frequency)),
             _ => None,
         }
     }
 
-    /// Whether its derivatives can be computed from its output: they depend on the input's sign only, which the output shares.
+    /// Whether its derivatives can be computed from its output: they depend on the input's side of a kink only, which the output shares.
     pub(crate) fn is_told_by_output(self) -> bool {
         match self {
-            Activation::Identity | Activation::Relu => true,
+            Activation::Identity | Activation::Relu | Activation::Relu6 => true,
             Activation::LeakyRelu { alpha } => alpha > 0.0,
             _ => false,
         }
@@ -136,14 +171,20 @@ impl Activation {
             | Activation::Elu { .. }
             | Activation::Gelu
             | Activation::GeluTanh
-            | Activation::Silu => true,
+            | Activation::Silu
+            | Activation::Mish
+            | Activation::Relu6
+            | Activation::HardSwish => true,
             Activation::Identity
             | Activation::Selu
             | Activation::Sigmoid
             | Activation::Tanh
             | Activation::LogSigmoid
             | Activation::Softplus
-            | Activation::Sin
+            | Activation::HardSigmoid
+            | Activation::Softsign
+            | Activation::Square
+            | Activation::Sin { .. }
             | Activation::Exp => false,
         }
     }

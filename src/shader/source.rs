@@ -54,8 +54,8 @@ impl Header {
 
 /// Adds the activation's constants to the header. Returns its files.
 pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'static str; 2] {
-    if let Some(alpha) = activation.alpha() {
-        header.float("ALPHA", alpha as f32);
+    if let Some((name, value)) = activation.parameter() {
+        header.float(&name.to_uppercase(), value as f32);
     }
     let file = FILES
         .iter()

@@ -97,6 +97,8 @@ const WORDS: [&str; 46] = [
     "relu",
     "elu",
     "softplus",
+    "hard_swish",
+    "frequency",
     "mse",
     "softmax_ce",
     "bce_logits",

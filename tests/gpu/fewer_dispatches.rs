@@ -199,7 +199,11 @@ fn the_loss_stays_apart_where_it_must() {
     assert_eq!(got[..2], ["gemm forward+identity", "total loss cross-entropy none"]);
     let got = plan(&mlp(), 4000, None, PlanOptions::training(Mode::None).fewer_dispatches(true));
     assert_eq!(got[2..4], ["gemm forward+identity w loss cross-entropy none", "reduce loss"]);
-    let activated = Model::builder([8]).dense(4).act(Activation::Tanh).act(Activation::Sin).loss(Loss::mse());
+    let activated = Model::builder([8])
+        .dense(4)
+        .act(Activation::Tanh)
+        .act(Activation::Sin { frequency: 1.0 })
+        .loss(Loss::mse());
     let got = plan(&activated.unwrap(), 1, None, PlanOptions::training(Mode::None).fewer_dispatches(true));
     assert_eq!(got[..3], ["gemm forward+tanh", "forward sin", "total loss mse none"]);
 }

@@ -81,8 +81,12 @@ fn asking_for_a_dense_layers_output_costs_nothing() {
 
 #[test]
 fn below_the_first_parameters_nothing_is_computed() {
-    let model =
-        Model::builder([8]).act(Activation::Sin).act(Activation::Tanh).dense(4).loss(Loss::mse()).unwrap();
+    let model = Model::builder([8])
+        .act(Activation::Sin { frequency: 1.0 })
+        .act(Activation::Tanh)
+        .dense(4)
+        .loss(Loss::mse())
+        .unwrap();
     let options = || PlanOptions::training(Mode::HesScale);
     let top = ["forward sin", "forward tanh", "gemm forward+identity", "loss mse hesscale", "reduce loss"];
     assert_eq!(labels(&model, None, options()), [&top[..], &[PARAMETERS]].concat());
@@ -97,7 +101,7 @@ fn below_the_first_parameters_nothing_is_computed() {
 
 #[test]
 fn the_first_of_two_activations_is_fused_going_up_and_the_last_going_down() {
-    let builder = Model::builder([8]).dense(8).act(Activation::Sin).act(Activation::Tanh);
+    let builder = Model::builder([8]).dense(8).act(Activation::Sin { frequency: 1.0 }).act(Activation::Tanh);
     let model = builder.dense(4).act(Activation::Softplus).loss(Loss::mse()).unwrap();
     let got = labels(&model, None, PlanOptions::training(Mode::HesScale));
     let up =

@@ -37,7 +37,12 @@ fn samples() -> Vec<Sample> {
     for (inputs, hidden, batch) in [(3, 5, 7), (4, 8, 4), (33, 12, 5), (1, 1, 1), (8, 67, 16)] {
         let builder = || Model::builder([inputs]).dense(hidden).act(Activation::Tanh).dense_no_bias(hidden);
         for (i, loss) in losses(2).into_iter().enumerate().filter(|(i, _)| [1, 3, 5, 9].contains(i)) {
-            let model = builder().act(Activation::Relu).act(Activation::Sin).dense(2).loss(loss).unwrap();
+            let model = builder()
+                .act(Activation::Relu)
+                .act(Activation::Sin { frequency: 1.0 })
+                .dense(2)
+                .loss(loss)
+                .unwrap();
             samples.push(Sample::new(model, batch, i as u64));
         }
     }

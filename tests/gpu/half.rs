@@ -210,7 +210,8 @@ fn every_kind_of_layer_where_there_is_f16() {
         Model::builder([4, 5, 5]).residual(|b| b.layer(Conv2d::new(4, 3).same()).act(Activation::Tanh));
     let residual = residual.layer(hesscale::Layer::ZeroPad2d { padding: [1, 0, 2, 1] });
     let residual = residual.layer(hesscale::Layer::global_avg_pool()).flatten().act(Activation::Softplus);
-    let rows = Model::builder([6]).act(Activation::Sin).residual(|b| b.dense(6).dropout(0.5));
+    let rows =
+        Model::builder([6]).act(Activation::Sin { frequency: 2.0 }).residual(|b| b.dense(6).dropout(0.5));
     let models = [
         mixed(Loss::cross_entropy()),
         residual.dense(3).loss(Loss::mse()).unwrap(),

@@ -219,7 +219,7 @@ fn steps_equal_gradients_and_updates() {
 #[test]
 fn passes_accumulate() {
     for (mode, batch) in [(Mode::None, 9), (Mode::HesScale, 9), (Mode::HesScaleR2, 70)] {
-        let sample = Sample::new(mlp(&[5, 9, 4], Activation::Sin, Loss::mse()), batch, 6);
+        let sample = Sample::new(mlp(&[5, 9, 4], Activation::Sin { frequency: 2.5 }, Loss::mse()), batch, 6);
         let twice = |plan: &Plan, encoder: &mut wgpu::CommandEncoder| {
             plan.record_gradient(encoder, Pass::FULL).unwrap();
             plan.record_gradient(encoder, Pass::FULL.accumulating()).unwrap();

@@ -83,6 +83,7 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
             BatchNorm::new(vec![0.0; 4], vec![1.0; 4]).into(),
         ),
         (r#"{"type": "dropout", "p": 0.5}"#, Layer::Dropout { p: 0.5 }),
+        (r#"{"type": "act", "fn": "sin"}"#, Activation::Sin { frequency: 1.0 }.into()),
         (
             r#"{"type": "residual", "body": [{"type": "identity"}]}"#,
             Layer::Residual { body: vec![Layer::Identity], projection: vec![] },

@@ -43,7 +43,11 @@ fn losses() -> Vec<Loss> {
 
 /// Every activation, those with a parameter twice.
 fn activations() -> Vec<Activation> {
-    let given = [Activation::LeakyRelu { alpha: 0.3 }, Activation::Elu { alpha: 1.7 }];
+    let given = [
+        Activation::LeakyRelu { alpha: 0.3 },
+        Activation::Elu { alpha: 1.7 },
+        Activation::Sin { frequency: 30.0 },
+    ];
     Activation::ALL.into_iter().chain(given).collect()
 }
 

@@ -180,6 +180,8 @@ fn numbers_out_of_their_domain() {
                 if place == "leaky_relu 1" && value.to_bits() == alpha.to_bits()),
             "{got:?}"
         );
+        let got = with(vec![Layer::Act(Activation::Sin { frequency: alpha })]).unwrap_err();
+        assert!(matches!(&got, Error::Value { place, name: "frequency", .. } if place == "sin 0"), "{got:?}");
     }
     let loss = Loss::cross_entropy;
     let fails = |loss: CrossEntropy| Model::builder([4]).dense(3).loss(loss).unwrap_err();

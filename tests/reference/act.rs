@@ -6,7 +6,7 @@ use hesscale::reference::{Dual, activation};
 
 /// `f, f', f''` computed with 120 digits.
 #[rustfmt::skip]
-const TABLE: [(Activation, f64, [f64; 3]); 44] = [
+const TABLE: [(Activation, f64, [f64; 3]); 72] = [
     (Activation::Elu { alpha: 1.3 }, -7.5, [-1.2992809903188078, 0.0007190096811921837, 0.0007190096811921837]),
     (Activation::Elu { alpha: 1.3 }, -0.625, [-0.6041601429253127, 0.6958398570746873, 0.6958398570746873]),
     (Activation::Elu { alpha: 1.3 }, 0.375, [0.375, 1.0, 0.0]),
@@ -43,10 +43,38 @@ const TABLE: [(Activation, f64, [f64; 3]); 44] = [
     (Activation::Silu, -0.625, [-0.2179032095837161, 0.2067128197452455, 0.41121911704850594]),
     (Activation::Silu, 0.375, [0.22224997498277616, 0.6831964379239269, 0.46604761794778576]),
     (Activation::Silu, 12.25, [12.249941382592437, 1.0000538320325776, -4.904642290006401e-05]),
-    (Activation::Sin, -7.5, [-0.9379999767747389, 0.3466353178350258, 0.9379999767747389]),
-    (Activation::Sin, -0.625, [-0.5850972729404622, 0.8109631195052179, 0.5850972729404622]),
-    (Activation::Sin, 0.375, [0.36627252908604757, 0.9305076219123143, -0.36627252908604757]),
-    (Activation::Sin, 12.25, [-0.3111193549811273, 0.9503708470676735, 0.3111193549811273]),
+    (Activation::Sin { frequency: 1.0 }, -7.5, [-0.9379999767747389, 0.3466353178350258, 0.9379999767747389]),
+    (Activation::Sin { frequency: 1.0 }, -0.625, [-0.5850972729404622, 0.8109631195052179, 0.5850972729404622]),
+    (Activation::Sin { frequency: 1.0 }, 0.375, [0.36627252908604757, 0.9305076219123143, -0.36627252908604757]),
+    (Activation::Sin { frequency: 1.0 }, 12.25, [-0.3111193549811273, 0.9503708470676735, 0.3111193549811273]),
+    (Activation::Mish, -7.5, [-0.0041469856425822285, -0.003592907090395361, -0.0030379873082643995]),
+    (Activation::Mish, -0.625, [-0.25264679684765073, 0.22193832109434988, 0.5159929807998427]),
+    (Activation::Mish, 0.375, [0.2682685597143539, 0.8238913560968064, 0.530899655199449]),
+    (Activation::Mish, 12.25, [12.249999999439021, 1.0000000010761596, -2.060715672244624e-09]),
+    (Activation::Softsign, -7.5, [-0.8823529411764706, 0.01384083044982699, 0.003256665988194586]),
+    (Activation::Softsign, -0.625, [-0.38461538461538464, 0.378698224852071, 0.46609012289485663]),
+    (Activation::Softsign, 0.375, [0.2727272727272727, 0.5289256198347108, -0.7693463561232157]),
+    (Activation::Softsign, 12.25, [0.9245283018867925, 0.005695977216091136, -0.0008597701458250771]),
+    (Activation::Square, -7.5, [56.25, -15.0, 2.0]),
+    (Activation::Square, -0.625, [0.390625, -1.25, 2.0]),
+    (Activation::Square, 0.375, [0.140625, 0.75, 2.0]),
+    (Activation::Square, 12.25, [150.0625, 24.5, 2.0]),
+    (Activation::Sin { frequency: 30.0 }, -7.5, [0.9300948780045254, 11.019581031907355, -837.0853902040728]),
+    (Activation::Sin { frequency: 30.0 }, -0.625, [0.09939154689884817, 29.851452031091362, -89.45239220896336]),
+    (Activation::Sin { frequency: 30.0 }, 0.375, [-0.9678079975112615, 7.550689502152633, 871.0271977601353]),
+    (Activation::Sin { frequency: 30.0 }, 12.25, [0.06629181933715889, -29.934008338678478, -59.66263740344299]),
+    (Activation::Relu6, -0.625, [0.0, 0.0, 0.0]),
+    (Activation::Relu6, 2.75, [2.75, 1.0, 0.0]),
+    (Activation::Relu6, -7.5, [0.0, 0.0, 0.0]),
+    (Activation::Relu6, 12.25, [6.0, 0.0, 0.0]),
+    (Activation::HardSigmoid, -0.625, [0.3958333333333333, 0.16666666666666666, 0.0]),
+    (Activation::HardSigmoid, 2.75, [0.9583333333333334, 0.16666666666666666, 0.0]),
+    (Activation::HardSigmoid, -7.5, [0.0, 0.0, 0.0]),
+    (Activation::HardSigmoid, 12.25, [1.0, 0.0, 0.0]),
+    (Activation::HardSwish, -0.625, [-0.24739583333333334, 0.2916666666666667, 0.3333333333333333]),
+    (Activation::HardSwish, 2.75, [2.6354166666666665, 1.4166666666666667, 0.3333333333333333]),
+    (Activation::HardSwish, -7.5, [0.0, 0.0, 0.0]),
+    (Activation::HardSwish, 12.25, [12.25, 1.0, 0.0]),
     (Activation::Exp, -7.5, [0.0005530843701478336, 0.0005530843701478336, 0.0005530843701478336]),
     (Activation::Exp, -0.625, [0.5352614285189903, 0.5352614285189903, 0.5352614285189903]),
     (Activation::Exp, 0.375, [1.4549914146182013, 1.4549914146182013, 1.4549914146182013]),
@@ -125,6 +153,13 @@ fn kinks_take_the_branch_that_pytorch_takes() {
     assert_eq!(at_zero(Activation::Elu { alpha: 0.25 }), [0.0, 0.25, 0.0]);
     let [value, first, second] = at_zero(Activation::Selu);
     assert!(value == 0.0 && second == 0.0 && (first - 1.758_099_340_847_376_8).abs() < 1e-15);
+    assert_eq!([0.0, 6.0].map(|a| activation(Activation::Relu6, a)), [[0.0; 3], [6.0, 0.0, 0.0]]);
+    let gates = [(Activation::HardSigmoid, [1.0, 0.0, 0.0]), (Activation::HardSwish, [3.0, 1.0, 0.0])];
+    for (function, above) in gates {
+        assert_eq!(activation(function, 3.0), above);
+        assert_eq!(activation(function, -3.0).map(f64::abs), [0.0; 3]);
+    }
+    assert_eq!(at_zero(Activation::Softsign), [0.0, 1.0, 0.0]);
 }
 
 /// As PyTorch's formulas have it: x σ(x) and its like are −∞ · 0 at −∞.
@@ -145,7 +180,13 @@ fn infinities_and_nan_give_what_pytorch_gives() {
         (Gelu, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
         (GeluTanh, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
         (Silu, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
-        (Sin, [nan; 3], [nan; 3]),
+        (Mish, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
+        (Relu6, [6.0, 0.0, 0.0], [0.0; 3]),
+        (HardSigmoid, [1.0, 0.0, 0.0], [0.0; 3]),
+        (HardSwish, [inf, 1.0, 0.0], [nan, 0.0, 0.0]),
+        (Softsign, [nan, 0.0, 0.0], [nan, 0.0, 0.0]),
+        (Square, [inf, inf, 2.0], [inf, -inf, 2.0]),
+        (Sin { frequency: 30.0 }, [nan; 3], [nan; 3]),
         (Exp, [inf; 3], [0.0; 3]),
     ] {
         for (a, want) in [(inf, above), (-inf, below)] {
@@ -178,7 +219,9 @@ fn far_out_all_is_finite_and_saturates() {
     assert_eq!(activation(Activation::Tanh, -100.0_f32), [-1.0, 0.0, 0.0]);
     assert_eq!(activation(Activation::Sigmoid, 1e4_f32), [1.0, 0.0, 0.0]);
     assert_eq!(activation(Activation::Softplus, 110.0_f32), [110.0, 1.0, 0.0]);
-    for gate in [Activation::Gelu, Activation::GeluTanh, Activation::Silu] {
+    for gate in
+        [Activation::Gelu, Activation::GeluTanh, Activation::Silu, Activation::Mish, Activation::HardSwish]
+    {
         assert_eq!(activation(gate, 1e4_f32), [1e4, 1.0, 0.0], "{gate:?}");
         assert_eq!(activation(gate, -1e4_f32).map(f32::abs), [0.0; 3], "{gate:?}");
     }

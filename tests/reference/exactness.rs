@@ -6,7 +6,7 @@ use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, Ma
 use hesscale::reference::{exact_ggn_diagonal, hessian_vector_product, hutchinson_diagonal};
 use hesscale::{Activation, Layer, Loss, Mode, Model};
 
-const SMOOTH: [Activation; 8] = [
+const SMOOTH: [Activation; 11] = [
     Activation::Sigmoid,
     Activation::Tanh,
     Activation::LogSigmoid,
@@ -14,7 +14,10 @@ const SMOOTH: [Activation; 8] = [
     Activation::Gelu,
     Activation::GeluTanh,
     Activation::Silu,
-    Activation::Sin,
+    Activation::Sin { frequency: 1.0 },
+    Activation::Mish,
+    Activation::Softsign,
+    Activation::Square,
 ];
 
 /// How far the diagonal of `mode` is from the exact one.
@@ -67,7 +70,7 @@ fn chains_of_width_one() {
         for activation in pair.iter().chain(pair) {
             builder = builder.dense(1).act(*activation);
         }
-        let model = builder.act(Activation::Sin).loss(Loss::mse()).unwrap();
+        let model = builder.act(Activation::Sin { frequency: 1.0 }).loss(Loss::mse()).unwrap();
         assert_exact(&Problem::new(model, 3, seed as u64), &[Mode::HesScale, Mode::HesScaleR1]);
     }
 }

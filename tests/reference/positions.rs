@@ -87,7 +87,8 @@ fn sums_over_logits_do_not_see_the_shape() {
 #[test]
 fn exact_diagonals_of_a_segmentation() {
     for loss in losses(3).into_iter().filter(|l| matches!(l, Loss::SoftmaxCrossEntropy { .. })) {
-        let builder = Model::builder([2, 3, 4]).act(Activation::Sin).layer(Conv2d::new(3, 2).same());
+        let builder =
+            Model::builder([2, 3, 4]).act(Activation::Sin { frequency: 1.0 }).layer(Conv2d::new(3, 2).same());
         let problem = Problem::new(builder.loss(loss).unwrap(), 2, 5);
         let Problem { model, parameters, input, targets } = &problem;
         let ggn = exact_ggn_diagonal(model, parameters, input, targets.view()).unwrap();

@@ -30,7 +30,8 @@ fn choice() -> impl Strategy<Value = Choice> {
 /// activation. `widest` bounds every dense layer.
 fn model(layers: &[Choice], loss: usize, outputs: usize, widest: usize) -> Model {
     let side = if widest == 1 { 1 } else { 2 };
-    let mut builder = Model::builder([1, side, side]).act(Activation::Sin).layer(Layer::Flatten);
+    let mut builder =
+        Model::builder([1, side, side]).act(Activation::Sin { frequency: 1.0 }).layer(Layer::Flatten);
     for choice in layers {
         builder = match *choice {
             Choice::Dense(width, true) => builder.dense(width.min(widest)),

@@ -67,7 +67,7 @@ fn a_projection_is_a_branch_like_the_body() {
     let wide = |builder: hesscale::model::Builder| builder.dense(5).act(Activation::Tanh);
     let narrow = |builder: hesscale::model::Builder| builder.dense(5);
     let build = |builder: hesscale::model::Builder| {
-        Problem::new(builder.act(Activation::Sin).dense(2).loss(bce()).unwrap(), 3, 5)
+        Problem::new(builder.act(Activation::Sin { frequency: 1.0 }).dense(2).loss(bce()).unwrap(), 3, 5)
     };
     let one = build(Model::builder([3]).residual_projected(wide, narrow));
     let mut other = build(Model::builder([3]).residual_projected(narrow, wide));
@@ -95,7 +95,12 @@ fn a_projection_is_a_branch_like_the_body() {
 fn layers_of_a_block_stand_behind_its_end() {
     let block =
         |body: hesscale::model::Builder| body.dense(3).residual(|inner| inner.act(Activation::Tanh)).dense(3);
-    let model = Model::builder([3]).act(Activation::Sin).residual(block).dense(2).loss(bce()).unwrap();
+    let model = Model::builder([3])
+        .act(Activation::Sin { frequency: 1.0 })
+        .residual(block)
+        .dense(2)
+        .loss(bce())
+        .unwrap();
     let problem = Problem::new(model, 2, 1);
     let outputs = forward(&problem.model, &problem.parameters, &problem.input).unwrap();
     let pass = problem.pass(Mode::HesScale);

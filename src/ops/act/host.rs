@@ -9,6 +9,9 @@ use std::f32::consts::{FRAC_1_SQRT_2, PI};
 const SELU_LAMBDA: f32 = 1.050_701;
 const SELU_ALPHA: f32 = 1.673_263_2;
 
+/// e^44.36: the square of a larger number counts as its own.
+const MOST_SQUARED: f32 = 1.842_057_7e19;
+
 /// An elementwise function of `size` elements a sample.
 #[derive(Debug)]
 pub(crate) struct Act {
@@ -152,12 +155,59 @@ fn apply(function: Activation, sweep: impl Sweep) {
             gated(a, b, w, scale * (1.0 + 3.0 * cubic * b * b), scale * 6.0 * cubic * b)
         }),
         Activation::Silu => with!(|a| gated(a, a.clamp(-200.0, 200.0), a, 1.0, 0.0)),
-        Activation::Sin => with!(|a: f32| {
-            let (sin, cos) = a.sin_cos();
-            [sin, cos, -sin]
+        Activation::Mish => with!(mish),
+        Activation::Relu6 => with!(|a| {
+            let inside = if a <= 0.0 { [0.0; 3] } else { [a, 1.0, 0.0] };
+            if a >= 6.0 { [6.0, 0.0, 0.0] } else { inside }
         }),
+        Activation::HardSigmoid => with!(|a| {
+            let [s, s1] = ramp(a);
+            [s, s1, 0.0]
+        }),
+        Activation::HardSwish => with!(|a| {
+            let [s, s1] = ramp(a);
+            [a * s, s + a.clamp(-3.0, 3.0) * s1, 2.0 * s1]
+        }),
+        Activation::Softsign => with!(|a: f32| {
+            let rest = 1.0 / (1.0 + a.abs());
+            let second = -2.0 * rest * rest * rest;
+            [a * rest, rest * rest, if a == 0.0 { 0.0 } else { second.copysign(-a) }]
+        }),
+        Activation::Square => with!(|a: f32| {
+            let bounded = a.clamp(-MOST_SQUARED, MOST_SQUARED);
+            [if a.abs() == f32::INFINITY { a.abs() } else { bounded * bounded }, 2.0 * a, 2.0]
+        }),
+        Activation::Sin { frequency } => {
+            let frequency = frequency as f32;
+            with!(move |a: f32| {
+                let (sin, cos) = (frequency * a).sin_cos();
+                [sin, frequency * cos, -frequency * frequency * sin]
+            })
+        }
         Activation::Exp => with!(|a| [if a == f32::INFINITY { a } else { exp(a) }; 3]),
     }
+}
+
+/// The reference's formula; of f32 t is constant past 200.
+#[inline(always)]
+fn mish(a: f32) -> [f32; 3] {
+    let b = a.clamp(-200.0, 200.0);
+    let x = exp(-b.abs());
+    let pick = |below: f32, above: f32| if b < 0.0 { below } else { above };
+    let square = x * x;
+    let d = pick(square + 2.0 * x + 2.0, 1.0 + 2.0 * x + 2.0 * square);
+    let t = pick(x * (x + 2.0), 1.0 + 2.0 * x) / d;
+    let t1 = 4.0 * pick(x * (x + 1.0), square * (1.0 + x)) / (d * d);
+    let (below, above) = (2.0 + 2.0 * x - square * (3.0 + 2.0 * x), square * (2.0 + 2.0 * x) - 2.0 - 3.0 * x);
+    let t2 = 4.0 * pick(x * below, square * above) / (d * d * d);
+    [a * t, t + b * t1, t1 + t1 + b * t2]
+}
+
+/// hard_sigmoid and its slope.
+#[inline(always)]
+fn ramp(a: f32) -> [f32; 2] {
+    let above = if a >= 3.0 { [1.0, 0.0] } else { [(a + 3.0) / 6.0, 1.0 / 6.0] };
+    if a <= -3.0 { [0.0; 2] } else { above }
 }
 
 /// `positive·a` above 0, `negative·a` at 0 and below.
@@ -187,7 +237,7 @@ fn gated(a: f32, b: f32, w: f32, w1: f32, w2: f32) -> [f32; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::{backward, forward};
+    use super::{MOST_SQUARED, backward, forward};
     use crate::model::{Activation, Mode};
     use crate::reference::activation;
 
@@ -208,7 +258,7 @@ mod tests {
     }
 
     /// Every 65,537th number of f32, with both signs, subnormals, the largest, infinities and NaN. Compared with the reference in
-    /// f64 where that means the same, and in f32 where e^a saturates or nothing is finite.
+    /// f64 where that means the same, and in f32 where e^a and a² saturate or nothing is finite.
     #[test]
     fn all_of_f32_is_the_references() {
         let mut a: Vec<f32> = (0..=u32::MAX).step_by(65_537).map(f32::from_bits).collect();
@@ -217,7 +267,12 @@ mod tests {
         for function in Activation::ALL {
             let all = sweep(function, &a);
             for (i, a) in a.iter().enumerate() {
-                let wide = a.is_finite() && (function != Activation::Exp || *a < 88.7);
+                let saturates = match function {
+                    Activation::Exp => *a >= 88.7,
+                    Activation::Square => a.abs() >= MOST_SQUARED,
+                    _ => false,
+                };
+                let wide = a.is_finite() && !saturates;
                 let want = if wide {
                     activation(function, f64::from(*a))
                 } else {

@@ -12,11 +12,11 @@ const SELU_LAMBDA: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
 /// `[f(a), f'(a), f''(a)]`. At a kink the derivatives are those that PyTorch takes: at 0 relu's zeros; the negative branch's f' of
-/// leaky_relu, elu and selu, and 0 for f'', which is 0 on the other side.
+/// leaky_relu, elu and selu, and 0 for f'', which is 0 on the other side; of relu6, hard_sigmoid and hard_swish the straight side's.
 ///
-/// Finite for every finite `a`; `e^a` stops growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is what
-/// PyTorch gives: NaN for sin, and for gelu, gelu_tanh and silu at −∞, where it is −∞ · 0; else the limit. f' and f'' are the
-/// limits, NaN for sin.
+/// Finite for every finite `a`; `e^a` and a² stop growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is
+/// what PyTorch gives: NaN for sin and softsign, and for gelu, gelu_tanh, silu, mish and hard_swish at −∞, where it is −∞ · 0; else
+/// the limit. f' and f'' are the limits, NaN for sin.
 pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
     let (zero, one, two) = (T::zero(), T::one(), T::from_f64(2.0));
     match function {
@@ -67,9 +67,80 @@ pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
         }
         // σ(1000) is 1 to the last bit; a · 0 must be 0 in the derivatives.
         Activation::Silu => gated(a, clamp(a, 1000.0), a, one, zero),
-        Activation::Sin => [a.sin(), a.cos(), -a.sin()],
+        Activation::Mish => mish(a),
+        Activation::Relu6 => {
+            let six = T::from_f64(6.0);
+            if a <= zero {
+                [zero; 3]
+            } else if a >= six {
+                [six, zero, zero]
+            } else {
+                [a, one, zero]
+            }
+        }
+        Activation::HardSigmoid => {
+            let [s, s1] = ramp(a);
+            [s, s1, zero]
+        }
+        Activation::HardSwish => {
+            let [s, s1] = ramp(a);
+            // Beyond the kinks `a s'` is 0 for an infinite a too.
+            let rise = if s1 > zero { a * s1 } else { zero };
+            [a * s, s + rise, two * s1]
+        }
+        Activation::Softsign => {
+            let rest = one / (one + a.abs());
+            let second = -two * rest * rest.squared();
+            let sign = if a < zero { -one } else { one };
+            [a * rest, rest.squared(), if a.value() == 0.0 { zero } else { sign * second }]
+        }
+        Activation::Square if a.value().abs() == f64::INFINITY => [a.abs(), two * a, two],
+        Activation::Square => {
+            let most = (T::MAX_EXPONENT / 2.0).exp();
+            [clamp(a, most).squared(), two * a, two]
+        }
+        Activation::Sin { frequency } => {
+            let (frequency, w) = (T::from_f64(frequency), T::from_f64(frequency) * a);
+            [w.sin(), frequency * w.cos(), -frequency.squared() * w.sin()]
+        }
         Activation::Exp if a.value() == f64::INFINITY => [a; 3],
         Activation::Exp => [a.min(T::from_f64(T::MAX_EXPONENT)).exp(); 3],
+    }
+}
+
+/// `a t`, `t = tanh(log(1 + e^a))`. With `x = e^−|a|`, so that nothing overflows: below 0 `t = n / D`, `n = x² + 2x`, `D = n + 2`;
+/// above, both divided by e^2a.
+fn mish<T: Real>(a: T) -> [T; 3] {
+    let [one, two, three, four] = [1.0, 2.0, 3.0, 4.0].map(T::from_f64);
+    // t is constant to the last bit, or 0, past 800; a · 0 must be 0 in the derivatives.
+    let b = clamp(a, 800.0);
+    let x = (-b.abs()).exp();
+    let (t, d, t1, t2);
+    if b < T::zero() {
+        d = x.squared() + two * x + two;
+        t = x * (x + two) / d;
+        t1 = x * (x + one);
+        t2 = x * (two + two * x - x.squared() * (three + two * x));
+    } else {
+        d = one + two * x + two * x.squared();
+        t = (one + two * x) / d;
+        t1 = x.squared() * (one + x);
+        t2 = x.squared() * (x.squared() * (two + two * x) - two - three * x);
+    }
+    let t1 = four * t1 / d.squared();
+    let t2 = four * t2 / (d * d.squared());
+    [a * t, t + b * t1, t1 + t1 + b * t2]
+}
+
+/// hard_sigmoid and its slope.
+fn ramp<T: Real>(a: T) -> [T; 2] {
+    let (three, six) = (T::from_f64(3.0), T::from_f64(6.0));
+    if a <= -three {
+        [T::zero(); 2]
+    } else if a >= three {
+        [T::one(), T::zero()]
+    } else {
+        [(a + three) / six, T::one() / six]
     }
 }
 

@@ -237,7 +237,7 @@ fn joined(jobs: &mut Vec<Job>) {
         let model = last.clone().loss(loss.clone()).unwrap();
         jobs.extend(FAMILIES.map(|new| new(&name, model.clone(), batch, mode, Kind::Joined)));
         // Behind an activation by itself the loss is a kernel that adds up.
-        let apart = last.act(TANH).act(Activation::Sin).loss(loss).unwrap();
+        let apart = last.act(TANH).act(Activation::Sin { frequency: 1.0 }).loss(loss).unwrap();
         jobs.push(Job::new(&format!("{name}, apart"), apart, batch, mode, Kind::Joined));
     }
 }
