@@ -252,7 +252,7 @@ fn command_lines() {
 
     let options = parsed(
         "--synthetic --optimizer sgd --lr=0.5 --batch 7 --epochs=2 --steps 9 --seed 3 mnist-mlp --checkpoint f \
-         --every 4 --resume --adapter some",
+         --every 4 --resume --adapter some --clip 2.5",
     );
     let Schedule { batch, epochs, most_steps, checkpoint, every } = options.schedule;
     assert_eq!((batch, epochs, most_steps, every), (7, 2, Some(9), Some(4)));
@@ -261,6 +261,8 @@ fn command_lines() {
         (options.learning_rate, options.rate_is_given, options.seed, options.resume),
         (0.5, true, 3, true)
     );
+    assert_eq!(options.clip, Some(Some(2.5)));
+    assert_eq!(parsed("mnist-mlp --synthetic --clip off").clip, Some(None));
     assert!(matches!(options.device, Device::Named(name) if name == "some"));
     assert!(matches!((options.method.at)(0.5), optimizer if optimizer.learning_rate == 0.5));
     assert_eq!(parsed("mnist-mlp --synthetic --optimizer sgd").learning_rate, 0.1);
@@ -281,6 +283,7 @@ fn command_lines() {
         ("mnist-mlp --synthetic --batch 0", "--batch must be a whole number of at least 1, not `0`"),
         ("mnist-mlp --synthetic --lr fast", "--lr must be a finite number, not `fast`"),
         ("mnist-mlp --synthetic --lr nan", "--lr must be a finite number, not `nan`"),
+        ("mnist-mlp --synthetic --clip 0", "--clip must be a number above 0 or `off`, not `0`"),
         ("mnist-mlp --synthetic --seed -1", "--seed must be a whole number below 2^32, not `-1`"),
         ("mnist-mlp --synthetic --cpu --adapter a", "--cpu and --adapter exclude each other"),
         ("mnist-mlp --synthetic=yes", "--synthetic takes no value"),

@@ -34,12 +34,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// With this ε, for optimizers that divide by second derivatives.
-fn damped(mut optimizer: Optimizer, damping: f32) -> Optimizer {
+/// With the ε that was asked for, where it divides by second derivatives, and the limit.
+fn optimizer(options: &Options) -> Optimizer {
+    let mut optimizer = (options.method.at)(options.learning_rate);
     if let Rule::AdaHesScale { eps, .. } | Rule::AdaHesScaleGn { eps, .. } = &mut optimizer.rule {
-        *eps = damping;
+        *eps = options.eps;
     }
-    optimizer
+    match options.clip {
+        None => optimizer,
+        Some(None) => optimizer.unlimited(),
+        Some(Some(most)) => optimizer.clip_update(most),
+    }
 }
 
 fn train(options: &Options) -> Result<(), Box<dyn Error>> {
@@ -47,9 +52,8 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
     schedule.checkpoint.as_ref().map_or(Ok(()), Trainer::can_save)?;
     let model = (problem.network)()?;
     let backend = Backend::new(&options.device)?;
-    let optimizer = damped((options.method.at)(options.learning_rate), options.eps);
-    let mut trainer =
-        backend.trainer(&model, optimizer, TrainerOptions::default().seed(options.seed.into()))?;
+    let training = TrainerOptions::default().seed(options.seed.into());
+    let mut trainer = backend.trainer(&model, optimizer(options), training)?;
     match &schedule.checkpoint {
         Some(path) if options.resume => resume::go_on(&mut trainer, path, options)?,
         _ => resume::note(&mut trainer, options),

@@ -24,6 +24,7 @@ Options:
   --lr RATE          learning rate (default: depends on problem and optimizer, untuned)
   --eps E            what AdaHesScale and AdaHesScaleGN add to a second derivative's root mean square (default:
                      1e-8; 0.01 for cifar100-allcnnc)
+  --clip RHO         clip updates at RHO learning rates; `off` for no limit (default: off for sgd and adam, 10 for the others)
   --batch N          images a step (default: 128; 256 for cifar100-allcnnc)
   --epochs N         epochs (default: 10 for the MLPs, 50 for 3C3D, 100 for All-CNN-C)
   --steps N          stop after N steps, whatever the epochs
@@ -31,7 +32,7 @@ Options:
   --checkpoint FILE  save there after each epoch and at the end
   --every N          save every N steps instead
   --resume           go on from the checkpoint, bit for bit on the same device; its seed counts, and its
-                     learning rate unless --lr is given; problem, --batch and kind of data must be its own
+                     learning rate and limit unless --lr and --clip are given; problem, --batch and kind of data must be its own
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: a GPU, or else the CPU)
   --cpu              no GPU: the CPU, on all threads
   --list             list the adapters and stop
@@ -57,6 +58,8 @@ pub(crate) struct Options {
     /// The user's own, not the problem's.
     pub(crate) rate_is_given: bool,
     pub(crate) eps: f32,
+    /// Instead of the optimizer's own limits: ρ, or none.
+    pub(crate) clip: Option<Option<f32>>,
     pub(crate) seed: u32,
     pub(crate) resume: bool,
     pub(crate) schedule: Schedule,
@@ -67,7 +70,7 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
     let (mut problem, mut data, mut synthetic) = (None, None, false);
     let (mut method, mut rate, mut batch, mut epochs, mut steps, mut seed) =
         ("adahesscale".to_owned(), None, None, None, None, 0);
-    let mut eps = None;
+    let (mut eps, mut clip) = (None, None);
     let (mut checkpoint, mut every, mut resume) = (None, None, false);
     let (mut adapter, mut cpu, mut list) = (None, false, false);
     while let Some(name) = arguments.next()? {
@@ -77,6 +80,7 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
             "--optimizer" => method = arguments.value()?,
             "--lr" => rate = Some(arguments.parsed("a finite number", |rate: &f32| rate.is_finite())?),
             "--eps" => eps = Some(arguments.parsed("a finite number", |eps: &f32| eps.is_finite())?),
+            "--clip" => clip = Some(limit(&arguments.value()?)?),
             "--batch" => batch = Some(arguments.count()? as usize),
             "--epochs" => epochs = Some(u64::from(arguments.count()?)),
             "--steps" => steps = Some(u64::from(arguments.count()?)),
@@ -121,8 +125,18 @@ pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
         learning_rate: rate.unwrap_or(problem.rates[place]),
         rate_is_given: rate.is_some(),
         eps: eps.unwrap_or(problem.eps),
+        clip,
         seed,
         resume,
         schedule,
     })))
+}
+
+/// ρ, or `off`.
+fn limit(text: &str) -> Result<Option<f32>, String> {
+    let rho = text.parse().ok().filter(|rho: &f32| rho.is_finite() && *rho > 0.0);
+    match text {
+        "off" => Ok(None),
+        _ => rho.map(Some).ok_or(format!("--clip must be a number above 0 or `off`, not `{text}`")),
+    }
 }

@@ -22,6 +22,7 @@ pub(crate) fn note(trainer: &mut Trainer, options: &Options) {
 
 /// Loads the checkpoint, if it was written with the current settings.
 pub(crate) fn go_on(trainer: &mut Trainer, path: &Path, options: &Options) -> Result<(), Box<dyn Error>> {
+    let limits = trainer.optimizer().limits;
     trainer.load(path)?;
     for (name, now) in notes(options) {
         let then = trainer.notes().get(name).map_or("unknown", String::as_str);
@@ -32,6 +33,9 @@ pub(crate) fn go_on(trainer: &mut Trainer, path: &Path, options: &Options) -> Re
     }
     if options.rate_is_given {
         trainer.set_learning_rate(options.learning_rate)?;
+    }
+    if options.clip.is_some() {
+        trainer.set_limits(limits)?;
     }
     Ok(())
 }
