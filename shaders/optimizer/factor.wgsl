@@ -1,4 +1,4 @@
-// factor = min(1, √(most / Σ sums)), 0 where the sum is not finite: by one workgroup, in a fixed order. FACTOR: which factor and
+// factor = min(1, √(most / Σ sums)), without the root unless SQUARES, 0 where the sum is not finite: by one workgroup, in a fixed order. FACTOR: which factor and
 // which `most` of those that `limits.wgsl` has a place for.
 
 struct FactorParams {
@@ -29,7 +29,8 @@ fn factor_of(sum: f32) -> f32 {
         return 0.0;
     }
     if sum > most {
-        return sqrt(most / sum);
+        let part = most / sum;
+        return select(part, sqrt(part), SQUARES);
     }
     return 1.0;
 }

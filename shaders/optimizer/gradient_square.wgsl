@@ -5,7 +5,7 @@ fn take_hyper() {
 
 var<private> limits: Limits;
 
-fn square_of(i: u32) -> f32 {
+fn term_of(i: u32) -> f32 {
     let g = select(vec4<f32>(0.0), clip(gradient[i], limits.gradient), trained(i));
     return dot(g, g);
 }

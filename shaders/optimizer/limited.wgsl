@@ -3,8 +3,9 @@
 //
 //     θ ← θ - r η λ θ,  then  θ ← θ - f r η clip(step(F clip(g)))        θ̄ ← κ θ̄ + (1-κ) θ, if AVERAGED
 //
-// A block that is frozen stays as it is, and so do its moments. MOVED: the moments have moved already, in `step_square`.
-// A kernel must call take_hyper before its first step. Plug: step_of (sgd | adaptive | direct | sophia | rmsprop | lion).
+// A block that is frozen stays as it is, and so do its moments. MOVED: the moments have moved already, in `term_of`.
+// A kernel must call take_hyper before its first step.
+// Plug: step_of (sgd | adaptive | direct | sophia | rmsprop | lion | obgd | obgd_adaptive).
 
 var<private> limits: Limits;
 

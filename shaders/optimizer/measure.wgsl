@@ -1,5 +1,5 @@
-// sums[workgroup] = Σ_i square_of(i) over the workgroup's share of a range of parameters, four at a time, in a fixed order.
-// Plug: square_of (gradient_square | step_square).
+// sums[workgroup] = Σ_i term_of(i) over the workgroup's share of a range of parameters, four at a time, in a fixed order.
+// Plug: term_of (gradient_square | step_square | step_size).
 // Grid: p.groups workgroups, at most MOST_SUMS.
 
 struct MeasureParams {
@@ -18,7 +18,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     take_hyper();
     var sum = 0.0;
     for (var i = group.x * LANES + lane; i < p.n; i += p.groups * LANES) {
-        sum += square_of(p.first + i);
+        sum += term_of(p.first + i);
     }
     let total = row_sum(vec4<f32>(sum), lane_of(lane)).x;
     if lane == 0u {

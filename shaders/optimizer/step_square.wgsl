@@ -1,6 +1,6 @@
 // d u², u = r η clip(step), of what is trained; the moments move. Plugs: limited_step (limited), divisor_at (divisor_root |
 // divisor | divisor_sophia), diagonal_at.
-fn square_of(i: u32) -> f32 {
+fn term_of(i: u32) -> f32 {
     let block = block_of(i, p.vectors);
     if block.trained == 0.0 {
         return 0.0;

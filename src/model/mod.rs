@@ -26,7 +26,7 @@ pub use window::{Named, Padding};
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
     Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState,
-    OutputSignal, Reduction, Rule, Schedule, Span, Targets, Variance, discrete_policy_targets,
+    OutputSignal, Reduction, Rule, Schedule, Span, Targets, Transition, Variance, discrete_policy_targets,
     gaussian_policy_targets,
 };
 

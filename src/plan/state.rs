@@ -3,7 +3,7 @@
 use crate::gpu::{Buffer, Context, Tensor, check_roles};
 #[cfg(feature = "train")]
 use crate::model::OptimizerState;
-use crate::model::{Groups, Limits, Model, Noise, Optimizer, Parameter, Span};
+use crate::model::{Groups, Limits, Model, Noise, Optimizer, Parameter, Span, Transition};
 use crate::ops::dropout::DropoutForward;
 use crate::ops::optimizer::{self, Hyper, LimitWords};
 use crate::{Error, Result};
@@ -412,11 +412,25 @@ impl State {
         self.change(optimizer.limits(limits))
     }
 
+    /// Says of the next step of [`Rule::ObGd`](crate::model::Rule::ObGd) what the environment does, for every step that has not been
+    /// submitted yet. Nothing is rebuilt, and nothing is waited for.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for another rule; [`Error::Value`] for an error that is not finite; [`Error::NotPlanned`] without an
+    /// optimiser.
+    pub fn set_transition(&mut self, transition: Transition) -> Result<()> {
+        let Some(optimizer) = self.optimizer else {
+            return Err(Error::not_planned("a transition", "State::new, with an optimiser"));
+        };
+        self.change(optimizer.transition(transition))
+    }
+
     /// A learning rate that stays as it is is not written again.
     fn change(&mut self, optimizer: Optimizer) -> Result<()> {
         optimizer.validate()?;
         let before = self.optimizer.replace(optimizer);
-        let limits = before.is_none_or(|before| before.limits != optimizer.limits);
+        let words = |optimizer: &Optimizer| bytemuck::bytes_of(&LimitWords::new(optimizer)).to_vec();
+        let limits = before.is_none_or(|before| words(&before) != words(&optimizer));
         match before == Some(optimizer) {
             true => Ok(()),
             false => self.write_numbers(limits),

@@ -10,6 +10,8 @@ impl<T: Real> OptimizerState<T> {
     ///
     /// - SGD: `m ← μ m + g`, `u = η m`, or `η (g + μ m)` with Nesterov;
     /// - RMSProp: `v ← β₂ v + (1−β₂) g²`, `m ← μ m + g / (√v + ε)`, `u = η m`;
+    /// - ObGD: `m ← γλ m + g`, or `m ← g` at an episode's first step, and with `x = m`, or `x = m / √(v̂ + ε)`,
+    ///   `v ← β₂ v + (1−β₂) (δ m)²` (adaptive): `u = η δ x min(1, 1 / (η κ max(|δ|, 1) Σ |x|))`;
     /// - Lion: `u = η sign(β₁ m + (1−β₁) g)`, `m ← β₂ m + (1−β₂) g`;
     /// - the others: `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) q`, and with `m̂ = m / (1−β₁ᵗ)`, `v̂ = v / (1−β₂ˢ)`
     ///   - `u = η m̂ / (√v̂ + ε)`, `q = g²` (Adam), `q = h²` (AdaHesScale and AdaHesScaleGN);
@@ -77,6 +79,7 @@ impl<T: Real> OptimizerState<T> {
         self.curvature_steps = self.curvature_steps.saturating_add(averages.into());
 
         let number = |x: f32| T::from_f64(f64::from(x));
+        let bound = optimizer.rule.bound(optimizer.learning_rate);
         let mut updates = vec![T::zero(); g.len()];
         let mut weighted = Vec::new();
         for (span, i) in indices() {
@@ -84,9 +87,17 @@ impl<T: Real> OptimizerState<T> {
             let (u, denominator) = self.step_of(&optimizer.rule, i, g[i], h);
             let rate = T::from_f64(f64::from(optimizer.learning_rate) * f64::from(span.rate));
             updates[i] = rate * clipped(u, update);
-            weighted.push(denominator * updates[i].squared());
+            weighted.push(match bound {
+                Some(_) => number(span.rate) * denominator.abs(),
+                None => denominator * updates[i].squared(),
+            });
         }
-        let scale = trust.map_or(T::one(), |delta| factor(2.0 * f64::from(delta), weighted.into_iter()));
+        let weighted = weighted.into_iter();
+        let scale = match (bound, trust) {
+            (Some(most), _) => factor(most, weighted).squared(),
+            (None, Some(delta)) => factor(2.0 * f64::from(delta), weighted),
+            (None, None) => T::one(),
+        };
         for (span, i) in indices() {
             let rate = f64::from(optimizer.learning_rate) * f64::from(span.rate);
             let keep = T::from_f64(1.0 - rate * f64::from(span.weight_decay));
@@ -99,7 +110,7 @@ impl<T: Real> OptimizerState<T> {
         Ok(())
     }
 
-    /// Moves the moments of parameter i; returns `u / η`, and what it was divided by, without ε.
+    /// Moves the moments of parameter i; returns `u / η`, and what it was divided by, without ε; of ObGD x.
     fn step_of(&mut self, rule: &Rule, i: usize, g: T, h: Option<T>) -> (T, T) {
         let number = |x: f32| T::from_f64(f64::from(x));
         let mean = |beta: f32, of: T, next: T| number(beta) * of + T::from_f64(1.0 - f64::from(beta)) * next;
@@ -118,6 +129,18 @@ impl<T: Real> OptimizerState<T> {
                 *v = mean(beta2, *v, g.squared());
                 *m = number(momentum) * *m + g / (v.sqrt() + number(eps));
                 (*m, one)
+            }
+            Rule::ObGd { trace, transition, .. } => {
+                let kept = if transition.first { zero } else { number(trace) * *m };
+                *m = kept + g;
+                (number(transition.error) * *m, *m)
+            }
+            Rule::AdaptiveObGd { trace, beta2, eps, transition, .. } => {
+                let kept = if transition.first { zero } else { number(trace) * *m };
+                *m = kept + g;
+                *v = mean(beta2, *v, (number(transition.error) * *m).squared());
+                let x = *m / (corrected(*v, beta2, curvature_steps) + number(eps)).sqrt();
+                (number(transition.error) * x, x)
             }
             Rule::Lion { beta1, beta2 } => {
                 let c = mean(beta1, *m, g);

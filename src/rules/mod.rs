@@ -18,7 +18,7 @@ pub use cross_entropy::CrossEntropy;
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;
-pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span};
+pub use optimizer::{Limits, Optimizer, OptimizerState, Rule, Span, Transition};
 pub use output_signal::OutputSignal;
 pub use policy::{discrete_policy_targets, gaussian_policy_targets};
 pub use schedule::Schedule;

@@ -78,6 +78,34 @@ pub enum Rule {
         /// μ in [0, 1)
         momentum: f32,
     },
+    /// ObGD, overshooting-bounded gradient descent with an eligibility trace (Elsayed, Vasan & Mahmood 2024, arXiv 2410.14606), for
+    /// streaming reinforcement learning: `z ← γλ z + g`, `u = η δ z · min(1, 1 / (η κ max(|δ|, 1) Σ |z|))`, the sum over all parameters
+    /// that are trained. g is the gradient of −v or of −log π, and δ the temporal-difference error.
+    #[serde(rename = "obgd")]
+    ObGd {
+        /// γλ in [0, 1): the discount times the decay of traces.
+        trace: f32,
+        /// κ > 0
+        kappa: f32,
+        /// What the host says of each step.
+        #[serde(skip)]
+        transition: Transition,
+    },
+    /// ObGD on normalised steps, from the same paper: `v ← β₂ v + (1−β₂) (δ z)²`, and `z / √(v̂ + ε)` in the place of z in u and Σ.
+    #[serde(rename = "adaptive_obgd")]
+    AdaptiveObGd {
+        /// γλ in [0, 1)
+        trace: f32,
+        /// β₂ in [0, 1)
+        beta2: f32,
+        /// ε > 0
+        eps: f32,
+        /// κ > 0
+        kappa: f32,
+        /// What the host says of each step.
+        #[serde(skip)]
+        transition: Transition,
+    },
     /// Lion (Chen et al. 2023): `u = η sign(β₁ m + (1−β₁) g)`, sign 0 = 0; then `m ← β₂ m + (1−β₂) g`.
     Lion {
         /// β₁ in [0, 1)
@@ -85,6 +113,21 @@ pub enum Rule {
         /// β₂ in [0, 1)
         beta2: f32,
     },
+}
+
+/// What an environment says of a step of [`Rule::ObGd`] and [`Rule::AdaptiveObGd`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transition {
+    /// δ, the temporal-difference error `r + γ v(s') − v(s)`, finite; 1 until the host says otherwise.
+    pub error: f32,
+    /// Whether it is the first of an episode: the trace begins anew, `z ← g`.
+    pub first: bool,
+}
+
+impl Default for Transition {
+    fn default() -> Transition {
+        Transition { error: 1.0, first: false }
+    }
 }
 
 /// What bounds a step. In the order in which they act:
@@ -261,6 +304,19 @@ impl Optimizer {
         Rule::Lion { beta1: 0.9, beta2: 0.99 }.at(learning_rate)
     }
 
+    /// ObGD with γλ = 0.99 · 0.8, κ = 2; the paper's learning rate is 1.
+    #[must_use]
+    pub fn obgd(learning_rate: f32) -> Optimizer {
+        Rule::ObGd { trace: 0.792, kappa: 2.0, transition: Transition::default() }.at(learning_rate)
+    }
+
+    /// Adaptive ObGD with γλ = 0.99 · 0.8, β₂ = 0.999, ε = 1e-8, κ = 2.
+    #[must_use]
+    pub fn adaptive_obgd(learning_rate: f32) -> Optimizer {
+        let transition = Transition::default();
+        Rule::AdaptiveObGd { trace: 0.792, beta2: 0.999, eps: 1e-8, kappa: 2.0, transition }.at(learning_rate)
+    }
+
     /// Updates of AdaHesScale, AdaHesScaleGN and their kind are clipped here, in learning rates, unless another limit is asked for:
     /// where curvature has died, `m̂ / (√v̂ + ε)` comes to a hundred million. `docs/optimizers.md` has what it was measured on.
     pub const SAFE_UPDATE: f32 = 10.0;
@@ -385,16 +441,46 @@ impl Optimizer {
             | Rule::AdaHesScaleAbs { beta1, beta2, .. }
             | Rule::Sophia { beta1, beta2, .. }
             | Rule::Lion { beta1, beta2 } => (*beta1, *beta2) = (first, second),
-            Rule::Sgd { .. } | Rule::RmsProp { .. } => self.misplace("betas"),
+            _ => self.misplace("betas"),
         }
         self
     }
 
-    /// β₂ of RMSProp, PyTorch's alpha.
+    /// γλ of ObGD: the discount times the decay of traces.
+    #[must_use]
+    pub fn trace(mut self, value: f32) -> Optimizer {
+        match &mut self.rule {
+            Rule::ObGd { trace, .. } | Rule::AdaptiveObGd { trace, .. } => *trace = value,
+            _ => self.misplace("trace"),
+        }
+        self
+    }
+
+    /// κ of ObGD.
+    #[must_use]
+    pub fn kappa(mut self, value: f32) -> Optimizer {
+        match &mut self.rule {
+            Rule::ObGd { kappa, .. } | Rule::AdaptiveObGd { kappa, .. } => *kappa = value,
+            _ => self.misplace("kappa"),
+        }
+        self
+    }
+
+    /// What is said of ObGD's next step.
+    #[must_use]
+    pub fn transition(mut self, value: Transition) -> Optimizer {
+        match &mut self.rule {
+            Rule::ObGd { transition, .. } | Rule::AdaptiveObGd { transition, .. } => *transition = value,
+            _ => self.misplace("transition"),
+        }
+        self
+    }
+
+    /// β₂ of RMSProp, PyTorch's alpha, and of adaptive ObGD.
     #[must_use]
     pub fn alpha(mut self, value: f32) -> Optimizer {
         match &mut self.rule {
-            Rule::RmsProp { beta2, .. } => *beta2 = value,
+            Rule::RmsProp { beta2, .. } | Rule::AdaptiveObGd { beta2, .. } => *beta2 = value,
             _ => self.misplace("alpha"),
         }
         self
@@ -409,8 +495,9 @@ impl Optimizer {
             | Rule::AdaHesScaleGn { eps, .. }
             | Rule::AdaHesScaleAbs { eps, .. }
             | Rule::Sophia { eps, .. }
-            | Rule::RmsProp { eps, .. } => *eps = value,
-            Rule::Sgd { .. } | Rule::Lion { .. } => self.misplace("eps"),
+            | Rule::RmsProp { eps, .. }
+            | Rule::AdaptiveObGd { eps, .. } => *eps = value,
+            Rule::Sgd { .. } | Rule::Lion { .. } | Rule::ObGd { .. } => self.misplace("eps"),
         }
         self
     }
@@ -455,6 +542,7 @@ impl Optimizer {
         };
         let not_negative = |name, x: f32| check(name, x, x.is_finite() && x >= 0.0, "finite and >= 0");
         let positive = |name, x: f32| check(name, x, x.is_finite() && x > 0.0, "finite and > 0");
+        let finite = |name, x: f32| check(name, x, x.is_finite(), "finite");
         let fraction = |name, x: f32| check(name, x, (0.0..1.0).contains(&x), "in [0, 1)");
         not_negative("learning rate", self.learning_rate)?;
         not_negative("weight decay", self.weight_decay)?;
@@ -491,6 +579,18 @@ impl Optimizer {
                 fraction("beta1", beta1)?;
                 fraction("beta2", beta2)
             }
+            Rule::ObGd { trace, kappa, transition } => {
+                fraction("trace", trace)?;
+                positive("kappa", kappa)?;
+                finite("temporal-difference error", transition.error)
+            }
+            Rule::AdaptiveObGd { trace, beta2, eps, kappa, transition } => {
+                fraction("trace", trace)?;
+                fraction("beta2", beta2)?;
+                positive("eps", eps)?;
+                positive("kappa", kappa)?;
+                finite("temporal-difference error", transition.error)
+            }
         }
     }
 }
@@ -507,13 +607,19 @@ impl Rule {
     #[must_use]
     pub fn mode(&self) -> Mode {
         match self {
-            Rule::Sgd { .. } | Rule::Adam { .. } | Rule::RmsProp { .. } | Rule::Lion { .. } => Mode::None,
+            Rule::Sgd { .. }
+            | Rule::Adam { .. }
+            | Rule::RmsProp { .. }
+            | Rule::Lion { .. }
+            | Rule::ObGd { .. }
+            | Rule::AdaptiveObGd { .. } => Mode::None,
             Rule::AdaHesScale { .. } | Rule::AdaHesScaleAbs { .. } | Rule::Sophia { .. } => Mode::HesScale,
             Rule::AdaHesScaleGn { .. } => Mode::HesScaleGn,
         }
     }
 
-    /// `sgd`, `adam`, `adahesscale`, `adahesscale_gn`, `adahesscale_abs`, `adahesscale_abs_root`, `sophia`, `rmsprop` or `lion`.
+    /// `sgd`, `adam`, `adahesscale`, `adahesscale_gn`, `adahesscale_abs`, `adahesscale_abs_root`, `sophia`, `rmsprop`, `lion`,
+    /// `obgd` or `adaptive_obgd`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -526,17 +632,30 @@ impl Rule {
             Rule::Sophia { .. } => "sophia",
             Rule::RmsProp { .. } => "rmsprop",
             Rule::Lion { .. } => "lion",
+            Rule::ObGd { .. } => "obgd",
+            Rule::AdaptiveObGd { .. } => "adaptive_obgd",
         }
     }
 
     /// Whether a second moment is kept.
     pub(crate) fn has_second_moment(&self) -> bool {
-        !matches!(self, Rule::Sgd { .. } | Rule::Lion { .. })
+        !matches!(self, Rule::Sgd { .. } | Rule::Lion { .. } | Rule::ObGd { .. })
     }
 
     /// Whether its step is `m̂` over a denominator, which [`Limits::trust`] reads.
     fn divides(&self) -> bool {
-        self.has_second_moment() && !matches!(self, Rule::RmsProp { .. })
+        self.has_second_moment() && !matches!(self, Rule::RmsProp { .. } | Rule::AdaptiveObGd { .. })
+    }
+
+    /// Of ObGD at a learning rate: the largest `Σ |z|` at which a step is taken as it is, `1 / (η κ max(|δ|, 1))`.
+    pub(crate) fn bound(&self, learning_rate: f32) -> Option<f64> {
+        match self {
+            Rule::ObGd { kappa, transition, .. } | Rule::AdaptiveObGd { kappa, transition, .. } => {
+                let error = f64::from(transition.error).abs().max(1.0);
+                Some(1.0 / (f64::from(learning_rate) * f64::from(*kappa) * error))
+            }
+            _ => None,
+        }
     }
 
     /// What [`Optimizer`] has methods for, besides what all rules have.
@@ -548,6 +667,8 @@ impl Rule {
             Rule::Sophia { .. } => "betas, gamma, eps, trust",
             Rule::RmsProp { .. } => "alpha, eps, momentum",
             Rule::Lion { .. } => "betas",
+            Rule::ObGd { .. } => "trace, kappa, transition",
+            Rule::AdaptiveObGd { .. } => "trace, kappa, transition, alpha, eps",
         }
     }
 

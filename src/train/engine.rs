@@ -2,7 +2,7 @@
 
 use super::Between;
 use crate::Result;
-use crate::model::{Limits, Mode, Noise, OptimizerState, Targets};
+use crate::model::{Limits, Mode, Noise, OptimizerState, Targets, Transition};
 use crate::plan::State;
 use std::fmt::Debug;
 
@@ -40,6 +40,8 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     fn set_learning_rate(&mut self, learning_rate: f32) -> Result<()>;
 
     fn set_limits(&mut self, limits: Limits) -> Result<()>;
+
+    fn set_transition(&mut self, transition: Transition) -> Result<()>;
 
     /// What else a checkpoint holds: the optimiser's moments and counts, and the state of dropout's random numbers.
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)>;

@@ -5,7 +5,7 @@ use super::{Between, Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
-use crate::model::{Limits, Model, Noise, Optimizer, OptimizerState, batch_of};
+use crate::model::{Limits, Model, Noise, Optimizer, OptimizerState, Transition, batch_of};
 use crate::plan::{Pass, Plan, PlanOptions, State, StateBuffers};
 use crate::shader::Dtype;
 
@@ -158,6 +158,10 @@ impl Engine for Gpu {
 
     fn set_limits(&mut self, limits: Limits) -> Result<()> {
         self.state.set_limits(limits)
+    }
+
+    fn set_transition(&mut self, transition: Transition) -> Result<()> {
+        self.state.set_transition(transition)
     }
 
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)> {

@@ -5,7 +5,8 @@ use super::{Between, Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
 use crate::model::{
-    Groups, Layer, Limits, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, Span, batch_of,
+    Groups, Layer, Limits, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, Span, Transition,
+    batch_of,
 };
 use crate::plan::State;
 use crate::shader::Dtype;
@@ -189,6 +190,13 @@ impl Engine for Host {
     fn average(&self, _: Wait) -> Answer<'_, Option<Vec<f32>>> {
         let average = self.optimizer.average.map(|_| self.memory.average.clone());
         Box::pin(ready(Ok(average)))
+    }
+
+    fn set_transition(&mut self, transition: Transition) -> Result<()> {
+        let changed = self.optimizer.transition(transition);
+        changed.validate()?;
+        self.optimizer = changed;
+        Ok(())
     }
 
     fn set_limits(&mut self, limits: Limits) -> Result<()> {

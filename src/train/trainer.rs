@@ -2,7 +2,7 @@
 
 use super::TrainerOptions;
 use super::engine::{Act, Engine, Task, Wait};
-use crate::model::{Groups, Limits, Mode, Model, Optimizer, Schedule, Targets, batch_of};
+use crate::model::{Groups, Limits, Mode, Model, Optimizer, Schedule, Targets, Transition, batch_of};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -316,6 +316,16 @@ impl Trainer {
     pub fn set_limits(&mut self, limits: Limits) -> Result<()> {
         self.engine.set_limits(limits)?;
         self.optimizer.limits = limits;
+        Ok(())
+    }
+
+    /// Says of the next step of ObGD what the environment does.
+    ///
+    /// # Errors
+    /// As [`State::set_transition`](crate::State::set_transition).
+    pub fn set_transition(&mut self, transition: Transition) -> Result<()> {
+        self.engine.set_transition(transition)?;
+        self.optimizer = self.optimizer.transition(transition);
         Ok(())
     }
 

@@ -4,8 +4,9 @@
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::harness::{Sample, bits, context, distinct, of_class, submit};
 use crate::layers::norm;
-use hesscale::model::{Conv2d, Group, Groups, Limits, Rule};
+use hesscale::model::{Conv2d, Group, Groups, Limits, Rule, Transition};
 use hesscale::reference::{OptimizerState, pass};
+use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
     Activation, Context, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, StateBuffers,
@@ -306,6 +307,76 @@ fn a_deep_relu_network_stays_finite() {
     assert!(matches!(train(Optimizer::ada_hesscale(1e-3).unlimited(), 8), (Err(Error::Diverged { .. }), _)));
     let (told, loss) = train(Optimizer::ada_hesscale(1e-3), 20);
     assert!(told.is_ok() && loss < 0.1, "{told:?} {loss}");
+}
+
+/// ObGD: what the host says of each step takes no new plan, and bounds it.
+#[test]
+fn transitions_change_between_steps() {
+    let said = |error, first| Transition { error, first };
+    let transitions =
+        [said(-3.0, true), said(0.25, false), said(0.0, false), said(2.0, true), said(9.0, false)];
+    let sample = Sample::new(images(), BATCH, 4);
+    let (obgd, adaptive) = (Optimizer::obgd(0.1), Optimizer::adaptive_obgd(0.01).eps(0.02));
+    for (turn, optimizer) in [
+        obgd,
+        adaptive,
+        obgd.learning_rate(1e-4),
+        adaptive.clip_gradient_norm(0.05).average(0.9).weight_decay(0.1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let groups = if turn % 2 == 0 { Groups::default() } else { groups() };
+        let spans = groups.spans(&sample.model, &optimizer).unwrap();
+        let context = of_class(DeviceClass::ALL[turn % 3]);
+        let mut rig = Rig::new(&context, &sample, optimizer, &groups, plans(Mode::None)[turn % 3].clone());
+        let (x, mut parameters) = (to_f64(&sample.x), to_f64(&sample.parameters));
+        let mut state = OptimizerState::new(parameters.len());
+        for transition in transitions {
+            let before = parameters.clone();
+            rig.state.set_transition(transition).unwrap();
+            rig.step(Pass::FULL);
+            let found = pass(&sample.model, Mode::None, &parameters, &x, sample.targets.view()).unwrap();
+            let told = optimizer.transition(transition);
+            state.step_spans(&told, &spans, &mut parameters, &found.gradient, &[]).unwrap();
+            let what = format!("{optimizer:?} {transition:?}");
+            compare(&what, &to_f64(&rig.parameters()), &parameters, 2e-5).unwrap();
+            let (first, second) = rig.state.moments();
+            compare(&what, &to_f64(&rig.read(first.unwrap())), &state.m, 2e-5).unwrap();
+            if let Some(second) = second {
+                compare(&what, &to_f64(&rig.read(second)), &state.v, 2e-5).unwrap();
+            }
+            let decays = optimizer.weight_decay > 0.0 || !groups.is_empty();
+            assert!(decays || (before == parameters) == (transition.error == 0.0), "{what}");
+        }
+        let refused = rig.state.set_transition(said(f32::NAN, false)).unwrap_err();
+        assert!(matches!(refused, Error::Value { name: "temporal-difference error", .. }), "{refused}");
+        assert_eq!(rig.state.read_divergence(), Ok(()));
+    }
+    let mut sgd = State::new(&context(), &sample.model, Some(Optimizer::sgd(0.1))).unwrap();
+    assert!(matches!(sgd.set_transition(said(1.0, true)), Err(Error::Setting { rule: "sgd", .. })));
+}
+
+/// The same steps on a GPU and on the CPU, and from a checkpoint, which says nothing of a transition.
+#[test]
+fn trainers_with_traces_step_alike() {
+    let sample = Sample::new(dense(), BATCH, 4);
+    let options = || TrainerOptions::default().seed(3);
+    for optimizer in [Optimizer::obgd(0.5), Optimizer::adaptive_obgd(0.01).eps(0.02)] {
+        let mut gpu = Trainer::new(&context(), &sample.model, optimizer, options()).unwrap();
+        let mut cpu = Trainer::on_cpu(&sample.model, optimizer, options()).unwrap();
+        let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(optimizer.rule.name());
+        for (step, error) in [0.5, -4.0, 1.0, 2.0].into_iter().enumerate() {
+            for trainer in [&mut gpu, &mut cpu] {
+                trainer.set_transition(Transition { error, first: step == 2 }).unwrap();
+                trainer.step(&sample.x, sample.targets.view()).unwrap();
+            }
+            let (got, want) = (gpu.parameters().unwrap(), to_f64(&cpu.parameters().unwrap()));
+            compare(&format!("{optimizer:?}, step {step}"), &to_f64(&got), &want, 2e-5).unwrap();
+            cpu.save(&path).unwrap();
+            gpu.load(&path).unwrap();
+        }
+    }
 }
 
 fn groups() -> Groups {

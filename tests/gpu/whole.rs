@@ -72,7 +72,8 @@ fn a_chunk_has_the_bits_of_the_layers_own_kernels() {
     let context = of_class(DeviceClass::Software);
     for (i, loss) in losses(6).into_iter().enumerate() {
         let sample = Sample::new(mlp(&[17, 12, 9, 6], Activation::Tanh, loss), CHUNK - 3, i as u64);
-        for mode in Mode::ALL {
+        // Every loss in the mode with the most numbers, and in another one in turn.
+        for mode in [Mode::ALL[i % Mode::ALL.len()], Mode::HesScaleR2] {
             let (one, many) = (sample.on(&context, whole(mode)), sample.on(&context, layered(mode)));
             assert_eq!(bits(&one.logits), bits(&many.logits), "logits {i} {mode:?}");
             assert_eq!(bits(&one.gradient), bits(&many.gradient), "gradient {i} {mode:?}");
@@ -120,10 +121,8 @@ fn every_activation() {
             _ => mlp(&widths, activation, Loss::mse()),
         };
         let sample = Sample::new(model, 9, 3);
-        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleGn] {
-            let got = sample.on(&context(), whole(mode));
-            sample.judge(&got, mode, &[]).unwrap_or_else(|e| panic!("{activation:?} {mode:?}: {e}"));
-        }
+        let got = sample.on(&context(), whole(Mode::HesScale));
+        sample.judge(&got, Mode::HesScale, &[]).unwrap_or_else(|e| panic!("{activation:?}: {e}"));
     }
     // One that feeds the loss, one layer without, no bias.
     for (turn, activation) in Activation::ALL.into_iter().enumerate() {

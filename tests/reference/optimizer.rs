@@ -1,6 +1,6 @@
 //! Optimiser steps against hand-computed values; all constants are exact in binary.
 
-use hesscale::model::{Rule, Span};
+use hesscale::model::{Rule, Span, Transition};
 use hesscale::reference::OptimizerState;
 use hesscale::{Error, Optimizer};
 
@@ -160,6 +160,67 @@ fn lion() {
     assert_eq!(after(LION.at(0.5), 1.0, &[(0.0, None)]).0, 1.0);
     assert_eq!(after(LION.at(0.5).weight_decay(0.5), 1.0, &[(0.0, None)]).0, 0.75);
     assert!(after(LION.at(0.5), 1.0, &[(f64::NAN, None)]).0.is_nan());
+}
+
+/// Two parameters over two steps; the second may begin an episode.
+fn traced(optimizer: Optimizer, transitions: [Transition; 2]) -> ([f64; 2], OptimizerState<f64>) {
+    let (mut state, mut parameters) = (OptimizerState::new(2), [1.0, 1.0]);
+    for (transition, gradient) in transitions.into_iter().zip([[2.0, -1.0], [0.5, 1.5]]) {
+        state.step(&optimizer.transition(transition), &mut parameters, &gradient, &[]).unwrap();
+    }
+    (parameters, state)
+}
+
+#[test]
+fn steps_bounded_by_the_size_of_their_trace() {
+    let said = |error, first| Transition { error, first };
+    let obgd = Optimizer::obgd(0.5).trace(0.5).kappa(2.0);
+    // z = (2, −1), η κ |δ| Σ = 0.5 · 2 · 3 · 3 = 9; then z = (1.5, 1), max(|δ|, 1) = 1, 0.5 · 2 · 2.5 = 2.5.
+    let (got, state) = traced(obgd, [said(-3.0, true), said(0.25, false)]);
+    let first = [1.0 + 0.5 * 3.0 * 2.0 / 9.0, 1.0 - 0.5 * 3.0 / 9.0];
+    let step = 0.5 * 0.25 / 2.5;
+    let want = [first[0] - step * 1.5, first[1] - step];
+    assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-15), "{got:?} {want:?}");
+    assert_eq!(state.m, [1.5, 1.0]);
+    // A small rate is taken as it is; the first step of an episode forgets the trace.
+    let (got, state) = traced(obgd.learning_rate(0.125), [said(0.5, true), said(0.5, true)]);
+    assert_eq!(got, [1.0 - 0.0625 * 2.5, 1.0 - 0.0625 * 0.5]);
+    assert_eq!(state.m, [0.5, 1.5]);
+}
+
+#[test]
+fn steps_normalised_and_bounded() {
+    let optimizer = Optimizer::adaptive_obgd(0.5).trace(0.5).kappa(2.0).alpha(0.75).eps(1.0);
+    let said = |error| Transition { error, first: false };
+    // δ z = (4, −2), v = ¼ (16, 4), v̂ = (16, 4): x = (2/√17, −1/√5), δ̄ = 2.
+    let mut state = OptimizerState::new(2);
+    let mut parameters = [1.0, 1.0];
+    state.step(&optimizer.transition(said(2.0)), &mut parameters, &[2.0, -1.0], &[]).unwrap();
+    let x = [2.0 / 17_f64.sqrt(), -1.0 / 5_f64.sqrt()];
+    let bound = 0.5 * 2.0 * 2.0 * (x[0] - x[1]);
+    assert!(bound > 1.0);
+    let want = x.map(|x| 1.0 - 0.5 * 2.0 * x / bound);
+    assert!(parameters.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-15), "{parameters:?}");
+    assert_eq!((state.m, state.v), (vec![2.0, -1.0], vec![4.0, 1.0]));
+}
+
+#[test]
+fn transitions_of_other_rules_and_errors_that_are_none() {
+    let said = |error| Transition { error, first: false };
+    assert!(matches!(
+        SGD.at(0.5).transition(said(1.0)).validate(),
+        Err(Error::Setting { rule: "sgd", setting: "transition", .. })
+    ));
+    for optimizer in [Optimizer::obgd(1.0), Optimizer::adaptive_obgd(1.0)] {
+        assert!(optimizer.validate().is_ok());
+        for error in [f32::NAN, f32::INFINITY] {
+            let refused = optimizer.transition(said(error)).validate().unwrap_err();
+            assert!(matches!(refused, Error::Value { name: "temporal-difference error", .. }), "{refused}");
+        }
+        assert!(matches!(optimizer.trace(1.0).validate(), Err(Error::Value { name: "trace", .. })));
+        assert!(matches!(optimizer.kappa(0.0).validate(), Err(Error::Value { name: "kappa", .. })));
+        assert!(matches!(optimizer.trust(1.0).validate(), Err(Error::Setting { setting: "trust", .. })));
+    }
 }
 
 #[test]

@@ -142,6 +142,28 @@ impl Sweeps<'_> {
                 };
                 self.sweep(moved, UNDIVIDED)
             }
+            Rule::ObGd { trace, transition, .. } => {
+                let (trace, error) = (if transition.first { 0.0 } else { trace }, transition.error);
+                let moved = move |z: &mut f32, _: &mut f32, g: f32, _| {
+                    *z = trace * *z + g;
+                    (error * *z, *z)
+                };
+                self.sweep(moved, Some(move |z: f32, _| (error * z, z)))
+            }
+            Rule::AdaptiveObGd { trace, beta2, eps, transition, .. } => {
+                let (trace, error) = (if transition.first { 0.0 } else { trace }, transition.error);
+                let (take2, v_scale) = (rest(beta2), correction(beta2, curvature_steps));
+                let quotient = move |z: f32, v: f32| {
+                    let x = z / (v_scale * v + eps).sqrt();
+                    (error * x, x)
+                };
+                let moved = move |z: &mut f32, v: &mut f32, g: f32, _| {
+                    *z = trace * *z + g;
+                    *v = beta2 * *v + take2 * (error * *z) * (error * *z);
+                    quotient(*z, *v)
+                };
+                self.sweep(moved, Some(quotient))
+            }
             Rule::Lion { beta1, beta2 } => {
                 let (take1, take2) = (rest(beta1), rest(beta2));
                 let moved = move |m: &mut f32, _: &mut f32, g: f32, _| {
@@ -187,7 +209,7 @@ impl Sweeps<'_> {
     }
 
     /// `moved` takes m, v, g and x on by a step; it and `kept`, which leaves m and v, return `u / η` and what it was divided by,
-    /// without ε. A rule that divides by nothing has no `kept`, and is not trusted.
+    /// without ε; of ObGD `u / η δ`. A rule that divides by nothing has no `kept`, and is not trusted.
     fn sweep(
         mut self,
         moved: impl Fn(&mut f32, &mut f32, f32, f32) -> (f32, f32) + Sync + Send + Copy,
@@ -208,7 +230,9 @@ impl Sweeps<'_> {
             (rate as f32, (1.0 - rate * f64::from(part.weight_decay)) as f32)
         };
         let limited = move |g: f32| gradient_scale * clipped(g, value);
-        match trust.zip(kept) {
+        let bound = self.optimizer.rule.bound(self.optimizer.learning_rate);
+        let whole = bound.or(trust.map(|delta| 2.0 * f64::from(delta)));
+        match whole.zip(kept) {
             None => threads.each(self.parts(), |mut part| {
                 let (rate, keep) = rates(&part);
                 let finite = part.sweep(|p, m, v, g, x| {
@@ -217,17 +241,23 @@ impl Sweeps<'_> {
                 part.add_to_average(average);
                 diverged.fetch_or(!finite, Relaxed);
             }),
-            Some((delta, kept)) => {
+            Some((whole, kept)) => {
                 let sum = self.sum(|mut part| {
-                    let ((rate, _), mut sum) = (rates(&part), 0.0);
+                    let ((rate, _), factor, mut sum) = (rates(&part), f64::from(part.rate), 0.0);
                     part.sweep_moments(|m, v, g, x| {
-                        let (step, denominator) = moved(m, v, limited(g), x);
+                        let (step, beside) = moved(m, v, limited(g), x);
                         let u = f64::from(rate * clipped(step, most));
-                        sum += f64::from(denominator) * u * u;
+                        sum += match bound {
+                            Some(_) => factor * f64::from(beside.abs()),
+                            None => f64::from(beside) * u * u,
+                        };
                     });
                     sum
                 });
-                let scale = factor(2.0 * f64::from(delta), sum);
+                let scale = match bound {
+                    Some(_) => factor(whole, sum).powi(2),
+                    None => factor(whole, sum),
+                };
                 threads.each(self.parts(), |mut part| {
                     let (rate, keep) = rates(&part);
                     let finite = part.sweep(|p, m, v, _, _| {
@@ -360,7 +390,7 @@ impl Part<'_> {
 mod tests {
     use super::{update, update_spans};
     use crate::host::Threads;
-    use crate::model::{Optimizer, OptimizerState, Rule, Span};
+    use crate::model::{Optimizer, OptimizerState, Rule, Span, Transition};
 
     /// Four steps, curvature on every other, are the reference's.
     #[test]
@@ -382,6 +412,10 @@ mod tests {
             Optimizer::adam(0.1).clip_gradient_norm(5.0).trust(0.1).average(0.9),
             Optimizer::rmsprop(0.01).momentum(0.5).clip_gradient_norm(50.0),
             Optimizer::lion(0.01).average(0.9),
+            Optimizer::obgd(1.0).transition(Transition { error: -3.0, first: false }),
+            Optimizer::obgd(1e-6).kappa(0.5).weight_decay(0.1).clip_gradient_norm(5.0),
+            Optimizer::adaptive_obgd(0.5).transition(Transition { error: 0.25, first: false }).average(0.9),
+            Optimizer::adaptive_obgd(1e-6).transition(Transition { error: 2.0, first: true }),
         ];
         let len = 100_000;
         let number = |i: usize| ((i * 7919) % 1000) as f32 / 500.0 - 1.0;

@@ -1,6 +1,6 @@
 //! The optimiser's kernels: one counts the step, one updates the parameters; two more find a factor of the whole step.
 
-use crate::model::{Optimizer, Rule, Span};
+use crate::model::{Optimizer, Rule, Span, Transition};
 use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, words};
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use std::ops::Range;
 pub(crate) struct Hyper {
     learning_rate: f32,
     weight_decay: f32,
-    /// SGD: momentum.
+    /// SGD: momentum; ObGD: γλ, or 0 where an episode begins.
     beta1: f32,
     beta2: f32,
     ln_beta1: f32,
     ln_beta2: f32,
     eps: f32,
-    /// Sophia's γ.
+    /// Sophia's γ; ObGD's δ.
     gamma: f32,
 }
 
@@ -42,7 +42,12 @@ impl Hyper {
     }
 
     pub(crate) fn new(optimizer: &Optimizer) -> Hyper {
+        let decay = |trace: f32, transition: Transition| if transition.first { 0.0 } else { trace };
         let (beta1, beta2, eps) = match optimizer.rule {
+            Rule::ObGd { trace, transition, .. } => (decay(trace, transition), 0.0, 0.0),
+            Rule::AdaptiveObGd { trace, beta2, eps, transition, .. } => {
+                (decay(trace, transition), beta2, eps)
+            }
             Rule::Sgd { momentum, .. } => (momentum, 0.0, 0.0),
             Rule::RmsProp { beta2, eps, momentum } => (momentum, beta2, eps),
             Rule::Lion { beta1, beta2 } => (beta1, beta2, 0.0),
@@ -56,7 +61,11 @@ impl Hyper {
         let ln = |beta: f32| f64::from(beta).ln().max(-104.0) as f32;
         let Optimizer { learning_rate, weight_decay, .. } = *optimizer;
         let (ln_beta1, ln_beta2) = (ln(beta1), ln(beta2));
-        let gamma = if let Rule::Sophia { gamma, .. } = optimizer.rule { gamma } else { 0.0 };
+        let gamma = match optimizer.rule {
+            Rule::Sophia { gamma, .. } => gamma,
+            Rule::ObGd { transition, .. } | Rule::AdaptiveObGd { transition, .. } => transition.error,
+            _ => 0.0,
+        };
         Hyper { learning_rate, weight_decay, beta1, beta2, ln_beta1, ln_beta2, eps, gamma }
     }
 }
@@ -70,7 +79,7 @@ pub(crate) struct LimitWords {
     update: f32,
     average: f32,
     unused: f32,
-    /// By [`Factor`]: the square of the largest norm, and 2 δ.
+    /// By [`Factor`]: the square of the largest norm; 2 δ, or the largest sum that ObGD does not bound.
     most: [f32; 2],
     also_unused: [f32; 2],
 }
@@ -83,16 +92,18 @@ impl LimitWords {
 
     pub(crate) fn new(optimizer: &Optimizer) -> LimitWords {
         let limits = optimizer.limits;
-        let most = |limit: Option<f32>, of: fn(f64) -> f64| {
-            let most = limit.map_or(f64::from(f32::MAX), |limit| of(f64::from(limit)));
+        let most = |limit: Option<f64>| {
+            let most = limit.unwrap_or(f64::from(f32::MAX));
             most.clamp(f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)) as f32
         };
+        let norm = limits.gradient_norm.map(|norm| f64::from(norm).powi(2));
+        let step = limits.trust.map(|delta| 2.0 * f64::from(delta));
         LimitWords {
             gradient: limits.gradient.unwrap_or(f32::MAX),
             update: limits.update.unwrap_or(f32::MAX),
             average: optimizer.average.unwrap_or(0.0),
             unused: 0.0,
-            most: [most(limits.gradient_norm, |norm| norm * norm), most(limits.trust, |delta| 2.0 * delta)],
+            most: [most(norm), most(optimizer.rule.bound(optimizer.learning_rate).or(step))],
             also_unused: [0.0; 2],
         }
     }
@@ -172,7 +183,8 @@ impl Update {
     /// The update behind a [`Measure::step`], which has moved the moments.
     fn behind_moments(self) -> Update {
         let limited = self.limited.map(|limited| Limited { moved: true, ..limited });
-        Update { limited, second: Second::Rests, ..self }
+        let second = if self.second == Second::None { Second::None } else { Second::Rests };
+        Update { limited, second, ..self }
     }
 
     /// The same for a part of the flat layout.
@@ -231,13 +243,15 @@ impl Update {
         files.extend::<&[_]>(match self.rule {
             Rule::Sgd { .. } => &["optimizer/sgd"],
             Rule::Lion { .. } => &["optimizer/lion"],
+            Rule::ObGd { .. } => &["optimizer/obgd"],
+            Rule::AdaptiveObGd { .. } => &["optimizer/obgd_adaptive", "optimizer/second"],
             Rule::RmsProp { .. } => &["optimizer/rmsprop", "optimizer/second"],
             Rule::AdaHesScaleAbs { root: false, .. } => &["optimizer/direct", "optimizer/second"],
             Rule::Sophia { .. } => &["optimizer/sophia", "optimizer/second"],
             _ => &["optimizer/adaptive", "optimizer/second"],
         });
         files.extend::<&[_]>(match (self.second, self.rule) {
-            (Second::None, _) | (_, Rule::RmsProp { .. }) => &[],
+            (Second::None, _) | (_, Rule::RmsProp { .. } | Rule::AdaptiveObGd { .. }) => &[],
             (Second::Gradient, _) => &["optimizer/squared_gradient"],
             (Second::Rests, _) => &["optimizer/no_update"],
             (Second::Diagonal, Rule::AdaHesScaleAbs { .. }) => {
@@ -383,7 +397,9 @@ impl Measure {
 
     /// The kernel that makes a factor of its sums.
     pub(crate) fn scale(&self) -> Scale {
-        Scale { factor: self.factor, sums: self.groups() }
+        let bounds = matches!(self.update.rule, Rule::ObGd { .. } | Rule::AdaptiveObGd { .. });
+        let squares = self.factor == Factor::Gradient || !bounds;
+        Scale { factor: self.factor, squares, sums: self.groups() }
     }
 }
 
@@ -416,11 +432,14 @@ impl Key for Measure {
                 files.extend(["optimizer/gradient_square", "optimizer/state", "optimizer/limits"]);
             }
             Factor::Step => {
-                files.extend(["optimizer/step_square", self.update.diagonal()]);
-                files.push(match self.update.rule {
-                    Rule::Sophia { .. } => "optimizer/divisor_sophia",
-                    Rule::AdaHesScaleAbs { root: false, .. } => "optimizer/divisor",
-                    _ => "optimizer/divisor_root",
+                files.push(self.update.diagonal());
+                files.extend::<&[_]>(match self.update.rule {
+                    Rule::ObGd { .. } | Rule::AdaptiveObGd { .. } => &["optimizer/step_size"],
+                    Rule::Sophia { .. } => &["optimizer/step_square", "optimizer/divisor_sophia"],
+                    Rule::AdaHesScaleAbs { root: false, .. } => {
+                        &["optimizer/step_square", "optimizer/divisor"]
+                    }
+                    _ => &["optimizer/step_square", "optimizer/divisor_root"],
                 });
                 files.extend(self.update.rule(&mut header));
             }
@@ -446,6 +465,8 @@ impl Key for Measure {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scale {
     factor: Factor,
+    /// Whether the sums are of squares.
+    squares: bool,
     pub sums: u32,
 }
 
@@ -453,7 +474,8 @@ impl Key for Scale {
     fn label(&self) -> String {
         let of = match self.factor {
             Factor::Gradient => "gradient",
-            Factor::Step => "step",
+            Factor::Step if self.squares => "step",
+            Factor::Step => "step's size",
         };
         format!("optimizer factor of the {of}")
     }
@@ -469,7 +491,11 @@ impl Key for Scale {
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
-        header.number("MEMORY", 1).number("ROWS", 1).number("FACTOR", self.factor as u32);
+        header
+            .number("MEMORY", 1)
+            .number("ROWS", 1)
+            .number("FACTOR", self.factor as u32)
+            .flag("SQUARES", self.squares);
         compose(&header, &["optimizer/factor", "lib/rows", "optimizer/state"])
     }
 

@@ -32,12 +32,17 @@ pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
 /// Whether an optimiser's steps are more than its bare rule.
 pub(crate) fn is_limited(optimizer: &Optimizer, groups: &Groups) -> bool {
     let bare = optimizer.limits == Limits::NONE && optimizer.average.is_none() && groups.is_empty();
-    !bare
+    !bare || bounds(optimizer)
+}
+
+/// Whether its rule has a factor of the whole step: ObGD.
+fn bounds(optimizer: &Optimizer) -> bool {
+    optimizer.rule.bound(optimizer.learning_rate).is_some()
 }
 
 /// Whether a step needs a sum over all parameters before any moves, so that no update is fused.
 pub(crate) fn sums(setup: &Setup<'_>) -> bool {
-    setup.optimizer.is_some_and(|optimizer| optimizer.limits.sums())
+    setup.optimizer.is_some_and(|optimizer| optimizer.limits.sums() || bounds(optimizer))
 }
 
 /// The update of all parameters, after `schedule`.
@@ -48,7 +53,7 @@ pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule)
     if limits.gradient_norm.is_some() {
         measure(setup, Measure::gradient(all), &mut schedule);
     }
-    if limits.trust.is_some() {
+    if limits.trust.is_some() || setup.optimizer.is_some_and(bounds) {
         let (step, left) = Measure::step(all);
         measure(setup, step, &mut schedule);
         rest(setup, &left, Vec::new(), &mut schedule);

@@ -28,7 +28,20 @@ fn all(_: DeviceClass) -> Vec<Kernel> {
             }
         }
     }
+    kernels.extend(bounded());
     kernels
+}
+
+/// The rules that are never bare: a sum goes before each step.
+fn bounded() -> Vec<Kernel> {
+    let rules = [Optimizer::obgd(0.1).rule, Optimizer::adaptive_obgd(0.1).rule];
+    let kernels = |(rule, averages): (Rule, bool)| {
+        let update = Update::new(&rule, 4096, false);
+        let limited = update.limited(averages);
+        let (measure, rest) = Measure::step(limited);
+        [Advance::of(&update).into(), measure.scale().into(), measure.into(), rest.into()]
+    };
+    rules.into_iter().flat_map(|rule| [(rule, false), (rule, true)]).flat_map(kernels).collect()
 }
 
 /// Every rule, in every way it changes the shader.
