@@ -38,6 +38,7 @@ mod memory;
 pub mod model;
 mod ops;
 mod plan;
+mod plug;
 mod profile;
 mod record;
 pub mod reference;
