@@ -25,9 +25,9 @@ pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
-    Activation, ClassTargets, CrossEntropy, CustomActivation, CustomLoss, ElementwiseLoss, Limits, Loss, Mode,
-    Noise, Optimizer, OptimizerState, OutputSignal, Reduction, RowLoss, Rule, Schedule, Span, Targets, Term,
-    Variance, discrete_policy_targets, gaussian_policy_targets,
+    Activation, ClassTargets, CrossEntropy, CustomActivation, CustomLoss, ElementwiseLoss, Limits, Loss,
+    Mode, Noise, Optimizer, OptimizerState, OutputSignal, Reduction, RowLoss, Rule, Schedule, Span, Targets,
+    Term, Variance, discrete_policy_targets, gaussian_policy_targets,
 };
 
 pub(crate) use convolution::Convolution;

@@ -7,8 +7,9 @@ pub(crate) use words::{Word, words};
 
 use crate::{Error, Result};
 use naga::valid::{Capabilities, ShaderStages, ValidationFlags, Validator};
-use naga::{AddressSpace, Expression};
+use naga::{AddressSpace, Expression, Span};
 use std::fmt;
+use std::ops::Range;
 
 /// Bytes of a text.
 const LONGEST: usize = 1 << 16;
@@ -115,13 +116,19 @@ impl Check<'_> {
             return Err(self.wrong(None, "one of the names that it declares is also a word of WGSL"));
         }
         let checked = if indexes { format!("\n{INDEXES}") } else { String::new() };
-        Ok(format!("// {} `{}`: the user's own.{checked}\n{}\n", self.interface.what, self.name, renamed.trim()))
+        Ok(format!(
+            "// {} `{}`: the user's own.{checked}\n{}\n",
+            self.interface.what,
+            self.name,
+            renamed.trim()
+        ))
     }
 
     /// The names that it declares at module scope, none of which means something to the library.
     fn declared<'c>(&self, code: &'c str) -> Result<Vec<Word<'c>>> {
         let library = [MATH, self.interface.library];
-        let own: Vec<&str> = library.iter().flat_map(|text| declarations(text)).map(|word| word.text).collect();
+        let own: Vec<&str> =
+            library.iter().flat_map(|text| declarations(text)).map(|word| word.text).collect();
         // Functions and types of WGSL that it would take from the library.
         let is_used = |name: &str| {
             let mut words = words(MATH).filter(|word| word.text == name);
@@ -151,8 +158,10 @@ impl Check<'_> {
     fn validate(&self, code: &str, declared: &[Word<'_>]) -> Result<bool> {
         let functions = self.interface.functions;
         let names = functions.iter().map(|f| f.name).chain(self.interface.row);
-        let missing: Vec<String> =
-            names.filter(|name| declared.iter().all(|d| d.text != *name)).map(|name| self.form(name)).collect();
+        let missing: Vec<String> = names
+            .filter(|name| declared.iter().all(|d| d.text != *name))
+            .map(|name| self.form(name))
+            .collect();
         // Each function once more, to be of the same types.
         let mut library = format!("\n{MATH}\n{}\n", self.interface.library);
         if missing.is_empty() {
@@ -165,8 +174,12 @@ impl Check<'_> {
         }
         let (whole, shown) = (format!("{code}{library}"), format!("{}{library}", self.wgsl));
         let module = naga::front::wgsl::parse_str(&whole).map_err(|error| {
-            let at = error.location(&whole).map(|at| at.offset as usize);
-            self.wrong(at, said(error.emit_to_string(&shown)))
+            match self.within(error.labels().map(|(span, _)| span)).next() {
+                Some(range) => self.wrong(Some(range.start), said(error.emit_to_string(&shown))),
+                None => self
+                    .unfinished(code)
+                    .unwrap_or_else(|| self.wrong(None, said(error.emit_to_string(&shown)))),
+            }
         })?;
         if let Some(form) = missing.first() {
             return Err(self.wrong(None, format!("it does not declare `{form}`")));
@@ -178,9 +191,12 @@ impl Check<'_> {
         }
         if let Some((_, constant)) = module.overrides.iter().next() {
             let name = constant.name.as_deref().unwrap_or_default();
-            return Err(self.wrong(place_of(name), format!("`{name}` is an override; nobody sets it: use `const`")));
+            return Err(
+                self.wrong(place_of(name), format!("`{name}` is an override; nobody sets it: use `const`"))
+            );
         }
-        let shared = module.global_variables.iter().find(|(_, variable)| variable.space != AddressSpace::Private);
+        let shared =
+            module.global_variables.iter().find(|(_, variable)| variable.space != AddressSpace::Private);
         if let Some((_, variable)) = shared {
             let name = variable.name.as_deref().unwrap_or_default();
             let what = if variable.binding.is_some() { "a binding" } else { "memory of the workgroup" };
@@ -189,8 +205,9 @@ impl Check<'_> {
         }
         let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
         let info = validated.map_err(|error| {
-            let at = error.location(&whole).map(|at| at.offset as usize);
-            self.wrong(at, said(error.emit_to_string(&shown)))
+            // Of what is in one another the innermost.
+            let range = self.within(error.spans().map(|(span, _)| *span)).min_by_key(ExactSizeIterator::len);
+            self.wrong(range.map(|range| range.start), said(error.emit_to_string(&shown)))
         })?;
         let named = |name: &str| module.functions.iter().find(|(_, f)| f.name.as_deref() == Some(name));
         for Function { name, .. } in functions {
@@ -211,6 +228,19 @@ impl Check<'_> {
         }
         let computed = |expression: &Expression| matches!(expression, Expression::Access { .. });
         Ok(module.functions.iter().any(|(_, f)| f.expressions.iter().any(|(_, e)| computed(e))))
+    }
+
+    /// What is wrong at the end of a text that stops too early, where the library would go on.
+    fn unfinished(&self, code: &str) -> Option<Error> {
+        let error = naga::front::wgsl::parse_str(code).err()?;
+        let (span, _) = error.labels().next()?;
+        let at = span.to_range()?.start;
+        (at >= code.len()).then(|| self.wrong(Some(code.len()), said(error.emit_to_string(self.wgsl))))
+    }
+
+    /// Those that are in the text.
+    fn within(&self, spans: impl Iterator<Item = Span>) -> impl Iterator<Item = Range<usize>> {
+        spans.filter_map(Span::to_range).filter(|range| range.start < self.wgsl.len())
     }
 
     /// How a function, or the row, is declared.

@@ -4,11 +4,9 @@ use super::layer::act::{sigmoid, softplus};
 use super::policy::{ppo_discrete, ppo_gaussian};
 use super::softmax::cross_entropy;
 use super::{Real, Signal};
-use crate::{Error, Result};
-use crate::model::{
-    CustomLoss, Loss, Mode, Model, Reduction, RowLoss, Targets, Term, Variance, batch_of,
-};
+use crate::model::{CustomLoss, Loss, Mode, Model, Reduction, RowLoss, Targets, Term, Variance, batch_of};
 use crate::rules::MAX_LOG_PRECISION;
+use crate::{Error, Result};
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
 pub(super) struct Local<T> {

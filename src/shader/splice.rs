@@ -177,7 +177,8 @@ fn common<'a>(declared: &[Vec<Declaration<'a>>; 2]) -> BTreeSet<&'a str> {
     let known: BTreeSet<&str> = declared.iter().flatten().map(|d| d.name).collect();
     loop {
         let stays = |d: &&Declaration<'a>| {
-            common.contains(d.name) && words(d.code).all(|w| !known.contains(w.text) || common.contains(w.text))
+            common.contains(d.name)
+                && words(d.code).all(|w| !known.contains(w.text) || common.contains(w.text))
         };
         let left: BTreeSet<&str> = first.iter().filter(stays).map(|d| d.name).collect();
         if left.len() == common.len() {

@@ -3,6 +3,7 @@
 mod images;
 mod json;
 mod network;
+mod own;
 mod rules;
 
 use hesscale::model::{ClassTargets, Reduction, Variance};

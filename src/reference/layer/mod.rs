@@ -17,8 +17,8 @@ mod pool;
 mod zeropad;
 
 use super::{Real, Signal};
-use crate::{Error, Result};
 use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
+use crate::{Error, Result};
 use act::activation;
 use batchnorm::Normalize;
 use conv::Convolve;
