@@ -80,14 +80,19 @@ pub enum CustomLoss {
     ByRow(RowLoss),
 }
 
+type OfTerm = dyn Fn(f64, f64) -> Term + Send + Sync;
+
+/// Of outputs and targets; writes g and h.
+type OfRow = dyn Fn(&[f64], &[f64], &mut [f64], &mut [f64]) -> f64 + Send + Sync;
+
 /// As [`CustomLoss::elementwise`] makes it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ElementwiseLoss(Custom<dyn Fn(f64, f64) -> Term + Send + Sync>);
+pub struct ElementwiseLoss(Custom<OfTerm>);
 
 /// As [`CustomLoss::by_row`] makes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowLoss {
-    custom: Custom<dyn Fn(&[f64], &[f64], &mut [f64], &mut [f64]) -> f64 + Send + Sync>,
+    custom: Custom<OfRow>,
     targets: Option<usize>,
 }
 

@@ -218,6 +218,17 @@ fn what_is_not_finite_is_told() {
             );
         }
     }
+    // Nor does an activation hide it.
+    let one = "fn act(a: f32) -> f32 { return 1.0; } fn act_d(a: f32) -> vec2<f32> { return vec2(0.0); }";
+    let one = CustomActivation::new("one", one).unwrap().on_cpu(|_| [1.0, 0.0, 0.0]);
+    let model = Model::builder([2]).dense(2).act(one).dense(2).loss(Loss::mse()).unwrap();
+    for mut trainer in [
+        Trainer::new(&context(), &model, steady(), TrainerOptions::default()).unwrap(),
+        Trainer::on_cpu(&model, steady(), TrainerOptions::default()).unwrap(),
+    ] {
+        trainer.step(&[1.0, f32::NAN], Targets::Values(&[0.5, 0.5])).unwrap();
+        assert!(matches!(trainer.loss(), Err(Error::Diverged { .. })), "on {}", trainer.device());
+    }
     // A row's NaN stays in its row.
     let model =
         Model::builder([2]).layer(hesscale::Layer::Identity).loss(Loss::from(own::cosine()).sum()).unwrap();

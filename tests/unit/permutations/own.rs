@@ -3,13 +3,12 @@
 
 use super::{NARROW, OFFSETS, flow};
 use crate::gemm::{Back, Gemm, LossHead, Product, Use, WholeKernel, WholeLayer, WholeNetwork, WholePass};
-use crate::model::{Activation, Mode};
+use crate::model::{Activation, CustomLoss, Loss, Mode};
 use crate::ops::act::{ActForward, ActSignal};
 use crate::ops::loss::{LossKernel, SampleWeights};
+use crate::plug::INDEXES;
+use crate::portability::common::own as texts;
 use crate::shader::{DeviceClass, Kernel};
-
-#[path = "../../common/own.rs"]
-mod texts;
 
 /// Kernels that hold a text of the user's own.
 pub(crate) fn all() -> Vec<Kernel> {
@@ -60,5 +59,23 @@ fn names_do_not_meet() {
     let text = text.expect("a whole network's kernel has both");
     assert!(
         text.contains("const own_loss_x") && text.contains("const own_act_g") && !text.contains("crate's")
+    );
+}
+
+/// A text that computes places marks every shader that it is part of, spliced or not, and no other does.
+#[test]
+fn computed_places_mark_the_shader() {
+    let marked = |kernel: &Kernel| kernel.source().contains(INDEXES);
+    assert!(!all().iter().any(marked));
+    let wgsl = "const two = array<f32, 2>(1.0, 2.0);
+        fn term(z: f32, y: f32) -> Term { var mine = two; return Term(mine[u32(y)], 0.0, 0.0); }";
+    let loss: Loss = CustomLoss::elementwise("table", wgsl).unwrap().into();
+    let class = DeviceClass::Software;
+    let usage = Use::Forward { activation: Activation::Identity, bias: true, keep: false };
+    let gemm = Gemm::new(class, usage, 3, 12, 8).with_tile(NARROW);
+    let alone = LossKernel::new(class, loss, Mode::None, 3, 12, 1, 4096);
+    let head = LossHead::new(class.into(), Product { gemm, offsets: OFFSETS }, alone.clone());
+    assert!(
+        marked(&alone.weighing(SampleWeights::Given).into()) && marked(&head.expect("a whole tile").into())
     );
 }
