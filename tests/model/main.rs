@@ -39,13 +39,14 @@ fn losses() -> Vec<Loss> {
             });
         }
     }
+    losses.extend(own::texts::losses());
     losses
 }
 
 /// Every activation, those with a parameter twice.
 fn activations() -> Vec<Activation> {
     let given = [Activation::LeakyRelu { alpha: 0.3 }, Activation::Elu { alpha: 1.7 }];
-    Activation::ALL.into_iter().chain(given).collect()
+    Activation::ALL.into_iter().chain(given).chain([own::texts::softplus()]).collect()
 }
 
 fn with(layers: Vec<Layer>) -> Result<Model, Error> {

@@ -2,7 +2,7 @@
 
 #[path = "../common/own.rs"]
 #[allow(dead_code)] // some are run by other tests only
-mod texts;
+pub(crate) mod texts;
 
 use hesscale::model::{CustomActivation, CustomLoss, Term};
 use hesscale::{Activation, Error, Loss, Model};
