@@ -107,6 +107,16 @@ pub enum Error {
         /// The first step after which it was non-finite, counted from 1; `None` if unknown.
         step: Option<u64>,
     },
+    /// WGSL of the user's own that cannot become part of a shader.
+    #[error("{plug}{}: {problem}", in_text(*place))]
+    Plug {
+        /// Which: ``loss `log_cosh` ``.
+        plug: String,
+        /// Line and column of the text, from 1; `None` for what is wrong with all of it.
+        place: Option<[usize; 2]>,
+        /// What is wrong, with an excerpt of the text where the compiler found it.
+        problem: String,
+    },
     /// The model as JSON could not be read.
     #[error("model JSON: {problem}")]
     Json {
@@ -373,6 +383,10 @@ impl Error {
 
 fn since(step: Option<u64>) -> String {
     step.map_or_else(String::new, |step| format!(" since step {step}"))
+}
+
+fn in_text(place: Option<[usize; 2]>) -> String {
+    place.map_or_else(String::new, |[line, column]| format!(", line {line}, column {column}"))
 }
 
 /// The lists that have something, each cut where it is long.

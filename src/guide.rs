@@ -39,6 +39,12 @@ pub mod performance {
     #![doc = include_str!("../docs/performance.md")]
 }
 
+pub mod plugs {
+    //! A loss or an activation in your own WGSL.
+    #![doc = ""]
+    #![doc = include_str!("../docs/plugs.md")]
+}
+
 pub mod portability {
     //! What was run, on what.
     #![doc = ""]

@@ -8,6 +8,7 @@
 #![doc = "[without]: guide::performance#without-a-gpu"]
 #![doc = "[architecture]: guide::architecture"]
 #![doc = "[performance]: guide::performance"]
+#![doc = "[plugs]: guide::plugs"]
 #![doc = "[rejected]: guide::rejected"]
 #![doc = concat!("[apache]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-APACHE")]
 #![doc = concat!("[mit]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-MIT")]
@@ -38,6 +39,7 @@ mod memory;
 pub mod model;
 mod ops;
 mod plan;
+mod plug;
 mod profile;
 mod record;
 pub mod reference;

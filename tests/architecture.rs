@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 /// Each module with those it may use, besides itself and the foundation. A name of the crate's root counts as the module it
 /// comes from. The reference is what the other paths are compared with, so none of them may use it; unit tests may.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("setters", &[]),
     ("error", &[]),
     ("memory", &[]),
     ("lifetime", &[]),
+    ("plug", &[]),
     ("rules", &[]),
     ("model", &[]),
     ("reference", &[]),
@@ -30,7 +31,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
 ];
 
 /// What every module may use that stands behind it here.
-const FOUNDATION: [&str; 6] = ["setters", "error", "memory", "lifetime", "rules", "model"];
+const FOUNDATION: [&str; 7] = ["setters", "error", "memory", "lifetime", "plug", "rules", "model"];
 
 /// Where wgpu may be named.
 const WGPU: [&str; 6] = ["gpu", "plan", "record", "profile", "train", "lib"];

@@ -3,7 +3,10 @@
 #[path = "common/signed.rs"]
 mod signed;
 
-use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, Group, Groups, MaxPool2d, Rule, Schedule, Targets};
+use hesscale::model::{
+    BatchNorm, Conv2d, CrossEntropy, CustomActivation, CustomLoss, Group, Groups, MaxPool2d, Rule, Schedule,
+    Targets, Term,
+};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Request, Result};
 use safetensors::SafeTensors;
@@ -745,6 +748,43 @@ fn not_finite() {
         trainer.load(&path).unwrap();
         train(&mut trainer, 1);
         trainer.loss().unwrap();
+    }
+}
+
+/// The file has texts of the user's own; the closures stay those of the trainer that loads it.
+#[test]
+fn texts_of_the_users_own_resume() {
+    let path = directory("own").join("training.safetensors");
+    let text = |name: &str, wgsl: &str| CustomActivation::new(name, wgsl).unwrap();
+    let act_d = "fn act_d(a: f32) -> vec2<f32> { return vec2(2.0 * a, 2.0); }";
+    let square = text("square", &format!("fn act(a: f32) -> f32 {{ return a * a; }} {act_d}"));
+    let of = |square: CustomActivation| {
+        let loss = "fn term(z: f32, y: f32) -> Term { return Term((z - y) * (z - y), 2.0 * (z - y), 2.0); }";
+        let loss = CustomLoss::elementwise("squared", loss).unwrap();
+        let loss = loss.on_cpu(|z, y| Term { value: (z - y).powi(2), g: 2.0 * (z - y), h: 2.0 });
+        let act = square.on_cpu(|a| [a * a, 2.0 * a, 2.0]);
+        Model::builder([5]).dense(9).act(act).dense(3).loss(loss).unwrap()
+    };
+    let steps = |trainer: &mut Trainer, count: usize| {
+        for step in 0..count {
+            let mut random = fastrand::Rng::with_seed(step as u64);
+            let [inputs, targets] =
+                [5, 3].map(|width| (0..BATCH * width).map(|_| random.f32()).collect::<Vec<_>>());
+            trainer.step(&inputs, Targets::Values(&targets)).unwrap();
+        }
+    };
+    for device in [Device::Cpu, Device::Gpu] {
+        let new = |model: &Model| device.trainer_of(model, Optimizer::adam(0.01), TrainerOptions::default());
+        let mut whole = new(&of(square));
+        steps(&mut whole, 4);
+        whole.save(&path).unwrap();
+        let mut resumed = new(&of(square));
+        resumed.load(&path).unwrap();
+        [&mut whole, &mut resumed].into_iter().for_each(|trainer| steps(trainer, 3));
+        assert_eq!(whole.parameters().unwrap(), resumed.parameters().unwrap());
+        let other = text("square", &format!("fn act(a: f32) -> f32 {{ return -a * a; }} {act_d}"));
+        let problem = problem(new(&of(other)).load(&path), &path);
+        assert!(problem.contains("another model: layer 1 is") && problem.contains("-a * a"), "{problem}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::device::Buffer;
+use crate::plug::INDEXES;
 use crate::shader::{Binding, Dtype, Kernel};
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -159,13 +160,14 @@ impl Context {
                 source: wgpu::ShaderSource::Wgsl(source.as_str().into()),
             };
             let checks = wgpu::ShaderRuntimeChecks {
-                bounds_checks: self.is_checked(),
+                bounds_checks: self.is_checked() || source.contains(INDEXES),
                 // Every loop here ends. wgpu's extra counter in each loop prevents unrolling, and llvmpipe, which ends an
                 // invocation's loops after 65,535 iterations in total, then miscounts them.
                 force_loop_bounding: false,
                 ..wgpu::ShaderRuntimeChecks::unchecked()
             };
-            // SAFETY: the shaders are the crate's own. Every index and loop bound in them follows from the uniform and the
+            // SAFETY: the shaders are the crate's own; a plug of the user's has no buffers, and is checked where it computes places in
+            // its own arrays. Every index and loop bound in them follows from the uniform and the
             // sizes of the bindings, which the plan derives from one validated model; tests also run them with bounds checks.
             let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
             let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {

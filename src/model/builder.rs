@@ -47,9 +47,9 @@ impl Builder {
         }
     }
 
-    /// An activation.
-    pub fn act(self, activation: Activation) -> Builder {
-        self.layer(Layer::Act(activation))
+    /// An activation, one of the crate's or a [`CustomActivation`](super::CustomActivation).
+    pub fn act(self, activation: impl Into<Activation>) -> Builder {
+        self.layer(Layer::Act(activation.into()))
     }
 
     /// A convolution with `outputs` channels, stride 1, no padding, with bias; for all else see [`Conv2d`] and

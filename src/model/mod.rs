@@ -25,9 +25,9 @@ pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
 pub use crate::rules::{
-    Activation, ClassTargets, CrossEntropy, Limits, Loss, Mode, Noise, Optimizer, OptimizerState,
-    OutputSignal, Reduction, Rule, Schedule, Span, Targets, Transition, Variance, discrete_policy_targets,
-    gaussian_policy_targets,
+    Activation, ClassTargets, CrossEntropy, CustomActivation, CustomLoss, ElementwiseLoss, Limits, Loss,
+    Mode, Noise, Optimizer, OptimizerState, OutputSignal, Reduction, RowLoss, Rule, Schedule, Span, Targets,
+    Term, Transition, Variance, discrete_policy_targets, gaussian_policy_targets,
 };
 
 pub(crate) use convolution::Convolution;
@@ -107,6 +107,16 @@ impl Model {
     /// Whether the loss has a rule for `mode`.
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
         self.loss.check_mode(mode, self.output_shape())
+    }
+
+    /// That the CPU can compute its activations, and where it is `trained` its loss.
+    pub(crate) fn check_on_cpu(&self, trained: bool) -> Result<()> {
+        for node in &self.nodes {
+            if let NodeKind::Layer(Layer::Act(activation)) = node.kind {
+                activation.check_on_cpu(&node.name())?;
+            }
+        }
+        if trained { self.loss.check_on_cpu() } else { Ok(()) }
     }
 
     /// Starts a model whose samples have shape `input`.

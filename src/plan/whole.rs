@@ -7,7 +7,7 @@ use crate::gemm::{
     Back, Gather, MOST_CLASSES, MOST_LAYERS, WholeKernel, WholeLayer, WholeNetwork, WholePass,
 };
 use crate::graph::{Graph, Op, Purpose, Region, Schedule, Setup, Slice};
-use crate::model::{Activation, Role};
+use crate::model::{Activation, CustomLoss, Loss, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
 use crate::shader::Dtype;
 use crate::{Error, Result};
@@ -64,6 +64,10 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     // There is no binding left for them.
     if options.training && options.sample_weights {
         return refused("loss", "a weight for each sample");
+    }
+    // The signal lies where the outputs do, which every part may read.
+    if options.training && matches!(setup.model.loss(), Loss::Custom(CustomLoss::ByRow(_))) {
+        return refused("loss", "a loss by row of the user's own");
     }
     // Its divisor is a sum over the batch, of which a workgroup sees a chunk.
     if options.training && loss::sums_weights(setup.model.loss(), options.sample_weights) {

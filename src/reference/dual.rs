@@ -87,6 +87,7 @@ impl<T: Real> Neg for Dual<T> {
 
 impl<T: Real> Real for Dual<T> {
     const EPSILON: f64 = T::EPSILON;
+    const VARIES: bool = true;
     const MAX_EXPONENT: f64 = T::MAX_EXPONENT;
 
     fn from_f64(x: f64) -> Self {

@@ -4,9 +4,9 @@ use super::layer::act::{sigmoid, softplus};
 use super::policy::{ppo_discrete, ppo_gaussian};
 use super::softmax::cross_entropy;
 use super::{Real, Signal};
-use crate::Result;
-use crate::model::{Loss, Mode, Model, Reduction, Targets, Variance, batch_of};
+use crate::model::{CustomLoss, Loss, Mode, Model, Reduction, RowLoss, Targets, Term, Variance, batch_of};
 use crate::rules::MAX_LOG_PRECISION;
+use crate::{Error, Result};
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
 pub(super) struct Local<T> {
@@ -24,7 +24,7 @@ pub(super) struct Local<T> {
 /// # Errors
 /// [`Error::TargetKind`](crate::Error) for [`Loss::External`], which has no value; [`Error::ZeroSize`](crate::Error),
 /// [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
-/// HesScale-R with a cross-entropy at several positions, and all of [`Model::check_targets`].
+/// HesScale-R with a cross-entropy at several positions and for a [`CustomLoss`] without a closure or in dual numbers, and all of [`Model::check_targets`].
 pub fn loss_and_signal<T: Real>(
     model: &Model,
     mode: Mode,
@@ -48,6 +48,10 @@ pub fn weighted_loss_and_signal<T: Real>(
     let outputs = model.outputs();
     let batch = batch_of("logits", logits.len(), outputs)?;
     model.check_mode(mode)?;
+    model.loss().check_on_cpu()?;
+    if T::VARIES && matches!(model.loss(), Loss::Custom(_)) {
+        return Err(Error::unsupported("loss", "a closure of f64 in dual numbers"));
+    }
     model.check_targets(batch, targets)?;
     weights.map_or(Ok(()), |weights| model.check_sample_weights(batch, weights))?;
 
@@ -162,11 +166,16 @@ fn sample<T: Real>(
         }
         Loss::PpoDiscrete { clip, entropy, .. } => ppo_discrete(z, &row, [*clip, *entropy]),
         Loss::PpoGaussian { clip, entropy, .. } => ppo_gaussian(z, &row, [*clip, *entropy]),
+        Loss::Custom(CustomLoss::Elementwise(loss)) => Local::sum(z.iter().zip(&row).map(|(z, t)| {
+            let Term { value, g, h } = loss.at(z.value(), t.value());
+            [value, g, h].map(T::from_f64)
+        })),
+        Loss::Custom(CustomLoss::ByRow(loss)) => Local::by_row(loss, z, &row),
         Loss::External => unreachable!("it takes no targets, which have been checked"),
     };
     // How many logits there are from one to the next with which it shares a term: with all of a policy's.
     let apart = match model.loss() {
-        Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => 1,
+        Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } | Loss::Custom(CustomLoss::ByRow(_)) => 1,
         _ => width,
     };
     for i in (0..z.len()).filter(|i| !z[*i].value().is_finite()) {
@@ -231,6 +240,15 @@ impl<T: Real> Local<T> {
         }
         local.value = sum.value();
         local
+    }
+
+    /// By the user's closure.
+    fn by_row(loss: &RowLoss, z: &[T], targets: &[T]) -> Local<T> {
+        let plain = |x: &[T]| -> Vec<f64> { x.iter().map(|x| x.value()).collect() };
+        let (mut g, mut h) = (vec![0.0; z.len()], vec![0.0; z.len()]);
+        let value = T::from_f64(loss.at(&plain(z), &plain(targets), &mut g, &mut h));
+        let [g, h] = [g, h].map(|plane| plane.into_iter().map(T::from_f64).collect());
+        Local { value, g, h, u: Vec::new() }
     }
 
     fn append(&mut self, other: Local<T>) {

@@ -19,6 +19,8 @@ pub trait Real:
 {
     /// Distance from 1 to the next number.
     const EPSILON: f64;
+    /// Whether it carries slopes, which a closure of `f64` would lose.
+    const VARIES: bool = false;
     /// An argument whose exponential is finite and close to the largest number.
     const MAX_EXPONENT: f64;
 

@@ -1,6 +1,6 @@
 //! Elementwise functions.
 
-use super::nothing;
+use super::{CustomActivation, nothing};
 use serde::{Deserialize, Serialize};
 
 /// An elementwise function `f`. Conventions at kinks are PyTorch's: at 0 relu's derivative is 0, and leaky_relu, elu and selu take
@@ -82,6 +82,8 @@ pub enum Activation {
     /// `e^a`, in f32 at most e^88.72
     #[serde(deserialize_with = "nothing")]
     Exp,
+    /// In the user's own WGSL: [`CustomActivation`]. [`Activation::ALL`] has none.
+    Custom(CustomActivation),
 }
 
 fn leaky_slope() -> f64 {
@@ -93,7 +95,7 @@ fn one() -> f64 {
 }
 
 impl Activation {
-    /// Every activation, parameters at their defaults.
+    /// Every activation of the crate's own, parameters at their defaults.
     pub const ALL: [Activation; 20] = [
         Activation::Identity,
         Activation::Relu,
@@ -117,7 +119,7 @@ impl Activation {
         Activation::Exp,
     ];
 
-    /// The name used in JSON and for the shader file.
+    /// The name used in JSON and for the shader file; of the user's own the one that it was given.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -141,6 +143,7 @@ impl Activation {
             Activation::Square => "square",
             Activation::Sin { .. } => "sin",
             Activation::Exp => "exp",
+            Activation::Custom(custom) => custom.name(),
         }
     }
 
@@ -185,7 +188,8 @@ impl Activation {
             | Activation::Softsign
             | Activation::Square
             | Activation::Sin { .. }
-            | Activation::Exp => false,
+            | Activation::Exp
+            | Activation::Custom(_) => false,
         }
     }
 }

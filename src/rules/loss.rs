@@ -1,6 +1,6 @@
 //! Losses and their targets.
 
-use super::{CrossEntropy, Mode, nothing, policy};
+use super::{CrossEntropy, CustomLoss, ElementwiseLoss, Mode, RowLoss, nothing, policy};
 use crate::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[non_exhaustive]
 pub enum Reduction {
     /// Divide by the number of samples N for cross-entropy (by N·positions if every position of an image is classified) and for
-    /// PPO, and by N·K for the others, with K targets a sample. Weights and ignored samples do not change the divisor.
+    /// PPO, by N for a [`RowLoss`] of the user's own, and by N·K for the others, with K targets a sample. Weights and ignored samples do not change the divisor.
     #[default]
     Mean,
     /// Do not divide.
@@ -176,6 +176,9 @@ pub enum Loss {
         #[serde(default)]
         entropy: f64,
     },
+    /// In the user's own WGSL: [`CustomLoss`].
+    #[serde(rename = "custom")]
+    Custom(CustomLoss),
     /// None: the host supplies the signal at the network's outputs, an [`OutputSignal`](crate::model::OutputSignal), and the
     /// backward pass begins there. There are no targets and no value, and no factor: what the host writes is what flows.
     #[serde(rename = "external", deserialize_with = "nothing")]
@@ -293,6 +296,7 @@ impl Loss {
             | Loss::RelativeMse { reduction, .. }
             | Loss::PpoDiscrete { reduction, .. }
             | Loss::PpoGaussian { reduction, .. } => *reduction = to,
+            Loss::Custom(custom) => *custom.reduction_mut() = to,
             Loss::External => {}
         }
         self
@@ -311,6 +315,7 @@ impl Loss {
             | Loss::RelativeMse { reduction, .. }
             | Loss::PpoDiscrete { reduction, .. }
             | Loss::PpoGaussian { reduction, .. } => *reduction,
+            Loss::Custom(custom) => custom.reduction(),
             Loss::External => Reduction::Sum,
         }
     }
@@ -346,7 +351,7 @@ impl Loss {
     }
 
     /// Number of target elements per sample for logits of shape `output`: 1 class index (for `[classes, …]` one per position), as
-    /// many numbers as logits, half as many for a Gaussian; for PPO the action, and two numbers more; none for
+    /// many numbers as logits, half as many for a Gaussian, what a [`RowLoss`] says; for PPO the action, and two numbers more; none for
     /// [`Loss::External`]. A shape without a dimension is one number's; a shape with more elements than a `usize` can count (no
     /// model has one) counts as the largest number.
     #[must_use]
@@ -359,6 +364,7 @@ impl Loss {
             Loss::GaussianNll { .. } => outputs / 2,
             Loss::PpoDiscrete { .. } => 1 + BEHIND_ACTION,
             Loss::PpoGaussian { .. } => outputs / 2 + BEHIND_ACTION,
+            Loss::Custom(custom) => custom.target_len(outputs),
             Loss::External => 0,
             _ => outputs,
         }
@@ -394,7 +400,10 @@ impl Loss {
     /// Terms of a row that a mean divides by.
     pub(crate) fn terms(&self, output: &[usize]) -> usize {
         match self {
-            Loss::SoftmaxCrossEntropy { .. } | Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => 1,
+            Loss::SoftmaxCrossEntropy { .. }
+            | Loss::PpoDiscrete { .. }
+            | Loss::PpoGaussian { .. }
+            | Loss::Custom(CustomLoss::ByRow(_)) => 1,
             _ => self.target_len(output),
         }
     }
@@ -402,7 +411,8 @@ impl Loss {
     /// Checks every number, and that the loss fits logits of shape `output`.
     ///
     /// # Errors
-    /// [`Error::Value`], [`Error::Length`] for class weights, [`Error::Shape`] for an odd number of a Gaussian's outputs.
+    /// [`Error::Value`], [`Error::Length`] for class weights, [`Error::Shape`] for an odd number of a Gaussian's outputs, or more
+    /// than a loss by row takes.
     pub(crate) fn validate(&self, output: &[usize]) -> Result<()> {
         let value = |name, value: f64, needed| Err(Error::value("loss", name, value, needed));
         match self {
@@ -441,12 +451,27 @@ impl Loss {
             {
                 value("entropy", *entropy, "finite in f32")
             }
+            Loss::Custom(custom) => custom.validate(output, count(output)),
             Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } | Loss::GaussianNll { .. } => Ok(()),
             Loss::Mse { .. }
             | Loss::Huber { .. }
             | Loss::L1 { .. }
             | Loss::RelativeMse { .. }
             | Loss::External => Ok(()),
+        }
+    }
+
+    /// That the CPU can compute it.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a [`CustomLoss`] without a closure.
+    pub(crate) fn check_on_cpu(&self) -> Result<()> {
+        match self {
+            Loss::Custom(custom) if !custom.is_on_cpu() => {
+                let what = format!("{} without `on_cpu`, on the CPU", custom.name());
+                Err(Error::unsupported("loss", what))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -514,6 +539,24 @@ impl Loss {
             Some((index, class)) => Err(Error::TargetOutOfRange { index, class: i64::from(*class), classes }),
             None => Ok(()),
         }
+    }
+}
+
+impl From<CustomLoss> for Loss {
+    fn from(loss: CustomLoss) -> Loss {
+        Loss::Custom(loss)
+    }
+}
+
+impl From<ElementwiseLoss> for Loss {
+    fn from(loss: ElementwiseLoss) -> Loss {
+        Loss::Custom(loss.into())
+    }
+}
+
+impl From<RowLoss> for Loss {
+    fn from(loss: RowLoss) -> Loss {
+        Loss::Custom(loss.into())
     }
 }
 

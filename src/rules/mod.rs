@@ -5,6 +5,8 @@
 
 mod activation;
 mod cross_entropy;
+mod custom_activation;
+mod custom_loss;
 mod loss;
 mod mode;
 mod noise;
@@ -15,6 +17,8 @@ mod schedule;
 
 pub use activation::Activation;
 pub use cross_entropy::CrossEntropy;
+pub use custom_activation::CustomActivation;
+pub use custom_loss::{CustomLoss, ElementwiseLoss, RowLoss, Term};
 pub use loss::{ClassTargets, Loss, Reduction, Targets, Variance};
 pub use mode::Mode;
 pub use noise::Noise;

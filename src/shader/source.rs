@@ -57,6 +57,9 @@ pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'stat
     if let Some((name, value)) = activation.parameter() {
         header.float(&name.to_uppercase(), value as f32);
     }
+    if let Activation::Custom(custom) = activation {
+        return [custom.shader(), "lib/math"];
+    }
     let file = FILES
         .iter()
         .map(|(name, _)| *name)
@@ -64,9 +67,14 @@ pub(crate) fn activation(header: &mut Header, activation: Activation) -> [&'stat
     [file.expect("every activation has a file: a test says so"), "lib/math"]
 }
 
+/// Files by their names. What begins with a comment is a text by itself.
 pub(crate) fn compose(header: &Header, files: &[&str]) -> String {
     let mut text = header.0.clone();
     for name in files {
+        if name.starts_with("//") {
+            write!(text, "\n{name}").expect("a String takes every write");
+            continue;
+        }
         let (_, body) = FILES.iter().find(|(file, _)| file == name).expect("only listed files are named");
         write!(text, "\n// {name}.wgsl\n{body}").expect("a String takes every write");
     }

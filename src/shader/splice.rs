@@ -1,6 +1,7 @@
 //! Joins two shaders in one text: common declarations appear once, other names get the number of their shader, and bindings are
 //! renumbered.
 
+use crate::plug::{self, words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -135,54 +136,20 @@ fn code_of(text: &str) -> &str {
 }
 
 fn name_of(code: &str) -> Option<&str> {
-    let mut words = words(code).map(|(at, word)| (&code[at..], word));
-    let (rest, _) = words.find(|(_, word)| ["fn", "struct", "alias", "const", "var"].contains(word))?;
-    let rest = rest.trim_start_matches(char::is_alphabetic);
+    let keyword = words(code).find(|word| ["fn", "struct", "alias", "const", "var"].contains(&word.text))?;
+    let rest = &code[keyword.at + keyword.text.len()..];
     // An address space may stand between.
     let rest = if rest.starts_with('<') { rest.split_once('>')?.1 } else { rest };
-    self::words(rest).next().map(|(_, word)| word)
+    words(rest).next().map(|word| word.text)
 }
 
-/// Identifiers and keywords with their offsets, without comments and attributes.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        while at < text.len() {
-            let rest = &text[at..];
-            let c = rest.chars().next()?;
-            if rest.starts_with("//") {
-                at += rest.find('\n').unwrap_or(rest.len());
-            } else if is_word(c) {
-                let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-                let attribute = text[..at].ends_with('@');
-                at += length;
-                if !attribute && !c.is_ascii_digit() {
-                    return Some((at - length, &text[at - length..at]));
-                }
-            } else {
-                at += c.len_utf8();
-            }
-        }
-        None
-    })
-}
-
-/// The text with other words for some, comments aside.
+/// The text with other words for some, comments and members aside.
 pub(crate) fn renamed(text: &str, names: &[(&str, &str)]) -> String {
-    with_names(text, &names.iter().map(|(from, to)| (*from, (*to).to_owned())).collect())
+    plug::renamed(text, |word| names.iter().find(|(from, _)| *from == word).map(|(_, to)| (*to).to_owned()))
 }
 
 fn with_names(text: &str, names: &BTreeMap<&str, String>) -> String {
-    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
-    for (at, word) in words(text) {
-        if let Some(name) = names.get(word) {
-            out.push_str(&text[done..at]);
-            out.push_str(name);
-            done = at + word.len();
-        }
-    }
-    out + &text[done..]
+    plug::renamed(text, |word| names.get(word).cloned())
 }
 
 /// The entry point as a plain function.
@@ -210,7 +177,8 @@ fn common<'a>(declared: &[Vec<Declaration<'a>>; 2]) -> BTreeSet<&'a str> {
     let known: BTreeSet<&str> = declared.iter().flatten().map(|d| d.name).collect();
     loop {
         let stays = |d: &&Declaration<'a>| {
-            common.contains(d.name) && words(d.code).all(|(_, w)| !known.contains(w) || common.contains(w))
+            common.contains(d.name)
+                && words(d.code).all(|w| !known.contains(w.text) || common.contains(w.text))
         };
         let left: BTreeSet<&str> = first.iter().filter(stays).map(|d| d.name).collect();
         if left.len() == common.len() {

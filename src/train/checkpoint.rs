@@ -296,7 +296,10 @@ fn compare(found: &str, expected: &str) -> Outcome<()> {
         None if found.input_shape() != expected.input_shape() => {
             format!("input {:?}, expected {:?}", found.input_shape(), expected.input_shape())
         }
-        None => format!("loss {:?}, expected {:?}", found.loss(), expected.loss()),
+        None => {
+            let (found, expected) = (serde_json::json!(found.loss()), serde_json::json!(expected.loss()));
+            format!("loss {found}, expected {expected}")
+        }
     };
     Err(format!("is of another model: {difference}").into())
 }

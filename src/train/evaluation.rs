@@ -46,7 +46,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Diverged`] if the loss is NaN or
-    /// infinite; [`Error::Device`].
+    /// infinite; [`Error::Unsupported`] for a loss of the user's own without a closure, for it is computed on the CPU;
+    /// [`Error::Device`].
     pub fn evaluate(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
         pollster::block_on(self.evaluate_by(data, batch, Wait::Block))
     }
@@ -61,6 +62,7 @@ impl Trainer {
 
     async fn evaluate_by(&mut self, data: &Dataset, batch: usize, wait: Wait) -> Result<Evaluation> {
         Error::check_batch(batch)?;
+        self.model.loss().check_on_cpu()?;
         let samples = batch_of("input", data.inputs().len(), self.model.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
         let logits = self.engine.predict(data.inputs(), batch.min(samples), wait).await?;

@@ -50,6 +50,7 @@ struct Host {
 impl Host {
     fn new(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Host> {
         optimizer.validate()?;
+        model.check_on_cpu(true)?;
         if options.storage != Dtype::F32 {
             return Err(Error::unsupported("trainer", "storage in f16 on the CPU"));
         }

@@ -4,6 +4,7 @@
 pub(crate) mod golden;
 pub(crate) mod ledger;
 pub(crate) mod not_run;
+pub(crate) mod own;
 pub(crate) mod tiles;
 
 /// `max|got − want| / max|want|`, or the plain `max|got − want|` where the reference is all zeros. Infinite for NaN

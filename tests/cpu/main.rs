@@ -9,6 +9,7 @@ mod problem;
 mod golden;
 mod layers;
 mod outside;
+mod own;
 mod sums;
 mod trainer;
 mod weights;

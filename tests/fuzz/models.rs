@@ -11,7 +11,7 @@ use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};
 
 /// Valid models with every layer and every loss.
-const CORPUS: [&str; 10] = [
+const CORPUS: [&str; 11] = [
     r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
     r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
     r#"{"input":[3,10],"layers":[{"type":"conv1d","in":3,"out":4,"kernel":3,"stride":2,"padding":1,"dilation":1,"groups":1},{"type":"act","fn":"leaky_relu"},{"type":"flatten"},{"type":"dense","in":20,"out":4}],"loss":{"type":"gaussian_nll","var":"softplus"}}"#,
@@ -22,6 +22,7 @@ const CORPUS: [&str; 10] = [
     r#"{"input":[7],"layers":[{"type":"act","fn":"exp"},{"type":"act","fn":"selu"},{"type":"dropout","p":0.9}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2],"layers":[{"type":"dense","in":2,"out":2}],"loss":{"type":"external"}}"#,
     r#"{"input":[4,3,3],"layers":[{"type":"groupnorm","channels":4,"groups":2,"eps":1e-5},{"type":"flatten"},{"type":"layernorm","shape":[36],"affine":false},{"type":"rmsnorm","shape":[36],"eps":1e-6}],"loss":{"type":"mse"}}"#,
+    r#"{"input":[3],"layers":[{"type":"act","fn":"custom","name":"cube","wgsl":"fn act(a: f32) -> f32 { return a * a * a; } fn act_d(a: f32) -> vec2<f32> { return vec2(3.0 * a * a, 6.0 * a); }"},{"type":"dense","in":3,"out":2}],"loss":{"type":"custom","form":"by_row","name":"first","wgsl":"struct Row { a: f32 } fn read_row() -> Row { return Row(output_at(0u)); } fn part(row: Row, k: u32) -> Term { return Term(row.a, f32(k == 0u), 0.0); }","targets":1,"reduction":"sum"}}"#,
 ];
 
 #[test]

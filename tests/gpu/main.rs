@@ -35,6 +35,7 @@ mod norm;
 mod optimizers;
 mod outside;
 mod over;
+mod own;
 mod partial;
 mod profile;
 mod properties;

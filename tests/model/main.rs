@@ -3,6 +3,7 @@
 mod images;
 mod json;
 mod network;
+mod own;
 mod rules;
 
 use hesscale::model::{ClassTargets, Reduction, Variance};
@@ -38,6 +39,7 @@ fn losses() -> Vec<Loss> {
             });
         }
     }
+    losses.extend(own::texts::losses());
     losses
 }
 
@@ -48,7 +50,7 @@ fn activations() -> Vec<Activation> {
         Activation::Elu { alpha: 1.7 },
         Activation::Sin { frequency: 30.0 },
     ];
-    Activation::ALL.into_iter().chain(given).collect()
+    Activation::ALL.into_iter().chain(given).chain([own::texts::softplus()]).collect()
 }
 
 fn with(layers: Vec<Layer>) -> Result<Model, Error> {

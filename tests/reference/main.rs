@@ -15,6 +15,7 @@ mod losses;
 mod norm;
 mod optimizer;
 mod outside;
+mod own;
 mod positions;
 mod problem;
 mod properties;

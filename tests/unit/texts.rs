@@ -128,16 +128,30 @@ fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
     let texts = texts();
     assert!(texts.len() > 500, "only {} permutations", texts.len());
     for (text, kernel) in &texts {
-        let (module, info) = valid(text).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
-        assert_eq!(bindings(&module), kernel.bindings(), "{}", kernel.label());
-        let storage = kernel.bindings().iter().filter(|b| **b != Binding::Uniform).count();
-        assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
-        let Translations { spirv, metal, direct, gl } =
-            translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
-        assert_eq!(declared_twice(&direct), None, "{}", kernel.label());
-        assert!(!spirv.is_empty() && [&metal, &direct].iter().all(|text| !text.is_empty()));
-        assert_eq!(gl.is_some_and(|gl| !gl.is_empty()), !text.starts_with(ENABLE), "{}", kernel.label());
+        is_sound(text, kernel);
     }
+}
+
+/// Those with a text of the user's own in them.
+#[test]
+fn so_is_every_kernel_with_a_text_of_the_users() {
+    let kernels = permutations::own::all();
+    assert!(kernels.len() > 50, "only {}", kernels.len());
+    for kernel in kernels {
+        is_sound(&kernel.source(), &kernel);
+    }
+}
+
+fn is_sound(text: &str, kernel: &Kernel) {
+    let (module, info) = valid(text).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
+    assert_eq!(bindings(&module), kernel.bindings(), "{}", kernel.label());
+    let storage = kernel.bindings().iter().filter(|b| **b != Binding::Uniform).count();
+    assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
+    let Translations { spirv, metal, direct, gl } =
+        translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
+    assert_eq!(declared_twice(&direct), None, "{}", kernel.label());
+    assert!(!spirv.is_empty() && [&metal, &direct].iter().all(|text| !text.is_empty()));
+    assert_eq!(gl.is_some_and(|gl| !gl.is_empty()), !text.starts_with(ENABLE), "{}", kernel.label());
 }
 
 #[test]
@@ -155,6 +169,7 @@ fn validation_notices_what_is_wrong() {
 fn every_shader_file_opens_with_what_it_computes_and_is_used() {
     let mut used: Vec<String> = texts().into_keys().collect();
     used.extend(permutations::cooperative::texts().into_keys());
+    used.extend(permutations::own::all().iter().map(Kernel::source));
     for (name, text) in shader::FILES {
         assert!(text.starts_with("// "), "{name} opens without a comment");
         // Those measure an adapter, and belong to no network.

@@ -83,7 +83,8 @@ impl Executor {
     /// For batches of at most `batch` samples.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for;
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for, and for a loss (in training)
+    /// or an activation of the user's own that has no closure;
     /// [`Error::Unknown`] for a signal at a layer that is not there;
     /// [`Error::Memory`] where there is none for so many samples of this model; what [`Groups::spans`](crate::model::Groups::spans)
     /// refuses.
@@ -92,6 +93,7 @@ impl Executor {
         let ExecutorOptions { mode, signals, threads, groups } = options;
         groups.check(model)?;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
+        model.check_on_cpu(mode.is_some())?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
         let program = Program::new(model, components, &signals, &groups)?;

@@ -184,6 +184,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
                 [sin, frequency * cos, -frequency * frequency * sin]
             })
         }
+        Activation::Custom(custom) => sweep.with(|a| custom.at(f64::from(a)).map(|x| x as f32)),
         Activation::Exp => with!(|a| [if a == f32::INFINITY { a } else { exp(a) }; 3]),
     }
 }

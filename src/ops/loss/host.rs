@@ -3,7 +3,7 @@
 
 mod policy;
 
-use crate::rules::{Loss, MAX_LOG_PRECISION, Mode, Reduction, Targets, Variance};
+use crate::rules::{self, CustomLoss, Loss, MAX_LOG_PRECISION, Mode, Reduction, RowLoss, Targets, Variance};
 use std::ops::Range;
 
 /// A loss at logits of one shape, with scratch memory for a sample.
@@ -127,6 +127,7 @@ impl HostLoss {
             Loss::PpoGaussian { clip, entropy, .. } => {
                 policy::gaussian(logits, row, [clip, entropy], at_logits)
             }
+            Loss::Custom(CustomLoss::ByRow(ref loss)) => self.row.by_row(loss, logits, row, at_logits),
             _ => terms(&self.loss, self.positions, logits, row, at_logits),
         };
         if let Some(signal) = signal {
@@ -221,9 +222,14 @@ fn terms(loss: &Loss, positions: usize, logits: &[f32], row: &[f32], [g, h]: [&m
             Loss::Huber { delta, .. } => huber(z - t, *delta),
             Loss::L1 { .. } => absolute_error(z - t),
             Loss::RelativeMse { eps, .. } => relative_error(z, t, *eps),
+            Loss::Custom(CustomLoss::Elementwise(loss)) => {
+                let rules::Term { value, g, h } = loss.at(z, t);
+                Term { value, g: [g, 0.0], h: [h, 0.0] }
+            }
             Loss::SoftmaxCrossEntropy { .. }
             | Loss::PpoDiscrete { .. }
             | Loss::PpoGaussian { .. }
+            | Loss::Custom(CustomLoss::ByRow(_))
             | Loss::External => unreachable!("it is no sum over targets"),
         };
         value += term.value;
@@ -351,6 +357,21 @@ struct Row {
 }
 
 impl Row {
+    /// A loss of the user's own; all of it is NaN where an output is not finite.
+    fn by_row(&mut self, loss: &RowLoss, logits: &[f32], targets: &[f32], [g, h]: [&mut [f64]; 2]) -> f64 {
+        for (to, from) in [(&mut self.z, logits), (&mut self.y, targets)] {
+            to.clear();
+            to.extend(from.iter().map(|x| f64::from(*x)));
+        }
+        let value = loss.at(&self.z, &self.y, g, h);
+        if logits.iter().all(|z| z.is_finite()) {
+            return value;
+        }
+        g.fill(f64::NAN);
+        h.fill(f64::NAN);
+        f64::NAN
+    }
+
     fn set_class(&mut self, loss: &Loss, classes: usize, class: usize) {
         self.set_masses(loss, (0..classes).map(|c| if c == class { 1.0 } else { 0.0 }));
     }

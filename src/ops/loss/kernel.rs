@@ -1,6 +1,6 @@
 //! The loss at the logits, and its sum over the batch.
 
-use crate::model::{ClassTargets, Loss, Mode, Variance};
+use crate::model::{ClassTargets, CustomLoss, Loss, Mode, Variance};
 use crate::shader::{
     Binding, Binding::*, DeviceClass, Dtypes, Header, Key, Workgroup, bytes_of, compose, renamed, words,
 };
@@ -121,9 +121,9 @@ impl LossKernel {
     }
 
     /// Adds the loss's constants to the header. Returns its files, without those that locate rows and share them out.
-    pub(crate) fn rule(&self, header: &mut Header) -> Vec<&'static str> {
+    pub(crate) fn rule(&self, header: &mut Header) -> Vec<&str> {
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
-        let mut files = vec!["loss/params", "lib/math", "lib/largest"];
+        let mut files: Vec<&str> = vec!["loss/params", "lib/math", "lib/largest"];
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
                 header
@@ -140,6 +140,17 @@ impl LossKernel {
                 let discrete = matches!(self.loss, Loss::PpoDiscrete { .. });
                 let plug = if discrete { "loss/ppo_discrete" } else { "loss/ppo_gaussian" };
                 files.extend(["loss/parts", "loss/ppo", plug]);
+            }
+            Loss::Custom(custom) => {
+                let form: &[&str] = match custom {
+                    CustomLoss::Elementwise(_) => &["loss/elementwise", "loss/own_term"],
+                    CustomLoss::ByRow(row) => {
+                        header.number("TARGETS", row.given_targets().unwrap_or(0) as u32);
+                        &["loss/own_row"]
+                    }
+                };
+                files.extend(["loss/parts", "loss/own_terms", custom.shader()]);
+                files.extend(form);
             }
             elementwise => {
                 let plug = match elementwise {
@@ -210,6 +221,7 @@ impl Key for LossKernel {
             Loss::RelativeMse { .. } => "relative mse",
             Loss::PpoDiscrete { .. } => "ppo discrete",
             Loss::PpoGaussian { .. } => "ppo gaussian",
+            Loss::Custom(custom) => custom.name(),
             Loss::External => "external",
         };
         let weighted = if self.weights == SampleWeights::None { "" } else { ", samples weighted" };

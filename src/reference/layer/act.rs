@@ -16,7 +16,8 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 ///
 /// Finite for every finite `a`; `e^a` and a² stop growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is
 /// what PyTorch gives: NaN for sin and softsign, and for gelu, gelu_tanh, silu, mish and hard_swish at −∞, where it is −∞ · 0; else
-/// the limit. f' and f'' are the limits, NaN for sin.
+/// the limit. f' and f'' are the limits, NaN for sin. Of one in the user's own WGSL all follow from its closure; they are NaN
+/// without one, and in dual numbers.
 pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
     let (zero, one, two) = (T::zero(), T::one(), T::from_f64(2.0));
     match function {
@@ -105,6 +106,8 @@ pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
         }
         Activation::Exp if a.value() == f64::INFINITY => [a; 3],
         Activation::Exp => [a.min(T::from_f64(T::MAX_EXPONENT)).exp(); 3],
+        Activation::Custom(_) if T::VARIES => [T::from_f64(f64::NAN); 3],
+        Activation::Custom(custom) => custom.at(a.value()).map(T::from_f64),
     }
 }
 

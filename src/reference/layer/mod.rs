@@ -17,8 +17,8 @@ mod pool;
 mod zeropad;
 
 use super::{Real, Signal};
-use crate::Result;
 use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
+use crate::{Error, Result};
 use act::activation;
 use batchnorm::Normalize;
 use conv::Convolve;
@@ -114,7 +114,13 @@ impl<'a, T: Real> Step<'a, T> {
             (Layer::Dense { inputs, outputs, .. }, _) => {
                 Step::linear(Dense { inputs: *inputs, outputs: *outputs, weight, bias })
             }
-            (Layer::Act(function), _) => Step::Elementwise(*function),
+            (Layer::Act(function), _) => {
+                function.check_on_cpu(&spec.name())?;
+                if T::VARIES && matches!(function, Activation::Custom(_)) {
+                    return Err(Error::unsupported(spec.name(), "a closure of f64 in dual numbers"));
+                }
+                Step::Elementwise(*function)
+            }
             (Layer::MaxPool2d(_), Some(window)) => Step::linear(Maximum::new(&window)),
             (Layer::AvgPool2d(pool), Some(window)) => {
                 Step::linear(Average::new(&window, pool.count_include_pad))

@@ -18,6 +18,7 @@ pub(crate) mod loss_head;
 mod norm;
 mod optimizer;
 mod outside;
+pub(crate) mod own;
 mod partial;
 mod pool;
 mod residual;

@@ -2,7 +2,7 @@
 //! another WebGPU implementation can run them: `tests/portability/`. `cargo xtask portability` drives both.
 
 #[path = "../../common/mod.rs"]
-mod common;
+pub(crate) mod common;
 
 mod export;
 mod job;

@@ -1,0 +1,325 @@
+//! WGSL of the user's own that becomes part of the crate's shaders. It is checked when it is given, so that an error points into it:
+//! it sees nothing but a library, and no shader's own names; those that it declares get a prefix, so that they are no shader's either.
+
+mod words;
+
+pub(crate) use words::{Word, words};
+
+use crate::{Error, Result};
+use naga::valid::{Capabilities, ShaderStages, ValidationFlags, Validator};
+use naga::{AddressSpace, Expression, Span};
+use std::fmt;
+use std::ops::Range;
+
+/// Bytes of a text.
+const LONGEST: usize = 1 << 16;
+
+/// A line of a text that reads at places which it computes. The pipeline that it is part of is made with wgpu's run-time checks.
+pub(crate) const INDEXES: &str = "// It is checked for the places where it reads.";
+
+/// Functions that every text may call.
+const MATH: &str = include_str!("../../shaders/lib/math.wgsl");
+
+/// What a text must declare, and what it may use.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    /// What it is, in errors.
+    pub what: &'static str,
+    /// Before all names that it declares.
+    pub prefix: &'static str,
+    /// WGSL that stands for the shader's: what the text may use beside [`MATH`].
+    pub library: &'static str,
+    /// Functions by their names, and the types that they have.
+    pub functions: &'static [Function],
+    /// A type that the functions name.
+    pub row: Option<&'static str>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub name: &'static str,
+    /// Parameters and result: `(a: f32) -> f32`.
+    pub types: &'static str,
+    pub result: &'static str,
+}
+
+/// A text that has been checked.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Plug {
+    name: String,
+    wgsl: String,
+    shader: String,
+}
+
+impl fmt::Debug for Plug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Plug {
+    pub(crate) fn new(interface: &Interface, name: &str, wgsl: &str) -> Result<Plug> {
+        let shader = Check { interface, name, wgsl }.shader()?;
+        Ok(Plug { name: name.into(), wgsl: wgsl.into(), shader })
+    }
+
+    /// The same with more of a shader behind it.
+    pub(crate) fn followed_by(mut self, shader: &str) -> Plug {
+        self.shader += shader;
+        self
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As it was given.
+    pub(crate) fn wgsl(&self) -> &str {
+        &self.wgsl
+    }
+
+    /// As shaders have it: with a comment before it, as [`compose`](crate::shader) wants of a text.
+    pub(crate) fn shader(&self) -> &str {
+        &self.shader
+    }
+}
+
+struct Check<'a> {
+    interface: &'a Interface,
+    name: &'a str,
+    wgsl: &'a str,
+}
+
+impl Check<'_> {
+    /// The text as shaders have it, if nothing is wrong with it.
+    fn shader(&self) -> Result<String> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(is_part) {
+            return Err(self.wrong(None, "a name is 1 to 64 letters, digits and underscores"));
+        }
+        if self.wgsl.len() > LONGEST {
+            let problem = format!("the text has {} bytes; it may have {LONGEST}", self.wgsl.len());
+            return Err(self.wrong(None, problem));
+        }
+        let code = without_comments(self.wgsl);
+        if let Some(at) = code.find(|c: char| !c.is_ascii()) {
+            return Err(self.wrong(Some(at), "outside comments there may be ASCII only"));
+        }
+        let declared = self.declared(&code)?;
+        let indexes = self.validate(&code, &declared)?;
+        let renamed = renamed(&code, |name| {
+            declared.iter().any(|d| d.text == name).then(|| format!("{}{name}", self.interface.prefix))
+        });
+        // What has another meaning in another place is another word to this module's tokens.
+        let whole = format!("{renamed}\n{MATH}\n{}", self.interface.library);
+        if naga::front::wgsl::parse_str(&whole).is_err() {
+            return Err(self.wrong(None, "one of the names that it declares is also a word of WGSL"));
+        }
+        let checked = if indexes { format!("\n{INDEXES}") } else { String::new() };
+        Ok(format!(
+            "// {} `{}`: the user's own.{checked}\n{}\n",
+            self.interface.what,
+            self.name,
+            renamed.trim()
+        ))
+    }
+
+    /// The names that it declares at module scope, none of which means something to the library.
+    fn declared<'c>(&self, code: &'c str) -> Result<Vec<Word<'c>>> {
+        let library = [MATH, self.interface.library];
+        let own: Vec<&str> =
+            library.iter().flat_map(|text| declarations(text)).map(|word| word.text).collect();
+        // Functions and types of WGSL that it would take from the library.
+        let is_used = |name: &str| {
+            let mut words = words(MATH).filter(|word| word.text == name);
+            words.any(|word| MATH[word.at + name.len()..].starts_with(['(', '<']))
+        };
+        for word in words(code) {
+            let problem = match word.text {
+                "enable" | "requires" | "diagnostic" if word.depth == 0 => "directives are the library's",
+                "workgroupBarrier" | "storageBarrier" | "textureBarrier" | "subgroupBarrier" => {
+                    "a barrier is for all invocations of a workgroup, which need not all come here"
+                }
+                _ => continue,
+            };
+            return Err(self.wrong(Some(word.at), format!("`{}`: {problem}", word.text)));
+        }
+        let declared: Vec<Word<'_>> = declarations(code).collect();
+        for word in &declared {
+            let name = word.text;
+            if own.contains(&name) || is_used(name) || name.starts_with(STUB) {
+                return Err(self.wrong(Some(word.at), format!("`{name}` is a name that the library has")));
+            }
+        }
+        Ok(declared)
+    }
+
+    /// Whether it reads at places that it computes.
+    fn validate(&self, code: &str, declared: &[Word<'_>]) -> Result<bool> {
+        let functions = self.interface.functions;
+        let names = functions.iter().map(|f| f.name).chain(self.interface.row);
+        let missing: Vec<String> = names
+            .filter(|name| declared.iter().all(|d| d.text != *name))
+            .map(|name| self.form(name))
+            .collect();
+        // Each function once more, to be of the same types.
+        let mut library = format!("\n{MATH}\n{}\n", self.interface.library);
+        if missing.is_empty() {
+            for Function { name, types, result } in functions {
+                library += &format!("fn {STUB}{name}{types} {{ return {result}(); }}\n");
+            }
+            if let Some(row) = self.interface.row {
+                library += &format!("var<private> {STUB}row: {row};\n");
+            }
+        }
+        let (whole, shown) = (format!("{code}{library}"), format!("{}{library}", self.wgsl));
+        let module = naga::front::wgsl::parse_str(&whole).map_err(|error| {
+            match self.within(error.labels().map(|(span, _)| span)).next() {
+                Some(range) => self.wrong(Some(range.start), said(error.emit_to_string(&shown))),
+                None => self
+                    .unfinished(code)
+                    .unwrap_or_else(|| self.wrong(None, said(error.emit_to_string(&shown)))),
+            }
+        })?;
+        if let Some(form) = missing.first() {
+            return Err(self.wrong(None, format!("it does not declare `{form}`")));
+        }
+        let place_of = |name: &str| declared.iter().find(|d| d.text == name).map(|d| d.at);
+        if let Some(entry) = module.entry_points.first() {
+            let problem = format!("`{}` is an entry point; those are the library's", entry.name);
+            return Err(self.wrong(place_of(&entry.name), problem));
+        }
+        if let Some((_, constant)) = module.overrides.iter().next() {
+            let name = constant.name.as_deref().unwrap_or_default();
+            return Err(
+                self.wrong(place_of(name), format!("`{name}` is an override; nobody sets it: use `const`"))
+            );
+        }
+        let shared =
+            module.global_variables.iter().find(|(_, variable)| variable.space != AddressSpace::Private);
+        if let Some((_, variable)) = shared {
+            let name = variable.name.as_deref().unwrap_or_default();
+            let what = if variable.binding.is_some() { "a binding" } else { "memory of the workgroup" };
+            let problem = format!("`{name}` is {what}; only `var<private>` may stand outside functions");
+            return Err(self.wrong(place_of(name), problem));
+        }
+        let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+        let info = validated.map_err(|error| {
+            // Of what is in one another the innermost.
+            let range = self.within(error.spans().map(|(span, _)| *span)).min_by_key(ExactSizeIterator::len);
+            self.wrong(range.map(|range| range.start), said(error.emit_to_string(&shown)))
+        })?;
+        let named = |name: &str| module.functions.iter().find(|(_, f)| f.name.as_deref() == Some(name));
+        for Function { name, .. } in functions {
+            let types = |name: &str| {
+                let (_, function) = named(name)?;
+                let arguments: Vec<_> = function.arguments.iter().map(|argument| argument.ty).collect();
+                Some((arguments, function.result.as_ref().map(|result| result.ty)))
+            };
+            if types(name) != types(&format!("{STUB}{name}")) {
+                let problem = format!("`{name}` must be declared as `{}`", self.form(name));
+                return Err(self.wrong(place_of(name), problem));
+            }
+            let stages = named(name).map(|(handle, _)| info[handle].available_stages);
+            if stages.is_some_and(|stages| !stages.contains(ShaderStages::COMPUTE)) {
+                let problem = format!("`{name}` does what a compute shader cannot");
+                return Err(self.wrong(place_of(name), problem));
+            }
+        }
+        let computed = |expression: &Expression| matches!(expression, Expression::Access { .. });
+        Ok(module.functions.iter().any(|(_, f)| f.expressions.iter().any(|(_, e)| computed(e))))
+    }
+
+    /// What is wrong at the end of a text that stops too early, where the library would go on.
+    fn unfinished(&self, code: &str) -> Option<Error> {
+        let error = naga::front::wgsl::parse_str(code).err()?;
+        let (span, _) = error.labels().next()?;
+        let at = span.to_range()?.start;
+        (at >= code.len()).then(|| self.wrong(Some(code.len()), said(error.emit_to_string(self.wgsl))))
+    }
+
+    /// Those that are in the text.
+    fn within(&self, spans: impl Iterator<Item = Span>) -> impl Iterator<Item = Range<usize>> {
+        spans.filter_map(Span::to_range).filter(|range| range.start < self.wgsl.len())
+    }
+
+    /// How a function, or the row, is declared.
+    fn form(&self, name: &str) -> String {
+        match self.interface.functions.iter().find(|function| function.name == name) {
+            Some(function) => format!("fn {name}{}", function.types),
+            None => format!("struct {name}"),
+        }
+    }
+
+    fn wrong(&self, at: Option<usize>, problem: impl Into<String>) -> Error {
+        let place = at.and_then(|at| self.wgsl.get(..at)).map(|before| {
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            [before.matches('\n').count() + 1, line.chars().count() + 1]
+        });
+        let plug = format!("{} `{}`", self.interface.what, self.name);
+        Error::Plug { plug, place, problem: problem.into() }
+    }
+}
+
+/// Before the names of what this module declares beside a text.
+const STUB: &str = "hs_stub_";
+
+/// What naga says, without the word that begins it.
+fn said(message: String) -> String {
+    let message = message.trim();
+    message.strip_prefix("error: ").unwrap_or(message).into()
+}
+
+/// The names that are declared at module scope.
+fn declarations(code: &str) -> impl Iterator<Item = Word<'_>> {
+    let outside = words(code).filter(|word| word.depth == 0);
+    outside.filter_map(|word| {
+        if !["fn", "struct", "alias", "const", "override", "var"].contains(&word.text) {
+            return None;
+        }
+        let behind = word.at + word.text.len();
+        // An address space may stand between.
+        let space = match code[behind..].trim_start().starts_with('<') {
+            true => code[behind..].find('>')?,
+            false => 0,
+        };
+        let name = words(&code[behind + space..]).next()?;
+        Some(Word { at: behind + space + name.at, text: name.text, depth: 0 })
+    })
+}
+
+/// The text with blanks for comments, each of which may hold others: every place is where it was.
+fn without_comments(text: &str) -> String {
+    let (mut out, mut open, mut line) = (String::with_capacity(text.len()), 0u32, false);
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let closes = open > 0 && rest.starts_with("*/");
+        let opens = !line && !closes && rest.starts_with("/*");
+        line |= open == 0 && rest.starts_with("//");
+        open += u32::from(opens);
+        let blank = line || open > 0;
+        open -= u32::from(closes);
+        line &= !matches!(c, '\n' | '\u{b}' | '\u{c}' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+        let taken = if opens || closes { 2 } else { c.len_utf8() };
+        match c {
+            '\n' => out.push('\n'),
+            _ if blank => out.extend(std::iter::repeat_n(' ', taken)),
+            _ => out.push(c),
+        }
+        rest = &rest[taken..];
+    }
+    out
+}
+
+/// The text with other words for some.
+pub(crate) fn renamed(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let (mut out, mut done) = (String::with_capacity(text.len()), 0);
+    for word in words(text) {
+        if let Some(name) = name(word.text) {
+            out.push_str(&text[done..word.at]);
+            out.push_str(&name);
+            done = word.at + word.text.len();
+        }
+    }
+    out + &text[done..]
+}

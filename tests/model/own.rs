@@ -1,0 +1,243 @@
+//! Losses and activations in the user's own WGSL: what is wrong with a text is told in its lines; JSON; equality.
+
+#[path = "../common/own.rs"]
+#[allow(dead_code)] // some are run by other tests only
+pub(crate) mod texts;
+
+use hesscale::model::{CustomActivation, CustomLoss, Term};
+use hesscale::{Activation, Error, Loss, Model};
+
+/// Where the text is wrong, and how.
+fn place(error: Error) -> (Option<[usize; 2]>, String) {
+    match error {
+        Error::Plug { plug, place, problem } => {
+            assert!(["loss `mine`", "activation `mine`"].contains(&&plug[..]), "{plug}");
+            (place, problem)
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn term(wgsl: &str) -> (Option<[usize; 2]>, String) {
+    place(CustomLoss::elementwise("mine", wgsl).unwrap_err())
+}
+
+fn row(wgsl: &str) -> (Option<[usize; 2]>, String) {
+    place(CustomLoss::by_row("mine", wgsl).unwrap_err())
+}
+
+fn act(wgsl: &str) -> (Option<[usize; 2]>, String) {
+    place(CustomActivation::new("mine", wgsl).unwrap_err())
+}
+
+const GOOD: &str = "fn term(z: f32, y: f32) -> Term { return Term(z - y, 1.0, 0.0); }";
+
+#[track_caller]
+fn told((at, problem): (Option<[usize; 2]>, String), want: Option<[usize; 2]>, words: &[&str]) {
+    assert_eq!(at, want, "{problem}");
+    for word in words {
+        assert!(problem.contains(word), "no `{word}` in: {problem}");
+    }
+}
+
+#[test]
+fn what_does_not_compile_is_told_in_its_own_lines() {
+    let text =
+        "fn term(z: f32, y: f32) -> Term {\n    /* ä */ let r = z - why;\n    return Term(r, 1.0, 0.0);\n}";
+    told(term(text), Some([2, 25]), &["no definition in scope", "why", "2 │", "ä"]);
+    told(term("fn term(z: f32, y: f32) -> Term {\n    return 1.0;\n}"), Some([2, 12]), &["Term"]);
+    told(term("fn term(z: f32"), Some([1, 15]), &["expected"]);
+    told(
+        term("fn term(z: f32, y: f32) -> Term { let a = array<f32, 2>(z, y); return Term(a[5], 1.0, 0.0); }"),
+        Some([1, 76]),
+        &["index 5"],
+    );
+    told(
+        act(
+            "fn act(a: f32) -> f32 { return f(a); }\nfn act_d(a: f32) -> vec2<f32> { return vec2(1.0, 0.0); }",
+        ),
+        Some([1, 32]),
+        &["`f`"],
+    );
+    // Of another stage than that of compute.
+    told(
+        term("fn term(z: f32, y: f32) -> Term {\n return Term(dpdx(z), 1.0, 0.0); }"),
+        Some([1, 4]),
+        &["a compute shader cannot"],
+    );
+    // What a device may not have.
+    let (at, problem) = term("fn term(z: f32, y: f32) -> Term { return Term(f32(f64(z)), 1.0, 0.0); }");
+    assert!(at.is_some_and(|[line, _]| line == 1), "{at:?}: {problem}");
+    let error =
+        CustomLoss::elementwise("mine", "fn term(z: f32, y: f32) -> Term {\n    return 1.0;\n}").unwrap_err();
+    assert!(error.to_string().starts_with("loss `mine`, line 2, column 12: "), "{error}");
+}
+
+#[test]
+fn what_a_text_may_not_declare_is_refused_by_name() {
+    let with = |more: &str| term(&format!("{GOOD}\n{more}"));
+    told(
+        with("@group(0) @binding(0) var<storage, read> data: array<f32>;"),
+        Some([2, 42]),
+        &["`data` is a binding"],
+    );
+    told(with("@group(1) @binding(7) var<uniform> data: f32;"), Some([2, 36]), &["`data` is a binding"]);
+    told(
+        with("var<workgroup> shared_one: f32;"),
+        Some([2, 16]),
+        &["`shared_one` is memory of the workgroup"],
+    );
+    told(with("@compute @workgroup_size(1) fn main() {}"), Some([2, 32]), &["`main` is an entry point"]);
+    told(with("override many: u32 = 1u;"), Some([2, 10]), &["`many` is an override"]);
+    told(with("fn wait() { workgroupBarrier(); }"), Some([2, 13]), &["workgroupBarrier"]);
+    told(term(&format!("enable f16;\n{GOOD}")), Some([1, 1]), &["enable"]);
+    told(
+        with("fn hs_exp(x: f32) -> f32 { return x; }"),
+        Some([2, 4]),
+        &["`hs_exp` is a name that the library has"],
+    );
+    told(with("struct Term { value: f32 }"), Some([2, 8]), &["`Term`"]);
+    told(with("fn abs(x: f32) -> f32 { return x; }"), Some([2, 4]), &["`abs`"]);
+    told(with("fn ä() {}"), Some([2, 4]), &["ASCII"]);
+    told(
+        with("const off = 1.0;\n@diagnostic(off, derivative_uniformity) fn other() {}"),
+        None,
+        &["also a word of WGSL"],
+    );
+    // Names of the shaders that are not the library's are anyone's; what they stand for is nobody's.
+    for own in ["p", "logits", "signal", "Part", "main", "own_loss_term"] {
+        CustomLoss::elementwise("mine", &format!("{GOOD}\nconst {own} = 1.0;")).unwrap();
+        told(term(&GOOD.replace("z - y", own)), Some([1, 47]), &["no definition in scope", own]);
+    }
+    // Nor is there a row where there is one output.
+    told(term(&GOOD.replace("z - y", "output_at(0u)")), Some([1, 47]), &["output_at"]);
+}
+
+#[test]
+fn what_a_text_must_declare_is_asked_for() {
+    told(term("fn other() {}"), None, &["does not declare `fn term(z: f32, y: f32) -> Term`"]);
+    told(
+        term("fn term(z: f32) -> Term { return Term(z, 1.0, 0.0); }"),
+        Some([1, 4]),
+        &["must be declared as `fn term(z: f32, y: f32) -> Term`"],
+    );
+    told(
+        term("fn term(z: f32, y: u32) -> Term { return Term(z, 1.0, 0.0); }"),
+        Some([1, 4]),
+        &["must be declared"],
+    );
+    told(term("fn term(z: f32, y: f32) -> f32 { return z; }"), Some([1, 4]), &["must be declared"]);
+    told(term("const term = 1.0;"), Some([1, 7]), &["must be declared"]);
+    told(
+        row("fn part(k: u32) -> Term { return Term(0.0, 0.0, 0.0); }"),
+        None,
+        &["does not declare `fn read_row() -> Row`"],
+    );
+    let no_row = "fn read_row() -> f32 { return 0.0; }\nfn part(row: f32, k: u32) -> Term { return Term(row, 0.0, 0.0); }";
+    told(row(no_row), None, &["does not declare `struct Row`"]);
+    told(
+        row(&no_row.replace("part(row: f32", "part(row: u32").replace("(row, ", "(0.0, ").replacen(
+            "fn",
+            "struct Row { a: f32 }\nfn",
+            1,
+        )),
+        Some([2, 4]),
+        &["`fn read_row() -> Row`"],
+    );
+    let no_size = "struct Row { a: array<f32> }\nfn read_row() -> Row { return Row(); }\nfn part(row: Row, k: u32) -> Term { return Term(); }";
+    told(row(no_size), Some([2, 31]), &["Row"]);
+    told(
+        act("fn act(a: f32) -> f32 { return a; }"),
+        None,
+        &["does not declare `fn act_d(a: f32) -> vec2<f32>`"],
+    );
+    told(
+        act("fn act(a: f32) -> f32 { return a; } fn act_d(a: f32) -> vec2<u32> { return vec2(1u); }"),
+        Some([1, 40]),
+        &["vec2<f32>"],
+    );
+}
+
+#[test]
+fn names_and_lengths_that_are_none_are_refused() {
+    for name in ["", "two words", "new\nline", &"x".repeat(65)] {
+        let error = CustomLoss::elementwise(name, GOOD).unwrap_err();
+        assert!(
+            matches!(&error, Error::Plug { place: None, problem, .. } if problem.contains("letters")),
+            "{error}"
+        );
+    }
+    let long = format!("{GOOD}\n//{}", "x".repeat(1 << 16));
+    told(term(&long), None, &[&format!("{} bytes", long.len())]);
+    // Deep enough to be a parser's end.
+    let deep = GOOD.replace("z - y", &format!("{}z{}", "(".repeat(20_000), ")".repeat(20_000)));
+    assert!(matches!(CustomLoss::elementwise("mine", &deep), Err(Error::Plug { .. })));
+}
+
+#[test]
+fn sizes_that_do_not_fit_are_refused() {
+    let of =
+        |outputs: usize, loss: Loss| Model::builder([outputs]).layer(hesscale::Layer::Identity).loss(loss);
+    let none = of(4, texts::cosine().targets(0).into()).unwrap_err();
+    assert!(matches!(&none, Error::ZeroSize { place, what: "targets" } if place == "loss"), "{none}");
+    assert!(of(16_384, texts::cosine().into()).is_ok());
+    let wide = of(16_385, texts::cosine().into()).unwrap_err();
+    assert!(matches!(&wide, Error::Shape { layer, .. } if layer == "loss"), "{wide}");
+    assert!(of(100_000, texts::huber().into()).is_ok());
+    let two = of(4, texts::mean_of_outputs().into()).unwrap();
+    assert_eq!(two.target_len(), 2);
+    let few = two.check_targets(3, hesscale::model::Targets::Values(&[0.0; 12])).unwrap_err();
+    assert_eq!(few, Error::Length { tensor: "targets".into(), got: 12, needed: 6 });
+}
+
+/// JSON has the text and no closure, which equality does not look at.
+#[test]
+fn json_has_the_text() {
+    for loss in texts::losses() {
+        let loss = loss.weighted_mean();
+        let model = Model::builder([3]).dense(4).act(texts::softplus()).dense(2).loss(loss.clone()).unwrap();
+        let text = model.to_json();
+        let read = Model::from_json(&text).unwrap();
+        assert_eq!(read, model);
+        assert_eq!(serde_json::from_str::<Model>(&text).unwrap(), model);
+        assert_eq!(read.to_json(), text);
+        assert_eq!(read.target_len(), model.target_len());
+        let on_cpu = |loss: &Loss| matches!(loss, Loss::Custom(custom) if custom.is_on_cpu());
+        assert!(on_cpu(&loss) && !on_cpu(read.loss()));
+    }
+    // It is given one again.
+    let read = Model::builder([2]).dense(2).loss(CustomLoss::elementwise("mine", GOOD).unwrap()).unwrap();
+    let Loss::Custom(CustomLoss::Elementwise(loss)) = read.loss().clone() else { panic!("it is one") };
+    let again = loss.on_cpu(|z, y| Term { value: z - y, g: 1.0, h: 0.0 });
+    assert_eq!(read.clone().with_loss(again).unwrap(), read);
+    let loss = |json: &str| serde_json::from_str::<Loss>(json);
+    let good =
+        r#"{"type": "custom", "form": "elementwise", "name": "mine", "wgsl": "TEXT"}"#.replace("TEXT", GOOD);
+    assert_eq!(loss(&good).unwrap(), CustomLoss::elementwise("mine", GOOD).unwrap().into());
+    for (json, words) in [
+        (good.replace("z - y", "z - x"), "loss `mine`, line 1, column 51"),
+        (good.replace("elementwise", "by_row"), "does not declare"),
+        (good.replace("mine\"", "mine\", \"more\": 1"), "unknown field"),
+        (good.replace("mine\"", "mine\", \"targets\": 1"), "number of targets"),
+    ] {
+        let error = loss(&json).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn equal_are_those_of_the_same_name_text_and_settings() {
+    let mine = |text: &str| Loss::from(CustomLoss::elementwise("mine", text).unwrap());
+    assert_eq!(mine(GOOD), mine(GOOD));
+    assert_ne!(mine(GOOD), mine(GOOD).sum());
+    assert_ne!(mine(GOOD), mine(&GOOD.replace("1.0", "2.0")));
+    assert_ne!(mine(GOOD), CustomLoss::elementwise("other", GOOD).unwrap().into());
+    assert_ne!(Loss::from(texts::cosine()), texts::cosine().targets(6).into());
+    let softplus = || Activation::from(CustomActivation::new("softplus", texts::SOFTPLUS).unwrap());
+    assert_eq!(softplus(), softplus());
+    assert_ne!(softplus(), Activation::Softplus);
+    assert_ne!(softplus(), texts::softplus());
+    assert_eq!(softplus().name(), "softplus");
+    let model = Model::builder([3]).dense(2).act(softplus()).loss(Loss::mse()).unwrap();
+    assert_eq!(model.layer_name(1).unwrap(), "softplus 1");
+}
