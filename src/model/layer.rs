@@ -4,6 +4,7 @@ use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transpose
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
+use super::resample::{Resampling, Upsample2d};
 use super::window::{Padding, Window};
 use super::{Activation, Parameter, Role};
 use crate::rules::nothing;
@@ -57,6 +58,28 @@ pub enum Layer {
         /// Left, right, top, bottom: PyTorch's order.
         padding: [usize; 4],
     },
+    /// The image mirrored at its edges, which are not repeated themselves.
+    ReflectionPad2d {
+        /// Left, right, top, bottom, each smaller than the image.
+        padding: [usize; 4],
+    },
+    /// The pixels of its edges around an image.
+    ReplicationPad2d {
+        /// Left, right, top, bottom.
+        padding: [usize; 4],
+    },
+    /// An image enlarged by whole factors.
+    Upsample2d(Upsample2d),
+    /// `[C r², H, W]` becomes `[C, r H, r W]`: `z[c, r y + a, r x + b] = x[c r² + a r + b, y, x]`.
+    PixelShuffle {
+        /// r: the factor of height and width.
+        factor: usize,
+    },
+    /// `[C, r H, r W]` becomes `[C r², H, W]`, the inverse of [`PixelShuffle`](Layer::PixelShuffle).
+    PixelUnshuffle {
+        /// r: the divisor of height and width.
+        factor: usize,
+    },
     /// Batch normalisation in evaluation mode: an affine map per channel.
     BatchNorm(BatchNorm),
     /// Normalisation by mean and variance of all numbers of a sample.
@@ -86,7 +109,7 @@ pub enum Layer {
 
 /// The kinds that JSON may name.
 pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d \
-     adaptiveavgpool2d zeropad2d batchnorm layernorm rmsnorm groupnorm dropout residual";
+     adaptiveavgpool2d zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm layernorm rmsnorm groupnorm dropout residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -102,7 +125,7 @@ macro_rules! into_layer {
     };
 }
 
-into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm, LayerNorm, RmsNorm, GroupNorm);
+into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, Upsample2d, BatchNorm, LayerNorm, RmsNorm, GroupNorm);
 
 impl From<Activation> for Layer {
     fn from(activation: Activation) -> Layer {
@@ -130,6 +153,11 @@ impl Layer {
             Layer::AvgPool2d(_) => "avgpool2d",
             Layer::AdaptiveAvgPool2d { .. } => "adaptiveavgpool2d",
             Layer::ZeroPad2d { .. } => "zeropad2d",
+            Layer::ReflectionPad2d { .. } => "reflectionpad2d",
+            Layer::ReplicationPad2d { .. } => "replicationpad2d",
+            Layer::Upsample2d(_) => "upsample2d",
+            Layer::PixelShuffle { .. } => "pixelshuffle",
+            Layer::PixelUnshuffle { .. } => "pixelunshuffle",
             Layer::BatchNorm(_) => "batchnorm",
             Layer::LayerNorm(_) => "layernorm",
             Layer::RmsNorm(_) => "rmsnorm",
@@ -198,6 +226,20 @@ impl Layer {
         Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
     }
 
+    /// How this layer makes an image of another size, on an input `[C, H, W]`; `None` for other layers.
+    pub(crate) fn resampling(&self, name: &str, input: &[usize]) -> Result<Option<Resampling>> {
+        let padded = |padding: &[usize; 4], reflects| {
+            Resampling::padding(name, *padding, image_of(name, input)?, reflects)
+        };
+        match self {
+            Layer::Upsample2d(layer) => Resampling::upsampling(name, layer, image_of(name, input)?),
+            Layer::ReflectionPad2d { padding } => padded(padding, true),
+            Layer::ReplicationPad2d { padding } => padded(padding, false),
+            _ => return Ok(None),
+        }
+        .map(Some)
+    }
+
     /// The normalisation by a sample's own statistics that this layer is, on an input of shape `input`; `None` for other layers.
     pub(crate) fn normalization(&self, name: &str, input: &[usize]) -> Result<Option<Normalization>> {
         match self {
@@ -227,6 +269,9 @@ impl Layer {
         }
         if let Some(window) = self.pooling(name, input)? {
             return Ok(vec![input[0], window.positions[0], window.positions[1]]);
+        }
+        if let Some(resampling) = self.resampling(name, input)? {
+            return Ok(vec![input[0], resampling.positions[0], resampling.positions[1]]);
         }
         if self.normalization(name, input)?.is_some() {
             return Ok(input.to_vec());
@@ -261,6 +306,28 @@ impl Layer {
                 let [h, w] = image_of(name, input)?;
                 let grown = |size: usize, a: &usize, b: &usize| size.saturating_add(*a).saturating_add(*b);
                 Ok(vec![input[0], grown(h, top, bottom), grown(w, left, right)])
+            }
+            Layer::PixelShuffle { factor } | Layer::PixelUnshuffle { factor } => {
+                let [h, w] = image_of(name, input)?;
+                if *factor == 0 {
+                    return Err(Error::zero_size(name, "factor"));
+                }
+                let blocks = factor.saturating_mul(*factor);
+                let times = |size: usize, by: usize| size.saturating_mul(by);
+                match self {
+                    Layer::PixelShuffle { .. } if input[0].is_multiple_of(blocks) => {
+                        Ok(vec![input[0] / blocks, times(h, *factor), times(w, *factor)])
+                    }
+                    Layer::PixelUnshuffle { .. } if h.is_multiple_of(*factor) && w.is_multiple_of(*factor) => {
+                        Ok(vec![times(input[0], blocks), h / factor, w / factor])
+                    }
+                    Layer::PixelShuffle { .. } => {
+                        Err(Error::shape(name, input, format!("channels that are a multiple of {blocks}")))
+                    }
+                    _ => {
+                        Err(Error::shape(name, input, format!("height and width that are multiples of {factor}")))
+                    }
+                }
             }
             Layer::BatchNorm(norm) => {
                 norm.validate(name)?;

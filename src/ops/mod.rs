@@ -20,7 +20,9 @@ pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod outside;
 pub(crate) mod partial;
+pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
+pub(crate) mod resample;
 pub(crate) mod residual;
 pub(crate) mod zeropad;
 
@@ -41,7 +43,9 @@ const LAYERS: &[Lower] = &[
     dropout::lower,
     layout::lower,
     norm::lower,
+    pixelshuffle::lower,
     pool::lower,
+    resample::lower,
     zeropad::lower,
     #[cfg(test)]
     mirror::lower,

@@ -6,8 +6,8 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, MaxPool2d, Noise,
-    Targets,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation,
+    MaxPool2d, Noise, Targets, Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -162,6 +162,19 @@ fn all_other_layers() {
         ("adaptive means", image(5).layer(Layer::AdaptiveAvgPool2d { output: [4, 2] })),
         ("global means", image(5).layer(Layer::global_avg_pool())),
         ("padding", image(5).layer(Layer::ZeroPad2d { padding: [1, 0, 2, 3] }).conv2d(3, 3)),
+        ("reflection", image(5).layer(Layer::ReflectionPad2d { padding: [6, 1, 2, 5] }).conv2d(3, 3)),
+        ("replication", image(5).layer(Layer::ReplicationPad2d { padding: [4, 0, 1, 9] }).conv2d(3, 3)),
+        ("nearest", image(5).layer(Upsample2d::nearest([2, 3])).conv2d(3, 3)),
+        ("bilinear", image(5).layer(Upsample2d::bilinear([3, 2])).conv2d(3, 3)),
+        (
+            "bilinear, corners on corners",
+            image(5).layer(Upsample2d::nearest([2, 4]).mode(Interpolation::BilinearAligned)).conv2d(3, 3),
+        ),
+        ("pixel shuffle", image(18).layer(Layer::PixelShuffle { factor: 3 }).conv2d(3, 3)),
+        (
+            "pixel unshuffle",
+            Model::builder([2, 6, 8]).conv2d(3, 1).act(Tanh).layer(Layer::PixelUnshuffle { factor: 2 }),
+        ),
         ("normalisation", image(5).layer(norm(5))),
         ("groups", image(6).group_norm(3)),
         ("groups of single channels", image(4).layer(GroupNorm::new(4).affine(false))),

@@ -93,8 +93,8 @@ fn most(size: [usize; 2], parts: [usize; 2]) -> usize {
     (size[0] / parts[0] + 2) * (size[1] / parts[1] + 2)
 }
 
-/// Invocations that share a result, and results of a workgroup.
-fn shape(share: usize) -> (u32, u32) {
+/// Invocations that share a result that `share` elements make, and results of a workgroup.
+pub(crate) fn shape(share: usize) -> (u32, u32) {
     if share > SHARED { (MANY, 1) } else { (1, LANES) }
 }
 

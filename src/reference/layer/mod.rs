@@ -13,7 +13,9 @@ mod dropout;
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
 mod norm;
+mod pixelshuffle;
 mod pool;
+mod resample;
 mod zeropad;
 
 use super::{Real, Signal};
@@ -25,7 +27,9 @@ use conv::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
+use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
+use resample::Resample;
 use zeropad::Pad;
 
 /// A map `z = A x + b` on each sample of a batch.
@@ -109,6 +113,9 @@ impl<'a, T: Real> Step<'a, T> {
         if let Some(norm) = layer.normalization(&spec.name(), input)? {
             return Ok(Step::Normalize(norm::Normalize::new(norm, weight, bias)));
         }
+        if let Some(resample) = Resample::new(layer, input) {
+            return Ok(Step::linear(resample));
+        }
         let window = layer.pooling(&spec.name(), input)?;
         Ok(match (layer, window) {
             (Layer::Dense { inputs, outputs, .. }, _) => {
@@ -123,6 +130,8 @@ impl<'a, T: Real> Step<'a, T> {
                 Step::linear(Average::adaptive([input[1], input[2]], *output))
             }
             (Layer::ZeroPad2d { padding }, _) => Step::linear(Pad::new(input, *padding)),
+            (Layer::PixelShuffle { factor }, _) => Step::linear(Shuffle::new(input, *factor)),
+            (Layer::PixelUnshuffle { factor }, _) => Step::linear(Shuffle::inverse(input, *factor)),
             (Layer::BatchNorm(norm), _) => {
                 let positions = input[1..].iter().product();
                 Step::linear(Normalize::new(norm, positions, weight, bias))
