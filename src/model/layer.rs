@@ -125,7 +125,18 @@ macro_rules! into_layer {
     };
 }
 
-into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, Upsample2d, BatchNorm, LayerNorm, RmsNorm, GroupNorm);
+into_layer!(
+    Conv2d,
+    Conv1d,
+    ConvTranspose2d,
+    MaxPool2d,
+    AvgPool2d,
+    Upsample2d,
+    BatchNorm,
+    LayerNorm,
+    RmsNorm,
+    GroupNorm
+);
 
 impl From<Activation> for Layer {
     fn from(activation: Activation) -> Layer {
@@ -197,13 +208,13 @@ impl Layer {
             return Err(wrong(&format!("{inputs} channels")));
         }
         let (window, transposed) = match self {
-            Layer::Conv2d(c) => (Window::new(name, image, c.kernel, c.stride, c.padding, c.dilation)?, false),
+            Layer::Conv2d(c) => {
+                (Window::new(name, image, c.kernel, c.stride, c.padding, c.dilation, false)?, false)
+            }
             Layer::Conv1d(c) => {
                 let (kernel, stride, dilation) = ([1, c.kernel], [1, c.stride], [1, c.dilation]);
-                (
-                    Window::new(name, image, kernel, stride, Padding::Explicit([0, c.padding]), dilation)?,
-                    false,
-                )
+                let padding = Padding::Explicit([0, c.padding]);
+                (Window::new(name, image, kernel, stride, padding, dilation, false)?, false)
             }
             Layer::ConvTranspose2d(c) => (transposed_window(name, image, c)?, true),
             _ => return Ok(None),
@@ -213,17 +224,19 @@ impl Layer {
 
     /// The window of a pooling layer on an input `[C, H, W]`.
     pub(crate) fn pooling(&self, name: &str, input: &[usize]) -> Result<Option<Window>> {
-        let (kernel, stride, padding) = match self {
-            Layer::MaxPool2d(p) => (p.kernel, p.stride, p.padding),
-            Layer::AvgPool2d(p) => (p.kernel, p.stride, p.padding),
+        let (kernel, stride, padding, ceil) = match self {
+            Layer::MaxPool2d(p) => (p.kernel, p.stride, p.padding, p.ceil_mode),
+            Layer::AvgPool2d(p) => (p.kernel, p.stride, p.padding, p.ceil_mode),
             _ => return Ok(None),
         };
         let image = image_of(name, input)?;
-        if (0..2).any(|axis| padding[axis] > kernel[axis] / 2) {
-            let value = padding[0].max(padding[1]) as f64;
+        if let Padding::Explicit(sides) = padding
+            && (0..2).any(|axis| sides[axis] > kernel[axis] / 2)
+        {
+            let value = sides[0].max(sides[1]) as f64;
             return Err(Error::value(name, "padding", value, "at most half the kernel"));
         }
-        Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
+        Window::new(name, image, kernel, stride, padding, [1, 1], ceil).map(Some)
     }
 
     /// How this layer makes an image of another size, on an input `[C, H, W]`; `None` for other layers.
@@ -318,15 +331,19 @@ impl Layer {
                     Layer::PixelShuffle { .. } if input[0].is_multiple_of(blocks) => {
                         Ok(vec![input[0] / blocks, times(h, *factor), times(w, *factor)])
                     }
-                    Layer::PixelUnshuffle { .. } if h.is_multiple_of(*factor) && w.is_multiple_of(*factor) => {
+                    Layer::PixelUnshuffle { .. }
+                        if h.is_multiple_of(*factor) && w.is_multiple_of(*factor) =>
+                    {
                         Ok(vec![times(input[0], blocks), h / factor, w / factor])
                     }
                     Layer::PixelShuffle { .. } => {
                         Err(Error::shape(name, input, format!("channels that are a multiple of {blocks}")))
                     }
-                    _ => {
-                        Err(Error::shape(name, input, format!("height and width that are multiples of {factor}")))
-                    }
+                    _ => Err(Error::shape(
+                        name,
+                        input,
+                        format!("height and width that are multiples of {factor}"),
+                    )),
                 }
             }
             Layer::BatchNorm(norm) => {

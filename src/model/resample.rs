@@ -68,9 +68,13 @@ pub(crate) struct Resampling {
 pub(crate) enum ResamplingRule {
     Between(Interpolation),
     /// Pixels above and left of the image are those behind its edge, which is not repeated.
-    Reflection { before: [usize; 2] },
+    Reflection {
+        before: [usize; 2],
+    },
     /// Pixels around the image are those of its edge.
-    Replication { before: [usize; 2] },
+    Replication {
+        before: [usize; 2],
+    },
 }
 
 impl Resampling {

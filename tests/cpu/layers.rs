@@ -7,7 +7,7 @@ use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation,
-    MaxPool2d, Noise, Targets, Upsample2d,
+    MaxPool2d, Noise, Padding, Targets, Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -138,6 +138,7 @@ fn convolutions() {
         ("nothing square", of(Conv2d::new(3, [2, 3]).dilation([2, 1]).padding([1, 0]))),
         ("dilated along rows", of(Conv2d::new(3, 2).dilation([1, 2]).padding([0, 1]))),
         ("even window, same", of(Conv2d::new(4, [2, 4]).same())),
+        ("same with strides", of(Conv2d::new(4, [3, 4]).same().stride([2, 3]))),
         ("wider than the image", of(Conv2d::new(4, [3, 9]).padding([1, 4]))),
         ("stride larger than the window", of(Conv2d::new(4, [2, 1]).stride([3, 2]))),
         ("to a single position", of(Conv2d::new(5, [6, 7]))),
@@ -162,6 +163,16 @@ fn all_other_layers() {
         ("adaptive means", image(5).layer(Layer::AdaptiveAvgPool2d { output: [4, 2] })),
         ("global means", image(5).layer(Layer::global_avg_pool())),
         ("padding", image(5).layer(Layer::ZeroPad2d { padding: [1, 0, 2, 3] }).conv2d(3, 3)),
+        ("maxima past the end", image(5).layer(MaxPool2d::new([3, 2]).stride([2, 3]).ceil_mode(true))),
+        (
+            "means past the end, padding counts",
+            image(5).layer(AvgPool2d::new(3).stride([2, 3]).padding(1).ceil_mode(true)),
+        ),
+        (
+            "means of what is there past the end",
+            image(5).layer(AvgPool2d::new([2, 3]).stride(4).ceil_mode(true).count_include_pad(false)),
+        ),
+        ("maxima, same", image(5).layer(MaxPool2d::new(2).stride([2, 4]).padding(Padding::SAME))),
         ("reflection", image(5).layer(Layer::ReflectionPad2d { padding: [6, 1, 2, 5] }).conv2d(3, 3)),
         ("replication", image(5).layer(Layer::ReplicationPad2d { padding: [4, 0, 1, 9] }).conv2d(3, 3)),
         ("nearest", image(5).layer(Upsample2d::nearest([2, 3])).conv2d(3, 3)),

@@ -74,15 +74,16 @@ impl Pooling {
                 header.pair("KERNEL", window.kernel);
                 "pool/sliding"
             }
-            Pooling::Adaptive { .. } => {
-                header.pair("KERNEL", [1, 1]);
-                "pool/adaptive"
-            }
+            Pooling::Adaptive { .. } => "pool/adaptive",
         };
         let mut files = vec!["lib/elementwise", "pool/places", windows, "lib/walk", "lib/divide", "lib/rows"];
-        if !matches!(self, Pooling::Max(_)) {
-            header.flag("COUNT_PADDING", matches!(self, Pooling::Mean { count_padding: true, .. }));
-            files.push("pool/weight");
+        match self {
+            Pooling::Max(_) => {}
+            Pooling::Mean { window, count_padding: true } => {
+                header.pair("PADDED", window.padded());
+                files.push("pool/weight_padded");
+            }
+            _ => files.push("pool/weight_inside"),
         }
         files
     }

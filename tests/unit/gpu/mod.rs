@@ -11,7 +11,9 @@ mod loss;
 mod norm;
 mod outside;
 mod partial;
+mod pixelshuffle;
 mod pool;
+mod resample;
 mod residual;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};

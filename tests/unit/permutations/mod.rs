@@ -19,7 +19,9 @@ mod norm;
 mod optimizer;
 mod outside;
 mod partial;
+mod pixelshuffle;
 mod pool;
+mod resample;
 mod residual;
 mod whole;
 mod zeropad;
@@ -44,7 +46,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 20] = [
+const OPERATIONS: [Operation; 22] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -52,6 +54,8 @@ const OPERATIONS: [Operation; 20] = [
     optimizer::OPERATION,
     layout::OPERATION,
     pool::OPERATION,
+    resample::OPERATION,
+    pixelshuffle::OPERATION,
     zeropad::OPERATION,
     dropout::OPERATION,
     batchnorm::OPERATION,
@@ -151,7 +155,7 @@ const CHANNELS: u32 = 5;
 fn window(kernel: [usize; 2]) -> Window {
     let image = [512, 512];
     let positions = kernel.map(|k| (512 + 2 - k) / 2 + 1);
-    Window { image, kernel, stride: [2, 2], dilation: [1, 1], before: [1, 1], positions }
+    Window { image, kernel, stride: [2, 2], dilation: [1, 1], before: [1, 1], after: [1, 1], positions }
 }
 
 const OFFSETS: Offsets = Offsets { a_plane: 4096, c_plane: 4096, bias: 4096, ..Offsets::ALONE };
