@@ -187,6 +187,18 @@ fn around() -> Vec<Job> {
             let m = m.act(TANH).residual_projected(half, |m| m.layer(Conv2d::new(10, 1).stride(2)));
             m.act(TANH).layer(Layer::global_avg_pool())
         }),
+        classifier("named values: down and up again, a gate", 5, [3, 8, 7], |m| {
+            let conv = |channels| Conv2d::new(channels, 3).same();
+            let m = m.layer(conv(6)).act(TANH).name("top").layer(MaxPool2d::new(2).ceil_mode(true));
+            let m = m.layer(conv(9)).act(TANH).name("low").layer(conv(9)).plus("low");
+            let m = m.layer(Upsample2d::bilinear(2)).conv2d(6, (1, 2)).name("risen");
+            let m = m.act(Activation::Sigmoid).multiply("top").concat("risen").layer(conv(5)).act(TANH);
+            m.layer(Layer::global_avg_pool())
+        }),
+        classifier("gated dense layers", 37, [33], |m| {
+            let m = m.name("x").dense(20).name("value").from("x").dense(20).act(Activation::Sigmoid);
+            m.multiply("value").concat("x").dense(9).act(TANH)
+        }),
         classifier("residual blocks of dense layers, one in another", 37, [9], |m| {
             let inner = |body: Builder| body.dense(7).act(TANH).dense(12).act(TANH);
             m.dense(12).act(TANH).residual(move |body| body.dense(12).act(TANH).residual(inner).dense(12))

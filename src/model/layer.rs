@@ -94,6 +94,31 @@ pub enum Layer {
         /// Probability of a zero, in [0, 1).
         p: f64,
     },
+    /// The same values, which later layers may read by this name.
+    Name {
+        /// Names each value once.
+        name: String,
+    },
+    /// Goes on from a value that has been named, in place of the layer before.
+    From {
+        /// The value's name.
+        name: String,
+    },
+    /// `z = x + y`, y a value of the same shape.
+    Add {
+        /// y's name.
+        with: String,
+    },
+    /// `z = x y`, elementwise, y a value of the same shape. The diagonals drop the cross term of x and y.
+    Multiply {
+        /// y's name.
+        with: String,
+    },
+    /// x, and behind its channels, or its numbers in a row, those of y: `[A, H, W]` and `[B, H, W]` become `[A + B, H, W]`.
+    Concat {
+        /// y's name.
+        with: String,
+    },
     /// `z = body(x) + projection(x)`; without a projection `z = body(x) + x`.
     Residual {
         /// The layers of the block.
@@ -108,8 +133,9 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d \
-     adaptiveavgpool2d zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm layernorm rmsnorm groupnorm dropout residual";
+pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+     zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
+     layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -174,6 +200,11 @@ impl Layer {
             Layer::RmsNorm(_) => "rmsnorm",
             Layer::GroupNorm(_) => "groupnorm",
             Layer::Dropout { .. } => "dropout",
+            Layer::Name { .. } => "name",
+            Layer::From { .. } => "from",
+            Layer::Add { .. } => "add",
+            Layer::Multiply { .. } => "multiply",
+            Layer::Concat { .. } => "concat",
             Layer::Residual { .. } => "residual",
             #[cfg(test)]
             Layer::Mirror => "mirror",

@@ -98,9 +98,7 @@ impl Model {
             return Err(Error::EmptyModel);
         }
         check_layers(&layers)?;
-        let nodes = node::nodes(&input, &layers)?;
-        let mut ends = vec![0; layers.len()];
-        nodes.iter().enumerate().for_each(|(index, node)| ends[node.layer] = index);
+        let (nodes, ends) = node::nodes(&input, &layers)?;
         let parameters = parameters::layout(&nodes)?;
         let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters };
         model.loss.validate(model.output_shape())?;

@@ -110,6 +110,25 @@ fn follows(name: &str, model: Model, batch: usize) {
     compare(&format!("{name}: outputs"), &got, &want, BOUND).unwrap();
 }
 
+/// Networks with named values.
+fn branches() -> Vec<(&'static str, Builder)> {
+    let u_net = image(5).name("top").layer(MaxPool2d::new(2)).conv2d(7, 1).act(Relu);
+    let u_net = u_net.layer(Upsample2d::bilinear(2)).layer(Layer::ReplicationPad2d { padding: [0, 1, 0, 0] });
+    let excited = image(4).name("image").layer(Layer::global_avg_pool()).conv2d(4, 1).act(Softplus);
+    let rows = Model::builder([6]).dense(5).name("x").dense(7).act(Tanh).name("y").from("x").dense(7);
+    vec![
+        ("u-net", u_net.concat("top").conv2d(3, 2)),
+        ("squeeze and excitation", excited.layer(Upsample2d::nearest([6, 7])).multiply("image")),
+        ("gated rows", rows.multiply("y").name("z").concat("x").dense(7).plus("z")),
+        ("an image by itself", image(3).name("x").multiply("x")),
+        ("an image behind itself, first", Model::builder([1, 3, 4]).name("x").concat("x").conv2d(3, 2)),
+        (
+            "names across blocks",
+            image(3).residual(|b| b.conv2d(3, 1).name("inner").act(Tanh)).concat("inner").conv2d(4, 1),
+        ),
+    ]
+}
+
 /// An image of `channels` × 6 × 7 after a convolution and an activation.
 fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
@@ -206,6 +225,9 @@ fn all_other_layers() {
             Model::builder([6]).residual(|b| b.dense(6).act(Tanh).dense(6)).act(Elu { alpha: 1.0 }),
         ),
     ] {
+        follows(name, classified(builder), 5);
+    }
+    for (name, builder) in branches() {
         follows(name, classified(builder), 5);
     }
     let nested =

@@ -76,7 +76,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Words of model files, and what JSON has beside.
-const WORDS: [&str; 55] = [
+const WORDS: [&str; 61] = [
     "dense",
     "act",
     "flatten",
@@ -96,6 +96,12 @@ const WORDS: [&str; 55] = [
     "pixelshuffle",
     "pixelunshuffle",
     "factor",
+    "name",
+    "from",
+    "add",
+    "multiply",
+    "concat",
+    "with",
     "ceil_mode",
     "batchnorm",
     "dropout",

@@ -26,7 +26,7 @@ struct Choice {
 fn choice() -> impl Strategy<Value = Choice> {
     let either = |values: &'static [[usize; 2]]| select(values);
     (
-        0..19_usize,
+        0..16_usize,
         select(&[1_usize, 3, 4, 5, 8, 33][..]),
         either(&[[3, 3], [1, 1], [2, 2], [2, 3]]),
         either(&[[1, 1], [2, 2], [3, 1]]),
@@ -67,9 +67,8 @@ impl Choice {
             10 => Layer::ZeroPad2d { padding: [padding[0], stride[0], padding[1], 0] },
             11 => norm(channels).into(),
             12 => Layer::Dropout { p: 0.3 },
-            14 => Upsample2d::bilinear(stride).into(),
-            15 => Layer::ReplicationPad2d { padding: [padding[0], stride[0], padding[1], 0] },
-            16 => AvgPool2d::new(kernel).stride(stride).padding(half).ceil_mode(true).into(),
+            14 if flag => Upsample2d::bilinear(stride).into(),
+            14 => AvgPool2d::new(kernel).stride(stride).padding(half).ceil_mode(true).into(),
             13 => Layer::Residual {
                 body: vec![
                     Conv2d::new(channels, [3, 3]).same().inputs(channels).into(),

@@ -133,6 +133,19 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
 }
 
 #[test]
+fn named_values_in_json() {
+    let text = r#"{"input": [4], "layers": [{"type": "name", "name": "x"}, {"type": "dense", "in": 4, "out": 4},
+        {"type": "name", "name": "y"}, {"type": "from", "name": "x"}, {"type": "multiply", "with": "y"},
+        {"type": "add", "with": "x"}, {"type": "concat", "with": "y"}], "loss": {"type": "mse"}}"#;
+    let model = Model::from_json(text).unwrap();
+    let built =
+        Model::builder([4]).name("x").dense(4).name("y").from("x").multiply("y").plus("x").concat("y");
+    assert_eq!(model, built.loss(Loss::mse()).unwrap());
+    assert_eq!(model.output_shape(), [8]);
+    assert_eq!(Model::from_json(&model.to_json()).unwrap(), model);
+}
+
+#[test]
 fn unknown_layers_within_blocks_are_named() {
     let within = written("[4]", r#"{"type": "residual", "body": [{"type": "identity"}, {"type": "lstm"}]}"#);
     let unsupported = Error::Unsupported { layer: "layer 0.body.1".into(), kind: "lstm".into() };
@@ -249,6 +262,9 @@ fn no_field_is_passed_over() {
     let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
     layers.extend([dense(4, 2, true), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
+    let skip = || "skip".to_owned();
+    layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);
+    layers.extend([Layer::Multiply { with: skip() }, Layer::Concat { with: skip() }]);
     strict("type", &layers, plain::<Layer>);
     // As part of a model, and deep within one, the layer is named.
     let loss = r#"{"type": "mse"}"#;

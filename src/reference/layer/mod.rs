@@ -91,6 +91,10 @@ pub(super) enum Step<'a, T> {
     Normalize(norm::Normalize<'a, T>),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
+    /// The product of its two inputs.
+    Product,
+    /// Its two inputs, of so many numbers a sample, one behind the other.
+    Concatenation([usize; 2]),
 }
 
 impl<'a, T: Real> Step<'a, T> {
@@ -145,7 +149,13 @@ impl<'a, T: Real> Step<'a, T> {
             },
             #[cfg(test)]
             (Layer::Mirror, _) => Step::linear(mirror::Mirror { features: input.iter().product() }),
+            (Layer::Multiply { .. }, _) => Step::Product,
+            (Layer::Concat { .. }, _) => {
+                let len = |input: usize| model.shape_at(spec.inputs[input]).iter().product();
+                Step::Concatenation([len(0), len(1)])
+            }
             (Layer::Flatten | Layer::Identity, _) => Step::Sum,
+            (Layer::Name { .. } | Layer::Add { .. }, _) => Step::Sum,
             _ => unreachable!("{}: every kind of layer has a step", spec.name()),
         })
     }
@@ -162,12 +172,24 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
             Step::Normalize(norm) => norm.forward(x),
             Step::Sum => sum(inputs),
+            Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
+            Step::Concatenation([first, second]) => {
+                let samples = x.chunks_exact(*first).zip(inputs[1].chunks_exact(*second));
+                samples.flat_map(|(x, y)| x.iter().chain(y).copied()).collect()
+            }
         }
     }
 
-    /// The signal that goes to the input, to each of a sum's, from the input `x` and the signal at the output: the table at the
-    /// head of [`reference`](crate::reference).
-    pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
+    /// The signal that goes to the input of this number, from the inputs and the signal at the output: the table at the head of
+    /// [`reference`](crate::reference).
+    pub(super) fn backward(
+        &self,
+        mode: Mode,
+        inputs: &[&[T]],
+        input: usize,
+        signal: &Signal<T>,
+    ) -> Signal<T> {
+        let x = inputs[input];
         match self {
             Step::Linear(map) => Signal::new(
                 map.transposed(x, &signal.g, false),
@@ -177,6 +199,20 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
             Step::Normalize(norm) => norm.backward(mode, x, signal),
             Step::Sum => signal.clone(),
+            // What x and y have in common is dropped: d²z/dx² = 0.
+            Step::Product => {
+                let y = inputs[1 - input];
+                let times =
+                    |s: &[T], squared| s.iter().zip(y).map(|(s, y)| power(*y, squared) * *s).collect();
+                signal.through(|s| times(s, false), |h| times(h, true))
+            }
+            Step::Concatenation(sizes) => {
+                let (all, first) = (sizes[0] + sizes[1], if input == 0 { 0 } else { sizes[0] });
+                let part = |s: &[T]| -> Vec<T> {
+                    s.chunks_exact(all).flat_map(|s| s[first..][..sizes[input]].iter().copied()).collect()
+                };
+                signal.through(part, part)
+            }
         }
     }
 

@@ -68,7 +68,7 @@ fn between(mode: Interpolation, q: usize, n: usize, scale: usize) -> Vec<(usize,
     };
     let first = (at.floor() as usize).min(n - 1);
     let second = (first + 1).min(n - 1);
-    if second == first {
+    if second == first || at == first as f64 {
         return vec![(first, 1.0)];
     }
     vec![(first, 1.0 - (at - first as f64)), (second, at - first as f64)]

@@ -3,11 +3,13 @@
 
 mod batchnorm;
 mod channel_sums;
+mod concat;
 mod dense;
 mod depthwise;
 mod dropout;
 mod layout;
 mod loss;
+mod multiply;
 mod norm;
 mod outside;
 mod partial;

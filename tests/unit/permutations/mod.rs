@@ -6,6 +6,7 @@ mod act;
 mod batchnorm;
 mod cast;
 mod channel_sums;
+mod concat;
 mod conv;
 pub(crate) mod cooperative;
 mod dense;
@@ -15,6 +16,7 @@ mod join;
 mod layout;
 mod loss;
 pub(crate) mod loss_head;
+mod multiply;
 mod norm;
 mod optimizer;
 mod outside;
@@ -46,7 +48,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 22] = [
+const OPERATIONS: [Operation; 24] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -61,6 +63,8 @@ const OPERATIONS: [Operation; 22] = [
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,
+    concat::OPERATION,
+    multiply::OPERATION,
     depthwise::OPERATION,
     channel_sums::OPERATION,
     cast::OPERATION,
