@@ -2,7 +2,9 @@
 
 use crate::Job;
 use crate::networks::job;
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Interpolation, MaxPool2d, Upsample2d,
+};
 use hesscale::{Activation, Layer, Loss, Model};
 
 const TANH: Activation = Activation::Tanh;
@@ -40,6 +42,7 @@ fn norm(channels: usize) -> BatchNorm {
 pub(crate) fn jobs() -> Vec<Job> {
     let mut jobs = convolutions();
     jobs.extend(pools());
+    jobs.extend(sizes());
     jobs.extend(around());
     jobs
 }
@@ -112,6 +115,38 @@ fn pools() -> Vec<Job> {
     ]
 }
 
+/// Layers that make an image of another size.
+fn sizes() -> Vec<Job> {
+    let bce = Loss::bce_with_logits().sum();
+    vec![
+        classifier("pools with a last window past the end, same padding", 5, [2, 10, 11], |m| {
+            let m = m
+                .layer(Conv2d::new(5, 3).same().stride(2))
+                .act(TANH)
+                .layer(MaxPool2d::new(2).ceil_mode(true));
+            m.act(TANH).layer(AvgPool2d::new(3).stride(2).padding(1).ceil_mode(true))
+        }),
+        images("upsampling, nearest and bilinear, bce", 5, bce, [2, 4, 3], |m| {
+            let m =
+                m.conv2d(5, 2).act(TANH).layer(Upsample2d::nearest([2, 3])).layer(Conv2d::new(6, 3).same());
+            m.act(TANH).layer(Upsample2d::bilinear(2)).conv2d(3, 3)
+        }),
+        classifier("bilinear upsampling, corners on corners", 37, [3, 5, 4], |m| {
+            m.act(TANH).layer(Upsample2d::bilinear([3, 2]).mode(Interpolation::BilinearAligned)).conv2d(4, 3)
+        }),
+        classifier("reflected and repeated edges", 5, [3, 6, 5], |m| {
+            let m =
+                m.conv2d(5, 1).act(TANH).layer(Layer::ReflectionPad2d { padding: [4, 1, 2, 5] }).conv2d(6, 3);
+            m.act(TANH).layer(Layer::ReplicationPad2d { padding: [0, 3, 2, 1] }).conv2d(4, 3)
+        }),
+        images("pixel shuffle and back, mse", 5, Loss::mse(), [3, 5, 4], |m| {
+            let m = m.conv2d(18, 2).act(TANH).layer(Layer::PixelShuffle { factor: 3 }).conv2d(5, 2);
+            let m = m.act(TANH).layer(Layer::ZeroPad2d { padding: [0, 0, 1, 0] });
+            m.layer(Layer::PixelUnshuffle { factor: 4 })
+        }),
+    ]
+}
+
 /// Layers around convolutions.
 fn around() -> Vec<Job> {
     vec![
@@ -151,6 +186,18 @@ fn around() -> Vec<Job> {
                 move |body: Builder| body.layer(conv(10).padding(1).stride(2)).act(TANH).layer(conv(10));
             let m = m.act(TANH).residual_projected(half, |m| m.layer(Conv2d::new(10, 1).stride(2)));
             m.act(TANH).layer(Layer::global_avg_pool())
+        }),
+        classifier("named values: down and up again, a gate", 5, [3, 8, 7], |m| {
+            let conv = |channels| Conv2d::new(channels, 3).same();
+            let m = m.layer(conv(6)).act(TANH).name("top").layer(MaxPool2d::new(2).ceil_mode(true));
+            let m = m.layer(conv(9)).act(TANH).name("low").layer(conv(9)).plus("low");
+            let m = m.layer(Upsample2d::bilinear(2)).conv2d(6, (1, 2)).name("risen");
+            let m = m.act(Activation::Sigmoid).multiply("top").concat("risen").layer(conv(5)).act(TANH);
+            m.layer(Layer::global_avg_pool())
+        }),
+        classifier("gated dense layers", 37, [33], |m| {
+            let m = m.name("x").dense(20).name("value").from("x").dense(20).act(Activation::Sigmoid);
+            m.multiply("value").concat("x").dense(9).act(TANH)
         }),
         classifier("residual blocks of dense layers, one in another", 37, [9], |m| {
             let inner = |body: Builder| body.dense(7).act(TANH).dense(12).act(TANH);

@@ -50,6 +50,6 @@ impl Weights {
     pub(super) fn call(&self, batch: Batch, first: usize) -> Call<'_> {
         let Batch { mode, noise, .. } = batch;
         let Weights { packed: weight, squared, bias } = self;
-        Call { mode, weight, squared, bias, noise, first, input: &[], output: &[] }
+        Call { mode, weight, squared, bias, noise, first, input: &[], output: &[], branch: 0, other: &[] }
     }
 }

@@ -183,7 +183,8 @@ impl<'a> BackwardPass<'a> {
             add(self, &self.graph.values[root], [signal, other, to]);
             signal = to;
         }
-        if let Some(slice) = self.requested.0.get(&root).filter(|_| !self.is_as_seen(root)) {
+        // A sum passes on the signal above it as it is, which then lies elsewhere.
+        if let Some(slice) = self.requested.0.get(&root).filter(|slice| signal.slice != **slice) {
             let value = &self.graph.values[root];
             let elements = self.setup.batch * value.shape.iter().product::<usize>();
             let shown = Signal { slice: *slice, plane: Dtype::F32.plane(elements) as u32 };
@@ -243,7 +244,22 @@ impl<'a> BackwardPass<'a> {
         extras: &[Slice],
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
-        self.push_through(op, signal, [&[], extras], kernel)
+        self.push_through(op.input(), signal, [&[], extras], kernel)
+    }
+
+    /// The same to one of several inputs, by its number, if that one needs a signal.
+    pub(crate) fn through_to<K: Into<Kernel>>(
+        &mut self,
+        op: &Op,
+        input: usize,
+        signal: &Signal,
+        extras: &[Slice],
+        kernel: impl FnOnce(Flow) -> K,
+    ) -> Result<()> {
+        if !self.needed[self.graph.root(op.inputs[input])] {
+            return Ok(());
+        }
+        self.push_through(op.inputs[input], signal, [&[], extras], kernel)
     }
 
     /// The same for a product with a weight, which is bound before the signal below.
@@ -254,18 +270,18 @@ impl<'a> BackwardPass<'a> {
         weight: Slice,
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
-        self.push_through(op, signal, [&[weight], &[]], kernel)
+        self.push_through(op.input(), signal, [&[weight], &[]], kernel)
     }
 
-    /// `before` and `behind` are bound before and after the signal below.
+    /// To the value `input`; `before` and `behind` are bound before and after the signal below.
     fn push_through<K: Into<Kernel>>(
         &mut self,
-        op: &Op,
+        input: usize,
         signal: &Signal,
         [before, behind]: [&[Slice]; 2],
         kernel: impl FnOnce(Flow) -> K,
     ) -> Result<()> {
-        let (to, below, under) = self.below(op.input())?;
+        let (to, below, under) = self.below(input)?;
         let kernel = kernel(self.flow(signal, &to, below));
         let mut slices = [&[signal.slice], before, &[to.slice], behind].concat();
         slices.extend(under.filter(|_| below != Activation::Identity));

@@ -22,10 +22,10 @@ impl<T: SampleOp + 'static> From<T> for HostOp {
 /// An operation on single samples. It may be called with any few of them; all slices of a call hold the same samples. Images are
 /// `[N, H, W, C]`.
 pub(crate) trait SampleOp: Debug + Send + Sync {
-    /// Computes the output. Only a residual sum has more than one input.
+    /// Computes the output of its inputs, most often one.
     fn forward(&self, call: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]);
 
-    /// Propagates the signal from the output to the input, component by component: `[g, u …, h]`, or `g` alone.
+    /// Propagates the signal from the output to an input, component by component: `[g, u …, h]`, or `g` alone.
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]);
 
     fn weighted(&self) -> Option<&dyn Weighted> {
@@ -81,6 +81,9 @@ pub(crate) struct Call<'a> {
     /// What the forward pass read and wrote, for the backward pass; else empty.
     pub input: &'a [f32],
     pub output: &'a [f32],
+    /// Of an operation with two inputs, the number of the one that `input` is and its signal goes to, and the other one.
+    pub branch: usize,
+    pub other: &'a [f32],
 }
 
 /// Whether a component is h, which is propagated with squared factors.

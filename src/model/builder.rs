@@ -1,6 +1,6 @@
 //! Builds a model layer by layer.
 
-use super::node::shape_of;
+use super::node::Nodes;
 use super::{Activation, Conv2d, GroupNorm, Layer, LayerNorm, Loss, Model, RmsNorm, check_input};
 use crate::{Error, Result};
 
@@ -14,12 +14,14 @@ pub struct Builder {
     prefix: String,
     /// The shape so far, or the first error.
     shape: Result<Vec<usize>>,
+    /// The values that have a name.
+    named: Nodes,
 }
 
 impl Builder {
     pub(super) fn new(input: Vec<usize>) -> Builder {
         let shape = check_input(&input).map(|()| input.clone());
-        Builder { input, layers: Vec::new(), prefix: String::new(), shape }
+        Builder { input, layers: Vec::new(), prefix: String::new(), shape, named: Nodes::default() }
     }
 
     /// A dense layer with bias.
@@ -83,6 +85,60 @@ impl Builder {
         self.layer(Layer::Dropout { p })
     }
 
+    /// Names the value so far, for later layers to read: [`Builder::from`], [`Builder::plus`], [`Builder::multiply`],
+    /// [`Builder::concat`].
+    ///
+    /// ```
+    /// use hesscale::model::{MaxPool2d, Upsample2d};
+    /// use hesscale::{Activation::Relu, Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// // Down and up again, beside what was there before: a U-Net of one step.
+    /// let model = Model::builder([1, 8, 8]).conv2d(4, 1).act(Relu).name("skip");
+    /// let model = model.layer(MaxPool2d::new(2)).conv2d(6, 1).act(Relu).layer(Upsample2d::bilinear(2));
+    /// let model = model.concat("skip").conv2d(2, 1).loss(Loss::cross_entropy())?;
+    /// assert_eq!(model.shape(7)?, [6 + 4, 8, 8]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn name(self, name: impl Into<String>) -> Builder {
+        self.layer(Layer::Name { name: name.into() })
+    }
+
+    /// Goes on from a named value.
+    pub fn from(self, name: impl Into<String>) -> Builder {
+        self.layer(Layer::From { name: name.into() })
+    }
+
+    /// Adds a named value of the same shape.
+    pub fn plus(self, with: impl Into<String>) -> Builder {
+        self.layer(Layer::Add { with: with.into() })
+    }
+
+    /// Multiplies elementwise by a named value of the same shape: a gate.
+    ///
+    /// ```
+    /// use hesscale::model::Upsample2d;
+    /// use hesscale::{Activation, Layer, Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// // Squeeze and excitation: each channel by a number that comes of all channels' means.
+    /// let model = Model::builder([3, 8, 6]).conv2d(8, 1).act(Activation::Relu).name("image");
+    /// let model = model.layer(Layer::global_avg_pool()).conv2d(2, 1).act(Activation::Relu).conv2d(8, 1);
+    /// let model = model.act(Activation::Sigmoid).layer(Upsample2d::nearest([8, 6])).multiply("image");
+    /// let model = model.flatten().dense(10).loss(Loss::cross_entropy())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn multiply(self, with: impl Into<String>) -> Builder {
+        self.layer(Layer::Multiply { with: with.into() })
+    }
+
+    /// Puts a named value's channels behind those of the value so far.
+    pub fn concat(self, with: impl Into<String>) -> Builder {
+        self.layer(Layer::Concat { with: with.into() })
+    }
+
     /// A residual block: the input is added to the output of `body`.
     pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Builder {
         self.residual_projected(body, |projection| projection)
@@ -100,8 +156,10 @@ impl Builder {
             layers: Vec::new(),
             prefix: format!("{}{}.{name}.", self.prefix, self.layers.len()),
             shape: Ok(input.clone()),
+            named: self.named.clone(),
         };
-        let (body, projection) = (body(part("body")), projection(part("projection")));
+        let body = body(part("body"));
+        let projection = projection(Builder { named: body.named.clone(), ..part("projection") });
         match body.shape.and(projection.shape) {
             Ok(_) => self.layer(Layer::Residual { body: body.layers, projection: projection.layers }),
             Err(error) => {
@@ -132,7 +190,8 @@ impl Builder {
             }
             _ => {}
         }
-        self.shape = shape_of(&format!("{}{}", self.prefix, self.layers.len()), &layer, shape);
+        let path = format!("{}{}", self.prefix, self.layers.len());
+        self.shape = self.named.shape_of(&path, &layer, shape);
         self.layers.push(layer);
         self
     }

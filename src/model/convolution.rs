@@ -67,7 +67,7 @@ impl Conv2d {
         padding(padding: impl Into<Padding>) => padding.into();
     }
 
-    /// Zeros around the image so that the output is as large as the input; for stride 1.
+    /// Zeros around the image so that the output is as large as the input divided by the stride: [`Padding::SAME`].
     pub fn same(self) -> Conv2d {
         Conv2d { padding: Padding::SAME, ..self }
     }
@@ -247,6 +247,7 @@ pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose
         stride: c.stride,
         dilation: c.dilation,
         before: c.padding,
+        after: c.padding,
         positions: image,
     })
 }

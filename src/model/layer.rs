@@ -4,6 +4,7 @@ use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transpose
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
+use super::resample::{Resampling, Upsample2d};
 use super::window::{Padding, Window};
 use super::{Activation, Parameter, Role};
 use crate::rules::nothing;
@@ -57,6 +58,28 @@ pub enum Layer {
         /// Left, right, top, bottom: PyTorch's order.
         padding: [usize; 4],
     },
+    /// The image mirrored at its edges, which are not repeated themselves.
+    ReflectionPad2d {
+        /// Left, right, top, bottom, each smaller than the image.
+        padding: [usize; 4],
+    },
+    /// The pixels of its edges around an image.
+    ReplicationPad2d {
+        /// Left, right, top, bottom.
+        padding: [usize; 4],
+    },
+    /// An image enlarged by whole factors.
+    Upsample2d(Upsample2d),
+    /// `[C r², H, W]` becomes `[C, r H, r W]`: `z[c, r y + a, r x + b] = x[c r² + a r + b, y, x]`.
+    PixelShuffle {
+        /// r: the factor of height and width.
+        factor: usize,
+    },
+    /// `[C, r H, r W]` becomes `[C r², H, W]`, the inverse of [`PixelShuffle`](Layer::PixelShuffle).
+    PixelUnshuffle {
+        /// r: the divisor of height and width.
+        factor: usize,
+    },
     /// Batch normalisation in evaluation mode: an affine map per channel.
     BatchNorm(BatchNorm),
     /// Normalisation by mean and variance of all numbers of a sample.
@@ -70,6 +93,31 @@ pub enum Layer {
     Dropout {
         /// Probability of a zero, in [0, 1).
         p: f64,
+    },
+    /// The same values, which later layers may read by this name.
+    Name {
+        /// Names each value once.
+        name: String,
+    },
+    /// Goes on from a value that has been named, in place of the layer before.
+    From {
+        /// The value's name.
+        name: String,
+    },
+    /// `z = x + y`, y a value of the same shape.
+    Add {
+        /// y's name.
+        with: String,
+    },
+    /// `z = x y`, elementwise, y a value of the same shape. The diagonals drop the cross term of x and y.
+    Multiply {
+        /// y's name.
+        with: String,
+    },
+    /// x, and behind its channels, or its numbers in a row, those of y: `[A, H, W]` and `[B, H, W]` become `[A + B, H, W]`.
+    Concat {
+        /// y's name.
+        with: String,
     },
     /// `z = body(x) + projection(x)`; without a projection `z = body(x) + x`.
     Residual {
@@ -85,8 +133,9 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d \
-     adaptiveavgpool2d zeropad2d batchnorm layernorm rmsnorm groupnorm dropout residual";
+pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+     zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
+     layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -102,7 +151,18 @@ macro_rules! into_layer {
     };
 }
 
-into_layer!(Conv2d, Conv1d, ConvTranspose2d, MaxPool2d, AvgPool2d, BatchNorm, LayerNorm, RmsNorm, GroupNorm);
+into_layer!(
+    Conv2d,
+    Conv1d,
+    ConvTranspose2d,
+    MaxPool2d,
+    AvgPool2d,
+    Upsample2d,
+    BatchNorm,
+    LayerNorm,
+    RmsNorm,
+    GroupNorm
+);
 
 impl From<Activation> for Layer {
     fn from(activation: Activation) -> Layer {
@@ -130,11 +190,21 @@ impl Layer {
             Layer::AvgPool2d(_) => "avgpool2d",
             Layer::AdaptiveAvgPool2d { .. } => "adaptiveavgpool2d",
             Layer::ZeroPad2d { .. } => "zeropad2d",
+            Layer::ReflectionPad2d { .. } => "reflectionpad2d",
+            Layer::ReplicationPad2d { .. } => "replicationpad2d",
+            Layer::Upsample2d(_) => "upsample2d",
+            Layer::PixelShuffle { .. } => "pixelshuffle",
+            Layer::PixelUnshuffle { .. } => "pixelunshuffle",
             Layer::BatchNorm(_) => "batchnorm",
             Layer::LayerNorm(_) => "layernorm",
             Layer::RmsNorm(_) => "rmsnorm",
             Layer::GroupNorm(_) => "groupnorm",
             Layer::Dropout { .. } => "dropout",
+            Layer::Name { .. } => "name",
+            Layer::From { .. } => "from",
+            Layer::Add { .. } => "add",
+            Layer::Multiply { .. } => "multiply",
+            Layer::Concat { .. } => "concat",
             Layer::Residual { .. } => "residual",
             #[cfg(test)]
             Layer::Mirror => "mirror",
@@ -169,13 +239,13 @@ impl Layer {
             return Err(wrong(&format!("{inputs} channels")));
         }
         let (window, transposed) = match self {
-            Layer::Conv2d(c) => (Window::new(name, image, c.kernel, c.stride, c.padding, c.dilation)?, false),
+            Layer::Conv2d(c) => {
+                (Window::new(name, image, c.kernel, c.stride, c.padding, c.dilation, false)?, false)
+            }
             Layer::Conv1d(c) => {
                 let (kernel, stride, dilation) = ([1, c.kernel], [1, c.stride], [1, c.dilation]);
-                (
-                    Window::new(name, image, kernel, stride, Padding::Explicit([0, c.padding]), dilation)?,
-                    false,
-                )
+                let padding = Padding::Explicit([0, c.padding]);
+                (Window::new(name, image, kernel, stride, padding, dilation, false)?, false)
             }
             Layer::ConvTranspose2d(c) => (transposed_window(name, image, c)?, true),
             _ => return Ok(None),
@@ -185,17 +255,33 @@ impl Layer {
 
     /// The window of a pooling layer on an input `[C, H, W]`.
     pub(crate) fn pooling(&self, name: &str, input: &[usize]) -> Result<Option<Window>> {
-        let (kernel, stride, padding) = match self {
-            Layer::MaxPool2d(p) => (p.kernel, p.stride, p.padding),
-            Layer::AvgPool2d(p) => (p.kernel, p.stride, p.padding),
+        let (kernel, stride, padding, ceil) = match self {
+            Layer::MaxPool2d(p) => (p.kernel, p.stride, p.padding, p.ceil_mode),
+            Layer::AvgPool2d(p) => (p.kernel, p.stride, p.padding, p.ceil_mode),
             _ => return Ok(None),
         };
         let image = image_of(name, input)?;
-        if (0..2).any(|axis| padding[axis] > kernel[axis] / 2) {
-            let value = padding[0].max(padding[1]) as f64;
+        if let Padding::Explicit(sides) = padding
+            && (0..2).any(|axis| sides[axis] > kernel[axis] / 2)
+        {
+            let value = sides[0].max(sides[1]) as f64;
             return Err(Error::value(name, "padding", value, "at most half the kernel"));
         }
-        Window::new(name, image, kernel, stride, Padding::Explicit(padding), [1, 1]).map(Some)
+        Window::new(name, image, kernel, stride, padding, [1, 1], ceil).map(Some)
+    }
+
+    /// How this layer makes an image of another size, on an input `[C, H, W]`; `None` for other layers.
+    pub(crate) fn resampling(&self, name: &str, input: &[usize]) -> Result<Option<Resampling>> {
+        let padded = |padding: &[usize; 4], reflects| {
+            Resampling::padding(name, *padding, image_of(name, input)?, reflects)
+        };
+        match self {
+            Layer::Upsample2d(layer) => Resampling::upsampling(name, layer, image_of(name, input)?),
+            Layer::ReflectionPad2d { padding } => padded(padding, true),
+            Layer::ReplicationPad2d { padding } => padded(padding, false),
+            _ => return Ok(None),
+        }
+        .map(Some)
     }
 
     /// The normalisation by a sample's own statistics that this layer is, on an input of shape `input`; `None` for other layers.
@@ -227,6 +313,9 @@ impl Layer {
         }
         if let Some(window) = self.pooling(name, input)? {
             return Ok(vec![input[0], window.positions[0], window.positions[1]]);
+        }
+        if let Some(resampling) = self.resampling(name, input)? {
+            return Ok(vec![input[0], resampling.positions[0], resampling.positions[1]]);
         }
         if self.normalization(name, input)?.is_some() {
             return Ok(input.to_vec());
@@ -261,6 +350,32 @@ impl Layer {
                 let [h, w] = image_of(name, input)?;
                 let grown = |size: usize, a: &usize, b: &usize| size.saturating_add(*a).saturating_add(*b);
                 Ok(vec![input[0], grown(h, top, bottom), grown(w, left, right)])
+            }
+            Layer::PixelShuffle { factor } | Layer::PixelUnshuffle { factor } => {
+                let [h, w] = image_of(name, input)?;
+                if *factor == 0 {
+                    return Err(Error::zero_size(name, "factor"));
+                }
+                let blocks = factor.saturating_mul(*factor);
+                let times = |size: usize, by: usize| size.saturating_mul(by);
+                match self {
+                    Layer::PixelShuffle { .. } if input[0].is_multiple_of(blocks) => {
+                        Ok(vec![input[0] / blocks, times(h, *factor), times(w, *factor)])
+                    }
+                    Layer::PixelUnshuffle { .. }
+                        if h.is_multiple_of(*factor) && w.is_multiple_of(*factor) =>
+                    {
+                        Ok(vec![times(input[0], blocks), h / factor, w / factor])
+                    }
+                    Layer::PixelShuffle { .. } => {
+                        Err(Error::shape(name, input, format!("channels that are a multiple of {blocks}")))
+                    }
+                    _ => Err(Error::shape(
+                        name,
+                        input,
+                        format!("height and width that are multiples of {factor}"),
+                    )),
+                }
             }
             Layer::BatchNorm(norm) => {
                 norm.validate(name)?;

@@ -11,6 +11,7 @@ mod pair;
 mod parameters;
 mod pattern;
 mod pooling;
+mod resample;
 mod window;
 
 pub use builder::Builder;
@@ -21,6 +22,7 @@ pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
+pub use resample::{Interpolation, Upsample2d};
 pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
@@ -36,6 +38,7 @@ pub(crate) use normalization::Normalization;
 pub(crate) use pattern::matches;
 #[cfg(feature = "train")]
 pub(crate) use pattern::stars;
+pub(crate) use resample::Resampling;
 pub(crate) use window::Window;
 
 use crate::error::Cause;
@@ -95,9 +98,7 @@ impl Model {
             return Err(Error::EmptyModel);
         }
         check_layers(&layers)?;
-        let nodes = node::nodes(&input, &layers)?;
-        let mut ends = vec![0; layers.len()];
-        nodes.iter().enumerate().for_each(|(index, node)| ends[node.layer] = index);
+        let (nodes, ends) = node::nodes(&input, &layers)?;
         let parameters = parameters::layout(&nodes)?;
         let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters };
         model.loss.validate(model.output_shape())?;

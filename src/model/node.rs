@@ -2,6 +2,7 @@
 
 use super::{Layer, check_count};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 
 /// One step: a layer other than a block, or the sum at a block's end.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,7 +12,8 @@ pub(crate) struct Node {
     /// Its path in the model: `3`, or `3.body.0` within the block that is layer 3. A block's sum has the block's own path.
     pub path: String,
     pub kind: NodeKind,
-    /// Its inputs: outputs of earlier nodes, or the network's input. A sum has two, the body first.
+    /// Its inputs: outputs of earlier nodes, or the network's input. Of a block's sum the body is the first; of a layer with two
+    /// what stands before it.
     pub inputs: Vec<Source>,
     pub shape: Vec<usize>,
 }
@@ -40,58 +42,128 @@ impl Node {
     }
 }
 
-pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<Vec<Node>> {
-    let mut nodes = Vec::with_capacity(layers.len());
-    let mut at = (Source::Input, input.to_vec());
+/// The nodes so far, and the values that have a name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Nodes {
+    nodes: Vec<Node>,
+    named: BTreeMap<String, Output>,
+}
+
+/// Where a value comes from, and its shape.
+type Output = (Source, Vec<usize>);
+
+/// The nodes of all layers, and of each layer the node that is its output.
+pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<(Vec<Node>, Vec<usize>)> {
+    let mut nodes = Nodes::default();
+    let (mut at, mut ends) = ((Source::Input, input.to_vec()), Vec::with_capacity(layers.len()));
     for (index, layer) in layers.iter().enumerate() {
-        at = push(&mut nodes, index, index.to_string(), layer, at)?;
+        at = nodes.push(index, index.to_string(), layer, at)?;
+        if let Source::Node(end) = at.0 {
+            ends.push(end);
+        }
     }
-    Ok(nodes)
+    nodes.all_read(at.0).map(|nodes| (nodes, ends))
 }
 
 /// Deepest nesting of blocks, so that the stack suffices, also for reading JSON.
 const DEEPEST: usize = 32;
 
-/// The output shape of one layer, including nested ones.
-pub(super) fn shape_of(path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
-    push(&mut Vec::new(), 0, path.into(), layer, (Source::Input, input.to_vec())).map(|(_, shape)| shape)
-}
+impl Nodes {
+    /// The output shape of one layer, including nested ones, behind a value of shape `input`. Values that it names are known
+    /// from then on.
+    pub(super) fn shape_of(&mut self, path: &str, layer: &Layer, input: &[usize]) -> Result<Vec<usize>> {
+        let at = (Source::Input, input.to_vec());
+        let shape = self.push(0, path.into(), layer, at).map(|(_, shape)| shape);
+        self.nodes.clear();
+        shape
+    }
 
-/// Appends the nodes of one layer that reads `at`. Returns the source of its output, and its shape.
-fn push(
-    nodes: &mut Vec<Node>,
-    top: usize,
-    path: String,
-    layer: &Layer,
-    at: (Source, Vec<usize>),
-) -> Result<(Source, Vec<usize>)> {
-    let name = || layer.name_at(&path);
-    let (kind, inputs, shape) = match layer {
-        Layer::Residual { body, projection } => {
-            // A path has two more parts for each enclosing block.
-            if path.split('.').count() / 2 >= DEEPEST {
-                return Err(Error::unsupported(name(), format!("a block within {DEEPEST} blocks")));
-            }
-            let mut through = |part: &str, layers: &[Layer]| {
-                let named = layers.iter().enumerate();
-                named
-                    .map(|(i, layer)| (format!("{path}.{part}.{i}"), layer))
-                    .try_fold(at.clone(), |at, (path, layer)| push(nodes, top, path, layer, at))
-            };
-            let (sum, shape) = through("body", body)?;
-            let (shortcut, other) = through("projection", projection)?;
-            if shape != other {
-                let needed = format!("{other:?}, the shape of what it is added to");
-                return Err(Error::shape(name(), &shape, needed));
-            }
-            (NodeKind::Add, vec![sum, shortcut], shape)
+    /// Appends the nodes of one layer that reads `at`.
+    fn push(&mut self, top: usize, path: String, layer: &Layer, at: Output) -> Result<Output> {
+        let name = || layer.name_at(&path);
+        if let Layer::From { name } = layer {
+            return self.named(name, layer, &path).cloned();
         }
-        layer => {
-            let shape = layer.output_shape(&path, &at.1)?;
-            check_count(&name(), &shape)?;
-            (NodeKind::Layer(layer.clone()), vec![at.0], shape)
+        let (kind, inputs, shape) = match layer {
+            Layer::Residual { body, projection } => {
+                // A path has two more parts for each enclosing block.
+                if path.split('.').count() / 2 >= DEEPEST {
+                    return Err(Error::unsupported(name(), format!("a block within {DEEPEST} blocks")));
+                }
+                let mut through = |part: &str, layers: &[Layer]| {
+                    let named = layers.iter().enumerate();
+                    named
+                        .map(|(i, layer)| (format!("{path}.{part}.{i}"), layer))
+                        .try_fold(at.clone(), |at, (path, layer)| self.push(top, path, layer, at))
+                };
+                let (sum, shape) = through("body", body)?;
+                let (shortcut, other) = through("projection", projection)?;
+                if shape != other {
+                    let needed = format!("{other:?}, the shape of what it is added to");
+                    return Err(Error::shape(name(), &shape, needed));
+                }
+                (NodeKind::Add, vec![sum, shortcut], shape)
+            }
+            layer => {
+                let (inputs, shape) = self.inputs_of(layer, &path, at)?;
+                check_count(&name(), &shape)?;
+                (NodeKind::Layer(layer.clone()), inputs, shape)
+            }
+        };
+        let output = (Source::Node(self.nodes.len()), shape.clone());
+        if let Layer::Name { name: value } = layer
+            && self.named.insert(value.clone(), output.clone()).is_some()
+        {
+            return Err(Error::unsupported(name(), format!("a second value with the name `{value}`")));
         }
-    };
-    nodes.push(Node { layer: top, path, kind, inputs, shape: shape.clone() });
-    Ok((Source::Node(nodes.len() - 1), shape))
+        self.nodes.push(Node { layer: top, path, kind, inputs, shape });
+        Ok(output)
+    }
+
+    /// The value of this name, which `layer` reads.
+    fn named(&self, value: &str, layer: &Layer, path: &str) -> Result<&Output> {
+        self.named.get(value).ok_or_else(|| {
+            let known: Vec<&str> = self.named.keys().map(String::as_str).collect();
+            Error::unknown("value", format!("{value}, for {}", layer.name_at(path)), known.join(", "))
+        })
+    }
+
+    /// What a layer reads, and its output's shape.
+    fn inputs_of(&self, layer: &Layer, path: &str, at: Output) -> Result<(Vec<Source>, Vec<usize>)> {
+        let (source, mut shape) = at;
+        match layer {
+            Layer::Add { with } | Layer::Multiply { with } => {
+                let (other, needed) = self.named(with, layer, path)?;
+                if shape != *needed {
+                    let needed = format!("{needed:?}, the shape of `{with}`");
+                    return Err(Error::shape(layer.name_at(path), &shape, needed));
+                }
+                Ok((vec![source, *other], shape))
+            }
+            Layer::Concat { with } => {
+                let (other, behind) = self.named(with, layer, path)?;
+                if shape[1..] != behind[1..] || shape.len() != behind.len() {
+                    let needed = format!("that of `{with}`, {behind:?}, but for the first dimension");
+                    return Err(Error::shape(layer.name_at(path), &shape, needed));
+                }
+                shape[0] = shape[0].saturating_add(behind[0]);
+                Ok((vec![source, *other], shape))
+            }
+            layer => layer.output_shape(path, &shape).map(|shape| (vec![source], shape)),
+        }
+    }
+
+    /// The nodes, if each is read or the `output`: what leads nowhere has no gradient.
+    fn all_read(self, output: Source) -> Result<Vec<Node>> {
+        let mut read = vec![false; self.nodes.len()];
+        for source in self.nodes.iter().flat_map(|node| &node.inputs).chain([&output]) {
+            if let Source::Node(node) = source {
+                read[*node] = true;
+            }
+        }
+        match read.iter().position(|read| !read) {
+            Some(node) => Err(Error::unsupported(self.nodes[node].name(), "an output that no layer reads")),
+            None => Ok(self.nodes),
+        }
+    }
 }

@@ -140,7 +140,9 @@ fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool 
                 return activation.is_rectifier();
             }
             NodeKind::Layer(layer) if layer.normalises() => node = next,
-            NodeKind::Layer(Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity) => node = next,
+            NodeKind::Layer(
+                Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity | Layer::Name { .. },
+            ) => node = next,
             _ => return false,
         }
     }

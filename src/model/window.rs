@@ -20,14 +20,15 @@ pub enum Padding {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Named {
-    /// The output is as large as the input; only for stride 1. An odd remainder is padded below and right, as in PyTorch.
+    /// As many positions as the input has, divided by the stride and rounded up, with as little padding as that needs: as in
+    /// TensorFlow and, at stride 1, in PyTorch. An odd remainder is padded below and right.
     Same,
     /// No padding.
     Valid,
 }
 
 impl Padding {
-    /// The output is as large as the input.
+    /// The output is as large as the input divided by the stride.
     pub const SAME: Padding = Padding::Named(Named::Same);
     /// No padding.
     pub const VALID: Padding = Padding::Named(Named::Valid);
@@ -57,12 +58,15 @@ pub(crate) struct Window {
     pub dilation: [usize; 2],
     /// Padding above and left.
     pub before: [usize; 2],
+    /// Padding below and right.
+    pub after: [usize; 2],
     /// The size of the result.
     pub positions: [usize; 2],
 }
 
 impl Window {
-    /// Of a layer called `name` on `image`.
+    /// Of a layer called `name` on `image`. With `ceil` a last window may go past the end of the padded image, as long as it begins
+    /// before the padding behind the image does.
     pub(super) fn new(
         name: &str,
         image: [usize; 2],
@@ -70,42 +74,55 @@ impl Window {
         stride: [usize; 2],
         padding: Padding,
         dilation: [usize; 2],
+        ceil: bool,
     ) -> Result<Window> {
         check_sizes(name, [kernel, stride, dilation])?;
         let wrong = |needed: String| Error::shape(name, &image, needed);
-        let (mut before, mut positions) = ([0; 2], [0; 2]);
+        let (mut before, mut after, mut positions) = ([0; 2], [0; 2], [0; 2]);
         for axis in 0..2 {
+            let (size, stride) = (image[axis], stride[axis]);
             let covered = (kernel[axis] - 1)
                 .checked_mul(dilation[axis])
                 .map(|reach| reach + 1)
                 .filter(|covered| *covered <= MOST)
                 .ok_or_else(|| wrong(format!("a window of at most {MOST}")))?;
-            let total = match padding {
-                Padding::Explicit(sides) if sides[axis] <= MOST => {
-                    before[axis] = sides[axis];
-                    2 * sides[axis]
-                }
+            (before[axis], after[axis]) = match padding {
+                Padding::Explicit(sides) if sides[axis] <= MOST => (sides[axis], sides[axis]),
                 Padding::Explicit(_) => return Err(wrong(format!("padding of at most {MOST}"))),
-                Padding::Named(Named::Valid) => 0,
-                Padding::Named(Named::Same) if stride[axis] == 1 => {
-                    before[axis] = (covered - 1) / 2;
-                    covered - 1
-                }
+                Padding::Named(Named::Valid) => (0, 0),
                 Padding::Named(Named::Same) => {
-                    let kind = format!("padding `same` with stride {stride:?}: it is defined for stride 1");
-                    return Err(Error::unsupported(name, kind));
+                    let end = (size.div_ceil(stride) - 1) * stride + covered;
+                    let total = end.saturating_sub(size);
+                    (total / 2, total - total / 2)
                 }
             };
-            let room = image[axis] + total;
-            if room < covered {
+            // The room in which windows begin.
+            let room = (before[axis] + size + after[axis] + 1).saturating_sub(covered);
+            positions[axis] = room.div_ceil(stride);
+            if ceil {
+                let more = (room + stride - 1).div_ceil(stride);
+                positions[axis] = more.min((before[axis] + size).div_ceil(stride));
+            }
+            if positions[axis] == 0 {
                 return Err(wrong(format!(
                     "an image in which, padded, a window of {covered} fits along {}",
                     ["the height", "the width"][axis]
                 )));
             }
-            positions[axis] = (room - covered) / stride[axis] + 1;
         }
-        Ok(Window { image, kernel, stride, dilation, before, positions })
+        Ok(Window { image, kernel, stride, dilation, before, after, positions })
+    }
+
+    /// Elements of the window at `q`, those in the padding included: fewer than others where it goes past its end.
+    pub(crate) fn elements(&self, q: [usize; 2]) -> usize {
+        let padded = self.padded();
+        let along = |axis: usize| self.kernel[axis].min(padded[axis] - q[axis] * self.stride[axis]);
+        along(0) * along(1)
+    }
+
+    /// Height and width of the image with its padding.
+    pub(crate) fn padded(&self) -> [usize; 2] {
+        [0, 1].map(|axis| self.before[axis] + self.image[axis] + self.after[axis])
     }
 
     pub(crate) fn taps(&self) -> usize {

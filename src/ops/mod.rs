@@ -7,6 +7,7 @@ pub(crate) mod act;
 pub(crate) mod batchnorm;
 pub(crate) mod cast;
 pub(crate) mod channel_sums;
+pub(crate) mod concat;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod depthwise;
@@ -16,11 +17,14 @@ pub(crate) mod loss;
 #[cfg(test)]
 #[path = "../../tests/unit/mirror/mod.rs"]
 mod mirror;
+pub(crate) mod multiply;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod outside;
 pub(crate) mod partial;
+pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
+pub(crate) mod resample;
 pub(crate) mod residual;
 pub(crate) mod zeropad;
 
@@ -36,12 +40,17 @@ type Lower = fn(&Layer, &LayerContext<'_>) -> Result<Option<Lowered>>;
 const LAYERS: &[Lower] = &[
     act::lower,
     batchnorm::lower,
+    concat::lower,
     conv::lower,
     dense::lower,
     dropout::lower,
     layout::lower,
+    multiply::lower,
     norm::lower,
+    pixelshuffle::lower,
     pool::lower,
+    resample::lower,
+    residual::lower,
     zeropad::lower,
     #[cfg(test)]
     mirror::lower,

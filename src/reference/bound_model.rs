@@ -47,9 +47,7 @@ impl<'a, T: Real> BoundModel<'a, T> {
     /// The same, the outputs of the first nodes given.
     pub(super) fn run_on(&self, input: &[T], mut outputs: Vec<Vec<T>>) -> Vec<Vec<T>> {
         for i in outputs.len()..self.steps.len() {
-            let inputs: Vec<&[T]> =
-                self.model.nodes()[i].inputs.iter().map(|source| read(input, &outputs, *source)).collect();
-            let output = self.steps[i].forward(&inputs);
+            let output = self.steps[i].forward(&self.inputs_of(i, input, &outputs));
             outputs.push(output);
         }
         outputs
@@ -58,6 +56,12 @@ impl<'a, T: Real> BoundModel<'a, T> {
     /// What a node reads first: of a layer, its input.
     pub(super) fn input_of<'b>(&self, node: usize, input: &'b [T], outputs: &'b [Vec<T>]) -> &'b [T] {
         read(input, outputs, self.model.nodes()[node].inputs[0])
+    }
+
+    /// All that a node reads.
+    fn inputs_of<'b>(&self, node: usize, input: &'b [T], outputs: &'b [Vec<T>]) -> Vec<&'b [T]> {
+        let sources = self.model.nodes()[node].inputs.iter();
+        sources.map(|source| read(input, outputs, *source)).collect()
     }
 
     /// The signals from the last output, where `start` is, down to `stop`; those before it are incomplete. Where several
@@ -78,8 +82,9 @@ impl<'a, T: Real> BoundModel<'a, T> {
             if Source::Node(i) <= stop {
                 break;
             }
-            let through = step.backward(mode, self.input_of(i, input, outputs), &signals.nodes[i]);
-            for source in &self.model.nodes()[i].inputs {
+            let inputs = self.inputs_of(i, input, outputs);
+            for (number, source) in self.model.nodes()[i].inputs.iter().enumerate() {
+                let through = step.backward(mode, &inputs, number, &signals.nodes[i]);
                 match source {
                     Source::Input => signals.input.add(&through),
                     Source::Node(before) => signals.nodes[*before].add(&through),

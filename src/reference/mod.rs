@@ -8,13 +8,14 @@
 //!
 //! | layer | g at the input | h at the input |
 //! |---|---|---|
-//! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, batch normalisation with fixed
-//! statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
+//! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, upsampling, pixel shuffle,
+//! concatenation, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
 //! | layer, RMS and group normalisation, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
 //! second sum. In closed form: `reference/layer/norm.rs` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
 //! | flatten, identity | the same | the same |
+//! | product `z = a b` of two values | at a: `b g` | at a: `b² h`, without what a and b have in common |
 //! | a value that several nodes read | the sum over them | the sum over them, without cross terms |
 //!
 //! A weight's gradient is `Σ g x` over the batch and over the positions where it acts, its diagonal `Σ h x²`; a bias has
@@ -154,7 +155,7 @@ fn pass_from<T: Real>(
 
     let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
     let (gradient, diagonal) = network.parameter_sums(input, &outputs, &signals.nodes);
-    let (input_signal, signals) = (signals.input, of_layers(model, signals.nodes));
+    let (input_signal, signals) = (signals.input, of_layers(model, &signals.nodes));
     Ok(PassOutput { loss, logits, gradient, diagonal, signals, input_signal })
 }
 
@@ -164,7 +165,7 @@ fn pass_from<T: Real>(
 /// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch.
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
-    Ok(of_layers(model, BoundModel::inference(model, parameters)?.run(input)))
+    Ok(of_layers(model, &BoundModel::inference(model, parameters)?.run(input)))
 }
 
 /// The last layer's output, `[N, outputs]`.
@@ -176,9 +177,8 @@ pub fn predict<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<
 }
 
 /// The entries of the nodes that end the top-level layers.
-fn of_layers<V>(model: &Model, nodes: Vec<V>) -> Vec<V> {
-    let is_end = |node: usize| model.end(model.nodes()[node].layer) == node;
-    nodes.into_iter().enumerate().filter(|(node, _)| is_end(*node)).map(|(_, value)| value).collect()
+fn of_layers<V: Clone>(model: &Model, nodes: &[V]) -> Vec<V> {
+    (0..model.layers().len()).map(|layer| nodes[model.end(layer)].clone()).collect()
 }
 
 fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {

@@ -29,6 +29,16 @@ impl<T: Real> Signal<T> {
         Signal { g, h, rest: diagonal, u }
     }
 
+    /// Through a map: what g and u go through, and what the diagonal does.
+    pub(super) fn through(
+        &self,
+        linear: impl Fn(&[T]) -> Vec<T>,
+        squared: impl Fn(&[T]) -> Vec<T>,
+    ) -> Signal<T> {
+        let u = self.u.iter().map(|u| linear(u)).collect();
+        Signal::new(linear(&self.g), squared(self.diagonal()), u)
+    }
+
     /// Before any has arrived.
     pub(super) fn none() -> Signal<T> {
         Signal { g: Vec::new(), h: Vec::new(), rest: Vec::new(), u: Vec::new() }

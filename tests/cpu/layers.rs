@@ -6,8 +6,8 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, MaxPool2d, Noise,
-    Targets,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation,
+    MaxPool2d, Noise, Padding, Targets, Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -110,6 +110,25 @@ fn follows(name: &str, model: Model, batch: usize) {
     compare(&format!("{name}: outputs"), &got, &want, BOUND).unwrap();
 }
 
+/// Networks with named values.
+fn branches() -> Vec<(&'static str, Builder)> {
+    let u_net = image(5).name("top").layer(MaxPool2d::new(2)).conv2d(7, 1).act(Relu);
+    let u_net = u_net.layer(Upsample2d::bilinear(2)).layer(Layer::ReplicationPad2d { padding: [0, 1, 0, 0] });
+    let excited = image(4).name("image").layer(Layer::global_avg_pool()).conv2d(4, 1).act(Softplus);
+    let rows = Model::builder([6]).dense(5).name("x").dense(7).act(Tanh).name("y").from("x").dense(7);
+    vec![
+        ("u-net", u_net.concat("top").conv2d(3, 2)),
+        ("squeeze and excitation", excited.layer(Upsample2d::nearest([6, 7])).multiply("image")),
+        ("gated rows", rows.multiply("y").name("z").concat("x").dense(7).plus("z")),
+        ("an image by itself", image(3).name("x").multiply("x")),
+        ("an image behind itself, first", Model::builder([1, 3, 4]).name("x").concat("x").conv2d(3, 2)),
+        (
+            "names across blocks",
+            image(3).residual(|b| b.conv2d(3, 1).name("inner").act(Tanh)).concat("inner").conv2d(4, 1),
+        ),
+    ]
+}
+
 /// An image of `channels` × 6 × 7 after a convolution and an activation.
 fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
@@ -138,6 +157,7 @@ fn convolutions() {
         ("nothing square", of(Conv2d::new(3, [2, 3]).dilation([2, 1]).padding([1, 0]))),
         ("dilated along rows", of(Conv2d::new(3, 2).dilation([1, 2]).padding([0, 1]))),
         ("even window, same", of(Conv2d::new(4, [2, 4]).same())),
+        ("same with strides", of(Conv2d::new(4, [3, 4]).same().stride([2, 3]))),
         ("wider than the image", of(Conv2d::new(4, [3, 9]).padding([1, 4]))),
         ("stride larger than the window", of(Conv2d::new(4, [2, 1]).stride([3, 2]))),
         ("to a single position", of(Conv2d::new(5, [6, 7]))),
@@ -162,6 +182,29 @@ fn all_other_layers() {
         ("adaptive means", image(5).layer(Layer::AdaptiveAvgPool2d { output: [4, 2] })),
         ("global means", image(5).layer(Layer::global_avg_pool())),
         ("padding", image(5).layer(Layer::ZeroPad2d { padding: [1, 0, 2, 3] }).conv2d(3, 3)),
+        ("maxima past the end", image(5).layer(MaxPool2d::new([3, 2]).stride([2, 3]).ceil_mode(true))),
+        (
+            "means past the end, padding counts",
+            image(5).layer(AvgPool2d::new(3).stride([2, 3]).padding(1).ceil_mode(true)),
+        ),
+        (
+            "means of what is there past the end",
+            image(5).layer(AvgPool2d::new([2, 3]).stride(4).ceil_mode(true).count_include_pad(false)),
+        ),
+        ("maxima, same", image(5).layer(MaxPool2d::new(2).stride([2, 4]).padding(Padding::SAME))),
+        ("reflection", image(5).layer(Layer::ReflectionPad2d { padding: [6, 1, 2, 5] }).conv2d(3, 3)),
+        ("replication", image(5).layer(Layer::ReplicationPad2d { padding: [4, 0, 1, 9] }).conv2d(3, 3)),
+        ("nearest", image(5).layer(Upsample2d::nearest([2, 3])).conv2d(3, 3)),
+        ("bilinear", image(5).layer(Upsample2d::bilinear([3, 2])).conv2d(3, 3)),
+        (
+            "bilinear, corners on corners",
+            image(5).layer(Upsample2d::nearest([2, 4]).mode(Interpolation::BilinearAligned)).conv2d(3, 3),
+        ),
+        ("pixel shuffle", image(18).layer(Layer::PixelShuffle { factor: 3 }).conv2d(3, 3)),
+        (
+            "pixel unshuffle",
+            Model::builder([2, 6, 8]).conv2d(3, 1).act(Tanh).layer(Layer::PixelUnshuffle { factor: 2 }),
+        ),
         ("normalisation", image(5).layer(norm(5))),
         ("groups", image(6).group_norm(3)),
         ("groups of single channels", image(4).layer(GroupNorm::new(4).affine(false))),
@@ -182,6 +225,9 @@ fn all_other_layers() {
             Model::builder([6]).residual(|b| b.dense(6).act(Tanh).dense(6)).act(Elu { alpha: 1.0 }),
         ),
     ] {
+        follows(name, classified(builder), 5);
+    }
+    for (name, builder) in branches() {
         follows(name, classified(builder), 5);
     }
     let nested =

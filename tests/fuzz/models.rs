@@ -4,14 +4,14 @@ use crate::fuzz;
 use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm,
-    MaxPool2d, Padding, Reduction, RmsNorm, Targets, Variance,
+    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation,
+    LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};
 
 /// Valid models with every layer and every loss.
-const CORPUS: [&str; 11] = [
+const CORPUS: [&str; 13] = [
     r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
     r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
     r#"{"input":[3,10],"layers":[{"type":"conv1d","in":3,"out":4,"kernel":3,"stride":2,"padding":1,"dilation":1,"groups":1},{"type":"act","fn":"leaky_relu"},{"type":"flatten"},{"type":"dense","in":20,"out":4}],"loss":{"type":"gaussian_nll","var":"softplus"}}"#,
@@ -21,6 +21,8 @@ const CORPUS: [&str; 11] = [
     r#"{"input":[2,5,5],"layers":[{"type":"conv2d","in":2,"out":6,"kernel":[3,1],"stride":[2,1],"padding":[1,0],"dilation":[1,2],"groups":2,"bias":false},{"type":"act","fn":"softplus"},{"type":"act","fn":"log_sigmoid"},{"type":"conv2d","in":6,"out":3,"kernel":1}],"loss":{"type":"softmax_ce"}}"#,
     r#"{"input":[7],"layers":[{"type":"act","fn":"exp"},{"type":"act","fn":"selu"},{"type":"dropout","p":0.9}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2],"layers":[{"type":"dense","in":2,"out":2}],"loss":{"type":"external"}}"#,
+    r#"{"input":[2,3,2],"layers":[{"type":"name","name":"x"},{"type":"conv2d","in":2,"out":2,"kernel":1},{"type":"name","name":"y"},{"type":"from","name":"x"},{"type":"multiply","with":"y"},{"type":"add","with":"x"},{"type":"concat","with":"y"}],"loss":{"type":"mse"}}"#,
+    r#"{"input":[4,3,2],"layers":[{"type":"upsample2d","scale":[2,3],"mode":"bilinear"},{"type":"pixelshuffle","factor":2},{"type":"reflectionpad2d","padding":[1,0,2,1]},{"type":"replicationpad2d","padding":[0,3,0,2]},{"type":"avgpool2d","kernel":3,"stride":2,"padding":"same","ceil_mode":true},{"type":"pixelunshuffle","factor":1}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,3],"layers":[{"type":"groupnorm","channels":4,"groups":2,"eps":1e-5},{"type":"flatten"},{"type":"layernorm","shape":[36],"affine":false},{"type":"rmsnorm","shape":[36],"eps":1e-6}],"loss":{"type":"mse"}}"#,
     r#"{"input":[3],"layers":[{"type":"act","fn":"custom","name":"cube","wgsl":"fn act(a: f32) -> f32 { return a * a * a; } fn act_d(a: f32) -> vec2<f32> { return vec2(3.0 * a * a, 6.0 * a); }"},{"type":"dense","in":3,"out":2}],"loss":{"type":"custom","form":"by_row","name":"first","wgsl":"struct Row { a: f32 } fn read_row() -> Row { return Row(output_at(0u)); } fn part(row: Row, k: u32) -> Term { return Term(row.a, f32(k == 0u), 0.0); }","targets":1,"reduction":"sum"}}"#,
 ];
@@ -99,7 +101,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..21) {
+        builder = match random.u8(..30) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..14)]),
@@ -134,7 +136,10 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
                 let conv = conv.padding(pair(random)).output_padding(pair(random));
                 builder.layer(conv.dilation(pair(random)).groups(size(random)))
             }
-            11 => builder.layer(MaxPool2d::new(pair(random)).stride(pair(random)).padding(pair(random))),
+            11 => {
+                let pool = MaxPool2d::new(pair(random)).stride(pair(random)).padding(pair(random));
+                builder.layer(pool.ceil_mode(random.bool()))
+            }
             12 => {
                 let pool = AvgPool2d::new(pair(random)).stride(pair(random)).padding(pair(random));
                 builder.layer(pool.count_include_pad(random.bool()))
@@ -161,6 +166,25 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
                 let norm = GroupNorm::new(size(random)).channels(random.usize(..5)).eps(real(random));
                 builder.layer(norm.affine(random.bool()))
             }
+            20 => {
+                let modes = [Interpolation::Nearest, Interpolation::Bilinear, Interpolation::BilinearAligned];
+                builder.layer(Upsample2d::nearest(pair(random)).mode(modes[random.usize(..3)]))
+            }
+            21 => {
+                let padding = [(); 4].map(|()| size(random).saturating_sub(1));
+                let reflects = random.bool();
+                builder.layer(match reflects {
+                    true => Layer::ReflectionPad2d { padding },
+                    false => Layer::ReplicationPad2d { padding },
+                })
+            }
+            22 => builder.layer(Layer::PixelShuffle { factor: size(random) }),
+            23 => builder.layer(Layer::PixelUnshuffle { factor: size(random) }),
+            24 => builder.name(["x", "y"][random.usize(..2)]),
+            25 => builder.from(["x", "y"][random.usize(..2)]),
+            26 => builder.plus(["x", "y"][random.usize(..2)]),
+            27 => builder.multiply(["x", "y"][random.usize(..2)]),
+            28 => builder.concat(["x", "y"][random.usize(..2)]),
             _ => builder.layer(Layer::Identity),
         };
         // Most refused layers are removed again, so that more layers follow the valid ones.

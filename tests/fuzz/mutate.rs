@@ -76,7 +76,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Words of model files, and what JSON has beside.
-const WORDS: [&str; 48] = [
+const WORDS: [&str; 63] = [
     "dense",
     "act",
     "flatten",
@@ -88,6 +88,21 @@ const WORDS: [&str; 48] = [
     "avgpool2d",
     "adaptiveavgpool2d",
     "zeropad2d",
+    "reflectionpad2d",
+    "replicationpad2d",
+    "upsample2d",
+    "bilinear",
+    "bilinear_aligned",
+    "pixelshuffle",
+    "pixelunshuffle",
+    "factor",
+    "name",
+    "from",
+    "add",
+    "multiply",
+    "concat",
+    "with",
+    "ceil_mode",
     "batchnorm",
     "dropout",
     "residual",

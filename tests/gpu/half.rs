@@ -4,7 +4,7 @@ use crate::common::{compare, to_f64};
 use crate::golden::cases;
 use crate::harness::{Outcome, Sample, bits, context, not_run, request, run};
 use crate::layers::mixed;
-use hesscale::model::{Conv2d, Reduction, Rule, Targets};
+use hesscale::model::{Conv2d, Reduction, Rule, Targets, Upsample2d};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::wgpu::Features;
 use hesscale::{Activation, At, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, State};
@@ -209,6 +209,8 @@ fn every_kind_of_layer_where_there_is_f16() {
     let residual =
         Model::builder([4, 5, 5]).residual(|b| b.layer(Conv2d::new(4, 3).same()).act(Activation::Tanh));
     let residual = residual.layer(hesscale::Layer::ZeroPad2d { padding: [1, 0, 2, 1] });
+    let residual =
+        residual.layer(Upsample2d::bilinear([1, 2])).layer(hesscale::Layer::PixelShuffle { factor: 2 });
     let residual = residual.layer(hesscale::Layer::global_avg_pool()).flatten().act(Activation::Softplus);
     let rows =
         Model::builder([6]).act(Activation::Sin { frequency: 2.0 }).residual(|b| b.dense(6).dropout(0.5));

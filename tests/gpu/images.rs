@@ -3,7 +3,7 @@
 use crate::harness::{Sample, context};
 use crate::layers::norm;
 use crate::problem::losses;
-use hesscale::model::{AvgPool2d, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d};
+use hesscale::model::{AvgPool2d, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Upsample2d};
 use hesscale::{Activation, At, Layer, Loss, Mode, Model};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -67,6 +67,8 @@ impl Choice {
             10 => Layer::ZeroPad2d { padding: [padding[0], stride[0], padding[1], 0] },
             11 => norm(channels).into(),
             12 => Layer::Dropout { p: 0.3 },
+            14 if flag => Upsample2d::bilinear(stride).into(),
+            14 => AvgPool2d::new(kernel).stride(stride).padding(half).ceil_mode(true).into(),
             13 => Layer::Residual {
                 body: vec![
                     Conv2d::new(channels, [3, 3]).same().inputs(channels).into(),

@@ -3,7 +3,8 @@
 use crate::harness::{Outcome, Sample, context};
 use crate::problem::losses;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation, LayerNorm,
+    MaxPool2d, Padding, Upsample2d,
 };
 use hesscale::{Activation, Layer, Loss, Mode, Model, PlanOptions};
 
@@ -64,6 +65,7 @@ fn convolutions() {
             "window and dilation not square, nothing symmetric",
             of(Conv2d::new(3, [2, 3]).dilation([2, 1]).padding([1, 0])),
         ),
+        ("same with strides", of(Conv2d::new(4, [3, 4]).same().stride([2, 3]))),
         ("even window, same", of(Conv2d::new(4, [2, 4]).same())),
         ("wider than the image", of(Conv2d::new(4, [3, 9]).padding([1, 4]))),
         ("stride larger than the window", of(Conv2d::new(4, [2, 1]).stride([3, 2]))),
@@ -120,6 +122,8 @@ fn max_pooling() {
         ("overlapping, padded", of(MaxPool2d::new(3).stride(2).padding(1))),
         ("not square", of(MaxPool2d::new([2, 3]).stride([1, 2]))),
         ("stride larger than the window", of(MaxPool2d::new(2).stride(3))),
+        ("past the end", of(MaxPool2d::new([3, 2]).stride([2, 3]).ceil_mode(true))),
+        ("same with strides", of(MaxPool2d::new(2).stride([2, 4]).padding(Padding::SAME))),
         (
             "over a convolution, with no activation between",
             of(MaxPool2d::new(2)).conv2d(3, 2).layer(MaxPool2d::new([1, 2])),
@@ -136,10 +140,48 @@ fn average_pooling() {
             "overlapping, padding does not count",
             of(AvgPool2d::new([3, 2]).stride([1, 2]).padding(1).count_include_pad(false)),
         ),
+        ("past the end, padding counts", of(AvgPool2d::new(3).stride([2, 3]).padding(1).ceil_mode(true))),
         ("adaptive", image(5).layer(Layer::AdaptiveAvgPool2d { output: [4, 3] })),
         ("adaptive, larger than the image", image(3).layer(Layer::AdaptiveAvgPool2d { output: [7, 7] })),
         ("global, of 5", image(5).layer(Layer::global_avg_pool())),
         ("global, of 8: rows and image at once", image(8).layer(Layer::global_avg_pool()).conv2d(4, 1)),
+    ]);
+}
+
+#[test]
+fn images_of_another_size() {
+    let aligned = |scale: [usize; 2]| Upsample2d::nearest(scale).mode(Interpolation::BilinearAligned);
+    let reflection = |padding| Layer::ReflectionPad2d { padding };
+    let replication = |padding| Layer::ReplicationPad2d { padding };
+    check(vec![
+        ("bilinear, not square", image(5).layer(Upsample2d::bilinear([3, 2])).conv2d(3, 3)),
+        ("bilinear, corners on corners", image(5).layer(aligned([2, 4])).conv2d(3, 3)),
+        ("of a single pixel", image(8).layer(Layer::global_avg_pool()).layer(aligned([3, 5])).conv2d(2, 2)),
+        (
+            "nearest, first in the network",
+            Model::builder([3, 4, 5]).layer(Upsample2d::nearest(2)).conv2d(3, 3),
+        ),
+        ("reflected as far as it goes", image(5).layer(reflection([6, 1, 0, 5])).conv2d(3, 3)),
+        ("edges repeated", image(5).layer(replication([9, 0, 1, 2])).conv2d(3, 3)),
+        // A corner has a part in 34 × 33 pixels, which a workgroup shares.
+        ("edges repeated often", image(3).layer(replication([33, 0, 0, 32]))),
+    ]);
+}
+
+#[test]
+fn pixel_shuffle() {
+    let (shuffle, unshuffle) =
+        (|factor| Layer::PixelShuffle { factor }, |factor| Layer::PixelUnshuffle { factor });
+    check(vec![
+        ("channels to pixels", image(18).layer(shuffle(3)).conv2d(3, 2)),
+        (
+            "pixels to channels",
+            image(5).layer(MaxPool2d::new([1, 2]).stride(1)).layer(unshuffle(2)).conv2d(4, 1),
+        ),
+        (
+            "there and back, first in the network",
+            Model::builder([4, 5, 3]).layer(shuffle(2)).layer(unshuffle(2)),
+        ),
     ]);
 }
 

@@ -22,6 +22,7 @@ mod foreign;
 mod fused_update;
 mod fusion;
 mod golden;
+mod graph;
 mod guards;
 mod half;
 mod harness;

@@ -4,6 +4,7 @@ use crate::harness::{Sample, context, distinct, host_device, run_with_signals};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Layer, Loss, MaxPool2d, Noise, Reduction, Targets,
+    Upsample2d,
 };
 use hesscale::reference::{self, activation, pass};
 use hesscale::tuning::DeviceClass;
@@ -167,6 +168,8 @@ fn kinds() -> Vec<Model> {
         MaxPool2d::new(3).stride(1).padding(1).into(),
         MaxPool2d::new([9, 8]).into(),
         Layer::ZeroPad2d { padding: [1, 0, 2, 3] },
+        Layer::ReflectionPad2d { padding: [1, 0, 2, 3] },
+        Upsample2d::bilinear(2).into(),
         BatchNorm::new(vec![0.1; 6], vec![1.3; 6]).into(),
         Layer::Dropout { p: 0.5 },
         Layer::Residual {

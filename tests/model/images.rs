@@ -1,8 +1,8 @@
 //! Layers of images and blocks: their shapes and initial weights, and those that do not fit.
 
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, LayerNorm, MaxPool2d, Padding,
-    RmsNorm, Role,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation, LayerNorm,
+    MaxPool2d, Padding, RmsNorm, Role, Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Model};
 
@@ -25,6 +25,14 @@ pub(crate) fn image_layers() -> Vec<Layer> {
         Layer::AdaptiveAvgPool2d { output: [3, 7] },
         Layer::global_avg_pool(),
         Layer::ZeroPad2d { padding: [0, 1, 2, 3] },
+        Conv2d::new(3, 3).inputs(4).same().stride([2, 4]).into(),
+        MaxPool2d::new([3, 2]).stride([2, 4]).padding(Padding::SAME).ceil_mode(true).into(),
+        AvgPool2d::new([3, 2]).stride([3, 5]).padding([1, 0]).ceil_mode(true).count_include_pad(false).into(),
+        Layer::ReflectionPad2d { padding: [0, 1, 2, 3] },
+        Layer::ReplicationPad2d { padding: [0, 1, 20, 3] },
+        Upsample2d::bilinear([2, 3]).mode(Interpolation::BilinearAligned).into(),
+        Layer::PixelShuffle { factor: 2 },
+        Layer::PixelUnshuffle { factor: 2 },
         norm.into(),
         LayerNorm::new().shape([4, 8, 6]).eps(1e-3).affine(false).into(),
         RmsNorm::new().shape([4, 8, 6]).eps(1e-3).affine(false).into(),
@@ -51,6 +59,14 @@ fn shapes_of_image_layers() {
         vec![4, 3, 7],
         vec![4, 1, 1],
         vec![4, 13, 7],
+        vec![3, 4, 2],
+        vec![4, 4, 2],
+        vec![4, 3, 2],
+        vec![4, 13, 7],
+        vec![4, 31, 7],
+        vec![4, 16, 18],
+        vec![1, 16, 12],
+        vec![16, 4, 3],
         vec![4, 8, 6],
         vec![4, 8, 6],
         vec![4, 8, 6],
@@ -96,15 +112,12 @@ fn layers_of_images_that_do_not_fit() {
         (MaxPool2d::new(0).into(), "maxpool2d 0", "kernel"),
         (AvgPool2d::new(2).stride(0).into(), "avgpool2d 0", "stride"),
         (Layer::AdaptiveAvgPool2d { output: [2, 0] }, "adaptiveavgpool2d 0", "output"),
+        (Upsample2d::bilinear([1, 0]).into(), "upsample2d 0", "scale"),
+        (Layer::PixelShuffle { factor: 0 }, "pixelshuffle 0", "factor"),
+        (Layer::PixelUnshuffle { factor: 0 }, "pixelunshuffle 0", "factor"),
     ] {
         assert_eq!(image(layer), Error::ZeroSize { place: place.into(), what });
     }
-    let same = Error::Unsupported {
-        layer: "conv2d 0".into(),
-        kind: "padding `same` with stride [2, 2]: it is defined for stride 1".into(),
-    };
-    assert_eq!(image(conv().same().stride(2).into()), same);
-
     let shape = |layer: &str, got: &[usize], needed: &str| Error::Shape {
         layer: layer.into(),
         got: got.to_vec(),
@@ -122,7 +135,17 @@ fn layers_of_images_that_do_not_fit() {
     let mut line = Conv1d::new(2, 3);
     line.inputs = 4;
     assert_eq!(image(line.into()), shape("conv1d 0", &[4, 8, 6], "[4, length]"));
-    for layer in [MaxPool2d::new(2).into(), Layer::global_avg_pool(), Layer::ZeroPad2d { padding: [1; 4] }] {
+    let padding = [1; 4];
+    for layer in [
+        MaxPool2d::new(2).into(),
+        Layer::global_avg_pool(),
+        Layer::ZeroPad2d { padding },
+        Layer::ReflectionPad2d { padding },
+        Layer::ReplicationPad2d { padding },
+        Upsample2d::nearest(2).into(),
+        Layer::PixelShuffle { factor: 2 },
+        Layer::PixelUnshuffle { factor: 2 },
+    ] {
         let name = format!("{} 0", layer.kind());
         assert_eq!(fails(&[4, 8], layer), shape(&name, &[4, 8], "[channels, height, width]"));
     }
@@ -143,6 +166,25 @@ fn layers_of_images_that_do_not_fit() {
     assert!(value(image(Layer::Dropout { p: f64::NAN })).2.is_nan());
     let huge = image(Layer::ZeroPad2d { padding: [usize::MAX, 1, 1, 1] });
     assert!(matches!(&huge, Error::Shape { layer, .. } if layer == "zeropad2d 0"), "{huge:?}");
+    // A reflection begins behind the edge, so an image of 6 has 5 columns to show.
+    for (padding, needed) in [
+        ([6, 0, 0, 0], "a width larger than the padding of 6 that reflects it"),
+        ([0, 0, 1, 8], "a height larger than the padding of 8 that reflects it"),
+    ] {
+        let reflected = image(Layer::ReflectionPad2d { padding });
+        assert_eq!(reflected, shape("reflectionpad2d 0", &[8, 6], needed));
+    }
+    let wide = image(Layer::ReplicationPad2d { padding: [0, 2001, 0, 0] });
+    assert_eq!(value(wide), ("replicationpad2d 0".into(), "padding", 2001.0));
+    let scaled = image(Upsample2d::nearest([1, 2001]).into());
+    assert_eq!(value(scaled), ("upsample2d 0".into(), "scale", 2001.0));
+    let blocks = image(Layer::PixelShuffle { factor: 3 });
+    assert_eq!(blocks, shape("pixelshuffle 0", &[4, 8, 6], "channels that are a multiple of 9"));
+    let parts = image(Layer::PixelUnshuffle { factor: 3 });
+    let needed = "height and width that are multiples of 3";
+    assert_eq!(parts, shape("pixelunshuffle 0", &[4, 8, 6], needed));
+    let endless = image(Layer::PixelShuffle { factor: usize::MAX });
+    assert!(matches!(endless, Error::Shape { .. }), "{endless:?}");
     let huge = image(conv().padding(1 << 25).into());
     assert_eq!(huge, shape("conv2d 0", &[8, 6], "padding of at most 16777216"));
 }

@@ -3,8 +3,8 @@
 use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, Padding, RmsNorm,
-    Rule, Targets,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation, LayerNorm, MaxPool2d,
+    Padding, RmsNorm, Rule, Targets, Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 use std::collections::BTreeSet;
@@ -76,6 +76,28 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
             MaxPool2d::new(3).stride(2).padding(1).into(),
         ),
         (r#"{"type": "avgpool2d", "kernel": 2, "stride": [2, 2]}"#, AvgPool2d::new(2).into()),
+        (
+            r#"{"type": "maxpool2d", "kernel": 3, "stride": 2, "padding": "same"}"#,
+            MaxPool2d::new(3).stride(2).padding(Padding::SAME).into(),
+        ),
+        (
+            r#"{"type": "avgpool2d", "kernel": 3, "stride": 2, "ceil_mode": true}"#,
+            AvgPool2d::new(3).stride(2).ceil_mode(true).into(),
+        ),
+        (r#"{"type": "upsample2d", "scale": 2}"#, Upsample2d::nearest(2).into()),
+        (
+            r#"{"type": "upsample2d", "scale": [2, 3], "mode": "bilinear"}"#,
+            Upsample2d::bilinear([2, 3]).into(),
+        ),
+        (
+            r#"{"type": "upsample2d", "scale": 2, "mode": "bilinear_aligned"}"#,
+            Upsample2d::nearest(2).mode(Interpolation::BilinearAligned).into(),
+        ),
+        (r#"{"type": "pixelshuffle", "factor": 2}"#, Layer::PixelShuffle { factor: 2 }),
+        (
+            r#"{"type": "reflectionpad2d", "padding": [1, 0, 2, 3]}"#,
+            Layer::ReflectionPad2d { padding: [1, 0, 2, 3] },
+        ),
         (r#"{"type": "adaptiveavgpool2d", "output": 1}"#, Layer::global_avg_pool()),
         (r#"{"type": "zeropad2d", "padding": [1, 0, 2, 3]}"#, Layer::ZeroPad2d { padding: [1, 0, 2, 3] }),
         (
@@ -95,6 +117,9 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
         r#"{"type": "conv2d", "in": 4, "out": 2, "kernel": 3, "padding": "full"}"#,
         r#"{"type": "conv2d", "in": 4, "out": 2, "kernel": [3, 3, 3]}"#,
         r#"{"type": "maxpool2d", "kernel": -1, "stride": 1}"#,
+        r#"{"type": "maxpool2d", "kernel": 2, "stride": 1, "padding": "full"}"#,
+        r#"{"type": "upsample2d", "scale": 2, "mode": "bicubic"}"#,
+        r#"{"type": "upsample2d", "scale": 1.5}"#,
         r#"{"type": "residual", "body": [{"type": "dropout"}]}"#,
         r#"{"type": "dropout"}"#,
     ] {
@@ -106,6 +131,19 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
             other => panic!("{text}: {other:?}"),
         }
     }
+}
+
+#[test]
+fn named_values_in_json() {
+    let text = r#"{"input": [4], "layers": [{"type": "name", "name": "x"}, {"type": "dense", "in": 4, "out": 4},
+        {"type": "name", "name": "y"}, {"type": "from", "name": "x"}, {"type": "multiply", "with": "y"},
+        {"type": "add", "with": "x"}, {"type": "concat", "with": "y"}], "loss": {"type": "mse"}}"#;
+    let model = Model::from_json(text).unwrap();
+    let built =
+        Model::builder([4]).name("x").dense(4).name("y").from("x").multiply("y").plus("x").concat("y");
+    assert_eq!(model, built.loss(Loss::mse()).unwrap());
+    assert_eq!(model.output_shape(), [8]);
+    assert_eq!(Model::from_json(&model.to_json()).unwrap(), model);
 }
 
 #[test]
@@ -225,6 +263,9 @@ fn no_field_is_passed_over() {
     let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
     layers.extend([dense(4, 2, true), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
+    let skip = || "skip".to_owned();
+    layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);
+    layers.extend([Layer::Multiply { with: skip() }, Layer::Concat { with: skip() }]);
     strict("type", &layers, plain::<Layer>);
     // As part of a model, and deep within one, the layer is named.
     let loss = r#"{"type": "mse"}"#;
@@ -279,7 +320,8 @@ fn no_field_is_passed_over() {
 fn options_of_pytorch_are_named() {
     let conv = r#""type": "conv2d", "in": 4, "out": 2, "kernel": 3"#;
     for (layer, field, known) in [
-        (r#""type": "maxpool2d", "kernel": 3, "stride": 2, "ceil_mode": true"#, "ceil_mode", "padding"),
+        (r#""type": "maxpool2d", "kernel": 3, "stride": 2, "dilation": 2"#, "dilation", "padding"),
+        (r#""type": "upsample2d", "scale": 2, "align_corners": true"#, "align_corners", "mode"),
         (&format!(r#"{conv}, "padding_mode": "reflect""#), "padding_mode", "padding"),
         (&format!(r#"{conv}, "strides": 2"#), "strides", "stride"),
         (

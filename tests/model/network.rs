@@ -28,6 +28,42 @@ fn the_builder_finds_the_sizes() {
 }
 
 #[test]
+fn names_of_values_that_do_not_fit() {
+    let of = |builder: hesscale::model::Builder| builder.loss(Loss::mse()).unwrap_err();
+    let unsupported = |layer: &str, kind: &str| Error::Unsupported { layer: layer.into(), kind: kind.into() };
+    let shape = |layer: &str, got: &[usize], needed: &str| Error::Shape {
+        layer: layer.into(),
+        got: got.to_vec(),
+        needed: needed.into(),
+    };
+    let image = || Model::builder([2, 3, 4]).name("image");
+    let unknown = Error::Unknown { what: "value", name: "x, for add 1".into(), known: "image".into() };
+    assert_eq!(of(image().plus("x")), unknown);
+    // A value is known from where it is named, not before; and within blocks as elsewhere.
+    let unknown = Error::Unknown { what: "value", name: "x, for from 0".into(), known: String::new() };
+    assert_eq!(of(Model::builder([2]).from("x").name("x")), unknown);
+    let block = Model::builder([2]).residual_projected(|b| b.name("x").dense(3), |b| b.dense(3)).dense(2);
+    assert_eq!(block.plus("x").loss(Loss::mse()).unwrap().output_shape(), [2]);
+    let twice = of(image().residual(|b| b.name("image")));
+    assert_eq!(twice, unsupported("name 1.body.0", "a second value with the name `image`"));
+    let lost = of(Model::builder([2]).name("x").dense(3).dense(2).from("x"));
+    assert_eq!(lost, unsupported("dense 2", "an output that no layer reads"));
+    // What is gone on from is the layer's output, and has the whole of its signal.
+    let model =
+        Model::builder([2]).name("x").dense(3).name("y").from("x").concat("y").loss(Loss::mse()).unwrap();
+    assert_eq!((model.shape(3).unwrap(), model.output_shape()), (&[2][..], &[5][..]));
+    for (builder, layer) in [
+        (image().conv2d(3, 1).plus("image"), "add 2"),
+        (image().conv2d(3, 1).multiply("image"), "multiply 2"),
+    ] {
+        assert_eq!(of(builder), shape(layer, &[3, 3, 4], "[2, 3, 4], the shape of `image`"));
+    }
+    let needed = "that of `image`, [2, 3, 4], but for the first dimension";
+    assert_eq!(of(image().conv2d(5, 2).concat("image")), shape("concat 2", &[5, 2, 3], needed));
+    assert_eq!(of(image().flatten().concat("image")), shape("concat 2", &[24], needed));
+}
+
+#[test]
 fn parameters_lie_at_multiples_of_64() {
     let model = Model::builder([9]).dense(8).dense_no_bias(8).dense(1).loss(Loss::mse()).unwrap();
     let places: Vec<_> = model.parameters().iter().map(|p| (p.name(), p.offset, p.shape.clone())).collect();

@@ -2,7 +2,9 @@
 
 use crate::common::relative_max_norm;
 use crate::problem::{Problem, losses, mlp, policies};
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Role};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, MaxPool2d, Padding, Role, Upsample2d,
+};
 use hesscale::reference::{exact_ggn_diagonal, hessian_vector_product, hutchinson_diagonal};
 use hesscale::{Activation, Layer, Loss, Mode, Model};
 
@@ -160,11 +162,17 @@ fn r2_is_exact_through_every_layer() {
         |body: Builder| body.conv2d(4, [1, 1]).act(Activation::Relu).layer(Conv2d::new(4, 3).same());
     let mut up = ConvTranspose2d::new(3, 3).stride(2).padding(1).output_padding(1).groups(1);
     up.inputs = 4;
-    let layers: [Layer; 9] = [
+    let layers: [Layer; 15] = [
         MaxPool2d::new(3).stride(1).padding(1).into(),
         AvgPool2d::new(2).stride(1).padding(1).count_include_pad(false).into(),
         Layer::AdaptiveAvgPool2d { output: [3, 2] },
         Layer::ZeroPad2d { padding: [1, 0, 0, 2] },
+        Layer::ReflectionPad2d { padding: [1, 0, 0, 2] },
+        Layer::ReplicationPad2d { padding: [2, 0, 1, 0] },
+        Upsample2d::bilinear([1, 2]).into(),
+        Layer::PixelShuffle { factor: 2 },
+        MaxPool2d::new(2).ceil_mode(true).into(),
+        AvgPool2d::new([2, 3]).stride(2).padding(Padding::SAME).ceil_mode(true).into(),
         BatchNorm::new(vec![0.1, 0.2, 0.3, -0.4], vec![1.0, 0.5, 2.0, 0.25]).into(),
         Layer::Dropout { p: 0.3 },
         Layer::Identity,

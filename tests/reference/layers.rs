@@ -2,7 +2,10 @@
 
 use crate::common::relative_max_norm;
 use crate::problem::Problem;
-use hesscale::model::{AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Padding, Reduction};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Interpolation, MaxPool2d, Padding, Reduction,
+    Upsample2d,
+};
 use hesscale::reference::{PassOutput, predict};
 use hesscale::{Layer, Loss, Mode, Model};
 
@@ -119,6 +122,104 @@ fn padding_is_zeros_around_the_image() {
     assert_same(&[2, 5, 6], vec![same.clone().into()], vec![zeros([2, 2, 1, 2]), bare.clone().into()]);
     assert_eq!(model(&[2, 5, 6], vec![same.into()]).output_shape(), [3, 5, 6]);
     assert_same(&[2, 5, 6], vec![bare.clone().padding(Padding::VALID).into()], vec![bare.into()]);
+}
+
+/// TensorFlow's `SAME`: ⌈n/stride⌉ positions, the odd row or column of padding below or right.
+#[test]
+fn same_padding_with_strides_is_as_little_as_the_positions_need() {
+    let zeros = |padding| Layer::ZeroPad2d { padding };
+    for (image, kernel, stride, dilation, padding) in [
+        ([5_usize, 6], [3, 2], [2, 2], [1, 1], [0, 0, 1, 1]),
+        ([4, 8], [3, 3], [2, 3], [1, 1], [0, 1, 0, 1]),
+        ([7, 5], [2, 3], [3, 2], [2, 2], [2, 2, 1, 1]),
+        ([4, 9], [1, 2], [2, 4], [1, 1], [0, 1, 0, 0]),
+    ] {
+        let bare = conv(2, 3, kernel).stride(stride).dilation(dilation);
+        let same = bare.clone().same();
+        let shape = [3, image[0].div_ceil(stride[0]), image[1].div_ceil(stride[1])];
+        let input = [2, image[0], image[1]];
+        assert_eq!(model(&input, vec![same.clone().into()]).output_shape(), shape);
+        assert_same(&input, vec![same.into()], vec![zeros(padding), bare.into()]);
+    }
+    let pool = AvgPool2d::new(3).stride(2).padding(Padding::SAME);
+    assert_same(&[2, 4, 5], vec![pool.into()], vec![zeros([1, 1, 0, 1]), AvgPool2d::new(3).stride(2).into()]);
+    let pool = MaxPool2d::new([1, 3]).stride([1, 2]).padding(Padding::SAME);
+    assert_eq!(shares(&[1, 1, 4], pool.into(), &[-4.0, -1.0, -3.0, -2.0]).0, [-1.0, -2.0]);
+}
+
+/// PyTorch's rule: a last window begins in the image or in the padding before it, and what is past the padding's end never counts.
+#[test]
+fn a_last_window_may_go_past_the_end() {
+    let x = [1.0, 3.0, 2.0, 5.0];
+    let max = |kernel: usize, stride: usize, padding: usize, width: usize| {
+        let pool = MaxPool2d::new([1, kernel]).stride([1, stride]).padding([0, padding]).ceil_mode(true);
+        shares(&[1, 1, width], pool.into(), &x[..width])
+    };
+    assert_eq!(max(2, 2, 0, 3), (vec![3.0, 2.0], vec![0.0, 1.0, 1.0]));
+    assert_eq!(max(2, 2, 1, 4).0, [1.0, 3.0, 5.0]);
+    // A third window would begin in the padding behind the image.
+    assert_eq!(max(2, 3, 1, 4).0, [1.0, 5.0]);
+    // The image is smaller than the window.
+    assert_eq!(max(3, 2, 0, 2), (vec![3.0], vec![0.0, 1.0]));
+    let mean = |padding: usize, counted| {
+        let pool = AvgPool2d::new([1, 3]).stride([1, 2]).padding([0, padding]).ceil_mode(true);
+        shares(&[1, 1, 4], pool.count_include_pad(counted).into(), &x)
+    };
+    // Without padding both counts are of what is there.
+    for counted in [true, false] {
+        assert_eq!(mean(0, counted).0, [2.0, 3.5]);
+    }
+    // The third of these windows has one number and one of padding.
+    let (z, h) = mean(1, true);
+    assert_near("counted", &z, &[4.0 / 3.0, 10.0 / 3.0, 2.5]);
+    assert_near("counted, h", &h, &[1.0 / 9.0, 2.0 / 9.0, 1.0 / 9.0, 1.0 / 9.0 + 0.25]);
+    let (z, h) = mean(1, false);
+    assert_near("alone", &z, &[2.0, 10.0 / 3.0, 5.0]);
+    assert_near("alone, h", &h, &[0.25, 0.25 + 1.0 / 9.0, 1.0 / 9.0, 1.0 / 9.0 + 1.0]);
+}
+
+/// The examples of PyTorch's documentation.
+#[test]
+fn images_of_another_size_are_pytorchs() {
+    let of = |shape: &[usize], layer: Layer, x: &[f64]| predict(&model(shape, vec![layer]), &[], x).unwrap();
+    let up = |mode| of(&[1, 2, 2], Upsample2d::nearest(2).mode(mode).into(), &[1.0, 2.0, 3.0, 4.0]);
+    let nearest = [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0, 3.0, 3.0, 4.0, 4.0];
+    assert_eq!(up(Interpolation::Nearest), nearest);
+    let bilinear = [1.0, 1.25, 1.75, 2.0, 1.5, 1.75, 2.25, 2.5, 2.5, 2.75, 3.25, 3.5, 3.0, 3.25, 3.75, 4.0];
+    assert_near("bilinear", &up(Interpolation::Bilinear), &bilinear);
+    let thirds = [3, 4, 5, 6, 5, 6, 7, 8, 7, 8, 9, 10, 9, 10, 11, 12].map(|n| f64::from(n) / 3.0);
+    assert_near("corners", &up(Interpolation::BilinearAligned), &thirds);
+
+    let nine: Vec<f64> = (0..9).map(f64::from).collect();
+    let pad = |layer: Layer, columns: usize| -> Vec<String> {
+        let padded = of(&[1, 3, 3], layer, &nine);
+        padded.chunks(columns).map(|row| row.iter().map(f64::to_string).collect()).collect()
+    };
+    let reflected = pad(Layer::ReflectionPad2d { padding: [1, 1, 2, 0] }, 5);
+    assert_eq!(reflected, ["76787", "43454", "10121", "43454", "76787"]);
+    let reflected = pad(Layer::ReflectionPad2d { padding: [2, 2, 2, 2] }, 7);
+    let rows = ["8767876", "5434543", "2101210", "5434543", "8767876", "5434543", "2101210"];
+    assert_eq!(reflected, rows);
+    let repeated = pad(Layer::ReplicationPad2d { padding: [1, 1, 2, 0] }, 5);
+    assert_eq!(repeated, ["00122", "00122", "00122", "33455", "66788"]);
+
+    let eight: Vec<f64> = (0..8).map(f64::from).collect();
+    let shuffled = of(&[4, 1, 2], Layer::PixelShuffle { factor: 2 }, &eight);
+    assert_eq!(shuffled, [0.0, 2.0, 1.0, 3.0, 4.0, 6.0, 5.0, 7.0]);
+    assert_eq!(of(&[8, 1, 1], Layer::PixelShuffle { factor: 2 }, &eight), eight);
+    let back = of(&[1, 2, 4], Layer::PixelUnshuffle { factor: 2 }, &shuffled);
+    assert_eq!(back, eight);
+}
+
+/// h goes back by squares of the weights, and several pixels of one add up.
+#[test]
+fn what_goes_back_from_images_of_another_size() {
+    let h = |shape: &[usize], layer: Layer| shares(shape, layer, &vec![0.0; shape.iter().product()]).1;
+    assert_eq!(h(&[1, 1, 2], Upsample2d::nearest([3, 2]).into()), [6.0, 6.0]);
+    // 1, (¾, ¼), (¼, ¾), 1
+    assert_eq!(h(&[1, 1, 2], Upsample2d::bilinear([1, 2]).into()), [1.625, 1.625]);
+    assert_eq!(h(&[1, 1, 4], Layer::ReflectionPad2d { padding: [3, 1, 0, 0] }), [1.0, 2.0, 3.0, 2.0]);
+    assert_eq!(h(&[1, 2, 2], Layer::ReplicationPad2d { padding: [2, 0, 0, 1] }), [3.0, 1.0, 6.0, 2.0]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod dropout;
 mod errors;
 mod exactness;
 mod golden;
+mod graph;
 mod hesscale_r;
 mod layers;
 mod losses;

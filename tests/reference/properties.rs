@@ -3,7 +3,8 @@
 use crate::common::relative_max_norm;
 use crate::problem::{Problem, losses};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, RmsNorm,
+    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, GroupNorm, Interpolation, LayerNorm, MaxPool2d,
+    RmsNorm, Upsample2d,
 };
 use hesscale::reference::{Dual, pass};
 use hesscale::{Activation, Layer, Mode, Model};
@@ -49,7 +50,7 @@ fn model(layers: &[Choice], loss: usize, outputs: usize, widest: usize) -> Model
 type Shaped = fn(usize, usize) -> Layer;
 
 /// Every kind of them.
-const SHAPED: [Shaped; 15] = [
+const SHAPED: [Shaped; 19] = [
     |a, b| Conv2d::new(2 + a, [1 + b, 3]).padding([b, 1]).stride([1 + a % 2, 1]).into(),
     |a, b| Conv2d::new(2, [2, 3]).dilation([1 + a, 1 + b % 2]).groups(2).bias(b > 0).padding(1).into(),
     |a, b| Conv2d::new(1 + a, 2 + b).same().into(),
@@ -65,6 +66,13 @@ const SHAPED: [Shaped; 15] = [
     |a, b| AvgPool2d::new([2, 1 + a]).stride([1, 1 + b]).padding([1, 0]).count_include_pad(a == b).into(),
     |a, b| Layer::AdaptiveAvgPool2d { output: [1 + a, 2 + b] },
     |a, b| Layer::ZeroPad2d { padding: [a, b, 1, 0] },
+    |a, b| Layer::ReflectionPad2d { padding: [a, 1, b, 0] },
+    |a, b| Layer::ReplicationPad2d { padding: [0, 2 * a, b, 1] },
+    |a, b| {
+        let modes = [Interpolation::Nearest, Interpolation::Bilinear, Interpolation::BilinearAligned];
+        Upsample2d::nearest([1 + b, 2]).mode(modes[a]).into()
+    },
+    |a, b| MaxPool2d::new([2, 2 + a]).stride(2).padding([b % 2, 1]).ceil_mode(true).into(),
     |a, b| BatchNorm::new(vec![0.5, -0.25 * a as f32], vec![1.0, 0.5 + b as f32]).into(),
     // Of few numbers little but ε and rounding is left, so ε is large.
     |a, b| GroupNorm::new(1 + a % 2).eps(0.5).affine(b > 0).into(),

@@ -76,10 +76,13 @@ impl Executor {
                     if let Some(weighted) = sample_op.weighted().filter(|_| op.trained) {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                     }
-                    for (value, adds) in op.inputs.iter().zip(&op.adds) {
+                    for (number, (value, adds)) in op.inputs.iter().zip(&op.adds).enumerate() {
                         if !program.values[*value].wanted {
                             continue;
                         }
+                        let input = views.value(*value, &rows);
+                        let other = op.inputs.get(1 - number).map_or(&[][..], |v| views.value(*v, &rows));
+                        let call = Call { input, branch: number, other, ..call };
                         let mut to_view = signals.take(*value);
                         let mut to = to_view.write(components, signals.origin(), &rows);
                         if *adds {

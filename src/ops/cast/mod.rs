@@ -38,7 +38,7 @@ pub(crate) fn show(pass: &mut BackwardPass<'_>, value: &Value, signal: Signal, s
         pass.schedule.push(kernel, vec![signal.slice, rows.slice]);
         signal = rows;
     }
-    if dtype != Dtype::F32 {
+    if dtype != Dtype::F32 || value.layout != Layout::Image {
         let (plane_in, plane_out, scale) = (signal.plane, shown.plane, 1.0 / pass.setup.options.loss_scale);
         let vectors = pass.mode.rank() as u32;
         let scaled = Cast { elements: elements as u32, planes: planes - vectors, plane_in, plane_out, scale };

@@ -159,7 +159,7 @@ impl Key for ChannelSums {
         let width = shape.width().elements();
         let mut all = match self.parameters {
             ChannelParameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
-                let Window { image, kernel, stride, dilation, before, positions } = window;
+                let Window { image, kernel, stride, dilation, before, positions, .. } = window;
                 [positions, image, kernel, stride, dilation, before].map(pair).concat()
             }
             ChannelParameters::Norm(shape) | ChannelParameters::Groups { shape, .. } => {

@@ -21,7 +21,7 @@ pub(crate) struct Reordering {
 /// Layers that only change the layout, or nothing.
 pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
     Ok(match layer {
-        Layer::Identity => Some(Lowered::Nothing),
+        Layer::Identity | Layer::Name { .. } => Some(Lowered::Nothing),
         Layer::Flatten => Some(Lowered::Flat),
         _ => None,
     })

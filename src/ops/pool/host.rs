@@ -166,22 +166,27 @@ impl SampleOp for MaxPool {
 #[derive(Debug)]
 pub(crate) struct AvgPool {
     rectangles: Rectangles,
-    /// Fixed divisor where padding counts; otherwise each sum is divided by its rectangle's area.
-    divisor: Option<usize>,
+    /// Where padding counts, the window that counts it; otherwise each sum is divided by its rectangle's area.
+    padded: Option<Window>,
 }
 
 impl AvgPool {
     pub(crate) fn new(window: &Window, channels: usize, count_padding: bool) -> AvgPool {
-        let divisor = count_padding.then(|| window.taps());
-        AvgPool { rectangles: Rectangles::new(window, channels), divisor }
+        let padded = count_padding.then_some(*window);
+        AvgPool { rectangles: Rectangles::new(window, channels), padded }
     }
 
     pub(crate) fn adaptive(image: [usize; 2], output: [usize; 2], channels: usize) -> AvgPool {
-        AvgPool { rectangles: Rectangles::adaptive(image, output, channels), divisor: None }
+        AvgPool { rectangles: Rectangles::adaptive(image, output, channels), padded: None }
     }
 
-    fn share(&self, rectangle: Rectangle<'_>) -> f32 {
-        (1.0 / self.divisor.unwrap_or(rectangle.area()) as f64) as f32
+    /// What the sum of a rectangle is multiplied by, whose output pixel has its first element at `at`.
+    fn share(&self, at: usize, rectangle: Rectangle<'_>) -> f32 {
+        let elements = |window: Window| {
+            let (q, columns) = (at / rectangle.channels, window.positions[1]);
+            window.elements([q / columns, q % columns])
+        };
+        (1.0 / self.padded.map_or(rectangle.area(), elements) as f64) as f32
     }
 }
 
@@ -193,7 +198,7 @@ impl SampleOp for AvgPool {
                 let z = &mut z[at..at + rectangle.channels];
                 z.fill(0.0);
                 rectangle.pixels().for_each(|pixel| add_to(z, &x[pixel]));
-                let share = self.share(rectangle);
+                let share = self.share(at, rectangle);
                 z.iter_mut().for_each(|z| *z *= share);
             });
         }
@@ -205,7 +210,7 @@ impl SampleOp for AvgPool {
             to.fill(0.0);
             for (s, to) in s.chunks_exact(at).zip(to.chunks_exact_mut(image)) {
                 self.rectangles.each(|q, rectangle| {
-                    let share = self.share(rectangle);
+                    let share = self.share(q, rectangle);
                     let share = if is_diagonal(component, signal.len()) { share * share } else { share };
                     for pixel in rectangle.pixels() {
                         let s = &s[q..q + rectangle.channels];

@@ -74,15 +74,16 @@ impl Pooling {
                 header.pair("KERNEL", window.kernel);
                 "pool/sliding"
             }
-            Pooling::Adaptive { .. } => {
-                header.pair("KERNEL", [1, 1]);
-                "pool/adaptive"
-            }
+            Pooling::Adaptive { .. } => "pool/adaptive",
         };
         let mut files = vec!["lib/elementwise", "pool/places", windows, "lib/walk", "lib/divide", "lib/rows"];
-        if !matches!(self, Pooling::Max(_)) {
-            header.flag("COUNT_PADDING", matches!(self, Pooling::Mean { count_padding: true, .. }));
-            files.push("pool/weight");
+        match self {
+            Pooling::Max(_) => {}
+            Pooling::Mean { window, count_padding: true } => {
+                header.pair("PADDED", window.padded());
+                files.push("pool/weight_padded");
+            }
+            _ => files.push("pool/weight_inside"),
         }
         files
     }
@@ -93,8 +94,8 @@ fn most(size: [usize; 2], parts: [usize; 2]) -> usize {
     (size[0] / parts[0] + 2) * (size[1] / parts[1] + 2)
 }
 
-/// Invocations that share a result, and results of a workgroup.
-fn shape(share: usize) -> (u32, u32) {
+/// Invocations that share a result that `share` elements make, and results of a workgroup.
+pub(crate) fn shape(share: usize) -> (u32, u32) {
     if share > SHARED { (MANY, 1) } else { (1, LANES) }
 }
 

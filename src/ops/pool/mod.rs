@@ -4,7 +4,7 @@
 pub(crate) mod host;
 mod kernel;
 
-pub(crate) use kernel::{PoolForward, PoolSignal, Pooling};
+pub(crate) use kernel::{PoolForward, PoolSignal, Pooling, shape};
 
 use crate::Result;
 use crate::graph::{

@@ -1,4 +1,4 @@
-//! Residual blocks: the sum at the end, and the sum of signals at the beginning.
+//! Sums of two values: at the end of a residual block, and of a named value; and the sum of signals where branches begin.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
@@ -7,13 +7,17 @@ mod kernel;
 pub(crate) use kernel::{Add, AddSignal};
 
 use crate::Result;
-use crate::graph::{BackwardPass, ForwardPass, Layout, Op, Operation, Signal, Value};
+use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-use crate::model::Activation;
+use crate::model::{Activation, Layer};
 
 #[derive(Debug)]
 pub(crate) struct Residual;
+
+pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
+    Ok(matches!(layer, Layer::Add { .. }).then(|| Residual.into()))
+}
 
 impl Operation for Residual {
     fn layout(&self) -> Option<Layout> {

@@ -13,7 +13,9 @@ mod dropout;
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
 mod norm;
+mod pixelshuffle;
 mod pool;
+mod resample;
 mod zeropad;
 
 use super::{Real, Signal};
@@ -25,7 +27,9 @@ use conv::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
+use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
+use resample::Resample;
 use zeropad::Pad;
 
 /// A map `z = A x + b` on each sample of a batch.
@@ -87,6 +91,10 @@ pub(super) enum Step<'a, T> {
     Normalize(norm::Normalize<'a, T>),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
+    /// The product of its two inputs.
+    Product,
+    /// Its two inputs, of so many numbers a sample, one behind the other.
+    Concatenation([usize; 2]),
 }
 
 impl<'a, T: Real> Step<'a, T> {
@@ -109,6 +117,9 @@ impl<'a, T: Real> Step<'a, T> {
         if let Some(norm) = layer.normalization(&spec.name(), input)? {
             return Ok(Step::Normalize(norm::Normalize::new(norm, weight, bias)));
         }
+        if let Some(resample) = Resample::new(layer, input) {
+            return Ok(Step::linear(resample));
+        }
         let window = layer.pooling(&spec.name(), input)?;
         Ok(match (layer, window) {
             (Layer::Dense { inputs, outputs, .. }, _) => {
@@ -129,6 +140,8 @@ impl<'a, T: Real> Step<'a, T> {
                 Step::linear(Average::adaptive([input[1], input[2]], *output))
             }
             (Layer::ZeroPad2d { padding }, _) => Step::linear(Pad::new(input, *padding)),
+            (Layer::PixelShuffle { factor }, _) => Step::linear(Shuffle::new(input, *factor)),
+            (Layer::PixelUnshuffle { factor }, _) => Step::linear(Shuffle::inverse(input, *factor)),
             (Layer::BatchNorm(norm), _) => {
                 let positions = input[1..].iter().product();
                 Step::linear(Normalize::new(norm, positions, weight, bias))
@@ -142,7 +155,13 @@ impl<'a, T: Real> Step<'a, T> {
             },
             #[cfg(test)]
             (Layer::Mirror, _) => Step::linear(mirror::Mirror { features: input.iter().product() }),
+            (Layer::Multiply { .. }, _) => Step::Product,
+            (Layer::Concat { .. }, _) => {
+                let len = |input: usize| model.shape_at(spec.inputs[input]).iter().product();
+                Step::Concatenation([len(0), len(1)])
+            }
             (Layer::Flatten | Layer::Identity, _) => Step::Sum,
+            (Layer::Name { .. } | Layer::Add { .. }, _) => Step::Sum,
             _ => unreachable!("{}: every kind of layer has a step", spec.name()),
         })
     }
@@ -159,12 +178,24 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
             Step::Normalize(norm) => norm.forward(x),
             Step::Sum => sum(inputs),
+            Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
+            Step::Concatenation([first, second]) => {
+                let samples = x.chunks_exact(*first).zip(inputs[1].chunks_exact(*second));
+                samples.flat_map(|(x, y)| x.iter().chain(y).copied()).collect()
+            }
         }
     }
 
-    /// The signal that goes to the input, to each of a sum's, from the input `x` and the signal at the output: the table at the
-    /// head of [`reference`](crate::reference).
-    pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
+    /// The signal that goes to the input of this number, from the inputs and the signal at the output: the table at the head of
+    /// [`reference`](crate::reference).
+    pub(super) fn backward(
+        &self,
+        mode: Mode,
+        inputs: &[&[T]],
+        input: usize,
+        signal: &Signal<T>,
+    ) -> Signal<T> {
+        let x = inputs[input];
         match self {
             Step::Linear(map) => Signal::new(
                 map.transposed(x, &signal.g, false),
@@ -174,6 +205,20 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
             Step::Normalize(norm) => norm.backward(mode, x, signal),
             Step::Sum => signal.clone(),
+            // What x and y have in common is dropped: d²z/dx² = 0.
+            Step::Product => {
+                let y = inputs[1 - input];
+                let times =
+                    |s: &[T], squared| s.iter().zip(y).map(|(s, y)| power(*y, squared) * *s).collect();
+                signal.through(|s| times(s, false), |h| times(h, true))
+            }
+            Step::Concatenation(sizes) => {
+                let (all, first) = (sizes[0] + sizes[1], if input == 0 { 0 } else { sizes[0] });
+                let part = |s: &[T]| -> Vec<T> {
+                    s.chunks_exact(all).flat_map(|s| s[first..][..sizes[input]].iter().copied()).collect()
+                };
+                signal.through(part, part)
+            }
         }
     }
 

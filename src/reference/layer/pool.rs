@@ -77,13 +77,29 @@ impl<T: Real> Linear<T> for Maximum {
 
 pub(super) struct Average {
     windows: Windows,
-    /// What the sum of all windows is divided by; without it, the number of places that a window covers.
-    divisor: Option<usize>,
+    /// What the sum of each window is divided by.
+    divisors: Vec<usize>,
 }
 
 impl Average {
     pub(super) fn new(window: &Window, count_padding: bool) -> Average {
-        Average { windows: Windows::new(window), divisor: count_padding.then(|| window.taps()) }
+        let average = Average::of(Windows::new(window));
+        if !count_padding {
+            return average;
+        }
+        // A window ends where the padding does.
+        let along = |axis: usize| {
+            let end = window.padded()[axis];
+            let starts = (0..window.positions[axis]).map(move |q| q * window.stride[axis]);
+            starts.map(move |start| (start + window.kernel[axis]).min(end) - start)
+        };
+        let divisors = along(0).flat_map(|rows| along(1).map(move |columns| rows * columns)).collect();
+        Average { divisors, ..average }
+    }
+
+    /// Those divided by the number of places that they cover.
+    fn of(windows: Windows) -> Average {
+        Average { divisors: windows.covered.iter().map(Vec::len).collect(), windows }
     }
 
     /// Windows from `⌊q·H/Q⌋` to `⌈(q+1)·H/Q⌉`.
@@ -93,11 +109,11 @@ impl Average {
             let window = |q: usize| (q * size / positions..((q + 1) * size).div_ceil(positions)).collect();
             (0..positions).map(window).collect()
         };
-        Average { windows: Windows::product(image, &along(0), &along(1)), divisor: None }
+        Average::of(Windows::product(image, &along(0), &along(1)))
     }
 
     fn share<T: Real>(&self, q: usize) -> T {
-        T::from_f64(1.0 / self.divisor.unwrap_or(self.windows.covered[q].len()) as f64)
+        T::from_f64(1.0 / self.divisors[q] as f64)
     }
 }
 

@@ -114,6 +114,7 @@ fn depthwise_parameters_of_large_images() {
         stride: [1, 1],
         dilation: [1, 1],
         before: [0, 0],
+        after: [0, 0],
         positions: [100, 89],
     };
     check_depthwise(DepthwiseSizes { window, batch: 2, channels: 2 }, &[Mode::HesScaleR2]);

@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<DepthwiseSizes> {
         let positions = [0, 1].map(|axis: usize| {
             (image[axis] + 2 * before[axis] - (kernel[axis] - 1) * dilation[axis] - 1) / stride[axis] + 1
         });
-        let window = Window { image, kernel, stride, dilation, before, positions };
+        let window = Window { image, kernel, stride, dilation, before, after: before, positions };
         DepthwiseSizes { window, batch, channels }
     })
     .into()

@@ -3,15 +3,19 @@
 
 mod batchnorm;
 mod channel_sums;
+mod concat;
 mod dense;
 mod depthwise;
 mod dropout;
 mod layout;
 mod loss;
+mod multiply;
 mod norm;
 mod outside;
 mod partial;
+mod pixelshuffle;
 mod pool;
+mod resample;
 mod residual;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};

@@ -4,7 +4,13 @@ use crate::ops::pool::{PoolForward, PoolSignal, Pooling};
 
 fn window(image: [usize; 2], kernel: [usize; 2], stride: [usize; 2], before: [usize; 2]) -> Window {
     let positions = [0, 1].map(|axis| (image[axis] + 2 * before[axis] - kernel[axis]) / stride[axis] + 1);
-    Window { image, kernel, stride, dilation: [1, 1], before, positions }
+    Window { image, kernel, stride, dilation: [1, 1], before, after: before, positions }
+}
+
+/// With more padding below and right than above and left, and one more row of windows than fits there.
+fn beyond(image: [usize; 2], kernel: [usize; 2], stride: [usize; 2]) -> Window {
+    let [rows, columns] = window(image, kernel, stride, [0, 0]).positions;
+    Window { after: [0, 1], positions: [rows + 1, columns], ..window(image, kernel, stride, [0, 0]) }
 }
 
 /// The places of an image that the window at `q` covers, and how many elements it counts.
@@ -19,7 +25,13 @@ fn covered(pooling: &Pooling, q: [usize; 2]) -> (Vec<[usize; 2]>, f64) {
     };
     let places: Vec<_> = rows.iter().flat_map(|row| columns.iter().map(|column| [*row, *column])).collect();
     let count = match pooling {
-        Pooling::Mean { window, count_padding: true } => window.taps(),
+        Pooling::Mean { window, count_padding: true } => {
+            let along = |axis: usize| {
+                let end = window.before[axis] + window.image[axis] + window.after[axis];
+                (0..window.kernel[axis]).filter(|t| q[axis] * window.stride[axis] + t < end).count()
+            };
+            along(0) * along(1)
+        }
         _ => places.len(),
     };
     (places, count as f64)
@@ -87,6 +99,7 @@ fn max_pooling() {
     check(Pooling::Max(window([7, 5], [3, 2], [2, 1], [1, 1])), 2, 5, true);
     check(Pooling::Max(window([9, 12], [2, 3], [4, 5], [1, 0])), 1, 33, true);
     check(Pooling::Max(window([6, 20], [2, 2], [2, 2], [0, 0])), 3, 9, true);
+    check(Pooling::Max(beyond([6, 7], [3, 3], [2, 2])), 2, 5, true);
 }
 
 #[test]
@@ -109,6 +122,7 @@ fn mean_pooling() {
         check(mean([1, 1], [1, 1], [1, 1], [0, 0]), 1, 1, false);
         check(mean([7, 5], [3, 2], [2, 1], [1, 1]), 2, 5, true);
         check(mean([9, 12], [2, 3], [4, 5], [1, 0]), 1, 33, false);
+        check(Pooling::Mean { window: beyond([6, 7], [3, 3], [2, 2]), count_padding }, 2, 5, true);
     }
 }
 

@@ -6,6 +6,7 @@ mod act;
 mod batchnorm;
 mod cast;
 mod channel_sums;
+mod concat;
 mod conv;
 pub(crate) mod cooperative;
 mod dense;
@@ -15,12 +16,15 @@ mod join;
 mod layout;
 mod loss;
 pub(crate) mod loss_head;
+mod multiply;
 mod norm;
 mod optimizer;
 mod outside;
 pub(crate) mod own;
 mod partial;
+mod pixelshuffle;
 mod pool;
+mod resample;
 mod residual;
 mod whole;
 mod zeropad;
@@ -45,7 +49,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 20] = [
+const OPERATIONS: [Operation; 24] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -53,11 +57,15 @@ const OPERATIONS: [Operation; 20] = [
     optimizer::OPERATION,
     layout::OPERATION,
     pool::OPERATION,
+    resample::OPERATION,
+    pixelshuffle::OPERATION,
     zeropad::OPERATION,
     dropout::OPERATION,
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,
+    concat::OPERATION,
+    multiply::OPERATION,
     depthwise::OPERATION,
     channel_sums::OPERATION,
     cast::OPERATION,
@@ -152,7 +160,7 @@ const CHANNELS: u32 = 5;
 fn window(kernel: [usize; 2]) -> Window {
     let image = [512, 512];
     let positions = kernel.map(|k| (512 + 2 - k) / 2 + 1);
-    Window { image, kernel, stride: [2, 2], dilation: [1, 1], before: [1, 1], positions }
+    Window { image, kernel, stride: [2, 2], dilation: [1, 1], before: [1, 1], after: [1, 1], positions }
 }
 
 const OFFSETS: Offsets = Offsets { a_plane: 4096, c_plane: 4096, bias: 4096, ..Offsets::ALONE };

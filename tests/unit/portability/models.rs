@@ -3,6 +3,7 @@
 use super::job::{Job, Kind};
 use crate::model::{
     AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm, Rule,
+    Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -73,9 +74,13 @@ pub(super) fn jobs() -> Vec<Job> {
             accumulated(&mut jobs, name, 2, || model.clone());
         }
     }
-    for (name, model) in pools() {
+    for (name, model) in pools().into_iter().chain(resized()) {
         everywhere(&mut jobs, name, 2, || model.clone());
     }
+    // A sum passes its signal on, which is then copied to where it was asked for.
+    let summand =
+        Model::builder([5]).dense(3).name("x").dense(3).plus("x").dense(2).loss(Loss::mse()).unwrap();
+    jobs.push(Job::new("a signal at a summand", summand, 3, Mode::HesScale, Kind::Signals));
     for (name, size) in [("normalisation of samples", [3, 4]), ("normalisation of large images", [33, 32])] {
         everywhere(&mut jobs, name, 2, || normalised(size));
     }
@@ -422,15 +427,48 @@ fn normalised([height, width]: [usize; 2]) -> Model {
     m.layer(Layer::global_avg_pool()).flatten().dense(3).loss(Loss::mse()).unwrap()
 }
 
+/// A layer twice: behind an activation, and behind none.
+fn twice(shape: [usize; 3], layer: impl Into<Layer>) -> Model {
+    let (layer, channels) = (layer.into(), shape[0].max(3));
+    let bent = |m: Builder| m.conv2d(channels, 1).act(TANH).layer(layer.clone());
+    let straight = |m: Builder| m.conv2d(channels, 1).layer(layer.clone());
+    classifier(shape, |m| m.residual_projected(bent, straight).layer(Layer::global_avg_pool()))
+}
+
+/// Images of another size: pixels that few others have a part in, pixels that a workgroup shares, channels that become pixels.
+fn resized() -> Vec<(&'static str, Model)> {
+    // Channels that are whole vec4s and such that are not, each behind an activation and behind none.
+    let joined = |channels: [usize; 2]| {
+        let [first, second] = channels;
+        classifier([2, 3, 4], |m| {
+            let m = m.conv2d(second, 1).name("straight").act(TANH).name("bent").from("straight");
+            let m = m.conv2d(first, 1).act(TANH).concat("bent").conv2d(first, 1).concat("straight");
+            m.layer(Layer::global_avg_pool())
+        })
+    };
+    // Products of images, and of rows of an odd number.
+    let gated = || {
+        let m = Model::builder([5]).dense(3).name("x").dense(3).act(TANH).multiply("x");
+        m.dense(2).loss(Loss::mse()).unwrap()
+    };
+    let gated_image = classifier([2, 3, 4], |m| {
+        let m = m.conv2d(5, 1).name("x").conv2d(5, 1).act(TANH).multiply("x");
+        m.layer(Layer::global_avg_pool())
+    });
+    vec![
+        ("channels behind channels", joined([4, 8])),
+        ("odd channels behind odd channels", joined([5, 3])),
+        ("gated rows", gated()),
+        ("gated image", gated_image),
+        ("bilinear upsampling", twice([2, 4, 5], Upsample2d::bilinear([3, 2]))),
+        ("edges repeated often", twice([1, 3, 3], Layer::ReplicationPad2d { padding: [32, 0, 33, 0] })),
+        ("pixel shuffle", twice([8, 3, 5], Layer::PixelShuffle { factor: 2 })),
+        ("pixel unshuffle", twice([3, 4, 6], Layer::PixelUnshuffle { factor: 2 })),
+    ]
+}
+
 /// Small windows, windows whose elements need more than a byte, windows that a workgroup shares; of each kind.
 fn pools() -> Vec<(&'static str, Model)> {
-    // Twice each: behind an activation, and behind none.
-    fn twice(shape: [usize; 3], pool: impl Into<Layer>) -> Model {
-        let pool = pool.into();
-        let bent = |m: Builder| m.conv2d(3, 1).act(TANH).layer(pool.clone());
-        let straight = |m: Builder| m.conv2d(3, 1).layer(pool.clone());
-        classifier(shape, |m| m.residual_projected(bent, straight).layer(Layer::global_avg_pool()))
-    }
     let adaptive = |output| Layer::AdaptiveAvgPool2d { output };
     let max = |kernel: usize, stride: usize| MaxPool2d::new(kernel).stride(stride).padding(1);
     let mean = |kernel: usize, stride: usize| AvgPool2d::new(kernel).stride(stride).padding(1);
