@@ -46,6 +46,7 @@ mod shader;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod tuning;
+pub mod wgsl;
 
 // Unit tests of more than one module: they see what is private to the crate.
 #[cfg(test)]

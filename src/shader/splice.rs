@@ -88,16 +88,16 @@ fn staged_of(code: &str) -> Option<(&str, &str)> {
 }
 
 /// A declaration at module scope.
-struct Declaration<'a> {
-    name: &'a str,
+pub(super) struct Declaration<'a> {
+    pub name: &'a str,
     /// With the comments before it.
-    text: &'a str,
+    pub text: &'a str,
     /// Without.
-    code: &'a str,
+    pub code: &'a str,
     binding: Option<usize>,
 }
 
-fn declarations(text: &str) -> Vec<Declaration<'_>> {
+pub(super) fn declarations(text: &str) -> Vec<Declaration<'_>> {
     let (mut found, mut start, mut depth) = (Vec::new(), 0, 0);
     let mut comment = false;
     for (at, c) in text.char_indices() {
@@ -144,7 +144,7 @@ fn name_of(code: &str) -> Option<&str> {
 }
 
 /// Identifiers and keywords with their offsets, without comments and attributes.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut at = 0;
     std::iter::from_fn(move || {

@@ -43,4 +43,5 @@ mod signed_targets;
 mod sizes;
 mod small;
 mod tables;
+mod wgsl;
 mod whole;
