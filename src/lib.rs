@@ -64,6 +64,9 @@ mod snapshots;
 #[cfg(test)]
 #[path = "../tests/unit/texts.rs"]
 mod texts;
+#[cfg(test)]
+#[path = "../tests/unit/wgsl.rs"]
+mod wgsl_texts;
 
 pub use error::{Cause, Error, Result};
 pub use gpu::{BufferRange, Context, ContextOptions, Request, Tensor};

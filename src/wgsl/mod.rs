@@ -57,9 +57,10 @@ impl<'a> Options<'a> {
         Options { name: name.into(), ..self }
     }
 
-    /// Layers of up to so many terms are written without loops (1024 unless given). A term is four products of a dense layer, one
-    /// of a convolution, one number of another layer. Without loops a compiler keeps all numbers in registers; loops need the
-    /// private memory of an invocation, but make a short text that compiles fast.
+    /// Layers of up to so many terms are written without loops where parameters are in a buffer (1024 unless given, at most 16,384);
+    /// with constants all are. A term is four products of a dense layer, one of another, one number of a layer that has none; an
+    /// activation counts for 16. Without loops a compiler can keep all numbers in registers; loops make a short text and need the
+    /// private memory of an invocation.
     pub fn unroll(self, terms: usize) -> Options<'a> {
         Options { unroll: terms, ..self }
     }
@@ -93,7 +94,7 @@ impl Model {
     /// [`Error::Length`] for parameters of another length than [`Model::flat_len`]; [`Error::Value`] for one that is NaN or infinite,
     /// which WGSL has no constants for; [`Error::Unsupported`] for a name that is none, or a layer that cannot be written;
     /// [`Error::Function`] for a layer with more than 2,048 inputs and outputs together (WGSL's limit of a function's variables), for
-    /// loops of more than 65,535 iterations in all, and for constants of one tensor that loops look up, more than 8,188.
+    /// one with constants of more than 16,384 terms ([`Options::unroll`]), and for loops of more than 65,535 iterations in all.
     pub fn to_wgsl(&self, options: &Options<'_>) -> Result<String> {
         name::check(&options.name)?;
         if let Weights::Constants(parameters) = options.weights {

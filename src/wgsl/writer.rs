@@ -15,11 +15,17 @@ const NUMBERS: u64 = 8192 / 4;
 /// Most iterations of all loops of a call: llvmpipe leaves a loop when an invocation has gone round as often.
 const ITERATIONS: u64 = 65_535;
 
+/// Most terms of a layer without loops: of dense layers 65,536 weights.
+const TERMS: usize = 1 << 14;
+
+/// Terms that an activation counts for.
+const ACTIVATION: usize = 16;
+
 pub(super) struct Writer<'a> {
     model: &'a Model,
     options: &'a Options<'a>,
     functions: Functions<'a>,
-    /// Of layers, with what they look up.
+    /// Their functions.
     layers: String,
     /// Of all loops, in one call.
     iterations: u64,
@@ -141,9 +147,7 @@ impl<'a> Writer<'a> {
         let numbers = |role: Role| {
             let p = model.parameter_of(index, role)?;
             Some(match self.options.weights {
-                Weights::Constants(values) => {
-                    Numbers::known(format!("{function}_{}", role.name()), &values[p.range()])
-                }
+                Weights::Constants(values) => Numbers::Known(values[p.range()].into()),
                 Weights::Storage { half: false, .. } => {
                     Numbers::Stored { read: [format!("{prefix}_parameters["), "]".into()], first: p.offset }
                 }
@@ -156,8 +160,7 @@ impl<'a> Writer<'a> {
         let statistics = match &node.kind {
             NodeKind::Layer(Layer::BatchNorm(norm)) => {
                 let inverse: Vec<f32> = norm.inverse_deviations().map(|inverse| inverse as f32).collect();
-                let mean = Numbers::known(format!("{function}_mean"), &norm.mean);
-                Some([mean, Numbers::known(format!("{function}_inverse"), inverse)])
+                Some([(&norm.mean).into(), inverse.into()].map(Numbers::Known))
             }
             _ => None,
         };
@@ -176,13 +179,6 @@ impl<'a> Writer<'a> {
             return Err(too_many(&place.name, "inputs and outputs", numbers, NUMBERS));
         }
         let (body, formula) = self.statements(place, len, outputs)?;
-
-        let looked_up = place.weight.iter().chain(&place.bias).chain(place.statistics.iter().flatten());
-        for numbers in looked_up {
-            if let Some(table) = numbers.table(&place.name)? {
-                self.layers += &format!("\n{table}");
-            }
-        }
         // A place that is computed needs a variable.
         let unrolled = body.is_unrolled();
         let names = given.iter().map(|x| if unrolled { (*x).to_owned() } else { format!("given_{x}") });
@@ -203,12 +199,17 @@ impl<'a> Writer<'a> {
     fn statements(&mut self, place: &Place<'a>, len: usize, outputs: usize) -> Result<(Body, &'static str)> {
         let Place { node, name, input, weight, bias, statistics, .. } = place;
         let (weight, bias, functions) = (weight.as_ref(), bias.as_ref(), &mut self.functions);
-        let unroll = self.options.unroll;
+        let constants = matches!(self.options.weights, Weights::Constants(_));
+        let unroll = if constants { TERMS } else { self.options.unroll.min(TERMS) };
         let body = |factors: &[usize]| {
-            Body::new(factors.iter().fold(1_usize, |terms, factor| terms.saturating_mul(*factor)) <= unroll)
+            let terms = factors.iter().fold(1_usize, |terms, factor| terms.saturating_mul(*factor));
+            if constants && terms > TERMS {
+                return Err(too_many(name, "terms with constants", terms as u64, TERMS as u64));
+            }
+            Ok(Body::new(terms <= unroll))
         };
         let NodeKind::Layer(layer) = &node.kind else {
-            let mut body = body(&[len]);
+            let mut body = body(&[len])?;
             layers::add(&mut body, len);
             return Ok((body, "z = x + y"));
         };
@@ -216,7 +217,7 @@ impl<'a> Writer<'a> {
             let weight = weight.expect("a convolution has a weight");
             let places = if conv.transposed { len } else { outputs };
             let channels = if conv.transposed { conv.outputs } else { conv.inputs } / conv.groups;
-            let mut body = body(&[places, channels, conv.window.taps()]);
+            let mut body = body(&[places, channels, conv.window.taps()])?;
             return Ok(if conv.transposed {
                 layers::transposed(&mut body, &conv, weight, bias);
                 (body, "z = W x + b, a transposed convolution")
@@ -226,7 +227,7 @@ impl<'a> Writer<'a> {
             });
         }
         if let Some(norm) = layer.normalization(name, input)? {
-            let mut body = body(&[3, len]);
+            let mut body = body(&[3, len])?;
             layers::norm(&mut body, &norm, weight, bias, functions);
             let formula = "z = gamma (x - mean) / sqrt(var + eps) + beta";
             return Ok((body, if norm.centred { formula } else { "z = gamma x / sqrt(mean of x^2 + eps)" }));
@@ -240,7 +241,7 @@ impl<'a> Writer<'a> {
         };
         if let Some(windows) = windows {
             let [rows, columns] = windows.largest();
-            let mut body = body(&[outputs, rows, columns]);
+            let mut body = body(&[outputs, rows, columns])?;
             let divisor = match layer {
                 Layer::MaxPool2d(_) => {
                     windows.maximum(&mut body, input[0], functions);
@@ -254,22 +255,22 @@ impl<'a> Writer<'a> {
         }
         match (layer, weight, bias, statistics) {
             (Layer::Dense { inputs, .. }, Some(weight), bias, _) => {
-                let mut body = body(&[outputs, inputs.div_ceil(4)]);
+                let mut body = body(&[outputs, inputs.div_ceil(4)])?;
                 layers::dense(&mut body, *inputs, outputs, weight, bias);
                 Ok((body, "z = W x + b"))
             }
             (Layer::Act(activation), ..) => {
-                let mut body = body(&[len]);
+                let mut body = body(&[ACTIVATION, len])?;
                 layers::activation(&mut body, len, *activation, functions);
                 Ok((body, "z = f(x)"))
             }
             (Layer::BatchNorm(_), Some(gamma), Some(beta), Some([mean, inverse])) => {
-                let mut body = body(&[len]);
+                let mut body = body(&[len])?;
                 layers::batch_norm(&mut body, [input[0], len / input[0]], [mean, inverse, gamma, beta]);
                 Ok((body, "z = gamma (x - mean) / sqrt(var + eps) + beta"))
             }
             (Layer::ZeroPad2d { padding }, ..) => {
-                let mut body = body(&[len]);
+                let mut body = body(&[len])?;
                 layers::zero_pad(&mut body, input[0], [input[1], input[2]], *padding);
                 Ok((body, "z = x with zeros around it"))
             }
