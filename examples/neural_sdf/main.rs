@@ -37,7 +37,7 @@ A small network learns the distance to a ball within a ring; a fragment shader d
 neural_sdf.png: after 100, 1000 … steps, and the shape itself.
 
 Options:
-  --steps N      steps of training (default: 10000)
+  --steps N      steps of training (default: 6000)
   --out DIR      where the picture goes (default: the current directory)
   --help         print this";
 
@@ -48,7 +48,7 @@ struct Options {
 
 /// `None` for `--help`; the error is a message for the user.
 fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
-    let mut options = Options { steps: 10_000, out: PathBuf::new() };
+    let mut options = Options { steps: 6000, out: PathBuf::new() };
     while let Some(name) = arguments.next()? {
         match name.as_str() {
             "--steps" => options.steps = arguments.count()?,

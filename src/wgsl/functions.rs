@@ -50,7 +50,7 @@ impl<'a> Functions<'a> {
     /// The name of a function of `lib/math.wgsl`, there `hs_name`.
     pub(super) fn library(&mut self, name: &'static str) -> String {
         self.library.insert(name);
-        self.renaming(name, "")
+        name.replacen(LIBRARY, &format!("{}_", self.prefix), 1)
     }
 
     /// All declarations.
@@ -59,42 +59,28 @@ impl<'a> Functions<'a> {
         let mut needed: Vec<&str> = self.library.iter().copied().collect();
         let mut text = String::new();
         for (number, activation) in self.activations.iter().enumerate() {
-            let own = file(&format!("act/fn/{}", activation.name()));
+            let file = file(&format!("act/fn/{}", activation.name()));
             let name = self.activation_name(number);
-            let declared = pick(&[own, math], &["act"]);
-            let alpha = ("ALPHA", format!("{name}_alpha"));
-            let renaming = declared.iter().map(|it| (it.name, self.renaming(it.name, &name))).chain([alpha]);
-            let renaming: Vec<(&str, String)> = renaming.collect();
+            let declared = pick(&[file, math], &["act"]);
             if let Some(alpha) = activation.alpha() {
                 text += &format!("\nconst {name}_alpha: f32 = {};\n", literal(alpha as f32));
             }
-            text += &format!("\n// {}: {}\n", activation.name(), formula(own));
             let (library, own): (Vec<Picked<'_>>, Vec<Picked<'_>>) =
                 declared.iter().partition(|it| it.name.starts_with(LIBRARY));
             needed.extend(library.iter().map(|it| it.name));
-            let own: Vec<String> = own.iter().map(|it| with_names(it.code, &renaming)).collect();
-            text += &format!("{}\n", own.join("\n\n"));
+            let names: Vec<(&str, String)> =
+                own.iter().map(|it| (it.name, it.name.replacen("act", &name, 1))).collect();
+            let names = names.iter().map(|(of, name)| (*of, name.as_str()));
+            let alpha = format!("{name}_alpha");
+            let names: Vec<(&str, &str)> = names.chain([("ALPHA", alpha.as_str())]).collect();
+            let own: Vec<String> = own.iter().map(|it| renamed(it.code, &names)).collect();
+            text += &format!("\n// {}: {}\n{}\n", activation.name(), formula(file), own.join("\n\n"));
         }
-        let declared = pick(&[math, LARGER], &needed);
-        let renaming: Vec<_> = declared.iter().map(|it| (it.name, self.renaming(it.name, ""))).collect();
-        for it in &declared {
-            text += &format!("\n{}{}\n", it.comment, with_names(it.code, &renaming));
+        for it in pick(&[math, LARGER], &needed) {
+            text += &format!("\n{}{}\n", it.comment, it.code);
         }
-        text
+        text.replace(LIBRARY, &format!("{}_", self.prefix))
     }
-
-    /// What a function of the library is called, or one of an activation's, whose own is `act`.
-    fn renaming(&self, name: &str, act: &str) -> String {
-        match name.strip_prefix(LIBRARY) {
-            Some(name) => format!("{}_{name}", self.prefix),
-            None => name.replacen("act", act, 1),
-        }
-    }
-}
-
-fn with_names(code: &str, renaming: &[(&str, String)]) -> String {
-    let names: Vec<(&str, &str)> = renaming.iter().map(|(of, name)| (*of, name.as_str())).collect();
-    renamed(code, &names)
 }
 
 /// What a file of `act/fn` says of f, without the derivatives.

@@ -41,8 +41,8 @@ impl<'a> Options<'a> {
         Options::new(Weights::Storage { group, binding, half: false })
     }
 
-    /// The same as f16, two in a word, as [`Model::half_parameters`] packs them. The device needs no feature for it. Numbers below
-    /// 2⁻¹⁴ may count as 0.
+    /// The same as f16, two in a word, as [`Model::half_parameters`] packs them. It needs no feature, but on GL wgpu's
+    /// `DownlevelFlags::SHADER_F16_IN_F32`. Numbers below 2⁻¹⁴ may count as 0.
     pub fn storage_f16(group: u32, binding: u32) -> Options<'static> {
         Options::new(Weights::Storage { group, binding, half: true })
     }
