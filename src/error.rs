@@ -197,6 +197,18 @@ pub enum Error {
         /// What is there.
         available: u64,
     },
+    /// More than a function in WGSL may have: see [`Model::to_wgsl`](crate::Model::to_wgsl).
+    #[error("{place}: as a WGSL function it has {got} {what}; at most {most} are possible")]
+    Function {
+        /// The layer, the parameter, or the whole network.
+        place: String,
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        got: u64,
+        /// How many there may be.
+        most: u64,
+    },
     /// The device lacks a feature.
     #[error("{what} needs a device with {feature}; request it, where the adapter has it")]
     Feature {

@@ -21,6 +21,7 @@ pub mod embedding {
     #![doc = ""]
     #![doc = concat!("[psnr]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/psnr.svg")]
     #![doc = concat!("[hash_grid]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/hash_grid.png")]
+    #![doc = concat!("[neural_sdf]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/neural_sdf.png")]
     #![doc = ""]
     #![doc = include_str!("../docs/embedding.md")]
 }

@@ -48,6 +48,7 @@ mod shader;
 #[cfg(feature = "train")]
 pub mod train;
 pub mod tuning;
+pub mod wgsl;
 
 // Unit tests of more than one module: they see what is private to the crate.
 #[cfg(test)]
@@ -65,6 +66,9 @@ mod snapshots;
 #[cfg(test)]
 #[path = "../tests/unit/texts.rs"]
 mod texts;
+#[cfg(test)]
+#[path = "../tests/unit/wgsl.rs"]
+mod wgsl_texts;
 
 pub use error::{Cause, Error, Result};
 pub use gpu::{BufferRange, Context, ContextOptions, Request, Tensor};

@@ -17,6 +17,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("shader", &[]),
     // The product takes the loss and the optimiser into its dispatches.
     ("gemm", &["shader", "ops"]),
+    ("wgsl", &["shader"]),
     ("host", &[]),
     ("graph", &["gemm", "shader", "host"]),
     ("ops", &["graph", "gemm", "shader", "host"]),

@@ -72,6 +72,7 @@ fn who_writes_asks() {
         "hash_grid",
         "in_a_frame_loop",
         "laplace",
+        "neural_sdf",
         "problems",
         "prune",
         "quality",

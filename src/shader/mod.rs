@@ -7,6 +7,7 @@ mod device;
 mod dtype;
 mod flow;
 mod kernel;
+mod pick;
 mod source;
 mod splice;
 
@@ -19,9 +20,10 @@ pub(crate) use dtype::Dtypes;
 pub(crate) use dtype::ENABLE;
 pub(crate) use flow::{Flow, Width, constants};
 pub(crate) use kernel::{Binding, Kernel, Key, bytes_of, is_bindable, words};
+pub(crate) use pick::{Picked, pick};
 #[cfg(test)]
 pub(crate) use source::FILES;
-pub(crate) use source::{Header, activation, compose};
+pub(crate) use source::{Header, activation, compose, file};
 pub(crate) use splice::{Part, Slot, renamed, splice};
 
 /// Invocations of a workgroup, unless a kernel says otherwise.

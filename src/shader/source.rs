@@ -75,8 +75,12 @@ pub(crate) fn compose(header: &Header, files: &[&str]) -> String {
             write!(text, "\n{name}").expect("a String takes every write");
             continue;
         }
-        let (_, body) = FILES.iter().find(|(file, _)| file == name).expect("only listed files are named");
-        write!(text, "\n// {name}.wgsl\n{body}").expect("a String takes every write");
+        write!(text, "\n// {name}.wgsl\n{}", file(name)).expect("a String takes every write");
     }
     text
+}
+
+/// The text of one file.
+pub(crate) fn file(name: &str) -> &'static str {
+    FILES.iter().find(|(file, _)| *file == name).expect("only listed files are named").1
 }

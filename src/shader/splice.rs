@@ -89,16 +89,16 @@ fn staged_of(code: &str) -> Option<(&str, &str)> {
 }
 
 /// A declaration at module scope.
-struct Declaration<'a> {
-    name: &'a str,
+pub(super) struct Declaration<'a> {
+    pub name: &'a str,
     /// With the comments before it.
-    text: &'a str,
+    pub text: &'a str,
     /// Without.
-    code: &'a str,
+    pub code: &'a str,
     binding: Option<usize>,
 }
 
-fn declarations(text: &str) -> Vec<Declaration<'_>> {
+pub(super) fn declarations(text: &str) -> Vec<Declaration<'_>> {
     let (mut found, mut start, mut depth) = (Vec::new(), 0, 0);
     let mut comment = false;
     for (at, c) in text.char_indices() {

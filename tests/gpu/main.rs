@@ -45,4 +45,5 @@ mod signed_targets;
 mod sizes;
 mod small;
 mod tables;
+mod wgsl;
 mod whole;

@@ -14,9 +14,15 @@ pub(crate) fn texts() -> BTreeMap<String, Kernel> {
     classes.into_iter().flat_map(permutations::all).map(|kernel| (kernel.source(), kernel)).collect()
 }
 
-/// None, unless a shader says that it stores in f16.
+/// None, unless a shader says that it stores in f16, or unpacks f16: the latter is WebGPU's own, but not every GL's.
 fn capabilities(text: &str) -> Capabilities {
-    if text.starts_with(ENABLE) { Capabilities::SHADER_FLOAT16 } else { Capabilities::empty() }
+    if text.starts_with(ENABLE) {
+        Capabilities::SHADER_FLOAT16
+    } else if text.contains("unpack2x16float") {
+        Capabilities::SHADER_FLOAT16_IN_FLOAT32
+    } else {
+        Capabilities::empty()
+    }
 }
 
 pub(crate) fn valid(text: &str) -> Result<(naga::Module, ModuleInfo), String> {

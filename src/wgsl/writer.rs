@@ -1,0 +1,288 @@
+//! Puts the text together: a function for each layer, and one that calls them.
+
+use super::body::Body;
+use super::functions::Functions;
+use super::layers::{self, Windows};
+use super::numbers::Numbers;
+use super::{Options, Weights};
+use crate::model::{Layer, Model, Node, NodeKind, Role, Source};
+use crate::{Error, Result};
+use std::fmt::{Arguments, Write};
+
+/// Numbers that a layer's function may hold: WGSL promises 8,192 bytes of variables in a function.
+const NUMBERS: u64 = 8192 / 4;
+
+/// Most iterations of all loops of a call: llvmpipe leaves a loop when an invocation has gone round as often.
+const ITERATIONS: u64 = 65_535;
+
+/// Most terms of a layer without loops: of dense layers 65,536 weights.
+const TERMS: usize = 1 << 14;
+
+/// Terms that an activation counts for.
+const ACTIVATION: usize = 16;
+
+pub(super) struct Writer<'a> {
+    model: &'a Model,
+    options: &'a Options<'a>,
+    functions: Functions<'a>,
+    /// Their functions.
+    layers: String,
+    /// Of all loops, in one call.
+    iterations: u64,
+}
+
+/// A node and the numbers that it works on.
+struct Place<'a> {
+    node: &'a Node,
+    /// As errors and the text name it.
+    name: String,
+    /// What its function is called.
+    function: String,
+    /// The shape of its input, or of each of them.
+    input: &'a [usize],
+    weight: Option<Numbers<'a>>,
+    bias: Option<Numbers<'a>>,
+    /// Of a batch normalisation: means and inverse deviations.
+    statistics: Option<[Numbers<'a>; 2]>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(model: &'a Model, options: &'a Options<'a>) -> Writer<'a> {
+        let functions = Functions::new(&options.name);
+        Writer { model, options, functions, layers: String::new(), iterations: 0 }
+    }
+
+    pub(super) fn write(mut self) -> Result<String> {
+        let (model, name) = (self.model, &self.options.name);
+        let (mut list, mut calls) = (String::new(), String::new());
+        // What each node's value is called.
+        let mut values: Vec<String> = Vec::with_capacity(model.nodes().len());
+        for (index, node) in model.nodes().iter().enumerate() {
+            let given = node.inputs.iter().map(|source| match source {
+                Source::Input => "x",
+                Source::Node(index) => &values[*index],
+            });
+            let given: Vec<&str> = given.collect();
+            let place = self.place(index, node);
+            let formula = self.function(&place)?;
+            let shape = format!("{:?}", node.shape);
+            let (what, value) = match formula {
+                None => ("the same numbers", given[0].to_owned()),
+                Some(formula) => {
+                    line(
+                        &mut calls,
+                        format_args!("    let z{index} = {}({});", place.function, given.join(", ")),
+                    );
+                    (formula, format!("z{index}"))
+                }
+            };
+            line(&mut list, format_args!("//     {:24} {shape:16} {what}", place.name));
+            values.push(value);
+        }
+        if self.iterations > ITERATIONS {
+            return Err(too_many("the network", "iterations of loops", self.iterations, ITERATIONS));
+        }
+        let [inputs, outputs] = [model.inputs(), model.outputs()];
+        let mut text = String::new();
+        line(
+            &mut text,
+            format_args!("// {name}(x), a network, of x of shape {:?}:\n//\n{list}//", model.input_shape()),
+        );
+        line(&mut text, format_args!("// Written by hesscale. {} {}", self.source(), self.effort()));
+        text += &self.buffer();
+        line(&mut text, format_args!("\nfn {name}(x: array<f32, {inputs}>) -> array<f32, {outputs}> {{"));
+        let result = values.last().map_or("x", String::as_str);
+        line(&mut text, format_args!("{calls}    return {result};\n}}"));
+        Ok(text + &self.layers + &self.functions.text())
+    }
+
+    /// Where the parameters are.
+    fn source(&self) -> String {
+        match self.options.weights {
+            Weights::Constants(_) => "Its parameters are constants.".into(),
+            Weights::Storage { group, binding, half } => {
+                let how = if half { " as f16, two in a word," } else { "" };
+                format!(
+                    "Its parameters, in the flat layout,{how} are bound at group {group}, binding {binding}."
+                )
+            }
+        }
+    }
+
+    fn effort(&self) -> String {
+        match self.iterations {
+            0 => "It has no loops.".into(),
+            iterations => format!("Its loops go round {iterations} times a call."),
+        }
+    }
+
+    /// The binding, where there are parameters in a buffer, and what reads four of them.
+    fn buffer(&self) -> String {
+        let (name, Weights::Storage { group, binding, half }) = (&self.options.name, self.options.weights)
+        else {
+            return String::new();
+        };
+        if self.model.flat_len() == 0 {
+            return String::new();
+        }
+        let of = if half { "vec2<u32>" } else { "vec4<f32>" };
+        let mut text = format!(
+            "\n@group({group}) @binding({binding}) var<storage, read> {name}_parameters: array<{of}>;\n"
+        );
+        if half {
+            line(&mut text, format_args!("\nfn {name}_four(i: u32) -> vec4<f32> {{"));
+            line(&mut text, format_args!("    let words = {name}_parameters[i];"));
+            line(
+                &mut text,
+                format_args!("    return vec4(unpack2x16float(words.x), unpack2x16float(words.y));\n}}"),
+            );
+        }
+        text
+    }
+
+    fn place(&self, index: usize, node: &'a Node) -> Place<'a> {
+        let (model, prefix) = (self.model, &self.options.name);
+        let name = node.name();
+        let function = format!("{prefix}_{}", name.replace([' ', '.'], "_"));
+        let numbers = |role: Role| {
+            let p = model.parameter_of(index, role)?;
+            Some(match self.options.weights {
+                Weights::Constants(values) => Numbers::Known(values[p.range()].into()),
+                Weights::Storage { half: false, .. } => {
+                    Numbers::Stored { read: [format!("{prefix}_parameters["), "]".into()], first: p.offset }
+                }
+                Weights::Storage { half: true, .. } => {
+                    Numbers::Stored { read: [format!("{prefix}_four("), ")".into()], first: p.offset }
+                }
+            })
+        };
+        let (weight, bias) = (numbers(Role::Weight), numbers(Role::Bias));
+        let statistics = match &node.kind {
+            NodeKind::Layer(Layer::BatchNorm(norm)) => {
+                let inverse: Vec<f32> = norm.inverse_deviations().map(|inverse| inverse as f32).collect();
+                Some([(&norm.mean).into(), inverse.into()].map(Numbers::Known))
+            }
+            _ => None,
+        };
+        Place { node, name, function, input: model.shape_at(node.inputs[0]), weight, bias, statistics }
+    }
+
+    /// Writes a node's function and returns its formula; of one that leaves all numbers as they are, nothing.
+    fn function(&mut self, place: &Place<'a>) -> Result<Option<&'static str>> {
+        if let NodeKind::Layer(Layer::Flatten | Layer::Identity | Layer::Dropout { .. }) = place.node.kind {
+            return Ok(None);
+        }
+        let given: &[&str] = if place.node.inputs.len() == 2 { &["x", "y"] } else { &["x"] };
+        let [len, outputs] = [place.input, &place.node.shape].map(|shape| shape.iter().product::<usize>());
+        let numbers = (given.len() * len + outputs) as u64;
+        if numbers > NUMBERS {
+            return Err(too_many(&place.name, "inputs and outputs", numbers, NUMBERS));
+        }
+        let (body, formula) = self.statements(place, len, outputs)?;
+        // A place that is computed needs a variable.
+        let unrolled = body.is_unrolled();
+        let names = given.iter().map(|x| if unrolled { (*x).to_owned() } else { format!("given_{x}") });
+        let arguments: Vec<String> = names.map(|x| format!("{x}: array<f32, {len}>")).collect();
+        let mut text =
+            format!("\n// {}: {formula}\nfn {}({})", place.name, place.function, arguments.join(", "));
+        line(&mut text, format_args!(" -> array<f32, {outputs}> {{"));
+        for x in given.iter().filter(|_| !unrolled) {
+            line(&mut text, format_args!("    var {x} = given_{x};"));
+        }
+        let (statements, iterations) = body.finish();
+        line(&mut text, format_args!("    var z = array<f32, {outputs}>();\n{statements}    return z;\n}}"));
+        self.layers += &text;
+        self.iterations = self.iterations.saturating_add(iterations);
+        Ok(Some(formula))
+    }
+
+    fn statements(&mut self, place: &Place<'a>, len: usize, outputs: usize) -> Result<(Body, &'static str)> {
+        let Place { node, name, input, weight, bias, statistics, .. } = place;
+        let (weight, bias, functions) = (weight.as_ref(), bias.as_ref(), &mut self.functions);
+        let constants = matches!(self.options.weights, Weights::Constants(_));
+        let unroll = if constants { TERMS } else { self.options.unroll.min(TERMS) };
+        let body = |factors: &[usize]| {
+            let terms = factors.iter().fold(1_usize, |terms, factor| terms.saturating_mul(*factor));
+            if constants && terms > TERMS {
+                return Err(too_many(name, "terms with constants", terms as u64, TERMS as u64));
+            }
+            Ok(Body::new(terms <= unroll))
+        };
+        let NodeKind::Layer(layer) = &node.kind else {
+            let mut body = body(&[len])?;
+            layers::add(&mut body, len);
+            return Ok((body, "z = x + y"));
+        };
+        if let Some(conv) = layer.convolution(name, input)? {
+            let weight = weight.expect("a convolution has a weight");
+            let places = if conv.transposed { len } else { outputs };
+            let channels = if conv.transposed { conv.outputs } else { conv.inputs } / conv.groups;
+            let mut body = body(&[places, channels, conv.window.taps()])?;
+            return Ok(if conv.transposed {
+                layers::transposed(&mut body, &conv, weight, bias);
+                (body, "z = W x + b, a transposed convolution")
+            } else {
+                layers::convolution(&mut body, &conv, weight, bias);
+                (body, "z = W x + b, a convolution")
+            });
+        }
+        if let Some(norm) = layer.normalization(name, input)? {
+            let mut body = body(&[3, len])?;
+            layers::norm(&mut body, &norm, weight, bias, functions);
+            let formula = "z = gamma (x - mean) / sqrt(var + eps) + beta";
+            return Ok((body, if norm.centred { formula } else { "z = gamma x / sqrt(mean of x^2 + eps)" }));
+        }
+        let windows = match (layer, layer.pooling(name, input)?) {
+            (_, Some(window)) => Some(Windows::sliding(&window)),
+            (Layer::AdaptiveAvgPool2d { output }, _) => {
+                Some(Windows::adaptive([input[1], input[2]], *output))
+            }
+            _ => None,
+        };
+        if let Some(windows) = windows {
+            let [rows, columns] = windows.largest();
+            let mut body = body(&[outputs, rows, columns])?;
+            let divisor = match layer {
+                Layer::MaxPool2d(_) => {
+                    windows.maximum(&mut body, input[0], functions);
+                    return Ok((body, "z = max x of each window"));
+                }
+                Layer::AvgPool2d(pool) if pool.count_include_pad => Some(pool.kernel.iter().product()),
+                _ => None,
+            };
+            windows.mean(&mut body, input[0], divisor);
+            return Ok((body, "z = mean x of each window"));
+        }
+        match (layer, weight, bias, statistics) {
+            (Layer::Dense { inputs, .. }, Some(weight), bias, _) => {
+                let mut body = body(&[outputs, inputs.div_ceil(4)])?;
+                layers::dense(&mut body, *inputs, outputs, weight, bias);
+                Ok((body, "z = W x + b"))
+            }
+            (Layer::Act(activation), ..) => {
+                let mut body = body(&[ACTIVATION, len])?;
+                layers::activation(&mut body, len, *activation, functions);
+                Ok((body, "z = f(x)"))
+            }
+            (Layer::BatchNorm(_), Some(gamma), Some(beta), Some([mean, inverse])) => {
+                let mut body = body(&[len])?;
+                layers::batch_norm(&mut body, [input[0], len / input[0]], [mean, inverse, gamma, beta]);
+                Ok((body, "z = gamma (x - mean) / sqrt(var + eps) + beta"))
+            }
+            (Layer::ZeroPad2d { padding }, ..) => {
+                let mut body = body(&[len])?;
+                layers::zero_pad(&mut body, input[0], [input[1], input[2]], *padding);
+                Ok((body, "z = x with zeros around it"))
+            }
+            _ => Err(Error::unsupported(name, format!("{} as a function in WGSL", layer.kind()))),
+        }
+    }
+}
+
+fn line(text: &mut String, line: Arguments<'_>) {
+    writeln!(text, "{line}").expect("a String takes every write");
+}
+
+fn too_many(place: &str, what: &'static str, got: u64, most: u64) -> Error {
+    Error::Function { place: place.into(), what, got, most }
+}
