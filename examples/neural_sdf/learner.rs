@@ -92,7 +92,8 @@ fn points(random: &mut fastrand::Rng) -> (Vec<f32>, Vec<f32>) {
     let mut anywhere = || [(); 3].map(|()| 2.0 * random.f32() - 1.0);
     // Three of four near the surface.
     let mut point = |index: usize| {
-        std::iter::repeat_with(&mut anywhere).find(|point| index % 4 == 0 || distance(*point).abs() < 0.15)
+        std::iter::repeat_with(&mut anywhere)
+            .find(|point| index.is_multiple_of(4) || distance(*point).abs() < 0.15)
     };
     let points: Vec<[f32; 3]> = (0..BATCH).filter_map(&mut point).collect();
     let distances = points.iter().map(|point| distance(*point)).collect();

@@ -3,7 +3,9 @@
 
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
-use hesscale::model::{AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, MaxPool2d};
+use hesscale::model::{
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+};
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
 use hesscale::{
@@ -182,7 +184,7 @@ fn follows(model: Builder, seed: u64, names: &'static [&'static str]) {
 fn dense_layers_and_blocks() {
     let body = |block: Builder| block.dense(6).act(Activation::Tanh).residual(|inner| inner.dense(6));
     let model =
-        Model::builder([5]).dense(33).act(Activation::Gelu).dense_no_bias(6).residual(body).dropout(0.5);
+        Model::builder([5]).dense(9).act(Activation::Gelu).dense_no_bias(6).residual(body).dropout(0.5);
     let model = model.layer(Layer::Identity).residual_projected(|b| b.dense(4), |b| b.dense_no_bias(4));
     follows(model.act(Activation::Relu).dense(1), 1, &["constants", "stored", "loops"]);
 }
