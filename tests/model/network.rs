@@ -144,8 +144,9 @@ fn models_too_large_to_be_meant() {
 #[test]
 fn shapes_and_batches_of_nothing() {
     for loss in losses() {
-        // Behind a policy's action there are two numbers.
-        let behind = if matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. }) { 2 } else { 0 };
+        // Behind a policy's action there are two numbers; a loss of the user's own may have as many as it says.
+        let says = matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } | Loss::Custom(_));
+        let behind = if says { 2 } else { 0 };
         assert!(loss.target_len(&[]) <= 1 + behind, "{loss:?}");
         for output in [&[][..], &[0], &[1], &[4, 0]] {
             let factor = loss.factor(0, output);
