@@ -9,6 +9,7 @@
 #![doc = "[architecture]: guide::architecture"]
 #![doc = "[performance]: guide::performance"]
 #![doc = "[plugs]: guide::plugs"]
+#![doc = "[optimizers]: guide::optimizers"]
 #![doc = "[rejected]: guide::rejected"]
 #![doc = concat!("[apache]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-APACHE")]
 #![doc = concat!("[mit]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/LICENSE-MIT")]
