@@ -8,7 +8,7 @@ use hesscale::model::{
     LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result};
+use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
 
 /// Valid models with every layer and every loss.
 const CORPUS: [&str; 13] = [
@@ -238,6 +238,17 @@ fn use_it(model: &Model, random: &mut Rng) {
     assert!(model.parameter_count() <= end && end <= model.flat_len());
     let batch = edge(random) as usize;
     assert!(Context::required_limits(model, batch).max_buffer_size >= 4 * model.flat_len() as u64);
+
+    // As a function in WGSL it is valid, or refused with a reason.
+    if model.flat_len() < 3000 && random.u8(..64) == 0 {
+        let options = wgsl::Options::storage(0, 0).unroll(random.usize(..512));
+        match model.to_wgsl(&options) {
+            Ok(text) => {
+                naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+            }
+            Err(error) => assert!(matches!(error, Error::Function { .. }), "{error}"),
+        }
+    }
 
     let work = model.flat_len().max(widest).max(model.inputs());
     if work < 3000 && random.u8(..8) == 0 {

@@ -301,9 +301,11 @@ fn no_field_is_passed_over() {
         }
     });
     let rules = [Optimizer::sgd(0.1), Optimizer::adam(0.1), Optimizer::ada_hesscale(0.1)];
+    let streaming = [Optimizer::obgd(0.1), Optimizer::adaptive_obgd(0.1)];
     let more = [Optimizer::sophia(0.1), Optimizer::rmsprop(0.1), Optimizer::lion(0.1)];
     let rules =
-        [&rules[..], &[Optimizer::ada_hesscale_gn(0.1), Optimizer::ada_hesscale_abs(0.1)], &more].concat();
+        [&rules[..], &[Optimizer::ada_hesscale_gn(0.1), Optimizer::ada_hesscale_abs(0.1)], &more, &streaming]
+            .concat();
     strict("type", &rules.iter().map(|optimizer| optimizer.rule).collect::<Vec<_>>(), plain::<Rule>);
 
     let model = with(vec![dense(4, 2, true)]).unwrap().to_json();
