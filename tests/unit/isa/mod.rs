@@ -238,7 +238,7 @@ fn products_through_workgroup_memory_must_be_unrolled() {
 fn pipelines_are_made_with_these_options() {
     let asked = include_str!("../../../src/gpu/pipeline.rs");
     for option in [
-        "bounds_checks: self.is_checked(),",
+        "bounds_checks: self.is_checked() || source.contains(INDEXES),",
         "force_loop_bounding: false,",
         "..wgpu::ShaderRuntimeChecks::unchecked()",
         "zero_initialize_workgroup_memory: false,",
