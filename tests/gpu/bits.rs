@@ -146,9 +146,7 @@ fn every_activation_gives_all_modes_the_same_gradient() {
 
 #[test]
 fn run_time_checks_change_nothing() {
-    for (mode, sample) in
-        [(Mode::HesScale, sample(1)), (Mode::HesScaleR2, sample(1)), (Mode::HesScaleR2, images(1))]
-    {
+    for (mode, sample) in [(Mode::HesScaleR2, sample(1)), (Mode::HesScale, images(1))] {
         let options = || PlanOptions::training(mode).signal(At::Input);
         let (free, checked) = (sample.on(&context(), options()), sample.on(&checked_context(), options()));
         for (name, free, checked) in [
