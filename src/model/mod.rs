@@ -111,6 +111,7 @@ impl Model {
     }
 
     /// That the CPU can compute its activations, and where it is `trained` its loss.
+    #[cfg(feature = "cpu")]
     pub(crate) fn check_on_cpu(&self, trained: bool) -> Result<()> {
         for node in &self.nodes {
             if let NodeKind::Layer(Layer::Act(activation)) = node.kind {

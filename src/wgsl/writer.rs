@@ -242,6 +242,13 @@ impl<'a> Writer<'a> {
         if let Some(windows) = windows {
             let [rows, columns] = windows.largest();
             let mut body = body(&[outputs, rows, columns])?;
+            if let (Layer::AvgPool2d(pool), Some(window)) = (layer, layer.pooling(name, input)?) {
+                let last = window.positions.map(|positions| positions - 1);
+                if pool.count_include_pad && window.elements(last) < window.taps() {
+                    let what = "an average over windows past the end, padding counted, as a function in WGSL";
+                    return Err(Error::unsupported(name, what));
+                }
+            }
             let divisor = match layer {
                 Layer::MaxPool2d(_) => {
                     windows.maximum(&mut body, input[0], functions);

@@ -224,8 +224,8 @@ fn convolutions() {
 
 #[test]
 fn pooling() {
-    let overlapping = MaxPool2d::new([3, 2]).stride([2, 1]).padding([1, 1]);
-    let uncounted = AvgPool2d::new(2).stride(1).padding(1).count_include_pad(false);
+    let overlapping = MaxPool2d::new([3, 2]).stride([2, 1]).padding([1, 1]).ceil_mode(true);
+    let uncounted = AvgPool2d::new(2).stride([2, 1]).padding(1).count_include_pad(false).ceil_mode(true);
     let counted = AvgPool2d::new([2, 3]).padding([1, 0]);
     let model =
         Model::builder([2, 4, 2]).layer(overlapping).layer(Layer::ZeroPad2d { padding: [1, 0, 0, 1] });

@@ -1,7 +1,7 @@
 //! Networks as functions in WGSL: the texts are valid without any feature, in fragment and compute shaders, translate to the
 //! languages of wgpu's backends, and what cannot be written is refused.
 
-use crate::model::{Conv2d, Init};
+use crate::model::{AvgPool2d, Conv2d, Init, Upsample2d};
 use crate::texts::{translate, valid};
 use crate::wgsl::Options;
 use crate::{Activation, Error, Layer, Loss, Model};
@@ -127,4 +127,19 @@ fn what_cannot_be_written_is_refused() {
 
     let mirror = Model::new([4], vec![Layer::Mirror], Loss::mse()).unwrap();
     assert_eq!(refused(&mirror, &stored), Error::unsupported("mirror 0", "mirror as a function in WGSL"));
+    let image = || Model::builder([1, 5, 4]);
+    let named = image().name("a").conv2d(1, 1);
+    let average = AvgPool2d::new(2).ceil_mode(true);
+    for (builder, layer) in [
+        (named.clone().plus("a"), "add 2"),
+        (named.clone().multiply("a"), "multiply 2"),
+        (named.concat("a"), "concat 2"),
+        (image().layer(Upsample2d::nearest(2)), "upsample2d 0"),
+        (image().layer(average.clone()), "avgpool2d 0"),
+    ] {
+        let got = refused(&builder.loss(Loss::mse()).unwrap(), &stored);
+        assert!(matches!(&got, Error::Unsupported { layer: at, .. } if at == layer), "{layer}: {got}");
+    }
+    let covered = image().layer(average.count_include_pad(false)).loss(Loss::mse()).unwrap();
+    assert!(covered.to_wgsl(&stored).is_ok());
 }

@@ -7,12 +7,10 @@ mod kernel;
 pub(crate) use kernel::{Concat, ConcatSignal};
 
 use crate::Result;
-use crate::graph::{
-    BackwardPass, ForwardPass, Graph, LayerContext, Layout, Lowered, Op, Operation, Signal, Value,
-};
-#[cfg(feature = "cpu")]
-use crate::host::HostOp;
+use crate::graph::{BackwardPass, ForwardPass, Graph, LayerContext, Layout, Lowered, Op, Operation, Signal};
 use crate::model::Layer;
+#[cfg(feature = "cpu")]
+use crate::{graph::Value, host::HostOp};
 
 #[derive(Debug)]
 struct Concatenation {
