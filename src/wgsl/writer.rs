@@ -169,7 +169,9 @@ impl<'a> Writer<'a> {
 
     /// Writes a node's function and returns its formula; of one that leaves all numbers as they are, nothing.
     fn function(&mut self, place: &Place<'a>) -> Result<Option<&'static str>> {
-        if let NodeKind::Layer(Layer::Flatten | Layer::Identity | Layer::Dropout { .. }) = place.node.kind {
+        if let NodeKind::Layer(layer) = &place.node.kind
+            && matches!(layer, Layer::Flatten | Layer::Identity | Layer::Dropout { .. } | Layer::Name { .. })
+        {
             return Ok(None);
         }
         let given: &[&str] = if place.node.inputs.len() == 2 { &["x", "y"] } else { &["x"] };
@@ -208,10 +210,13 @@ impl<'a> Writer<'a> {
             }
             Ok(Body::new(terms <= unroll))
         };
-        let NodeKind::Layer(layer) = &node.kind else {
-            let mut body = body(&[len])?;
-            layers::add(&mut body, len);
-            return Ok((body, "z = x + y"));
+        let layer = match &node.kind {
+            NodeKind::Add | NodeKind::Layer(Layer::Add { .. }) => {
+                let mut body = body(&[len])?;
+                layers::add(&mut body, len);
+                return Ok((body, "z = x + y"));
+            }
+            NodeKind::Layer(layer) => layer,
         };
         if let Some(conv) = layer.convolution(name, input)? {
             let weight = weight.expect("a convolution has a weight");

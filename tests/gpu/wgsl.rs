@@ -185,7 +185,8 @@ fn dense_layers_and_blocks() {
     let body = |block: Builder| block.dense(6).act(Activation::Tanh).residual(|inner| inner.dense(6));
     let model =
         Model::builder([5]).dense(9).act(Activation::Gelu).dense_no_bias(6).residual(body).dropout(0.5);
-    let model = model.layer(Layer::Identity).residual_projected(|b| b.dense(4), |b| b.dense_no_bias(4));
+    let model = model.layer(Layer::Identity).name("kept").act(Activation::Sigmoid).plus("kept");
+    let model = model.residual_projected(|b| b.dense(4), |b| b.dense_no_bias(4));
     follows(model.act(Activation::Relu).dense(1), 1, &["constants", "stored", "loops"]);
 }
 

@@ -131,7 +131,6 @@ fn what_cannot_be_written_is_refused() {
     let named = image().name("a").conv2d(1, 1);
     let average = AvgPool2d::new(2).ceil_mode(true);
     for (builder, layer) in [
-        (named.clone().plus("a"), "add 2"),
         (named.clone().multiply("a"), "multiply 2"),
         (named.concat("a"), "concat 2"),
         (image().layer(Upsample2d::nearest(2)), "upsample2d 0"),
