@@ -148,10 +148,9 @@ impl Place {
             versions += &tools::fingerprint(driver)?;
         }
         let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
-        if stack == "vulkan" {
-            // Cover every triple of training options; elsewhere every pair.
-            variables.push(("HESSCALE_MATRIX", "3".into()));
-        }
+        // Cover every triple of training options; elsewhere every pair.
+        let together = if stack == "vulkan" { "3" } else { "2" };
+        variables.push(("HESSCALE_MATRIX", together.into()));
         if stack == "gl" {
             // wgpu panics after waiting six seconds for the GL context, and another test's shader may take longer to compile.
             variables.push(("RUST_TEST_THREADS", "1".into()));
