@@ -1,6 +1,8 @@
 //! The example `neural_sdf`: what a fragment shader draws of a network in training.
 #![allow(dead_code)] // what only the example itself uses
 
+#[path = "../examples/in_a_frame_loop/frame.rs"]
+mod frame;
 #[path = "../examples/neural_sdf/learner.rs"]
 mod learner;
 #[path = "../examples/in_a_frame_loop/picture.rs"]

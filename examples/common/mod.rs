@@ -7,12 +7,12 @@ pub(crate) mod digits;
 pub(crate) mod files;
 #[allow(dead_code)] // not every example compares optimizers
 pub(crate) mod method;
+pub(crate) mod outcome;
 #[allow(dead_code)] // not every example averages over starts of one network
 pub(crate) mod starts;
 
 use std::error::Error;
 use std::io::Write as _;
-use std::process::ExitCode;
 
 /// Like `println!`, but a closed pipe is an error instead of a panic.
 pub(crate) fn say(text: &str) -> Result<(), Box<dyn Error>> {
@@ -26,20 +26,4 @@ pub(crate) fn list() -> Result<(), Box<dyn Error>> {
         eprintln!("no adapter; `cargo xtask demo` installs a software one on Debian and Ubuntu");
     }
     adapters.iter().try_for_each(|adapter| say(adapter))
-}
-
-/// Reports an error, if any.
-pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
-    if let Some(hesscale::Error::NoAdapter { .. }) = error.downcast_ref() {
-        eprintln!("`--list` shows what there is; `--cpu` trains on the CPU instead.");
-    }
-    ExitCode::FAILURE
-}
-
-/// Reports an invalid command line.
-pub(crate) fn misused(message: &str, usage: &str) -> ExitCode {
-    eprintln!("{message}\n\n{usage}");
-    ExitCode::from(2)
 }

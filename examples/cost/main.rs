@@ -16,7 +16,8 @@ mod report;
 
 use common::arguments::Arguments;
 use common::backend::Backend;
-use common::{exit, files, list, misused, say};
+use common::outcome::{exit, misused};
+use common::{files, list, say};
 use measure::Row;
 use options::{Command, Options};
 use std::error::Error;

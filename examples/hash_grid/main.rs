@@ -9,16 +9,21 @@
 mod arguments;
 #[path = "../common/files.rs"]
 mod files;
+#[path = "../in_a_frame_loop/frame.rs"]
+mod frame;
 mod grid;
 mod learner;
+#[path = "../common/outcome.rs"]
+mod outcome;
 #[path = "../in_a_frame_loop/picture.rs"]
 #[allow(dead_code)] // what that example asks of a picture
 mod picture;
 #[path = "../in_a_frame_loop/screen.rs"]
 #[allow(dead_code)] // windows
 mod screen;
+#[path = "../common/steps.rs"]
+mod steps;
 
-use arguments::Arguments;
 use grid::TableRule;
 use hesscale::model::Rule;
 use hesscale::{Context, ContextOptions, Optimizer, wgpu};
@@ -26,9 +31,9 @@ use learner::Learner;
 use picture::Picture;
 use screen::Screen;
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use steps::Options;
 
 const PHOTO: &[u8] = include_bytes!("../../data/chelsea.png");
 
@@ -55,44 +60,8 @@ fn methods() -> [Method; 2] {
     ]
 }
 
-struct Options {
-    steps: u32,
-    out: PathBuf,
-}
-
-/// `None` for `--help`; the error is a message for the user.
-fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
-    let mut options = Options { steps: 1000, out: PathBuf::new() };
-    while let Some(name) = arguments.next()? {
-        match name.as_str() {
-            "--steps" => options.steps = arguments.count()?,
-            "--out" => options.out = arguments.value()?.into(),
-            "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("unknown option `{name}`")),
-        }
-    }
-    Ok(Some(options))
-}
-
 fn main() -> ExitCode {
-    let outcome = match parse(Arguments::of_process()) {
-        Err(message) => {
-            eprintln!("{message}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Ok(Some(options)) => run(&options),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    steps::main(USAGE, 1000, run)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

@@ -10,8 +10,11 @@ mod arguments;
 mod chart;
 #[path = "../common/files.rs"]
 mod files;
+mod frame;
 mod learner;
 mod options;
+#[path = "../common/outcome.rs"]
+mod outcome;
 mod pace;
 mod picture;
 mod screen;
@@ -22,6 +25,7 @@ use hesscale::model::Rule;
 use hesscale::{Context, ContextOptions, Optimizer};
 use learner::Learner;
 use options::{Command, Options};
+use outcome::{exit, misused};
 use picture::Picture;
 use screen::Screen;
 use std::error::Error;
@@ -42,24 +46,14 @@ fn methods() -> [Method; 3] {
 }
 
 fn main() -> ExitCode {
-    let outcome = match options::parse(arguments::Arguments::of_process()) {
-        Err(message) => {
-            eprintln!("{message}\n\n{}", options::USAGE);
-            return ExitCode::from(2);
-        }
+    match options::parse(arguments::Arguments::of_process()) {
+        Err(message) => misused(&message, options::USAGE),
         Ok(Command::Help) => {
             println!("{}", options::USAGE);
-            Ok(())
+            ExitCode::SUCCESS
         }
-        Ok(Command::Run(options)) if options.window => show(&options),
-        Ok(Command::Run(options)) => run(&options),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Ok(Command::Run(options)) if options.window => exit(show(&options)),
+        Ok(Command::Run(options)) => exit(run(&options)),
     }
 }
 

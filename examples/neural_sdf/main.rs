@@ -9,20 +9,25 @@
 mod arguments;
 #[path = "../common/files.rs"]
 mod files;
+#[path = "../in_a_frame_loop/frame.rs"]
+mod frame;
 mod learner;
+#[path = "../common/outcome.rs"]
+mod outcome;
 #[path = "../in_a_frame_loop/picture.rs"]
 #[allow(dead_code)] // what that example asks of a picture
 mod picture;
+#[path = "../common/steps.rs"]
+mod steps;
 mod view;
 
-use arguments::Arguments;
 use hesscale::{Context, ContextOptions, wgpu};
 use learner::{Learner, SHAPE};
 use picture::Picture;
 use std::error::Error;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use steps::Options;
 use view::View;
 
 const FRAME: [u32; 2] = [240, 200];
@@ -41,44 +46,8 @@ Options:
   --out DIR      where the picture goes (default: the current directory)
   --help         print this";
 
-struct Options {
-    steps: u32,
-    out: PathBuf,
-}
-
-/// `None` for `--help`; the error is a message for the user.
-fn parse(mut arguments: Arguments) -> Result<Option<Options>, String> {
-    let mut options = Options { steps: 6000, out: PathBuf::new() };
-    while let Some(name) = arguments.next()? {
-        match name.as_str() {
-            "--steps" => options.steps = arguments.count()?,
-            "--out" => options.out = arguments.value()?.into(),
-            "--help" | "-h" => return Ok(None),
-            _ => return Err(format!("unknown option `{name}`")),
-        }
-    }
-    Ok(Some(options))
-}
-
 fn main() -> ExitCode {
-    let outcome = match parse(Arguments::of_process()) {
-        Err(message) => {
-            eprintln!("{message}\n\n{USAGE}");
-            return ExitCode::from(2);
-        }
-        Ok(None) => {
-            println!("{USAGE}");
-            Ok(())
-        }
-        Ok(Some(options)) => run(&options),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    steps::main(USAGE, 6000, run)
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {

@@ -16,7 +16,8 @@ mod training;
 
 use common::arguments::Arguments;
 use common::backend::Backend;
-use common::{exit, list, misused, say};
+use common::outcome::{exit, misused};
+use common::{list, say};
 use hesscale::Optimizer;
 use hesscale::model::Rule;
 use hesscale::train::{Trainer, TrainerOptions};

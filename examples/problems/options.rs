@@ -32,7 +32,8 @@ Options:
   --checkpoint FILE  save there after each epoch and at the end
   --every N          save every N steps instead
   --resume           go on from the checkpoint, bit for bit on the same device; its seed counts, and its
-                     learning rate and limit unless --lr and --clip are given; problem, --batch and kind of data must be its own
+                     learning rate unless --lr is given; problem, --batch, kind of data and whether updates are clipped
+                     must be its own: --clip again, with any number, where it was given
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: a GPU, or else the CPU)
   --cpu              no GPU: the CPU, on all threads
   --list             list the adapters and stop

@@ -13,8 +13,9 @@ mod report;
 
 use common::arguments::Arguments;
 use common::backend::Backend;
+use common::outcome::{exit, misused};
 use common::starts::{self, Command, Options};
-use common::{exit, files, list, misused, say};
+use common::{files, list, say};
 use experiment::Experiment;
 use std::error::Error;
 use std::path::Path;

@@ -4,7 +4,7 @@
 //
 // HesScale-R: the RANK largest positive entries of h (ties: lowest index) become vectors u = √h e and are removed from h.
 // Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u.
-// Plugs: read_row, part (elementwise | bce_pos_weight | ppo_…); access to rows.
+// Plugs: read_row, part (elementwise | bce_pos_weight | ppo_… | own_row); access to rows.
 
 // The value, and g and h of its first and second output.
 struct Part {

@@ -2,7 +2,7 @@
 //
 //     θ ← θ - η λ θ  (decoupled weight decay),  then  θ ← θ - η step(g)
 //
-// A kernel must call take_hyper before its first step. Plug: step_of (sgd | adaptive | rmsprop | lion).
+// A kernel must call take_hyper before its first step. Plug: step_of (sgd | adaptive | direct | sophia | rmsprop | lion).
 
 fn take_hyper() {
     hyper = read_hyper();

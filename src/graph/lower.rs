@@ -3,7 +3,7 @@
 use super::{Layout, Op, Operation, Value};
 use crate::model::{Layer, Model, NodeKind, Source};
 use crate::{At, Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Values and operations in the order of computation. Value 0 is the network's input.
@@ -21,6 +21,9 @@ pub(crate) trait Catalog {
     fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
     fn residual() -> Arc<dyn Operation>;
+
+    /// The same numbers once more.
+    fn copy() -> Arc<dyn Operation>;
 
     /// The conversion to a layout from the other one.
     fn reorder(to: Layout) -> Arc<dyn Operation>;
@@ -69,7 +72,11 @@ impl Graph {
             outputs_of: vec![At::Input],
         };
         let graph = Graph { values: vec![input], ops: Vec::new(), logits: 0 };
-        let mut lowering = Lowering { graph, alignment, reorder: C::reorder, reordered: HashMap::new() };
+        let (mut read, mut shared) = (HashSet::new(), HashSet::new());
+        let sources = model.nodes().iter().flat_map(|node| &node.inputs);
+        shared.extend(sources.copied().filter(|source| training && !read.insert(*source)));
+        let reordered = HashMap::new();
+        let mut lowering = Lowering { graph, alignment, reorder: C::reorder, reordered, shared };
         let mut outputs = Vec::with_capacity(model.nodes().len());
         for index in 0..model.nodes().len() {
             let output = lowering.node::<C>(model, index, &outputs, training)?;
@@ -134,6 +141,8 @@ struct Lowering {
     reorder: fn(Layout) -> Arc<dyn Operation>,
     /// Values that exist in the other layout too.
     reordered: HashMap<usize, usize>,
+    /// In training, what several nodes read.
+    shared: HashSet<Source>,
 }
 
 impl Lowering {
@@ -197,24 +206,44 @@ impl Lowering {
             Source::Node(before) => outputs[*before],
         });
         let inputs: Vec<usize> = inputs.collect();
-        let operation = match &node.kind {
-            NodeKind::Add => C::residual(),
+        let lowered = match &node.kind {
+            NodeKind::Add => Lowered::Operation(C::residual()),
             NodeKind::Layer(layer) => {
                 let input = model.shape_at(node.inputs[0]);
-                match C::lower(layer, &LayerContext { name: &name, node: index, input, training })? {
-                    Lowered::Nothing => return Ok(inputs[0]),
-                    Lowered::Flat => {
-                        let rows = self.in_layout(inputs[0], Layout::Rows);
-                        return Ok(self.view(rows, name, shape));
-                    }
-                    Lowered::Operation(operation) => operation,
-                }
+                C::lower(layer, &LayerContext { name: &name, node: index, input, training })?
             }
         };
-        let layout = operation.layout().unwrap_or_else(|| self.common_layout(&inputs));
+        let same = match lowered {
+            Lowered::Nothing => inputs[0],
+            Lowered::Flat => {
+                let rows = self.in_layout(inputs[0], Layout::Rows);
+                self.view(rows, name.clone(), shape)
+            }
+            Lowered::Operation(operation) => {
+                let layout = operation.layout().unwrap_or_else(|| self.common_layout(&inputs));
+                return Ok(self.written(operation, index, inputs, layout, (name, shape)));
+            }
+        };
+        // A layer's output has a signal of its own: where others read what it passes on, it is a copy.
+        if self.shared.contains(&node.inputs[0]) && model.end(node.layer) == index {
+            let layout = self.graph.values[same].layout;
+            return Ok(self.written(C::copy(), index, vec![same], layout, (name, shape)));
+        }
+        Ok(same)
+    }
+
+    /// The value that an operation writes.
+    fn written(
+        &mut self,
+        operation: Arc<dyn Operation>,
+        node: usize,
+        inputs: Vec<usize>,
+        layout: Layout,
+        (name, shape): (String, &[usize]),
+    ) -> usize {
         let inputs = inputs.into_iter().map(|value| self.in_layout(value, layout)).collect();
         let output = self.value(name, shape, layout);
-        Ok(self.op(operation, Some(index), inputs, output))
+        self.op(operation, Some(node), inputs, output)
     }
 
     /// The layout of some values; images if they differ.

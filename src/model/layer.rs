@@ -336,6 +336,10 @@ impl Layer {
                 Some((what, value)) if !(value as f32).is_finite() => {
                     Err(Error::value(name, what, value, "finite"))
                 }
+                // f'' has its square.
+                Some((what @ "frequency", value)) if !(value as f32).powi(2).is_finite() => {
+                    Err(Error::value(name, what, value, "of a finite square"))
+                }
                 _ => Ok(input.to_vec()),
             },
             Layer::Flatten => Ok(vec![input.iter().fold(1, |n: usize, d| n.saturating_mul(*d))]),

@@ -100,7 +100,9 @@ impl Window {
             let room = (before[axis] + size + after[axis] + 1).saturating_sub(covered);
             positions[axis] = room.div_ceil(stride);
             if ceil {
-                let more = (room + stride - 1).div_ceil(stride);
+                // One more than ⌈(padded − covered) / stride⌉, which may be negative.
+                let padded = before[axis] + size + after[axis];
+                let more = (padded + 2 * stride - 1).saturating_sub(covered) / stride;
                 positions[axis] = more.min((before[axis] + size).div_ceil(stride));
             }
             if positions[axis] == 0 {

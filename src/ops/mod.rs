@@ -30,7 +30,7 @@ pub(crate) mod zeropad;
 
 use crate::Result;
 use crate::graph::{Catalog, LayerContext, Layout, Lowered, Operation};
-use crate::model::Layer;
+use crate::model::{Activation, Layer};
 use std::sync::Arc;
 
 /// What makes an operation of a layer; `None` for layers of other folders.
@@ -72,6 +72,10 @@ impl Catalog for Ops {
 
     fn residual() -> Arc<dyn Operation> {
         Arc::new(residual::Residual)
+    }
+
+    fn copy() -> Arc<dyn Operation> {
+        Arc::new(act::Act(Activation::Identity))
     }
 
     fn reorder(to: Layout) -> Arc<dyn Operation> {

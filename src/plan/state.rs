@@ -429,8 +429,8 @@ impl State {
     fn change(&mut self, optimizer: Optimizer) -> Result<()> {
         optimizer.validate()?;
         let before = self.optimizer.replace(optimizer);
-        let words = |optimizer: &Optimizer| bytemuck::bytes_of(&LimitWords::new(optimizer)).to_vec();
-        let limits = before.is_none_or(|before| words(&before) != words(&optimizer));
+        let words = LimitWords::new(&optimizer);
+        let limits = before.is_none_or(|before| LimitWords::new(&before) != words);
         match before == Some(optimizer) {
             true => Ok(()),
             false => self.write_numbers(limits),

@@ -14,8 +14,9 @@ use std::ops::Range;
 /// Bytes of a text.
 const LONGEST: usize = 1 << 16;
 
-/// A line of a text that reads at places which it computes. The pipeline that it is part of is made with wgpu's run-time checks.
-pub(crate) const INDEXES: &str = "// It is checked for the places where it reads.";
+/// Ends the name of a constant in a text that reads at places which it computes: the pipeline that it is part of is made with wgpu's
+/// run-time checks. A constant and no comment, for it goes wherever declarations do.
+pub(crate) const INDEXES: &str = "reads_at_computed_places";
 
 /// Functions that every text may call.
 const MATH: &str = include_str!("../../shaders/lib/math.wgsl");
@@ -115,13 +116,9 @@ impl Check<'_> {
         if naga::front::wgsl::parse_str(&whole).is_err() {
             return Err(self.wrong(None, "one of the names that it declares is also a word of WGSL"));
         }
-        let checked = if indexes { format!("\n{INDEXES}") } else { String::new() };
-        Ok(format!(
-            "// {} `{}`: the user's own.{checked}\n{}\n",
-            self.interface.what,
-            self.name,
-            renamed.trim()
-        ))
+        let Interface { what, prefix, .. } = self.interface;
+        let mark = if indexes { format!("\nconst {prefix}{INDEXES} = true;\n") } else { String::new() };
+        Ok(format!("// {what} `{}`: the user's own.\n{}\n{mark}", self.name, without_blanks(renamed.trim())))
     }
 
     /// The names that it declares at module scope, none of which means something to the library.
@@ -147,7 +144,7 @@ impl Check<'_> {
         let declared: Vec<Word<'_>> = declarations(code).collect();
         for word in &declared {
             let name = word.text;
-            if own.contains(&name) || is_used(name) || name.starts_with(STUB) {
+            if own.contains(&name) || is_used(name) || name.starts_with(STUB) || name == INDEXES {
                 return Err(self.wrong(Some(word.at), format!("`{name}` is a name that the library has")));
             }
         }
@@ -270,8 +267,21 @@ fn said(message: String) -> String {
     message.strip_prefix("error: ").unwrap_or(message).into()
 }
 
+/// `var<private>` as the crate writes it, wherever blanks stand before an address space.
+fn without_blanks(code: &str) -> String {
+    let (mut out, mut done) = (String::with_capacity(code.len()), 0);
+    for word in words(code).filter(|word| word.text == "var") {
+        let (before, behind) = code.split_at(word.at + word.text.len());
+        if behind.trim_start().starts_with('<') {
+            out.push_str(&before[done..]);
+            done = code.len() - behind.trim_start().len();
+        }
+    }
+    out + &code[done..]
+}
+
 /// The names that are declared at module scope.
-fn declarations(code: &str) -> impl Iterator<Item = Word<'_>> {
+pub(crate) fn declarations(code: &str) -> impl Iterator<Item = Word<'_>> {
     let outside = words(code).filter(|word| word.depth == 0);
     outside.filter_map(|word| {
         if !["fn", "struct", "alias", "const", "override", "var"].contains(&word.text) {

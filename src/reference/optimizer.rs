@@ -70,7 +70,7 @@ impl<T: Real> OptimizerState<T> {
         let mut g: Vec<T> = gradient.iter().map(|g| clipped(*g, value)).collect();
         if let Some(most) = gradient_norm {
             let most = f64::from(most);
-            let factor = factor(most * most, indices().map(|(_, i)| g[i].squared()));
+            let factor = factor(most * most, indices().map(|(_, i)| g[i].squared())).sqrt();
             g.iter_mut().for_each(|g| *g = factor * *g);
         }
         self.step = self.step.saturating_add(1);
@@ -94,8 +94,8 @@ impl<T: Real> OptimizerState<T> {
         }
         let weighted = weighted.into_iter();
         let scale = match (bound, trust) {
-            (Some(most), _) => factor(most, weighted).squared(),
-            (None, Some(delta)) => factor(2.0 * f64::from(delta), weighted),
+            (Some(most), _) => factor(most, weighted),
+            (None, Some(delta)) => factor(2.0 * f64::from(delta), weighted).sqrt(),
             (None, None) => T::one(),
         };
         for (span, i) in indices() {
@@ -193,13 +193,13 @@ fn clipped<T: Real>(x: T, most: Option<f32>) -> T {
     }
 }
 
-/// `min(1, √(most / Σ terms))`; 0 where the sum is not finite.
+/// `min(1, most / Σ terms)`; 0 where the sum is not finite.
 fn factor<T: Real>(most: f64, terms: impl Iterator<Item = T>) -> T {
     let sum = terms.fold(T::zero(), |sum, term| sum + term);
     let most = T::from_f64(most);
     match sum.value().is_finite() {
         false => T::zero(),
-        true if sum > most => (most / sum).sqrt(),
+        true if sum > most => most / sum,
         true => T::one(),
     }
 }

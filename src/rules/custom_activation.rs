@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 const INTERFACE: Interface = Interface {
     what: "activation",
-    prefix: "own_act_",
+    prefix: CustomActivation::PREFIX,
     library: "",
     functions: &[
         Function { name: "act", types: "(a: f32) -> f32", result: "f32" },
@@ -68,6 +68,9 @@ pub struct CustomActivation {
 }
 
 impl CustomActivation {
+    /// Before the names that a text declares, in shaders.
+    pub(crate) const PREFIX: &str = "own_act_";
+
     /// By its name in errors, tables and JSON, and its text.
     ///
     /// # Errors

@@ -33,6 +33,9 @@ const ROW: Interface = Interface {
 /// Outputs of a loss by row: an invocation that reads a row three times loops no more often than every driver lets it.
 const MOST_OUTPUTS: usize = 1 << 14;
 
+/// Of a sample, so that a shader can count them.
+const MOST_TARGETS: usize = 1 << 20;
+
 /// What one output contributes to a [`CustomLoss`]: the value, its first and its second derivative by that output.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Term {
@@ -207,6 +210,9 @@ impl CustomLoss {
     pub(super) fn validate(&self, output: &[usize], outputs: usize) -> Result<()> {
         match self {
             CustomLoss::ByRow(RowLoss { targets: Some(0), .. }) => Err(Error::zero_size("loss", "targets")),
+            CustomLoss::ByRow(RowLoss { targets: Some(targets), .. }) if *targets > MOST_TARGETS => {
+                Err(Error::value("loss", "targets", *targets as f64, "at most 2^20"))
+            }
             CustomLoss::ByRow(_) if outputs > MOST_OUTPUTS => {
                 Err(Error::shape("loss", output, format!("at most {MOST_OUTPUTS} outputs for a loss by row")))
             }

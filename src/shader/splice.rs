@@ -109,7 +109,7 @@ pub(super) fn declarations(text: &str) -> Vec<Declaration<'_>> {
             let whole = text[start..=at].trim();
             let code = code_of(whole);
             // A struct may end in `};`.
-            if let Some(name) = name_of(code) {
+            if let Some(plug::Word { text: name, .. }) = plug::declarations(code).next() {
                 found.push(Declaration { name, text: whole, code, binding: None });
             }
             start = at + 1;
@@ -133,14 +133,6 @@ fn code_of(text: &str) -> &str {
         code = code.split_once('\n').map_or("", |(_, rest)| rest).trim_start();
     }
     code
-}
-
-fn name_of(code: &str) -> Option<&str> {
-    let keyword = words(code).find(|word| ["fn", "struct", "alias", "const", "var"].contains(&word.text))?;
-    let rest = &code[keyword.at + keyword.text.len()..];
-    // An address space may stand between.
-    let rest = if rest.starts_with('<') { rest.split_once('>')?.1 } else { rest };
-    words(rest).next().map(|word| word.text)
 }
 
 /// The text with other words for some, comments and members aside.

@@ -36,7 +36,7 @@ impl Body {
         writeln!(self.text, "{:1$}{line}", "", 4 * self.depth).expect("a String takes every write");
     }
 
-    /// `place operator term + term + …;`, several lines where it is long.
+    /// `place = term + term + …;`, several lines where it is long.
     pub(super) fn sum(&mut self, place: &str, terms: &[String]) {
         let mut line = format!("{place} =");
         for (index, term) in terms.iter().enumerate() {

@@ -1,9 +1,10 @@
 //! The functions of `shaders/` that a network needs, under names that begin with its own.
 
 use super::numbers::literal;
-use crate::model::Activation;
-use crate::shader::{Picked, file, pick, renamed};
-use std::collections::BTreeSet;
+use crate::model::{Activation, CustomActivation};
+use crate::plug::renamed;
+use crate::shader::{Picked, file, pick};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How names of `lib/math.wgsl` begin.
 const LIBRARY: &str = "hs_";
@@ -39,17 +40,24 @@ impl<'a> Functions<'a> {
         self.activation_name(number)
     }
 
-    /// One with a parameter may occur several times.
+    /// One with a parameter may occur several times. The user's own have numbers, for their names may be any.
     fn activation_name(&self, number: usize) -> String {
-        let name = self.activations[number].name();
+        let (prefix, name) = (self.prefix, self.activations[number].name());
+        if let Activation::Custom(_) = self.activations[number] {
+            return format!("{prefix}_own_{number}");
+        }
         let before = self.activations[..number].iter().filter(|other| other.name() == name).count();
         let again = if before == 0 { String::new() } else { format!("_again_{before}") };
-        format!("{}_act_{name}{again}", self.prefix)
+        format!("{prefix}_act_{name}{again}")
     }
 
     /// The name of a function of `lib/math.wgsl`, there `hs_name`.
     pub(super) fn library(&mut self, name: &'static str) -> String {
         self.library.insert(name);
+        self.renamed(name)
+    }
+
+    fn renamed(&self, name: &str) -> String {
         name.replacen(LIBRARY, &format!("{}_", self.prefix), 1)
     }
 
@@ -59,37 +67,48 @@ impl<'a> Functions<'a> {
         let mut needed: Vec<&str> = self.library.iter().copied().collect();
         let mut text = String::new();
         for (number, activation) in self.activations.iter().enumerate() {
-            let file = match activation {
-                Activation::Custom(custom) => custom.shader(),
-                _ => file(&format!("act/fn/{}", activation.name())),
+            let (file, says) = match activation {
+                Activation::Custom(custom) => (custom.shader(), "the user's own"),
+                _ => {
+                    let file = file(&format!("act/fn/{}", activation.name()));
+                    (file, formula(file))
+                }
             };
             let name = self.activation_name(number);
-            let declared = pick(&[file, math], &["act"]);
-            let (mut constant, mut parameter) = ("", String::new());
+            let mut names = BTreeMap::new();
             if let Some((what, value)) = activation.parameter() {
-                (constant, parameter) = (what, format!("{name}_{what}"));
-                text += &format!("\nconst {parameter}: f32 = {};\n", literal(value as f32));
+                let constant = format!("{name}_{what}");
+                text += &format!("\nconst {constant}: f32 = {};\n", literal(value as f32));
+                names.insert(what.to_uppercase(), constant);
             }
-            let constant = constant.to_uppercase();
+            let declared = pick(&[file, math], &["act"]);
             let (library, own): (Vec<Picked<'_>>, Vec<Picked<'_>>) =
                 declared.iter().partition(|it| it.name.starts_with(LIBRARY));
             needed.extend(library.iter().map(|it| it.name));
-            let names: Vec<(&str, String)> =
-                own.iter().map(|it| (it.name, it.name.replacen("act", &name, 1))).collect();
-            let names = names.iter().map(|(of, name)| (*of, name.as_str()));
-            let names: Vec<(&str, &str)> = names.chain([(&*constant, &*parameter)]).collect();
-            let own: Vec<String> = own.iter().map(|it| renamed(it.code, &names)).collect();
-            text += &format!("\n// {}: {}\n{}\n", activation.name(), formula(file), own.join("\n\n"));
+            names.extend(library.iter().map(|it| (it.name.to_owned(), self.renamed(it.name))));
+            // `act`, and what else stands beside it: `act_name`, or of the user's own `own_act_name`.
+            names.extend(own.iter().map(|it| {
+                let rest = it.name.strip_prefix(CustomActivation::PREFIX).map(|rest| format!("_{rest}"));
+                let rest = rest.unwrap_or_else(|| it.name.replacen("act", "", 1));
+                (it.name.to_owned(), format!("{name}{rest}"))
+            }));
+            let own: Vec<String> =
+                own.iter().map(|it| renamed(it.code, |word| names.get(word).cloned())).collect();
+            text += &format!("\n// {}: {says}\n{}\n", activation.name(), own.join("\n\n"));
         }
-        for it in pick(&[math, LARGER], &needed) {
-            text += &format!("\n{}{}\n", it.comment, it.code);
+        let library = pick(&[math, LARGER], &needed);
+        let names: BTreeMap<&str, String> =
+            library.iter().map(|it| (it.name, self.renamed(it.name))).collect();
+        for it in &library {
+            let comment = it.comment.replace(LIBRARY, &format!("{}_", self.prefix));
+            text += &format!("\n{comment}{}\n", renamed(it.code, |word| names.get(word).cloned()));
         }
-        text.replace(LIBRARY, &format!("{}_", self.prefix))
+        text
     }
 }
 
-/// What a file of `act/fn` says of f, without the derivatives.
-fn formula(text: &str) -> String {
-    let comment = text.lines().map_while(|line| line.strip_prefix("// ")).collect::<Vec<_>>().join(" ");
-    comment.split(",  f' ").next().unwrap_or_default().to_owned()
+/// What a file of `act/fn` says of f, without the derivatives: they begin the next part, or the next line.
+fn formula(text: &str) -> &str {
+    let line = text.lines().next().and_then(|line| line.strip_prefix("// ")).unwrap_or_default();
+    line.split(",  f' ").next().unwrap_or_default().trim_end_matches(',')
 }

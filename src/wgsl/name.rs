@@ -1,5 +1,6 @@
 //! Names that the host may give a function.
 
+use crate::plug::Word;
 use crate::{Error, Result};
 
 /// Keywords and reserved words of WGSL (W3C, WebGPU Shading Language, sections 15.1 and 15.2).
@@ -19,7 +20,8 @@ const RESERVED: &str = "alias break case const const_assert continue continuing 
 /// What WGSL declares and the text uses: it must mean what it means.
 const USED: &str = "abs array bitcast bool clamp dot f32 fma i32 max min round select sqrt u32 unpack2x16float vec2 vec3 vec4";
 
-pub(super) fn check(name: &str) -> Result<()> {
+/// `own`: words of the user's own texts, which must mean what they mean too.
+pub(super) fn check(name: &str, own: impl Iterator<Item = Word<'static>>) -> Result<()> {
     let problem = |what: &str| Err(Error::unsupported("the function's name", format!("{name}: {what}")));
     let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !is_word
@@ -31,6 +33,9 @@ pub(super) fn check(name: &str) -> Result<()> {
     }
     if RESERVED.split(' ').chain(USED.split(' ')).any(|word| word == name) {
         return problem("a word of WGSL's own");
+    }
+    if own.into_iter().any(|word| word.text == name) {
+        return problem("a word of an activation of the user's own");
     }
     Ok(())
 }

@@ -24,18 +24,14 @@ impl Numbers<'_> {
     pub(super) fn at(&self, i: Index) -> String {
         match (self, i) {
             (_, Index::At(i)) => self.run(i as usize, 1),
-            (Numbers::Known(values), i) => {
-                let list: Vec<String> = values.iter().map(|value| literal(*value)).collect();
-                format!("array<f32, {}>({})[{i}]", list.len(), list.join(", "))
-            }
-            (Numbers::Stored { .. }, i) => format!("{}[{}]", self.vector(i.clone() / 4), i % 4),
+            (_, i) => format!("{}[{}]", self.vector(i.clone() / 4), i % 4),
         }
     }
 
-    /// Elements 4i to 4i + 3.
+    /// Elements 4i to 4i + 3 of a buffer.
     pub(super) fn vector(&self, i: Index) -> String {
         match self {
-            Numbers::Known(_) => packed((0..4).map(|lane| self.at(i.clone() * 4 + lane))),
+            Numbers::Known(_) => unreachable!("a layer whose numbers stand in the text has no loops"),
             Numbers::Stored { read: [before, behind], first } => {
                 format!("{before}{}{behind}", i + first / 4)
             }
@@ -82,7 +78,6 @@ mod tests {
         let i = || Index::variable("i");
         let known = Numbers::Known(vec![0.5, -1.0, 2.0].into());
         assert_eq!(known.at(1.into()), "-1.0f");
-        assert_eq!(known.at(i()), "array<f32, 3>(0.5f, -1.0f, 2.0f)[i]");
         assert_eq!(known.run(0, 2), "vec2(0.5f, -1.0f)");
         let stored = Numbers::Stored { read: ["p[".into(), "]".into()], first: 64 };
         assert_eq!(stored.at(5.into()), "p[17].y");

@@ -5,7 +5,8 @@ use super::functions::Functions;
 use super::layers::{self, Windows};
 use super::numbers::Numbers;
 use super::{Options, Weights};
-use crate::model::{Layer, Model, Node, NodeKind, Role, Source};
+use crate::model::{Activation, Layer, Model, Node, NodeKind, Role, Source};
+use crate::plug::{Word, declarations, words};
 use crate::{Error, Result};
 use std::fmt::{Arguments, Write};
 
@@ -110,10 +111,12 @@ impl<'a> Writer<'a> {
     }
 
     fn effort(&self) -> String {
-        match self.iterations {
+        let effort = match self.iterations {
             0 => "It has no loops.".into(),
             iterations => format!("Its loops go round {iterations} times a call."),
-        }
+        };
+        let loops = own_words(self.model).any(|word| ["for", "while", "loop"].contains(&word.text));
+        if loops { effort + " Those of the user's own activations do not count." } else { effort }
     }
 
     /// The binding, where there are parameters in a buffer, and what reads four of them.
@@ -277,7 +280,8 @@ impl<'a> Writer<'a> {
                 Ok((body, "z = f(x)"))
             }
             (Layer::BatchNorm(_), Some(gamma), Some(beta), Some([mean, inverse])) => {
-                let mut body = body(&[len])?;
+                // Its statistics stand in the text.
+                let mut body = Body::new(true);
                 layers::batch_norm(&mut body, [input[0], len / input[0]], [mean, inverse, gamma, beta]);
                 Ok((body, "z = gamma (x - mean) / sqrt(var + eps) + beta"))
             }
@@ -289,6 +293,18 @@ impl<'a> Writer<'a> {
             _ => Err(Error::unsupported(name, format!("{} as a function in WGSL", layer.kind()))),
         }
     }
+}
+
+/// The words of the user's own activations, without those that they declare.
+pub(super) fn own_words(model: &Model) -> impl Iterator<Item = Word<'static>> {
+    let activations = model.nodes().iter().filter_map(|node| match node.kind {
+        NodeKind::Layer(Layer::Act(Activation::Custom(custom))) => Some(custom.shader()),
+        _ => None,
+    });
+    activations.flat_map(|text| {
+        let declared: Vec<&str> = declarations(text).map(|word| word.text).collect();
+        words(text).filter(move |word| !declared.contains(&word.text))
+    })
 }
 
 fn line(text: &mut String, line: Arguments<'_>) {

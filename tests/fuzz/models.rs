@@ -104,7 +104,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
         builder = match random.u8(..30) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
-            2 => builder.act(Activation::ALL[random.usize(..14)]),
+            2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
             3 => builder.act(Activation::LeakyRelu { alpha: real(random) }),
             4 => builder.conv2d(size(random), pair(random)),
             5 => builder.flatten(),

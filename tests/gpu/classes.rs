@@ -422,4 +422,11 @@ fn the_covering_covers() {
     (0..4).for_each(|at| assert!(made((3, 1), (8, at)) && made((3, 1), (5, at))));
     assert!(!made((3, 1), (4, 1)), "a whole network in f16 cannot be");
     assert!(runs.len() < 60, "{}", runs.len());
+    // Without pairs: each choice, and each order of dispatches in each class.
+    let runs = covering(1);
+    for (at, choices) in CHOICES.into_iter().enumerate() {
+        (0..choices).for_each(|choice| assert!(runs.iter().any(|run| run[at] == choice), "{at} {choice}"));
+    }
+    let orders: BTreeSet<_> = runs.iter().map(|[class, fused, joined, ..]| (class, fused, joined)).collect();
+    assert_eq!(orders.len(), 6 * CHOICES[0]);
 }

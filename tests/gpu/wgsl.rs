@@ -1,7 +1,7 @@
 //! The network as a function in WGSL, called by a compute shader of the host's: against the plan and the reference. The text does
 //! not depend on the class of a device.
 
-use crate::common::{compare, to_f64};
+use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
@@ -193,6 +193,7 @@ fn dense_layers_and_blocks() {
 #[test]
 fn activations() {
     let parametric = [Activation::LeakyRelu { alpha: -0.3 }, Activation::Elu { alpha: 0.7 }];
+    let parametric = parametric.into_iter().chain([Activation::Sin { frequency: 3.0 }, own::softplus()]);
     let all = Activation::ALL.into_iter().chain(parametric);
     follows(all.fold(Model::builder([3]), |model, f| model.dense(3).act(f)), 2, &["constants", "loops"]);
 }

@@ -96,6 +96,11 @@ fn layers_of_images_that_do_not_fit() {
         Error::Value { place, name, value, .. } => (place, name, value),
         other => panic!("{other:?}"),
     };
+    // A window that is too large fits nowhere, whether or not it may go past the end: ⌊(1 − 3 + 1) / 2⌋ + 1 = 0.
+    for (kernel, side) in [(3, 1), (6, 2)] {
+        let pool = MaxPool2d::new(kernel).stride(2).ceil_mode(true);
+        assert!(matches!(fails(&[1, side, side], pool.into()), Error::Shape { .. }), "{kernel} over {side}");
+    }
     for groups in [3, 4, 5] {
         assert_eq!(value(image(conv().groups(groups).into())), ("conv2d 0".into(), "groups", groups as f64));
         let place = "convtranspose2d 0".into();

@@ -220,6 +220,8 @@ fn numbers_out_of_their_domain() {
         let got = with(vec![Layer::Act(Activation::Sin { frequency: alpha })]).unwrap_err();
         assert!(matches!(&got, Error::Value { place, name: "frequency", .. } if place == "sin 0"), "{got:?}");
     }
+    let got = with(vec![Layer::Act(Activation::Sin { frequency: 1e20 })]).unwrap_err();
+    assert!(matches!(&got, Error::Value { name: "frequency", needed: "of a finite square", .. }), "{got:?}");
     let loss = Loss::cross_entropy;
     let fails = |loss: CrossEntropy| Model::builder([4]).dense(3).loss(loss).unwrap_err();
     for smoothing in [-0.5, 1.5, f32::NAN] {

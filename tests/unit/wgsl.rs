@@ -1,7 +1,7 @@
 //! Networks as functions in WGSL: the texts are valid without any feature, in fragment and compute shaders, translate to the
 //! languages of wgpu's backends, and what cannot be written is refused.
 
-use crate::model::{AvgPool2d, Conv2d, Init, Upsample2d};
+use crate::model::{AvgPool2d, Conv2d, CustomActivation, Init, Upsample2d};
 use crate::texts::{translate, valid};
 use crate::wgsl::Options;
 use crate::{Activation, Error, Layer, Loss, Model};
@@ -78,6 +78,31 @@ fn a_text_says_what_it_is_and_has_no_more_than_it_needs() {
     // One function for each slope.
     let [constants, ..] = written(&image(), "b");
     assert!(constants.contains("b_act_elu_again_1_alpha: f32 = 2.0f;"));
+}
+
+/// Names that hold the library's beginning, and activations of the user's own called as something else is.
+#[test]
+fn names_of_all_kinds() {
+    let softsign = "const below = 1.0; fn act(a: f32) -> f32 { return a / (below + abs(a)); }
+        fn act_d(a: f32) -> vec2<f32> { return vec2(exp(-a), 0.0); }";
+    let own = |name| Activation::from(CustomActivation::new(name, softsign).unwrap());
+    let mut model = Model::builder([3]).dense(2).act(Activation::Gelu).act(Activation::Elu { alpha: 2.0 });
+    for name in ["gelu_below", "elu_alpha", "hs_softsign", "own_act_0", "gelu"] {
+        model = model.act(own(name));
+    }
+    let model = model.loss(Loss::mse()).unwrap();
+    for name in ["hs_net", "paths_net", "act", "own_act", "e"] {
+        for text in written(&model, name) {
+            valid(&text).unwrap_or_else(|e| panic!("{name}: {e}\n{text}"));
+            let declared = crate::plug::declarations(&text).map(|word| word.text);
+            let foreign: Vec<_> = declared.filter(|declared| !declared.starts_with(name)).collect();
+            assert_eq!(foreign, [""; 0], "{name}");
+        }
+    }
+    for used in ["abs", "exp"] {
+        let refused = model.to_wgsl(&Options::storage(0, 0).name(used)).unwrap_err();
+        assert!(matches!(&refused, Error::Unsupported { .. }), "{used}: {refused}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-// f = sin w,  f' = FREQUENCY cos w,  f'' = -FREQUENCY^2 sin w,  w = FREQUENCY a; all NaN where a is infinite or NaN
+// f = sin w,  w = FREQUENCY a,  f' = FREQUENCY cos w,  f'' = -FREQUENCY^2 sin w; all NaN where a is infinite or NaN
 fn act(a: f32) -> f32 {
     return hs_nan_where(!hs_is_finite(a), hs_sin(FREQUENCY * a));
 }

@@ -180,7 +180,10 @@ fn apply(function: Activation, sweep: impl Sweep) {
         Activation::Sin { frequency } => {
             let frequency = frequency as f32;
             with!(move |a: f32| {
-                let (sin, cos) = (frequency * a).sin_cos();
+                let w = frequency * a;
+                // A finite argument stays so.
+                let w = if a.is_finite() { w.clamp(-f32::MAX, f32::MAX) } else { w };
+                let (sin, cos) = w.sin_cos();
                 [sin, frequency * cos, -frequency * frequency * sin]
             })
         }

@@ -23,11 +23,12 @@ pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lower
 }
 
 impl Concatenation {
-    fn kernel(graph: &Graph, op: &Op, batch: u32) -> Concat {
+    fn kernel(&self, graph: &Graph, op: &Op, batch: u32) -> Concat {
         let channels = [0, 1].map(|input| graph.values[op.inputs[input]].channels() as u32);
         let output = &graph.values[op.output];
         let positions = batch * output.positions() as u32;
-        Concat { positions, channels, padded: output.layout == Layout::Image }
+        // As the inputs lie: the output alone may be in both layouts at once.
+        Concat { positions, channels, padded: self.layout == Layout::Image }
     }
 }
 
@@ -43,12 +44,12 @@ impl Operation for Concatenation {
 
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         pass.setup.elements_of(pass.output(op))?;
-        let kernel = Concatenation::kernel(pass.graph, op, pass.batch());
+        let kernel = self.kernel(pass.graph, op, pass.batch());
         pass.simple(op, kernel, &[])
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
-        let concat = Concatenation::kernel(pass.graph, op, pass.batch());
+        let concat = self.kernel(pass.graph, op, pass.batch());
         for input in 0..2 {
             pass.through_to(op, input, signal, &[], |flow| ConcatSignal { concat, input, flow })?;
         }

@@ -221,7 +221,7 @@ impl Sweeps<'_> {
         let gradient_scale = gradient_norm.map_or(1.0, |norm| {
             let sum = self
                 .sum(|part| part.gradient.iter().map(|g| f64::from(clipped(*g, value)).powi(2)).sum::<f64>());
-            factor(f64::from(norm).powi(2), sum)
+            factor(f64::from(norm).powi(2), sum).sqrt() as f32
         });
         let (threads, average) = (self.threads, self.optimizer.average);
         let diverged = AtomicBool::new(false);
@@ -255,8 +255,8 @@ impl Sweeps<'_> {
                     sum
                 });
                 let scale = match bound {
-                    Some(_) => factor(whole, sum).powi(2),
-                    None => factor(whole, sum),
+                    Some(_) => factor(whole, sum) as f32,
+                    None => factor(whole, sum).sqrt() as f32,
                 };
                 threads.each(self.parts(), |mut part| {
                     let (rate, keep) = rates(&part);
@@ -328,11 +328,11 @@ fn clipped(x: f32, most: f32) -> f32 {
     if x.abs() == f32::INFINITY { x } else { clipped }
 }
 
-/// `min(1, √(most / sum))`; 0 where the sum is not finite.
-fn factor(most: f64, sum: f64) -> f32 {
+/// `min(1, most / sum)`; 0 where the sum is not finite.
+fn factor(most: f64, sum: f64) -> f64 {
     match sum.is_finite() {
         false => 0.0,
-        true if sum > most => (most / sum).sqrt() as f32,
+        true if sum > most => most / sum,
         true => 1.0,
     }
 }

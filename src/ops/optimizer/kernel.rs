@@ -73,7 +73,7 @@ impl Hyper {
 /// What the host may change of the limits between steps, in the order of `shaders/optimizer/limits.wgsl`. What is not limited
 /// has the largest number.
 #[repr(C)]
-#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[derive(Debug, Clone, Copy, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 pub(crate) struct LimitWords {
     gradient: f32,
     update: f32,

@@ -27,11 +27,15 @@ impl Operation for Resampling {
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let output = pass.output(op);
         pass.setup.elements_of(output)?;
-        let (forth, back) = (Axes::new(self), Axes::new(self).transposed(self.image));
-        let [forth, back] = [(forth, "forward"), (back, "backward")].map(|(axes, way)| {
+        let axes = Axes::new(self);
+        let weights = |way, axes: &Axes| {
             pass.setup.constants(format!("weights of {} {way}", output.name), axes.words())
-        });
-        pass.save(op, back);
+        };
+        let forth = weights("forward", &axes);
+        if pass.setup.options.training {
+            let back = weights("backward", &axes.transposed(self.image));
+            pass.save(op, back);
+        }
         let resample = Resample::new(self, pass.batch(), output.channels() as u32);
         pass.simple(op, ResampleForward(resample), &[forth])
     }

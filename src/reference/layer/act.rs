@@ -14,7 +14,7 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 /// `[f(a), f'(a), f''(a)]`. At a kink the derivatives are those that PyTorch takes: at 0 relu's zeros; the negative branch's f' of
 /// leaky_relu, elu and selu, and 0 for f'', which is 0 on the other side; of relu6, hard_sigmoid and hard_swish the straight side's.
 ///
-/// Finite for every finite `a`; `e^a` and a² stop growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is
+/// Finite for every finite `a`, but for square's f' past half the largest number; `e^a` and a² stop growing at e^88.72 in `f32`, at e^709.78 in `f64`. f of NaN is NaN. At ±∞ f is
 /// what PyTorch gives: NaN for sin and softsign, and for gelu, gelu_tanh, silu, mish and hard_swish at −∞, where it is −∞ · 0; else
 /// the limit. f' and f'' are the limits, NaN for sin. Of one in the user's own WGSL all follow from its closure; they are NaN
 /// without one, and in dual numbers.
@@ -101,7 +101,10 @@ pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
             [clamp(a, most).squared(), two * a, two]
         }
         Activation::Sin { frequency } => {
-            let (frequency, w) = (T::from_f64(frequency), T::from_f64(frequency) * a);
+            let frequency = T::from_f64(frequency);
+            let w = frequency * a;
+            // A finite argument stays so.
+            let w = if a.value().is_finite() { clamp(w, T::MAX_EXPONENT.exp()) } else { w };
             [w.sin(), frequency * w.cos(), -frequency.squared() * w.sin()]
         }
         Activation::Exp if a.value() == f64::INFINITY => [a; 3],
