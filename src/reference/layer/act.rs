@@ -103,8 +103,9 @@ pub fn activation<T: Real>(function: Activation, a: T) -> [T; 3] {
         Activation::Sin { frequency } => {
             let frequency = T::from_f64(frequency);
             let w = frequency * a;
-            // A finite argument stays so.
-            let w = if a.value().is_finite() { clamp(w, T::MAX_EXPONENT.exp()) } else { w };
+            // A finite argument stays so where the product leaves the type's range.
+            let left = a.value().is_finite() && !w.value().is_finite();
+            let w = if left { clamp(w, T::MAX_EXPONENT.exp()) } else { w };
             [w.sin(), frequency * w.cos(), -frequency.squared() * w.sin()]
         }
         Activation::Exp if a.value() == f64::INFINITY => [a; 3],
