@@ -9,6 +9,7 @@ pub(crate) const HUBER: &str = "
     const DELTA: f32 = 0.5; /* as /* the */ { crate's */
     const x = 1u;
     struct Part { far: bool, x: f32, logits: f32 }
+    var <private> tail: f32;
 
     fn p(z: f32, y: f32) -> Part {
         let r = vec2<f32>(z - y, 0.0).x;
@@ -18,7 +19,8 @@ pub(crate) const HUBER: &str = "
     @must_use
     fn term(z: f32, y: f32) -> Term {
         let main = p(z, y);
-        let value = select(0.5 * main.x * main.x, DELTA * (abs(main.x) - 0.5 * DELTA), main.far);
+        tail = abs(main.x) - 0.5 * DELTA;
+        let value = select(0.5 * main.x * main.x, DELTA * tail, main.far);
         let spoilt = !hs_is_finite(main.x);
         let h = select(f32(x), 0.0, main.far);
         return Term(
@@ -110,6 +112,7 @@ pub(crate) fn losses() -> [Loss; 3] {
 /// [`Activation::Softplus`] in its words, and `v.g`, which is no variable g.
 pub(crate) const SOFTPLUS: &str = "
     const g = 1.0;
+    var <private> slope: f32;
 
     fn act(a: f32) -> f32 {
         return g * hs_softplus(a);
@@ -117,7 +120,8 @@ pub(crate) const SOFTPLUS: &str = "
 
     fn act_d(a: f32) -> vec2<f32> {
         let s = hs_sigmoid_pair(a);
-        return vec2(s.r, s.r * s.g);
+        slope = s.r;
+        return vec2(slope, slope * s.g);
     }";
 
 pub(crate) fn softplus() -> Activation {

@@ -1,11 +1,14 @@
 //! Networks with named values: gates, U-Nets, sums; in every class of device, and trained as the CPU trains them.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{Sample, distinct, of_class, steady};
-use hesscale::model::{Builder, Conv2d, MaxPool2d, Upsample2d};
+use crate::harness::{BOUND, Judgement, Sample, bits, distinct, not_run, of_class, steady, submit};
+use crate::problem::sample_weights;
+use hesscale::cpu::{Executor, ExecutorOptions};
+use hesscale::model::{Builder, Conv2d, MaxPool2d, Noise, OutputSignal, Upsample2d};
+use hesscale::reference::loss_and_signal;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
-use hesscale::{Activation, At, Context, Layer, Loss, Mode, Model, PlanOptions};
+use hesscale::{Activation, At, Context, Layer, Loss, Mode, Model, Pass, Plan, PlanOptions, State, wgpu};
 
 use Activation::{Relu, Sigmoid, Tanh};
 
@@ -85,5 +88,134 @@ fn they_train_as_on_the_cpu() {
             let got = way(steps(Trainer::new(&context, &model, steady(), options()).unwrap()));
             compare(&format!("{:?}", context.class()), &got, &want, 5e-3).unwrap();
         }
+    }
+}
+
+/// What else is asked of plans, each of both networks: modes and classes in turn.
+#[test]
+fn named_values_in_plans_of_every_kind() {
+    for (turn, (model, batch, branch)) in
+        [(u_net(), 3, &["8", "11"][..]), (rows(), 33, &["3"])].into_iter().enumerate()
+    {
+        let class = |kind: usize| {
+            of_class(
+                [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete][(turn + kind) % 3],
+            )
+        };
+        let mode =
+            |kind: usize| [Mode::HesScaleR1, Mode::HesScale, Mode::HesScaleR2, Mode::None][(turn + kind) % 4];
+        let sample = Sample::new(model, batch, 7);
+        let soundly =
+            |what: &str, judged: Judgement| judged.unwrap_or_else(|fault| panic!("{what}, {turn}: {fault}"));
+        sample.trains_beside_frozen(&class(0), branch);
+        soundly("in part", sample.follows_in_part(&class(1), PlanOptions::training(mode(1)), batch / 2 + 1));
+        let weights = sample_weights(batch, &mut fastrand::Rng::with_seed(8));
+        sample.follows_weighted(&class(2), PlanOptions::training(mode(2)), Some(&weights));
+        twice_is_double(&class(1), &sample, mode(1));
+        if class(0).device().features().contains(wgpu::Features::SHADER_F16) {
+            soundly("f16", sample.follows_in_f16(&class(0), mode(3)));
+        } else {
+            not_run("SHADER_F16");
+        }
+    }
+}
+
+/// The same pass added to itself.
+fn twice_is_double(context: &Context, sample: &Sample, mode: Mode) {
+    let state = State::new(context, &sample.model, None).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let options = PlanOptions::training(mode).accumulate(1.0);
+    let plan = Plan::new(context, &sample.model, &state, sample.batch, options).unwrap();
+    plan.write_input(&sample.x).unwrap();
+    plan.write_targets(sample.targets.view()).unwrap();
+    let results = |pass: Pass| {
+        submit(context, |encoder| plan.record_gradient(encoder, pass).unwrap());
+        context.read_blocking(&[state.gradient(), state.diagonal()]).unwrap()
+    };
+    let (once, twice) = (results(Pass::FULL), results(Pass::FULL.accumulating()));
+    assert!(once[0].iter().any(|g| *g != 0.0));
+    for (once, twice) in once.iter().zip(&twice) {
+        assert_eq!(bits(&once.iter().map(|x| 2.0 * x).collect::<Vec<_>>()), bits(twice), "{mode:?}");
+    }
+}
+
+/// Where the outputs are a sum or lie side by side, the signal that the host writes reaches all that they are made of.
+#[test]
+fn the_hosts_signal_at_named_values() {
+    let rows = || Model::builder([9]).dense(7).act(Tanh).name("x").dense(7);
+    let image = || Model::builder([2, 6, 5]).layer(same(5)).act(Tanh).name("x").layer(same(5));
+    let models = [
+        rows().plus("x").loss(Loss::cross_entropy()),
+        rows().concat("x").loss(Loss::mse()),
+        image().plus("x").loss(Loss::bce_with_logits()),
+        image().concat("x").loss(Loss::mse()),
+    ];
+    let modes = [Mode::HesScaleR2, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1];
+    for (turn, (model, mode)) in models.into_iter().zip(modes).enumerate() {
+        let context =
+            of_class([DeviceClass::Software, DeviceClass::Discrete, DeviceClass::Integrated][turn % 3]);
+        let sample = Sample::new(model.unwrap(), 5, 9);
+        let want = sample.reference(mode);
+        let (_, signal) = loss_and_signal(&sample.model, mode, &want.logits, sample.targets.view()).unwrap();
+        let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<_>>();
+        let u: Vec<_> = signal.u.iter().map(|u| narrow(u)).collect();
+        let u: Vec<_> = u.iter().map(|u| &u[..]).collect();
+        let h = narrow(if mode.rank() > 0 { &signal.rest } else { &signal.h });
+        let model = sample.model.clone().with_loss(Loss::external()).unwrap();
+        let state = State::new(&context, &model, None).unwrap();
+        state.write_parameters(&sample.parameters).unwrap();
+        let plan = Plan::new(&context, &model, &state, sample.batch, PlanOptions::training(mode)).unwrap();
+        plan.write_input(&sample.x).unwrap();
+        plan.write_signal(OutputSignal { g: &narrow(&signal.g), h: &h, u: &u }).unwrap();
+        submit(&context, |encoder| {
+            plan.record_forward(encoder);
+            plan.record_backward(encoder, Pass::FULL).unwrap();
+        });
+        let got = context.read_blocking(&[state.gradient(), state.diagonal()]).unwrap();
+        let loss = sample.on(&context, PlanOptions::training(mode));
+        let (gradient, diagonal) = (&want.gradient, &want.diagonal);
+        for (what, got, loss, want) in
+            [("gradient", &got[0], &loss.gradient, gradient), ("diagonal", &got[1], &loss.diagonal, diagonal)]
+        {
+            let got = to_f64(&got[..want.len()]);
+            for want in [want, &to_f64(loss)] {
+                compare(what, &got, want, BOUND).unwrap_or_else(|fault| panic!("{mode:?}, {turn}: {fault}"));
+            }
+        }
+    }
+}
+
+/// Positions that are one, of channels that are no vectors: their padding is between them.
+#[test]
+fn pooled_channels_side_by_side() {
+    for (turn, [one, other]) in [[2, 2], [3, 5]].into_iter().enumerate() {
+        let branch = |m: Builder, channels| m.conv2d(channels, 2).act(Tanh).layer(Layer::global_avg_pool());
+        let m = branch(Model::builder([2, 4, 5]).name("image"), one).name("pooled").from("image");
+        let m = branch(m, other).concat("pooled").flatten().dense(4);
+        let sample = Sample::new(m.loss(Loss::cross_entropy()).unwrap(), 3, 2);
+        let context = of_class([DeviceClass::Software, DeviceClass::Discrete][turn]);
+        for (mode, places) in [(Mode::HesScaleR2, sample.places()), (Mode::HesScale, Vec::new())] {
+            sample
+                .follows(&context, mode, &places)
+                .unwrap_or_else(|fault| panic!("{one} + {other}, {mode:?}: {fault}"));
+        }
+    }
+}
+
+/// What does nothing is a place of its own all the same: its signal is not that of all who read the value before it.
+#[test]
+fn a_signal_behind_a_named_value() {
+    let model = Model::builder([6]).dense(3).name("x").layer(Layer::Identity).dense(3).plus("x");
+    let sample = Sample::new(model.loss(Loss::mse()).unwrap(), 4, 2);
+    let at = At::Layer(2);
+    for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+        let want = &sample.reference(mode).signals[2];
+        let mut executor =
+            Executor::new(&sample.model, 4, ExecutorOptions::training(mode).signal(at)).unwrap();
+        executor.pass(mode, &sample.parameters, &sample.x, sample.targets.view(), Noise::default()).unwrap();
+        let (g, h) = executor.signal(at).unwrap();
+        compare("g on the CPU", &to_f64(&g), &want.g, BOUND).unwrap();
+        compare("h on the CPU", &to_f64(&h), &want.h, BOUND).unwrap();
+        sample.follows(&crate::harness::context(), mode, &[at]).unwrap();
     }
 }

@@ -4,11 +4,13 @@ use crate::common::golden::OwnedTargets;
 pub(crate) use crate::common::not_run::not_run;
 use crate::common::{compare, to_f64};
 use crate::problem::targets;
-use hesscale::model::{Role, Rule, Targets};
+use hesscale::cpu::{Executor, ExecutorOptions};
+use hesscale::model::{Group, Groups, Noise, Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
+use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::{DeviceClass, Outline};
 use hesscale::{
-    At, Context, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
+    At, Context, Dtype, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
 };
 use std::collections::VecDeque;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -143,6 +145,20 @@ pub(crate) fn run_weighted(
     (targets, weights): (Targets<'_>, Option<&[f32]>),
 ) -> Result<Outcome> {
     options.sample_weights |= weights.is_some();
+    run_after(context, model, options, parameters, (x, targets), |plan| {
+        weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights))
+    })
+}
+
+/// The same after the host has written what else the plan takes.
+fn run_after(
+    context: &Context,
+    model: &Model,
+    options: PlanOptions,
+    parameters: &[f32],
+    (x, targets): (&[f32], Targets<'_>),
+    write: impl FnOnce(&Plan) -> Result<()>,
+) -> Result<Outcome> {
     let state = State::new(context, model, None)?;
     state.write_parameters(parameters)?;
     let places: Vec<At> = options.signals.clone();
@@ -150,7 +166,7 @@ pub(crate) fn run_weighted(
     let plan = Plan::new(context, model, &state, x.len() / model.inputs(), options)?;
     plan.write_input(x)?;
     plan.write_targets(targets)?;
-    weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
+    write(&plan)?;
     let mut encoder = context.device().create_command_encoder(&Default::default());
     plan.record_gradient(&mut encoder, Pass::FULL)?;
     context.queue().submit([encoder.finish()]);
@@ -257,12 +273,124 @@ impl Sample {
         self.judge(&self.on(context, options), mode, places)
     }
 
+    /// Loss, gradient and diagonal of a pass on the GPU and of one on the CPU, against the reference, each sample with its weight.
+    pub(crate) fn follows_weighted(&self, context: &Context, options: PlanOptions, weights: Option<&[f32]>) {
+        let Sample { model, batch, parameters, x, targets } = self;
+        let (mode, noise, targets) = (options.mode, Noise::default(), targets.view());
+        let (wide, far) = (to_f64(parameters), to_f64(x));
+        let want = reference::weighted_pass(model, mode, &wide, &far, targets, weights, noise).unwrap();
+        let near = |device: &str, loss: f32, gradient: &[f32], diagonal: &[f32]| {
+            // Weighted losses have either sign, and may cancel.
+            let all = [
+                ("loss", &[loss][..], &[want.loss][..], 10.0 * BOUND),
+                ("gradient", gradient, &want.gradient, BOUND),
+                ("diagonal", diagonal, &want.diagonal, BOUND),
+            ];
+            for (part, got, want, bound) in &all[..if mode.has_diagonal() { 3 } else { 2 }] {
+                compare(part, &to_f64(got), want, *bound).unwrap_or_else(|fault| {
+                    let (class, loss) = (context.class(), model.loss());
+                    panic!("{device}, {class:?} {mode:?} batch {batch} of {loss:?}: {fault}")
+                });
+            }
+        };
+        let got = run_weighted(context, model, options, parameters, x, (targets, weights)).unwrap();
+        near("GPU", got.loss, &got.gradient, &got.diagonal);
+        let mut executor = Executor::new(model, *batch, ExecutorOptions::training(mode)).unwrap();
+        let loss = executor.weighted_pass(mode, parameters, x, targets, weights, noise).unwrap();
+        near("CPU", loss, executor.gradient(), executor.diagonal());
+    }
+
+    /// Its first samples.
+    fn first(&self, count: usize) -> Sample {
+        let (inputs, targets) = (count * self.model.inputs(), count * self.model.target_len());
+        Sample {
+            model: self.model.clone(),
+            batch: count,
+            parameters: self.parameters.clone(),
+            x: self.x[..inputs].to_vec(),
+            targets: match &self.targets {
+                OwnedTargets::Classes(classes) => OwnedTargets::Classes(classes[..targets].to_vec()),
+                OwnedTargets::Values(values) => OwnedTargets::Values(values[..targets].to_vec()),
+            },
+        }
+    }
+
+    /// A pass over the first samples of a plan's batch, all rows behind them spoilt (but for classes: another one).
+    pub(crate) fn follows_in_part(&self, context: &Context, options: PlanOptions, count: usize) -> Judgement {
+        let (first, mode) = (self.first(count), options.mode);
+        let (mut x, mut targets) = (self.x.clone(), self.targets.clone());
+        // What a context lets be written.
+        x[first.x.len()..].fill(if context.is_checked() { f32::MAX } else { f32::NAN });
+        let behind = count * self.model.target_len()..;
+        match &mut targets {
+            OwnedTargets::Classes(classes) => classes[behind].fill(1),
+            OwnedTargets::Values(values) => values[behind].fill(f32::NAN),
+        }
+        let given = (&x[..], targets.view());
+        let write = |plan: &Plan| plan.write_count(count);
+        let mut got =
+            run_after(context, &self.model, options.partial(), &self.parameters, given, write).unwrap();
+        got.logits.truncate(count * self.model.outputs());
+        first.judge(&got, mode, &[])
+    }
+
+    /// A pass with what is between kernels stored in f16.
+    pub(crate) fn follows_in_f16(&self, context: &Context, mode: Mode) -> Judgement {
+        let got = self.on(context, PlanOptions::training(mode).storage(Dtype::F16));
+        // As in `half`: each layer stores an output and a signal, each off by one unit, in squares by two; the terms of a sum may be
+        // four times as large as the sum.
+        let bound = 12.0 * (self.model.layers().len() + 1) as f64 / 2048.0;
+        self.judge_within(&got, mode, &[], bound)
+    }
+
+    /// Four steps with some of the model's layers frozen: their parameters keep their bits, and all others go where they go on the CPU.
+    pub(crate) fn trains_beside_frozen(&self, context: &Context, layers: &[&str]) {
+        let frozen = |groups: Groups, layer: &&str| groups.with(format!("{layer}.*"), Group::new().frozen());
+        let groups = layers.iter().fold(Groups::new(), frozen);
+        let options = || {
+            let mut options = TrainerOptions::default();
+            options.groups.clone_from(&groups);
+            options
+        };
+        let trained = |mut trainer: Trainer| {
+            trainer.set_parameters(&self.parameters).unwrap();
+            for step in 0..4 {
+                let sample = Sample::new(self.model.clone(), self.batch, 100 + step);
+                trainer.step(&sample.x, sample.targets.view()).unwrap();
+            }
+            trainer.parameters().unwrap()
+        };
+        let gpu = trained(Trainer::new(context, &self.model, steady(), options()).unwrap());
+        let cpu = trained(Trainer::on_cpu(&self.model, steady(), options()).unwrap());
+        for p in self.model.parameters() {
+            let (name, before, got, want) =
+                (p.name(), &self.parameters[p.range()], &gpu[p.range()], &cpu[p.range()]);
+            if layers.contains(&p.path.as_str()) {
+                assert_eq!([bits(got), bits(want)], [bits(before), bits(before)], "{name}");
+                continue;
+            }
+            let way = |after: &[f32]| -> Vec<f64> {
+                after
+                    .iter()
+                    .zip(before)
+                    .map(|(after, before)| f64::from(*after) - f64::from(*before))
+                    .collect()
+            };
+            assert!(way(want).iter().any(|by| by.abs() > 1e-4), "{name} stands still");
+            compare(&name, &way(got), &way(want), 5e-3).unwrap_or_else(|fault| panic!("{fault}"));
+        }
+    }
+
     /// Compares all results of a pass with the reference; returns the worst error.
     pub(crate) fn judge(&self, got: &Outcome, mode: Mode, places: &[At]) -> Judgement {
+        self.judge_within(got, mode, places, BOUND)
+    }
+
+    fn judge_within(&self, got: &Outcome, mode: Mode, places: &[At], bound: f64) -> Judgement {
         let want = self.reference(mode);
         let mut worst = 0.0_f64;
         let mut near = |name: &str, got: &[f32], want: &[f64]| {
-            compare(name, &to_f64(got), want, BOUND).map(|error| worst = worst.max(error))
+            compare(name, &to_f64(got), want, bound).map(|error| worst = worst.max(error))
         };
         near("loss", &[got.loss], &[want.loss])?;
         near("logits", &got.logits, &want.logits)?;

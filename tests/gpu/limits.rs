@@ -4,8 +4,8 @@
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::harness::{Sample, bits, context, distinct, of_class, submit};
 use crate::layers::norm;
-use hesscale::model::{Conv2d, Group, Groups, Limits, Rule, Transition};
-use hesscale::reference::{OptimizerState, pass};
+use hesscale::model::{Conv2d, Group, Groups, Limits, Noise, Rule, Transition};
+use hesscale::reference::{OptimizerState, pass, pass_from_signal};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
@@ -27,7 +27,8 @@ fn images() -> Model {
     builder.flatten().dense(12).act(Activation::Tanh).dense(4).loss(Loss::cross_entropy()).unwrap()
 }
 
-/// Every rule, with an ε not so small that a diagonal near zero decides everything.
+/// Rules whose step is of its gradient and its diagonal alone, which ObGD's is not: `transitions`. ε is not so small that a diagonal near zero
+/// decides everything.
 fn rules() -> Vec<Rule> {
     let (beta1, beta2, eps) = (0.9, 0.99, 0.02);
     vec![
@@ -79,7 +80,9 @@ impl Rig {
         state.write_parameters(&sample.parameters).unwrap();
         let plan = Plan::new(context, &sample.model, &state, sample.batch, options).unwrap();
         plan.write_input(&sample.x).unwrap();
-        plan.write_targets(sample.targets.view()).unwrap();
+        if !sample.model.loss().is_external() {
+            plan.write_targets(sample.targets.view()).unwrap();
+        }
         Rig { context: context.clone(), state, plan }
     }
 
@@ -309,19 +312,31 @@ fn a_deep_relu_network_stays_finite() {
     assert!(told.is_ok() && loss < 0.1, "{told:?} {loss}");
 }
 
-/// ObGD: what the host says of each step takes no new plan, and bounds it.
+fn said(error: f32, first: bool) -> Transition {
+    Transition { error, first }
+}
+
+fn transitions() -> [Transition; 5] {
+    [said(-3.0, true), said(0.25, false), said(0.0, false), said(2.0, true), said(9.0, false)]
+}
+
+/// ObGD: what the host says of each step takes no new plan, and bounds it. In a whole network one workgroup has the batch, or several
+/// share it.
 #[test]
 fn transitions_change_between_steps() {
-    let said = |error, first| Transition { error, first };
-    let transitions =
-        [said(-3.0, true), said(0.25, false), said(0.0, false), said(2.0, true), said(9.0, false)];
     let sample = Sample::new(images(), BATCH, 4);
+    let [few, many] = [BATCH, 70].map(|batch| Sample::new(dense(), batch, 4));
     let (obgd, adaptive) = (Optimizer::obgd(0.1), Optimizer::adaptive_obgd(0.01).eps(0.02));
-    for (turn, optimizer) in [
-        obgd,
-        adaptive,
-        obgd.learning_rate(1e-4),
-        adaptive.clip_gradient_norm(0.05).average(0.9).weight_decay(0.1),
+    let limited = adaptive.clip_gradient_norm(0.05).average(0.9).weight_decay(0.1);
+    let [apart, fused, joined] = plans(Mode::None);
+    let whole = apart.clone().whole_network(true);
+    for (turn, (sample, optimizer, options)) in [
+        (&sample, obgd, &apart),
+        (&sample, adaptive, &fused),
+        (&sample, obgd.learning_rate(1e-4), &joined),
+        (&sample, limited, &apart),
+        (&few, obgd, &whole),
+        (&many, adaptive, &whole),
     ]
     .into_iter()
     .enumerate()
@@ -329,10 +344,10 @@ fn transitions_change_between_steps() {
         let groups = if turn % 2 == 0 { Groups::default() } else { groups() };
         let spans = groups.spans(&sample.model, &optimizer).unwrap();
         let context = of_class(DeviceClass::ALL[turn % 3]);
-        let mut rig = Rig::new(&context, &sample, optimizer, &groups, plans(Mode::None)[turn % 3].clone());
+        let mut rig = Rig::new(&context, sample, optimizer, &groups, options.clone());
         let (x, mut parameters) = (to_f64(&sample.x), to_f64(&sample.parameters));
         let mut state = OptimizerState::new(parameters.len());
-        for transition in transitions {
+        for transition in transitions() {
             let before = parameters.clone();
             rig.state.set_transition(transition).unwrap();
             rig.step(Pass::FULL);
@@ -355,6 +370,41 @@ fn transitions_change_between_steps() {
     }
     let mut sgd = State::new(&context(), &sample.model, Some(Optimizer::sgd(0.1))).unwrap();
     assert!(matches!(sgd.set_transition(said(1.0, true)), Err(Error::Setting { rule: "sgd", .. })));
+}
+
+/// The gradient of an estimate, whose error the host has from it: no loss of the plan's own.
+#[test]
+fn transitions_of_the_hosts_signal() {
+    let sample = Sample::new(dense().with_loss(Loss::external()).unwrap(), 1, 4);
+    let mut random = fastrand::Rng::with_seed(3);
+    for (optimizer, class) in [
+        (Optimizer::obgd(0.1), DeviceClass::Software),
+        (Optimizer::adaptive_obgd(0.01).eps(0.02), DeviceClass::Discrete),
+    ] {
+        let options = PlanOptions::training(Mode::None).fused_update();
+        let mut rig = Rig::new(&of_class(class), &sample, optimizer, &Groups::default(), options);
+        let (x, mut parameters) = (to_f64(&sample.x), to_f64(&sample.parameters));
+        let mut state = OptimizerState::new(parameters.len());
+        for transition in transitions() {
+            let g: Vec<f32> = (0..sample.model.outputs()).map(|_| random.f32() - 0.4).collect();
+            rig.plan.write_signal(g[..].into()).unwrap();
+            rig.state.set_transition(transition).unwrap();
+            submit(&rig.context, |encoder| {
+                rig.plan.record_forward(encoder);
+                rig.plan.record_backward_step(encoder, Pass::FULL).unwrap();
+            });
+            let signal = to_f64(&g);
+            let signal = signal[..].into();
+            let found =
+                pass_from_signal(&sample.model, Mode::None, &parameters, &x, signal, Noise::default())
+                    .unwrap();
+            state.step(&optimizer.transition(transition), &mut parameters, &found.gradient, &[]).unwrap();
+            let what = format!("{optimizer:?} {transition:?}");
+            compare(&what, &to_f64(&rig.parameters()), &parameters, 2e-5).unwrap();
+            compare(&what, &to_f64(&rig.read(rig.state.moments().0.unwrap())), &state.m, 2e-5).unwrap();
+        }
+        assert_eq!(rig.state.read_divergence(), Ok(()));
+    }
 }
 
 /// The same steps on a GPU and on the CPU, and from a checkpoint, which says nothing of a transition.

@@ -2,39 +2,12 @@
 
 use crate::common::own;
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, run_weighted, steady};
+use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, steady};
 use crate::problem::{mlp, sample_weights};
-use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{Conv2d, CustomActivation, CustomLoss, MaxPool2d, Noise, Targets};
-use hesscale::reference::weighted_pass;
+use hesscale::model::{Conv2d, CustomActivation, CustomLoss, MaxPool2d, Targets};
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Context, Dtype, Error, Loss, Mode, Model, Plan, PlanOptions, State, wgpu};
-
-/// The GPU and the CPU against the reference.
-fn follow(context: &Context, sample: &Sample, options: PlanOptions, weights: Option<&[f32]>) {
-    let Sample { model, parameters, x, targets, batch } = sample;
-    let mode = options.mode;
-    let (wide, far) = (to_f64(parameters), to_f64(x));
-    let want = weighted_pass(model, mode, &wide, &far, targets.view(), weights, Noise::default()).unwrap();
-    let near = |what: &str, loss: f32, gradient: &[f32], diagonal: &[f32]| {
-        let all = [("loss", &[loss][..], &[want.loss][..]), ("gradient", gradient, &want.gradient)];
-        let diagonal = mode.has_diagonal().then_some(("diagonal", diagonal, &want.diagonal[..]));
-        for (part, got, want) in all.into_iter().chain(diagonal) {
-            // Weighted losses have either sign, and may cancel.
-            let bound = if part == "loss" { 10.0 * BOUND } else { BOUND };
-            compare(part, &to_f64(got), want, bound).unwrap_or_else(|fault| {
-                panic!("{what}, {:?} {mode:?} batch {batch} of {:?}: {fault}", context.class(), model.loss())
-            });
-        }
-    };
-    let got = run_weighted(context, model, options, parameters, x, (targets.view(), weights)).unwrap();
-    near("GPU", got.loss, &got.gradient, &got.diagonal);
-    let mut executor = Executor::new(model, *batch, ExecutorOptions::training(mode)).unwrap();
-    let loss =
-        executor.weighted_pass(mode, parameters, x, targets.view(), weights, Noise::default()).unwrap();
-    near("CPU", loss, executor.gradient(), executor.diagonal());
-}
 
 /// Each loss on rows of one invocation and on rows that several share; modes, batches, classes and reductions in turn.
 #[test]
@@ -50,8 +23,41 @@ fn losses_follow_the_reference() {
         let sample = Sample::new(mlp(&[5, outputs], Activation::Tanh, loss), batch, turn as u64);
         let options = PlanOptions::training(mode).whole_network(false).fewer_dispatches(false);
         let weights = sample_weights(batch, &mut fastrand::Rng::with_seed(turn as u64));
-        follow(&context, &sample, options, (turn % 2 == 0).then_some(&weights));
+        sample.follows_weighted(&context, options, (turn % 2 == 0).then_some(&weights));
     }
+}
+
+/// Each loss over the first samples of a batch.
+#[test]
+fn losses_of_part_of_a_batch() {
+    let modes = [Mode::HesScale, Mode::HesScaleR2, Mode::None];
+    for (turn, (loss, mode)) in own::losses().into_iter().zip(modes).enumerate() {
+        let sample = Sample::new(mlp(&[5, 11, 6], Activation::Tanh, loss), 9, 3);
+        let context = of_class(DeviceClass::ALL[turn]);
+        let judged = sample.follows_in_part(&context, PlanOptions::training(mode), 5);
+        judged.unwrap_or_else(|fault| panic!("{:?} {mode:?}: {fault}", sample.model.loss()));
+    }
+}
+
+/// A row is all of a sample's numbers, in the user's order: channels before positions.
+#[test]
+fn a_loss_by_row_of_an_image() {
+    let model = Model::builder([2, 5, 4]).conv2d(5, 2).act(Activation::Tanh);
+    let model = model.layer(Conv2d::new(3, [1, 2])).loss(own::cosine()).unwrap();
+    assert_eq!(model.output_shape(), [3, 4, 2]);
+    let sample = Sample::new(model, 5, 2);
+    for (class, mode) in [(DeviceClass::Software, Mode::HesScale), (DeviceClass::Discrete, Mode::HesScaleR1)]
+    {
+        sample.follows_weighted(&of_class(class), PlanOptions::training(mode), None);
+    }
+}
+
+/// Behind a layer that is not trained, whose own signal there is none of.
+#[test]
+fn an_activation_behind_a_frozen_layer() {
+    let model = mlp(&[9, 20, 12, 6], own::softplus(), Loss::mse());
+    let sample = Sample::new(model, 18, 4);
+    sample.trains_beside_frozen(&of_class(DeviceClass::Integrated), &["0"]);
 }
 
 /// Loss, gradient and diagonal.
@@ -129,7 +135,7 @@ fn softplus_has_the_bits_of_the_crates_own() {
         let context = of_class(class);
         let [mine, theirs] =
             [own::softplus(), Activation::Softplus].map(|activation| Sample::new(model(activation), 18, 4));
-        follow(&context, &mine, options.clone(), None);
+        mine.follows_weighted(&context, options.clone(), None);
         let [mine, theirs] = [mine, theirs].map(|sample| all_bits(&context, &sample, options.clone()));
         assert!(mine == theirs, "{class:?} {options:?}");
     }
@@ -149,6 +155,9 @@ fn stored_in_f16() {
         all_bits(&context, &sample, PlanOptions::training(Mode::HesScale).storage(Dtype::F16))
     });
     assert!(mine == theirs);
+    // A row is read as f32, and its signal stored as f16.
+    let sample = Sample::new(mlp(&[9, 20, 6], Activation::Tanh, own::cosine()), 18, 4);
+    sample.follows_in_f16(&context, Mode::HesScaleR1).unwrap();
 }
 
 #[test]
@@ -287,4 +296,25 @@ fn without_a_closure_a_gpu_trains() {
     let data = Dataset::new(sample.x, 4, Labels::Values(vec![0.5; 60])).unwrap();
     let refused = trainer.evaluate(&data, 5).unwrap_err();
     assert!(matches!(&refused, Error::Unsupported { layer, .. } if layer == "loss"), "{refused}");
+}
+
+/// So they are where a text's first item has no name, in a kernel that two are joined in.
+#[test]
+fn places_are_checked_in_joined_kernels() {
+    let far = CustomLoss::elementwise(
+        "far",
+        "const_assert true;
+         const weights = array<f32, 3>(0.5, 1.0, 1.5);
+         fn weight(z: f32) -> f32 { var mine = weights; return mine[u32(1e6 * (1.0 + abs(z)))]; }
+         fn term(z: f32, y: f32) -> Term {
+             let w = clamp(weight(z), 0.0, 2.0);
+             return Term(0.5 * w * (z - y) * (z - y), w * (z - y), w);
+         }",
+    );
+    let sample = Sample::new(mlp(&[7, 9, 6], Activation::Tanh, far.unwrap()), 9, 4);
+    let context = of_class(DeviceClass::Discrete);
+    let [apart, joined, _] = ways(Mode::HesScale);
+    let apart = all_bits(&context, &sample, apart);
+    assert!(apart.iter().flatten().all(|bits| f32::from_bits(*bits).is_finite()));
+    assert!(all_bits(&context, &sample, joined) == apart);
 }

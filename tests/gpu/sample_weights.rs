@@ -11,7 +11,7 @@ use hesscale::reference::{pass, weighted_pass};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
-    Activation, At, Context, Dtype, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, wgpu,
+    Activation, At, Dtype, Error, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State, wgpu,
 };
 
 fn golden() -> Vec<(Case, Model)> {
@@ -57,34 +57,6 @@ fn mlp(outputs: usize, loss: Loss) -> Model {
     Model::builder([5]).dense(11).act(Activation::Tanh).dense(outputs).loss(loss).unwrap()
 }
 
-/// Loss, gradient and diagonal of a pass on the GPU and on the CPU, against the reference.
-fn follow(context: &Context, sample: &Sample, options: PlanOptions, weights: Option<&[f32]>) {
-    let Sample { model, parameters, x, targets, batch } = sample;
-    let mode = options.mode;
-    let (wide, far) = (to_f64(parameters), to_f64(x));
-    let want = weighted_pass(model, mode, &wide, &far, targets.view(), weights, Noise::default()).unwrap();
-    let near = |what: &str, loss: f32, gradient: &[f32], diagonal: &[f32]| {
-        let mut all = vec![("loss", vec![loss], vec![want.loss])];
-        all.push(("gradient", gradient.to_vec(), want.gradient.clone()));
-        if mode.has_diagonal() {
-            all.push(("diagonal", diagonal.to_vec(), want.diagonal.clone()));
-        }
-        for (part, got, want) in all {
-            // The samples' losses have either sign, and may cancel.
-            let bound = if part == "loss" { 10.0 * BOUND } else { BOUND };
-            compare(part, &to_f64(&got), &want, bound).unwrap_or_else(|fault| {
-                panic!("{what}, {:?} {mode:?} batch {batch} of {:?}: {fault}", context.class(), model.loss())
-            });
-        }
-    };
-    let got = run_weighted(context, model, options, parameters, x, (targets.view(), weights)).unwrap();
-    near("GPU", got.loss, &got.gradient, &got.diagonal);
-    let mut executor = Executor::new(model, *batch, ExecutorOptions::training(mode)).unwrap();
-    let loss =
-        executor.weighted_pass(mode, parameters, x, targets.view(), weights, Noise::default()).unwrap();
-    near("CPU", loss, executor.gradient(), executor.diagonal());
-}
-
 /// Each in every mode, with weights and, every other, without; the sizes of batches and classes of devices in turn; rows of one invocation each
 /// and rows that several share.
 #[test]
@@ -104,9 +76,9 @@ fn every_loss_follows_the_reference() {
                 // Ratios are exponentials of sums over all outputs.
                 if outputs == 6 || !matches!(loss, Loss::PpoGaussian { .. }) {
                     let options = PlanOptions::training(mode).whole_network(false);
-                    follow(&context, &sample, options.clone(), Some(&weights));
+                    sample.follows_weighted(&context, options.clone(), Some(&weights));
                     if turn % 4 == 0 {
-                        follow(&context, &sample, options, None);
+                        sample.follows_weighted(&context, options, None);
                     }
                 }
                 turn += 1;
@@ -123,7 +95,11 @@ fn policies_in_one_kernel() {
         {
             let sample = Sample::new(mlp(6, loss.clone()), batch, i as u64);
             for mode in [Mode::None, Mode::HesScale] {
-                follow(&of_class(class), &sample, PlanOptions::training(mode).whole_network(true), None);
+                sample.follows_weighted(
+                    &of_class(class),
+                    PlanOptions::training(mode).whole_network(true),
+                    None,
+                );
             }
         }
     }
@@ -162,7 +138,7 @@ fn positions_have_their_samples_weight() {
         for class in [DeviceClass::Software, DeviceClass::Discrete] {
             for mode in [Mode::None, Mode::HesScale] {
                 let options = PlanOptions::training(mode);
-                follow(&of_class(class), &sample, options, Some(&[1.0, -0.5, 2.0, 0.0, 0.25]));
+                sample.follows_weighted(&of_class(class), options, Some(&[1.0, -0.5, 2.0, 0.0, 0.25]));
             }
         }
     }
