@@ -1,5 +1,5 @@
-//! Losses and activations in the user's own WGSL: not shipped, and so in no list. Each goes wherever one of the crate's goes, and has
-//! to be valid and translated there as they are.
+//! Losses and activations in the user's own WGSL: not shipped, and so in no list of permutations; jobs of the portability run have
+//! them. Each goes wherever one of the crate's goes, and has to be valid and translated there as they are.
 
 use super::{NARROW, OFFSETS, flow};
 use crate::gemm::{Back, Gemm, LossHead, Product, Use, WholeKernel, WholeLayer, WholeNetwork, WholePass};

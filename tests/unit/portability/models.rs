@@ -1,5 +1,6 @@
 //! Networks that between them lead to every permutation.
 
+use super::common::own;
 use super::job::{Job, Kind};
 use crate::model::{
     AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm, Rule,
@@ -152,6 +153,7 @@ pub(super) fn jobs() -> Vec<Job> {
     jobs.extend([partial(Mode::HesScaleR1), partial(Mode::HesScale).halved()]);
     joined(&mut jobs);
     whole_networks(&mut jobs);
+    own_texts(&mut jobs);
     halves(&mut jobs);
     jobs
 }
@@ -272,6 +274,29 @@ fn halves(jobs: &mut Vec<Job>) {
     let images = Model::builder([2, 7, 6]).conv2d(5, 2).layer(MaxPool2d::new(2)).act(TANH).conv2d(3, 2);
     add("stored images", &images.flatten().loss(Loss::mse()).unwrap());
     jobs.extend(halves);
+}
+
+/// Losses and an activation in the user's own WGSL, in every kernel that they go into.
+fn own_texts(jobs: &mut Vec<Job>) {
+    let rows = |loss: Loss| {
+        let m = Model::builder([5]).dense(9).act(own::softplus()).layer(norm(9)).act(own::softplus());
+        m.dense(4).loss(loss).unwrap()
+    };
+    let [huber, cosine, mean] = own::losses();
+    for (name, loss) in [("huber", &huber), ("cosine", &cosine), ("mean of outputs", &mean)] {
+        for (loss, mode) in modes(loss.clone()) {
+            let name = format!("own {name}");
+            for kind in [Kind::Fused, Kind::Weighted] {
+                jobs.extend(FAMILIES.map(|new| new(&name, rows(loss.clone()), 3, mode, kind)));
+            }
+        }
+    }
+    let nested = || Model::builder([5]).dense(9).act(own::softplus()).dense(4).loss(huber.clone()).unwrap();
+    for kind in [Kind::Joined, Kind::JoinedAccumulated] {
+        jobs.extend(FAMILIES.map(|new| new("own huber", nested(), 3, Mode::HesScale, kind)));
+    }
+    jobs.extend(MODES.map(|mode| Job::new("own huber", nested(), 7, mode, Kind::Whole)));
+    everywhere(jobs, "image own softplus", 2, || image(own::softplus(), true));
 }
 
 /// Batches of whole networks: for one workgroup, and for several.
