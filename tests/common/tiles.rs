@@ -1,6 +1,6 @@
 //! Tile tables that run every product through workgroup memory, or slice sums, on any adapter.
 
-use hesscale::tuning::{Family, Tile, TileEntry, TileTable, TileUse};
+use hesscale::tuning::{DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 
 const USES: [TileUse; 6] = [
     TileUse::Forward,
@@ -50,4 +50,17 @@ pub(crate) fn staged(steps: u32, buffers: u32) -> TileTable {
     };
     let entries = USES.into_iter().flat_map(|usage| (1..=4).map(move |components| entry(usage, components)));
     TileTable { adapter: "any".into(), entries: entries.collect() }
+}
+
+/// The least to compile of the families that a class's own tiles are of: for dense layers in slices where it has such.
+pub(crate) fn small(class: DeviceClass) -> TileTable {
+    let tile = Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 2 };
+    let entry = |usage, components| TileEntry { usage, components, size: None, tile };
+    let registers =
+        USES.into_iter().flat_map(|usage| (1..=4).map(move |components| entry(usage, components)));
+    match class {
+        DeviceClass::Software => TileTable { adapter: "any".into(), entries: registers.collect() },
+        DeviceClass::Integrated => sliced(8),
+        _ => staged(8, 2),
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 pub(crate) use crate::common::not_run::not_run;
-use crate::common::{compare, to_f64};
+use crate::common::{compare, tiles, to_f64};
 use crate::problem::targets;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Group, Groups, Noise, Role, Rule, Targets};
@@ -32,12 +32,32 @@ pub(crate) fn request(checked: bool) -> Request {
     request
 }
 
-/// Shared, so that each shader is compiled once. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.
+/// The same with small tiles of the class's family: a software adapter compiles them in a quarter of the time. They are for tests
+/// of all else than tiles; `HESSCALE_TILES=own` has these test the class's own too.
+fn small(mut request: Request) -> Request {
+    if std::env::var_os("HESSCALE_TILES").is_none_or(|tiles| tiles != "own") {
+        request.options.tiles = Some(tiles::small(request.options.class.unwrap_or(DeviceClass::Software)));
+    }
+    request
+}
+
+fn is_checked() -> bool {
+    std::env::var_os("HESSCALE_CHECKED").is_some_and(|value| value == "1")
+}
+
+/// As users get it, shared. `HESSCALE_CHECKED=1`: with wgpu's run-time checks, in every test.
+pub(crate) fn context_with_own_tiles() -> Context {
+    static CONTEXT: OnceLock<Context> = OnceLock::new();
+    let make = || pollster::block_on(Context::request_with(&request(is_checked()))).expect("an adapter");
+    CONTEXT.get_or_init(make).clone()
+}
+
+/// With [`small`] tiles; shared, so that each shader is compiled once.
 pub(crate) fn context() -> Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let make = || {
-        let checked = std::env::var_os("HESSCALE_CHECKED").is_some_and(|value| value == "1");
-        let context = pollster::block_on(Context::request_with(&request(checked)));
+        let checked = is_checked();
+        let context = pollster::block_on(Context::request_with(&small(request(checked))));
         let context =
             context.unwrap_or_else(|e| panic!("the GPU tests need an adapter, a software one at least: {e}"));
         println!("adapter: {}{}", context.describe(), if checked { ", checked" } else { "" });
@@ -50,24 +70,36 @@ pub(crate) fn context() -> Context {
 pub(crate) fn checked_context() -> Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     CONTEXT
-        .get_or_init(|| pollster::block_on(Context::request_with(&request(true))).expect("an adapter"))
+        .get_or_init(|| pollster::block_on(Context::request_with(&small(request(true)))).expect("an adapter"))
         .clone()
 }
 
-/// A context that treats the adapter as that class of device, with f16 if available. Each test has its own, and few are kept:
-/// pipelines on software adapters take megabytes, those of all tests together gigabytes.
+/// A context that treats the adapter as that class of device, with [`small`] tiles, and f16 if available. Each test has its own, and
+/// few are kept: pipelines on software adapters take megabytes, those of all tests together gigabytes.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
-    static LATEST: Mutex<VecDeque<(ThreadId, DeviceClass, Context)>> = Mutex::new(VecDeque::new());
-    let test = std::thread::current().id();
-    let latest = || LATEST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((.., context)) = latest().iter().find(|(of, known, _)| (*of, *known) == (test, class)) {
-        return context.clone();
-    }
+    latest_of_class(class, small)
+}
+
+/// The same with the tiles that the class has for users.
+pub(crate) fn of_class_with_own_tiles(class: DeviceClass) -> Context {
+    latest_of_class(class, |request| request)
+}
+
+fn latest_of_class(class: DeviceClass, tiles: fn(Request) -> Request) -> Context {
+    type Latest = VecDeque<(ThreadId, DeviceClass, bool, Context)>;
+    static LATEST: Mutex<Latest> = Mutex::new(VecDeque::new());
     let mut request = request(false).features(hesscale::wgpu::Features::SHADER_F16);
     request.options.class = Some(class);
+    let request = tiles(request);
+    let (test, small) = (std::thread::current().id(), request.options.tiles.is_some());
+    let latest = || LATEST.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = |(of, known, tiles, _): &&(_, _, _, _)| (*of, *known, *tiles) == (test, class, small);
+    if let Some((.., context)) = latest().iter().find(known) {
+        return context.clone();
+    }
     let context = pollster::block_on(Context::request_with(&request)).expect("an adapter");
     let mut latest = latest();
-    latest.push_back((test, class, context.clone()));
+    latest.push_back((test, class, small, context.clone()));
     let old = if latest.len() > 2 * DeviceClass::ALL.len() { latest.pop_front() } else { None };
     drop(latest);
     drop(old);

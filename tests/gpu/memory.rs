@@ -1,14 +1,14 @@
 //! The memory that plans take, and the time to create them.
 
-use crate::harness::{context, steady};
+use crate::harness::{context_with_own_tiles, steady};
 use cpu_time::ThreadTime;
 use hesscale::model::{Builder, Conv2d, MaxPool2d};
 use hesscale::{Activation, Loss, Memory, Mode, Model, Plan, PlanOptions, State};
 use std::time::Duration;
 
 fn memory(model: &Model, batch: usize, mode: Mode) -> Memory {
-    let state = State::new(&context(), model, None).unwrap();
-    Plan::new(&context(), model, &state, batch, PlanOptions::training(mode)).unwrap().memory()
+    let state = State::new(&context_with_own_tiles(), model, None).unwrap();
+    Plan::new(&context_with_own_tiles(), model, &state, batch, PlanOptions::training(mode)).unwrap().memory()
 }
 
 /// DeepOBS's network for CIFAR.
@@ -52,12 +52,15 @@ fn time_is_linear_in_the_layers() {
     let chain = |layers: usize| {
         let layer = |builder: Builder, _| builder.dense(1).act(Activation::Tanh);
         let model = (0..layers).fold(Model::builder([1]), layer).loss(Loss::mse()).unwrap();
-        let state = State::new(&context(), &model, Some(steady())).unwrap();
+        let state = State::new(&context_with_own_tiles(), &model, Some(steady())).unwrap();
         (model, state)
     };
     let taken = |(model, state): &(Model, State)| {
         let start = ThreadTime::now();
-        drop(Plan::new(&context(), model, state, 2, PlanOptions::training(Mode::HesScale)).unwrap());
+        drop(
+            Plan::new(&context_with_own_tiles(), model, state, 2, PlanOptions::training(Mode::HesScale))
+                .unwrap(),
+        );
         start.elapsed()
     };
     let chains = [300, 1200].map(chain);

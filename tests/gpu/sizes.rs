@@ -2,7 +2,9 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
-use crate::harness::{Outcome, Sample, context, distinct, host_device, run_with_signals};
+use crate::harness::{
+    Outcome, Sample, context, context_with_own_tiles, distinct, host_device, run_with_signals,
+};
 use hesscale::model::{Reduction, Role};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, At, Context, ContextOptions, Loss, Mode, Model, PlanOptions, wgpu};
@@ -147,7 +149,7 @@ fn follows(sample: &Sample, outcome: &Outcome, mode: Mode) {
 
 #[test]
 fn sums_at_the_edges_of_tiles() {
-    edges(&context(), &SIZES, &MODES);
+    edges(&context_with_own_tiles(), &SIZES, &MODES);
 }
 
 /// Other device classes' tiles give correct results here too; they are only slower.

@@ -129,13 +129,18 @@ fn what_direct3d_declares_twice_is_noticed() {
     assert!(twice("2") && !twice("3"));
 }
 
+/// They are read once for all that is checked of them: it takes most of the unit tests' time.
 #[test]
-fn every_permutation_is_valid_translates_and_binds_what_its_key_says() {
-    let texts = texts();
+fn every_permutation_is_valid_translates_and_is_what_its_key_says() {
+    let (texts, mut workgroups) = (texts(), BTreeSet::new());
     assert!(texts.len() > 500, "only {} permutations", texts.len());
     for (text, kernel) in &texts {
         is_sound(text, kernel);
+        let said = kernel.workgroup();
+        assert!(TileLimits::default().has(said), "any device has it: {}: {said:?}", kernel.label());
+        workgroups.insert((said.size, said.bytes));
     }
+    assert!(workgroups.len() > 30, "{workgroups:?}");
 }
 
 /// Those with a text of the user's own in them.
@@ -149,15 +154,39 @@ fn so_is_every_kernel_with_a_text_of_the_users() {
 }
 
 fn is_sound(text: &str, kernel: &Kernel) {
-    let (module, info) = valid(text).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
-    assert_eq!(bindings(&module), kernel.bindings(), "{}", kernel.label());
+    let label = kernel.label();
+    let (module, info) = valid(text).unwrap_or_else(|e| panic!("{label}: {e}"));
+    assert_eq!(bindings(&module), kernel.bindings(), "{label}");
     let storage = kernel.bindings().iter().filter(|b| **b != Binding::Uniform).count();
-    assert!(storage <= 7, "{}: {storage} storage buffers; Metal needs the eighth", kernel.label());
+    assert!(storage <= 7, "{label}: {storage} storage buffers; Metal needs the eighth");
+    let given: Vec<_> = kernel.uniforms(1).iter().map(|bytes| bytes.len().next_multiple_of(16)).collect();
+    assert_eq!(uniforms(&module), given, "{label}");
+    assert_eq!(workgroup(&module), kernel.workgroup(), "{label}");
     let Translations { spirv, metal, direct, gl } =
-        translate(&module, &info).unwrap_or_else(|e| panic!("{}: {e}", kernel.label()));
-    assert_eq!(declared_twice(&direct), None, "{}", kernel.label());
+        translate(&module, &info).unwrap_or_else(|e| panic!("{label}: {e}"));
+    assert_eq!(declared_twice(&direct), None, "{label}");
     assert!(!spirv.is_empty() && [&metal, &direct].iter().all(|text| !text.is_empty()));
-    assert_eq!(gl.is_some_and(|gl| !gl.is_empty()), !text.starts_with(ENABLE), "{}", kernel.label());
+    assert_eq!(gl.is_some_and(|gl| !gl.is_empty()), !text.starts_with(ENABLE), "{label}");
+}
+
+/// Bytes of each uniform, as the module declares them.
+fn uniforms(module: &naga::Module) -> Vec<usize> {
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).expect("sizes are known");
+    let uniforms = module.global_variables.iter().map(|(_, variable)| variable);
+    let mut uniforms: Vec<_> = uniforms.filter(|v| v.space == naga::AddressSpace::Uniform).collect();
+    uniforms.sort_by_key(|variable| variable.binding.map(|at| at.binding));
+    uniforms.into_iter().map(|v| layouter[v.ty].size.next_multiple_of(16) as usize).collect()
+}
+
+/// Invocations of a workgroup and bytes of its memory, as the module declares them.
+fn workgroup(module: &naga::Module) -> Workgroup {
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).expect("sizes are known");
+    let shared = module.global_variables.iter().filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup);
+    let bytes = shared.map(|(_, v)| layouter[v.ty].size).sum();
+    let [x, y, _] = module.entry_points[0].workgroup_size;
+    Workgroup::new([x, y], bytes)
 }
 
 #[test]
@@ -169,6 +198,12 @@ fn validation_notices_what_is_wrong() {
     assert!(valid(&text.replace("fn load_b(", "fn load_c(")).is_err());
     let (module, _) = valid(&text.replacen("storage, read>", "storage, read_write>", 1)).expect("still WGSL");
     assert_ne!(bindings(&module), kernels[0].bindings());
+    let (module, _) =
+        valid(&text.replacen("@workgroup_size(", "@workgroup_size(2 * ", 1)).expect("still WGSL");
+    assert_ne!(workgroup(&module), kernels[0].workgroup());
+    let (module, _) =
+        valid(&(text + "\n@group(0) @binding(9) var<uniform> more: vec4<f32>;")).expect("still WGSL");
+    assert_ne!(uniforms(&module).len(), kernels[0].uniforms(1).len());
 }
 
 #[test]
@@ -214,43 +249,4 @@ fn variables_in_loops_are_given_a_value() {
     let text =
         "fn f() {\n var a: f32;\n for (;;) {\n if x {\n var b: f32; // stays\n var c = 0.0;\n }\n }\n}";
     assert_eq!(stale(text), ["var b: f32;"]);
-}
-
-#[test]
-fn uniforms_are_as_large_as_the_shaders_say() {
-    for kernel in texts().values() {
-        let module = naga::front::wgsl::parse_str(&kernel.source()).expect("valid: tested above");
-        let mut layouter = naga::proc::Layouter::default();
-        layouter.update(module.to_ctx()).expect("sizes are known");
-        let uniforms = module.global_variables.iter().map(|(_, variable)| variable);
-        let mut uniforms: Vec<_> = uniforms.filter(|v| v.space == naga::AddressSpace::Uniform).collect();
-        uniforms.sort_by_key(|variable| variable.binding.map(|at| at.binding));
-        let size = |v: &naga::GlobalVariable| layouter[v.ty].size.next_multiple_of(16) as usize;
-        let declared: Vec<_> = uniforms.into_iter().map(size).collect();
-        let given: Vec<_> = kernel.uniforms(1).iter().map(|bytes| bytes.len().next_multiple_of(16)).collect();
-        assert_eq!(declared, given, "{}", kernel.label());
-    }
-}
-
-/// Invocations of a workgroup and bytes of its memory, as the module declares them.
-fn workgroup(module: &naga::Module) -> Workgroup {
-    let mut layouter = naga::proc::Layouter::default();
-    layouter.update(module.to_ctx()).expect("sizes are known");
-    let shared = module.global_variables.iter().filter(|(_, v)| v.space == naga::AddressSpace::WorkGroup);
-    let bytes = shared.map(|(_, v)| layouter[v.ty].size).sum();
-    let [x, y, _] = module.entry_points[0].workgroup_size;
-    Workgroup::new([x, y], bytes)
-}
-
-#[test]
-fn a_workgroup_takes_what_its_key_says_and_any_device_has_it() {
-    let mut sizes = BTreeSet::new();
-    for (text, kernel) in texts() {
-        let module = naga::front::wgsl::parse_str(&text).expect("valid: tested above");
-        let said = kernel.workgroup();
-        assert_eq!(said, workgroup(&module), "{}", kernel.label());
-        assert!(TileLimits::default().has(said), "{}: {said:?}", kernel.label());
-        sizes.insert((said.size, said.bytes));
-    }
-    assert!(sizes.len() > 30, "{sizes:?}");
 }

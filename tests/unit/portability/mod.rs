@@ -34,11 +34,7 @@ impl Contexts {
         let features = Job::all().map(|job| job.features()).fold(wgpu::Features::empty(), |a, b| a | b);
         let context = |class| {
             // GPUs' own tiles are for products that are too large here: all go through workgroup memory, or are sliced.
-            let tiles = match class {
-                DeviceClass::Discrete => Some(common::tiles::staged(8, 2)),
-                DeviceClass::Integrated => Some(common::tiles::sliced(8)),
-                _ => None,
-            };
+            let tiles = (class != DeviceClass::Software).then(|| common::tiles::small(class));
             let options = ContextOptions { class: Some(class), tiles, ..ContextOptions::default() };
             let adapter = std::env::var("HESSCALE_ADAPTER").ok();
             let request = Request { adapter, options, features, ..Request::default() };
