@@ -1,6 +1,7 @@
 //! The layers and their output shapes.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
+use super::embedding::Embedding;
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
@@ -28,6 +29,8 @@ pub enum Layer {
         #[serde(default = "yes")]
         bias: bool,
     },
+    /// A table of vectors that the network's inputs select.
+    Embedding(Embedding),
     /// An elementwise function.
     Act(Activation),
     /// `[C, H, W]` becomes `[C·H·W]`: the same values.
@@ -133,7 +136,7 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+pub(super) const KINDS: &str = "dense embedding act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
      layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
@@ -152,6 +155,7 @@ macro_rules! into_layer {
 }
 
 into_layer!(
+    Embedding,
     Conv2d,
     Conv1d,
     ConvTranspose2d,
@@ -180,6 +184,7 @@ impl Layer {
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Dense { .. } => "dense",
+            Layer::Embedding(_) => "embedding",
             Layer::Act(_) => "act",
             Layer::Flatten => "flatten",
             Layer::Identity => "identity",
@@ -332,6 +337,7 @@ impl Layer {
                 }
                 Ok(vec![*outputs])
             }
+            Layer::Embedding(table) => table.output_shape(name, input),
             Layer::Act(activation) => match activation.parameter() {
                 Some((what, value)) if !(value as f32).is_finite() => {
                     Err(Error::value(name, what, value, "finite"))
@@ -410,6 +416,7 @@ impl Layer {
     pub(super) fn parameter_shapes(&self) -> [(Role, Option<Vec<usize>>); 2] {
         let (weight, bias) = match self {
             Layer::Dense { inputs, outputs, bias } => (vec![*outputs, *inputs], bias.then(|| vec![*outputs])),
+            Layer::Embedding(table) => (vec![table.count, table.width], None),
             Layer::Conv2d(c) => (
                 vec![c.outputs, c.inputs / c.groups, c.kernel[0], c.kernel[1]],
                 c.bias.then(|| vec![c.outputs]),
@@ -428,6 +435,21 @@ impl Layer {
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
         [(Role::Weight, Some(weight)), (Role::Bias, bias)]
+    }
+
+    /// Whether its inputs must be those of the network, for it selects by them.
+    pub(super) fn selects(&self) -> bool {
+        matches!(self, Layer::Embedding(_))
+    }
+
+    /// Whether its output has the same numbers as its input, in the same order.
+    pub(super) fn passes_on(&self) -> bool {
+        matches!(self, Layer::Identity | Layer::Flatten | Layer::Name { .. })
+    }
+
+    /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's.
+    pub(super) fn bound(&self) -> Option<f32> {
+        matches!(self, Layer::Embedding(_)).then_some(3.0_f32.sqrt())
     }
 
     /// Whether its weight is the γ of a normalisation.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod convolution;
+mod embedding;
 mod groups;
 mod json;
 mod layer;
@@ -16,6 +17,7 @@ mod window;
 
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
+pub use embedding::Embedding;
 pub use groups::{Group, Groups};
 pub use layer::Layer;
 pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
@@ -301,6 +303,27 @@ impl Model {
     /// [`Error::Memory`] if there is not enough memory.
     pub fn init(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
         parameters::init(self, init, seed)
+    }
+
+    /// Checks inputs `[N, inputs]` against the tables that they select rows of: [`Embedding`]. Without one any will do. Trainer, executor,
+    /// reference and [`Plan::write_input`](crate::Plan::write_input) do so by themselves.
+    ///
+    /// # Errors
+    /// [`Error::NoRow`] naming layer and index.
+    pub fn check_inputs(&self, inputs: &[f32]) -> Result<()> {
+        self.check_rows(inputs, |x| f64::from(*x))
+    }
+
+    /// The same for inputs of any type.
+    pub(crate) fn check_rows<T>(&self, inputs: &[T], value: impl Fn(&T) -> f64) -> Result<()> {
+        for node in &self.nodes {
+            let NodeKind::Layer(Layer::Embedding(table)) = &node.kind else { continue };
+            if let Some(index) = inputs.iter().position(|x| table.row(value(x)).is_none()) {
+                let (layer, rows) = (node.name(), table.count);
+                return Err(Error::NoRow { layer, index, value: value(&inputs[index]) as f32, rows });
+            }
+        }
+        Ok(())
     }
 
     /// Checks targets against the loss: kind, length, class range.

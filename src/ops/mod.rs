@@ -12,6 +12,7 @@ pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod depthwise;
 pub(crate) mod dropout;
+pub(crate) mod embedding;
 pub(crate) mod layout;
 pub(crate) mod loss;
 #[cfg(test)]
@@ -44,6 +45,7 @@ const LAYERS: &[Lower] = &[
     conv::lower,
     dense::lower,
     dropout::lower,
+    embedding::lower,
     layout::lower,
     multiply::lower,
     norm::lower,

@@ -181,10 +181,11 @@ fn of_layers<V: Clone>(model: &Model, nodes: &[V]) -> Vec<V> {
     (0..model.layers().len()).map(|layer| nodes[model.end(layer)].clone()).collect()
 }
 
-fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
+fn check<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     let (got, needed) = (parameters.len(), model.flat_len());
     Error::check_length("parameters", got, needed)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
+    model.check_rows(input, |x| x.value())?;
     // Asked for at once, before any of it is made.
     let numbers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
     let numbers = numbers.fold(0_usize, usize::saturating_add);

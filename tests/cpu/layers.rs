@@ -200,6 +200,8 @@ fn all_other_layers() {
             "bilinear, corners on corners",
             image(5).layer(Upsample2d::nearest([2, 4]).mode(Interpolation::BilinearAligned)).conv2d(3, 3),
         ),
+        ("rows of a table", Model::builder([7]).embedding(9, 5).layer(Conv1d::new(4, 2))),
+        ("a row of a table", Model::builder([1]).embedding(11, 5)),
         ("pixel shuffle", image(18).layer(Layer::PixelShuffle { factor: 3 }).conv2d(3, 3)),
         (
             "pixel unshuffle",

@@ -319,13 +319,14 @@ impl Executor {
         Ok((gradient, user(&diagonal)))
     }
 
-    /// Checks the lengths. Returns the number of samples.
+    /// Checks the lengths, and the inputs. Returns the number of samples.
     fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
         Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
         let (width, samples) = (self.model.inputs(), batch_of("input", inputs.len(), self.model.inputs())?);
         if samples > self.batch {
             return Err(Error::length("input", inputs.len(), self.batch * width));
         }
+        self.model.check_inputs(inputs)?;
         Ok(samples)
     }
 }

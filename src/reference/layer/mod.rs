@@ -9,6 +9,7 @@ mod batchnorm;
 mod conv;
 mod dense;
 mod dropout;
+mod embedding;
 #[cfg(test)]
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
@@ -27,6 +28,7 @@ use conv::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
+use embedding::Select;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
 use resample::Resample;
@@ -60,6 +62,11 @@ pub(super) trait Weighted<T: Real> {
     /// x̂, what the weight multiplies.
     fn features(&self, x: &[T]) -> Vec<T> {
         x.to_vec()
+    }
+
+    /// x̂², what it multiplies in the diagonal.
+    fn squares(&self, features: &[T]) -> Vec<T> {
+        features.iter().map(|x| x.squared()).collect()
     }
 
     /// Adds what one sample contributes: of each parameter, `Σ s x̂` over the places where it acts (x̂ = 1 for a bias).
@@ -125,6 +132,7 @@ impl<'a, T: Real> Step<'a, T> {
             (Layer::Dense { inputs, outputs, .. }, _) => {
                 Step::linear(Dense { inputs: *inputs, outputs: *outputs, weight, bias })
             }
+            (Layer::Embedding(table), _) => Step::linear(Select::new(*table, input.iter().product(), weight)),
             (Layer::Act(function), _) => {
                 function.check_on_cpu(&spec.name())?;
                 if T::VARIES && matches!(function, Activation::Custom(_)) {
@@ -255,7 +263,7 @@ pub(super) fn gradient_sums<T: Real>(map: &dyn Weighted<T>, x: &[T], g: &[T]) ->
 /// only, that is `Σ_n h x̂²`.
 pub(super) fn diagonal_sums<T: Real>(map: &dyn Weighted<T>, x: &[T], signal: &Signal<T>) -> Sums<T> {
     let features = map.features(x);
-    let squares: Vec<T> = features.iter().map(|x| x.squared()).collect();
+    let squares = map.squares(&features);
     let mut sums = map.zeros();
     if !map.shared() {
         add_batch(map, &squares, &signal.h, &mut sums);

@@ -7,6 +7,7 @@ mod concat;
 mod dense;
 mod depthwise;
 mod dropout;
+mod embedding;
 mod layout;
 mod loss;
 mod multiply;

@@ -12,6 +12,7 @@ pub(crate) mod cooperative;
 mod dense;
 mod depthwise;
 mod dropout;
+mod embedding;
 mod join;
 mod layout;
 mod loss;
@@ -49,7 +50,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 24] = [
+const OPERATIONS: [Operation; 25] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -61,6 +62,7 @@ const OPERATIONS: [Operation; 24] = [
     pixelshuffle::OPERATION,
     zeropad::OPERATION,
     dropout::OPERATION,
+    embedding::OPERATION,
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,

@@ -2,8 +2,8 @@
 
 use super::job::{Job, Kind};
 use crate::model::{
-    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm, Rule,
-    Upsample2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm,
+    Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -77,6 +77,14 @@ pub(super) fn jobs() -> Vec<Job> {
     for (name, model) in pools().into_iter().chain(resized()) {
         everywhere(&mut jobs, name, 2, || model.clone());
     }
+    // Rows of a table, for images and by themselves.
+    let words = || {
+        let m = Model::builder([1, 3]).flatten().embedding(70, 5).layer(Conv1d::new(4, 2)).act(TANH);
+        m.flatten().dense(3).loss(Loss::mse()).unwrap()
+    };
+    everywhere(&mut jobs, "embedding", 70, words);
+    accumulated(&mut jobs, "embedding", 3, words);
+    jobs.extend(MODES.map(|mode| Job::new("below an embedding", words(), 3, mode, Kind::Signals)));
     // A sum passes its signal on, which is then copied to where it was asked for.
     let summand =
         Model::builder([5]).dense(3).name("x").dense(3).plus("x").dense(2).loss(Loss::mse()).unwrap();
