@@ -2,6 +2,7 @@
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
 use super::embedding::Embedding;
+use super::encoding::Encoding;
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
@@ -31,6 +32,19 @@ pub enum Layer {
     },
     /// A table of vectors that the network's inputs select.
     Embedding(Embedding),
+    /// Each number a becomes `sin(2^j π a)`, `cos(2^j π a)` for the octaves j = 0, 1, …, in that order (Mildenhall et al., *NeRF*,
+    /// 2020, arXiv 2003.08934). `[C, …]` becomes `[2 · octaves · C, …]`: what a number becomes stands side by side.
+    FrequencyEncoding {
+        /// How many there are, at most 32.
+        octaves: usize,
+    },
+    /// Each number a becomes a Gaussian of it, one bin wide, over the bins of [0, 1]: `exp(−d²/2)`, `d = bins · a − k − ½`, for each bin
+    /// k (Müller et al., *Neural Importance Sampling*, 2019, arXiv 1808.03856; here of height 1). `[C, …]` becomes `[bins · C, …]`. A
+    /// number of bins that is a power of two rounds least.
+    OneBlob {
+        /// How many there are, at most 256.
+        bins: usize,
+    },
     /// An elementwise function.
     Act(Activation),
     /// `[C, H, W]` becomes `[C·H·W]`: the same values.
@@ -136,7 +150,7 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense embedding act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+pub(super) const KINDS: &str = "dense embedding frequencyencoding oneblob act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
      layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
@@ -185,6 +199,8 @@ impl Layer {
         match self {
             Layer::Dense { .. } => "dense",
             Layer::Embedding(_) => "embedding",
+            Layer::FrequencyEncoding { .. } => "frequencyencoding",
+            Layer::OneBlob { .. } => "oneblob",
             Layer::Act(_) => "act",
             Layer::Flatten => "flatten",
             Layer::Identity => "identity",
@@ -305,6 +321,15 @@ impl Layer {
         }
     }
 
+    /// What it makes of single numbers, if it encodes them.
+    pub(crate) fn encoding(&self) -> Option<Encoding> {
+        match *self {
+            Layer::FrequencyEncoding { octaves } => Some(Encoding::Frequency { octaves }),
+            Layer::OneBlob { bins } => Some(Encoding::OneBlob { bins }),
+            _ => None,
+        }
+    }
+
     /// The output's shape for an input of shape `input`, or the problem. Blocks are handled by `node::push`.
     /// `path` is the layer's: `3`, `3.body.0`.
     pub(super) fn output_shape(&self, path: &str, input: &[usize]) -> Result<Vec<usize>> {
@@ -321,6 +346,9 @@ impl Layer {
         }
         if let Some(resampling) = self.resampling(name, input)? {
             return Ok(vec![input[0], resampling.positions[0], resampling.positions[1]]);
+        }
+        if let Some(encoding) = self.encoding() {
+            return encoding.output_shape(name, input);
         }
         if self.normalization(name, input)?.is_some() {
             return Ok(input.to_vec());

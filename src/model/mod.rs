@@ -3,6 +3,7 @@
 mod builder;
 mod convolution;
 mod embedding;
+mod encoding;
 mod groups;
 mod json;
 mod layer;
@@ -35,6 +36,7 @@ pub use crate::rules::{
 };
 
 pub(crate) use convolution::Convolution;
+pub(crate) use encoding::Encoding;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
 pub(crate) use pattern::matches;

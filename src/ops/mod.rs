@@ -13,6 +13,7 @@ pub(crate) mod dense;
 pub(crate) mod depthwise;
 pub(crate) mod dropout;
 pub(crate) mod embedding;
+pub(crate) mod encode;
 pub(crate) mod layout;
 pub(crate) mod loss;
 #[cfg(test)]
@@ -46,6 +47,7 @@ const LAYERS: &[Lower] = &[
     dense::lower,
     dropout::lower,
     embedding::lower,
+    encode::lower,
     layout::lower,
     multiply::lower,
     norm::lower,

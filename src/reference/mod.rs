@@ -11,6 +11,7 @@
 //! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, upsampling, pixel shuffle,
 //! concatenation, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
+//! | encoding, `z_k = f_k(a)` | `Σ_k f_k' g_k` | `Σ_k (f_k'² h_k + f_k'' g_k)`; Gauss-Newton drops `f'' g` |
 //! | layer, RMS and group normalisation, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
 //! second sum. In closed form: `reference/layer/norm.rs` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |

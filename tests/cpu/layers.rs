@@ -202,6 +202,8 @@ fn all_other_layers() {
         ),
         ("rows of a table", Model::builder([7]).embedding(9, 5).layer(Conv1d::new(4, 2))),
         ("a row of a table", Model::builder([1]).embedding(11, 5)),
+        ("frequencies", image(3).layer(Layer::FrequencyEncoding { octaves: 2 }).conv2d(4, 2)),
+        ("one-blob", image(3).layer(Layer::OneBlob { bins: 3 }).conv2d(4, 2)),
         ("pixel shuffle", image(18).layer(Layer::PixelShuffle { factor: 3 }).conv2d(3, 3)),
         (
             "pixel unshuffle",

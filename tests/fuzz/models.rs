@@ -21,6 +21,7 @@ const CORPUS: [&str; 13] = [
     r#"{"input":[2,5,5],"layers":[{"type":"conv2d","in":2,"out":6,"kernel":[3,1],"stride":[2,1],"padding":[1,0],"dilation":[1,2],"groups":2,"bias":false},{"type":"act","fn":"softplus"},{"type":"act","fn":"log_sigmoid"},{"type":"conv2d","in":6,"out":3,"kernel":1}],"loss":{"type":"softmax_ce"}}"#,
     r#"{"input":[7],"layers":[{"type":"act","fn":"exp"},{"type":"act","fn":"selu"},{"type":"dropout","p":0.9}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2],"layers":[{"type":"dense","in":2,"out":2}],"loss":{"type":"external"}}"#,
+    r#"{"input":[2],"layers":[{"type":"frequencyencoding","octaves":2},{"type":"oneblob","bins":3}],"loss":{"type":"mse"}}"#,
     r#"{"input":[5],"layers":[{"type":"identity"},{"type":"embedding","count":7,"width":3},{"type":"flatten"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2,3,2],"layers":[{"type":"name","name":"x"},{"type":"conv2d","in":2,"out":2,"kernel":1},{"type":"name","name":"y"},{"type":"from","name":"x"},{"type":"multiply","with":"y"},{"type":"add","with":"x"},{"type":"concat","with":"y"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,2],"layers":[{"type":"upsample2d","scale":[2,3],"mode":"bilinear"},{"type":"pixelshuffle","factor":2},{"type":"reflectionpad2d","padding":[1,0,2,1]},{"type":"replicationpad2d","padding":[0,3,0,2]},{"type":"avgpool2d","kernel":3,"stride":2,"padding":"same","ceil_mode":true},{"type":"pixelunshuffle","factor":1}],"loss":{"type":"mse"}}"#,
@@ -102,7 +103,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..31) {
+        builder = match random.u8(..33) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -187,6 +188,8 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             27 => builder.multiply(["x", "y"][random.usize(..2)]),
             28 => builder.concat(["x", "y"][random.usize(..2)]),
             29 => builder.embedding(size(random), size(random)),
+            30 => builder.layer(Layer::FrequencyEncoding { octaves: size(random) }),
+            31 => builder.layer(Layer::OneBlob { bins: size(random) }),
             _ => builder.layer(Layer::Identity),
         };
         // Most refused layers are removed again, so that more layers follow the valid ones.

@@ -174,3 +174,33 @@ fn a_sample_of_too_many_numbers() {
     // Nothing is summed at inference, nor where only the signal is asked for.
     Plan::new(&context(), &model, &state, 1, PlanOptions::inference().activation(At::Layer(0))).unwrap();
 }
+
+/// Encodings at the input and behind layers, of rows and of images, in others' place.
+#[test]
+fn encodings_follow_the_reference() {
+    let frequencies = |octaves| Layer::FrequencyEncoding { octaves };
+    let blob = |bins| Layer::OneBlob { bins };
+    let first = Model::builder([3]).layer(frequencies(4)).dense(9).act(Tanh).layer(blob(5)).dense(2);
+    let image =
+        Model::builder([2, 4, 5]).layer(blob(6)).conv2d(3, 2).act(Tanh).layer(frequencies(2)).conv2d(5, 2);
+    let last = Model::builder([5]).dense(3).layer(frequencies(1));
+    for (name, model) in [
+        ("first", first.loss(Loss::cross_entropy()).unwrap()),
+        ("image", image.flatten().dense(3).loss(Loss::mse()).unwrap()),
+        ("last", last.loss(Loss::mse()).unwrap()),
+    ] {
+        let sample = Sample::new(model, 37, 3);
+        for (mode, class) in [
+            (Mode::HesScale, DeviceClass::Software),
+            (Mode::HesScaleGn, DeviceClass::Software),
+            (Mode::HesScaleR2, DeviceClass::Discrete),
+        ] {
+            for kept in [sample.places(), Vec::new()] {
+                sample
+                    .follows(&of_class(class), mode, &kept)
+                    .unwrap_or_else(|fault| panic!("{name}, {mode:?}, {class:?}: {fault}"));
+            }
+        }
+        sample.trains_beside_frozen(&context(), &[]);
+    }
+}

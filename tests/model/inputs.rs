@@ -79,3 +79,25 @@ fn inputs_that_select() {
     let any = Model::builder([2]).dense(3).loss(Loss::mse()).unwrap();
     assert_eq!(any.check_inputs(&[f32::NAN; 2]), Ok(()));
 }
+
+#[test]
+fn encodings() {
+    let written = |text: &str| {
+        let text = format!(r#"{{"input":[3,4],"layers":[{text}],"loss":{{"type":"mse"}}}}"#);
+        Model::from_json(&text)
+    };
+    let frequencies = written(r#"{"type":"frequencyencoding","octaves":5}"#).unwrap();
+    assert_eq!(frequencies.output_shape(), [30, 4]);
+    assert_eq!(written(r#"{"type":"oneblob","bins":7}"#).unwrap().output_shape(), [21, 4]);
+    assert_eq!(Model::from_json(&frequencies.to_json()), Ok(frequencies));
+    let of = |layer| of(&[2], vec![layer]).unwrap_err();
+    let frequency = |octaves| of(Layer::FrequencyEncoding { octaves });
+    let place = || "frequencyencoding 0".to_owned();
+    assert_eq!(frequency(0), Error::ZeroSize { place: place(), what: "octaves" });
+    let (name, needed) = ("octaves", "at most 32");
+    assert_eq!(frequency(33), Error::Value { place: place(), name, value: 33.0, needed });
+    let place = || "oneblob 0".to_owned();
+    assert_eq!(of(Layer::OneBlob { bins: 0 }), Error::ZeroSize { place: place(), what: "bins" });
+    let (name, needed) = ("bins", "at most 256");
+    assert_eq!(of(Layer::OneBlob { bins: 257 }), Error::Value { place: place(), name, value: 257.0, needed });
+}

@@ -263,6 +263,8 @@ fn no_field_is_passed_over() {
     let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
     layers.extend([dense(4, 2, true), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
+    layers.push(Embedding::new(3, 2).into());
+    layers.extend([Layer::FrequencyEncoding { octaves: 2 }, Layer::OneBlob { bins: 2 }]);
     let skip = || "skip".to_owned();
     layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);
     layers.extend([Layer::Multiply { with: skip() }, Layer::Concat { with: skip() }]);

@@ -29,7 +29,7 @@ fn kinds() -> Vec<Model> {
 }
 
 /// The signal at the input from first and second derivatives of every output by every input.
-fn explicit(problem: &Problem, mode: Mode) -> (Vec<f64>, Vec<f64>, Vec<Vec<f64>>) {
+pub(crate) fn explicit(problem: &Problem, mode: Mode) -> (Vec<f64>, Vec<f64>, Vec<Vec<f64>>) {
     type Second = Dual<Dual<f64>>;
     let at = problem.pass(mode).signals.swap_remove(0);
     let rest = if at.u.is_empty() { &at.h } else { &at.rest };

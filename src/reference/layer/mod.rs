@@ -1,6 +1,6 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions and the normalisations by a sample's own statistics are linear maps where they stand,
+//! All layers but the elementwise functions, the encodings and the normalisations by a sample's own statistics are linear maps where they stand,
 //! so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`]
 //! where it has parameters.
 
@@ -10,6 +10,7 @@ mod conv;
 mod dense;
 mod dropout;
 mod embedding;
+mod encode;
 #[cfg(test)]
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
@@ -29,6 +30,7 @@ use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
 use embedding::Select;
+use encode::Encode;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
 use resample::Resample;
@@ -96,6 +98,7 @@ pub(super) enum Step<'a, T> {
     Linear(Box<dyn Linear<T> + 'a>),
     Elementwise(Activation),
     Normalize(norm::Normalize<'a, T>),
+    Encode(Encode),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
     /// The product of its two inputs.
@@ -123,6 +126,9 @@ impl<'a, T: Real> Step<'a, T> {
         }
         if let Some(norm) = layer.normalization(&spec.name(), input)? {
             return Ok(Step::Normalize(norm::Normalize::new(norm, weight, bias)));
+        }
+        if let Some(encoding) = layer.encoding() {
+            return Ok(Step::Encode(Encode::new(encoding, input)));
         }
         if let Some(resample) = Resample::new(layer, input) {
             return Ok(Step::linear(resample));
@@ -185,6 +191,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
             Step::Normalize(norm) => norm.forward(x),
+            Step::Encode(encode) => encode.forward(x),
             Step::Sum => sum(inputs),
             Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
             Step::Concatenation([first, second]) => {
@@ -212,6 +219,7 @@ impl<'a, T: Real> Step<'a, T> {
             ),
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
             Step::Normalize(norm) => norm.backward(mode, x, signal),
+            Step::Encode(encode) => encode.backward(mode, x, signal),
             Step::Sum => signal.clone(),
             // What x and y have in common is dropped: d²z/dx² = 0.
             Step::Product => {

@@ -8,6 +8,7 @@ mod dense;
 mod depthwise;
 mod dropout;
 mod embedding;
+mod encode;
 mod layout;
 mod loss;
 mod multiply;

@@ -13,6 +13,7 @@ mod dense;
 mod depthwise;
 mod dropout;
 mod embedding;
+mod encode;
 mod join;
 mod layout;
 mod loss;
@@ -50,7 +51,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 25] = [
+const OPERATIONS: [Operation; 26] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -63,6 +64,7 @@ const OPERATIONS: [Operation; 25] = [
     zeropad::OPERATION,
     dropout::OPERATION,
     embedding::OPERATION,
+    encode::OPERATION,
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,

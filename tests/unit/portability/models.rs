@@ -85,6 +85,16 @@ pub(super) fn jobs() -> Vec<Job> {
     everywhere(&mut jobs, "embedding", 70, words);
     accumulated(&mut jobs, "embedding", 3, words);
     jobs.extend(MODES.map(|mode| Job::new("below an embedding", words(), 3, mode, Kind::Signals)));
+    for (name, layer) in
+        [("frequencies", Layer::FrequencyEncoding { octaves: 3 }), ("one-blob", Layer::OneBlob { bins: 5 })]
+    {
+        // Behind an activation, and behind none.
+        let model = || {
+            let m = Model::builder([1, 2]).flatten().dense(3).act(TANH).layer(layer.clone()).dense(2);
+            m.layer(layer.clone()).dense(2).loss(Loss::mse()).unwrap()
+        };
+        everywhere(&mut jobs, name, 3, model);
+    }
     // A sum passes its signal on, which is then copied to where it was asked for.
     let summand =
         Model::builder([5]).dense(3).name("x").dense(3).plus("x").dense(2).loss(Loss::mse()).unwrap();
