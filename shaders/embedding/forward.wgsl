@@ -12,7 +12,7 @@ fn number(row: u32, c: u32) -> f32 {
 }
 
 fn each(i: u32) {
-    let at = divide(i, p.vectors); // position, vec4 of channels
+    let at = divide(i, p.values); // position, vec4 of channels
     let row = row_of(x[at.x]);
     let c = 4u * at.y;
     let four = vec4<f32>(number(row, c), number(row, c + 1u), number(row, c + 2u), number(row, c + 3u));

@@ -3,6 +3,7 @@
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
 use super::embedding::Embedding;
 use super::encoding::Encoding;
+use super::hash_grid::HashGrid;
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
@@ -32,6 +33,8 @@ pub enum Layer {
     },
     /// A table of vectors that the network's inputs select.
     Embedding(Embedding),
+    /// Features of points, learned on grids of several resolutions.
+    HashGrid(HashGrid),
     /// Each number a becomes `sin(2^j π a)`, `cos(2^j π a)` for the octaves j = 0, 1, …, in that order (Mildenhall et al., *NeRF*,
     /// 2020, arXiv 2003.08934). `[C, …]` becomes `[2 · octaves · C, …]`: what a number becomes stands side by side.
     FrequencyEncoding {
@@ -150,7 +153,7 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense embedding frequencyencoding oneblob act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+pub(super) const KINDS: &str = "dense embedding hashgrid frequencyencoding oneblob act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
      layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
@@ -170,6 +173,7 @@ macro_rules! into_layer {
 
 into_layer!(
     Embedding,
+    HashGrid,
     Conv2d,
     Conv1d,
     ConvTranspose2d,
@@ -199,6 +203,7 @@ impl Layer {
         match self {
             Layer::Dense { .. } => "dense",
             Layer::Embedding(_) => "embedding",
+            Layer::HashGrid(_) => "hashgrid",
             Layer::FrequencyEncoding { .. } => "frequencyencoding",
             Layer::OneBlob { .. } => "oneblob",
             Layer::Act(_) => "act",
@@ -366,6 +371,7 @@ impl Layer {
                 Ok(vec![*outputs])
             }
             Layer::Embedding(table) => table.output_shape(name, input),
+            Layer::HashGrid(grid) => grid.output_shape(name, input),
             Layer::Act(activation) => match activation.parameter() {
                 Some((what, value)) if !(value as f32).is_finite() => {
                     Err(Error::value(name, what, value, "finite"))
@@ -445,6 +451,7 @@ impl Layer {
         let (weight, bias) = match self {
             Layer::Dense { inputs, outputs, bias } => (vec![*outputs, *inputs], bias.then(|| vec![*outputs])),
             Layer::Embedding(table) => (vec![table.count, table.width], None),
+            Layer::HashGrid(grid) => (vec![grid.levels, grid.table(), grid.features], None),
             Layer::Conv2d(c) => (
                 vec![c.outputs, c.inputs / c.groups, c.kernel[0], c.kernel[1]],
                 c.bias.then(|| vec![c.outputs]),
@@ -467,7 +474,7 @@ impl Layer {
 
     /// Whether its inputs must be those of the network, for it selects by them.
     pub(super) fn selects(&self) -> bool {
-        matches!(self, Layer::Embedding(_))
+        matches!(self, Layer::Embedding(_) | Layer::HashGrid(_))
     }
 
     /// Whether its output has the same numbers as its input, in the same order.
@@ -475,9 +482,14 @@ impl Layer {
         matches!(self, Layer::Identity | Layer::Flatten | Layer::Name { .. })
     }
 
-    /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's.
+    /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's;
+    /// those of a hash grid are next to nothing, as its authors have them.
     pub(super) fn bound(&self) -> Option<f32> {
-        matches!(self, Layer::Embedding(_)).then_some(3.0_f32.sqrt())
+        match self {
+            Layer::Embedding(_) => Some(3.0_f32.sqrt()),
+            Layer::HashGrid(_) => Some(1e-4),
+            _ => None,
+        }
     }
 
     /// Whether its weight is the γ of a normalisation.

@@ -5,6 +5,7 @@ mod convolution;
 mod embedding;
 mod encoding;
 mod groups;
+mod hash_grid;
 mod json;
 mod layer;
 mod node;
@@ -20,6 +21,7 @@ pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use embedding::Embedding;
 pub use groups::{Group, Groups};
+pub use hash_grid::HashGrid;
 pub use layer::Layer;
 pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
@@ -37,6 +39,7 @@ pub use crate::rules::{
 
 pub(crate) use convolution::Convolution;
 pub(crate) use encoding::Encoding;
+pub(crate) use hash_grid::GridLevel;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
 pub(crate) use pattern::matches;

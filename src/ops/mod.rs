@@ -14,6 +14,7 @@ pub(crate) mod depthwise;
 pub(crate) mod dropout;
 pub(crate) mod embedding;
 pub(crate) mod encode;
+pub(crate) mod hashgrid;
 pub(crate) mod layout;
 pub(crate) mod loss;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
 pub(crate) mod resample;
 pub(crate) mod residual;
+pub(crate) mod row_sums;
 pub(crate) mod zeropad;
 
 use crate::Result;
@@ -48,6 +50,7 @@ const LAYERS: &[Lower] = &[
     dropout::lower,
     embedding::lower,
     encode::lower,
+    hashgrid::lower,
     layout::lower,
     multiply::lower,
     norm::lower,

@@ -4,14 +4,14 @@ use crate::fuzz;
 use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation,
-    LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
+    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid,
+    Interpolation, LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
 
 /// Valid models with every layer and every loss.
-const CORPUS: [&str; 13] = [
+const CORPUS: [&str; 16] = [
     r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
     r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
     r#"{"input":[3,10],"layers":[{"type":"conv1d","in":3,"out":4,"kernel":3,"stride":2,"padding":1,"dilation":1,"groups":1},{"type":"act","fn":"leaky_relu"},{"type":"flatten"},{"type":"dense","in":20,"out":4}],"loss":{"type":"gaussian_nll","var":"softplus"}}"#,
@@ -22,6 +22,7 @@ const CORPUS: [&str; 13] = [
     r#"{"input":[7],"layers":[{"type":"act","fn":"exp"},{"type":"act","fn":"selu"},{"type":"dropout","p":0.9}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2],"layers":[{"type":"dense","in":2,"out":2}],"loss":{"type":"external"}}"#,
     r#"{"input":[2],"layers":[{"type":"frequencyencoding","octaves":2},{"type":"oneblob","bins":3}],"loss":{"type":"mse"}}"#,
+    r#"{"input":[3],"layers":[{"type":"hashgrid","levels":3,"features":2,"log2_table":4,"base":2,"growth":1.5},{"type":"dense","in":6,"out":2}],"loss":{"type":"mse"}}"#,
     r#"{"input":[5],"layers":[{"type":"identity"},{"type":"embedding","count":7,"width":3},{"type":"flatten"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2,3,2],"layers":[{"type":"name","name":"x"},{"type":"conv2d","in":2,"out":2,"kernel":1},{"type":"name","name":"y"},{"type":"from","name":"x"},{"type":"multiply","with":"y"},{"type":"add","with":"x"},{"type":"concat","with":"y"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,2],"layers":[{"type":"upsample2d","scale":[2,3],"mode":"bilinear"},{"type":"pixelshuffle","factor":2},{"type":"reflectionpad2d","padding":[1,0,2,1]},{"type":"replicationpad2d","padding":[0,3,0,2]},{"type":"avgpool2d","kernel":3,"stride":2,"padding":"same","ceil_mode":true},{"type":"pixelunshuffle","factor":1}],"loss":{"type":"mse"}}"#,
@@ -103,7 +104,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..33) {
+        builder = match random.u8(..34) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -188,6 +189,10 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             27 => builder.multiply(["x", "y"][random.usize(..2)]),
             28 => builder.concat(["x", "y"][random.usize(..2)]),
             29 => builder.embedding(size(random), size(random)),
+            32 => {
+                let grid = HashGrid::new().levels(size(random)).features(size(random)).base(size(random));
+                builder.layer(grid.log2_table(size(random)).growth(1.0 + real(random)))
+            }
             30 => builder.layer(Layer::FrequencyEncoding { octaves: size(random) }),
             31 => builder.layer(Layer::OneBlob { bins: size(random) }),
             _ => builder.layer(Layer::Identity),

@@ -3,7 +3,7 @@
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{Conv1d, Noise};
+use hesscale::model::{Conv1d, HashGrid, Noise};
 use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
 use hesscale::{
@@ -13,7 +13,7 @@ use hesscale::{
 /// Their own kernels are the same for every class; the products behind them are not.
 const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
-/// Rows that are no whole vec4s under a convolution; one row a sample; two tables of one input, behind names and a flatten; alone.
+/// Grids in which corners have rows of their own and share them; rows that are no whole vec4s under a convolution; one row a sample; two tables of one input, behind names and a flatten; alone.
 fn tables() -> Vec<(&'static str, Model)> {
     let words = Model::builder([13]).embedding(300, 5).layer(Conv1d::new(7, 3)).act(Tanh).flatten().dense(3);
     let one = Model::builder([1]).embedding(70, 6).dense(4);
@@ -21,7 +21,12 @@ fn tables() -> Vec<(&'static str, Model)> {
         Model::builder([2, 3]).name("ids").flatten().layer(Layer::Identity).embedding(11, 4).name("key");
     let two = two.from("ids").flatten().embedding(13, 4).act(Tanh).multiply("key").flatten().dense(3);
     let alone = Model::builder([7]).embedding(9, 3);
+    let grid = HashGrid::new().levels(4).base(3).growth(1.9);
+    let plane = Model::builder([2]).layer(grid.log2_table(5).features(3)).dense(6).act(Tanh).dense(3);
+    let space = Model::builder([1, 3]).flatten().layer(grid.log2_table(7)).loss(Loss::mse()).unwrap();
     vec![
+        ("plane", plane.loss(Loss::cross_entropy()).unwrap()),
+        ("space", space),
         ("words", words.loss(Loss::cross_entropy()).unwrap()),
         ("one", one.loss(Loss::mse()).unwrap()),
         ("two", two.loss(Loss::cross_entropy()).unwrap()),
@@ -39,15 +44,15 @@ fn tables_follow_the_reference() {
                 .follows(&of_class(class), mode, &kept)
                 .unwrap_or_else(|fault| panic!("{name}, {mode:?}, batch {batch}, {class:?}: {fault}"));
         };
-        let first = name == "words";
+        let first = ["words", "plane"].contains(&name);
         let modes = if first { &Mode::ALL[..] } else { &[Mode::HesScaleR2] };
         modes.iter().for_each(|mode| follows(37, *mode, DeviceClass::Software, true));
         let classes = if first { &CLASSES[..] } else { &CLASSES[2..] };
         classes.iter().for_each(|class| follows(1, Mode::HesScale, *class, false));
     }
-    // More positions than are summed at once, so that parts of the batch add up.
-    let sample = Sample::new(tables().swap_remove(0).1, 640, 4);
-    sample.follows(&context(), Mode::HesScaleR1, &[]).unwrap();
+    // Rows that many chunks of neighbours have a part in.
+    let few = Model::builder([31]).embedding(2, 3).flatten().dense(3).loss(Loss::cross_entropy()).unwrap();
+    Sample::new(few, 400, 4).follows(&context(), Mode::HesScaleR1, &[]).unwrap();
 }
 
 /// Sums over parts, twice over, at half scale; fewer samples than the batch; between kernels f16; rows that stay as they are.
@@ -58,7 +63,14 @@ fn tables_in_plans_of_every_kind() {
         let sample = Sample::new(model, 9, 5);
         let mode = Mode::HesScale;
         sample.follows_in_part(&context, PlanOptions::training(mode), 4).unwrap();
-        sample.trains_beside_frozen(&context, &[if name == "two" { "3" } else { "0" }]);
+        sample.trains_beside_frozen(
+            &context,
+            &[match name {
+                "two" => "3",
+                "space" => "1",
+                _ => "0",
+            }],
+        );
         let weights: Vec<f32> = (0..9).map(|n| n as f32 - 3.5).collect();
         sample.follows_weighted(&context, PlanOptions::training(mode), Some(&weights));
         if context.device().features().contains(Features::SHADER_F16) {
@@ -141,7 +153,7 @@ fn gradients_have_the_same_bits_in_every_mode_and_every_time() {
 /// and in the word that a step leaves.
 #[test]
 fn what_selects_no_row() {
-    let (_, model) = tables().swap_remove(1);
+    let (_, model) = tables().swap_remove(3);
     let sample = Sample::new(model.clone(), 3, 8);
     let context = context();
     for bad in [70.0, -1.0, 0.5, f32::NAN] {
@@ -169,10 +181,15 @@ fn a_sample_of_too_many_numbers() {
     let model = Model::builder([4097]).embedding(2, 1).loss(Loss::mse()).unwrap();
     let state = State::new(&context(), &model, None).unwrap();
     let refused = Plan::new(&context(), &model, &state, 1, PlanOptions::training(Mode::None)).unwrap_err();
-    let (place, limit) = ("embedding 0".into(), "numbers of a sample that select rows");
+    let (place, limit) = ("embedding 0".into(), "selections of a sample");
     assert_eq!(refused, Error::Limit { place, limit, needed: 4097, available: 4096 });
     // Nothing is summed at inference, nor where only the signal is asked for.
     Plan::new(&context(), &model, &state, 1, PlanOptions::inference().activation(At::Layer(0))).unwrap();
+    let model = Model::builder([4096]).embedding(2, 1).loss(Loss::mse()).unwrap();
+    let state = State::new(&context(), &model, None).unwrap();
+    let refused = Plan::new(&context(), &model, &state, 1025, PlanOptions::training(Mode::None)).unwrap_err();
+    let (place, limit) = ("embedding 0".into(), "selections of a batch");
+    assert_eq!(refused, Error::Limit { place, limit, needed: 4_198_400, available: 4_194_304 });
 }
 
 /// Encodings at the input and behind layers, of rows and of images, in others' place.

@@ -1,6 +1,6 @@
 //! Layers that stand at the network's input: what they take, and where.
 
-use hesscale::model::{Embedding, Init, Role};
+use hesscale::model::{Embedding, HashGrid, Init, Role};
 use hesscale::{Activation::Tanh, Error, Layer, Loss, Model};
 
 fn of(input: &[usize], layers: Vec<Layer>) -> Result<Model, Error> {
@@ -100,4 +100,40 @@ fn encodings() {
     assert_eq!(of(Layer::OneBlob { bins: 0 }), Error::ZeroSize { place: place(), what: "bins" });
     let (name, needed) = ("bins", "at most 256");
     assert_eq!(of(Layer::OneBlob { bins: 257 }), Error::Value { place: place(), name, value: 257.0, needed });
+}
+
+#[test]
+fn grids() {
+    let model = of(&[3], vec![HashGrid::new().into()]).unwrap();
+    assert_eq!(model.output_shape(), [32]);
+    let weight = model.parameter(0, Role::Weight).unwrap();
+    assert_eq!((weight.name(), &weight.shape[..]), ("0.weight".into(), &[16, 1 << 14, 2][..]));
+    assert_eq!(Model::from_json(&model.to_json()), Ok(model.clone()));
+    let numbers = model.init(Init::Auto, 3).unwrap();
+    let largest = numbers.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+    assert!((0.9e-4..=1e-4).contains(&largest), "{largest}");
+    let of = |grid: HashGrid| of(&[2], vec![grid.into()]).unwrap_err();
+    let (new, place) = (HashGrid::new, || "hashgrid 0".to_owned());
+    assert_eq!(of(new().levels(0)), Error::ZeroSize { place: place(), what: "levels" });
+    for (grid, name) in [
+        (new().levels(33), "levels"),
+        (new().features(9), "features"),
+        (new().log2_table(25), "log2_table"),
+        (new().base((1 << 20) + 1), "base"),
+        (new().growth(0.99), "growth"),
+        (new().growth(2.2), "growth"),
+        (new().growth(f64::NAN), "growth"),
+        (new().levels(1).growth(f64::INFINITY), "growth"),
+    ] {
+        let refused = of(grid);
+        let told = matches!(&refused, Error::Value { place, name: told, .. } if place == "hashgrid 0" && *told == name);
+        assert!(told, "{refused}");
+    }
+    for input in [&[1][..], &[4], &[2, 3]] {
+        let refused = Model::new(input, vec![new().into()], Loss::mse()).unwrap_err();
+        let needed = "[2] or [3], points".into();
+        assert_eq!(refused, Error::Shape { layer: place(), got: input.into(), needed });
+    }
+    let behind = Model::builder([3]).dense(2).layer(new()).loss(Loss::mse()).unwrap_err();
+    assert!(matches!(behind, Error::Unsupported { layer, .. } if layer == "hashgrid 1"));
 }

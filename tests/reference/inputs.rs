@@ -3,7 +3,7 @@
 use crate::common::relative_max_norm;
 use crate::norm::explicit;
 use crate::problem::Problem;
-use hesscale::model::Conv1d;
+use hesscale::model::{Conv1d, HashGrid};
 use hesscale::reference::{exact_ggn_diagonal, forward, pass};
 use hesscale::{Activation::Tanh, Error, Layer, Loss, Mode, Model, model::Targets};
 
@@ -96,5 +96,68 @@ fn the_rule_of_encodings_is_that_of_explicit_derivatives() {
         let problem = Problem::new(chain, 5, 7);
         let error = relative_max_norm(&problem.pass(Mode::HesScaleR2).diagonal, &problem.exact());
         assert!(error < 1e-12, "{error:e}");
+    }
+}
+
+/// Corners that have rows of their own, in a plane: by hand.
+#[test]
+fn a_cell_by_hand() {
+    let grid = HashGrid::new().levels(1).features(1).log2_table(4).base(2).growth(1.0);
+    let model = Model::builder([2]).layer(grid).loss(Loss::mse().sum()).unwrap();
+    let mut table = vec![0.0; model.flat_len()];
+    // Row y · 3 + x holds 10 y + x.
+    (0..9).for_each(|row| table[row] = (row / 3 * 10 + row % 3) as f64);
+    let near = |got: &[f64], want: &[f64]| assert!(relative_max_norm(got, want) < 1e-15, "{got:?}");
+    let points = [0.25, 0.75, 1.0, 1.0, -7.0, 2.0];
+    near(&forward(&model, &table, &points).unwrap()[0], &[0.5 + 15.0, 22.0, 20.0]);
+    // Of four corners each has ¼, of two each ½: z is 5.5 and 10, g is 1 at both, h is 2.
+    let points = [0.25, 0.25, 0.0, 0.5];
+    let got = pass(&model, Mode::HesScale, &table, &points, Targets::Values(&[5.0, 9.5])).unwrap();
+    near(&got.gradient[..9], &[0.25, 0.25, 0.0, 1.25, 0.25, 0.0, 0.0, 0.0, 0.0]);
+    near(&got.diagonal[..9], &[0.125, 0.125, 0.0, 2.125, 0.125, 0.0, 0.0, 0.0, 0.0]);
+    // Two cells along an axis: the slope of x is 2, that of y 20.
+    near(&got.input_signal.g, &[2.0, 20.0, 2.0, 20.0]);
+    near(&got.input_signal.h, &[8.0, 800.0, 8.0, 800.0]);
+}
+
+/// Where corners have no rows of their own: the paper's hash.
+#[test]
+fn hashed_rows() {
+    let grid = HashGrid::new().levels(2).features(1).log2_table(3).base(1).growth(5.0);
+    for axes in [2, 3] {
+        let model = Model::builder([axes]).layer(grid).loss(Loss::mse()).unwrap();
+        // Behind a level of one cell, which fits the table, one of five; at a corner, whose row alone counts.
+        let corner = [3_u32, 4, 1];
+        let primes = [1_u32, 2_654_435_761, 805_459_861];
+        let hash = (0..axes).fold(0, |hash, axis| hash ^ corner[axis].wrapping_mul(primes[axis])) & 7;
+        let mut table = vec![0.0; model.flat_len()];
+        table[8 + hash as usize] = 1.0;
+        let point: Vec<f64> = corner[..axes].iter().map(|q| f64::from(*q) / 5.0).collect();
+        let z = forward(&model, &table, &point).unwrap().swap_remove(0);
+        assert!(relative_max_norm(&z, &[0.0, 1.0]) < 1e-12, "{z:?}");
+    }
+}
+
+/// A row that several corners of a cell share counts with the sum of their shares: nothing is dropped.
+#[test]
+fn grids_are_exact() {
+    let grid = HashGrid::new().levels(3).base(2).growth(1.7);
+    for (axes, log2_table) in [(2, 1), (2, 5), (3, 2), (3, 6)] {
+        let layer = grid.log2_table(log2_table);
+        let alone = Model::builder([axes]).layer(layer).loss(Loss::mse()).unwrap();
+        let hidden = Model::builder([axes]).layer(layer).act(Tanh).dense(3).loss(Loss::mse()).unwrap();
+        let classes = Model::builder([axes]).layer(layer).dense(3).loss(Loss::cross_entropy()).unwrap();
+        for (model, mode) in
+            [(&alone, Mode::HesScale), (&hidden, Mode::HesScale), (&classes, Mode::HesScaleR2)]
+        {
+            let problem = Problem::new(model.clone(), 7, 3);
+            let error = relative_max_norm(&problem.pass(mode).diagonal, &problem.exact());
+            assert!(error < 1e-12, "{axes} {log2_table}: {error:e}");
+        }
+        // The signal at the points, by explicit derivatives.
+        let problem = Problem::new(alone, 3, 5);
+        let (g, h, _) = explicit(&problem, Mode::HesScale);
+        let got = problem.pass(Mode::HesScale).input_signal;
+        assert!(relative_max_norm(&got.g, &g) < 1e-12 && relative_max_norm(&got.h, &h) < 1e-12);
     }
 }

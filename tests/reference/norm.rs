@@ -35,14 +35,14 @@ pub(crate) fn explicit(problem: &Problem, mode: Mode) -> (Vec<f64>, Vec<f64>, Ve
     let rest = if at.u.is_empty() { &at.h } else { &at.rest };
     let constant = |x: &f64| Second::constant(Dual::constant(*x));
     let parameters: Vec<Second> = problem.parameters.iter().map(constant).collect();
-    let (size, len) = (problem.model.inputs(), problem.input.len());
+    let (size, outputs, len) = (problem.model.inputs(), problem.model.outputs(), problem.input.len());
     let (mut g, mut h, mut u) = (vec![0.0; len], vec![0.0; rest.len()], vec![vec![0.0; len]; at.u.len()]);
     for i in 0..len {
         let mut x: Vec<Second> = problem.input.iter().map(constant).collect();
         x[i] = Dual { value: Dual::variable(problem.input[i]), slope: Dual::constant(1.0) };
         let z = forward(&problem.model, &parameters, &x).unwrap().remove(0);
-        let sample = i / size * size..(i / size + 1) * size;
-        for k in 0..len {
+        let sample = i / size * outputs..(i / size + 1) * outputs;
+        for k in 0..z.len() {
             let (first, second) = (z[k].slope.value, z[k].slope.slope);
             assert!(sample.contains(&k) || (first, second) == (0.0, 0.0), "samples do not meet");
             g[i] += first * at.g[k];

@@ -11,6 +11,7 @@ mod dense;
 mod dropout;
 mod embedding;
 mod encode;
+mod hashgrid;
 #[cfg(test)]
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
@@ -31,6 +32,7 @@ pub(super) use dropout::Draw;
 use dropout::Dropout;
 use embedding::Select;
 use encode::Encode;
+use hashgrid::Interpolate;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
 use resample::Resample;
@@ -139,6 +141,9 @@ impl<'a, T: Real> Step<'a, T> {
                 Step::linear(Dense { inputs: *inputs, outputs: *outputs, weight, bias })
             }
             (Layer::Embedding(table), _) => Step::linear(Select::new(*table, input.iter().product(), weight)),
+            (Layer::HashGrid(grid), _) => {
+                Step::linear(Interpolate::new(*grid, input.iter().product(), weight))
+            }
             (Layer::Act(function), _) => {
                 function.check_on_cpu(&spec.name())?;
                 if T::VARIES && matches!(function, Activation::Custom(_)) {

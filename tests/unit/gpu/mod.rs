@@ -19,6 +19,7 @@ mod pixelshuffle;
 mod pool;
 mod resample;
 mod residual;
+mod row_sums;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};
 use crate::model::{Activation, Mode};

@@ -14,6 +14,7 @@ mod depthwise;
 mod dropout;
 mod embedding;
 mod encode;
+mod hashgrid;
 mod join;
 mod layout;
 mod loss;
@@ -28,6 +29,7 @@ mod pixelshuffle;
 mod pool;
 mod resample;
 mod residual;
+mod row_sums;
 mod whole;
 mod zeropad;
 
@@ -51,7 +53,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 26] = [
+const OPERATIONS: [Operation; 28] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -65,6 +67,8 @@ const OPERATIONS: [Operation; 26] = [
     dropout::OPERATION,
     embedding::OPERATION,
     encode::OPERATION,
+    hashgrid::OPERATION,
+    row_sums::OPERATION,
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,

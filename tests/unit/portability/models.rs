@@ -2,8 +2,8 @@
 
 use super::job::{Job, Kind};
 use crate::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm,
-    Rule, Upsample2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, LayerNorm, MaxPool2d,
+    Optimizer, RmsNorm, Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -85,6 +85,15 @@ pub(super) fn jobs() -> Vec<Job> {
     everywhere(&mut jobs, "embedding", 70, words);
     accumulated(&mut jobs, "embedding", 3, words);
     jobs.extend(MODES.map(|mode| Job::new("below an embedding", words(), 3, mode, Kind::Signals)));
+    for axes in [2, 3] {
+        let grid = HashGrid::new().levels(3).log2_table(5).base(2).growth(2.0);
+        let model = || Model::builder([1, axes]).flatten().layer(grid).dense(3).loss(Loss::mse()).unwrap();
+        // More corners than are summed at once.
+        let name = format!("hash grid of {axes} axes");
+        everywhere(&mut jobs, &name, 20, model);
+        let below = format!("below a {name}");
+        jobs.extend(MODES.map(|mode| Job::new(&below, model(), 3, mode, Kind::Signals)));
+    }
     for (name, layer) in
         [("frequencies", Layer::FrequencyEncoding { octaves: 3 }), ("one-blob", Layer::OneBlob { bins: 5 })]
     {

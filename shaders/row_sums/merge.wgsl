@@ -1,5 +1,5 @@
-// Sorted runs twice as long, within each part: a pair of row and position goes as many places behind its run's beginning and that of
-// the neighbour as pairs of either go before it.
+// Sorted runs twice as long: a pair of row and entry goes as many places behind the beginning of its run and that of the neighbour as
+// pairs of either go before it.
 @group(0) @binding(1) var<storage, read> runs: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> merged: array<vec2<u32>>;
 
@@ -8,13 +8,11 @@ fn goes_before(a: vec2<u32>, b: vec2<u32>) -> bool {
 }
 
 fn each(i: u32) {
-    let part = i / p.part * p.part;
-    let end = min(part + p.part, p.all);
-    let run = (i - part) / p.run;
-    let neighbour = min(part + (run ^ 1u) * p.run, end);
+    let run = i / p.run;
+    let neighbour = min((run ^ 1u) * p.run, p.entries);
     let own = runs[i];
     var low = neighbour;
-    var high = min(neighbour + p.run, end);
+    var high = min(neighbour + p.run, p.entries);
     while low < high {
         let middle = (low + high) / 2u;
         if goes_before(runs[middle], own) {
@@ -23,6 +21,5 @@ fn each(i: u32) {
             high = middle;
         }
     }
-    let start = part + (run & 0xfffffffeu) * p.run;
-    merged[start + (i - part) % p.run + (low - neighbour)] = own;
+    merged[(run & 0xfffffffeu) * p.run + i % p.run + (low - neighbour)] = own;
 }
