@@ -1,5 +1,5 @@
-// (f, f', f'') of f = sin(w a) for even k, cos(w a) for odd k; w = 2^j π, j = ⌊k/2⌋. Whole turns are taken off 2^j a, which is exact,
-// before π comes in, so that high octaves lose nothing. NaN where 2^j a is no finite number.
+// (f, f', f'') of f = sin(w a) for even k, cos(w a) for odd k; w = 2^j π, j = ⌊k/2⌋. Whole turns are taken off 2^j a, which is
+// exact, before π comes in, so that high octaves lose nothing. NaN where 2^j a is no finite number.
 fn encoded(a: f32, k: u32) -> vec3<f32> {
     let scale = bitcast<f32>((127u + k / 2u) << 23u);
     let t = scale * a;

@@ -1,4 +1,5 @@
-// z[l F + f] = Σ_c share_c W[row_c, f] over the corners c of the point's cell in level l (hashgrid/grid), one number per invocation.
+// z[l F + f] = Σ_c share_c W[row_c, f] over the corners c of the point's cell in level l (hashgrid/grid), one number per
+// invocation.
 @group(0) @binding(2) var<storage, read_write> z: array<N2>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>;
 

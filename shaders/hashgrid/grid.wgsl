@@ -1,5 +1,5 @@
-// The corners of the cells that a point lies in: their rows in the table, and how much they count. Corner c is the further one along
-// axis k where bit k of c is set. AXES is 2 or 3. The points are row_sums/input.
+// The corners of the cells that a point lies in: their rows in the table, and how much they count. Corner c is the further one
+// along axis k where bit k of c is set. AXES is 2 or 3. The points are row_sums/input.
 
 const CORNERS: u32 = 1u << AXES;
 
@@ -29,7 +29,7 @@ fn corner_row(point: u32, level: u32, corner: u32) -> u32 {
     var place = 0u;
     var hash = 0u;
     for (var axis = 0u; axis < AXES; axis++) {
-        let q = along(point, axis, level).first + (corner >> axis & 1u);
+        let q = along(point, axis, level).first + ((corner >> axis) & 1u);
         place += q * step;
         step *= cells_of(level) + 1u;
         hash ^= q * primes[axis];
@@ -43,7 +43,7 @@ fn corner_share(point: u32, level: u32, corner: u32, without: u32) -> f32 {
     for (var axis = 0u; axis < AXES; axis++) {
         if axis != without {
             let right = along(point, axis, level).right;
-            share *= select(1.0 - right, right, (corner >> axis & 1u) == 1u);
+            share *= select(1.0 - right, right, ((corner >> axis) & 1u) == 1u);
         }
     }
     return share;

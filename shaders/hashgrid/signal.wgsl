@@ -14,7 +14,7 @@ fn each(i: u32) {
         var slope = 0.0;
         for (var corner = 0u; corner < CORNERS; corner++) {
             let share = corner_share(at.x, which.x, corner, at.y);
-            let sign = select(-1.0, 1.0, (corner >> at.y & 1u) == 1u);
+            let sign = select(-1.0, 1.0, ((corner >> at.y) & 1u) == 1u);
             slope += sign * share * weight[corner_row(at.x, which.x, corner) * p.width + which.y];
         }
         let factor = select(slope * f32(cells_of(which.x)), 0.0, clamped);

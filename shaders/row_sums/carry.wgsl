@@ -1,5 +1,5 @@
-// Adds what rows that go on past the end of a chunk have left to be carried (row_sums/sums): an invocation has the row that begins in its
-// chunk and does not end there.
+// Adds what rows that go on past the end of a chunk have left to be carried (row_sums/sums): an invocation has the row that begins
+// in its chunk and does not end there.
 @group(0) @binding(1) var<storage, read> carried: array<Value>;
 
 fn each(i: u32) {

@@ -1,5 +1,5 @@
-// Sorted runs twice as long: a pair of row and entry goes as many places behind the beginning of its run and that of the neighbour as
-// pairs of either go before it.
+// Sorted runs twice as long: a pair of row and entry goes as many places behind the beginning of its run and that of the neighbour
+// as pairs of either go before it.
 @group(0) @binding(1) var<storage, read> runs: array<vec2<u32>>;
 @group(0) @binding(2) var<storage, read_write> merged: array<vec2<u32>>;
 

@@ -1,10 +1,11 @@
-// Adds to gradient and diagonal of a table what the entries of each row come to. An entry i takes its row times f_i to an output o_i:
+// Adds to gradient and diagonal of a table what the entries of each row come to. An entry i takes its row times f_i to an output
+// o_i:
 //
 //     gradient[r] += Σ_n Σ_o F g_o        diagonal[r] += Σ_n [Σ_o F² h_o + Σ_j (Σ_o F u_jo)²]
 //
-// with F the sum of f over the entries of sample n that take row r to output o. They stand side by side among pairs sorted by row, then by
-// entry. An invocation has CHUNK pairs: the samples that begin there, to their ends. Of a row that began before it leaves sums to be carried
-// (row_sums/carry). Results are scaled. Plugs: output_of, factor_of.
+// with F the sum of f over the entries of sample n that take row r to output o. They stand side by side among pairs sorted by row,
+// then by entry. An invocation has CHUNK pairs: the samples that begin there, to their ends. Of a row that began before it leaves
+// sums to be carried (row_sums/carry). Results are scaled. Plugs: output_of, factor_of.
 @group(0) @binding(CARRIED_BINDING) var<storage, read_write> carried: array<Value>;
 
 // What the pairs of one row and sample come to, from pair k on.

@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 
 /// A learned vector for each of `count` words, as PyTorch's `Embedding`: `z[c, q] = W[x[q], c]`, `W` of shape `[count, width]`.
 ///
-/// The inputs are whole numbers, each of which selects a row of the table; as `f32` they are exact up to 2²⁴. So the layer stands at
-/// the network's input; only what leaves the numbers as they are may come before it (identity, flatten, names). `[length]` becomes
-/// `[width, length]`, channels by positions as [`Conv1d`](super::Conv1d) takes them; a single number becomes `[width]`. In training a
-/// plan on a GPU takes up to 4,096 numbers a sample and 4,194,304 a batch.
+/// The inputs are whole numbers, each of which selects a row of the table; as `f32` they are exact up to 2²⁴. So the layer stands
+/// at the network's input; only what leaves the numbers as they are may come before it (identity, flatten, names). `[length]`
+/// becomes `[width, length]`, channels by positions as [`Conv1d`](super::Conv1d) takes them; a single number becomes `[width]`. In
+/// training a plan on a GPU takes up to 4,096 numbers a sample and 4,194,304 a batch.
 ///
 /// Gradient and diagonal of a row are sums over the positions that select it; of HesScale-R's vectors u a sample's are added up
-/// before they are squared. They come in the order of the positions, so their bits are the same every time. Rows that nothing selects have
-/// zeros. No signal flows to the inputs: it is 0 there.
+/// before they are squared. They come in the order of the positions, so their bits are the same every time. Rows that nothing
+/// selects have zeros. No signal flows to the inputs: it is 0 there.
 ///
-/// What is no row is [`Error::NoRow`] wherever inputs pass through the host ([`Model::check_inputs`](super::Model::check_inputs)). Where
-/// a shader has written them, its vector is NaN, which shows in the loss and in [`State::divergence`](crate::State::divergence).
+/// What is no row is [`Error::NoRow`] wherever inputs pass through the host ([`Model::check_inputs`](super::Model::check_inputs)).
+/// Where a shader has written them, its vector is NaN, which shows in the loss and in
+/// [`State::divergence`](crate::State::divergence).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

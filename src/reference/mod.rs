@@ -75,7 +75,8 @@ pub struct PassOutput<T> {
 /// [`Noise::default`].
 ///
 /// # Errors
-/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, and all of [`loss_and_signal`].
+/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, [`Error::NoRow`] for an input that selects none,
+/// and all of [`loss_and_signal`].
 pub fn pass<T: Real>(
     model: &Model,
     mode: Mode,
@@ -123,7 +124,7 @@ pub fn weighted_pass<T: Real>(
 /// before. The model's own loss, whichever it is, has no part in it.
 ///
 /// # Errors
-/// [`Error::Length`] for parameters, input or signal; [`Error::ZeroSize`] for an empty batch.
+/// [`Error::Length`] for parameters, input or signal; [`Error::ZeroSize`] for an empty batch; [`Error::NoRow`].
 pub fn pass_from_signal<T: Real>(
     model: &Model,
     mode: Mode,
@@ -163,7 +164,7 @@ fn pass_from<T: Real>(
 /// The output `[N, size]` of every layer of [`Model::layers`], as the network predicts: dropout does nothing.
 ///
 /// # Errors
-/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch.
+/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, [`Error::NoRow`] for an input that selects none.
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
     Ok(of_layers(model, &BoundModel::inference(model, parameters)?.run(input)))

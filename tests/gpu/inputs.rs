@@ -13,7 +13,8 @@ use hesscale::{
 /// Their own kernels are the same for every class; the products behind them are not.
 const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
-/// Grids in which corners have rows of their own and share them; rows that are no whole vec4s under a convolution; one row a sample; two tables of one input, behind names and a flatten; alone.
+/// Grids in which corners have rows of their own and share them; rows that are no whole vec4s under a convolution; one row a
+/// sample; two tables of one input, behind names and a flatten; alone.
 fn tables() -> Vec<(&'static str, Model)> {
     let words = Model::builder([13]).embedding(300, 5).layer(Conv1d::new(7, 3)).act(Tanh).flatten().dense(3);
     let one = Model::builder([1]).embedding(70, 6).dense(4);
@@ -95,8 +96,8 @@ fn rows_beyond_what_f16_can_count() {
     sample.follows_in_f16(&context, Mode::HesScale).unwrap();
 }
 
-/// Steps of plain gradient descent, some without curvature: the table goes where it goes on the CPU, and only rows that were selected
-/// move.
+/// Steps of plain gradient descent, some without curvature: the table goes where it goes on the CPU, and only rows that were
+/// selected move.
 #[test]
 fn training_moves_the_rows_that_were_selected() {
     for (name, model) in tables() {
@@ -149,8 +150,8 @@ fn gradients_have_the_same_bits_in_every_mode_and_every_time() {
     }
 }
 
-/// A number that selects no row: told before it is written; where the host's own commands have written it, seen in that sample's outputs
-/// and in the word that a step leaves.
+/// A number that selects no row: told before it is written; where the host's own commands have written it, seen in that sample's
+/// outputs and in the word that a step leaves.
 #[test]
 fn what_selects_no_row() {
     let (_, model) = tables().swap_remove(3);

@@ -25,7 +25,8 @@ fn rows_by_hand() {
     assert_eq!(one.shape(0), Ok(&[2][..]));
 }
 
-/// One row a sample, so that no cross terms are dropped; and wherever two vectors are the loss's whole Hessian, rows that repeat too.
+/// One row a sample, so that no cross terms are dropped; and wherever two vectors are the loss's whole Hessian, rows that repeat
+/// too.
 #[test]
 fn tables_are_exact_where_nothing_is_dropped() {
     let one = Model::builder([1]).embedding(5, 3).loss(Loss::mse()).unwrap();

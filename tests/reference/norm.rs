@@ -36,7 +36,8 @@ pub(crate) fn explicit(problem: &Problem, mode: Mode) -> (Vec<f64>, Vec<f64>, Ve
     let constant = |x: &f64| Second::constant(Dual::constant(*x));
     let parameters: Vec<Second> = problem.parameters.iter().map(constant).collect();
     let (size, outputs, len) = (problem.model.inputs(), problem.model.outputs(), problem.input.len());
-    let (mut g, mut h, mut u) = (vec![0.0; len], vec![0.0; rest.len()], vec![vec![0.0; len]; at.u.len()]);
+    let (mut g, mut h, mut u) =
+        (vec![0.0; len], vec![0.0; if rest.is_empty() { 0 } else { len }], vec![vec![0.0; len]; at.u.len()]);
     for i in 0..len {
         let mut x: Vec<Second> = problem.input.iter().map(constant).collect();
         x[i] = Dual { value: Dual::variable(problem.input[i]), slope: Dual::constant(1.0) };

@@ -7,11 +7,13 @@ mod kernel;
 pub(crate) use kernel::{Grid, HashGridForward, HashGridSignal};
 
 use crate::Result;
-use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Setup, Signal};
-use crate::model::{Activation, HashGrid as Features, Layer, Role};
-use crate::ops::row_sums::{self, Entries, Selection};
+use crate::graph::{
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Setup, Signal, Value,
+};
 #[cfg(feature = "cpu")]
-use crate::{graph::Value, host::HostOp};
+use crate::host::HostOp;
+use crate::model::{Activation, HashGrid as Features, Layer, Mode, Role};
+use crate::ops::row_sums::{self, Entries, Selection};
 
 #[derive(Debug)]
 pub(crate) struct HashGrid {
@@ -63,6 +65,11 @@ impl Operation for HashGrid {
             row_sums::push(pass, op, signal, selection)?;
         }
         Ok(())
+    }
+
+    /// Pairs of row and entry.
+    fn partial_sums(&self, _: &Value, batch: usize, _: Mode) -> usize {
+        batch.saturating_mul(2 * (self.grid.levels << self.axes))
     }
 
     #[cfg(feature = "cpu")]

@@ -34,15 +34,15 @@ const BLOCK: u32 = 64;
 const CHUNK: u32 = 128;
 
 impl Selection {
-    /// The most entries of a sample: an invocation may have that many and a chunk. For each it may loop ten times, vectors u counted,
-    /// where no compiler unrolls that; it must not loop more than 65,535 times in all.
+    /// The most entries of a sample: an invocation may have that many and a chunk. For each it may loop ten times, vectors u
+    /// counted, where no compiler unrolls that; it must not loop more than 65,535 times in all.
     pub(crate) const MOST_OF_SAMPLE: u32 = 4096;
 
     /// The most entries of a batch: an invocation may add up as many chunks as there are.
     pub(crate) const MOST: u32 = 1 << 22;
 
     pub(crate) fn entries(&self) -> u32 {
-        self.batch * self.each
+        self.batch.saturating_mul(self.each)
     }
 
     pub(crate) fn chunks(&self) -> u32 {

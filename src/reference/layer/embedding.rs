@@ -1,5 +1,5 @@
-//! Embedding: `z[c, q] = W[x[q], c]`, a linear map of the weight. Its features are the selected rows; as numbers they stand for one-hot
-//! vectors, which are their own squares.
+//! Embedding: `z[c, q] = W[x[q], c]`, a linear map of the weight. Its features are the selected rows; as numbers they stand for
+//! one-hot vectors, which are their own squares.
 
 use super::{Linear, Sums, Weighted};
 use crate::model::Embedding;

@@ -1,5 +1,5 @@
-//! Multiresolution hash grid: features of a point are those of the corners around it, with shares that are products over the axes. It is
-//! linear in the table, and along each axis of the point within a cell.
+//! Multiresolution hash grid: features of a point are those of the corners around it, with shares that are products over the axes.
+//! It is linear in the table, and along each axis of the point within a cell.
 
 use super::{Linear, Sums, Weighted, power};
 use crate::model::HashGrid;

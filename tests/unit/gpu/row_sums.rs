@@ -4,8 +4,8 @@ use crate::ops::hashgrid::Grid;
 use crate::ops::row_sums::{Carry, Clear, Entries, Merge, Selection, SortBlocks, Sums};
 use crate::shader::Kernel;
 
-/// Embeddings by rows and width of the table, samples and positions: single ones, more positions than a block, rows than a workgroup,
-/// a chunk that ends with a sample, samples of several chunks, and one that is as long as can be.
+/// Embeddings by rows and width of the table, samples and positions: single ones, more positions than a block, rows than a
+/// workgroup, a chunk that ends with a sample, samples of several chunks, and one that is as long as can be.
 pub(super) fn selections() -> Vec<Selection> {
     let sizes = [
         [1, 1, 1, 1],
