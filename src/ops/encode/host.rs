@@ -21,7 +21,7 @@ impl Encode {
                 let scale = (1_u64 << (k / 2)) as f32;
                 let t = scale * a;
                 let (sin, cos) = (PI * (t - 2.0 * (0.5 * t).round())).sin_cos();
-                let (f, slope) = if k % 2 == 0 { (sin, cos) } else { (cos, -sin) };
+                let (f, slope) = if k.is_multiple_of(2) { (sin, cos) } else { (cos, -sin) };
                 let w = PI * scale;
                 [f, w * slope, -(w * w) * f]
             }

@@ -10,7 +10,7 @@ fn function(encoding: Encoding, a: f64, k: usize) -> [f64; 3] {
         Encoding::Frequency { .. } => {
             let w = 2.0_f64.powi((k / 2) as i32) * PI;
             let (sin, cos) = (w * a).sin_cos();
-            if k % 2 == 0 { [sin, w * cos, -w * w * sin] } else { [cos, -w * sin, -w * w * cos] }
+            if k.is_multiple_of(2) { [sin, w * cos, -w * w * sin] } else { [cos, -w * sin, -w * w * cos] }
         }
         Encoding::OneBlob { bins } => {
             let bins = bins as f64;
@@ -91,7 +91,7 @@ fn octaves_far_out() {
     let turned = |a: f64, k: usize| {
         let t = 2.0_f64.powi((k / 2) as i32) * a;
         let angle = PI * (t - 2.0 * (t / 2.0).round());
-        if k % 2 == 0 { angle.sin() } else { angle.cos() }
+        if k.is_multiple_of(2) { angle.sin() } else { angle.cos() }
     };
     let want: Vec<f64> = (0..z.len()).map(|i| turned(values[i / 64], i % 64)).collect();
     compare("octaves", &z.load(&found[0]), &want);
