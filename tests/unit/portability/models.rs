@@ -95,7 +95,7 @@ pub(super) fn jobs() -> Vec<Job> {
         jobs.extend(MODES.map(|mode| Job::new(&below, model(), 3, mode, Kind::Signals)));
     }
     for (name, layer) in
-        [("frequencies", Layer::FrequencyEncoding { octaves: 3 }), ("one-blob", Layer::OneBlob { bins: 5 })]
+        [("frequencies", Layer::FrequencyEncoding { octaves: 1 }), ("one-blob", Layer::OneBlob { bins: 5 })]
     {
         // Behind an activation, and behind none.
         let model = || {
