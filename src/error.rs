@@ -81,6 +81,20 @@ pub enum Error {
         /// Number of classes.
         classes: usize,
     },
+    /// An input that selects no row of a table.
+    #[error(
+        "{layer}: input {index} is {value}; it selects one of {rows} rows, so it must be a whole number below that"
+    )]
+    NoRow {
+        /// The layer's name.
+        layer: String,
+        /// Position in the inputs of all samples.
+        index: usize,
+        /// What was given.
+        value: f32,
+        /// Rows of the table.
+        rows: usize,
+    },
     /// The targets are of the wrong kind for the loss.
     #[error("the loss takes {needed} targets, but {got} were given")]
     TargetKind {

@@ -3,7 +3,8 @@
 use crate::Job;
 use crate::networks::job;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Interpolation, MaxPool2d, Upsample2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, Interpolation, MaxPool2d,
+    Upsample2d,
 };
 use hesscale::{Activation, Layer, Loss, Model};
 
@@ -79,6 +80,13 @@ fn convolutions() -> Vec<Job> {
         images("transposed conv in groups, mse", 3, Loss::mse(), [4, 3, 3], |m| {
             let grouped = ConvTranspose2d::new(6, 2).stride((2, 1)).groups(2).bias(false);
             m.conv2d(4, 1).act(TANH).layer(grouped)
+        }),
+        classifier("rows of a table, then conv of sequences", 37, [33], |m| {
+            m.embedding(70, 6).layer(Conv1d::new(8, 5)).act(TANH)
+        }),
+        classifier("grid of a space, frequencies, one-blob", 37, [3], |m| {
+            let m = m.layer(HashGrid::new().levels(5).log2_table(6).base(2)).dense(7).act(TANH);
+            m.layer(Layer::FrequencyEncoding { octaves: 2 }).dense(4).layer(Layer::OneBlob { bins: 8 })
         }),
         // HesScale-R has no rule for these, so it is left out.
         images("cross-entropy at every position", 5, Loss::cross_entropy(), [2, 5, 6], |m| {

@@ -27,7 +27,11 @@ impl Problem {
             };
             parameters[p.range()].fill_with(|| (random.f32() * 2.0 - 1.0) * bound);
         }
-        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let mut x: Vec<f32> = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        // Where they select rows of a table, of one with eight rows or more.
+        if model.check_inputs(&x).is_err() {
+            x.iter_mut().for_each(|x| *x = (7.0 * x.abs()).floor());
+        }
         let (classes, len) = (model.classes() as u32, batch * model.target_len());
         let targets = match model.loss() {
             loss if loss.takes_classes() => {

@@ -27,6 +27,11 @@ impl Saved {
         self.values[graph.root(value)].expect("operations stand in the order of computation")
     }
 
+    /// The network's input as the forward pass reads it.
+    pub(crate) fn network_input(&self, graph: &Graph) -> Slice {
+        self.value(graph, 0)
+    }
+
     /// What an operation keeps for itself.
     pub(crate) fn extra(&self, op: &Op) -> Option<Slice> {
         self.extras[op.output]
@@ -141,9 +146,30 @@ impl<'a> ForwardPass<'a> {
 
     /// Pushes an operation that writes only its output. Bound are the inputs, the output, then `more`.
     pub(crate) fn simple(&mut self, op: &Op, kernel: impl Into<Kernel>, more: &[Slice]) -> Result<()> {
+        let inputs = op.inputs.iter().map(|input| self.saved.value(self.graph, *input)).collect();
+        self.writing(op, kernel, inputs, more)
+    }
+
+    /// The same for one that reads the network's input: what stands between may have been stored as another type.
+    pub(crate) fn of_network_input(
+        &mut self,
+        op: &Op,
+        kernel: impl Into<Kernel>,
+        more: &[Slice],
+    ) -> Result<()> {
+        self.writing(op, kernel, vec![self.saved.network_input(self.graph)], more)
+    }
+
+    /// Binds `inputs`, the output, then `more`.
+    fn writing(
+        &mut self,
+        op: &Op,
+        kernel: impl Into<Kernel>,
+        inputs: Vec<Slice>,
+        more: &[Slice],
+    ) -> Result<()> {
         let output = self.hold(op.output, op.output, 1)?;
-        let inputs = op.inputs.iter().map(|input| self.saved.value(self.graph, *input));
-        let slices = inputs.chain([output]).chain(more.iter().copied()).collect();
+        let slices = inputs.into_iter().chain([output]).chain(more.iter().copied()).collect();
         self.saved.values[op.output] = Some(output);
         self.schedule.push(kernel, slices);
         Ok(())

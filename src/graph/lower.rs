@@ -241,7 +241,8 @@ impl Lowering {
         layout: Layout,
         (name, shape): (String, &[usize]),
     ) -> usize {
-        let inputs = inputs.into_iter().map(|value| self.in_layout(value, layout)).collect();
+        let below = operation.input_layout().unwrap_or(layout);
+        let inputs = inputs.into_iter().map(|value| self.in_layout(value, below)).collect();
         let output = self.value(name, shape, layout);
         self.op(operation, Some(node), inputs, output)
     }

@@ -11,8 +11,13 @@ use std::sync::Arc;
 
 /// One operation of a lowered network: the kernels that it pushes on a GPU, and its CPU implementation.
 pub(crate) trait Operation: Debug + Any + Send + Sync {
-    /// The layout of its inputs and its output. `None`: any, the same for all.
+    /// The layout of its output, and of its inputs too. `None`: any, the same for all.
     fn layout(&self) -> Option<Layout>;
+
+    /// The layout of its inputs, where that is another one.
+    fn input_layout(&self) -> Option<Layout> {
+        self.layout()
+    }
 
     /// Pushes the kernels that compute the output, and saves what [`Operation::backward`] reads.
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()>;

@@ -1,7 +1,7 @@
 //! Builds a model layer by layer.
 
 use super::node::Nodes;
-use super::{Activation, Conv2d, GroupNorm, Layer, LayerNorm, Loss, Model, RmsNorm, check_input};
+use super::{Activation, Conv2d, Embedding, GroupNorm, Layer, LayerNorm, Loss, Model, RmsNorm, check_input};
 use crate::{Error, Result};
 
 /// Builds a [`Model`] layer by layer and derives the shapes. Errors are reported at the end.
@@ -47,6 +47,24 @@ impl Builder {
             }
             Err(_) => self,
         }
+    }
+
+    /// A table of `count` vectors of `width` numbers, of which each input selects one: [`Embedding`].
+    ///
+    /// ```
+    /// use hesscale::model::Conv1d;
+    /// use hesscale::{Activation::Relu, Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// // Twelve words of 5,000 each; three neighbours at a time; a class.
+    /// let model = Model::builder([12]).embedding(5000, 16).layer(Conv1d::new(32, 3)).act(Relu);
+    /// let model = model.flatten().dense(4).loss(Loss::cross_entropy())?;
+    /// assert_eq!(model.shape(0)?, [16, 12]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn embedding(self, count: usize, width: usize) -> Builder {
+        self.layer(Embedding::new(count, width))
     }
 
     /// An activation, one of the crate's or a [`CustomActivation`](super::CustomActivation).

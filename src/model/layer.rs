@@ -1,6 +1,9 @@
 //! The layers and their output shapes.
 
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
+use super::embedding::Embedding;
+use super::encoding::Encoding;
+use super::hash_grid::HashGrid;
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
@@ -27,6 +30,23 @@ pub enum Layer {
         /// Whether there is a `b`.
         #[serde(default = "yes")]
         bias: bool,
+    },
+    /// A table of vectors that the network's inputs select.
+    Embedding(Embedding),
+    /// Features of points, learned on grids of several resolutions.
+    HashGrid(HashGrid),
+    /// Each number a becomes `sin(2^j π a)`, `cos(2^j π a)` for the octaves j = 0, 1, …, in that order (Mildenhall et al., *NeRF*,
+    /// 2020, arXiv 2003.08934). `[C, …]` becomes `[2 · octaves · C, …]`: what a number becomes stands side by side.
+    FrequencyEncoding {
+        /// How many there are, at most 32.
+        octaves: usize,
+    },
+    /// Each number a becomes a Gaussian of it, one bin wide, over the bins of [0, 1]: `exp(−d²/2)`, `d = bins · a − k − ½`, for each bin
+    /// k (Müller et al., *Neural Importance Sampling*, 2019, arXiv 1808.03856; here of height 1). `[C, …]` becomes `[bins · C, …]`. A
+    /// number of bins that is a power of two rounds least.
+    OneBlob {
+        /// How many there are, at most 256.
+        bins: usize,
     },
     /// An elementwise function.
     Act(Activation),
@@ -133,7 +153,7 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+pub(super) const KINDS: &str = "dense embedding hashgrid frequencyencoding oneblob act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
      layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
@@ -152,6 +172,8 @@ macro_rules! into_layer {
 }
 
 into_layer!(
+    Embedding,
+    HashGrid,
     Conv2d,
     Conv1d,
     ConvTranspose2d,
@@ -180,6 +202,10 @@ impl Layer {
     pub fn kind(&self) -> &'static str {
         match self {
             Layer::Dense { .. } => "dense",
+            Layer::Embedding(_) => "embedding",
+            Layer::HashGrid(_) => "hashgrid",
+            Layer::FrequencyEncoding { .. } => "frequencyencoding",
+            Layer::OneBlob { .. } => "oneblob",
             Layer::Act(_) => "act",
             Layer::Flatten => "flatten",
             Layer::Identity => "identity",
@@ -300,6 +326,15 @@ impl Layer {
         }
     }
 
+    /// What it makes of single numbers, if it encodes them.
+    pub(crate) fn encoding(&self) -> Option<Encoding> {
+        match *self {
+            Layer::FrequencyEncoding { octaves } => Some(Encoding::Frequency { octaves }),
+            Layer::OneBlob { bins } => Some(Encoding::OneBlob { bins }),
+            _ => None,
+        }
+    }
+
     /// The output's shape for an input of shape `input`, or the problem. Blocks are handled by `node::push`.
     /// `path` is the layer's: `3`, `3.body.0`.
     pub(super) fn output_shape(&self, path: &str, input: &[usize]) -> Result<Vec<usize>> {
@@ -317,6 +352,9 @@ impl Layer {
         if let Some(resampling) = self.resampling(name, input)? {
             return Ok(vec![input[0], resampling.positions[0], resampling.positions[1]]);
         }
+        if let Some(encoding) = self.encoding() {
+            return encoding.output_shape(name, input);
+        }
         if self.normalization(name, input)?.is_some() {
             return Ok(input.to_vec());
         }
@@ -332,6 +370,8 @@ impl Layer {
                 }
                 Ok(vec![*outputs])
             }
+            Layer::Embedding(table) => table.output_shape(name, input),
+            Layer::HashGrid(grid) => grid.output_shape(name, input),
             Layer::Act(activation) => match activation.parameter() {
                 Some((what, value)) if !(value as f32).is_finite() => {
                     Err(Error::value(name, what, value, "finite"))
@@ -410,6 +450,8 @@ impl Layer {
     pub(super) fn parameter_shapes(&self) -> [(Role, Option<Vec<usize>>); 2] {
         let (weight, bias) = match self {
             Layer::Dense { inputs, outputs, bias } => (vec![*outputs, *inputs], bias.then(|| vec![*outputs])),
+            Layer::Embedding(table) => (vec![table.count, table.width], None),
+            Layer::HashGrid(grid) => (vec![grid.levels, grid.table(), grid.features], None),
             Layer::Conv2d(c) => (
                 vec![c.outputs, c.inputs / c.groups, c.kernel[0], c.kernel[1]],
                 c.bias.then(|| vec![c.outputs]),
@@ -428,6 +470,26 @@ impl Layer {
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
         [(Role::Weight, Some(weight)), (Role::Bias, bias)]
+    }
+
+    /// Whether its inputs must be those of the network, for it selects by them.
+    pub(super) fn selects(&self) -> bool {
+        matches!(self, Layer::Embedding(_) | Layer::HashGrid(_))
+    }
+
+    /// Whether its output has the same numbers as its input, in the same order.
+    pub(super) fn passes_on(&self) -> bool {
+        matches!(self, Layer::Identity | Layer::Flatten | Layer::Name { .. })
+    }
+
+    /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's;
+    /// those of a hash grid are next to nothing, as its authors have them.
+    pub(super) fn bound(&self) -> Option<f32> {
+        match self {
+            Layer::Embedding(_) => Some(3.0_f32.sqrt()),
+            Layer::HashGrid(_) => Some(1e-4),
+            _ => None,
+        }
     }
 
     /// Whether its weight is the γ of a normalisation.

@@ -2,7 +2,10 @@
 
 mod builder;
 mod convolution;
+mod embedding;
+mod encoding;
 mod groups;
+mod hash_grid;
 mod json;
 mod layer;
 mod node;
@@ -16,7 +19,9 @@ mod window;
 
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
+pub use embedding::Embedding;
 pub use groups::{Group, Groups};
+pub use hash_grid::HashGrid;
 pub use layer::Layer;
 pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
@@ -33,6 +38,8 @@ pub use crate::rules::{
 };
 
 pub(crate) use convolution::Convolution;
+pub(crate) use encoding::Encoding;
+pub(crate) use hash_grid::GridLevel;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
 pub(crate) use pattern::matches;
@@ -301,6 +308,27 @@ impl Model {
     /// [`Error::Memory`] if there is not enough memory.
     pub fn init(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
         parameters::init(self, init, seed)
+    }
+
+    /// Checks inputs `[N, inputs]` against the tables that they select rows of: [`Embedding`]. Without one any will do. Trainer, executor,
+    /// reference and [`Plan::write_input`](crate::Plan::write_input) do so by themselves.
+    ///
+    /// # Errors
+    /// [`Error::NoRow`] naming layer and index.
+    pub fn check_inputs(&self, inputs: &[f32]) -> Result<()> {
+        self.check_rows(inputs, |x| f64::from(*x))
+    }
+
+    /// The same for inputs of any type.
+    pub(crate) fn check_rows<T>(&self, inputs: &[T], value: impl Fn(&T) -> f64) -> Result<()> {
+        for node in &self.nodes {
+            let NodeKind::Layer(Layer::Embedding(table)) = &node.kind else { continue };
+            if let Some(index) = inputs.iter().position(|x| table.row(value(x)).is_none()) {
+                let (layer, rows) = (node.name(), table.count);
+                return Err(Error::NoRow { layer, index, value: value(&inputs[index]) as f32, rows });
+            }
+        }
+        Ok(())
     }
 
     /// Checks targets against the loss: kind, length, class range.

@@ -62,7 +62,26 @@ pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<(Vec<Node>, Vec
             ends.push(end);
         }
     }
-    nodes.all_read(at.0).map(|nodes| (nodes, ends))
+    let nodes = nodes.all_read(at.0)?;
+    check_selections(&nodes)?;
+    Ok((nodes, ends))
+}
+
+/// Checks that what selects by its inputs reads the network's own.
+fn check_selections(nodes: &[Node]) -> Result<()> {
+    let selects = |node: &&Node| matches!(&node.kind, NodeKind::Layer(layer) if layer.selects());
+    for node in nodes.iter().filter(selects) {
+        let mut source = node.inputs[0];
+        while let Source::Node(index) = source {
+            let before = &nodes[index];
+            if !matches!(&before.kind, NodeKind::Layer(layer) if layer.passes_on()) {
+                let what = format!("a place behind {}: it reads the network's own inputs", before.name());
+                return Err(Error::unsupported(node.name(), what));
+            }
+            source = before.inputs[0];
+        }
+    }
+    Ok(())
 }
 
 /// Deepest nesting of blocks, so that the stack suffices, also for reading JSON.

@@ -110,6 +110,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
         let (inputs, outputs) = layer.fans(p);
         let (inputs, outputs) = (inputs as f32, outputs as f32);
         let bound = match init {
+            _ if layer.bound().is_some() => layer.bound().unwrap_or_default(),
             Init::He => (6.0 / inputs).sqrt(),
             Init::Auto if rectified(model, &readers, p.node) => (6.0 / inputs).sqrt(),
             Init::Glorot | Init::Auto => (6.0 / (inputs + outputs)).sqrt(),

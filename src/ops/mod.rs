@@ -12,6 +12,9 @@ pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod depthwise;
 pub(crate) mod dropout;
+pub(crate) mod embedding;
+pub(crate) mod encode;
+pub(crate) mod hashgrid;
 pub(crate) mod layout;
 pub(crate) mod loss;
 #[cfg(test)]
@@ -26,6 +29,7 @@ pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
 pub(crate) mod resample;
 pub(crate) mod residual;
+pub(crate) mod row_sums;
 pub(crate) mod zeropad;
 
 use crate::Result;
@@ -44,6 +48,9 @@ const LAYERS: &[Lower] = &[
     conv::lower,
     dense::lower,
     dropout::lower,
+    embedding::lower,
+    encode::lower,
+    hashgrid::lower,
     layout::lower,
     multiply::lower,
     norm::lower,

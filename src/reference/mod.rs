@@ -11,6 +11,7 @@
 //! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, upsampling, pixel shuffle,
 //! concatenation, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
+//! | encoding, `z_k = f_k(a)` | `Σ_k f_k' g_k` | `Σ_k (f_k'² h_k + f_k'' g_k)`; Gauss-Newton drops `f'' g` |
 //! | layer, RMS and group normalisation, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
 //! second sum. In closed form: `reference/layer/norm.rs` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
@@ -74,7 +75,8 @@ pub struct PassOutput<T> {
 /// [`Noise::default`].
 ///
 /// # Errors
-/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, and all of [`loss_and_signal`].
+/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, [`Error::NoRow`] for an input that selects none,
+/// and all of [`loss_and_signal`].
 pub fn pass<T: Real>(
     model: &Model,
     mode: Mode,
@@ -122,7 +124,7 @@ pub fn weighted_pass<T: Real>(
 /// before. The model's own loss, whichever it is, has no part in it.
 ///
 /// # Errors
-/// [`Error::Length`] for parameters, input or signal; [`Error::ZeroSize`] for an empty batch.
+/// [`Error::Length`] for parameters, input or signal; [`Error::ZeroSize`] for an empty batch; [`Error::NoRow`].
 pub fn pass_from_signal<T: Real>(
     model: &Model,
     mode: Mode,
@@ -162,7 +164,7 @@ fn pass_from<T: Real>(
 /// The output `[N, size]` of every layer of [`Model::layers`], as the network predicts: dropout does nothing.
 ///
 /// # Errors
-/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch.
+/// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, [`Error::NoRow`] for an input that selects none.
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
     Ok(of_layers(model, &BoundModel::inference(model, parameters)?.run(input)))
@@ -181,10 +183,11 @@ fn of_layers<V: Clone>(model: &Model, nodes: &[V]) -> Vec<V> {
     (0..model.layers().len()).map(|layer| nodes[model.end(layer)].clone()).collect()
 }
 
-fn check<T>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
+fn check<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<()> {
     let (got, needed) = (parameters.len(), model.flat_len());
     Error::check_length("parameters", got, needed)?;
     let batch = batch_of("input", input.len(), model.inputs())?;
+    model.check_rows(input, |x| x.value())?;
     // Asked for at once, before any of it is made.
     let numbers = model.nodes().iter().map(|node| node.shape.iter().product::<usize>());
     let numbers = numbers.fold(0_usize, usize::saturating_add);

@@ -22,7 +22,7 @@ impl Trainer {
     /// the GPU.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::ZeroSize`]; [`Error::Device`].
+    /// [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`]; [`Error::Device`].
     pub fn predict(&mut self, inputs: &[f32]) -> Result<Vec<f32>> {
         pollster::block_on(self.predict_by(inputs, Wait::Block))
     }
@@ -37,6 +37,7 @@ impl Trainer {
 
     async fn predict_by(&mut self, inputs: &[f32], wait: Wait) -> Result<Vec<f32>> {
         let samples = batch_of("input", inputs.len(), self.model.inputs())?;
+        self.model.check_inputs(inputs)?;
         // Any number of samples through plans of at most this size.
         self.engine.predict(inputs, samples.min(1024), wait).await
     }
@@ -45,7 +46,7 @@ impl Trainer {
     /// GPU.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Diverged`] if the loss is NaN or
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Diverged`] if the loss is NaN or
     /// infinite; [`Error::Unsupported`] for a loss of the user's own without a closure, for it is computed on the CPU;
     /// [`Error::Device`].
     pub fn evaluate(&mut self, data: &Dataset, batch: usize) -> Result<Evaluation> {
@@ -64,6 +65,7 @@ impl Trainer {
         Error::check_batch(batch)?;
         self.model.loss().check_on_cpu()?;
         let samples = batch_of("input", data.inputs().len(), self.model.inputs())?;
+        self.model.check_inputs(data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
         let logits = self.engine.predict(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;

@@ -120,6 +120,7 @@ impl Trainer {
     fn samples(&self, data: &Dataset) -> Result<usize> {
         let samples = data.len();
         Error::check_length("inputs of a sample", data.inputs().len() / samples, self.model.inputs())?;
+        self.model.check_inputs(data.inputs())?;
         self.model.check_targets(samples, data.labels().targets())?;
         Ok(samples)
     }

@@ -138,7 +138,7 @@ impl Trainer {
     /// waiting.
     ///
     /// # Errors
-    /// [`Error::Length`] and the targets' errors; [`Error::Device`]. Nothing changes on an error.
+    /// [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Device`]. Nothing changes on an error.
     pub fn step(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<()> {
         self.advance(inputs, targets, None, None)
     }
@@ -223,6 +223,7 @@ impl Trainer {
         curvature: bool,
     ) -> Result<Task<'a>> {
         let batch = batch_of("input", inputs.len(), self.model.inputs())?;
+        self.model.check_inputs(inputs)?;
         self.model.check_targets(batch, targets)?;
         weights.map_or(Ok(()), |weights| self.model.check_sample_weights(batch, weights))?;
         let (mode, lazy, update) = (self.mode, self.curvature_every > 1, false);

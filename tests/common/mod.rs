@@ -7,6 +7,25 @@ pub(crate) mod not_run;
 pub(crate) mod own;
 pub(crate) mod tiles;
 
+use hesscale::{Layer, Model};
+
+/// Inputs as a model takes them: numbers in ±1, or where they select rows of a table such, the first ones more often.
+pub(crate) fn inputs(model: &Model, samples: usize, mut draw: impl FnMut() -> f64) -> Vec<f64> {
+    let rows = rows(model.layers());
+    let input = |x: f64| rows.map_or(x * 2.0 - 1.0, |rows| (x * x * rows as f64).floor());
+    (0..samples * model.inputs()).map(|_| input(draw())).collect()
+}
+
+/// Of the smallest table.
+fn rows(layers: &[Layer]) -> Option<usize> {
+    let of = |layer: &Layer| match layer {
+        Layer::Embedding(table) => Some(table.count),
+        Layer::Residual { body, projection } => rows(body).into_iter().chain(rows(projection)).min(),
+        _ => None,
+    };
+    layers.iter().filter_map(of).min()
+}
+
 /// `max|got − want| / max|want|`, or the plain `max|got − want|` where the reference is all zeros. Infinite for NaN
 /// anywhere and for lengths that differ.
 pub(crate) fn relative_max_norm(got: &[f64], want: &[f64]) -> f64 {

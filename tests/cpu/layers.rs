@@ -6,7 +6,7 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid, Init, Interpolation,
     MaxPool2d, Noise, Padding, Targets, Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
@@ -110,6 +110,11 @@ fn follows(name: &str, model: Model, batch: usize) {
     compare(&format!("{name}: outputs"), &got, &want, BOUND).unwrap();
 }
 
+/// Corners with rows of their own, and such that share them.
+fn grid(log2_table: usize) -> HashGrid {
+    HashGrid::new().levels(3).log2_table(log2_table).base(2).growth(1.7)
+}
+
 /// Networks with named values.
 fn branches() -> Vec<(&'static str, Builder)> {
     let u_net = image(5).name("top").layer(MaxPool2d::new(2)).conv2d(7, 1).act(Relu);
@@ -200,6 +205,12 @@ fn all_other_layers() {
             "bilinear, corners on corners",
             image(5).layer(Upsample2d::nearest([2, 4]).mode(Interpolation::BilinearAligned)).conv2d(3, 3),
         ),
+        ("rows of a table", Model::builder([7]).embedding(9, 5).layer(Conv1d::new(4, 2))),
+        ("a row of a table", Model::builder([1]).embedding(11, 5)),
+        ("grid of a plane", Model::builder([2]).layer(grid(4))),
+        ("grid of a space", Model::builder([3]).layer(grid(2)).dense(5)),
+        ("frequencies", image(3).layer(Layer::FrequencyEncoding { octaves: 2 }).conv2d(4, 2)),
+        ("one-blob", image(3).layer(Layer::OneBlob { bins: 3 }).conv2d(4, 2)),
         ("pixel shuffle", image(18).layer(Layer::PixelShuffle { factor: 3 }).conv2d(3, 3)),
         (
             "pixel unshuffle",

@@ -4,14 +4,14 @@ use crate::fuzz;
 use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation,
-    LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
+    AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid,
+    Interpolation, LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
 
 /// Valid models with every layer and every loss.
-const CORPUS: [&str; 13] = [
+const CORPUS: [&str; 16] = [
     r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
     r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
     r#"{"input":[3,10],"layers":[{"type":"conv1d","in":3,"out":4,"kernel":3,"stride":2,"padding":1,"dilation":1,"groups":1},{"type":"act","fn":"leaky_relu"},{"type":"flatten"},{"type":"dense","in":20,"out":4}],"loss":{"type":"gaussian_nll","var":"softplus"}}"#,
@@ -21,6 +21,9 @@ const CORPUS: [&str; 13] = [
     r#"{"input":[2,5,5],"layers":[{"type":"conv2d","in":2,"out":6,"kernel":[3,1],"stride":[2,1],"padding":[1,0],"dilation":[1,2],"groups":2,"bias":false},{"type":"act","fn":"softplus"},{"type":"act","fn":"log_sigmoid"},{"type":"conv2d","in":6,"out":3,"kernel":1}],"loss":{"type":"softmax_ce"}}"#,
     r#"{"input":[7],"layers":[{"type":"act","fn":"exp"},{"type":"act","fn":"selu"},{"type":"dropout","p":0.9}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2],"layers":[{"type":"dense","in":2,"out":2}],"loss":{"type":"external"}}"#,
+    r#"{"input":[2],"layers":[{"type":"frequencyencoding","octaves":2},{"type":"oneblob","bins":3}],"loss":{"type":"mse"}}"#,
+    r#"{"input":[3],"layers":[{"type":"hashgrid","levels":3,"features":2,"log2_table":4,"base":2,"growth":1.5},{"type":"dense","in":6,"out":2}],"loss":{"type":"mse"}}"#,
+    r#"{"input":[5],"layers":[{"type":"identity"},{"type":"embedding","count":7,"width":3},{"type":"flatten"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2,3,2],"layers":[{"type":"name","name":"x"},{"type":"conv2d","in":2,"out":2,"kernel":1},{"type":"name","name":"y"},{"type":"from","name":"x"},{"type":"multiply","with":"y"},{"type":"add","with":"x"},{"type":"concat","with":"y"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,2],"layers":[{"type":"upsample2d","scale":[2,3],"mode":"bilinear"},{"type":"pixelshuffle","factor":2},{"type":"reflectionpad2d","padding":[1,0,2,1]},{"type":"replicationpad2d","padding":[0,3,0,2]},{"type":"avgpool2d","kernel":3,"stride":2,"padding":"same","ceil_mode":true},{"type":"pixelunshuffle","factor":1}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,3],"layers":[{"type":"groupnorm","channels":4,"groups":2,"eps":1e-5},{"type":"flatten"},{"type":"layernorm","shape":[36],"affine":false},{"type":"rmsnorm","shape":[36],"eps":1e-6}],"loss":{"type":"mse"}}"#,
@@ -101,7 +104,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..30) {
+        builder = match random.u8(..34) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -185,6 +188,13 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             26 => builder.plus(["x", "y"][random.usize(..2)]),
             27 => builder.multiply(["x", "y"][random.usize(..2)]),
             28 => builder.concat(["x", "y"][random.usize(..2)]),
+            29 => builder.embedding(size(random), size(random)),
+            32 => {
+                let grid = HashGrid::new().levels(size(random)).features(size(random)).base(size(random));
+                builder.layer(grid.log2_table(size(random)).growth(1.0 + real(random)))
+            }
+            30 => builder.layer(Layer::FrequencyEncoding { octaves: size(random) }),
+            31 => builder.layer(Layer::OneBlob { bins: size(random) }),
             _ => builder.layer(Layer::Identity),
         };
         // Most refused layers are removed again, so that more layers follow the valid ones.
@@ -270,7 +280,11 @@ fn learn(model: &Model, random: &mut Rng) {
     let options = TrainerOptions::default().mode(mode);
     // A loss that has no rule for the mode is refused, and where there is none.
     let Ok(mut trainer) = Trainer::on_cpu(model, Optimizer::sgd(0.1), options) else { return };
-    let inputs: Vec<f32> = (0..2 * model.inputs()).map(|_| random.f32()).collect();
+    let mut inputs: Vec<f32> = (0..2 * model.inputs()).map(|_| random.f32()).collect();
+    // Every table has a row 0.
+    if model.check_inputs(&inputs).is_err() {
+        inputs.fill(0.0);
+    }
     let len = 2 * model.target_len();
     // A policy's action is the index of an output.
     let value = if let Loss::PpoDiscrete { .. } = model.loss() { 0.0 } else { 0.5 };

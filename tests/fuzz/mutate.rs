@@ -76,7 +76,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Words of model files, and what JSON has beside.
-const WORDS: [&str; 63] = [
+const WORDS: [&str; 76] = [
     "dense",
     "act",
     "flatten",
@@ -93,6 +93,19 @@ const WORDS: [&str; 63] = [
     "upsample2d",
     "bilinear",
     "bilinear_aligned",
+    "embedding",
+    "hashgrid",
+    "levels",
+    "features",
+    "log2_table",
+    "base",
+    "growth",
+    "frequencyencoding",
+    "octaves",
+    "oneblob",
+    "bins",
+    "count",
+    "width",
     "pixelshuffle",
     "pixelunshuffle",
     "factor",

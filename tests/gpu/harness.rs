@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 pub(crate) use crate::common::not_run::not_run;
-use crate::common::{compare, tiles, to_f64};
+use crate::common::{compare, inputs, tiles, to_f64};
 use crate::problem::targets;
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Group, Groups, Noise, Role, Rule, Targets};
@@ -274,7 +274,7 @@ impl Sample {
             };
             parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
         }
-        let x = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let x = inputs(&model, batch, || random.f32().into()).into_iter().map(|x| x as f32).collect();
         let targets = targets(&model, batch, &mut random);
         Sample { model, batch, parameters, x, targets }
     }

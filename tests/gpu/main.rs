@@ -27,6 +27,7 @@ mod guards;
 mod half;
 mod harness;
 mod images;
+mod inputs;
 mod layers;
 mod limits;
 mod memory;

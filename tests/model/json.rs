@@ -3,8 +3,8 @@
 use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation, LayerNorm, MaxPool2d,
-    Padding, RmsNorm, Rule, Targets, Upsample2d,
+    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, HashGrid, Interpolation,
+    LayerNorm, MaxPool2d, Padding, RmsNorm, Rule, Targets, Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 use std::collections::BTreeSet;
@@ -263,6 +263,8 @@ fn no_field_is_passed_over() {
     let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
     layers.extend([dense(4, 2, true), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
+    layers.extend([Embedding::new(3, 2).into(), HashGrid::new().into()]);
+    layers.extend([Layer::FrequencyEncoding { octaves: 2 }, Layer::OneBlob { bins: 2 }]);
     let skip = || "skip".to_owned();
     layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);
     layers.extend([Layer::Multiply { with: skip() }, Layer::Concat { with: skip() }]);

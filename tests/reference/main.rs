@@ -11,6 +11,7 @@ mod exactness;
 mod golden;
 mod graph;
 mod hesscale_r;
+mod inputs;
 mod layers;
 mod losses;
 mod norm;

@@ -29,20 +29,21 @@ fn kinds() -> Vec<Model> {
 }
 
 /// The signal at the input from first and second derivatives of every output by every input.
-fn explicit(problem: &Problem, mode: Mode) -> (Vec<f64>, Vec<f64>, Vec<Vec<f64>>) {
+pub(crate) fn explicit(problem: &Problem, mode: Mode) -> (Vec<f64>, Vec<f64>, Vec<Vec<f64>>) {
     type Second = Dual<Dual<f64>>;
     let at = problem.pass(mode).signals.swap_remove(0);
     let rest = if at.u.is_empty() { &at.h } else { &at.rest };
     let constant = |x: &f64| Second::constant(Dual::constant(*x));
     let parameters: Vec<Second> = problem.parameters.iter().map(constant).collect();
-    let (size, len) = (problem.model.inputs(), problem.input.len());
-    let (mut g, mut h, mut u) = (vec![0.0; len], vec![0.0; rest.len()], vec![vec![0.0; len]; at.u.len()]);
+    let (size, outputs, len) = (problem.model.inputs(), problem.model.outputs(), problem.input.len());
+    let (mut g, mut h, mut u) =
+        (vec![0.0; len], vec![0.0; if rest.is_empty() { 0 } else { len }], vec![vec![0.0; len]; at.u.len()]);
     for i in 0..len {
         let mut x: Vec<Second> = problem.input.iter().map(constant).collect();
         x[i] = Dual { value: Dual::variable(problem.input[i]), slope: Dual::constant(1.0) };
         let z = forward(&problem.model, &parameters, &x).unwrap().remove(0);
-        let sample = i / size * size..(i / size + 1) * size;
-        for k in 0..len {
+        let sample = i / size * outputs..(i / size + 1) * outputs;
+        for k in 0..z.len() {
             let (first, second) = (z[k].slope.value, z[k].slope.slope);
             assert!(sample.contains(&k) || (first, second) == (0.0, 0.0), "samples do not meet");
             g[i] += first * at.g[k];

@@ -1,6 +1,7 @@
 //! Small random problems.
 
 use crate::common::golden::OwnedTargets;
+use crate::common::inputs;
 use hesscale::model::{ClassTargets, Reduction, Variance};
 use hesscale::reference::{PassOutput, exact_hessian_diagonal, pass};
 use hesscale::{Activation, Loss, Mode, Model};
@@ -22,7 +23,7 @@ impl Problem {
         for p in model.parameters() {
             parameters[p.range()].fill_with(|| random.f64() * 2.0 - 1.0);
         }
-        let input = (0..batch * model.inputs()).map(|_| random.f64() * 2.0 - 1.0).collect();
+        let input = inputs(&model, batch, || random.f64());
         let targets = targets(&model, batch, &mut random);
         Problem { model, parameters, input, targets }
     }

@@ -1,7 +1,7 @@
 //! Networks as functions in WGSL: the texts are valid without any feature, in fragment and compute shaders, translate to the
 //! languages of wgpu's backends, and what cannot be written is refused.
 
-use crate::model::{AvgPool2d, Conv2d, CustomActivation, Init, Upsample2d};
+use crate::model::{AvgPool2d, Conv2d, CustomActivation, HashGrid, Init, Upsample2d};
 use crate::texts::{translate, valid};
 use crate::wgsl::Options;
 use crate::{Activation, Error, Layer, Loss, Model};
@@ -160,6 +160,10 @@ fn what_cannot_be_written_is_refused() {
         (named.concat("a"), "concat 2"),
         (image().layer(Upsample2d::nearest(2)), "upsample2d 0"),
         (image().layer(average.clone()), "avgpool2d 0"),
+        (Model::builder([2]).embedding(3, 2), "embedding 0"),
+        (Model::builder([2]).layer(HashGrid::new()), "hashgrid 0"),
+        (image().layer(Layer::FrequencyEncoding { octaves: 1 }), "frequencyencoding 0"),
+        (image().layer(Layer::OneBlob { bins: 2 }), "oneblob 0"),
     ] {
         let got = refused(&builder.loss(Loss::mse()).unwrap(), &stored);
         assert!(matches!(&got, Error::Unsupported { layer: at, .. } if at == layer), "{layer}: {got}");

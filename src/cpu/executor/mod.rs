@@ -144,7 +144,7 @@ impl Executor {
     /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`].
+    /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`].
     pub fn predict(&mut self, parameters: &[f32], inputs: &[f32]) -> Result<&[f32]> {
         if self.mode.is_some() {
             return Err(Error::not_planned("inference", "ExecutorOptions::inference"));
@@ -162,7 +162,7 @@ impl Executor {
     /// leaves the diagonal as it was. Dropout draws from `noise`.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for another mode; [`Error::Length`], [`Error::ZeroSize`], and the targets' errors.
+    /// [`Error::NotPlanned`] for another mode; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`], and the targets' errors.
     pub fn pass(
         &mut self,
         mode: Mode,
@@ -205,7 +205,7 @@ impl Executor {
     /// from `noise`.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for an executor that was made for inference; [`Error::Length`], [`Error::ZeroSize`].
+    /// [`Error::NotPlanned`] for an executor that was made for inference; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`].
     pub fn forward(&mut self, parameters: &[f32], inputs: &[f32], noise: Noise) -> Result<&[f32]> {
         let mode = self.mode.ok_or_else(|| Error::not_planned("training", "ExecutorOptions::training"))?;
         let samples = self.check(parameters, inputs)?;
@@ -319,13 +319,14 @@ impl Executor {
         Ok((gradient, user(&diagonal)))
     }
 
-    /// Checks the lengths. Returns the number of samples.
+    /// Checks the lengths, and the inputs. Returns the number of samples.
     fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
         Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
         let (width, samples) = (self.model.inputs(), batch_of("input", inputs.len(), self.model.inputs())?);
         if samples > self.batch {
             return Err(Error::length("input", inputs.len(), self.batch * width));
         }
+        self.model.check_inputs(inputs)?;
         Ok(samples)
     }
 }

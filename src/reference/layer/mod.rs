@@ -1,6 +1,6 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions and the normalisations by a sample's own statistics are linear maps where they stand,
+//! All layers but the elementwise functions, the encodings and the normalisations by a sample's own statistics are linear maps where they stand,
 //! so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`]
 //! where it has parameters.
 
@@ -9,6 +9,9 @@ mod batchnorm;
 mod conv;
 mod dense;
 mod dropout;
+mod embedding;
+mod encode;
+mod hashgrid;
 #[cfg(test)]
 #[path = "../../../tests/unit/mirror/reference.rs"]
 mod mirror;
@@ -27,6 +30,9 @@ use conv::Convolve;
 use dense::Dense;
 pub(super) use dropout::Draw;
 use dropout::Dropout;
+use embedding::Select;
+use encode::Encode;
+use hashgrid::Interpolate;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
 use resample::Resample;
@@ -62,6 +68,11 @@ pub(super) trait Weighted<T: Real> {
         x.to_vec()
     }
 
+    /// x̂², what it multiplies in the diagonal.
+    fn squares(&self, features: &[T]) -> Vec<T> {
+        features.iter().map(|x| x.squared()).collect()
+    }
+
     /// Adds what one sample contributes: of each parameter, `Σ s x̂` over the places where it acts (x̂ = 1 for a bias).
     fn add_products(&self, features: &[T], s: &[T], sums: &mut Sums<T>);
 }
@@ -89,6 +100,7 @@ pub(super) enum Step<'a, T> {
     Linear(Box<dyn Linear<T> + 'a>),
     Elementwise(Activation),
     Normalize(norm::Normalize<'a, T>),
+    Encode(Encode),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
     /// The product of its two inputs.
@@ -117,6 +129,9 @@ impl<'a, T: Real> Step<'a, T> {
         if let Some(norm) = layer.normalization(&spec.name(), input)? {
             return Ok(Step::Normalize(norm::Normalize::new(norm, weight, bias)));
         }
+        if let Some(encoding) = layer.encoding() {
+            return Ok(Step::Encode(Encode::new(encoding, input)));
+        }
         if let Some(resample) = Resample::new(layer, input) {
             return Ok(Step::linear(resample));
         }
@@ -124,6 +139,10 @@ impl<'a, T: Real> Step<'a, T> {
         Ok(match (layer, window) {
             (Layer::Dense { inputs, outputs, .. }, _) => {
                 Step::linear(Dense { inputs: *inputs, outputs: *outputs, weight, bias })
+            }
+            (Layer::Embedding(table), _) => Step::linear(Select::new(*table, input.iter().product(), weight)),
+            (Layer::HashGrid(grid), _) => {
+                Step::linear(Interpolate::new(*grid, input.iter().product(), weight))
             }
             (Layer::Act(function), _) => {
                 function.check_on_cpu(&spec.name())?;
@@ -177,6 +196,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
             Step::Normalize(norm) => norm.forward(x),
+            Step::Encode(encode) => encode.forward(x),
             Step::Sum => sum(inputs),
             Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
             Step::Concatenation([first, second]) => {
@@ -204,6 +224,7 @@ impl<'a, T: Real> Step<'a, T> {
             ),
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
             Step::Normalize(norm) => norm.backward(mode, x, signal),
+            Step::Encode(encode) => encode.backward(mode, x, signal),
             Step::Sum => signal.clone(),
             // What x and y have in common is dropped: d²z/dx² = 0.
             Step::Product => {
@@ -255,7 +276,7 @@ pub(super) fn gradient_sums<T: Real>(map: &dyn Weighted<T>, x: &[T], g: &[T]) ->
 /// only, that is `Σ_n h x̂²`.
 pub(super) fn diagonal_sums<T: Real>(map: &dyn Weighted<T>, x: &[T], signal: &Signal<T>) -> Sums<T> {
     let features = map.features(x);
-    let squares: Vec<T> = features.iter().map(|x| x.squared()).collect();
+    let squares = map.squares(&features);
     let mut sums = map.zeros();
     if !map.shared() {
         add_batch(map, &squares, &signal.h, &mut sums);

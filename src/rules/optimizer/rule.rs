@@ -4,7 +4,7 @@ use super::{Limits, Misplaced, Optimizer};
 use crate::rules::Mode;
 use serde::{Deserialize, Serialize};
 
-/// The update rule. `q` is what the second moment averages, u the update; [`OptimizerState::step`] has the formulas.
+/// The update rule. `q` is what the second moment averages, u the update; [`reference::OptimizerState::step`](crate::reference::OptimizerState::step) has the formulas.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

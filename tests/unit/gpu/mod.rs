@@ -7,6 +7,8 @@ mod concat;
 mod dense;
 mod depthwise;
 mod dropout;
+mod embedding;
+mod encode;
 mod layout;
 mod loss;
 mod multiply;
@@ -17,6 +19,7 @@ mod pixelshuffle;
 mod pool;
 mod resample;
 mod residual;
+mod row_sums;
 
 use super::{Context, ContextOptions, Request, Resource, Tensor};
 use crate::model::{Activation, Mode};

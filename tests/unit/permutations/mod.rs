@@ -12,6 +12,9 @@ pub(crate) mod cooperative;
 mod dense;
 mod depthwise;
 mod dropout;
+mod embedding;
+mod encode;
+mod hashgrid;
 mod join;
 mod layout;
 mod loss;
@@ -26,6 +29,7 @@ mod pixelshuffle;
 mod pool;
 mod resample;
 mod residual;
+mod row_sums;
 mod whole;
 mod zeropad;
 
@@ -49,7 +53,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 24] = [
+const OPERATIONS: [Operation; 28] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -61,6 +65,10 @@ const OPERATIONS: [Operation; 24] = [
     pixelshuffle::OPERATION,
     zeropad::OPERATION,
     dropout::OPERATION,
+    embedding::OPERATION,
+    encode::OPERATION,
+    hashgrid::OPERATION,
+    row_sums::OPERATION,
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,

@@ -1,6 +1,7 @@
 //! One pass of one network with what it must give.
 
 use super::common::golden::{self, Case, OwnedTargets};
+use super::common::inputs;
 use super::models;
 
 use crate::model::{Layer, Loss, Noise, OutputSignal, Role, Targets};
@@ -129,7 +130,8 @@ impl Job {
             };
             parameters[p.range()].fill_with(|| middle + (random.f32() * 2.0 - 1.0) * reach);
         }
-        let x: Vec<f32> = (0..batch * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+        let x = inputs(&model, batch, || random.f32().into());
+        let x: Vec<f32> = x.into_iter().map(|x| x as f32).collect();
         let (classes, len) = (model.classes() as u32, batch * model.target_len());
         let targets = match model.loss() {
             loss if loss.takes_classes() => {

@@ -3,8 +3,8 @@
 use super::common::own;
 use super::job::{Job, Kind};
 use crate::model::{
-    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm, Rule,
-    Upsample2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, LayerNorm, MaxPool2d,
+    Optimizer, RmsNorm, Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -77,6 +77,33 @@ pub(super) fn jobs() -> Vec<Job> {
     }
     for (name, model) in pools().into_iter().chain(resized()) {
         everywhere(&mut jobs, name, 2, || model.clone());
+    }
+    // Rows of a table, for images and by themselves.
+    let words = || {
+        let m = Model::builder([1, 3]).flatten().embedding(70, 5).layer(Conv1d::new(4, 2)).act(TANH);
+        m.flatten().dense(3).loss(Loss::mse()).unwrap()
+    };
+    everywhere(&mut jobs, "embedding", 70, words);
+    accumulated(&mut jobs, "embedding", 3, words);
+    jobs.extend(MODES.map(|mode| Job::new("below an embedding", words(), 3, mode, Kind::Signals)));
+    for axes in [2, 3] {
+        let grid = HashGrid::new().levels(3).log2_table(5).base(2).growth(2.0);
+        let model = || Model::builder([1, axes]).flatten().layer(grid).dense(3).loss(Loss::mse()).unwrap();
+        // More corners than are summed at once.
+        let name = format!("hash grid of {axes} axes");
+        everywhere(&mut jobs, &name, 20, model);
+        let below = format!("below a {name}");
+        jobs.extend(MODES.map(|mode| Job::new(&below, model(), 3, mode, Kind::Signals)));
+    }
+    for (name, layer) in
+        [("frequencies", Layer::FrequencyEncoding { octaves: 1 }), ("one-blob", Layer::OneBlob { bins: 5 })]
+    {
+        // Behind an activation, and behind none.
+        let model = || {
+            let m = Model::builder([1, 2]).flatten().dense(3).act(TANH).layer(layer.clone()).dense(2);
+            m.layer(layer.clone()).dense(2).loss(Loss::mse()).unwrap()
+        };
+        everywhere(&mut jobs, name, 3, model);
     }
     // A sum passes its signal on, which is then copied to where it was asked for.
     let summand =
