@@ -28,14 +28,14 @@ fn batch(step: usize) -> (Vec<f32>, Vec<u32>) {
     (x, (0..samples).map(|_| random.u32(..5)).collect())
 }
 
-/// One trainer on the CPU and one of each class, the same from the same start.
+/// One trainer on the CPU and one of each class whose kernels differ by more than tiles, the same from the same start.
 fn trainers(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Vec<(String, Trainer)> {
     let gpu = |class| {
         let trainer = Trainer::new(&of_class(class), model, optimizer, options.clone()).unwrap();
         (format!("{class:?}"), trainer)
     };
     let cpu = Trainer::on_cpu(model, optimizer, options.clone()).unwrap();
-    DeviceClass::ALL.into_iter().map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
+    DeviceClass::ALL[..3].iter().copied().map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
 }
 
 fn parameters(trainer: &Trainer) -> Vec<u32> {

@@ -8,7 +8,7 @@ use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Group, Groups, Noise, Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::tuning::{DeviceClass, Outline};
+use hesscale::tuning::{DeviceClass, Outline, TileTable};
 use hesscale::{
     At, Context, Dtype, Mode, Model, Optimizer, Pass, Plan, PlanOptions, Request, Result, State, Tensor,
 };
@@ -32,12 +32,16 @@ pub(crate) fn request(checked: bool) -> Request {
     request
 }
 
-/// The same with small tiles of the class's family: a software adapter compiles them in a quarter of the time. They are for tests
-/// of all else than tiles; `HESSCALE_TILES=own` has these test the class's own too.
+/// Small tiles of the class's family: a software adapter compiles them in a quarter of the time. They are for tests of all else than
+/// tiles; `HESSCALE_TILES=own` has these test the class's own too.
+pub(crate) fn small_tiles(class: DeviceClass) -> Option<TileTable> {
+    let small = std::env::var_os("HESSCALE_TILES").is_none_or(|tiles| tiles != "own");
+    small.then(|| tiles::small(class))
+}
+
+/// The same with [`small_tiles`].
 fn small(mut request: Request) -> Request {
-    if std::env::var_os("HESSCALE_TILES").is_none_or(|tiles| tiles != "own") {
-        request.options.tiles = Some(tiles::small(request.options.class.unwrap_or(DeviceClass::Software)));
-    }
+    request.options.tiles = small_tiles(request.options.class.unwrap_or(DeviceClass::Software));
     request
 }
 
@@ -52,7 +56,7 @@ pub(crate) fn context_with_own_tiles() -> Context {
     CONTEXT.get_or_init(make).clone()
 }
 
-/// With [`small`] tiles; shared, so that each shader is compiled once.
+/// With [`small_tiles`]; shared, so that each shader is compiled once.
 pub(crate) fn context() -> Context {
     static CONTEXT: OnceLock<Context> = OnceLock::new();
     let make = || {
@@ -74,7 +78,7 @@ pub(crate) fn checked_context() -> Context {
         .clone()
 }
 
-/// A context that treats the adapter as that class of device, with [`small`] tiles, and f16 if available. Each test has its own, and
+/// A context that treats the adapter as that class of device, with [`small_tiles`], and f16 if available. Each test has its own, and
 /// few are kept: pipelines on software adapters take megabytes, those of all tests together gigabytes.
 pub(crate) fn of_class(class: DeviceClass) -> Context {
     latest_of_class(class, small)

@@ -1,6 +1,6 @@
 //! Non-finite values propagate on every path: activations and max pooling of NaN and infinities, kinks, the limits of f32.
 
-use crate::harness::{Sample, context, distinct, host_device, run_with_signals};
+use crate::harness::{Sample, context, distinct, host_device, run_with_signals, small_tiles};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Layer, Loss, MaxPool2d, Noise, Reduction, Targets,
@@ -18,7 +18,9 @@ pub(crate) fn of_class(class: DeviceClass) -> Context {
     static CONTEXTS: OnceLock<[Context; DeviceClass::ALL.len()]> = OnceLock::new();
     let make = |class| {
         let (device, queue) = host_device(wgpu::Limits::defaults());
-        Context::from_device(&device, &queue, ContextOptions::default().class(class))
+        let options = ContextOptions::default().class(class);
+        let options = small_tiles(class).into_iter().fold(options, ContextOptions::tiles);
+        Context::from_device(&device, &queue, options)
     };
     let index = DeviceClass::ALL.iter().position(|c| *c == class).expect("one of them");
     CONTEXTS.get_or_init(|| DeviceClass::ALL.map(make))[index].clone()
