@@ -10,6 +10,6 @@ fn factor(entry: vec2<u32>, n: u32, q: vec2<u32>, v: u32) -> Value {
     if entry.x == 1u {
         return Value(1.0);
     }
-    let at = ((n * p.positions.x + q.x) * p.positions.y + q.y) * p.vectors + v;
+    let at = index_of(n, q, v);
     return (Value(x[at]) - statistics[v]) * statistics[p.vectors + v];
 }

@@ -1,7 +1,7 @@
 //! Builds a model layer by layer.
 
 use super::node::Nodes;
-use super::{Activation, Conv2d, GroupNorm, Layer, LayerNorm, Loss, Model, RmsNorm, check_input};
+use super::{Activation, Conv2d, GroupNorm, Layer, LayerNorm, Loss, Model, PRelu, RmsNorm, check_input};
 use crate::{Error, Result};
 
 /// Builds a [`Model`] layer by layer and derives the shapes. Errors are reported at the end.
@@ -169,8 +169,8 @@ impl Builder {
         }
     }
 
-    /// Any layer. Filled in are a convolution's number of input channels and a group normalisation's channels if they are 0, and
-    /// the shape of a layer or RMS normalisation if it is empty.
+    /// Any layer. Filled in are a convolution's number of input channels, a group normalisation's channels and a PReLU's slopes if
+    /// they are 0, and the shape of a layer or RMS normalisation if it is empty.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();
@@ -183,6 +183,7 @@ impl Builder {
                 *inputs = shape[0];
             }
             Layer::GroupNorm(GroupNorm { channels, .. }) if *channels == 0 => *channels = shape[0],
+            Layer::PRelu(PRelu { slopes }) if *slopes == 0 => *slopes = shape[0],
             Layer::LayerNorm(LayerNorm { shape: own, .. }) | Layer::RmsNorm(RmsNorm { shape: own, .. })
                 if own.is_empty() =>
             {

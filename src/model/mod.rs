@@ -11,6 +11,7 @@ mod pair;
 mod parameters;
 mod pattern;
 mod pooling;
+mod prelu;
 mod resample;
 mod window;
 
@@ -22,6 +23,7 @@ pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
+pub use prelu::PRelu;
 pub use resample::{Interpolation, Upsample2d};
 pub use window::{Named, Padding};
 

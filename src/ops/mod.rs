@@ -24,6 +24,7 @@ pub(crate) mod outside;
 pub(crate) mod partial;
 pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
+pub(crate) mod prelu;
 pub(crate) mod resample;
 pub(crate) mod residual;
 pub(crate) mod zeropad;
@@ -49,6 +50,7 @@ const LAYERS: &[Lower] = &[
     norm::lower,
     pixelshuffle::lower,
     pool::lower,
+    prelu::lower,
     resample::lower,
     residual::lower,
     zeropad::lower,

@@ -60,10 +60,14 @@ pub fn exact_hessian_diagonal(
         let Some(map) = step.weighted() else { continue };
         let x = network.input_of(node, input, &outputs);
         if map.shared() {
+            // What of z no parameter changes.
+            let zeros = vec![0.0; model.flat_len()];
+            let rest = Step::new(model, node, &zeros, None)?.forward(&[x]);
             for k in model.parameters().iter().filter(|p| p.node == node).flat_map(|p| p.range()) {
                 let mut unit = vec![0.0; model.flat_len()];
                 unit[k] = 1.0;
-                let direction = Step::new(model, node, &unit, None)?.forward(&[x]);
+                let mut direction = Step::new(model, node, &unit, None)?.forward(&[x]);
+                direction.iter_mut().zip(&rest).for_each(|(d, rest)| *d -= rest);
                 let bent = varied.hessian_times(node, &direction)?;
                 diagonal[k] = direction.iter().zip(bent).map(|(d, b)| d * b).sum();
             }

@@ -13,13 +13,14 @@
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
 //! | layer, RMS and group normalisation, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
 //! second sum. In closed form: `reference/layer/norm.rs` |
+//! | PReLU, slope w | g above 0, else `w g` | h above 0, else `w² h` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
 //! | flatten, identity | the same | the same |
 //! | product `z = a b` of two values | at a: `b g` | at a: `b² h`, without what a and b have in common |
 //! | a value that several nodes read | the sum over them | the sum over them, without cross terms |
 //!
 //! A weight's gradient is `Σ g x` over the batch and over the positions where it acts, its diagonal `Σ h x²`; a bias has
-//! the sums of g and h. A normalisation's γ multiplies the normalised x.
+//! the sums of g and h. A normalisation's γ multiplies the normalised x, a slope of PReLU what of x is not above 0.
 //!
 //! HesScale-R carries the leading part of the loss's Hessian exactly, as vectors: `H = Σ u uᵀ + rest`, h the diagonal of
 //! the rest. A vector passes through each layer as g does, and a parameter's diagonal is

@@ -5,7 +5,7 @@ use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation,
-    LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
+    LayerNorm, MaxPool2d, PRelu, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
@@ -101,7 +101,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..30) {
+        builder = match random.u8(..31) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -185,6 +185,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             26 => builder.plus(["x", "y"][random.usize(..2)]),
             27 => builder.multiply(["x", "y"][random.usize(..2)]),
             28 => builder.concat(["x", "y"][random.usize(..2)]),
+            29 => builder.layer([PRelu::new(), PRelu::per_channel()][random.usize(..2)].clone()),
             _ => builder.layer(Layer::Identity),
         };
         // Most refused layers are removed again, so that more layers follow the valid ones.

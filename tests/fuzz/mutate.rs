@@ -104,6 +104,8 @@ const WORDS: [&str; 63] = [
     "with",
     "ceil_mode",
     "batchnorm",
+    "prelu",
+    "slopes",
     "dropout",
     "residual",
     "layernorm",

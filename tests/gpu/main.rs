@@ -38,6 +38,7 @@ mod outside;
 mod over;
 mod own;
 mod partial;
+mod prelu;
 mod profile;
 mod properties;
 mod sample_weights;

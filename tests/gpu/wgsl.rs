@@ -4,7 +4,7 @@
 use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, PRelu,
 };
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
@@ -196,6 +196,14 @@ fn activations() {
     let parametric = parametric.into_iter().chain([Activation::Sin { frequency: 3.0 }, own::softplus()]);
     let all = Activation::ALL.into_iter().chain(parametric);
     follows(all.fold(Model::builder([3]), |model, f| model.dense(3).act(f)), 2, &["constants", "loops"]);
+}
+
+#[test]
+fn learned_slopes() {
+    let rows = Model::builder([5]).layer(PRelu::per_channel()).dense(4).layer(PRelu::new()).dense(3);
+    follows(rows, 12, &ALL);
+    let images = Model::builder([3, 2, 3]).layer(PRelu::per_channel()).layer(PRelu::new()).flatten();
+    follows(images, 13, &["constants", "loops"]);
 }
 
 #[test]

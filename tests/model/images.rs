@@ -2,7 +2,7 @@
 
 use hesscale::model::{
     AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation, LayerNorm,
-    MaxPool2d, Padding, RmsNorm, Role, Upsample2d,
+    MaxPool2d, PRelu, Padding, RmsNorm, Role, Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Model};
 
@@ -344,6 +344,25 @@ fn the_builder_finds_the_channels() {
     // Explicit values are not overwritten.
     let wrong = Model::builder([6, 4, 4]).layer(Conv2d::new(3, 2).inputs(5)).loss(Loss::mse()).unwrap_err();
     assert!(matches!(&wrong, Error::Shape { layer, .. } if layer == "conv2d 0"), "{wrong:?}");
+}
+
+#[test]
+fn slopes_of_prelu() {
+    let build = |prelu: PRelu| Model::builder([3, 4, 2]).conv2d(5, 1).layer(prelu).loss(Loss::mse());
+    for (prelu, slopes) in [(PRelu::new(), 1), (PRelu::per_channel(), 5)] {
+        let model = build(prelu).unwrap();
+        let weight = model.parameter(1, Role::Weight).unwrap();
+        assert_eq!((&weight.shape[..], model.parameter(1, Role::Bias)), (&[slopes][..], None));
+        let flat = model.init(Init::Auto, 3).unwrap();
+        assert!(flat[weight.range()].iter().all(|w| *w == 0.25));
+        // A rectifier follows the convolution.
+        assert_eq!(flat[..15], model.init(Init::He, 3).unwrap()[..15]);
+    }
+    let needed = "4 channels".into();
+    let wrong = Error::Shape { layer: "prelu 1".into(), got: vec![5, 4, 2], needed };
+    assert_eq!(build(PRelu::new().slopes(4)).unwrap_err(), wrong);
+    let none = Model::new([3], vec![PRelu::per_channel().into()], Loss::mse()).unwrap_err();
+    assert_eq!(none, Error::ZeroSize { place: "prelu 0".into(), what: "slopes" });
 }
 
 #[test]

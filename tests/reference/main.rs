@@ -18,6 +18,7 @@ mod optimizer;
 mod outside;
 mod own;
 mod positions;
+mod prelu;
 mod problem;
 mod properties;
 mod residual;

@@ -34,7 +34,7 @@ impl Key for NormForward {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        affine::uniforms(self.shape, grid_x, [0, 0], [0; 3])
+        affine::uniforms(self.shape, self.shape.channels(), grid_x, [0, 0], [0; 3])
     }
 }
 
@@ -65,6 +65,6 @@ impl Key for NormSignal {
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let shape = self.norm.shape;
-        affine::uniforms(shape, grid_x, self.flow.planes(shape.width()), [0; 3])
+        affine::uniforms(shape, shape.channels(), grid_x, self.flow.planes(shape.width()), [0; 3])
     }
 }

@@ -15,6 +15,7 @@ mod mirror;
 mod norm;
 mod pixelshuffle;
 mod pool;
+mod prelu;
 mod resample;
 mod zeropad;
 
@@ -29,6 +30,7 @@ pub(super) use dropout::Draw;
 use dropout::Dropout;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
+use prelu::Slopes;
 use resample::Resample;
 use zeropad::Pad;
 
@@ -38,7 +40,7 @@ pub(super) trait Linear<T: Real> {
     fn forward(&self, x: &[T]) -> Vec<T>;
 
     /// `Aᵀ s`, or with A's squared numbers `(A∘A)ᵀ s`; empty for an empty `s`. A may depend on the input, as where max
-    /// pooling finds its maxima.
+    /// pooling finds its maxima and PReLU what is above 0.
     fn transposed(&self, x: &[T], s: &[T], squared: bool) -> Vec<T>;
 
     /// The same map, if it has parameters.
@@ -132,6 +134,7 @@ impl<'a, T: Real> Step<'a, T> {
                 }
                 Step::Elementwise(*function)
             }
+            (Layer::PRelu(_), _) => Step::linear(Slopes::new(input, weight)),
             (Layer::MaxPool2d(_), Some(window)) => Step::linear(Maximum::new(&window)),
             (Layer::AvgPool2d(pool), Some(window)) => {
                 Step::linear(Average::new(&window, pool.count_include_pad))

@@ -10,6 +10,7 @@ fn normalisation() {
             BatchShape::Image { channels, positions, .. } => {
                 (channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
             }
+            BatchShape::Line { .. } => unreachable!("no storage of a value"),
         };
         let norm = NormForward { shape };
         assert_eq!(norm.statistics_len() as usize, 2 * padded);

@@ -15,6 +15,7 @@ mod outside;
 mod partial;
 mod pixelshuffle;
 mod pool;
+mod prelu;
 mod resample;
 mod residual;
 

@@ -24,6 +24,7 @@ pub(crate) mod own;
 mod partial;
 mod pixelshuffle;
 mod pool;
+mod prelu;
 mod resample;
 mod residual;
 mod whole;
@@ -49,7 +50,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 24] = [
+const OPERATIONS: [Operation; 25] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -57,6 +58,7 @@ const OPERATIONS: [Operation; 24] = [
     optimizer::OPERATION,
     layout::OPERATION,
     pool::OPERATION,
+    prelu::OPERATION,
     resample::OPERATION,
     pixelshuffle::OPERATION,
     zeropad::OPERATION,

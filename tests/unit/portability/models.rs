@@ -2,8 +2,8 @@
 
 use super::job::{Job, Kind};
 use crate::model::{
-    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, RmsNorm, Rule,
-    Upsample2d,
+    AvgPool2d, BatchNorm, Builder, Conv2d, ConvTranspose2d, LayerNorm, MaxPool2d, Optimizer, PRelu, RmsNorm,
+    Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -458,6 +458,14 @@ fn resized() -> Vec<(&'static str, Model)> {
     vec![
         ("channels behind channels", joined([4, 8])),
         ("odd channels behind odd channels", joined([5, 3])),
+        ("slopes of channels", twice([2, 3, 4], PRelu::per_channel())),
+        ("slopes of channels in large images", twice([2, 40, 30], PRelu::per_channel())),
+        ("one slope", twice([2, 3, 4], PRelu::new())),
+        ("one slope of a row", {
+            let m = Model::builder([5]).dense(33).act(TANH).layer(PRelu::new()).dense(7).layer(PRelu::new());
+            m.dense(2).loss(Loss::mse()).unwrap()
+        }),
+        ("one slope of large images", twice([2, 40, 30], PRelu::new())),
         ("gated rows", gated()),
         ("gated image", gated_image),
         ("bilinear upsampling", twice([2, 4, 5], Upsample2d::bilinear([3, 2]))),
