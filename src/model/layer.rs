@@ -83,7 +83,7 @@ pub enum Layer {
         /// r: the divisor of height and width.
         factor: usize,
     },
-    /// Batch normalisation in evaluation mode: an affine map per channel.
+    /// Batch normalisation: by fixed statistics, an affine map per channel, or in training by those of the batch.
     BatchNorm(BatchNorm),
     /// Normalisation by mean and variance of all numbers of a sample.
     LayerNorm(LayerNorm),

@@ -13,6 +13,7 @@ mod pattern;
 mod pooling;
 mod prelu;
 mod resample;
+mod running;
 mod window;
 
 pub use builder::Builder;
@@ -25,6 +26,7 @@ pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
 pub use prelu::PRelu;
 pub use resample::{Interpolation, Upsample2d};
+pub use running::RunningStatistics;
 pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
@@ -63,6 +65,7 @@ pub struct Model {
     /// Of each layer, the node that is its output.
     ends: Vec<usize>,
     parameters: Vec<Parameter>,
+    running: Vec<RunningStatistics>,
 }
 
 /// The model as JSON has it.
@@ -102,7 +105,8 @@ impl Model {
         check_layers(&layers)?;
         let (nodes, ends) = node::nodes(&input, &layers)?;
         let parameters = parameters::layout(&nodes)?;
-        let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters };
+        let running = running::layout(&nodes);
+        let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters, running };
         model.loss.validate(model.output_shape())?;
         Ok(model)
     }

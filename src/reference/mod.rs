@@ -11,7 +11,7 @@
 //! | linear map `z = A x + b`: dense, convolution and its transpose, average pooling, padding, upsampling, pixel shuffle,
 //! concatenation, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
-//! | layer, RMS and group normalisation, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
+//! | layer, RMS and group normalisation, batch normalisation by the batch's statistics, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
 //! second sum. In closed form: `reference/layer/norm.rs` |
 //! | PReLU, slope w | g above 0, else `w g` | h above 0, else `w² h` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
@@ -50,7 +50,7 @@ pub use signal::Signal;
 pub use crate::rules::OptimizerState;
 
 use crate::memory::{product, room};
-use crate::model::{Mode, Model, Noise, OutputSignal, Source, Targets, batch_of};
+use crate::model::{Layer, Mode, Model, NodeKind, Noise, OutputSignal, Source, Targets, batch_of};
 use crate::{Error, Result};
 use bound_model::BoundModel;
 
@@ -167,6 +167,36 @@ fn pass_from<T: Real>(
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
     Ok(of_layers(model, &BoundModel::inference(model, parameters)?.run(input)))
+}
+
+/// The running statistics that a training pass leaves in the place of `statistics`, in the layout of
+/// [`RunningStatistics`](crate::model::RunningStatistics): see [`BatchNorm`](crate::model::BatchNorm).
+///
+/// # Errors
+/// As [`pass`], and [`Error::Length`] for the statistics.
+pub fn running_statistics<T: Real>(
+    model: &Model,
+    parameters: &[T],
+    input: &[T],
+    noise: Noise,
+    statistics: &[T],
+) -> Result<Vec<T>> {
+    check(model, parameters, input)?;
+    Error::check_length("statistics", statistics.len(), model.statistics_len())?;
+    let network = BoundModel::training(model, parameters, noise, 0)?;
+    let outputs = network.run(input);
+    let mut statistics = statistics.to_vec();
+    for running in model.running_statistics() {
+        let NodeKind::Layer(Layer::BatchNorm(norm)) = &model.nodes()[running.node].kind else { continue };
+        let momentum = T::from_f64(norm.momentum.unwrap_or(0.0));
+        let moments = network.moments(running.node, input, &outputs);
+        for (k, range) in [running.mean(), running.var()].into_iter().enumerate() {
+            for (kept, moments) in statistics[range].iter_mut().zip(&moments) {
+                *kept = *kept + momentum * (moments[k] - *kept);
+            }
+        }
+    }
+    Ok(statistics)
 }
 
 /// The last layer's output, `[N, outputs]`.

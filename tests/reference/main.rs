@@ -4,6 +4,7 @@
 mod common;
 
 mod act;
+mod batch_norm;
 mod comparators;
 mod dropout;
 mod errors;

@@ -1,10 +1,11 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions and the normalisations by a sample's own statistics are linear maps where they stand,
+//! All layers but the elementwise functions and the normalisations by a sample's or a batch's statistics are linear maps where they stand,
 //! so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`]
 //! where it has parameters.
 
 pub(super) mod act;
+mod batch_statistics;
 mod batchnorm;
 mod conv;
 mod dense;
@@ -23,6 +24,7 @@ use super::{Real, Signal};
 use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
 use crate::{Error, Result};
 use act::activation;
+use batch_statistics::Standardize;
 use batchnorm::Normalize;
 use conv::Convolve;
 use dense::Dense;
@@ -91,6 +93,8 @@ pub(super) enum Step<'a, T> {
     Linear(Box<dyn Linear<T> + 'a>),
     Elementwise(Activation),
     Normalize(norm::Normalize<'a, T>),
+    /// By the statistics of the batch.
+    Standardize(Standardize<'a, T>),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
     /// The product of its two inputs.
@@ -101,7 +105,7 @@ pub(super) enum Step<'a, T> {
 
 impl<'a, T: Real> Step<'a, T> {
     /// The step of `node`, its parameters taken from `parameters` (flat layout, length checked before). Without a `draw`
-    /// dropout does nothing.
+    /// dropout does nothing, and batch normalisation goes by its running statistics.
     pub(super) fn new(
         model: &'a Model,
         node: usize,
@@ -147,6 +151,9 @@ impl<'a, T: Real> Step<'a, T> {
             (Layer::PixelUnshuffle { factor }, _) => Step::linear(Shuffle::inverse(input, *factor)),
             (Layer::BatchNorm(norm), _) => {
                 let positions = input[1..].iter().product();
+                if norm.momentum.is_some() && draw.is_some() {
+                    return Ok(Step::Standardize(Standardize::new(norm, positions, weight, bias)));
+                }
                 Step::linear(Normalize::new(norm, positions, weight, bias))
             }
             (Layer::Dropout { p }, _) => match draw {
@@ -180,6 +187,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Linear(map) => map.forward(x),
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
             Step::Normalize(norm) => norm.forward(x),
+            Step::Standardize(norm) => norm.forward(x),
             Step::Sum => sum(inputs),
             Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
             Step::Concatenation([first, second]) => {
@@ -207,6 +215,7 @@ impl<'a, T: Real> Step<'a, T> {
             ),
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
             Step::Normalize(norm) => norm.backward(mode, x, signal),
+            Step::Standardize(norm) => norm.backward(mode, x, signal),
             Step::Sum => signal.clone(),
             // What x and y have in common is dropped: d²z/dx² = 0.
             Step::Product => {
@@ -229,6 +238,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.weighted(),
             Step::Normalize(norm) => norm.weighted(),
+            Step::Standardize(norm) => Some(norm),
             _ => None,
         }
     }
