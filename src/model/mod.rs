@@ -39,6 +39,8 @@ pub use crate::rules::{
 pub(crate) use convolution::Convolution;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
+#[cfg(feature = "cpu")]
+pub(crate) use normalization::inverse_deviation;
 pub(crate) use pattern::matches;
 #[cfg(feature = "train")]
 pub(crate) use pattern::stars;

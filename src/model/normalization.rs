@@ -72,7 +72,7 @@ impl BatchNorm {
     }
 
     pub(crate) fn inverse_deviations(&self) -> impl Iterator<Item = f64> {
-        self.var.iter().map(|var| 1.0 / (f64::from(*var) + self.eps).sqrt())
+        self.var.iter().map(|var| inverse_deviation(*var, self.eps))
     }
 
     pub(super) fn validate(&self, name: &str) -> Result<()> {
@@ -97,6 +97,11 @@ fn check_eps(name: &str, eps: f64) -> Result<()> {
         return Err(Error::value(name, "eps", eps, "a normal number of f32 and > 0"));
     }
     Ok(())
+}
+
+/// `1 / √(var + ε)`
+pub(crate) fn inverse_deviation(var: f32, eps: f64) -> f64 {
+    1.0 / (f64::from(var) + eps).sqrt()
 }
 
 /// Layer normalisation (Ba, Kiros & Hinton, 2016, arXiv 1607.06450): `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and

@@ -1,17 +1,17 @@
-//! Batch normalisation with fixed statistics.
+//! Batch normalisation with statistics that are given.
 
 use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Key, affine};
 
-/// Batch normalisation with fixed statistics: `shaders/batchnorm/batchnorm.wgsl`.
+/// Batch normalisation with statistics that are given: `shaders/batchnorm/batchnorm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct NormForward {
     pub shape: BatchShape,
 }
 
 impl NormForward {
-    /// Elements of the statistics: the means, then 1 / √(var + ε), each padded as the channels of an image are.
+    /// Elements of the statistics: m and d, with mean = m + d, then 1 / √(var + ε), each padded as the channels of an image are.
     pub(crate) fn statistics_len(&self) -> u32 {
-        2 * self.shape.vectors() * self.shape.width().elements()
+        3 * self.shape.vectors() * self.shape.width().elements()
     }
 }
 
@@ -26,7 +26,7 @@ impl Key for NormForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward"])
+        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward", "norm/standardized"])
     }
 
     fn groups(&self) -> u32 {

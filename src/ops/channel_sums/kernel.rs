@@ -147,7 +147,7 @@ impl Key for ChannelSums {
         constants(&mut header, self.mode);
         let plug: &[&str] = match self.parameters {
             ChannelParameters::Depthwise { .. } => &["channel_sums/depthwise"],
-            ChannelParameters::Norm(_) => &["channel_sums/batchnorm"],
+            ChannelParameters::Norm(_) => &["channel_sums/batchnorm", "norm/standardized"],
             ChannelParameters::Groups { shape, groups, .. } => {
                 header.number("GROUPS", groups).number("GROUP_WIDTH", shape.channels() / groups);
                 &["channel_sums/norm", "norm/standardized"]
