@@ -9,7 +9,7 @@ use crate::graph::{
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
-use crate::model::{Mode, Role};
+use crate::model::{Activation, Mode, Role};
 use crate::ops::channel_sums::{self, ChannelParameters, ChannelSums};
 use crate::ops::partial;
 use crate::shader::{DeviceClass, Dtype};
@@ -103,9 +103,11 @@ impl Operation for BatchStatistics {
             channel_sums::push(pass, op, signal, parameters, &[statistics], 1, true);
         }
         if let Some((sums, coefficients)) = below {
-            let mut extras = vec![pass.saved_input(op), coefficients];
-            extras.extend((pass.mode.rank() > 0).then_some(sums));
-            pass.through(op, signal, &extras, |flow| BatchSignal { norm, flow })?;
+            let to = pass.target(op.input())?;
+            let flow = pass.flow(signal, &to, Activation::Identity);
+            let mut slices = vec![signal.slice, to.slice, pass.saved_input(op), coefficients];
+            slices.extend((pass.mode.rank() > 0).then_some(sums));
+            pass.schedule.push(BatchSignal { norm, flow }, slices);
         }
         Ok(())
     }

@@ -351,7 +351,7 @@ impl Key for Coefficients {
     }
 }
 
-/// The signal to the input and through the activation below: `shaders/batchnorm/signal.wgsl`.
+/// The signal to the input: `shaders/batchnorm/signal.wgsl`. No activation is fused.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct BatchSignal {
     pub norm: BatchGroups,
@@ -369,7 +369,7 @@ impl Key for BatchSignal {
         format!("signal {} through {}", self.flow.label(), self.norm.label())
     }
 
-    /// The signals above and below, x, coefficients; the sums where there are vectors u; the activation's input.
+    /// The signals above and below, x, coefficients; the sums where there are vectors u.
     fn bindings(&self) -> Vec<Binding> {
         self.flow.bindings(self.extras() as usize)
     }

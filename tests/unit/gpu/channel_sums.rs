@@ -129,10 +129,10 @@ fn check_norm(shape: BatchShape, z: Lie, modes: &[Mode]) {
         BatchShape::Line { .. } => unreachable!("no storage of a value"),
     };
     let [mean, inverse] = [10, 11].map(|seed| numbers(seed, channels));
-    let mut statistics = vec![0.0_f32; 2 * padded];
+    let mut statistics = vec![0.0_f32; 3 * padded];
     for c in 0..channels {
-        statistics[c] = mean[c] as f32;
-        statistics[padded + c] = inverse[c] as f32;
+        (statistics[c], statistics[padded + c]) = (mean[c] as f32 - 0.5, 0.5);
+        statistics[2 * padded + c] = inverse[c] as f32;
     }
     let x = numbers(4, z.len());
     let mut terms = Vec::new();

@@ -466,6 +466,9 @@ fn resized() -> Vec<(&'static str, Model)> {
             m.dense(2).loss(Loss::mse()).unwrap()
         }),
         ("one slope of large images", twice([2, 40, 30], PRelu::new())),
+        ("statistics of the batch", twice([2, 3, 4], BatchNorm::of_batch())),
+        ("statistics of the batch of larger images", twice([2, 40, 30], BatchNorm::of_batch())),
+        ("statistics of the batch of large images", twice([2, 130, 131], BatchNorm::of_batch())),
         ("gated rows", gated()),
         ("gated image", gated_image),
         ("bilinear upsampling", twice([2, 4, 5], Upsample2d::bilinear([3, 2]))),
