@@ -206,6 +206,20 @@ fn all_other_layers() {
             Model::builder([2, 6, 8]).conv2d(3, 1).act(Tanh).layer(Layer::PixelUnshuffle { factor: 2 }),
         ),
         ("normalisation", image(5).layer(norm(5))),
+        (
+            "by the batch",
+            image(5).layer(BatchNorm::of_batch()).act(Tanh).layer(BatchNorm::of_batch()).conv2d(3, 2),
+        ),
+        ("rows by the batch", Model::builder([6]).dense_no_bias(5).layer(BatchNorm::of_batch()).act(Tanh)),
+        (
+            "an image by the batch, read twice",
+            image(4)
+                .name("x")
+                .layer(BatchNorm::of_batch())
+                .act(Tanh)
+                .multiply("x")
+                .layer(BatchNorm::of_batch()),
+        ),
         ("slopes of channels", image(5).layer(PRelu::per_channel()).conv2d(3, 2)),
         ("one slope", image(5).layer(PRelu::new()).conv2d(3, 2)),
         ("slopes of features", Model::builder([6]).layer(PRelu::new()).dense(5).layer(PRelu::per_channel())),

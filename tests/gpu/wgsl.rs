@@ -212,8 +212,10 @@ fn normalisations() {
     let batch_norm = |n| BatchNorm::new(of(n, |i| i / 7.0 - 0.5), of(n, |i| (i - 2.0).abs() / 3.0)).eps(1e-3);
     let rows = Model::builder([7]).layer_norm().dense(4).layer(batch_norm(4)).rms_norm().dense(5);
     follows(rows.layer(LayerNorm::new().affine(false)).dense(2), 4, &["constants", "loops"]);
-    let images =
-        Model::builder([4, 1, 3]).layer(batch_norm(4)).group_norm(2).layer(GroupNorm::new(1).affine(false));
+    let images = Model::builder([4, 1, 3])
+        .layer(batch_norm(4).momentum(0.1))
+        .group_norm(2)
+        .layer(GroupNorm::new(1).affine(false));
     follows(images.flatten().dense(2), 5, &["constants", "stored", "loops"]);
 }
 

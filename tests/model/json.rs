@@ -106,6 +106,10 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
         ),
         (r#"{"type": "prelu"}"#, PRelu::new().into()),
         (r#"{"type": "prelu", "slopes": 4}"#, PRelu::per_channel().slopes(4).into()),
+        (
+            r#"{"type": "batchnorm", "mean": [0, 0, 0, 0], "var": [1, 1, 1, 1], "momentum": 0.1}"#,
+            BatchNorm::new(vec![0.0; 4], vec![1.0; 4]).momentum(0.1).into(),
+        ),
         (r#"{"type": "dropout", "p": 0.5}"#, Layer::Dropout { p: 0.5 }),
         (r#"{"type": "act", "fn": "sin"}"#, Activation::Sin { frequency: 1.0 }.into()),
         (

@@ -117,19 +117,17 @@ fn running_statistics_follow_the_batches() {
     assert!(pass.input_signal.g.iter().all(|g| *g == 0.0));
 }
 
-/// What each mode misses of the exact diagonal, printed for the documentation.
+/// Samples that meet share the weights below: what is dropped there is no small part, while what stands behind is near.
 #[test]
 fn what_is_dropped() {
-    for seed in 0..2 {
-        let problem = Problem { parameters: network(8).parameters, ..network(8) };
-        let exact = problem.exact();
-        let norm: f64 = exact.iter().map(|x| x.abs()).sum();
-        let error = |mode| {
-            let got = problem.pass(mode).diagonal;
-            got.iter().zip(&exact).map(|(a, b)| (a - b).abs()).sum::<f64>() / norm
-        };
-        let errors = [Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2].map(error);
-        println!("{seed}: {errors:.2?}");
-        assert!(errors[0] < errors[1]);
-    }
+    let problem = network(8);
+    let exact = problem.exact();
+    let of = |name: &str| problem.model.parameter_named(name).unwrap().range();
+    let error = |name: &str, mode| {
+        let got = problem.pass(mode).diagonal;
+        let pairs = || got[of(name)].iter().zip(&exact[of(name)]);
+        pairs().map(|(a, b)| (a - b).abs()).sum::<f64>() / pairs().map(|(_, b)| b.abs()).sum::<f64>()
+    };
+    assert!(error("0.weight", Mode::HesScale) > 0.1);
+    assert!(error("7.weight", Mode::HesScale) < 1e-12);
 }

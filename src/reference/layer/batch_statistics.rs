@@ -15,6 +15,9 @@ pub(in crate::reference) struct Standardize<'a, T> {
     beta: &'a [T],
 }
 
+/// What takes a signal through a channel of the batch.
+type Rule<'a, T> = &'a dyn Fn(&Group<T>, &[T]) -> Vec<T>;
+
 impl<'a, T: Real> Standardize<'a, T> {
     pub(super) fn new(norm: &BatchNorm, places: usize, gamma: &'a [T], beta: &'a [T]) -> Standardize<'a, T> {
         Standardize { eps: T::from_f64(norm.eps), places, gamma, beta }
@@ -64,7 +67,7 @@ impl<'a, T: Real> Standardize<'a, T> {
 
     pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
         let groups = self.groups(x);
-        let each = |s: &[T], squared: bool, f: &dyn Fn(&Group<T>, &[T]) -> Vec<T>| -> Vec<T> {
+        let each = |s: &[T], squared: bool, f: Rule<'_, T>| -> Vec<T> {
             if s.is_empty() {
                 return Vec::new();
             }
