@@ -5,8 +5,8 @@ use super::{Layer, Model, Node, NodeKind};
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// Running mean and variance of one batch normalisation that trains by the statistics of its batches ([`BatchNorm::momentum`]
-/// (super::BatchNorm::momentum)), in a flat layout of their own.
+/// Running mean and variance of one batch normalisation that trains by the statistics of its batches, in a flat layout of
+/// their own: [`BatchNorm::momentum`](super::BatchNorm::momentum).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningStatistics {
     /// Its layer's path: `3`, or `3.body.0` within the block that is layer 3.
@@ -78,8 +78,8 @@ impl Model {
         flat
     }
 
-    /// The same network with these running statistics in its layers: what a trained network predicts by, for [`Model::to_wgsl`]
-    /// (Model::to_wgsl), for files of weights, and for a trainer to begin with.
+    /// The same network with these running statistics in its layers: what a trained network predicts by, for [`Model::to_wgsl`],
+    /// for files of weights, and for a trainer to begin with.
     ///
     /// # Errors
     /// [`Error::Length`] unless they are [`Model::statistics_len`] numbers; [`Error::Value`] for such as no layer may have.
