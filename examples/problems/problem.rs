@@ -131,8 +131,8 @@ fn all_cnn_c() -> Result<Model> {
 }
 
 /// ResNet-20 (He, Zhang, Ren & Sun, 2015, arXiv 1512.03385, section 4.2) on square images, with a normalisation behind each
-/// convolution. Three stages of three blocks, 16, 32 and 64 channels; where a stage halves the image, the shortcut is a convolution of
-/// 1×1 (their option B; with batch normalisation 272,474 parameters).
+/// convolution. Three stages of three blocks, 16, 32 and 64 channels; where a stage halves the image, the shortcut is a convolution
+/// of 1×1 (their option B; with batch normalisation 272,474 parameters).
 pub(crate) fn resnet_20(image: usize, norm: fn() -> Layer) -> Result<Model> {
     let relu = Activation::Relu;
     let conv = |channels, stride| Conv2d::new(channels, 3).padding(1).stride(stride).bias(false);

@@ -4,28 +4,29 @@ use super::layer::yes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Batch normalisation (Ioffe & Szegedy, 2015, arXiv 1502.03167), per channel c: `z = γ_c (x − mean_c) / √(var_c + ε) + β_c`. γ is the
-/// weight, β the bias. The channel is the first dimension of a sample.
+/// Batch normalisation (Ioffe & Szegedy, 2015, arXiv 1502.03167), per channel c: `z = γ_c (x − mean_c) / √(var_c + ε) + β_c`. γ is
+/// the weight, β the bias. The channel is the first dimension of a sample.
 ///
-/// By [`BatchNorm::new`] its statistics are fixed, in training too. With a [`momentum`](BatchNorm::momentum) training goes by mean and
-/// variance (divided by n) of a channel over the n numbers of the batch, its samples and their positions, and differentiates through
-/// them; the network predicts by running ones, which begin with `mean` and `var`. At the end of each backward pass, whether or not
-/// parameters are updated then, `running ← running + momentum (batch's − running)`, with the variance divided by n − 1, as PyTorch has
-/// it. So a gradient in several pieces moves them once for each piece, by the piece's statistics. Weights of samples have no part in
-/// statistics; in a plan with [`PlanOptions::partial`](crate::PlanOptions::partial) the samples that do not count have none either.
-/// A single number is normalised to 0. HesScale-R keeps each sample's u to that
+/// By [`BatchNorm::new`] its statistics are fixed, in training too. With a [`momentum`](BatchNorm::momentum) training goes by mean
+/// and variance (divided by n) of a channel over the n numbers of the batch, its samples and their positions, and differentiates
+/// through them; the network predicts by running ones, which begin with `mean` and `var`. At the end of each backward pass, whether
+/// or not parameters are updated then, `running ← running + momentum (batch's − running)`, with the variance divided by n − 1, as
+/// PyTorch has it. So a gradient in several pieces moves them once for each piece, by the piece's statistics. Weights of samples
+/// have no part in statistics; in a plan with [`PlanOptions::partial`](crate::PlanOptions::partial) the samples that do not count
+/// have none either. A single number is normalised to 0. HesScale-R keeps each sample's u to that
 /// sample. The diagonals of layers below are far from exact in every mode, since what samples do to each other is dropped: see the
 /// README.
 ///
 /// Running statistics live beside the parameters: [`State::statistics`](crate::State::statistics), `cpu::Executor::statistics`,
-/// `Trainer::statistics`; checkpoints keep them, and [`Model::with_statistics`](super::Model::with_statistics) puts them into a model.
+/// `Trainer::statistics`; checkpoints keep them, and [`Model::with_statistics`](super::Model::with_statistics) puts them into a
+/// model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use]
 pub struct BatchNorm {
-    /// Mean of each channel, fixed, or the running one to begin with; empty with a momentum: [`Builder::layer`](super::Builder::layer)
-    /// fills in 0.
+    /// Mean of each channel, fixed, or the running one to begin with; empty with a momentum:
+    /// [`Builder::layer`](super::Builder::layer) fills in 0.
     pub mean: Vec<f32>,
     /// Variance of each channel, not negative; empty with a momentum: a builder fills in 1.
     pub var: Vec<f32>,
@@ -47,8 +48,8 @@ impl BatchNorm {
         BatchNorm { mean, var, eps: small(), momentum: None }
     }
 
-    /// By the statistics of a batch in training and by running ones, from mean 0 and variance 1 on, in prediction; of the channels that a
-    /// builder has come to, ε = 1e-5, momentum 0.1: PyTorch's `nn.BatchNorm2d(channels)`.
+    /// By the statistics of a batch in training and by running ones, from mean 0 and variance 1 on, in prediction; of the channels
+    /// that a builder has come to, ε = 1e-5, momentum 0.1: PyTorch's `nn.BatchNorm2d(channels)`.
     ///
     /// ```
     /// use hesscale::model::{BatchNorm, Conv2d};

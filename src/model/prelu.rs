@@ -3,9 +3,9 @@
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// PReLU (He et al., 2015, arXiv 1502.01852): `z = x` above 0, else `z = w x`, with a slope w for all elements or one for each channel,
-/// the first dimension of a sample. The slopes are the weight, `[slopes]`, 0.25 at first, as PyTorch's `nn.PReLU` has them; at 0 the
-/// derivative is w.
+/// PReLU (He et al., 2015, arXiv 1502.01852): `z = x` above 0, else `z = w x`, with a slope w for all elements or one for each
+/// channel, the first dimension of a sample. The slopes are the weight, `[slopes]`, 0.25 at first, as PyTorch's `nn.PReLU` has
+/// them; at 0 the derivative is w.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

@@ -273,8 +273,8 @@ impl State {
         self.divergence().map_or(Ok(()), |word| self.context.write_bytes(word, &[0; 4]))
     }
 
-    /// The running statistics of batch normalisations, flat: see [`RunningStatistics`](crate::model::RunningStatistics). They begin as the
-    /// model's; every recorded backward pass moves them to those of its batch, and plans for inference predict by them.
+    /// The running statistics of batch normalisations, flat: see [`RunningStatistics`](crate::model::RunningStatistics). They begin
+    /// as the model's; every recorded backward pass moves them to those of its batch, and plans for inference predict by them.
     pub fn statistics(&self) -> &Tensor {
         &self.statistics
     }

@@ -1,5 +1,6 @@
 //! Checkpoints: safetensors files with the parameters under their names, the moments as `m.` and `v.` plus the name, a mean of
-//! the parameters as `a.` plus the name, running statistics under theirs, and settings and counts in the metadata. A CRC-32 covers everything.
+//! the parameters as `a.` plus the name, running statistics under theirs, and settings and counts in the metadata. A CRC-32 covers
+//! everything.
 
 use super::{atomic, plain};
 use crate::error::Cause;

@@ -7,10 +7,10 @@ use std::path::Path;
 
 impl Trainer {
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
-    /// optimiser's moments (`m.` and `v.` before the name) and the mean of the parameters where it keeps one (`a.`), running statistics, steps, seed,
-    /// learning rate, limits, schedule, groups, what dropout draws next, and the notes. The file at `path` is whole at every moment:
-    /// the new one takes the place of the old when it is complete and durable, and has its permissions. A symbolic link is
-    /// followed; what is no plain file is not replaced. Waits for the GPU.
+    /// optimiser's moments (`m.` and `v.` before the name) and the mean of the parameters where it keeps one (`a.`), running
+    /// statistics, steps, seed, learning rate, limits, schedule, groups, what dropout draws next, and the notes. The file at `path`
+    /// is whole at every moment: the new one takes the place of the old when it is complete and durable, and has its permissions. A
+    /// symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be

@@ -309,8 +309,8 @@ impl Trainer {
         self.engine.set_parameters(flat)
     }
 
-    /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): what [`Trainer::predict`] goes by.
-    /// [`Model::with_statistics`] puts them into a model, for files of weights and WGSL. Waits for the GPU.
+    /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): what [`Trainer::predict`] goes
+    /// by. [`Model::with_statistics`] puts them into a model, for files of weights and WGSL. Waits for the GPU.
     ///
     /// # Errors
     /// [`Error::Device`].

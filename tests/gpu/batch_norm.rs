@@ -1,4 +1,5 @@
-//! Batch normalisation by the statistics of the batch: against the reference, in training with running statistics, in parts of a batch.
+//! Batch normalisation by the statistics of the batch: against the reference, in training with running statistics, in parts of a
+//! batch.
 
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, context, not_run, of_class, steady, submit};

@@ -8,8 +8,8 @@ use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
 use hesscale::{Activation, Error, Loss, Mode, Model, Plan, PlanOptions, State};
 
-/// A slope for each channel and one for all, of images whose channels are padded and of rows; behind an activation, a convolution and
-/// nothing, before the loss.
+/// A slope for each channel and one for all, of images whose channels are padded and of rows; behind an activation, a convolution
+/// and nothing, before the loss.
 fn networks() -> Vec<(&'static str, Model)> {
     let images = Model::builder([3, 7, 6]).layer(PRelu::new()).conv2d(10, 3).layer(PRelu::per_channel());
     let images =

@@ -266,8 +266,8 @@ impl Executor {
         self.loss.run(mode, &self.values[logits][..len], targets, weights, signal)
     }
 
-    /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): the model's own at first. An executor
-    /// for training moves them at the end of each backward pass; one for inference predicts by them.
+    /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): the model's own at first. An
+    /// executor for training moves them at the end of each backward pass; one for inference predicts by them.
     pub fn statistics(&self) -> &[f32] {
         &self.statistics
     }

@@ -30,8 +30,8 @@ const LEAST_ROWS: u32 = 64;
 /// Rows of a split at most: an invocation visits each twice, and must not loop more than 65,535 times in all.
 const MOST_ROWS: u32 = 1 << 14;
 
-/// Positions of a sample that an invocation sums over at most, and samples: it may loop 12 times for each, where no compiler unrolls
-/// loops over vectors u.
+/// Positions of a sample that an invocation sums over at most, and samples: it may loop 12 times for each, where no compiler
+/// unrolls loops over vectors u.
 const MOST_EACH: u32 = 4096;
 
 impl BatchGroups {

@@ -1,6 +1,7 @@
-//! Batch normalisation by the statistics of the batch: `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and variance of a channel over
-//! the samples and their positions. Each channel of the batch is one group of `norm.rs`, whose rules hold for g and h. A vector u is a
-//! sample's own: it stays with that sample, so the sums in its rule are over the sample's positions, while n is that of the whole group.
+//! Batch normalisation by the statistics of the batch: `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and variance of a
+//! channel over the samples and their positions. Each channel of the batch is one group of `norm.rs`, whose rules hold for g and h.
+//! A vector u is a sample's own: it stays with that sample, so the sums in its rule are over the sample's positions, while n is
+//! that of the whole group.
 
 use super::norm::Group;
 use super::{Sums, Weighted, power, total};
@@ -47,7 +48,8 @@ impl<'a, T: Real> Standardize<'a, T> {
         self.by_channel(x).iter().map(|x| Group::new(x, self.eps, T::one())).collect()
     }
 
-    /// Mean and variance of each channel, the variance of n numbers divided by n − 1 as PyTorch's running ones are; a single number has 0.
+    /// Mean and variance of each channel, the variance of n numbers divided by n − 1 as PyTorch's running ones are; a single number
+    /// has 0.
     pub(in crate::reference) fn moments(&self, x: &[T]) -> Vec<[T; 2]> {
         let one = |x: &Vec<T>| {
             let count = T::from_f64(x.len() as f64);

@@ -1,8 +1,8 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions and the normalisations by a sample's or a batch's statistics are linear maps where they stand,
-//! so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`]
-//! where it has parameters.
+//! All layers but the elementwise functions and the normalisations by a sample's or a batch's statistics are linear maps where they
+//! stand, so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and
+//! [`Weighted`] where it has parameters.
 
 pub(super) mod act;
 mod batch_statistics;

@@ -1,5 +1,5 @@
-//! PReLU: `z = x` where `x > 0`, else `z = w x`, with one slope w or one for each channel. Linear but where x is 0; linear in w with the
-//! features `min(x, 0)`.
+//! PReLU: `z = x` where `x > 0`, else `z = w x`, with one slope w or one for each channel. Linear but where x is 0; linear in w
+//! with the features `min(x, 0)`.
 
 use super::{Linear, Sums, Weighted, power, total};
 use crate::reference::Real;
