@@ -39,10 +39,36 @@ fn networks_have_the_papers_sizes() {
         ("cifar10-3c3d", &[3, 32, 32], 10, 370_922),
         ("cifar100-3c3d", &[3, 32, 32], 100, 370_922 + 90 * 257),
         ("cifar100-allcnnc", &[3, 32, 32], 100, 1_387_108),
+        ("cifar10-resnet20", &[3, 32, 32], 10, 272_474),
+        ("cifar10-resnet20-groups", &[3, 32, 32], 10, 272_474),
     ] {
         let model = network(name);
         assert_eq!((model.input_shape(), model.output_shape()), (inputs, &[outputs][..]), "{name}");
         assert_eq!(model.parameter_count(), parameters, "{name}");
+    }
+}
+
+/// On a small image, on the CPU and on whatever adapter there is.
+#[test]
+fn a_residual_network_trains_as_on_the_cpu() {
+    let model = problem::resnet_20(8, || hesscale::model::BatchNorm::of_batch().into()).unwrap();
+    let mut random = fastrand::Rng::with_seed(4);
+    let x: Vec<f32> = (0..6 * model.inputs()).map(|_| random.f32() * 2.0 - 1.0).collect();
+    let optimizer = hesscale::model::Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 }.at(1e-3);
+    let trained = |mut trainer: Trainer| {
+        for _ in 0..3 {
+            trainer.step(&x, hesscale::model::Targets::Classes(&[0, 1, 2, 3, 4, 5])).unwrap();
+        }
+        let statistics = trainer.statistics().unwrap();
+        [trainer.parameters().unwrap(), statistics, trainer.predict(&x).unwrap()]
+    };
+    let context = pollster::block_on(hesscale::Context::request()).unwrap();
+    let gpu = trained(Trainer::new(&context, &model, optimizer, TrainerOptions::default()).unwrap());
+    let cpu = trained(Trainer::on_cpu(&model, optimizer, TrainerOptions::default()).unwrap());
+    for (what, (gpu, cpu)) in ["parameters", "statistics", "outputs"].iter().zip(gpu.iter().zip(&cpu)) {
+        let apart = gpu.iter().zip(cpu).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let largest = cpu.iter().fold(0.0_f32, |m, x| m.max(x.abs()));
+        assert!(apart <= 1e-3 * largest, "{what}: {apart} of {largest}");
     }
 }
 

@@ -1,7 +1,7 @@
-//! The networks of the paper's experiments, with their data and default settings.
+//! The networks of the paper's experiments, and residual networks beside them, with their data and default settings.
 
 use crate::common::method::Rates;
-use hesscale::model::{Conv2d, MaxPool2d};
+use hesscale::model::{BatchNorm, Builder, Conv2d, GroupNorm, MaxPool2d};
 use hesscale::train::{self, Dataset, Normalization};
 use hesscale::{Activation, Layer, Loss, Model, Result};
 use std::path::Path;
@@ -26,7 +26,7 @@ const MLP_RATES: Rates = [0.1, 1e-3, 1e-3, 1e-3];
 // Second derivatives of a deeper network span many orders of magnitude: at 1e-3 the two optimizers that divide by them diverge.
 const CNN_RATES: Rates = [1e-3, 1e-3, 1e-4, 3e-5];
 
-pub(crate) const PROBLEMS: [Problem; 5] = [
+pub(crate) const PROBLEMS: [Problem; 7] = [
     Problem {
         name: "mnist-mlp",
         network: mlp,
@@ -72,6 +72,24 @@ pub(crate) const PROBLEMS: [Problem; 5] = [
         rates: [1e-3, 1e-3, 3e-4, 3e-4],
         eps: 1e-2, // at 1e-8 both diverge, at any rate
     },
+    Problem {
+        name: "cifar10-resnet20",
+        network: || resnet_20(32, || BatchNorm::of_batch().into()),
+        load: |directory| normalized(train::cifar10(directory)?),
+        batch: 128,
+        epochs: 100,
+        rates: CNN_RATES,
+        eps: 1e-8,
+    },
+    Problem {
+        name: "cifar10-resnet20-groups",
+        network: || resnet_20(32, || GroupNorm::new(8).into()),
+        load: |directory| normalized(train::cifar10(directory)?),
+        batch: 128,
+        epochs: 100,
+        rates: CNN_RATES,
+        eps: 1e-8,
+    },
 ];
 
 /// Each colour by its mean and deviation in the training set.
@@ -110,4 +128,29 @@ fn all_cnn_c() -> Result<Model> {
     let model = model.layer(same(192).stride(2)).act(relu).dropout(0.5);
     let model = model.conv2d(192, 3).act(relu).conv2d(192, 1).act(relu).conv2d(100, 1).act(relu);
     model.layer(Layer::global_avg_pool()).flatten().loss(Loss::cross_entropy())
+}
+
+/// ResNet-20 (He, Zhang, Ren & Sun, 2015, arXiv 1512.03385, section 4.2) on square images, with a normalisation behind each
+/// convolution. Three stages of three blocks, 16, 32 and 64 channels; where a stage halves the image, the shortcut is a convolution
+/// of 1×1 (their option B; with batch normalisation 272,474 parameters).
+pub(crate) fn resnet_20(image: usize, norm: fn() -> Layer) -> Result<Model> {
+    let relu = Activation::Relu;
+    let conv = |channels, stride| Conv2d::new(channels, 3).padding(1).stride(stride).bias(false);
+    let mut model = Model::builder([3, image, image]).layer(conv(16, 1)).layer(norm()).act(relu);
+    for (stage, channels) in [16, 32, 64].into_iter().enumerate() {
+        for block in 0..3 {
+            let shrinks = stage > 0 && block == 0;
+            let stride = if shrinks { 2 } else { 1 };
+            let body = |b: Builder| {
+                let b = b.layer(conv(channels, stride)).layer(norm()).act(relu);
+                b.layer(conv(channels, 1)).layer(norm())
+            };
+            let shortcut = |b: Builder| {
+                let projection = Conv2d::new(channels, 1).stride(stride).bias(false);
+                if shrinks { b.layer(projection).layer(norm()) } else { b }
+            };
+            model = model.residual_projected(body, shortcut).act(relu);
+        }
+    }
+    model.layer(Layer::global_avg_pool()).flatten().dense(10).loss(Loss::cross_entropy())
 }

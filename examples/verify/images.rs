@@ -4,7 +4,7 @@ use crate::Job;
 use crate::networks::job;
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, Interpolation, MaxPool2d,
-    Upsample2d,
+    PRelu, Upsample2d,
 };
 use hesscale::{Activation, Layer, Loss, Model};
 
@@ -161,6 +161,14 @@ fn around() -> Vec<Job> {
         classifier("zeros around, identity", 5, [2, 5, 6], |m| {
             let pad = Layer::ZeroPad2d { padding: [1, 2, 0, 3] };
             m.conv2d(3, 2).act(TANH).layer(pad).layer(Layer::Identity).conv2d(4, 3).act(TANH)
+        }),
+        classifier("prelu of channels, and with one slope", 37, [2, 5, 6], |m| {
+            let m = m
+                .conv2d(6, 3)
+                .layer(PRelu::per_channel())
+                .layer(Conv2d::new(5, 3).same())
+                .layer(PRelu::new());
+            m.flatten().dense(9).layer(PRelu::per_channel())
         }),
         classifier("batch norm of images and of features", 37, [2, 5, 6], |m| {
             let m = m.conv2d(6, 3).layer(norm(6)).act(TANH).flatten();

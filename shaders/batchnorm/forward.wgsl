@@ -5,5 +5,5 @@ fn affine(i: u32, x: Value) -> Value {
     let v = i % p.vectors;
     let c = min(v * WIDTH + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(p.channels - 1u));
     let shift = narrow(vec4<f32>(beta[c.x], beta[c.y], beta[c.z], beta[c.w]));
-    return slope(i) * (x - statistics[v]) + shift;
+    return standardized(x, statistics[v], statistics[p.vectors + v], slope(i)) + shift;
 }

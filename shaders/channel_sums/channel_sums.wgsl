@@ -8,6 +8,11 @@
 
 @group(0) @binding(2) var<storage, read_write> sums: array<Value>;
 
+// The element at position q of sample n.
+fn index_of(n: u32, q: vec2<u32>, v: u32) -> u32 {
+    return ((n * p.positions.x + q.x) * p.row + q.y) * p.vectors + v;
+}
+
 @compute @workgroup_size(LANES * ROWS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     let lane = lane_of(index);
@@ -30,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if n < p.batch {
             var w = walk(lane.x, p.positions.y);
             for (var q = lane.x; q < count; q += LANES) {
-                let here = above_at((n * count + q) * p.vectors + v);
+                let here = above_at(index_of(n, w.at, v));
                 for (var k = 0u; k < ENTRIES; k++) {
                     s[k] = gather(s[k], here, factor(parts[k], n, w.at, v));
                 }

@@ -10,7 +10,7 @@ fn factor(entry: vec2<u32>, n: u32, q: vec2<u32>, v: u32) -> Value {
     if entry.x == 1u {
         return Value(1.0);
     }
-    let at = ((n * p.positions.x + q.x) * p.positions.y + q.y) * p.vectors + v;
+    let at = index_of(n, q, v);
     // Padding channels use the last group's statistics.
     let group = min((v * WIDTH + vec4<u32>(0u, 1u, 2u, 3u)) / GROUP_WIDTH, vec4<u32>(GROUPS - 1u));
     let a = statistics[n * GROUPS + group.x];

@@ -15,6 +15,10 @@ struct PartialParams {
     vectors: u32, // values of one position
     plane_in: u32,
     stride_out: u32, // between entries
+    row: u32, // positions from one row to the next in memory
+    unused0: u32,
+    unused1: u32,
+    unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: PartialParams;

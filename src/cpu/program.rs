@@ -39,7 +39,7 @@ pub(super) struct Value {
 pub(super) struct Op {
     pub kind: HostOp,
     /// The model's node; `None` for a change of layout.
-    node: Option<usize>,
+    pub node: Option<usize>,
     /// Whether it has parameters that are trained.
     pub trained: bool,
     pub inputs: Vec<usize>,

@@ -1,4 +1,5 @@
-//! How the operations are grouped: a dense layer is a stage of its own, on the whole batch. All other operations treat each sample
+//! How the operations are grouped: a dense layer is a stage of its own, on the whole batch, and so is what normalises by the batch.
+//! All other operations treat each sample
 //! by itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
 
 use super::program::Program;
@@ -8,6 +9,8 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) enum Stage {
     Dense(usize),
+    /// An operation in which samples meet.
+    Batch(usize),
     Run {
         ops: Range<usize>,
         block: usize,
@@ -19,7 +22,7 @@ pub(super) enum Stage {
 impl Stage {
     pub(super) fn ops(&self) -> Range<usize> {
         match self {
-            Stage::Dense(op) => *op..op + 1,
+            Stage::Dense(op) | Stage::Batch(op) => *op..op + 1,
             Stage::Run { ops, .. } => ops.clone(),
         }
     }
@@ -58,6 +61,11 @@ impl Program {
                 HostOp::Dense(_) => {
                     close(&mut start, index, &mut stages);
                     stages.push(Stage::Dense(index));
+                    start = index + 1;
+                }
+                HostOp::Batch(_) => {
+                    close(&mut start, index, &mut stages);
+                    stages.push(Stage::Batch(index));
                     start = index + 1;
                 }
                 HostOp::Sample(sample_op) if self.components > 0 && sample_op.rows().is_some() => {

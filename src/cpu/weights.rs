@@ -4,7 +4,7 @@ use super::executor::Batch;
 use super::program::Op;
 use crate::Result;
 use crate::host::vector::square_parallel;
-use crate::host::{Call, HostOp, Threads};
+use crate::host::{Call, Threads};
 use crate::memory::zeros;
 use crate::model::{Model, Parameter, Role};
 
@@ -20,7 +20,7 @@ impl Weights {
     pub(super) fn new(op: &Op, model: &Model, curved: bool) -> Result<Weights> {
         let len = |role| op.parameter(model, role).map_or(0, Parameter::len);
         let weight = match &op.kind {
-            HostOp::Sample(sample_op) if sample_op.weighted().is_some() => len(Role::Weight),
+            kind if kind.weighted().is_some() => len(Role::Weight),
             _ => return Ok(Weights::default()),
         };
         let squared = if curved { weight } else { 0 };
@@ -38,8 +38,7 @@ impl Weights {
         threads: &Threads,
     ) {
         let part = |role| op.parameter(model, role).map(|p| &parameters[p.range()]);
-        let HostOp::Sample(sample_op) = &op.kind else { return };
-        let Some((weighted, weight)) = sample_op.weighted().zip(part(Role::Weight)) else { return };
+        let Some((weighted, weight)) = op.kind.weighted().zip(part(Role::Weight)) else { return };
         weighted.pack(weight, &mut self.packed);
         if squared {
             square_parallel(threads, &mut self.squared, &self.packed);

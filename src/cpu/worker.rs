@@ -31,6 +31,11 @@ impl Worker {
         let (mut scratch, mut branch) = (Some(0), Some(0));
         let grow =
             |len: &mut Option<usize>, needed: Option<usize>| *len = len.zip(needed).map(|(a, b)| a.max(b));
+        for (op, sums) in ops.iter().zip(&mut worker.sums).filter(|_| components > 0) {
+            if let HostOp::Batch(batch_op) = &op.kind {
+                *sums = Sums::new(batch_op.sizes(), mode)?;
+            }
+        }
         for stage in &program.stages {
             let Stage::Run { ops: run, block, .. } = stage else { continue };
             let block = (*block).min(batch);

@@ -26,6 +26,9 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
     /// is needed.
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()>;
 
+    /// Pushes what is behind each backward pass, whether or not the operation has a part in it.
+    fn finish(&self, _pass: &mut BackwardPass<'_>, _op: &Op) {}
+
     /// The CPU implementation between `input` and `output`.
     #[cfg(feature = "cpu")]
     fn host(&self, input: &Value, output: &Value) -> HostOp;

@@ -19,6 +19,8 @@ pub(crate) enum Region {
     Optimizer,
     /// Seed and step of random numbers.
     Noise,
+    /// Running statistics.
+    Statistics,
     /// One of the plan's own buffers, which all its lists share.
     Own(usize),
     /// One of a schedule's, in use from its first step to its last.

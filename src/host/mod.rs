@@ -9,6 +9,6 @@ mod sums;
 mod threads;
 pub(crate) mod vector;
 
-pub(crate) use op::{Call, HostOp, SampleOp, Weighted, is_diagonal, total_diagonal};
+pub(crate) use op::{BatchOp, Call, HostOp, SampleOp, Weighted, is_diagonal, total_diagonal};
 pub(crate) use sums::Sums;
 pub use threads::Threads;

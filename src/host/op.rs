@@ -11,6 +11,19 @@ pub(crate) enum HostOp {
     Dense([usize; 2]),
     /// On each sample by itself.
     Sample(Box<dyn SampleOp>),
+    /// On the whole batch.
+    Batch(Box<dyn BatchOp>),
+}
+
+impl HostOp {
+    /// The operation, if it has parameters; but of a dense layer, which stores them as the user does.
+    pub(crate) fn weighted(&self) -> Option<&dyn Weighted> {
+        match self {
+            HostOp::Dense(_) => None,
+            HostOp::Sample(op) => op.weighted(),
+            HostOp::Batch(op) => Some(&**op),
+        }
+    }
 }
 
 impl<T: SampleOp + 'static> From<T> for HostOp {
@@ -32,6 +45,9 @@ pub(crate) trait SampleOp: Debug + Send + Sync {
         None
     }
 
+    /// Takes other means and variances of channels, where it goes by such.
+    fn set_statistics(&mut self, _mean: &[f32], _var: &[f32]) {}
+
     /// Elements of scratch memory that a call on `samples` needs.
     fn scratch(&self, _samples: usize) -> usize {
         0
@@ -44,6 +60,24 @@ pub(crate) trait SampleOp: Debug + Send + Sync {
 
     /// Approximate floating-point operations of the forward pass on one sample, to decide whether threads pay off.
     fn work(&self) -> usize;
+}
+
+/// An operation with parameters in which all samples of a batch meet. All slices hold the whole batch, `[N, positions, channels]`.
+pub(crate) trait BatchOp: Weighted + Send + Sync {
+    fn forward(&self, call: &Call<'_>, x: &[f32], z: &mut [f32]);
+
+    /// As [`SampleOp::backward`]. `scratch` is as long as `x`.
+    fn backward(
+        &self,
+        call: &Call<'_>,
+        x: &[f32],
+        signal: &[&[f32]],
+        to: &mut [&mut [f32]],
+        scratch: &mut [f32],
+    );
+
+    /// Moves running statistics to those of the batch.
+    fn follow(&self, x: &[f32], mean: &mut [f32], var: &mut [f32]);
 }
 
 /// An operation with parameters: how its weight is stored, and its parameter sums.

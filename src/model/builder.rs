@@ -1,7 +1,10 @@
 //! Builds a model layer by layer.
 
 use super::node::Nodes;
-use super::{Activation, Conv2d, Embedding, GroupNorm, Layer, LayerNorm, Loss, Model, RmsNorm, check_input};
+use super::{
+    Activation, BatchNorm, Conv2d, Embedding, GroupNorm, Layer, LayerNorm, Loss, Model, PRelu, RmsNorm,
+    check_input,
+};
 use crate::{Error, Result};
 
 /// Builds a [`Model`] layer by layer and derives the shapes. Errors are reported at the end.
@@ -187,8 +190,8 @@ impl Builder {
         }
     }
 
-    /// Any layer. Filled in are a convolution's number of input channels and a group normalisation's channels if they are 0, and
-    /// the shape of a layer or RMS normalisation if it is empty.
+    /// Any layer. Filled in are a convolution's number of input channels, a group normalisation's channels and a PReLU's slopes if
+    /// they are 0, the shape of a layer or RMS normalisation and the running statistics of a batch normalisation if they are empty.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();
@@ -201,6 +204,12 @@ impl Builder {
                 *inputs = shape[0];
             }
             Layer::GroupNorm(GroupNorm { channels, .. }) if *channels == 0 => *channels = shape[0],
+            Layer::BatchNorm(BatchNorm { mean, var, momentum: Some(_), .. })
+                if mean.is_empty() && var.is_empty() =>
+            {
+                (*mean, *var) = (vec![0.0; shape[0]], vec![1.0; shape[0]]);
+            }
+            Layer::PRelu(PRelu { slopes }) if *slopes == 0 => *slopes = shape[0],
             Layer::LayerNorm(LayerNorm { shape: own, .. }) | Layer::RmsNorm(RmsNorm { shape: own, .. })
                 if own.is_empty() =>
             {

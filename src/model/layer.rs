@@ -7,6 +7,7 @@ use super::hash_grid::HashGrid;
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
+use super::prelu::PRelu;
 use super::resample::{Resampling, Upsample2d};
 use super::window::{Padding, Window};
 use super::{Activation, Parameter, Role};
@@ -50,6 +51,8 @@ pub enum Layer {
     },
     /// An elementwise function.
     Act(Activation),
+    /// A rectifier whose slope below 0 is learned.
+    PRelu(PRelu),
     /// `[C, H, W]` becomes `[C·H·W]`: the same values.
     #[serde(deserialize_with = "nothing")]
     Flatten,
@@ -100,7 +103,7 @@ pub enum Layer {
         /// r: the divisor of height and width.
         factor: usize,
     },
-    /// Batch normalisation in evaluation mode: an affine map per channel.
+    /// Batch normalisation: by fixed statistics, an affine map per channel, or in training by those of the batch.
     BatchNorm(BatchNorm),
     /// Normalisation by mean and variance of all numbers of a sample.
     LayerNorm(LayerNorm),
@@ -153,7 +156,7 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense embedding hashgrid frequencyencoding oneblob act flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+pub(super) const KINDS: &str = "dense embedding hashgrid frequencyencoding oneblob act prelu flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
      layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
 
@@ -183,7 +186,8 @@ into_layer!(
     BatchNorm,
     LayerNorm,
     RmsNorm,
-    GroupNorm
+    GroupNorm,
+    PRelu
 );
 
 impl From<Activation> for Layer {
@@ -207,6 +211,7 @@ impl Layer {
             Layer::FrequencyEncoding { .. } => "frequencyencoding",
             Layer::OneBlob { .. } => "oneblob",
             Layer::Act(_) => "act",
+            Layer::PRelu(_) => "prelu",
             Layer::Flatten => "flatten",
             Layer::Identity => "identity",
             Layer::Conv2d(_) => "conv2d",
@@ -382,6 +387,10 @@ impl Layer {
                 }
                 _ => Ok(input.to_vec()),
             },
+            Layer::PRelu(prelu) => {
+                prelu.validate(name, input)?;
+                Ok(input.to_vec())
+            }
             Layer::Flatten => Ok(vec![input.iter().fold(1, |n: usize, d| n.saturating_mul(*d))]),
             Layer::AdaptiveAvgPool2d { output } => {
                 image_of(name, input)?;
@@ -467,6 +476,7 @@ impl Layer {
             Layer::LayerNorm(norm) if norm.affine => (norm.shape.clone(), Some(norm.shape.clone())),
             Layer::RmsNorm(norm) if norm.affine => (norm.shape.clone(), None),
             Layer::GroupNorm(norm) if norm.affine => (vec![norm.channels], Some(vec![norm.channels])),
+            Layer::PRelu(prelu) => (vec![prelu.slopes], None),
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
         [(Role::Weight, Some(weight)), (Role::Bias, bias)]
@@ -495,6 +505,14 @@ impl Layer {
     /// Whether its weight is the γ of a normalisation.
     pub(super) fn normalises(&self) -> bool {
         matches!(self, Layer::BatchNorm(_) | Layer::LayerNorm(_) | Layer::RmsNorm(_) | Layer::GroupNorm(_))
+    }
+
+    /// What all numbers of its weight are at first, where that is not drawn.
+    pub(super) fn first_weight(&self) -> Option<f32> {
+        match self {
+            Layer::PRelu(_) => Some(0.25),
+            _ => self.normalises().then_some(1.0),
+        }
     }
 
     /// Fan-in and fan-out, which decide the size of initial weights.

@@ -14,7 +14,9 @@ mod pair;
 mod parameters;
 mod pattern;
 mod pooling;
+mod prelu;
 mod resample;
+mod running;
 mod window;
 
 pub use builder::Builder;
@@ -27,7 +29,9 @@ pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
 pub use parameters::{Init, Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
+pub use prelu::PRelu;
 pub use resample::{Interpolation, Upsample2d};
+pub use running::RunningStatistics;
 pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
@@ -42,6 +46,8 @@ pub(crate) use encoding::Encoding;
 pub(crate) use hash_grid::GridLevel;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
+#[cfg(feature = "cpu")]
+pub(crate) use normalization::inverse_deviation;
 pub(crate) use pattern::matches;
 #[cfg(feature = "train")]
 pub(crate) use pattern::stars;
@@ -68,6 +74,7 @@ pub struct Model {
     /// Of each layer, the node that is its output.
     ends: Vec<usize>,
     parameters: Vec<Parameter>,
+    running: Vec<RunningStatistics>,
 }
 
 /// The model as JSON has it.
@@ -107,7 +114,8 @@ impl Model {
         check_layers(&layers)?;
         let (nodes, ends) = node::nodes(&input, &layers)?;
         let parameters = parameters::layout(&nodes)?;
-        let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters };
+        let running = running::layout(&nodes);
+        let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters, running };
         model.loss.validate(model.output_shape())?;
         Ok(model)
     }

@@ -4,20 +4,38 @@ use super::layer::yes;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// Batch normalisation in evaluation mode, per channel c: `z = γ_c (x − mean_c) / √(var_c + ε) + β_c`, with fixed
-/// statistics. γ is the weight, β the bias. The channel is the first dimension of a sample.
+/// Batch normalisation (Ioffe & Szegedy, 2015, arXiv 1502.03167), per channel c: `z = γ_c (x − mean_c) / √(var_c + ε) + β_c`. γ is
+/// the weight, β the bias. The channel is the first dimension of a sample.
+///
+/// By [`BatchNorm::new`] its statistics are fixed, in training too. With a [`momentum`](BatchNorm::momentum) training goes by mean
+/// and variance (divided by n) of a channel over the n numbers of the batch, its samples and their positions, and differentiates
+/// through them; the network predicts by running ones, which begin with `mean` and `var`. At the end of each backward pass, whether
+/// or not parameters are updated then, `running ← running + momentum (batch's − running)`, with the variance divided by n − 1, as
+/// PyTorch has it. So a gradient in several pieces moves them once for each piece, by the piece's statistics. Weights of samples
+/// have no part in statistics; in a plan with [`PlanOptions::partial`](crate::PlanOptions::partial) the samples that do not count
+/// have none either. A single number is normalised to 0. HesScale-R keeps each sample's u to that
+/// sample. The diagonals of layers below are far from exact in every mode, since what samples do to each other is dropped: see the
+/// README.
+///
+/// Running statistics live beside the parameters: [`State::statistics`](crate::State::statistics), `cpu::Executor::statistics`,
+/// `Trainer::statistics`; checkpoints keep them, and [`Model::with_statistics`](super::Model::with_statistics) puts them into a
+/// model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use]
 pub struct BatchNorm {
-    /// Running mean of each channel.
+    /// Mean of each channel, fixed, or the running one to begin with; empty with a momentum:
+    /// [`Builder::layer`](super::Builder::layer) fills in 0.
     pub mean: Vec<f32>,
-    /// Running variance of each channel, not negative.
+    /// Variance of each channel, not negative; empty with a momentum: a builder fills in 1.
     pub var: Vec<f32>,
     /// ε, above 0.
     #[serde(default = "small")]
     pub eps: f64,
+    /// How far running statistics go to a batch's, in [0, 1]. `None`: statistics are fixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
 }
 
 fn small() -> f64 {
@@ -27,16 +45,37 @@ fn small() -> f64 {
 impl BatchNorm {
     /// With the statistics of a trained network, ε = 1e-5.
     pub fn new(mean: Vec<f32>, var: Vec<f32>) -> BatchNorm {
-        BatchNorm { mean, var, eps: small() }
+        BatchNorm { mean, var, eps: small(), momentum: None }
+    }
+
+    /// By the statistics of a batch in training and by running ones, from mean 0 and variance 1 on, in prediction; of the channels
+    /// that a builder has come to, ε = 1e-5, momentum 0.1: PyTorch's `nn.BatchNorm2d(channels)`.
+    ///
+    /// ```
+    /// use hesscale::model::{BatchNorm, Conv2d};
+    /// use hesscale::{Activation, Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// let model = Model::builder([3, 8, 8]).layer(Conv2d::new(16, 3).same().bias(false));
+    /// let model = model.layer(BatchNorm::of_batch()).act(Activation::Relu).flatten().dense(10);
+    /// let model = model.loss(Loss::cross_entropy())?;
+    /// assert_eq!(model.running_statistics()[0].names(), ["1.running_mean", "1.running_var"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of_batch() -> BatchNorm {
+        BatchNorm { momentum: Some(0.1), ..BatchNorm::new(Vec::new(), Vec::new()) }
     }
 
     setters! {
         /// ε
         eps(eps: f64) => eps;
+        /// Statistics of the batch in training, and how far running ones go to them.
+        momentum(momentum: f64) => Some(momentum);
     }
 
     pub(crate) fn inverse_deviations(&self) -> impl Iterator<Item = f64> {
-        self.var.iter().map(|var| 1.0 / (f64::from(*var) + self.eps).sqrt())
+        self.var.iter().map(|var| inverse_deviation(*var, self.eps))
     }
 
     pub(super) fn validate(&self, name: &str) -> Result<()> {
@@ -49,6 +88,9 @@ impl BatchNorm {
         if let Some(var) = self.var.iter().find(|v| !(v.is_finite() && **v >= 0.0)) {
             return Err(value("var", f64::from(*var), "finite and >= 0"));
         }
+        if let Some(momentum) = self.momentum.filter(|momentum| !(0.0..=1.0).contains(momentum)) {
+            return Err(value("momentum", momentum, "in [0, 1]"));
+        }
         Ok(())
     }
 }
@@ -58,6 +100,11 @@ fn check_eps(name: &str, eps: f64) -> Result<()> {
         return Err(Error::value(name, "eps", eps, "a normal number of f32 and > 0"));
     }
     Ok(())
+}
+
+/// `1 / √(var + ε)`
+pub(crate) fn inverse_deviation(var: f32, eps: f64) -> f64 {
+    1.0 / (f64::from(var) + eps).sqrt()
 }
 
 /// Layer normalisation (Ba, Kiros & Hinton, 2016, arXiv 1607.06450): `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and

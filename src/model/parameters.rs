@@ -66,7 +66,7 @@ pub enum Init {
     Glorot,
     /// He uniform: `±√(6 / in)`.
     He,
-    /// He before relu-like activations (relu, leaky_relu, elu, gelu, silu), Glorot elsewhere.
+    /// He before relu-like activations (relu, leaky_relu, prelu, elu, gelu, silu), Glorot elsewhere.
     #[default]
     Auto,
 }
@@ -96,15 +96,15 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     Ok(parameters)
 }
 
-/// Uniform weights, zero biases; a normalisation starts with γ = 1, β = 0.
+/// Uniform weights, zero biases; a normalisation starts with γ = 1, β = 0, a PReLU with slopes of 0.25.
 pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut flat = zeros("parameters", Some(model.flat_len()))?;
     let readers = readers(model);
     for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
         let NodeKind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
-        if layer.normalises() {
-            flat[p.range()].fill(1.0);
+        if let Some(first) = layer.first_weight() {
+            flat[p.range()].fill(first);
             continue;
         }
         let (inputs, outputs) = layer.fans(p);
@@ -140,6 +140,7 @@ fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool 
             NodeKind::Layer(Layer::Act(activation)) => {
                 return activation.is_rectifier();
             }
+            NodeKind::Layer(Layer::PRelu(_)) => return true,
             NodeKind::Layer(layer) if layer.normalises() => node = next,
             NodeKind::Layer(
                 Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity | Layer::Name { .. },

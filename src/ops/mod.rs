@@ -27,6 +27,7 @@ pub(crate) mod outside;
 pub(crate) mod partial;
 pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
+pub(crate) mod prelu;
 pub(crate) mod resample;
 pub(crate) mod residual;
 pub(crate) mod row_sums;
@@ -56,6 +57,7 @@ const LAYERS: &[Lower] = &[
     norm::lower,
     pixelshuffle::lower,
     pool::lower,
+    prelu::lower,
     resample::lower,
     residual::lower,
     zeropad::lower,

@@ -139,6 +139,7 @@ impl<'a> Buffers<'a> {
             Region::Gradient => self.state.gradient().owned(),
             Region::Diagonal => self.state.diagonal().owned(),
             Region::Optimizer => moments().memory.owned(),
+            Region::Statistics => self.state.statistics().owned(),
             Region::Noise => self.state.noise_words().owned(),
             Region::Own(index) => &self.own[index],
             Region::Transient(_) => unreachable!("each list has its own"),

@@ -97,6 +97,7 @@ fn backward(
         }
     }
     pass.signal_at(0, residual::add_signals, cast::show)?;
+    graph.ops.iter().for_each(|op| op.operation.finish(&mut pass, op));
     if graph.ops.iter().any(|op| op.operation.is_random()) {
         dropout::advance(&mut pass);
     }

@@ -22,6 +22,8 @@ pub struct State {
     moments: Option<Moments>,
     /// Seed and step of dropout's random numbers, which the GPU counts on.
     noise: Tensor,
+    /// Running statistics.
+    statistics: Tensor,
 }
 
 /// The optimiser's part, in one buffer, so that a kernel binds it as one: see `shaders/optimizer/state.wgsl`.
@@ -179,9 +181,14 @@ impl State {
                 0,
                 &[DropoutForward::NOISE_LEN],
             ),
+            statistics: {
+                let len = model.statistics_len().max(64);
+                Tensor::new("statistics", &context.storage("statistics", len)?, 0, &[len])
+            },
         };
         check_roles(state.roles())?;
         state.set_noise(Noise::default())?;
+        state.write_statistics(&model.statistics())?;
         state.write_numbers(true)?;
         Ok(state)
     }
@@ -266,6 +273,21 @@ impl State {
         self.divergence().map_or(Ok(()), |word| self.context.write_bytes(word, &[0; 4]))
     }
 
+    /// The running statistics of batch normalisations, flat: see [`RunningStatistics`](crate::model::RunningStatistics). They begin
+    /// as the model's; every recorded backward pass moves them to those of its batch, and plans for inference predict by them.
+    pub fn statistics(&self) -> &Tensor {
+        &self.statistics
+    }
+
+    /// Writes them ([`Model::statistics_len`] numbers); they arrive before the commands of the next submission.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::NotFinite`] where the context checks.
+    pub fn write_statistics(&self, flat: &[f32]) -> Result<()> {
+        Error::check_length("statistics", flat.len(), self.model.statistics_len())?;
+        if flat.is_empty() { Ok(()) } else { self.context.write(&self.statistics, flat) }
+    }
+
     /// Seed and step of dropout's random numbers: two `u32` by their bits. Every recorded backward pass of a model with
     /// dropout counts the step on by one; see [`Noise`].
     pub fn noise_words(&self) -> &Tensor {
@@ -282,8 +304,8 @@ impl State {
 
     pub(super) fn roles(&self) -> impl Iterator<Item = (&str, &Buffer)> {
         let moments = self.moments.as_ref().map(|moments| &moments.memory);
-        let tensors =
-            [&self.parameters, &self.gradient, &self.diagonal, &self.noise].into_iter().chain(moments);
+        let tensors = [&self.parameters, &self.gradient, &self.diagonal, &self.noise, &self.statistics];
+        let tensors = tensors.into_iter().chain(moments);
         tensors.map(|tensor| (tensor.name(), tensor.owned()))
     }
 

@@ -58,6 +58,14 @@ impl<'a, T: Real> BoundModel<'a, T> {
         read(input, outputs, self.model.nodes()[node].inputs[0])
     }
 
+    /// Mean and variance of each channel that a batch normalisation reads.
+    pub(super) fn moments(&self, node: usize, input: &[T], outputs: &[Vec<T>]) -> Vec<[T; 2]> {
+        match &self.steps[node] {
+            Step::Standardize(norm) => norm.moments(self.input_of(node, input, outputs)),
+            _ => Vec::new(),
+        }
+    }
+
     /// All that a node reads.
     fn inputs_of<'b>(&self, node: usize, input: &'b [T], outputs: &'b [Vec<T>]) -> Vec<&'b [T]> {
         let sources = self.model.nodes()[node].inputs.iter();

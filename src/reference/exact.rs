@@ -1,7 +1,7 @@
 //! Exact diagonals for small networks, by dual numbers over the reverse pass: no step size, no truncation.
 
 use super::bound_model::BoundModel;
-use super::layer::{Step, diagonal_sums};
+use super::layer::{Draw, Step, diagonal_sums};
 use super::{Dual, Signal, check, loss_and_signal, pass};
 use crate::model::{Mode, Model, Noise, Source, Targets, batch_of};
 use crate::{Error, Result};
@@ -31,7 +31,8 @@ pub fn hessian_vector_product(
 ///
 /// A parameter acts only through the output z of its layer, in which it is linear: its entry is `dᵀ H d`, with `d = dz/dθ`
 /// and H the Hessian by z. One pass in dual numbers, z varied along d, gives `H d`. Convolutions and normalisations take
-/// a pass for each parameter; a dense layer takes one for each unit: samples do not meet before the loss is summed, so with
+/// a pass for each parameter; a dense layer takes one for each unit unless there are statistics of the batch: samples do not meet
+/// before the loss is summed, so with
 /// z[·,o] varied in every sample at once an entry is `Σ_n x[n,i]² d²L/dz[n,o]²`. [`hessian_vector_product`] with a unit
 /// vector gives the same, entry by entry.
 ///
@@ -59,11 +60,15 @@ pub fn exact_hessian_diagonal(
     for (node, (step, z)) in network.steps.iter().zip(&outputs).enumerate() {
         let Some(map) = step.weighted() else { continue };
         let x = network.input_of(node, input, &outputs);
-        if map.shared() {
+        if map.shared() || mixes_samples(model) {
+            // What of z no parameter changes.
+            let zeros = vec![0.0; model.flat_len()];
+            let rest = Step::new(model, node, &zeros, DRAW)?.forward(&[x]);
             for k in model.parameters().iter().filter(|p| p.node == node).flat_map(|p| p.range()) {
                 let mut unit = vec![0.0; model.flat_len()];
                 unit[k] = 1.0;
-                let direction = Step::new(model, node, &unit, None)?.forward(&[x]);
+                let mut direction = Step::new(model, node, &unit, DRAW)?.forward(&[x]);
+                direction.iter_mut().zip(&rest).for_each(|(d, rest)| *d -= rest);
                 let bent = varied.hessian_times(node, &direction)?;
                 diagonal[k] = direction.iter().zip(bent).map(|(d, b)| d * b).sum();
             }
@@ -126,13 +131,15 @@ pub fn exact_ggn_diagonal(
     let hessian = logit_hessians(model, &values[values.len() - 1], targets)?;
 
     let mut diagonal = vec![0.0; model.flat_len()];
+    // Where samples meet, each one's logits depend on all.
+    let mixed = mixes_samples(model);
     for n in 0..batch {
-        let x = &input[n * inputs..][..inputs];
-        let network = BoundModel::training(model, parameters, Noise::default(), n)?;
+        let (x, first) = if mixed { (input, 0) } else { (&input[n * inputs..][..inputs], n) };
+        let network = BoundModel::training(model, parameters, Noise::default(), first)?;
         let values = network.run(x);
         let row = |logit: usize| {
-            let mut g = vec![0.0; outputs];
-            g[logit] = 1.0;
+            let mut g = vec![0.0; x.len() / inputs * outputs];
+            g[(n - first) * outputs + logit] = 1.0;
             let start = Signal::new(g, Vec::new(), Vec::new());
             let signals = network.backpropagate(Mode::None, x, &values, start, Source::Input);
             network.parameter_sums(x, &values, &signals.nodes).0
@@ -157,6 +164,13 @@ fn logit_hessians(model: &Model, logits: &[f64], targets: Targets<'_>) -> Result
         Ok(signal.g.into_iter().map(|g| g.slope).collect())
     };
     (0..model.outputs()).map(row).collect()
+}
+
+const DRAW: Option<Draw> = Some(Draw { noise: Noise { seed: 0, step: 0 }, first_sample: 0 });
+
+/// Whether samples meet before the loss is summed: in statistics of the batch.
+fn mixes_samples(model: &Model) -> bool {
+    !model.running_statistics().is_empty()
 }
 
 fn constants(values: &[f64]) -> Vec<Dual<f64>> {

@@ -12,15 +12,16 @@
 //! concatenation, batch normalisation with fixed statistics, dropout's mask | `Aᵀ g` | `(A∘A)ᵀ h` |
 //! | elementwise, `z = f(a)` | `f'(a) g` | `f'(a)² h + f''(a) g`; Gauss-Newton drops `f'' g` |
 //! | encoding, `z_k = f_k(a)` | `Σ_k f_k' g_k` | `Σ_k (f_k'² h_k + f_k'' g_k)`; Gauss-Newton drops `f'' g` |
-//! | layer, RMS and group normalisation, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
+//! | layer, RMS and group normalisation, batch normalisation by the batch's statistics, Jacobian J | `Jᵀ g` | `(J∘J)ᵀ h + Σ_k g_k ∂²z_k/∂x_i²`; Gauss-Newton drops the
 //! second sum. In closed form: `reference/layer/norm.rs` |
+//! | PReLU, slope w | g above 0, else `w g` | h above 0, else `w² h` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
 //! | flatten, identity | the same | the same |
 //! | product `z = a b` of two values | at a: `b g` | at a: `b² h`, without what a and b have in common |
 //! | a value that several nodes read | the sum over them | the sum over them, without cross terms |
 //!
 //! A weight's gradient is `Σ g x` over the batch and over the positions where it acts, its diagonal `Σ h x²`; a bias has
-//! the sums of g and h. A normalisation's γ multiplies the normalised x.
+//! the sums of g and h. A normalisation's γ multiplies the normalised x, a slope of PReLU what of x is not above 0.
 //!
 //! HesScale-R carries the leading part of the loss's Hessian exactly, as vectors: `H = Σ u uᵀ + rest`, h the diagonal of
 //! the rest. A vector passes through each layer as g does, and a parameter's diagonal is
@@ -50,7 +51,7 @@ pub use signal::Signal;
 pub use crate::rules::OptimizerState;
 
 use crate::memory::{product, room};
-use crate::model::{Mode, Model, Noise, OutputSignal, Source, Targets, batch_of};
+use crate::model::{Layer, Mode, Model, NodeKind, Noise, OutputSignal, Source, Targets, batch_of};
 use crate::{Error, Result};
 use bound_model::BoundModel;
 
@@ -168,6 +169,36 @@ fn pass_from<T: Real>(
 pub fn forward<T: Real>(model: &Model, parameters: &[T], input: &[T]) -> Result<Vec<Vec<T>>> {
     check(model, parameters, input)?;
     Ok(of_layers(model, &BoundModel::inference(model, parameters)?.run(input)))
+}
+
+/// The running statistics that a training pass leaves in the place of `statistics`, in the layout of
+/// [`RunningStatistics`](crate::model::RunningStatistics): see [`BatchNorm`](crate::model::BatchNorm).
+///
+/// # Errors
+/// As [`pass`], and [`Error::Length`] for the statistics.
+pub fn running_statistics<T: Real>(
+    model: &Model,
+    parameters: &[T],
+    input: &[T],
+    noise: Noise,
+    statistics: &[T],
+) -> Result<Vec<T>> {
+    check(model, parameters, input)?;
+    Error::check_length("statistics", statistics.len(), model.statistics_len())?;
+    let network = BoundModel::training(model, parameters, noise, 0)?;
+    let outputs = network.run(input);
+    let mut statistics = statistics.to_vec();
+    for running in model.running_statistics() {
+        let NodeKind::Layer(Layer::BatchNorm(norm)) = &model.nodes()[running.node].kind else { continue };
+        let momentum = T::from_f64(norm.momentum.unwrap_or(0.0));
+        let moments = network.moments(running.node, input, &outputs);
+        for (k, range) in [running.mean(), running.var()].into_iter().enumerate() {
+            for (kept, moments) in statistics[range].iter_mut().zip(&moments) {
+                *kept = *kept + momentum * (moments[k] - *kept);
+            }
+        }
+    }
+    Ok(statistics)
 }
 
 /// The last layer's output, `[N, outputs]`.

@@ -1,4 +1,4 @@
-//! Elementwise affine maps, forward and back: what batch normalisation and dropout share.
+//! Elementwise maps z = s x + t, forward and back: what batch normalisation, PReLU and dropout share.
 
 use super::{BatchShape, Flow, Header, compose, words};
 
@@ -17,9 +17,15 @@ pub(crate) fn signal(shape: BatchShape, flow: &Flow, plugs: &[&'static str], ext
     compose(&header, &files)
 }
 
-/// The uniform of `lib/affine_params.wgsl`; only dropout has words of its `own`.
-pub(crate) fn uniforms(shape: BatchShape, grid_x: u32, planes: [u32; 2], own: [u32; 3]) -> Vec<Vec<u8>> {
-    let (channels, vectors, positions) = (shape.channels(), shape.vectors(), shape.positions());
+/// The uniform of `lib/affine_params.wgsl`, for a map with parameters of so many channels; only dropout has words of its `own`.
+pub(crate) fn uniforms(
+    shape: BatchShape,
+    channels: u32,
+    grid_x: u32,
+    planes: [u32; 2],
+    own: [u32; 3],
+) -> Vec<Vec<u8>> {
+    let (vectors, positions) = (shape.vectors(), shape.positions());
     let [plane_in, plane_out] = planes;
     let first = [shape.values(), grid_x, plane_in, plane_out, channels, vectors, positions];
     words(&[&first[..], &own, &[0, 0]].concat())

@@ -8,12 +8,20 @@ pub(crate) enum BatchShape {
     Rows { batch: u32, features: u32 },
     /// `[batch, positions, channels]`, channels padded to a multiple of four.
     Image { batch: u32, channels: u32, positions: u32 },
+    /// `[batch, rows, stride]` of a single channel; in each row `columns` numbers count.
+    Line { batch: u32, rows: u32, columns: u32, stride: u32 },
 }
 
 impl BatchShape {
+    /// The same memory, all channels taken for one.
+    pub(crate) fn as_line(self) -> BatchShape {
+        let (batch, rows, columns) = (self.batch(), self.positions(), self.channels());
+        BatchShape::Line { batch, rows, columns, stride: self.vectors() * self.width().elements() }
+    }
+
     pub(crate) fn width(self) -> Width {
         match self {
-            BatchShape::Rows { .. } => Width::Scalar,
+            BatchShape::Rows { .. } | BatchShape::Line { .. } => Width::Scalar,
             BatchShape::Image { .. } => Width::Vector,
         }
     }
@@ -22,6 +30,7 @@ impl BatchShape {
         match self {
             BatchShape::Rows { features, .. } => features,
             BatchShape::Image { channels, .. } => channels,
+            BatchShape::Line { .. } => 1,
         }
     }
 
@@ -29,12 +38,23 @@ impl BatchShape {
         match self {
             BatchShape::Rows { .. } => 1,
             BatchShape::Image { positions, .. } => positions,
+            BatchShape::Line { rows, columns, .. } => rows * columns,
+        }
+    }
+
+    /// Rows of neighbouring positions, how many each, and from one row to the next in memory.
+    pub(crate) fn lines(self) -> [u32; 3] {
+        match self {
+            BatchShape::Line { rows, columns, stride, .. } => [rows, columns, stride],
+            _ => [1, self.positions(), self.positions()],
         }
     }
 
     pub(crate) fn batch(self) -> u32 {
         match self {
-            BatchShape::Rows { batch, .. } | BatchShape::Image { batch, .. } => batch,
+            BatchShape::Rows { batch, .. }
+            | BatchShape::Image { batch, .. }
+            | BatchShape::Line { batch, .. } => batch,
         }
     }
 
@@ -43,6 +63,7 @@ impl BatchShape {
         match self {
             BatchShape::Rows { features, .. } => features,
             BatchShape::Image { channels, .. } => vectors(channels),
+            BatchShape::Line { .. } => 1,
         }
     }
 
@@ -54,6 +75,7 @@ impl BatchShape {
         match self {
             BatchShape::Rows { batch, features } => format!("{batch}x{features}"),
             BatchShape::Image { batch, channels, positions } => format!("{batch}x{channels}x{positions}"),
+            BatchShape::Line { batch, rows, columns, .. } => format!("{batch}x{rows}x{columns}"),
         }
     }
 

@@ -1,15 +1,17 @@
 //! Checkpoints: safetensors files with the parameters under their names, the moments as `m.` and `v.` plus the name, a mean of
-//! the parameters as `a.` plus the name, and settings and counts in the metadata. A CRC-32 covers everything.
+//! the parameters as `a.` plus the name, running statistics under theirs, and settings and counts in the metadata. A CRC-32 covers
+//! everything.
 
 use super::{atomic, plain};
 use crate::error::Cause;
-use crate::model::{Groups, Limits, Mode, Model, Noise, Optimizer, OptimizerState, Parameter, Schedule};
+use crate::model::{Groups, Limits, Mode, Model, Noise, Optimizer, OptimizerState, Schedule};
 use crate::{Error, Result};
 use flate2::Crc;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 
 /// Format 1 had a checksum that did not cover the boundaries between texts.
@@ -32,6 +34,8 @@ pub(super) struct Checkpoint {
     pub parameters: Vec<f32>,
     /// Moments, and steps taken. `v` is zero where the rule keeps none.
     pub memory: OptimizerState<f32>,
+    /// Running statistics of batch normalisations, flat.
+    pub statistics: Vec<f32>,
     pub learning_rate: f32,
     /// `None` of an older file, which says nothing of it.
     pub limits: Option<Limits>,
@@ -128,16 +132,17 @@ impl Checkpoint {
             TensorKind::First => &self.memory.m,
             TensorKind::Second => &self.memory.v,
             TensorKind::Average => &self.memory.average,
+            TensorKind::Statistics => &self.statistics,
         };
-        let tensors: Vec<(String, &Parameter, Vec<u8>)> = settings
+        let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = settings
             .tensors(settings.optimizer.average.is_some())
-            .map(|(name, kind, p)| {
-                (name, p, flat(kind)[p.range()].iter().flat_map(|x| x.to_le_bytes()).collect())
+            .map(|Stored { name, kind, range, shape }| {
+                (name, shape, flat(kind)[range].iter().flat_map(|x| x.to_le_bytes()).collect())
             })
             .collect();
 
-        let views = tensors.iter().map(|(name, p, bytes)| {
-            let view = TensorView::new(Dtype::F32, p.shape.clone(), bytes);
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
             (name.as_str(), view.expect("a parameter has as many numbers as its shape"))
         });
         let views: Vec<_> = views.collect();
@@ -169,21 +174,23 @@ impl Checkpoint {
         let averages = entries.get(AVERAGE).is_some_and(|average| average != "null");
         let [mut parameters, mut m, mut v] = [flat(), flat(), flat()];
         let mut average = if averages { flat() } else { Vec::new() };
+        let mut statistics = settings.model.statistics();
         let mut count = 0;
-        for (name, kind, p) in settings.tensors(averages) {
+        for Stored { name, kind, range, shape } in settings.tensors(averages) {
             let view = tensors.tensor(&name).map_err(|_| format!("has no tensor `{name}`"))?;
-            if (view.dtype(), view.shape()) != (Dtype::F32, &p.shape) {
-                let (dtype, shape) = (view.dtype(), view.shape());
-                return Err(format!("`{name}` is {dtype:?} {shape:?}, expected F32 {:?}", p.shape).into());
+            if (view.dtype(), view.shape()) != (Dtype::F32, &shape) {
+                let (dtype, found) = (view.dtype(), view.shape());
+                return Err(format!("`{name}` is {dtype:?} {found:?}, expected F32 {shape:?}").into());
             }
             let flat = match kind {
                 TensorKind::Parameter => &mut parameters,
                 TensorKind::First => &mut m,
                 TensorKind::Second => &mut v,
                 TensorKind::Average => &mut average,
+                TensorKind::Statistics => &mut statistics,
             };
             let numbers = view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-            flat[p.range()].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
+            flat[range].iter_mut().zip(numbers).for_each(|(to, from)| *to = from);
             count += 1;
         }
         if tensors.len() != count {
@@ -217,7 +224,9 @@ impl Checkpoint {
         limits.map_or(Ok(()), |limits| own.check_kinds(&limits)).map_err(refused)?;
         let optimizer = settings.optimizer.learning_rate(learning_rate).limits(limits.unwrap_or(own));
         optimizer.validate().map_err(refused)?;
-        Ok(Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes })
+        let found = settings.model.with_statistics(&statistics);
+        found.map_err(|error| format!("has statistics that are none: {error}"))?;
+        Ok(Checkpoint { parameters, memory, statistics, learning_rate, limits, schedule, seed, noise, notes })
     }
 }
 
@@ -227,6 +236,15 @@ enum TensorKind {
     First,
     Second,
     Average,
+    Statistics,
+}
+
+/// A tensor of a file: what it holds, and where that is in the flat layout of its kind.
+struct Stored {
+    name: String,
+    kind: TensorKind,
+    range: Range<usize>,
+    shape: Vec<usize>,
 }
 
 impl Settings<'_> {
@@ -263,7 +281,7 @@ impl Settings<'_> {
         Ok(())
     }
 
-    fn tensors(&self, averages: bool) -> impl Iterator<Item = (String, TensorKind, &Parameter)> {
+    fn tensors(&self, averages: bool) -> impl Iterator<Item = Stored> {
         let second = self.optimizer.rule.has_second_moment();
         let kinds = [
             Some(("", TensorKind::Parameter)),
@@ -271,9 +289,21 @@ impl Settings<'_> {
             second.then_some(("v.", TensorKind::Second)),
             averages.then_some(("a.", TensorKind::Average)),
         ];
-        kinds.into_iter().flatten().flat_map(|(prefix, kind)| {
-            self.model.parameters().iter().map(move |p| (format!("{prefix}{}", p.name()), kind, p))
-        })
+        let of_parameters = kinds.into_iter().flatten().flat_map(|(prefix, kind)| {
+            self.model.parameters().iter().map(move |p| {
+                let (name, shape) = (format!("{prefix}{}", p.name()), p.shape.clone());
+                Stored { name, kind, range: p.range(), shape }
+            })
+        });
+        let running = self.model.running_statistics().iter().flat_map(|running| {
+            running.names().into_iter().zip([running.mean(), running.var()]).map(|(name, range)| Stored {
+                name,
+                kind: TensorKind::Statistics,
+                shape: vec![running.channels],
+                range,
+            })
+        });
+        of_parameters.chain(running)
     }
 }
 
@@ -306,7 +336,8 @@ fn compare(found: &str, expected: &str) -> Outcome<()> {
 
 /// All of a file, if it is not larger than it can be.
 fn read(settings: &Settings<'_>, path: &Path) -> Outcome<Vec<u8>> {
-    let most = settings.tensors(true).map(|(_, _, p)| 4 * p.len() as u64).sum::<u64>() + LARGEST_HEADER;
+    let most =
+        settings.tensors(true).map(|stored| 4 * stored.range.len() as u64).sum::<u64>() + LARGEST_HEADER;
     let mut bytes = Vec::new();
     plain::open(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))

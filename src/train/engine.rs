@@ -34,6 +34,10 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
 
     fn set_parameters(&mut self, flat: &[f32]) -> Result<()>;
 
+    fn statistics(&self, wait: Wait) -> Answer<'_, Vec<f32>>;
+
+    fn set_statistics(&mut self, flat: &[f32]) -> Result<()>;
+
     /// The mean of the parameters; `None` where none is kept.
     fn average(&self, wait: Wait) -> Answer<'_, Option<Vec<f32>>>;
 

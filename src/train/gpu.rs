@@ -145,6 +145,14 @@ impl Engine for Gpu {
         self.state.write_parameters(flat)
     }
 
+    fn statistics(&self, wait: Wait) -> Answer<'_, Vec<f32>> {
+        Box::pin(read(&self.context, self.state.statistics(), wait))
+    }
+
+    fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
+        self.state.write_statistics(flat)
+    }
+
     fn average(&self, wait: Wait) -> Answer<'_, Option<Vec<f32>>> {
         Box::pin(async move {
             let Some(average) = self.state.average() else { return Ok(None) };

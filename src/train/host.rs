@@ -34,6 +34,8 @@ struct Host {
     /// What is trained of the parameters.
     spans: Vec<Span>,
     parameters: Vec<f32>,
+    /// Running ones.
+    statistics: Vec<f32>,
     /// Of the last batch.
     loss: Option<f32>,
     /// The error of the first update that produced a non-finite value.
@@ -63,6 +65,7 @@ impl Host {
             groups,
             spans,
             parameters,
+            statistics: model.statistics(),
             loss: None,
             diverged: None,
             memory: OptimizerState::zeroed(model.flat_len())?,
@@ -88,8 +91,10 @@ impl Host {
         let options = || ExecutorOptions::training(task.mode).threads(threads.clone()).groups(groups.clone());
         let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
+        executor.set_statistics(&self.statistics)?;
         let Task { inputs, targets, weights, .. } = *task;
         let loss = executor.weighted_pass(mode, &self.parameters, inputs, targets, weights, self.noise)?;
+        self.statistics.copy_from_slice(executor.statistics());
         self.loss = Some(loss);
         if self.model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
@@ -121,6 +126,7 @@ impl Host {
         for chunk in inputs.chunks(batch * model.inputs()) {
             let options = || ExecutorOptions::inference().threads(self.threads.clone());
             let executor = with_room(&mut self.inference, model, batch, options)?;
+            executor.set_statistics(&self.statistics)?;
             outputs.extend_from_slice(executor.predict(&self.parameters, chunk)?);
         }
         Ok(outputs)
@@ -141,13 +147,13 @@ impl Engine for Host {
     }
 
     fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {
-        let noise = self.noise;
+        let (noise, statistics) = (self.noise, self.statistics.clone());
         self.gradient(task)?;
         let executor = self.training.as_mut().expect("a pass went before");
         let (gradient, diagonal) = executor.results_mut();
         let diagonal = if task.curvature { diagonal } else { &mut [] };
         if let Err(error) = act(Between::Cpu { gradient, diagonal, parameters: &self.parameters }) {
-            self.noise = noise;
+            (self.noise, self.statistics) = (noise, statistics);
             return Err(error);
         }
         self.update(task.curvature)
@@ -185,6 +191,16 @@ impl Engine for Host {
         self.parameters.copy_from_slice(flat);
         self.begin_average();
         self.diverged = None;
+        Ok(())
+    }
+
+    fn statistics(&self, _: Wait) -> Answer<'_, Vec<f32>> {
+        Box::pin(ready(Ok(self.statistics.clone())))
+    }
+
+    fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
+        Error::check_length("statistics", flat.len(), self.statistics.len())?;
+        self.statistics.copy_from_slice(flat);
         Ok(())
     }
 

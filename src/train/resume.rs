@@ -7,10 +7,10 @@ use std::path::Path;
 
 impl Trainer {
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
-    /// optimiser's moments (`m.` and `v.` before the name) and the mean of the parameters where it keeps one (`a.`), steps, seed,
-    /// learning rate, limits, schedule, groups, what dropout draws next, and the notes. The file at `path` is whole at every moment:
-    /// the new one takes the place of the old when it is complete and durable, and has its permissions. A symbolic link is
-    /// followed; what is no plain file is not replaced. Waits for the GPU.
+    /// optimiser's moments (`m.` and `v.` before the name) and the mean of the parameters where it keeps one (`a.`), running
+    /// statistics, steps, seed, learning rate, limits, schedule, groups, what dropout draws next, and the notes. The file at `path`
+    /// is whole at every moment: the new one takes the place of the old when it is complete and durable, and has its permissions. A
+    /// symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
     /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
@@ -18,12 +18,13 @@ impl Trainer {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (mut memory, noise) = self.engine.memory()?;
         memory.step = self.steps;
-        let (parameters, notes) = (self.parameters()?, self.notes.clone());
+        let (parameters, statistics, notes) = (self.parameters()?, self.statistics()?, self.notes.clone());
         for (what, numbers) in [
             ("a parameter", &parameters),
             ("a moment", &memory.m),
             ("a moment", &memory.v),
             ("a mean of the parameters", &memory.average),
+            ("a running statistic", &statistics),
         ] {
             if !numbers.iter().all(|x| x.is_finite()) {
                 return Err(Error::Diverged { what, step: None });
@@ -31,8 +32,17 @@ impl Trainer {
         }
         let (learning_rate, limits) = (self.optimizer.learning_rate, Some(self.optimizer.limits));
         let (schedule, seed) = (Some(self.schedule.clone()), self.seed);
-        let checkpoint =
-            Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes };
+        let checkpoint = Checkpoint {
+            parameters,
+            memory,
+            statistics,
+            learning_rate,
+            limits,
+            schedule,
+            seed,
+            noise,
+            notes,
+        };
         checkpoint.write(&self.settings(), path.as_ref())
     }
 
@@ -53,10 +63,20 @@ impl Trainer {
     /// rule, weight decay, mode, `curvature_every`, groups or mean of the parameters, or of another kind of limits. Nothing has
     /// changed then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let Checkpoint { parameters, memory, learning_rate, limits, schedule, seed, noise, notes } =
-            Checkpoint::read(&self.settings(), path.as_ref())?;
+        let Checkpoint {
+            parameters,
+            memory,
+            statistics,
+            learning_rate,
+            limits,
+            schedule,
+            seed,
+            noise,
+            notes,
+        } = Checkpoint::read(&self.settings(), path.as_ref())?;
         // First what may be refused.
         self.set_parameters(&parameters)?;
+        self.set_statistics(&statistics)?;
         self.set_learning_rate(learning_rate)?;
         limits.map_or(Ok(()), |limits| self.set_limits(limits))?;
         if let Some(schedule) = schedule {

@@ -310,6 +310,37 @@ impl Trainer {
         self.engine.set_parameters(flat)
     }
 
+    /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): what [`Trainer::predict`] goes
+    /// by. [`Model::with_statistics`] puts them into a model, for files of weights and WGSL. Waits for the GPU.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn statistics(&self) -> Result<Vec<f32>> {
+        pollster::block_on(self.statistics_by(Wait::Block))
+    }
+
+    /// As [`Trainer::statistics`], but async instead of blocking.
+    ///
+    /// # Errors
+    /// As [`Trainer::statistics`].
+    pub async fn statistics_async(&self) -> Result<Vec<f32>> {
+        self.statistics_by(Wait::Yield).await
+    }
+
+    async fn statistics_by(&self, wait: Wait) -> Result<Vec<f32>> {
+        let mut flat = self.engine.statistics(wait).await?;
+        flat.truncate(self.model.statistics_len());
+        Ok(flat)
+    }
+
+    /// Replaces the running statistics.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::Device`].
+    pub fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
+        self.engine.set_statistics(flat)
+    }
+
     /// Sets the limits of the following steps: their numbers, for what is limited stays.
     ///
     /// # Errors

@@ -64,6 +64,14 @@ pub(super) fn activation(body: &mut Body, len: usize, function: Activation, func
     body.each("i", len, |body, i| body.line(format!("z[{i}] = {f}(x[{i}]);")));
 }
 
+/// `z = x` above 0, else `w x`, with one slope w or one for each channel.
+pub(super) fn prelu(body: &mut Body, [channels, positions]: Sizes, of_channels: bool, slopes: &Numbers<'_>) {
+    body.each("i", channels * positions, |body, i| {
+        let c = if of_channels { i.clone() / positions } else { 0.into() };
+        body.line(format!("z[{i}] = select({} * x[{i}], x[{i}], x[{i}] > 0.0);", slopes.at(c)));
+    });
+}
+
 /// `z_i = x_i + y_i`
 pub(super) fn add(body: &mut Body, len: usize) {
     body.each("i", len, |body, i| body.line(format!("z[{i}] = x[{i}] + y[{i}];")));

@@ -279,6 +279,12 @@ impl<'a> Writer<'a> {
                 layers::activation(&mut body, len, *activation, functions);
                 Ok((body, "z = f(x)"))
             }
+            (Layer::PRelu(prelu), Some(slopes), ..) => {
+                let mut body = body(&[len])?;
+                let channels = node.shape[0];
+                layers::prelu(&mut body, [channels, len / channels], prelu.slopes > 1, slopes);
+                Ok((body, "z = x above 0, else w x"))
+            }
             (Layer::BatchNorm(_), Some(gamma), Some(beta), Some([mean, inverse])) => {
                 // Its statistics stand in the text.
                 let mut body = Body::new(true);

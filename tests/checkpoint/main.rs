@@ -47,7 +47,9 @@ fn convolutional() -> Model {
     let normalised = BatchNorm::new(vec![0.1, -0.1, 0.0, 0.2], vec![0.5, 1.0, 0.8, 0.6]);
     let convolution = || Conv2d::new(4, 3).same();
     let model = Model::builder([2, 5, 6]).layer(convolution()).layer(normalised).act(Activation::Tanh);
-    let model = model.residual(|body| body.layer(convolution()).act(Activation::Tanh).dropout(0.3));
+    let batch_norm = BatchNorm::of_batch;
+    let model =
+        model.residual(|b| b.layer(convolution()).layer(batch_norm()).act(Activation::Tanh).dropout(0.3));
     let model = model.group_norm(2).layer(MaxPool2d::new(2)).dropout(0.5).flatten().layer_norm().dense(3);
     model.loss(Loss::cross_entropy()).unwrap()
 }
@@ -89,8 +91,9 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// With running statistics behind them.
 fn parameters(trainer: &Trainer) -> Vec<u32> {
-    bits(&trainer.parameters().unwrap())
+    bits(&[trainer.parameters().unwrap(), trainer.statistics().unwrap()].concat())
 }
 
 fn cases() -> Vec<(Optimizer, TrainerOptions)> {

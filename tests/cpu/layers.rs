@@ -7,7 +7,7 @@ use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid, Init, Interpolation,
-    MaxPool2d, Noise, Padding, Targets, Upsample2d,
+    MaxPool2d, Noise, PRelu, Padding, Targets, Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -217,6 +217,23 @@ fn all_other_layers() {
             Model::builder([2, 6, 8]).conv2d(3, 1).act(Tanh).layer(Layer::PixelUnshuffle { factor: 2 }),
         ),
         ("normalisation", image(5).layer(norm(5))),
+        (
+            "by the batch",
+            image(5).layer(BatchNorm::of_batch()).act(Tanh).layer(BatchNorm::of_batch()).conv2d(3, 2),
+        ),
+        ("rows by the batch", Model::builder([6]).dense_no_bias(5).layer(BatchNorm::of_batch()).act(Tanh)),
+        (
+            "an image by the batch, read twice",
+            image(4)
+                .name("x")
+                .layer(BatchNorm::of_batch())
+                .act(Tanh)
+                .multiply("x")
+                .layer(BatchNorm::of_batch()),
+        ),
+        ("slopes of channels", image(5).layer(PRelu::per_channel()).conv2d(3, 2)),
+        ("one slope", image(5).layer(PRelu::new()).conv2d(3, 2)),
+        ("slopes of features", Model::builder([6]).layer(PRelu::new()).dense(5).layer(PRelu::per_channel())),
         ("groups", image(6).group_norm(3)),
         ("groups of single channels", image(4).layer(GroupNorm::new(4).affine(false))),
         ("whole images", image(3).layer_norm()),

@@ -5,7 +5,7 @@ use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid,
-    Interpolation, LayerNorm, MaxPool2d, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
+    Interpolation, LayerNorm, MaxPool2d, PRelu, Padding, Reduction, RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
@@ -104,7 +104,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..34) {
+        builder = match random.u8(..35) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -156,6 +156,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
                 let channels = random.usize(..7);
                 let of = |random: &mut Rng| (0..channels).map(|_| real(random) as f32).collect();
                 let norm = BatchNorm::new(of(random), vec![1.0; channels]);
+                let norm = if random.bool() { norm.momentum(random.f64()) } else { norm };
                 builder.layer(norm.eps(real(random)))
             }
             16 => builder.layer(Layer::Dense {
@@ -195,6 +196,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             }
             30 => builder.layer(Layer::FrequencyEncoding { octaves: size(random) }),
             31 => builder.layer(Layer::OneBlob { bins: size(random) }),
+            33 => builder.layer([PRelu::new(), PRelu::per_channel()][random.usize(..2)].clone()),
             _ => builder.layer(Layer::Identity),
         };
         // Most refused layers are removed again, so that more layers follow the valid ones.

@@ -76,7 +76,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Words of model files, and what JSON has beside.
-const WORDS: [&str; 76] = [
+const WORDS: [&str; 78] = [
     "dense",
     "act",
     "flatten",
@@ -117,6 +117,8 @@ const WORDS: [&str; 76] = [
     "with",
     "ceil_mode",
     "batchnorm",
+    "prelu",
+    "slopes",
     "dropout",
     "residual",
     "layernorm",

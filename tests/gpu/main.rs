@@ -8,6 +8,7 @@ mod problem;
 
 mod activations;
 mod areas;
+mod batch_norm;
 mod between;
 mod bits;
 mod chained;
@@ -39,6 +40,7 @@ mod outside;
 mod over;
 mod own;
 mod partial;
+mod prelu;
 mod profile;
 mod properties;
 mod sample_weights;

@@ -4,7 +4,7 @@
 use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d,
+    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, PRelu,
 };
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
@@ -199,13 +199,23 @@ fn activations() {
 }
 
 #[test]
+fn learned_slopes() {
+    let rows = Model::builder([5]).layer(PRelu::per_channel()).dense(4).layer(PRelu::new()).dense(3);
+    follows(rows, 12, &ALL);
+    let images = Model::builder([3, 2, 3]).layer(PRelu::per_channel()).layer(PRelu::new()).flatten();
+    follows(images, 13, &["constants", "loops"]);
+}
+
+#[test]
 fn normalisations() {
     let of = |n: usize, f: fn(f32) -> f32| (0..n).map(|i| f(i as f32)).collect::<Vec<f32>>();
     let batch_norm = |n| BatchNorm::new(of(n, |i| i / 7.0 - 0.5), of(n, |i| (i - 2.0).abs() / 3.0)).eps(1e-3);
     let rows = Model::builder([7]).layer_norm().dense(4).layer(batch_norm(4)).rms_norm().dense(5);
     follows(rows.layer(LayerNorm::new().affine(false)).dense(2), 4, &["constants", "loops"]);
-    let images =
-        Model::builder([4, 1, 3]).layer(batch_norm(4)).group_norm(2).layer(GroupNorm::new(1).affine(false));
+    let images = Model::builder([4, 1, 3])
+        .layer(batch_norm(4).momentum(0.1))
+        .group_norm(2)
+        .layer(GroupNorm::new(1).affine(false));
     follows(images.flatten().dense(2), 5, &["constants", "stored", "loops"]);
 }
 

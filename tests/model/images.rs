@@ -2,7 +2,7 @@
 
 use hesscale::model::{
     AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Init, Interpolation, LayerNorm,
-    MaxPool2d, Padding, RmsNorm, Role, Upsample2d,
+    MaxPool2d, PRelu, Padding, RmsNorm, Role, Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Model};
 
@@ -209,6 +209,9 @@ fn statistics_that_are_none() {
     for var in [-1.0, f32::NAN, f32::INFINITY] {
         assert_eq!(value(fails(BatchNorm::new(vec![0.0; 2], vec![1.0, var]))), "var");
     }
+    for momentum in [-0.1, 1.5, f64::NAN] {
+        assert_eq!(value(fails(good().momentum(momentum))), "momentum");
+    }
     let lengths = Error::Length { tensor: "batchnorm 0: var".into(), got: 3, needed: 2 };
     assert_eq!(fails(BatchNorm::new(vec![0.0; 2], vec![1.0; 3])), lengths);
     let channels = |n: usize| {
@@ -344,6 +347,45 @@ fn the_builder_finds_the_channels() {
     // Explicit values are not overwritten.
     let wrong = Model::builder([6, 4, 4]).layer(Conv2d::new(3, 2).inputs(5)).loss(Loss::mse()).unwrap_err();
     assert!(matches!(&wrong, Error::Shape { layer, .. } if layer == "conv2d 0"), "{wrong:?}");
+}
+
+/// In the order of the nodes, each by itself at a multiple of 64.
+#[test]
+fn running_statistics_have_a_layout_of_their_own() {
+    let fixed = || BatchNorm::new(vec![0.5; 3], vec![2.0; 3]);
+    let model = Model::builder([3, 4]).layer(fixed()).layer(fixed().momentum(0.5));
+    let model = model.residual_projected(|b| b.layer(BatchNorm::of_batch()), |b| b.layer(fixed()));
+    let model = model.layer(Conv1d::new(70, 1)).layer(BatchNorm::of_batch()).loss(Loss::mse()).unwrap();
+    let places: Vec<_> = model.running_statistics().iter().map(|r| (r.mean(), r.var())).collect();
+    assert_eq!(places, [(0..3, 64..67), (128..131, 192..195), (256..326, 384..454)]);
+    assert_eq!(model.running_statistics()[1].names()[0], "2.body.0.running_mean");
+    let mut flat = model.statistics();
+    assert_eq!((flat.len(), flat[0], flat[64], flat[128], flat[192]), (512, 0.5, 2.0, 0.0, 1.0));
+    (flat[128], flat[453]) = (7.0, 9.0);
+    let renewed = model.with_statistics(&flat).unwrap();
+    assert_eq!(renewed.statistics(), flat);
+    assert_eq!(renewed.layers()[0], model.layers()[0]);
+    flat[453] = -1.0;
+    assert!(matches!(model.with_statistics(&flat), Err(Error::Value { name: "var", .. })));
+}
+
+#[test]
+fn slopes_of_prelu() {
+    let build = |prelu: PRelu| Model::builder([3, 4, 2]).conv2d(5, 1).layer(prelu).loss(Loss::mse());
+    for (prelu, slopes) in [(PRelu::new(), 1), (PRelu::per_channel(), 5)] {
+        let model = build(prelu).unwrap();
+        let weight = model.parameter(1, Role::Weight).unwrap();
+        assert_eq!((&weight.shape[..], model.parameter(1, Role::Bias)), (&[slopes][..], None));
+        let flat = model.init(Init::Auto, 3).unwrap();
+        assert!(flat[weight.range()].iter().all(|w| *w == 0.25));
+        // A rectifier follows the convolution.
+        assert_eq!(flat[..15], model.init(Init::He, 3).unwrap()[..15]);
+    }
+    let needed = "4 channels".into();
+    let wrong = Error::Shape { layer: "prelu 1".into(), got: vec![5, 4, 2], needed };
+    assert_eq!(build(PRelu::new().slopes(4)).unwrap_err(), wrong);
+    let none = Model::new([3], vec![PRelu::per_channel().into()], Loss::mse()).unwrap_err();
+    assert_eq!(none, Error::ZeroSize { place: "prelu 0".into(), what: "slopes" });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, HashGrid, Interpolation,
-    LayerNorm, MaxPool2d, Padding, RmsNorm, Rule, Targets, Upsample2d,
+    LayerNorm, MaxPool2d, PRelu, Padding, RmsNorm, Rule, Targets, Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 use std::collections::BTreeSet;
@@ -103,6 +103,12 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
         (
             r#"{"type": "batchnorm", "mean": [0, 0, 0, 0], "var": [1, 1, 1, 1]}"#,
             BatchNorm::new(vec![0.0; 4], vec![1.0; 4]).into(),
+        ),
+        (r#"{"type": "prelu"}"#, PRelu::new().into()),
+        (r#"{"type": "prelu", "slopes": 4}"#, PRelu::per_channel().slopes(4).into()),
+        (
+            r#"{"type": "batchnorm", "mean": [0, 0, 0, 0], "var": [1, 1, 1, 1], "momentum": 0.1}"#,
+            BatchNorm::new(vec![0.0; 4], vec![1.0; 4]).momentum(0.1).into(),
         ),
         (r#"{"type": "dropout", "p": 0.5}"#, Layer::Dropout { p: 0.5 }),
         (r#"{"type": "act", "fn": "sin"}"#, Activation::Sin { frequency: 1.0 }.into()),
@@ -261,7 +267,7 @@ fn no_field_is_passed_over() {
     let mut line = Conv1d::new(6, 3);
     line.inputs = 4;
     let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
-    layers.extend([dense(4, 2, true), Layer::Flatten, line.into()]);
+    layers.extend([dense(4, 2, true), PRelu::new().into(), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
     layers.extend([Embedding::new(3, 2).into(), HashGrid::new().into()]);
     layers.extend([Layer::FrequencyEncoding { octaves: 2 }, Layer::OneBlob { bins: 2 }]);
@@ -335,6 +341,7 @@ fn options_of_pytorch_are_named() {
         ),
         (r#""type": "act", "fn": "gelu", "approximate": "tanh""#, "approximate", "no fields"),
         (r#""type": "act", "fn": "softplus", "beta": 2"#, "beta", "no fields"),
+        (r#""type": "prelu", "num_parameters": 4"#, "num_parameters", "slopes"),
         (r#""type": "flatten", "start_dim": 2"#, "start_dim", "no fields"),
         (
             r#""type": "batchnorm", "mean": [0, 0, 0, 0], "var": [1, 1, 1, 1], "affine": false"#,

@@ -4,6 +4,7 @@
 mod common;
 
 mod act;
+mod batch_norm;
 mod comparators;
 mod dropout;
 mod errors;
@@ -19,6 +20,7 @@ mod optimizer;
 mod outside;
 mod own;
 mod positions;
+mod prelu;
 mod problem;
 mod properties;
 mod residual;

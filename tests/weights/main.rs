@@ -25,7 +25,7 @@ fn directory(test: &str) -> PathBuf {
 
 /// The network of `state_dict.py`, with the statistics that PyTorch starts with.
 fn model() -> Model {
-    let normal = BatchNorm::new(vec![0.0; 4], vec![1.0; 4]);
+    let normal = BatchNorm::of_batch();
     let model = Model::builder([2, 7, 9]).layer(Conv2d::new(4, (3, 2)).bias(false)).layer(normal);
     let model = model.act(Activation::Relu).layer(Conv2d::new(8, (2, 3)).groups(4)).act(Activation::Tanh);
     let model = model.residual(|block| block.conv2d(8, 1).act(Activation::Tanh)).layer(MaxPool2d::new(2));

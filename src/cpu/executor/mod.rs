@@ -1,5 +1,6 @@
 //! The executor: all buffers, made once, and the public interface.
 
+mod batch;
 mod dense;
 mod options;
 mod pass;
@@ -10,7 +11,7 @@ pub use options::ExecutorOptions;
 use super::program::Program;
 use super::weights::Weights;
 use super::worker::Worker;
-use crate::host::{Threads, total_diagonal};
+use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, OutputSignal, Targets, batch_of};
 use crate::ops::layout::host::transpose_each;
@@ -54,6 +55,10 @@ pub struct Executor {
     weights: Vec<Weights>,
     workers: Vec<Worker>,
     dense_scratch: DenseScratch,
+    /// What an operation on the whole batch needs, used by one at a time.
+    batch_scratch: Vec<f32>,
+    /// Running statistics.
+    statistics: Vec<f32>,
     gradient: Vec<f32>,
     diagonal: Vec<f32>,
     last: Batch,
@@ -123,6 +128,8 @@ impl Executor {
             weights,
             workers,
             dense_scratch: DenseScratch::new(&program, batch)?,
+            batch_scratch: batch::scratch(&program, batch)?,
+            statistics: model.statistics(),
             gradient: flat("gradient", components > 0)?,
             diagonal: flat("diagonal", components > 1)?,
             last: Batch { samples: 0, mode: Mode::None, noise: Noise::default() },
@@ -257,6 +264,28 @@ impl Executor {
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| at_the_outputs(&mut self.signals[slot], mode, len));
         self.loss.run(mode, &self.values[logits][..len], targets, weights, signal)
+    }
+
+    /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): the model's own at first. An
+    /// executor for training moves them at the end of each backward pass; one for inference predicts by them.
+    pub fn statistics(&self) -> &[f32] {
+        &self.statistics
+    }
+
+    /// Sets them, for instance of an executor for inference to those of one for training.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless they are [`Model::statistics_len`] numbers.
+    pub fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
+        Error::check_length("statistics", flat.len(), self.statistics.len())?;
+        self.statistics.copy_from_slice(flat);
+        for op in &mut self.program.ops {
+            let running = op.node.and_then(|node| self.model.running_of(node));
+            if let (HostOp::Sample(sample_op), Some(running)) = (&mut op.kind, running) {
+                sample_op.set_statistics(&flat[running.mean()], &flat[running.var()]);
+            }
+        }
+        Ok(())
     }
 
     /// The outputs of the last pass, `[N, outputs]`.

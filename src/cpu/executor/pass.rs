@@ -17,6 +17,7 @@ impl Executor {
         for stage in 0..self.program.stages.len() {
             match &self.program.stages[stage] {
                 Stage::Dense(op) => self.dense_forward(*op, parameters, batch.samples),
+                Stage::Batch(op) => self.batch_forward(*op, batch),
                 Stage::Run { .. } => self.run_forward(stage, batch),
             }
         }
@@ -26,9 +27,11 @@ impl Executor {
         for stage in (0..self.program.stages.len()).rev() {
             match &self.program.stages[stage] {
                 Stage::Dense(op) => self.dense_backward(*op, parameters, batch),
+                Stage::Batch(op) => self.batch_backward(*op, batch),
                 Stage::Run { .. } => self.run_backward(stage, batch),
             }
         }
+        self.follow_batch(batch.samples);
     }
 
     /// Floating-point operations of the matrix products of a pass over a whole batch; for inference of the forward pass alone.
@@ -37,7 +40,7 @@ impl Executor {
             let (product, vectors) = match &op.kind {
                 HostOp::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
                 HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
-                HostOp::Sample(_) => return 0,
+                HostOp::Sample(_) | HostOp::Batch(_) => return 0,
             };
             let signal = if self.program.values[op.inputs[0]].wanted { mode.components() } else { 0 };
             let parameters = if op.trained { 1 + usize::from(mode.has_diagonal()) + vectors } else { 0 };
@@ -51,8 +54,9 @@ impl Executor {
         let each = self.program.stages.iter().map(|stage| match stage {
             Stage::Dense(op) => match self.program.ops[*op].kind {
                 HostOp::Dense(sizes) => largest_product(sizes, mode.components(), samples),
-                HostOp::Sample(_) => 0,
+                HostOp::Sample(_) | HostOp::Batch(_) => 0,
             },
+            Stage::Batch(_) => 0,
             Stage::Run { work, .. } => samples.saturating_mul(*work),
         });
         each.max().unwrap_or(0)

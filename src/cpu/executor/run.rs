@@ -104,12 +104,11 @@ impl Executor {
     }
 
     /// Adds up the threads' sums, in the order of their parts, and stores them in the user's layout.
-    fn store_sums(&mut self, ops: Range<usize>, parts: usize, curved: bool) {
+    pub(super) fn store_sums(&mut self, ops: Range<usize>, parts: usize, curved: bool) {
         let Some((first, others)) = self.workers[..parts].split_first_mut() else { return };
         for index in ops {
             let op = &self.program.ops[index];
-            let HostOp::Sample(sample_op) = &op.kind else { continue };
-            let Some(weighted) = sample_op.weighted().filter(|_| op.trained) else { continue };
+            let Some(weighted) = op.kind.weighted().filter(|_| op.trained) else { continue };
             let sums = &mut first.sums[index];
             others.iter().for_each(|other| sums.add(&other.sums[index]));
             let results = [(&sums.gradient, &mut self.gradient), (&sums.diagonal, &mut self.diagonal)];

@@ -2,7 +2,7 @@
 
 use crate::host::vector::{add_squares, add_to};
 use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
-use crate::model::BatchNorm;
+use crate::model::{BatchNorm, inverse_deviation};
 
 /// `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, per channel.
 #[derive(Debug)]
@@ -10,29 +10,18 @@ pub(crate) struct Normalize {
     mean: Vec<f32>,
     /// `1 / √(var + ε)`
     inverse: Vec<f32>,
+    eps: f64,
     positions: usize,
 }
 
 impl Normalize {
     pub(crate) fn new(norm: &BatchNorm, positions: usize) -> Normalize {
         let inverse = norm.inverse_deviations().map(|x| x as f32).collect();
-        Normalize { mean: norm.mean.clone(), inverse, positions }
+        Normalize { mean: norm.mean.clone(), inverse, eps: norm.eps, positions }
     }
 
     fn channels(&self) -> usize {
         self.mean.len()
-    }
-
-    /// Adds `Σ s x̂` of one sample, or `Σ s x̂²` if `squared`.
-    fn add_sample(&self, x: &[f32], s: &[f32], squared: bool, sums: &mut [f32]) {
-        let channels = self.channels();
-        for (x, s) in x.chunks_exact(channels).zip(s.chunks_exact(channels)) {
-            let constants = self.mean.iter().zip(&self.inverse);
-            for ((sum, (mean, inverse)), (x, s)) in sums.iter_mut().zip(constants).zip(x.iter().zip(s)) {
-                let feature = (x - mean) * inverse;
-                *sum += s * if squared { feature * feature } else { feature };
-            }
-        }
     }
 }
 
@@ -66,6 +55,16 @@ impl SampleOp for Normalize {
         Some(self)
     }
 
+    fn set_statistics(&mut self, mean: &[f32], var: &[f32]) {
+        self.mean.copy_from_slice(mean);
+        let computed = var.iter().map(|var| inverse_deviation(*var, self.eps) as f32);
+        self.inverse.iter_mut().zip(computed).for_each(|(inverse, computed)| *inverse = computed);
+    }
+
+    fn scratch(&self, samples: usize) -> usize {
+        samples * self.positions * self.channels()
+    }
+
     fn work(&self) -> usize {
         8 * self.positions * self.channels()
     }
@@ -76,22 +75,43 @@ impl Weighted for Normalize {
         [self.channels(); 2]
     }
 
-    fn add(&self, _: &Call<'_>, x: &[f32], signal: &[&[f32]], sums: &mut Sums, _: &mut [f32]) {
-        let (channels, sample) = (self.channels(), self.positions * self.channels());
-        sums.add_bias(signal, sample);
-        let Sums { gradient, diagonal, .. } = sums;
-        let run = &mut vec![0.0; channels];
-        for (component, s) in signal.iter().enumerate() {
-            for (x, s) in x.chunks_exact(sample).zip(s.chunks_exact(sample)) {
-                // Each sample is summed by itself: shorter chains lose less to rounding.
-                run.fill(0.0);
-                let squared = is_diagonal(component, signal.len());
-                self.add_sample(x, s, squared, run);
-                match component {
-                    0 => add_to(&mut gradient[0], run),
-                    _ if squared => add_to(&mut diagonal[0], run),
-                    _ => add_squares(&mut diagonal[0], run),
+    fn add(&self, _: &Call<'_>, x: &[f32], signal: &[&[f32]], sums: &mut Sums, scratch: &mut [f32]) {
+        let normal = &mut scratch[..x.len()];
+        for (normal, x) in normal.chunks_exact_mut(self.channels()).zip(x.chunks_exact(self.channels())) {
+            let constants = self.mean.iter().zip(&self.inverse);
+            for ((normal, x), (mean, inverse)) in normal.iter_mut().zip(x).zip(constants) {
+                *normal = (x - mean) * inverse;
+            }
+        }
+        add_products([self.positions, self.channels()], normal, signal, sums);
+    }
+}
+
+/// Adds what γ and β, which act at every position of a sample, have of samples with these x̂.
+pub(super) fn add_products(
+    [positions, channels]: [usize; 2],
+    normal: &[f32],
+    signal: &[&[f32]],
+    sums: &mut Sums,
+) {
+    let sample = positions * channels;
+    sums.add_bias(signal, sample);
+    let Sums { gradient, diagonal, .. } = sums;
+    let run = &mut vec![0.0; channels];
+    for (component, s) in signal.iter().enumerate() {
+        let squared = is_diagonal(component, signal.len());
+        for (x, s) in normal.chunks_exact(sample).zip(s.chunks_exact(sample)) {
+            // Each sample is summed by itself: shorter chains lose less to rounding.
+            run.fill(0.0);
+            for (x, s) in x.chunks_exact(channels).zip(s.chunks_exact(channels)) {
+                for (sum, (x, s)) in run.iter_mut().zip(x.iter().zip(s)) {
+                    *sum += s * if squared { x * x } else { *x };
                 }
+            }
+            match component {
+                0 => add_to(&mut gradient[0], run),
+                _ if squared => add_to(&mut diagonal[0], run),
+                _ => add_squares(&mut diagonal[0], run),
             }
         }
     }

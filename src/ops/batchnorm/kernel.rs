@@ -1,17 +1,17 @@
-//! Batch normalisation with fixed statistics.
+//! Batch normalisation with statistics that are given.
 
 use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Key, affine};
 
-/// Batch normalisation with fixed statistics: `shaders/batchnorm/batchnorm.wgsl`.
+/// Batch normalisation with statistics that are given: `shaders/batchnorm/batchnorm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct NormForward {
     pub shape: BatchShape,
 }
 
 impl NormForward {
-    /// Elements of the statistics: the means, then 1 / √(var + ε), each padded as the channels of an image are.
+    /// Elements of the statistics: m and d, with mean = m + d, then 1 / √(var + ε), each padded as the channels of an image are.
     pub(crate) fn statistics_len(&self) -> u32 {
-        2 * self.shape.vectors() * self.shape.width().elements()
+        3 * self.shape.vectors() * self.shape.width().elements()
     }
 }
 
@@ -26,7 +26,7 @@ impl Key for NormForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward"])
+        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward", "norm/standardized"])
     }
 
     fn groups(&self) -> u32 {
@@ -34,7 +34,7 @@ impl Key for NormForward {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        affine::uniforms(self.shape, grid_x, [0, 0], [0; 3])
+        affine::uniforms(self.shape, self.shape.channels(), grid_x, [0, 0], [0; 3])
     }
 }
 
@@ -65,6 +65,6 @@ impl Key for NormSignal {
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let shape = self.norm.shape;
-        affine::uniforms(shape, grid_x, self.flow.planes(shape.width()), [0; 3])
+        affine::uniforms(shape, shape.channels(), grid_x, self.flow.planes(shape.width()), [0; 3])
     }
 }

@@ -1,10 +1,21 @@
-//! Batch normalisation with fixed statistics: an affine map of each channel.
+//! Batch normalisation: with fixed or running statistics an affine map of each channel, and in training by those of the batch.
 
+mod batch;
+#[cfg(feature = "cpu")]
+mod batch_host;
+mod batch_kernel;
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
+pub(crate) use batch_kernel::{BatchGroups, Running};
+#[cfg(test)]
+pub(crate) use batch_kernel::{
+    BatchSignal, Coefficients, Follow, Moments, SignalSums, Statistics as OfBatch,
+};
 pub(crate) use kernel::{NormForward, NormSignal};
+
+use batch::BatchStatistics;
 
 use crate::Result;
 use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Value};
@@ -13,20 +24,25 @@ use crate::host::HostOp;
 use crate::model::{BatchNorm as Statistics, Layer, Mode, Role};
 use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
 use crate::ops::{channel_sums, layout::batch_shape};
+use crate::shader::Dtype;
 
 #[derive(Debug)]
 pub(crate) struct BatchNorm(pub Statistics);
 
-pub(super) fn lower(layer: &Layer, _: &LayerContext<'_>) -> Result<Option<Lowered>> {
+pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lowered>> {
     let Layer::BatchNorm(statistics) = layer else { return Ok(None) };
-    Ok(Some(BatchNorm(statistics.clone()).into()))
+    Ok(Some(match statistics.momentum {
+        Some(momentum) if at.training => BatchStatistics { eps: statistics.eps, momentum }.into(),
+        _ => BatchNorm(statistics.clone()).into(),
+    }))
 }
 
 impl BatchNorm {
-    /// The means, then 1 / √(var + ε), each padded as the channels are.
+    /// The means, zeros, then 1 / √(var + ε), each padded as the channels are.
     fn statistics(&self, kernel: &NormForward) -> Vec<f32> {
         let mut numbers = vec![0.0; kernel.statistics_len() as usize];
-        let (means, inverses) = numbers.split_at_mut(kernel.statistics_len() as usize / 2);
+        let plane = numbers.len() / 3;
+        let (means, inverses) = numbers.split_at_mut(2 * plane);
         means[..self.0.mean.len()].copy_from_slice(&self.0.mean);
         let computed = self.0.inverse_deviations();
         inverses.iter_mut().zip(computed).for_each(|(number, inverse)| *number = inverse as f32);
@@ -42,7 +58,16 @@ impl Operation for BatchNorm {
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let (setup, output) = (pass.setup, pass.output(op));
         let kernel = NormForward { shape: batch_shape(output, setup.batch) };
-        let statistics = setup.constants(format!("statistics of {}", output.name), self.statistics(&kernel));
+        let name = format!("statistics of {}", output.name);
+        let statistics = match self.0.momentum {
+            None => setup.constants(name, self.statistics(&kernel)),
+            Some(_) => {
+                let statistics = pass.schedule.transient(name, kernel.statistics_len() as usize, Dtype::F32);
+                let norm = BatchGroups::predicting(kernel.shape, self.0.eps as f32);
+                pass.schedule.push(Running(norm), vec![batch::running(setup, op), statistics]);
+                statistics
+            }
+        };
         pass.save(op, statistics);
         let [weight, bias] = [Role::Weight, Role::Bias].map(|role| setup.parameter(op, role));
         pass.simple(op, kernel, &[statistics, weight, bias])

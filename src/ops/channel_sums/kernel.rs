@@ -1,4 +1,4 @@
-//! Sums over batch and positions for the parameters of depthwise convolutions and of normalisations.
+//! Sums over batch and positions for the parameters of depthwise convolutions, of normalisations and of PReLU.
 
 use crate::model::{Mode, Window};
 use crate::ops::depthwise::DepthwiseSizes;
@@ -15,6 +15,8 @@ pub(crate) enum ChannelParameters {
     Norm(BatchShape),
     /// Normalisation by the statistics of each sample's groups. Entries: γ; then β, where there is one.
     Groups { shape: BatchShape, groups: u32, bias: bool },
+    /// PReLU. Entries: the slope.
+    Slopes(BatchShape),
 }
 
 /// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as
@@ -31,6 +33,11 @@ pub(crate) struct ChannelSums {
 /// compiler unrolls that; it must not loop more than 65,535 times in all.
 const POSITIONS: u32 = 1024;
 
+impl ChannelSums {
+    /// The most positions that sums of a single entry may have. For each an invocation may loop 9 times.
+    pub(crate) const MOST_POSITIONS: u32 = 256 * 4096;
+}
+
 /// Invocations that may share a sum over the positions of an image: no more than it needs.
 const LANES_OF: [u32; 3] = [1, 16, 256];
 
@@ -44,7 +51,9 @@ impl ChannelSums {
                 let [rows, columns] = pair(window.positions);
                 BatchShape::Image { batch, channels, positions: rows * columns }
             }
-            ChannelParameters::Norm(shape) | ChannelParameters::Groups { shape, .. } => shape,
+            ChannelParameters::Norm(shape)
+            | ChannelParameters::Groups { shape, .. }
+            | ChannelParameters::Slopes(shape) => shape,
         }
     }
 
@@ -84,6 +93,7 @@ impl ChannelSums {
             ChannelParameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
             ChannelParameters::Norm(_) => 2,
             ChannelParameters::Groups { bias, .. } => 1 + u32::from(bias),
+            ChannelParameters::Slopes(_) => 1,
         }
     }
 
@@ -113,6 +123,7 @@ impl Key for ChannelSums {
             ChannelParameters::Depthwise { .. } => "depthwise",
             ChannelParameters::Norm(_) => "norm",
             ChannelParameters::Groups { .. } => "norm of groups",
+            ChannelParameters::Slopes(_) => "prelu",
         };
         format!("parameters {} {what} {}", self.mode.name(), self.shape().label())
     }
@@ -120,7 +131,9 @@ impl Key for ChannelSums {
     /// The signal, the sums, the layer's input; for normalisation its statistics.
     fn bindings(&self) -> Vec<Binding> {
         match self.parameters {
-            ChannelParameters::Depthwise { .. } => vec![Uniform, Read, Write, Read],
+            ChannelParameters::Depthwise { .. } | ChannelParameters::Slopes(_) => {
+                vec![Uniform, Read, Write, Read]
+            }
             ChannelParameters::Norm(_) | ChannelParameters::Groups { .. } => {
                 vec![Uniform, Read, Write, Read, Read]
             }
@@ -134,11 +147,12 @@ impl Key for ChannelSums {
         constants(&mut header, self.mode);
         let plug: &[&str] = match self.parameters {
             ChannelParameters::Depthwise { .. } => &["channel_sums/depthwise"],
-            ChannelParameters::Norm(_) => &["channel_sums/batchnorm"],
+            ChannelParameters::Norm(_) => &["channel_sums/batchnorm", "norm/standardized"],
             ChannelParameters::Groups { shape, groups, .. } => {
                 header.number("GROUPS", groups).number("GROUP_WIDTH", shape.channels() / groups);
                 &["channel_sums/norm", "norm/standardized"]
             }
+            ChannelParameters::Slopes(_) => &["channel_sums/slopes"],
         };
         let body = ["channel_sums/params", "channel_sums/channel_sums"];
         let signal = ["signal/gather", "signal/lanes"];
@@ -157,18 +171,21 @@ impl Key for ChannelSums {
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let shape = self.shape();
         let width = shape.width().elements();
-        let mut all = match self.parameters {
+        let [lines, columns, row] = shape.lines();
+        let (mut all, row) = match self.parameters {
             ChannelParameters::Depthwise { sizes: DepthwiseSizes { window, .. }, .. } => {
                 let Window { image, kernel, stride, dilation, before, positions, .. } = window;
-                [positions, image, kernel, stride, dilation, before].map(pair).concat()
+                let all = [positions, image, kernel, stride, dilation, before].map(pair);
+                (all.concat(), all[0][1])
             }
-            ChannelParameters::Norm(shape) | ChannelParameters::Groups { shape, .. } => {
-                let line = [1, shape.positions()];
-                [line, line, [1, 1], [1, 1], [1, 1], [0, 0]].concat()
+            _ => {
+                let lines = [lines, columns];
+                ([lines, lines, [1, 1], [1, 1], [1, 1], [0, 0]].concat(), row)
             }
         };
         all.extend([self.sums(), grid_x, shape.batch(), self.samples(), self.entries()]);
         all.extend([shape.vectors(), self.plane / width, self.stride() / width]);
+        all.extend([row, 0, 0, 0]);
         words(&all)
     }
 }

@@ -1,4 +1,4 @@
-//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, normalisations.
+//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, normalisations, slopes of PReLU.
 
 mod kernel;
 

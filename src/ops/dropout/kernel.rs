@@ -39,7 +39,7 @@ impl Key for DropoutForward {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        affine::uniforms(self.shape, grid_x, [0, 0], self.words())
+        affine::uniforms(self.shape, self.shape.channels(), grid_x, [0, 0], self.words())
     }
 }
 
@@ -69,7 +69,13 @@ impl Key for DropoutSignal {
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
         let shape = self.dropout.shape;
-        affine::uniforms(shape, grid_x, self.flow.planes(shape.width()), self.dropout.words())
+        affine::uniforms(
+            shape,
+            shape.channels(),
+            grid_x,
+            self.flow.planes(shape.width()),
+            self.dropout.words(),
+        )
     }
 }
 

@@ -14,7 +14,7 @@ use crate::model::Reduction;
 use crate::shader::Dtype;
 
 /// The number of samples.
-fn count() -> Slice {
+pub(crate) fn count() -> Slice {
     Slice::new(Region::Count, 0, 1)
 }
 

@@ -1,10 +1,11 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions, the encodings and the normalisations by a sample's own statistics are linear maps where they stand,
-//! so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`], and [`Weighted`]
-//! where it has parameters.
+//! All layers but the elementwise functions, the encodings and the normalisations by a sample's or a batch's statistics are linear
+//! maps where they stand, so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`],
+//! and [`Weighted`] where it has parameters.
 
 pub(super) mod act;
+mod batch_statistics;
 mod batchnorm;
 mod conv;
 mod dense;
@@ -18,6 +19,7 @@ mod mirror;
 mod norm;
 mod pixelshuffle;
 mod pool;
+mod prelu;
 mod resample;
 mod zeropad;
 
@@ -25,6 +27,7 @@ use super::{Real, Signal};
 use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
 use crate::{Error, Result};
 use act::activation;
+use batch_statistics::Standardize;
 use batchnorm::Normalize;
 use conv::Convolve;
 use dense::Dense;
@@ -35,6 +38,7 @@ use encode::Encode;
 use hashgrid::Interpolate;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
+use prelu::Slopes;
 use resample::Resample;
 use zeropad::Pad;
 
@@ -44,7 +48,7 @@ pub(super) trait Linear<T: Real> {
     fn forward(&self, x: &[T]) -> Vec<T>;
 
     /// `Aᵀ s`, or with A's squared numbers `(A∘A)ᵀ s`; empty for an empty `s`. A may depend on the input, as where max
-    /// pooling finds its maxima.
+    /// pooling finds its maxima and PReLU what is above 0.
     fn transposed(&self, x: &[T], s: &[T], squared: bool) -> Vec<T>;
 
     /// The same map, if it has parameters.
@@ -101,6 +105,8 @@ pub(super) enum Step<'a, T> {
     Elementwise(Activation),
     Normalize(norm::Normalize<'a, T>),
     Encode(Encode),
+    /// By the statistics of the batch.
+    Standardize(Standardize<'a, T>),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
     /// The product of its two inputs.
@@ -111,7 +117,7 @@ pub(super) enum Step<'a, T> {
 
 impl<'a, T: Real> Step<'a, T> {
     /// The step of `node`, its parameters taken from `parameters` (flat layout, length checked before). Without a `draw`
-    /// dropout does nothing.
+    /// dropout does nothing, and batch normalisation goes by its running statistics.
     pub(super) fn new(
         model: &'a Model,
         node: usize,
@@ -151,6 +157,7 @@ impl<'a, T: Real> Step<'a, T> {
                 }
                 Step::Elementwise(*function)
             }
+            (Layer::PRelu(_), _) => Step::linear(Slopes::new(input, weight)),
             (Layer::MaxPool2d(_), Some(window)) => Step::linear(Maximum::new(&window)),
             (Layer::AvgPool2d(pool), Some(window)) => {
                 Step::linear(Average::new(&window, pool.count_include_pad))
@@ -163,6 +170,9 @@ impl<'a, T: Real> Step<'a, T> {
             (Layer::PixelUnshuffle { factor }, _) => Step::linear(Shuffle::inverse(input, *factor)),
             (Layer::BatchNorm(norm), _) => {
                 let positions = input[1..].iter().product();
+                if norm.momentum.is_some() && draw.is_some() {
+                    return Ok(Step::Standardize(Standardize::new(norm, positions, weight, bias)));
+                }
                 Step::linear(Normalize::new(norm, positions, weight, bias))
             }
             (Layer::Dropout { p }, _) => match draw {
@@ -197,6 +207,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Elementwise(function) => x.iter().map(|a| activation(*function, *a)[0]).collect(),
             Step::Normalize(norm) => norm.forward(x),
             Step::Encode(encode) => encode.forward(x),
+            Step::Standardize(norm) => norm.forward(x),
             Step::Sum => sum(inputs),
             Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
             Step::Concatenation([first, second]) => {
@@ -225,6 +236,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Elementwise(function) => elementwise(*function, mode, x, signal),
             Step::Normalize(norm) => norm.backward(mode, x, signal),
             Step::Encode(encode) => encode.backward(mode, x, signal),
+            Step::Standardize(norm) => norm.backward(mode, x, signal),
             Step::Sum => signal.clone(),
             // What x and y have in common is dropped: d²z/dx² = 0.
             Step::Product => {
@@ -247,6 +259,7 @@ impl<'a, T: Real> Step<'a, T> {
         match self {
             Step::Linear(map) => map.weighted(),
             Step::Normalize(norm) => norm.weighted(),
+            Step::Standardize(norm) => Some(norm),
             _ => None,
         }
     }

@@ -23,9 +23,9 @@ pub(in crate::reference) struct Normalize<'a, T> {
 }
 
 /// The numbers of one group.
-struct Group<T> {
+pub(super) struct Group<T> {
     /// x̂
-    normal: Vec<T>,
+    pub(super) normal: Vec<T>,
     /// 1 / s
     inverse: T,
     /// n
@@ -81,34 +81,44 @@ impl<'a, T: Real> Normalize<'a, T> {
 
     fn groups(&self, x: &[T]) -> impl Iterator<Item = Group<T>> {
         let eps = T::from_f64(self.norm.eps);
-        let count = T::from_f64(self.norm.len() as f64);
         let centred = if self.norm.centred { T::one() } else { T::zero() };
-        x.chunks_exact(self.norm.len()).map(move |x| {
-            let mean = centred * total(x.iter().copied()) / count;
-            let apart: Vec<T> = x.iter().map(|x| *x - mean).collect();
-            let variance = total(apart.iter().map(|x| x.squared())) / count;
-            let inverse = T::one() / (variance + eps).sqrt();
-            let normal = apart.into_iter().map(|x| x * inverse).collect();
-            Group { normal, inverse, count, centred }
-        })
+        x.chunks_exact(self.norm.len()).map(move |x| Group::new(x, eps, centred))
     }
 }
 
 impl<T: Real> Group<T> {
+    pub(super) fn new(x: &[T], eps: T, centred: T) -> Group<T> {
+        let count = T::from_f64(x.len() as f64);
+        let mean = centred * total(x.iter().copied()) / count;
+        let apart: Vec<T> = x.iter().map(|x| *x - mean).collect();
+        let variance = total(apart.iter().map(|x| x.squared())) / count;
+        let inverse = T::one() / (variance + eps).sqrt();
+        let normal = apart.into_iter().map(|x| x * inverse).collect();
+        Group { normal, inverse, count, centred }
+    }
+
     /// `Σ s x̂`
     fn product(&self, s: &[T]) -> T {
         total(self.normal.iter().zip(s).map(|(x, s)| *x * *s))
     }
 
     /// `Jᵀ s`
-    fn through(&self, s: &[T]) -> Vec<T> {
-        let mean = self.centred * total(s.iter().copied()) / self.count;
-        let slope = self.product(s) / self.count;
-        self.normal.iter().zip(s).map(|(x, s)| (*s - mean - *x * slope) * self.inverse).collect()
+    pub(super) fn through(&self, s: &[T]) -> Vec<T> {
+        self.through_parts(s, s.len())
+    }
+
+    /// `Jᵀ s` within each part of the group, of so many numbers: without J's entries between parts.
+    pub(super) fn through_parts(&self, s: &[T], part: usize) -> Vec<T> {
+        let one = |(s, x): (&[T], &[T])| -> Vec<T> {
+            let mean = self.centred * total(s.iter().copied()) / self.count;
+            let slope = total(x.iter().zip(s).map(|(x, s)| *x * *s)) / self.count;
+            x.iter().zip(s).map(|(x, s)| (*s - mean - *x * slope) * self.inverse).collect()
+        };
+        s.chunks_exact(part).zip(self.normal.chunks_exact(part)).flat_map(one).collect()
     }
 
     /// `(J∘J)ᵀ s`
-    fn through_squares(&self, s: &[T]) -> Vec<T> {
+    pub(super) fn through_squares(&self, s: &[T]) -> Vec<T> {
         let weighted: Vec<T> = self.normal.iter().zip(s).map(|(x, s)| *x * *s).collect();
         let (plain, once, twice) =
             (total(s.iter().copied()), total(weighted.iter().copied()), self.product(&weighted));
@@ -125,7 +135,7 @@ impl<T: Real> Group<T> {
     }
 
     /// `Σ_k s_k ∂²x̂_k/∂x_i²`
-    fn second_derivatives(&self, s: &[T]) -> Vec<T> {
+    pub(super) fn second_derivatives(&self, s: &[T]) -> Vec<T> {
         let (product, two) = (self.product(s), T::one() + T::one());
         let slopes = self.through(s).into_iter().zip(&self.normal);
         slopes

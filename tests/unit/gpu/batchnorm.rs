@@ -10,14 +10,16 @@ fn normalisation() {
             BatchShape::Image { channels, positions, .. } => {
                 (channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
             }
+            BatchShape::Line { .. } => unreachable!("no storage of a value"),
         };
         let norm = NormForward { shape };
-        assert_eq!(norm.statistics_len() as usize, 2 * padded);
+        assert_eq!(norm.statistics_len() as usize, 3 * padded);
         let [mean, inverse, gamma, beta] = [10, 11, 12, 13].map(|seed| numbers(seed, channels));
-        let mut statistics = vec![0.0_f32; 2 * padded];
+        let mut statistics = vec![0.0_f32; 3 * padded];
         for c in 0..channels {
-            statistics[c] = mean[c] as f32;
-            statistics[padded + c] = inverse[c] as f32;
+            // A mean in two parts.
+            (statistics[c], statistics[padded + c]) = (mean[c] as f32 - 0.5, 0.5);
+            statistics[2 * padded + c] = inverse[c] as f32;
         }
         let channel = |i: usize| i / positions % channels;
         let slope = |i: usize| gamma[channel(i)] * inverse[channel(i)];

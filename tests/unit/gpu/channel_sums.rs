@@ -126,12 +126,13 @@ fn check_norm(shape: BatchShape, z: Lie, modes: &[Mode]) {
         BatchShape::Image { batch, channels, positions } => {
             (batch, channels as usize, positions as usize, channels.next_multiple_of(4) as usize)
         }
+        BatchShape::Line { .. } => unreachable!("no storage of a value"),
     };
     let [mean, inverse] = [10, 11].map(|seed| numbers(seed, channels));
-    let mut statistics = vec![0.0_f32; 2 * padded];
+    let mut statistics = vec![0.0_f32; 3 * padded];
     for c in 0..channels {
-        statistics[c] = mean[c] as f32;
-        statistics[padded + c] = inverse[c] as f32;
+        (statistics[c], statistics[padded + c]) = (mean[c] as f32 - 0.5, 0.5);
+        statistics[2 * padded + c] = inverse[c] as f32;
     }
     let x = numbers(4, z.len());
     let mut terms = Vec::new();
@@ -165,6 +166,34 @@ fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared
         let partial = ChannelSums { parameters: ChannelParameters::Norm(shape), mode: Mode::None, plane: 64 };
         assert_eq!(partial.splits(), splits);
         check_norm(shape, Lie::Image { batch, channels, positions }, &modes);
+    }
+}
+
+/// Slopes of PReLU: of each channel, and one for all of an image or a row.
+#[test]
+fn slopes() {
+    for [batch, channels, positions] in
+        [[1, 1, 1], [3, 5, 1], [2, 33, 1], [2, 3, 7], [3, 33, 6], [40, 2, 300], [2, 3, 3000], [1, 5, 20_000]]
+    {
+        let [n, c, p] = [batch, channels, positions].map(|size| size as u32);
+        let image = BatchShape::Image { batch: n, channels: c, positions: p };
+        let mut cases = vec![(image, Lie::Image { batch, channels, positions })];
+        if positions == 1 {
+            cases.push((BatchShape::Rows { batch: n, features: c }, Lie::Rows { len: batch * channels }));
+        }
+        for (shape, z) in cases {
+            let x = numbers(4, z.len());
+            let terms = |one: bool| -> Vec<_> {
+                let slope = |j: usize| if one { 0 } else { j / positions % channels };
+                x.iter().enumerate().map(|(j, x)| (j, slope(j), x.min(0.0))).collect()
+            };
+            let extras = [z.store(&x)];
+            let one = ChannelParameters::Slopes(shape.as_line());
+            check(one, [batch, 1], z, &extras, &terms(true), &MODES);
+            if let BatchShape::Image { .. } = shape {
+                check(ChannelParameters::Slopes(shape), [batch, channels], z, &extras, &terms(false), &MODES);
+            }
+        }
     }
 }
 

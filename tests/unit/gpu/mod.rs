@@ -17,6 +17,7 @@ mod outside;
 mod partial;
 mod pixelshuffle;
 mod pool;
+mod prelu;
 mod resample;
 mod residual;
 mod row_sums;

@@ -1,21 +1,34 @@
 //! Batch normalisation.
 
-use super::{BATCH, CHANNELS, Operation, TANH, backward, flow, is};
+use super::{BATCH, CHANNELS, Operation, SHOWN, TANH, backward, flow, is};
 use crate::model::{Activation, Mode};
-use crate::ops::batchnorm::{NormForward, NormSignal};
-use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
+use crate::ops::batchnorm::{
+    BatchGroups, BatchSignal, Coefficients, Follow, Moments, NormForward, NormSignal, OfBatch, Running,
+    SignalSums,
+};
+use crate::shader::{BatchShape, DeviceClass, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
-    all: |_| all(),
-    stored: |kernel| match kernel.get::<NormSignal>() {
-        Some(signal) => backward(&signal.flow, &[F32, F32]),
-        None if is::<NormForward>(kernel) => vec![vec![F16, F16]],
-        None => vec![],
+    all,
+    stored: |kernel| match (kernel.get::<NormSignal>(), kernel.get::<BatchSignal>()) {
+        (Some(signal), _) => backward(&signal.flow, &[F32, F32]),
+        (_, Some(signal)) => backward(&signal.flow, &[F16, F32]),
+        _ if is::<NormForward>(kernel) => vec![vec![F16, F16]],
+        _ if is::<Moments>(kernel) => vec![vec![F16, F32]],
+        _ if kernel.get().is_some_and(|sums: &SignalSums| sums.mode == SHOWN) => vec![vec![F16, F32, F16]],
+        _ => vec![],
     },
-    family: |kernel| (is::<NormForward>(kernel) || is::<NormSignal>(kernel)).then_some("normalisation"),
+    family: |kernel| {
+        if is::<NormForward>(kernel) || is::<NormSignal>(kernel) {
+            return Some("normalisation");
+        }
+        let sums = is::<Moments>(kernel) || is::<SignalSums>(kernel) || is::<Coefficients>(kernel);
+        let rest = is::<OfBatch>(kernel) || is::<Follow>(kernel) || is::<Running>(kernel);
+        (sums || rest || is::<BatchSignal>(kernel)).then_some("normalisation of batches")
+    },
 };
 
-fn all() -> Vec<Kernel> {
+fn all(class: DeviceClass) -> Vec<Kernel> {
     // Plans normalise images only.
     let shape = BatchShape::Image { batch: BATCH, channels: CHANNELS, positions: 30 };
     let norm = NormForward { shape };
@@ -24,6 +37,21 @@ fn all() -> Vec<Kernel> {
         kernels.extend(
             [Activation::Identity, TANH].map(|below| NormSignal { norm, flow: flow(mode, below) }.into()),
         );
+    }
+    for (partial, positions) in [(false, 30), (true, 30), (false, 3000), (false, 20_000)] {
+        let groups = BatchGroups { class, partial, ..BatchGroups::predicting(shape, 1e-5) };
+        let norm = BatchGroups { positions, ..groups };
+        kernels.extend([
+            Moments(norm).into(),
+            OfBatch(norm).into(),
+            Follow(norm).into(),
+            Running(norm).into(),
+        ]);
+        for mode in Mode::ALL {
+            kernels.push(SignalSums { norm, mode, plane: 4096 }.into());
+            kernels.push(Coefficients { norm, mode }.into());
+            kernels.push(BatchSignal { norm, flow: flow(mode, Activation::Identity) }.into());
+        }
     }
     kernels
 }

@@ -11,7 +11,7 @@ pub(super) const OPERATION: Operation = Operation {
         let shown = kernel.get().is_some_and(|sums: &ChannelSums| sums.mode == SHOWN);
         if shown { vec![vec![F16, F32, F16]] } else { vec![] }
     },
-    family: |kernel| is::<ChannelSums>(kernel).then_some("parameters of normalisation, depthwise"),
+    family: |kernel| is::<ChannelSums>(kernel).then_some("parameters of normalisation, PReLU, depthwise"),
 };
 
 fn all() -> Vec<Kernel> {
@@ -21,6 +21,8 @@ fn all() -> Vec<Kernel> {
     for mode in Mode::ALL {
         for positions in [30, 10_000] {
             add(ChannelParameters::Norm(shape(positions)), mode);
+            add(ChannelParameters::Slopes(shape(positions)), mode);
+            add(ChannelParameters::Slopes(shape(positions).as_line()), mode);
             add(ChannelParameters::Groups { shape: shape(positions), groups: CHANNELS, bias: true }, mode);
         }
         let rows = BatchShape::Rows { batch: BATCH, features: 33 };

@@ -27,6 +27,7 @@ pub(crate) mod own;
 mod partial;
 mod pixelshuffle;
 mod pool;
+mod prelu;
 mod resample;
 mod residual;
 mod row_sums;
@@ -53,7 +54,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 28] = [
+const OPERATIONS: [Operation; 29] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -61,6 +62,7 @@ const OPERATIONS: [Operation; 28] = [
     optimizer::OPERATION,
     layout::OPERATION,
     pool::OPERATION,
+    prelu::OPERATION,
     resample::OPERATION,
     pixelshuffle::OPERATION,
     zeropad::OPERATION,

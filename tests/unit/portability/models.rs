@@ -4,7 +4,7 @@ use super::common::own;
 use super::job::{Job, Kind};
 use crate::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, LayerNorm, MaxPool2d,
-    Optimizer, RmsNorm, Rule, Upsample2d,
+    Optimizer, PRelu, RmsNorm, Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -510,6 +510,17 @@ fn resized() -> Vec<(&'static str, Model)> {
     vec![
         ("channels behind channels", joined([4, 8])),
         ("odd channels behind odd channels", joined([5, 3])),
+        ("slopes of channels", twice([2, 3, 4], PRelu::per_channel())),
+        ("slopes of channels in large images", twice([2, 40, 30], PRelu::per_channel())),
+        ("one slope", twice([2, 3, 4], PRelu::new())),
+        ("one slope of a row", {
+            let m = Model::builder([5]).dense(33).act(TANH).layer(PRelu::new()).dense(7).layer(PRelu::new());
+            m.dense(2).loss(Loss::mse()).unwrap()
+        }),
+        ("one slope of large images", twice([2, 40, 30], PRelu::new())),
+        ("statistics of the batch", twice([2, 3, 4], BatchNorm::of_batch())),
+        ("statistics of the batch of larger images", twice([2, 40, 30], BatchNorm::of_batch())),
+        ("statistics of the batch of large images", twice([2, 130, 131], BatchNorm::of_batch())),
         ("gated rows", gated()),
         ("gated image", gated_image),
         ("bilinear upsampling", twice([2, 4, 5], Upsample2d::bilinear([3, 2]))),
