@@ -43,6 +43,7 @@ pub use crate::rules::{
 
 pub(crate) use convolution::Convolution;
 pub(crate) use encoding::Encoding;
+#[cfg(feature = "cpu")]
 pub(crate) use hash_grid::GridLevel;
 pub(crate) use node::{Node, NodeKind, Source};
 pub(crate) use normalization::Normalization;
