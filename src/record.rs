@@ -97,7 +97,7 @@ impl Plan {
     /// It follows [`Plan::record_forward`], in the same submission or a later one, and reads what that has left: so between the two
     /// the plan's input and the state's parameters must stay as they are, and no other forward pass of this plan may run. Several
     /// backward passes may follow one forward pass, each from a signal of its own ([`Pass::accumulating`]); with dropout only one,
-    /// which counts the random numbers on.
+    /// which counts the random numbers on. Each moves running statistics of batch normalisations.
     ///
     /// # Errors
     /// [`Error::NotPlanned`] for a model with a loss of its own, an inference plan, or a pass that the plan was not made for.
@@ -121,9 +121,10 @@ impl Plan {
     /// step. If a single kernel takes too long, split the batch ([`crate::PlanOptions::accumulate`]).
     ///
     /// Until the last piece, the host must not modify what the step reads and writes: this plan's input and targets, and the
-    /// gradient, diagonal and moments of its state. So no other training plan of that state may run in between. Only the last
-    /// kernel changes the parameters, so inference plans, which only read them, may run between any pieces. This is not the case
-    /// with [`crate::PlanOptions::fused_update`]: there parameters change layer by layer.
+    /// gradient, diagonal, moments and running statistics of its state. So no other training plan of that state may run in between. Only
+    /// the last kernel changes the parameters, so inference plans, which only read them, may run between any pieces. This is not the
+    /// case with [`crate::PlanOptions::fused_update`]: there parameters change layer by layer; nor with batch normalisation by the
+    /// statistics of the batch: there running statistics change some kernels earlier.
     ///
     /// Do not continue pieces of one plan with another. After the last piece nothing more is recorded.
     ///

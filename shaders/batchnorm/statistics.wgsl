@@ -20,16 +20,21 @@ fn each(v: u32) {
         let apart = distance_of(s, v, m) - d;
         squares += moments[(s * 3u + 2u) * p.vectors + v] + count_of(s) * apart * apart;
     }
-    let inverse = 1.0 / sqrt(max(squares / n, Value(0.0)) + p.eps);
+    let all = max(squares, Value(0.0));
     statistics[v] = m;
     statistics[p.vectors + v] = d;
-    statistics[2u * p.vectors + v] = vec4<f32>(
-        hs_nan_where(!hs_is_finite(squares.x), inverse.x),
-        hs_nan_where(!hs_is_finite(squares.y), inverse.y),
-        hs_nan_where(!hs_is_finite(squares.z), inverse.z),
-        hs_nan_where(!hs_is_finite(squares.w), inverse.w),
+    statistics[2u * p.vectors + v] = told(squares, 1.0 / sqrt(all / n + p.eps));
+    statistics[3u * p.vectors + v] = told(squares, all / max(n - 1.0, 1.0));
+}
+
+// x, or NaN where the squares are not finite: max may have hidden that.
+fn told(squares: Value, x: Value) -> Value {
+    return vec4<f32>(
+        hs_nan_where(!hs_is_finite(squares.x), x.x),
+        hs_nan_where(!hs_is_finite(squares.y), x.y),
+        hs_nan_where(!hs_is_finite(squares.z), x.z),
+        hs_nan_where(!hs_is_finite(squares.w), x.w),
     );
-    statistics[3u * p.vectors + v] = squares / max(n - 1.0, 1.0);
 }
 
 fn count_of(split: u32) -> f32 {

@@ -17,13 +17,20 @@ fn each(i: u32) {
     let values = (p.entries + CHUNK - 1u) / CHUNK * p.values;
     var g = Value();
     var d = Value();
+    // 64 at a time: a single chain of f32 sums would lose digits.
     while of_pair(next).x == row {
-        let behind = next / CHUNK * p.values + at.y;
-        g += carried[behind];
-        if HAS_DIAGONAL {
-            d += carried[values + behind];
+        var some_g = Value();
+        var some_d = Value();
+        for (var k = 0u; k < 64u && of_pair(next).x == row; k++) {
+            let behind = next / CHUNK * p.values + at.y;
+            some_g += carried[behind];
+            if HAS_DIAGONAL {
+                some_d += carried[values + behind];
+            }
+            next += CHUNK;
         }
-        next += CHUNK;
+        g += some_g;
+        d += some_d;
     }
     add(row, at.y, g, d);
 }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 /// before they are squared. They come in the order of the positions, so their bits are the same every time. Rows that nothing
 /// selects have zeros. No signal flows to the inputs: it is 0 there.
 ///
-/// What is no row is [`Error::NoRow`] wherever inputs pass through the host ([`Model::check_inputs`](super::Model::check_inputs)).
+/// What is no row is [`Error::NoRow`] wherever inputs pass through the host ([`Model::check_inputs`](super::Model::check_inputs)), but
+/// for those of plans that train on part of a batch, whose other rows may hold anything.
 /// Where a shader has written them, its vector is NaN, which shows in the loss and in
 /// [`State::divergence`](crate::State::divergence).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ pub(crate) enum Encoding {
     OneBlob { bins: usize },
 }
 
-/// In an octave beyond, numbers of `f32` around 1 are whole turns.
+/// Far more than `f32` can tell apart: numbers in [1, 2) are whole turns from octave 24 on.
 const MOST_OCTAVES: usize = 32;
 
 /// With more, `bins a` has few digits left behind the point.

@@ -87,10 +87,14 @@ impl HashGrid {
         1 << self.log2_table
     }
 
+    /// Cells along an axis, with so little more that a product which should be a whole number is not just below it.
+    fn cells(&self, level: usize) -> f64 {
+        (self.base as f64 * self.growth.powi(level as i32) * (1.0 + 1e-12)).floor()
+    }
+
     /// A level of a grid with so many axes.
     pub(crate) fn level(&self, level: usize, axes: usize) -> GridLevel {
-        // So little more that a product which should be a whole number is not just below it.
-        let cells = (self.base as f64 * self.growth.powi(level as i32) * (1.0 + 1e-12)).floor() as usize;
+        let cells = self.cells(level) as usize;
         let corners = (cells + 1).checked_pow(axes as u32);
         let dense = corners.is_some_and(|corners| corners <= self.table());
         GridLevel { cells, dense, first: level * self.table(), mask: self.table() - 1 }
@@ -112,7 +116,7 @@ impl HashGrid {
                 return Err(Error::value(name, what, value as f64, needed));
             }
         }
-        let finest = self.base as f64 * self.growth.powi(self.levels as i32 - 1);
+        let finest = self.cells(self.levels - 1);
         if !(self.growth >= 1.0 && self.growth.is_finite() && finest <= MOST_CELLS) {
             let needed = "at least 1, and such that the finest level has at most 2^20 cells";
             return Err(Error::value(name, "growth", self.growth, needed));

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 /// or not parameters are updated then, `running ← running + momentum (batch's − running)`, with the variance divided by n − 1, as
 /// PyTorch has it. So a gradient in several pieces moves them once for each piece, by the piece's statistics. Weights of samples
 /// have no part in statistics; in a plan with [`PlanOptions::partial`](crate::PlanOptions::partial) the samples that do not count
-/// have none either. A single number is normalised to 0. HesScale-R keeps each sample's u to that
+/// have none either. A single number is normalised to 0. A plan on a GPU
+/// takes at most 4,194,304 numbers of a channel, batch included. HesScale-R keeps each sample's u to that
 /// sample. The diagonals of layers below are far from exact in every mode, since what samples do to each other is dropped: see the
 /// README.
 ///

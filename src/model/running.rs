@@ -96,6 +96,20 @@ impl Model {
         Model::new(self.input.clone(), layers, self.loss.clone())
     }
 
+    /// That these can be running statistics.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless they are [`Model::statistics_len`] numbers; [`Error::Value`] for a variance below 0.
+    pub fn check_statistics(&self, flat: &[f32]) -> Result<()> {
+        Error::check_length("statistics", flat.len(), self.statistics_len())?;
+        for running in &self.running {
+            if let Some(var) = flat[running.var()].iter().find(|var| **var < 0.0) {
+                return Err(Error::value(&running.names()[1], "a variance", f64::from(*var), ">= 0"));
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn running_of(&self, node: usize) -> Option<&RunningStatistics> {
         self.running.iter().find(|running| running.node == node)
     }

@@ -247,7 +247,7 @@ impl Plan {
     /// [`Error::Length`]; [`Error::NoRow`] where the model selects by its inputs (not of a [`PlanOptions::partial`] plan); [`Error::NotFinite`] where the context checks.
     pub fn write_input(&self, values: &[f32]) -> Result<()> {
         // Of a batch that may be filled in part, what does not count may hold anything.
-        if !self.options.partial {
+        if !(self.options.partial && self.options.training) {
             self.model.check_inputs(values)?;
         }
         self.context.write(&self.input, values)

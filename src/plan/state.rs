@@ -282,9 +282,9 @@ impl State {
     /// Writes them ([`Model::statistics_len`] numbers); they arrive before the commands of the next submission.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::NotFinite`] where the context checks.
+    /// Those of [`Model::check_statistics`]; [`Error::NotFinite`] where the context checks.
     pub fn write_statistics(&self, flat: &[f32]) -> Result<()> {
-        Error::check_length("statistics", flat.len(), self.model.statistics_len())?;
+        self.model.check_statistics(flat)?;
         if flat.is_empty() { Ok(()) } else { self.context.write(&self.statistics, flat) }
     }
 

@@ -7,15 +7,17 @@ use crate::{Error, Result};
 use std::ops::Range;
 
 impl Trainer {
-    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; the parameters stay as they
-    /// are. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
+    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; parameters and running
+    /// statistics stay as they are. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
     /// `Σ_b (f / f_b) g_b`, f the factor that the loss reduces all samples by, f_b a batch. So a mean weighs each batch by its size,
     /// a weighted mean by its weights, and an ignored sample counts in the divisor as it does in one batch. Dropout drops as in
-    /// training.
+    /// training, and a batch normalisation by the statistics of the batch goes by those of each `batch` samples, so there the result
+    /// depends on `batch`.
+    ///
     /// Each batch waits for the device and reads both vectors back.
     ///
     /// # Errors
-    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`] and the targets' errors; [`Error::Device`].
+    /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Device`].
     pub fn gradient_over(&mut self, data: &Dataset, batch: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         Error::check_batch(batch)?;
         let samples = self.samples(data)?;
@@ -57,7 +59,8 @@ impl Trainer {
     /// there it is the waiting that takes long, some hundred microseconds a sample and more. Memory: two vectors.
     ///
     /// # Errors
-    /// [`Error::Length`] and the targets' errors; [`Error::Device`]; what `act` returns.
+    /// [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Device`]; what `act` returns;
+    /// [`Error::Unsupported`] for a model with batch normalisation by the statistics of the batch, which samples share.
     pub fn each_sample(
         &mut self,
         data: &Dataset,
@@ -108,6 +111,10 @@ impl Trainer {
         mut act: impl FnMut(usize, &[f32], &[f32]) -> Result<()>,
     ) -> Result<()> {
         self.samples(data)?;
+        if let Some(running) = self.model.running_statistics().first() {
+            let kind = "a gradient of each sample: by the statistics of a batch there is none";
+            return Err(Error::unsupported(&running.path, kind));
+        }
         for sample in range {
             let (inputs, targets) = data.range(sample..sample + 1);
             let (gradient, diagonal) = self.gradient(inputs, targets)?;

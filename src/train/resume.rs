@@ -13,7 +13,7 @@ impl Trainer {
     /// symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a parameter or a moment is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
+    /// [`Error::Diverged`] if a parameter, a moment or a running statistic is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
     /// written, which says whether the old file is still there; [`Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (mut memory, noise) = self.engine.memory()?;
@@ -30,6 +30,7 @@ impl Trainer {
                 return Err(Error::Diverged { what, step: None });
             }
         }
+        self.model.check_statistics(&statistics)?;
         let (learning_rate, limits) = (self.optimizer.learning_rate, Some(self.optimizer.limits));
         let (schedule, seed) = (Some(self.schedule.clone()), self.seed);
         let checkpoint = Checkpoint {

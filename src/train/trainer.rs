@@ -179,7 +179,8 @@ impl Trainer {
         }
     }
 
-    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout; the parameters stay as they are.
+    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout; parameters and running statistics stay as they
+    /// are.
     ///
     /// # Errors
     /// As [`Trainer::step`].
@@ -207,8 +208,11 @@ impl Trainer {
         weights: Option<&[f32]>,
     ) -> Result<(Vec<f32>, Vec<f32>)> {
         let task = self.task(inputs, targets, weights, true)?;
+        let before = self.statistics()?;
         self.engine.pass(&task)?;
-        let (mut gradient, mut diagonal) = self.engine.results(self.mode.has_diagonal())?;
+        let results = self.engine.results(self.mode.has_diagonal());
+        self.engine.set_statistics(&before)?;
+        let (mut gradient, mut diagonal) = results?;
         gradient.truncate(self.model.flat_len());
         diagonal.truncate(self.model.flat_len());
         Ok((gradient, diagonal))
@@ -328,6 +332,9 @@ impl Trainer {
     }
 
     async fn statistics_by(&self, wait: Wait) -> Result<Vec<f32>> {
+        if self.model.running_statistics().is_empty() {
+            return Ok(Vec::new());
+        }
         let mut flat = self.engine.statistics(wait).await?;
         flat.truncate(self.model.statistics_len());
         Ok(flat)
@@ -336,8 +343,9 @@ impl Trainer {
     /// Replaces the running statistics.
     ///
     /// # Errors
-    /// [`Error::Length`]; [`Error::Device`].
+    /// Those of [`Model::check_statistics`]; [`Error::Device`].
     pub fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
+        self.model.check_statistics(flat)?;
         self.engine.set_statistics(flat)
     }
 

@@ -1,6 +1,8 @@
 //! What of a trainer a file must match, and what comes from the file.
 
-use crate::{Device, bits, directory, fingerprint, model, parameters, problem, rewrite, train};
+use crate::{
+    Device, bits, convolutional, directory, fingerprint, model, parameters, problem, rewrite, train,
+};
 use hesscale::model::{CrossEntropy, Group, Groups, Rule, Schedule};
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
@@ -127,4 +129,19 @@ fn other_settings() {
         assert!(found.starts_with(expected), "{found}");
         assert_eq!(fingerprint(&mut trainer, &spare), before);
     }
+}
+
+/// Where running statistics begin is no part of a model that a checkpoint belongs to: it brings its own.
+#[test]
+fn statistics_to_begin_with_may_differ() {
+    let model = convolutional();
+    let path = directory("statistics").join("training.safetensors");
+    let mut trainer = Trainer::on_cpu(&model, Optimizer::sgd(0.1), TrainerOptions::default()).unwrap();
+    let moved: Vec<f32> = trainer.statistics().unwrap().iter().map(|x| 1.5 * x).collect();
+    trainer.set_statistics(&moved).unwrap();
+    trainer.save(&path).unwrap();
+    let other = model.with_statistics(&moved).unwrap();
+    let mut other = Trainer::on_cpu(&other, Optimizer::sgd(0.1), TrainerOptions::default()).unwrap();
+    other.load(&path).unwrap();
+    assert_eq!(other.statistics().unwrap(), moved);
 }

@@ -177,3 +177,18 @@ fn more_than_can_be_counted() {
     let (place, limit) = ("batchnorm 0".into(), "numbers of a channel with statistics of the batch");
     assert_eq!(refused, Error::Limit { place, limit, needed: 4_198_400, available: 4_194_304 });
 }
+
+/// An invocation must not loop more than 65,535 times, over positions, entries and vectors u.
+#[test]
+fn images_too_large_to_sum_over() {
+    let large = |norm: BatchNorm| Model::builder([1, 1024, 2048]).layer(norm).loss(Loss::mse()).unwrap();
+    for model in [large(BatchNorm::of_batch()), large(BatchNorm::new(vec![0.0], vec![1.0]))] {
+        let state = State::new(&context(), &model, None).unwrap();
+        let refused = Plan::new(&context(), &model, &state, 1, PlanOptions::training(Mode::HesScaleR2));
+        assert!(
+            matches!(&refused, Err(Error::Limit { needed: 2_097_152, available: 1_706_496, .. })),
+            "{:?}",
+            refused.err()
+        );
+    }
+}

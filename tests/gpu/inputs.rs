@@ -222,3 +222,12 @@ fn encodings_follow_the_reference() {
         sample.trains_beside_frozen(&context(), &[]);
     }
 }
+
+/// A plan that predicts has no samples that do not count, whatever its options say.
+#[test]
+fn what_selects_no_row_in_a_plan_that_predicts() {
+    let (_, model) = tables().swap_remove(3);
+    let state = State::new(&context(), &model, None).unwrap();
+    let plan = Plan::new(&context(), &model, &state, 3, PlanOptions::inference().partial()).unwrap();
+    assert!(matches!(plan.write_input(&[0.0, 70.0, 1.0]), Err(Error::NoRow { index: 1, .. })));
+}

@@ -4,7 +4,7 @@ use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::of_class;
 use crate::problem::targets;
-use hesscale::model::{Conv2d, CrossEntropy, Init, Reduction, Targets};
+use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, Init, Reduction, Targets};
 use hesscale::reference::pass;
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
@@ -146,5 +146,35 @@ fn what_cannot_be_summed_is_refused() {
         assert_eq!((stopped, seen), (Err(stop.clone()), 3), "{name}");
         trainer.step(data.inputs(), data.labels().targets()).unwrap();
         assert!(matches!(trainer.step(&[], Targets::Classes(&[])), Err(Error::ZeroSize { .. })), "{name}");
+    }
+}
+
+/// What only looks at a model leaves the running statistics that it predicts by, and of one sample there are no statistics.
+#[test]
+fn looking_moves_no_statistics() {
+    let model = Model::builder([7]).dense(12).layer(BatchNorm::of_batch()).act(Activation::Tanh).dense(4);
+    let model = model.loss(Loss::cross_entropy()).unwrap();
+    let data = data(&model);
+    for (name, mut trainer) in trainers(&model, Mode::HesScale) {
+        trainer.step(data.inputs(), data.labels().targets()).unwrap();
+        let before = trainer.statistics().unwrap();
+        assert_ne!(before, model.statistics(), "{name}");
+        trainer.gradient(data.inputs(), data.labels().targets()).unwrap();
+        trainer.diagonal_over(&data, 9).unwrap();
+        trainer.evaluate(&data, 5).unwrap();
+        assert_eq!(trainer.statistics().unwrap(), before, "{name}");
+        let refused = trainer.squared_gradients(&data).unwrap_err();
+        assert!(matches!(&refused, Error::Unsupported { layer, .. } if layer == "1"), "{name}: {refused}");
+        assert!(
+            trainer.per_sample(&data, 0..2).is_err() && trainer.each_sample(&data, |_, _, _| Ok(())).is_err()
+        );
+        let mut wrong = before.clone();
+        wrong[model.running_statistics()[0].var().start + 3] = -1e-3;
+        let refused = trainer.set_statistics(&wrong).unwrap_err();
+        assert!(
+            matches!(&refused, Error::Value { place, .. } if place == "1.running_var"),
+            "{name}: {refused}"
+        );
+        assert_eq!(trainer.statistics().unwrap(), before, "{name}");
     }
 }

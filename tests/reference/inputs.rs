@@ -162,3 +162,26 @@ fn grids_are_exact() {
         assert!(relative_max_norm(&got.g, &g) < 1e-12 && relative_max_norm(&got.h, &h) < 1e-12);
     }
 }
+
+/// Bells are 0 far away, with all derivatives.
+#[test]
+fn one_blob_at_the_ends() {
+    let model = Model::builder([2]).layer(Layer::OneBlob { bins: 2 }).loss(Loss::mse()).unwrap();
+    for far in [f64::INFINITY, f64::MAX, 1e30] {
+        let got = pass(&model, Mode::HesScale, &[], &[far, -far], Targets::Values(&[1.0; 4])).unwrap();
+        let signal = &got.input_signal;
+        for x in got.logits.iter().chain(&signal.g).chain(&signal.h) {
+            assert!(x.abs() < 1e-80, "{x:e}");
+        }
+    }
+}
+
+/// A table that doubles its cells up to the most of them.
+#[test]
+fn grids_up_to_a_million_cells() {
+    let growth = 2.0_f64.powi(20).powf(1.0 / 15.0);
+    for (growth, fits) in [(growth, true), (1.0001 * growth, false)] {
+        let grid = HashGrid::new().base(1).levels(16).growth(growth);
+        assert_eq!(Model::builder([2]).layer(grid).loss(Loss::mse()).is_ok(), fits, "{growth}");
+    }
+}

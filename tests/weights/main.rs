@@ -4,7 +4,8 @@ mod errors;
 mod files;
 
 use hesscale::model::{BatchNorm, Conv2d, ConvTranspose2d, MaxPool2d};
-use hesscale::train::{Trainer, weights::Naming};
+use hesscale::train::Trainer;
+use hesscale::train::weights::{Layout, Naming};
 use hesscale::{Activation, Loss, Model, Optimizer};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -74,4 +75,13 @@ fn write(path: &Path, tensors: &[(&str, &[usize], &[f32])]) {
         (*name, TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap())
     });
     std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+/// A table is `[rows, numbers]` in every program: none is turned around.
+#[test]
+fn tables_are_not_transposed() {
+    let model = Model::builder([3]).embedding(4, 4).flatten().dense(12).loss(Loss::mse()).unwrap();
+    let naming = Naming::in_order(["table", "fc"]).layout("table.weight", Layout::InOut);
+    let refused = naming.tensors(&model).unwrap_err();
+    assert!(refused.to_string().contains("table.weight"), "{refused}");
 }

@@ -275,9 +275,9 @@ impl Executor {
     /// Sets them, for instance of an executor for inference to those of one for training.
     ///
     /// # Errors
-    /// [`Error::Length`] unless they are [`Model::statistics_len`] numbers.
+    /// Those of [`Model::check_statistics`].
     pub fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
-        Error::check_length("statistics", flat.len(), self.statistics.len())?;
+        self.model.check_statistics(flat)?;
         self.statistics.copy_from_slice(flat);
         for op in &mut self.program.ops {
             let running = op.node.and_then(|node| self.model.running_of(node));

@@ -85,10 +85,12 @@ impl Operation for BatchStatistics {
         let norm = self.kernel(pass.setup, pass.output(op));
         let statistics = pass.saved.extra(op).expect("the forward pass kept it");
         let weight = pass.setup.parameter(op, Role::Weight);
-        // Before γ is updated.
         let below = if pass.continues(op) {
             let (mode, name) = (pass.mode, format!("sums at {}", pass.output(op).name));
             let kernel = SignalSums { norm, mode, plane: signal.plane };
+            let parameters = ChannelParameters::Norm(norm.shape());
+            // Those loop as the parameters' sums do.
+            ChannelSums { parameters, mode, plane: signal.plane }.check(&pass.output(op).name)?;
             let sums = pass.schedule.transient(name.clone(), kernel.len(), Dtype::F32);
             let coefficients = pass.schedule.transient(name, norm.coefficients_len(), Dtype::F32);
             pass.schedule.push(kernel, vec![signal.slice, sums, pass.saved_input(op), statistics]);
@@ -100,7 +102,7 @@ impl Operation for BatchStatistics {
         };
         if pass.setup.trains(op) {
             let parameters = ChannelParameters::Norm(norm.shape());
-            channel_sums::push(pass, op, signal, parameters, &[statistics], 1, true);
+            channel_sums::push(pass, op, signal, parameters, &[statistics], 1, true)?;
         }
         if let Some((sums, coefficients)) = below {
             let to = pass.target(op.input())?;

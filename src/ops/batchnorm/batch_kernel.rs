@@ -39,7 +39,7 @@ impl BatchGroups {
     pub(crate) const MOST_NUMBERS: u32 = MOST_SPLITS * MOST_ROWS;
 
     /// The most samples of a batch.
-    pub(crate) const MOST_SAMPLES: u32 = 4 * MOST_EACH;
+    pub(crate) const MOST_SAMPLES: u32 = 16 * MOST_EACH;
 
     /// As far as running statistics go.
     pub(crate) fn predicting(shape: BatchShape, eps: f32) -> BatchGroups {

@@ -78,7 +78,7 @@ impl Operation for BatchNorm {
         let statistics = pass.saved.extra(op);
         let parameters = ChannelParameters::Norm(shape);
         if pass.setup.trains(op) {
-            channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true);
+            channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true)?;
         }
         if pass.continues(op) {
             let weight = pass.setup.parameter(op, Role::Weight);

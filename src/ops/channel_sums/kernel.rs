@@ -6,6 +6,7 @@ use crate::shader::{
     BatchShape, Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, constants, pair,
     vectors, words,
 };
+use crate::{Error, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum ChannelParameters {
@@ -29,8 +30,7 @@ pub(crate) struct ChannelSums {
     pub plane: u32,
 }
 
-/// Positions that an invocation sums over, about. For each it may loop 50 times, entries and vectors u counted, where no
-/// compiler unrolls that; it must not loop more than 65,535 times in all.
+/// Positions that an invocation sums over, about.
 const POSITIONS: u32 = 1024;
 
 impl ChannelSums {
@@ -105,6 +105,23 @@ impl ChannelSums {
     pub(crate) fn len(&self) -> usize {
         let counts = [self.splits(), self.components(), self.entries(), self.stride()];
         counts.into_iter().fold(1, |len, count| len.saturating_mul(count as usize))
+    }
+
+    /// That an invocation need not loop more than 65,535 times in all: for each position it loops over entries, and for each of these
+    /// over vectors u, if no compiler unrolls that.
+    pub(crate) fn check(&self, name: &str) -> Result<()> {
+        let (entries, rank) = (self.entries().min(MOST_ENTRIES), self.mode.rank() as u32);
+        let loops = 1 + entries + if rank > 0 { entries * (1 + rank) } else { 0 };
+        let (positions, most) = (u64::from(self.shape().positions()), u64::from(256 * (60_000 / loops)));
+        match positions <= most {
+            true => Ok(()),
+            false => Err(Error::limit(
+                name,
+                "positions that a channel's parameters are summed over",
+                positions,
+                most,
+            )),
+        }
     }
 
     /// Invocations that it takes to cover all entries.

@@ -4,12 +4,16 @@ mod kernel;
 
 pub(crate) use kernel::{ChannelParameters, ChannelSums};
 
+use crate::Result;
 use crate::graph::{BackwardPass, Op, Signal, Slice};
 use crate::ops::conv;
 use crate::ops::conv::{Packing, Unpack};
 use crate::shader::Dtype;
 
 /// Pushes partial sums and their total. `extras` are bound after the input; each channel has `taps` weights.
+///
+/// # Errors
+/// [`Error::Limit`](crate::Error::Limit) for more positions than an invocation may visit.
 pub(crate) fn push(
     pass: &mut BackwardPass<'_>,
     op: &Op,
@@ -18,13 +22,15 @@ pub(crate) fn push(
     extras: &[Slice],
     taps: u32,
     bias: bool,
-) {
+) -> Result<()> {
     let kernel = ChannelSums { parameters, mode: pass.mode, plane: signal.plane };
     let output = pass.output(op);
+    kernel.check(&output.name)?;
     let name = format!("sums of {}", output.name);
     let sums = pass.schedule.transient(name, kernel.len(), Dtype::F32);
     let slices = [signal.slice, sums, pass.saved_input(op)].into_iter().chain(extras.iter().copied());
     pass.schedule.push(kernel, slices.collect());
     let packing = Packing::of_channels(kernel.channels(), taps, kernel.stride(), bias);
     conv::unpack(pass, op, Unpack::new(packing, kernel.splits(), kernel.components()), sums);
+    Ok(())
 }

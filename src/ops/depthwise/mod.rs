@@ -47,7 +47,7 @@ impl Operation for Depthwise {
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let (sizes, parameters) = (self.sizes(pass.batch()), self.parameters(pass.batch()));
         if pass.setup.trains(op) {
-            channel_sums::push(pass, op, signal, parameters, &[], self.0.window.taps() as u32, self.0.bias);
+            channel_sums::push(pass, op, signal, parameters, &[], self.0.window.taps() as u32, self.0.bias)?;
         }
         if pass.continues(op) {
             let weight = pass.setup.parameter(op, Role::Weight);

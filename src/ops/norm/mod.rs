@@ -77,7 +77,7 @@ impl Operation for Norm {
         let statistics = pass.saved.extra(op);
         if setup.trains(op) {
             let parameters = self.parameters(output, setup.batch);
-            channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, self.0.bias);
+            channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, self.0.bias)?;
         }
         if pass.continues(op) {
             let to = pass.target(op.input())?;

@@ -63,7 +63,7 @@ impl Operation for Slopes {
         let (setup, output) = (pass.setup, pass.output(op));
         if setup.trains(op) {
             let parameters = self.parameters(output, setup.batch);
-            channel_sums::push(pass, op, signal, parameters, &[], 1, false);
+            channel_sums::push(pass, op, signal, parameters, &[], 1, false)?;
         }
         if pass.continues(op) {
             let extras = [pass.saved_input(op), setup.parameter(op, Role::Weight)];

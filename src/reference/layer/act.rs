@@ -188,6 +188,6 @@ pub(in crate::reference) fn softplus<T: Real>(a: T) -> T {
     a.max(T::zero()) + (-a.abs()).exp().ln_1p()
 }
 
-fn clamp<T: Real>(a: T, bound: f64) -> T {
+pub(super) fn clamp<T: Real>(a: T, bound: f64) -> T {
     a.min(T::from_f64(bound)).max(T::from_f64(-bound))
 }

@@ -5,6 +5,7 @@
 //!
 //! `g' = Σ_k f_k' g_k`, `u' = Σ_k f_k' u_k`, `h' = Σ_k (f_k'² h_k + f_k'' g_k)`, of which Gauss-Newton drops `f_k'' g_k`.
 
+use super::act::clamp;
 use crate::model::{Encoding, Mode};
 use crate::reference::{Real, Signal};
 use std::f64::consts::PI;
@@ -33,7 +34,8 @@ impl Encode {
             }
             Encoding::OneBlob { bins } => {
                 let bins = T::from_f64(bins as f64);
-                let d = bins * a - T::from_f64(k as f64 + 0.5);
+                // The bell is 0 to the last bit past 20 bins on either side.
+                let d = clamp(bins * a - T::from_f64(k as f64 + 0.5), 20.0);
                 let f = (T::from_f64(-0.5) * d * d).exp();
                 [f, -(bins * d * f), bins * bins * (d * d - T::one()) * f]
             }

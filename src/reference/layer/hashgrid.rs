@@ -125,8 +125,10 @@ impl<T: Real> Weighted<T> for Interpolate<'_, T> {
         Sums::zeros(self.weight.len(), 0)
     }
 
-    /// For each corner its row and its share; where corners share a row, the first has all.
+    /// For each corner its row within the level, which any type of numbers has exactly, and its share; where corners share a row, the
+    /// first has all.
     fn features(&self, x: &[T]) -> Vec<T> {
+        let table = self.grid.table();
         let merged = |corners: Vec<Corner<T>>| -> Vec<T> {
             let mut features: Vec<(usize, T)> = Vec::new();
             for corner in &corners {
@@ -137,7 +139,7 @@ impl<T: Real> Weighted<T> for Interpolate<'_, T> {
             }
             let nothing = (features[0].0, T::zero());
             features.resize(corners.len(), nothing);
-            features.into_iter().flat_map(|(row, share)| [T::from_f64(row as f64), share]).collect()
+            features.into_iter().flat_map(|(row, share)| [T::from_f64((row % table) as f64), share]).collect()
         };
         self.each(x).flat_map(merged).collect()
     }
@@ -149,9 +151,10 @@ impl<T: Real> Weighted<T> for Interpolate<'_, T> {
 
     fn add_products(&self, features: &[T], s: &[T], sums: &mut Sums<T>) {
         let levels = features.chunks_exact(2 << self.axes).zip(s.chunks_exact(self.grid.features));
-        for (corners, s) in levels {
+        for (number, (corners, s)) in levels.enumerate() {
+            let first = number % self.grid.levels * self.grid.table();
             for pair in corners.chunks_exact(2) {
-                let row = pair[0].value() as usize * self.grid.features;
+                let row = (first + pair[0].value() as usize) * self.grid.features;
                 sums.weight[row..].iter_mut().zip(s).for_each(|(sum, s)| *sum += *s * pair[1]);
             }
         }

@@ -61,6 +61,8 @@ impl Layout {
     pub(super) fn fits(self, entry: &Entry<'_>) -> bool {
         match (self, &entry.shape[..]) {
             (Layout::Torch, _) => true,
+            // Tables are `[rows, numbers]` everywhere.
+            (Layout::InOut, _) if matches!(entry.layer, Layer::Embedding(_) | Layer::HashGrid(_)) => false,
             (Layout::InOut, shape) => shape.len() >= 2,
             (Layout::ImageInOut([c, h, w]), [_, inputs]) => {
                 c.checked_mul(h).and_then(|n| n.checked_mul(w)) == Some(*inputs)

@@ -97,7 +97,8 @@ pub fn import(path: impl AsRef<Path>, model: &Model, naming: &Naming) -> Result<
 }
 
 /// Writes parameters in the flat layout and the model's statistics to a file at `path`, in f32, by the same names and in the same
-/// layouts that [`import`] reads; what is [`Naming::skip`]ped is left out. The file takes the place of an old one when it is whole.
+/// layouts that [`import`] reads; what is [`Naming::skip`]ped is left out. Of a trained network with running statistics the model is
+/// `trainer.model().with_statistics(&trainer.statistics()?)?`. The file takes the place of an old one when it is whole.
 ///
 /// # Errors
 /// [`Error::Length`] for other than `model.flat_len()` parameters; [`Error::Diverged`] if one is NaN or infinite;
