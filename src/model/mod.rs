@@ -6,6 +6,7 @@ mod embedding;
 mod encoding;
 mod groups;
 mod hash_grid;
+mod init;
 mod json;
 mod layer;
 mod node;
@@ -24,10 +25,11 @@ pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use embedding::Embedding;
 pub use groups::{Group, Groups};
 pub use hash_grid::HashGrid;
+pub use init::Init;
 pub use layer::Layer;
 pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
-pub use parameters::{Init, Parameter, Role};
+pub use parameters::{Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
 pub use prelu::PRelu;
 pub use resample::{Interpolation, Upsample2d};
@@ -310,13 +312,13 @@ impl Model {
         Ok(layer.name_at(&index.to_string()))
     }
 
-    /// Draws initial parameters in the flat layout: He or Glorot by the activation that follows, biases zero.
-    /// The same seed gives the same numbers on every machine.
+    /// Draws initial parameters in the flat layout: weights by `init`, biases zero, a normalisation with γ = 1 and β = 0, a PReLU with
+    /// slopes of 0.25. The same seed gives the same numbers on every machine, those of [`Init::Orthogonal`] within rounding.
     ///
     /// # Errors
-    /// [`Error::Memory`] if there is not enough memory.
+    /// [`Error::Value`] for a share or a gain that is none; [`Error::Memory`] if there is not enough memory.
     pub fn init(&self, init: Init, seed: u64) -> Result<Vec<f32>> {
-        parameters::init(self, init, seed)
+        init::init(self, init, seed)
     }
 
     /// Checks inputs `[N, inputs]` against the tables that they select rows of: [`Embedding`]. Without one any will do. Trainer, executor,

@@ -1,7 +1,6 @@
 //! The flat layout of parameters, and their initial values.
 
-use super::{Layer, Model, Node, NodeKind, Source};
-use crate::memory::zeros;
+use super::{Node, NodeKind};
 use crate::{Error, Result};
 
 /// Weight or bias.
@@ -58,19 +57,6 @@ impl Parameter {
     }
 }
 
-/// How weights are initialised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Init {
-    /// Glorot uniform: `±√(6 / (in + out))`.
-    Glorot,
-    /// He uniform: `±√(6 / in)`.
-    He,
-    /// He before relu-like activations (relu, leaky_relu, prelu, elu, gelu, silu), Glorot elsewhere.
-    #[default]
-    Auto,
-}
-
 pub(super) fn aligned(elements: usize) -> usize {
     elements.next_multiple_of(64)
 }
@@ -94,59 +80,4 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
         }
     }
     Ok(parameters)
-}
-
-/// Uniform weights, zero biases; a normalisation starts with γ = 1, β = 0, a PReLU with slopes of 0.25.
-pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
-    let mut rng = fastrand::Rng::with_seed(seed);
-    let mut flat = zeros("parameters", Some(model.flat_len()))?;
-    let readers = readers(model);
-    for p in model.parameters().iter().filter(|p| p.role == Role::Weight) {
-        let NodeKind::Layer(layer) = &model.nodes()[p.node].kind else { continue };
-        if let Some(first) = layer.first_weight() {
-            flat[p.range()].fill(first);
-            continue;
-        }
-        let (inputs, outputs) = layer.fans(p);
-        let (inputs, outputs) = (inputs as f32, outputs as f32);
-        let bound = match init {
-            _ if layer.bound().is_some() => layer.bound().unwrap_or_default(),
-            Init::He => (6.0 / inputs).sqrt(),
-            Init::Auto if rectified(model, &readers, p.node) => (6.0 / inputs).sqrt(),
-            Init::Glorot | Init::Auto => (6.0 / (inputs + outputs)).sqrt(),
-        };
-        flat[p.range()].fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
-    }
-    Ok(flat)
-}
-
-/// For each node, the first node that reads it.
-fn readers(model: &Model) -> Vec<Option<usize>> {
-    let mut readers = vec![None; model.nodes().len()];
-    for (reader, node) in model.nodes().iter().enumerate() {
-        for source in &node.inputs {
-            if let Source::Node(read) = source {
-                readers[*read].get_or_insert(reader);
-            }
-        }
-    }
-    readers
-}
-
-/// Whether the first activation after a node is relu-like, passing half of its input.
-fn rectified(model: &Model, readers: &[Option<usize>], mut node: usize) -> bool {
-    while let Some(next) = readers[node] {
-        match &model.nodes()[next].kind {
-            NodeKind::Layer(Layer::Act(activation)) => {
-                return activation.is_rectifier();
-            }
-            NodeKind::Layer(Layer::PRelu(_)) => return true,
-            NodeKind::Layer(layer) if layer.normalises() => node = next,
-            NodeKind::Layer(
-                Layer::MaxPool2d(_) | Layer::Dropout { .. } | Layer::Identity | Layer::Name { .. },
-            ) => node = next,
-            _ => return false,
-        }
-    }
-    false
 }

@@ -1,6 +1,7 @@
 //! The model as data: the builder, the JSON form, and invalid models that both refuse.
 
 mod images;
+mod init;
 mod inputs;
 mod json;
 mod network;
