@@ -121,7 +121,7 @@ fn nothing_is_told_without_a_cause() {
     let mut diverged = 0;
     for (index, activation) in Activation::ALL.into_iter().enumerate() {
         for (number, loss) in
-            losses(6).into_iter().enumerate().filter(|(number, _)| (index + number) % 12 == 0)
+            losses(6).into_iter().enumerate().filter(|(number, _)| (index + number) % 24 == 0)
         {
             let class = DeviceClass::ALL[(index + number / 3) % DeviceClass::ALL.len()];
             let context = of_class(class);
