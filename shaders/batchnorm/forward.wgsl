@@ -5,5 +5,13 @@ fn affine(i: u32, x: Value) -> Value {
     let v = i % p.vectors;
     let c = min(v * WIDTH + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(p.channels - 1u));
     let shift = narrow(vec4<f32>(beta[c.x], beta[c.y], beta[c.z], beta[c.w]));
-    return standardized(x, statistics[v], statistics[p.vectors + v], slope(i)) + shift;
+    let scale = slope(i);
+    let z = standardized(x, statistics[v], statistics[p.vectors + v], scale);
+    return select(x * scale, z, are_finite(x)) + shift;
+}
+
+// Statistics that are given know nothing of an x that is not finite, which `standardized` hides.
+fn are_finite(x: Value) -> vec4<bool> {
+    let exponent = vec4<u32>(0x7f800000u);
+    return (bitcast<vec4<u32>>(x) & exponent) != exponent;
 }
