@@ -54,7 +54,7 @@ fn model(inputs: usize, layers: &[Choice], last: Option<Activation>, loss: usize
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 64,
+        cases: 40,
         rng_seed: RngSeed::Fixed(4),
         failure_persistence: None,
         max_shrink_iters: 20,

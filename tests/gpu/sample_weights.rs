@@ -24,8 +24,9 @@ fn golden() -> Vec<(Case, Model)> {
 #[test]
 fn golden_losses_in_every_class() {
     let mut ledger = Ledger::new(BOUND);
-    for (case, model) in golden() {
-        for class in DeviceClass::ALL {
+    for (turn, (case, model)) in golden().into_iter().enumerate() {
+        // Each case in two of the classes whose kernels differ by more than tiles.
+        for class in [turn, turn + 1].map(|turn| DeviceClass::ALL[turn % 3]) {
             let context = of_class(class);
             for mode in [Mode::None, Mode::HesScale, Mode::HesScaleGn] {
                 let on = |options| {

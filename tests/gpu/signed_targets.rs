@@ -70,9 +70,12 @@ fn every_path_agrees() {
             let wholes = [false, true].into_iter().take(if outputs == 4 { 2 } else { 1 });
             let plans: Vec<_> =
                 wholes.map(|whole| PlanOptions::training(mode).whole_network(whole)).collect();
-            for context in of_classes(&sample.model, sample.batch, None, &plans) {
+            let contexts = of_classes(&sample.model, sample.batch, None, &plans);
+            // Classes in turn.
+            let turn = mode.rank() + usize::from(mode.has_diagonal());
+            for context in contexts.iter().skip(turn % contexts.len()).take(1) {
                 for options in plans.clone() {
-                    let got = sample.on(&context, options);
+                    let got = sample.on(context, options);
                     near("GPU's loss", &[got.loss], &[want.loss]);
                     near("GPU's gradient", &got.gradient, &want.gradient);
                     if mode.has_diagonal() {
