@@ -306,7 +306,7 @@ impl Trained {
     }
 }
 
-fn strength() -> usize {
+pub(crate) fn strength() -> usize {
     match std::env::var("HESSCALE_MATRIX") {
         // `cargo xtask portability` asks for more, which takes minutes on two cores.
         Err(_) => 1,

@@ -60,8 +60,8 @@ fn sums_at_the_edges_of_tiles() {
 fn golden_cases() {
     let mut ledger = Ledger::new(1e-5);
     let context = staged(8, 2);
-    // Every fourth case, in a mode each, for each shader takes a software adapter a second to compile: classes of GPUs have the rest.
-    for (i, (case, model)) in cases().iter().step_by(4).enumerate() {
+    // Every eighth case, in a mode each, for each shader takes a software adapter a second to compile: classes of GPUs have the rest.
+    for (i, (case, model)) in cases().iter().step_by(8).enumerate() {
         let modes = [Mode::HesScale, Mode::HesScaleR2, Mode::None];
         check(&mut ledger, &context, case, model, modes[i % 3]);
     }

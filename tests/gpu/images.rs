@@ -111,7 +111,7 @@ fn supported(model: &Model, mode: Mode) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 36,
+        cases: 20,
         rng_seed: RngSeed::Fixed(11),
         failure_persistence: None,
         max_shrink_iters: 20,
