@@ -7,11 +7,11 @@ fn affine(i: u32, x: Value) -> Value {
     let shift = narrow(vec4<f32>(beta[c.x], beta[c.y], beta[c.z], beta[c.w]));
     let scale = slope(i);
     let z = standardized(x, statistics[v], statistics[p.vectors + v], scale);
-    return select(x * scale, z, are_finite(x)) + shift;
+    return narrow(select(vec4<f32>(x * scale), vec4<f32>(z), are_finite(vec4<f32>(x)))) + shift;
 }
 
 // Statistics that are given know nothing of an x that is not finite, which `standardized` hides.
-fn are_finite(x: Value) -> vec4<bool> {
+fn are_finite(x: vec4<f32>) -> vec4<bool> {
     let exponent = vec4<u32>(0x7f800000u);
     return (bitcast<vec4<u32>>(x) & exponent) != exponent;
 }
