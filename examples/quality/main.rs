@@ -1,7 +1,7 @@
 //! The quality of cheap estimates of the Hessian diagonal: the approximation-quality experiment of the HesScale paper, and the same
 //! on handwritten digits before and after training, all on the CPU reference in f64.
 //!
-//! `cargo run --release --example quality [-- --quick]` prints a table and writes `quality.svg`.
+//! `cargo run --release --example quality [-- --quick | --norms]` prints a table and writes `quality.svg`, or `quality-norms.svg`.
 
 mod estimator;
 #[path = "../common/files.rs"]
@@ -16,16 +16,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: quality [--quick]
+const USAGE: &str = "usage: quality [--quick | --norms]
 
 L1 distance to the exact Hessian diagonal over HesScale's own distance: below 1 is closer than HesScale.
-  --quick   fewer samples and no 20 epochs: seconds, and rougher figures";
+  --quick   fewer samples and no 20 epochs: seconds, and rougher figures
+  --norms   batch norm beside layer norm";
 
 fn main() -> ExitCode {
     let mut effort = Effort::FULL;
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quick" => effort = Effort::QUICK,
+            "--norms" => effort = Effort::NORMS,
             "--help" | "-h" => {
                 println!("{USAGE}");
                 return ExitCode::SUCCESS;
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
 }
 
 fn run(effort: &Effort) -> Result<(), Box<dyn std::error::Error>> {
-    let picture = Path::new("quality.svg");
+    let picture = Path::new(effort.picture);
     files::can_write(picture)?;
     let start = Instant::now();
     let progress = ProgressBar::new(effort.points())

@@ -1,15 +1,17 @@
 //! The networks, their data and training, and the measurement.
 
 use crate::estimator::Estimator;
-use hesscale::model::{Builder, Conv2d, MaxPool2d, Role, Targets};
-use hesscale::reference::{OptimizerState, exact_hessian_diagonal, pass, predict};
+use hesscale::model::{BatchNorm, Builder, Conv2d, LayerNorm, MaxPool2d, Role, Targets};
+use hesscale::reference::{OptimizerState, exact_hessian_diagonal, pass};
 use hesscale::{Activation, Layer, Loss, Mode, Model, Optimizer, Result};
 use indicatif::ProgressBar;
 use std::f64::consts::TAU;
 use std::thread;
 
-/// The size of the experiment.
+/// The networks, and the size of the experiment.
 pub(crate) struct Effort {
+    /// Those for the digits.
+    networks: &'static [Named],
     /// Draws of the paper's network.
     seeds: u64,
     /// Samples for each of them.
@@ -17,13 +19,14 @@ pub(crate) struct Effort {
     /// Epochs after which the digits' networks are measured.
     epochs: &'static [usize],
     /// Batch sizes on the digits, and how many batches of each.
-    batches: [(usize, usize); 2],
+    batches: &'static [(usize, usize)],
+    /// The file of the picture.
+    pub(crate) picture: &'static str,
 }
 
 /// A network and its name.
 type Named = (&'static str, fn() -> Result<Model>);
 
-/// The networks for the digits.
 const NETWORKS: [Named; 4] = [
     ("digits tanh", || network(&[64, 64, 64, 10], Activation::Tanh)),
     ("digits relu", || network(&[64, 64, 64, 10], Activation::Relu)),
@@ -31,16 +34,38 @@ const NETWORKS: [Named; 4] = [
     ("digits conv tanh", convolutional),
 ];
 
+/// Normalised before each activation, and few enough numbers for the exact diagonal of a batch whose samples meet.
+const NORMS: [Named; 3] = [
+    ("digits tanh, batch norm", || normed(BatchNorm::of_batch(), Activation::Tanh)),
+    ("digits relu, batch norm", || normed(BatchNorm::of_batch(), Activation::Relu)),
+    ("digits tanh, layer norm", || normed(LayerNorm::new(), Activation::Tanh)),
+];
+
 impl Effort {
-    pub(crate) const FULL: Effort =
-        Effort { seeds: 5, samples: 40, epochs: &[0, 2, 20], batches: [(1, 100), (32, 12)] };
+    pub(crate) const FULL: Effort = Effort {
+        networks: &NETWORKS,
+        seeds: 5,
+        samples: 40,
+        epochs: &[0, 2, 20],
+        batches: &[(1, 100), (32, 12)],
+        picture: "quality.svg",
+    };
     pub(crate) const QUICK: Effort =
-        Effort { seeds: 2, samples: 10, epochs: &[0, 2], batches: [(1, 20), (32, 2)] };
+        Effort { seeds: 2, samples: 10, epochs: &[0, 2], batches: &[(1, 20), (32, 2)], ..Effort::FULL };
+    /// What samples do to each other through a batch norm.
+    pub(crate) const NORMS: Effort = Effort {
+        networks: &NORMS,
+        seeds: 0,
+        samples: 0,
+        epochs: &[0, 5, 20],
+        batches: &[(32, 3)],
+        picture: "quality-norms.svg",
+    };
 
     /// Number of batches measured in all.
     pub(crate) fn points(&self) -> u64 {
         let digits: usize = self.batches.iter().map(|(_, count)| count).sum();
-        self.seeds * self.samples as u64 + (NETWORKS.len() * self.epochs.len() * digits) as u64
+        self.seeds * self.samples as u64 + (self.networks.len() * self.epochs.len() * digits) as u64
     }
 }
 
@@ -101,10 +126,11 @@ impl Distances {
 /// All rows of the table; each network on a thread of its own.
 pub(crate) fn measure(effort: &Effort, progress: &ProgressBar) -> Result<Vec<Row>> {
     thread::scope(|scope| {
-        let paper = scope.spawn(|| Ok(vec![paper(effort, progress)?]));
-        let digits = NETWORKS.map(|network| scope.spawn(move || digits(effort, network, progress)));
-        let parts = std::iter::once(paper).chain(digits);
-        let rows = parts.map(|part| part.join().expect("a measuring thread panicked"));
+        let paper = (effort.seeds > 0).then(|| scope.spawn(|| Ok(vec![paper(effort, progress)?])));
+        let digits =
+            effort.networks.iter().map(|network| scope.spawn(move || digits(effort, *network, progress)));
+        let parts: Vec<_> = paper.into_iter().chain(digits).collect();
+        let rows = parts.into_iter().map(|part| part.join().expect("a measuring thread panicked"));
         Ok(rows.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     })
 }
@@ -140,7 +166,7 @@ fn digits(effort: &Effort, (name, network): Named, progress: &ProgressBar) -> Re
             epoch += 1;
         }
         let accuracy = accuracy(&model, &parameters, &pixels, &labels)?;
-        for (batch, count) in effort.batches {
+        for &(batch, count) in effort.batches {
             let mut distances = Distances::default();
             // The same images at every epoch.
             let mut choice = fastrand::Rng::with_seed(2);
@@ -171,6 +197,12 @@ fn normalised() -> Result<Model> {
     hidden(hidden(Model::builder([64]))).dense(10).loss(Loss::cross_entropy())
 }
 
+fn normed(norm: impl Into<Layer>, activation: Activation) -> Result<Model> {
+    let norm = norm.into();
+    let hidden = |m: Builder| m.dense(24).layer(norm.clone()).act(activation);
+    hidden(hidden(Model::builder([64]))).dense(10).loss(Loss::cross_entropy())
+}
+
 /// Small enough for the exact diagonal, which takes a pass for each weight of a convolution: 1,626 parameters.
 fn convolutional() -> Result<Model> {
     let tanh = Activation::Tanh;
@@ -183,7 +215,7 @@ fn convolutional() -> Result<Model> {
 fn uniform_start(model: &Model, random: &mut fastrand::Rng) -> Vec<f64> {
     let mut parameters = vec![0.0; model.flat_len()];
     for p in model.parameters() {
-        if let Layer::LayerNorm(_) = model.layers()[p.layer] {
+        if let Layer::LayerNorm(_) | Layer::BatchNorm(_) = model.layers()[p.layer] {
             parameters[p.range()].fill(if p.role == Role::Weight { 1.0 } else { 0.0 });
             continue;
         }
@@ -233,7 +265,8 @@ fn train_epoch(
 
 /// The share of images whose largest logit is that of their label.
 fn accuracy(model: &Model, parameters: &[f64], pixels: &[f64], labels: &[u32]) -> Result<f64> {
-    let logits = predict(model, parameters, pixels)?;
+    // Normalised by the statistics of all images, where a network is by those of a batch.
+    let logits = pass(model, Mode::None, parameters, pixels, Targets::Classes(labels))?.logits;
     let right = logits.chunks_exact(10).zip(labels).filter(|(z, label)| {
         let best = (0..10).reduce(|best, c| if z[c] > z[best] { c } else { best });
         best == Some(**label as usize)

@@ -174,6 +174,10 @@ fn around() -> Vec<Job> {
             let m = m.conv2d(6, 3).layer(norm(6)).act(TANH).flatten();
             m.dense(9).layer(norm(9)).act(TANH)
         }),
+        classifier("batch norm by the statistics of the batch", 37, [2, 5, 6], |m| {
+            let m = m.conv2d(6, 3).layer(BatchNorm::of_batch()).act(TANH).flatten();
+            m.dense(9).layer(BatchNorm::of_batch()).act(TANH)
+        }),
         classifier("layer norm of features and of an image, rms norm", 37, [2, 5, 6], |m| {
             let m = m.layer(Conv2d::new(6, 3).bias(false)).layer_norm().act(TANH).flatten();
             m.dense_no_bias(33).layer_norm().act(TANH).dense(20).rms_norm().act(TANH)

@@ -1,4 +1,4 @@
-// PReLU, z = f x with f = 1 above 0, else the slope w: of each channel, or one for all. Such as have slopes are the `channels`.
+// PReLU, z = f x with f = 1 above 0, else the slope w: of each channel, or one for all. `channels` counts those that have a slope.
 // Plug: slopes.
 
 fn factor(i: u32, x: Value) -> Value {

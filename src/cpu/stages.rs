@@ -1,6 +1,5 @@
 //! How the operations are grouped: a dense layer is a stage of its own, on the whole batch, and so is what normalises by the batch.
-//! All other operations treat each sample
-//! by itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
+//! All other operations treat each sample by itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
 
 use super::program::Program;
 use crate::host::HostOp;

@@ -205,7 +205,7 @@ impl Builder {
             }
             Layer::GroupNorm(GroupNorm { channels, .. }) if *channels == 0 => *channels = shape[0],
             Layer::BatchNorm(BatchNorm { mean, var, momentum: Some(_), .. })
-                if mean.is_empty() && var.is_empty() =>
+                if mean.is_empty() && var.is_empty() && shape[0] <= BatchNorm::MOST_FILLED_IN =>
             {
                 (*mean, *var) = (vec![0.0; shape[0]], vec![1.0; shape[0]]);
             }

@@ -74,32 +74,27 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
         }
         let (inputs, outputs) = layer.fans(p);
         let (fan_in, fan_out) = (inputs as f32, outputs as f32);
-        let bound = match init {
-            _ if layer.bound().is_some() => layer.bound().unwrap_or_default(),
-            Init::Orthogonal { gain } => {
-                orthogonal(weight, p.shape[0], gain, &mut rng)?;
-                continue;
+        let mut uniform = |bound: f32| weight.fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
+        match (layer.bound(), init) {
+            (Some(bound), _) => uniform(bound),
+            (None, Init::He) => uniform((6.0 / fan_in).sqrt()),
+            (None, Init::Auto) if rectified(model, &readers, p.node) => uniform((6.0 / fan_in).sqrt()),
+            (None, Init::Glorot | Init::Auto) => uniform((6.0 / (fan_in + fan_out)).sqrt()),
+            (None, Init::Orthogonal { gain }) => orthogonal(weight, p.shape[0], gain, &mut rng)?,
+            (None, Init::Sparse { share }) => {
+                uniform((1.0 / fan_in).sqrt());
+                thin_out(weight, &Units::new(layer, p, inputs), share, &mut rng);
             }
-            Init::He => (6.0 / fan_in).sqrt(),
-            Init::Auto if rectified(model, &readers, p.node) => (6.0 / fan_in).sqrt(),
-            Init::Glorot | Init::Auto => (6.0 / (fan_in + fan_out)).sqrt(),
-            Init::Sparse { .. } => (1.0 / fan_in).sqrt(),
-        };
-        weight.fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
-        if let (Init::Sparse { share }, None) = (init, layer.bound()) {
-            thin_out(weight, layer, p, share, &mut rng);
         }
     }
     Ok(flat)
 }
 
 /// Zeros in each unit's weights.
-fn thin_out(weight: &mut [f32], layer: &Layer, p: &Parameter, share: f64, rng: &mut Rng) {
-    let units = units(layer, p);
-    let inputs = weight.len() / units.count;
-    let mut places: Vec<usize> = (0..inputs).collect();
-    let zeros = ((share * inputs as f64).ceil() as usize).min(inputs - 1);
-    for unit in 0..units.count {
+fn thin_out(weight: &mut [f32], units: &Units, share: f64, rng: &mut Rng) {
+    let mut places: Vec<usize> = (0..units.inputs).collect();
+    let zeros = ((share * units.inputs as f64).ceil() as usize).min(units.inputs - 1);
+    for unit in 0..weight.len() / units.inputs {
         rng.shuffle(&mut places);
         places[..zeros].iter().for_each(|place| weight[units.index(unit, *place)] = 0.0);
     }
@@ -107,32 +102,25 @@ fn thin_out(weight: &mut [f32], layer: &Layer, p: &Parameter, share: f64, rng: &
 
 /// Where the weights of a unit, an output or a channel of outputs, lie: a transposed convolution has its inputs first.
 struct Units {
-    count: usize,
-    /// Of a transposed convolution.
-    turned: Option<[usize; 3]>,
+    /// Weights of a unit.
     inputs: usize,
-}
-
-fn units(layer: &Layer, p: &Parameter) -> Units {
-    let len: usize = p.shape.iter().product();
-    match layer {
-        Layer::ConvTranspose2d(conv) => {
-            let [inputs, outputs] = [p.shape[0] / conv.groups, p.shape[1]];
-            let count = conv.groups * outputs;
-            Units { count, turned: Some([inputs, outputs, len / p.shape[0] / outputs]), inputs: len / count }
-        }
-        _ => Units { count: p.shape[0], turned: None, inputs: len / p.shape[0] },
-    }
+    /// Of a transposed convolution: outputs of a group, taps.
+    turned: Option<[usize; 2]>,
 }
 
 impl Units {
+    fn new(layer: &Layer, p: &Parameter, inputs: usize) -> Units {
+        let turned = matches!(layer, Layer::ConvTranspose2d(_));
+        Units { inputs, turned: turned.then(|| [p.shape[1], p.shape[2..].iter().product()]) }
+    }
+
     /// Weight number `place` of a unit.
     fn index(&self, unit: usize, place: usize) -> usize {
         match self.turned {
             None => unit * self.inputs + place,
-            Some([inputs, outputs, taps]) => {
+            Some([outputs, taps]) => {
                 let (group, output) = (unit / outputs, unit % outputs);
-                ((group * inputs + place / taps) * outputs + output) * taps + place % taps
+                ((group * self.inputs / taps + place / taps) * outputs + output) * taps + place % taps
             }
         }
     }

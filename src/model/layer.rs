@@ -433,7 +433,7 @@ impl Layer {
             Layer::BatchNorm(norm) => {
                 norm.validate(name)?;
                 if norm.mean.is_empty() || input[0] != norm.mean.len() {
-                    return Err(Error::shape(name, input, format!("{} channels", norm.mean.len())));
+                    return Err(Error::shape(name, input, norm.needed()));
                 }
                 Ok(input.to_vec())
             }
@@ -488,7 +488,7 @@ impl Layer {
     }
 
     /// Whether its output has the same numbers as its input, in the same order.
-    pub(super) fn passes_on(&self) -> bool {
+    pub(crate) fn passes_on(&self) -> bool {
         matches!(self, Layer::Identity | Layer::Flatten | Layer::Name { .. })
     }
 

@@ -75,6 +75,19 @@ impl BatchNorm {
         momentum(momentum: f64) => Some(momentum);
     }
 
+    /// Channels whose running statistics a builder fills in at most: each model has its own, whatever its input's shape says.
+    pub(super) const MOST_FILLED_IN: usize = 1 << 18;
+
+    /// The input's shape that it needs, in words.
+    pub(super) fn needed(&self) -> String {
+        match self.mean.len() {
+            0 => {
+                format!("at most {} channels, or as many as it is given statistics of", Self::MOST_FILLED_IN)
+            }
+            channels => format!("{channels} channels"),
+        }
+    }
+
     pub(crate) fn inverse_deviations(&self) -> impl Iterator<Item = f64> {
         self.var.iter().map(|var| inverse_deviation(*var, self.eps))
     }

@@ -99,12 +99,20 @@ impl Model {
     /// That these can be running statistics.
     ///
     /// # Errors
-    /// [`Error::Length`] unless they are [`Model::statistics_len`] numbers; [`Error::Value`] for a variance below 0.
+    /// [`Error::Length`] unless they are [`Model::statistics_len`] numbers; [`Error::Value`] for a number that is NaN or infinite, and
+    /// for a variance below 0.
     pub fn check_statistics(&self, flat: &[f32]) -> Result<()> {
         Error::check_length("statistics", flat.len(), self.statistics_len())?;
         for running in &self.running {
-            if let Some(var) = flat[running.var()].iter().find(|var| **var < 0.0) {
-                return Err(Error::value(&running.names()[1], "a variance", f64::from(*var), ">= 0"));
+            let first = |range: Range<usize>, least: f32| {
+                flat[range].iter().find(|x| !(x.is_finite() && **x >= least)).map(|x| f64::from(*x))
+            };
+            let [mean, var] = running.names();
+            if let Some(x) = first(running.mean(), f32::MIN) {
+                return Err(Error::value(mean, "a mean", x, "finite"));
+            }
+            if let Some(x) = first(running.var(), 0.0) {
+                return Err(Error::value(var, "a variance", x, "finite and >= 0"));
             }
         }
         Ok(())

@@ -282,7 +282,7 @@ impl State {
     /// Writes them ([`Model::statistics_len`] numbers); they arrive before the commands of the next submission.
     ///
     /// # Errors
-    /// Those of [`Model::check_statistics`]; [`Error::NotFinite`] where the context checks.
+    /// Those of [`Model::check_statistics`].
     pub fn write_statistics(&self, flat: &[f32]) -> Result<()> {
         self.model.check_statistics(flat)?;
         if flat.is_empty() { Ok(()) } else { self.context.write(&self.statistics, flat) }

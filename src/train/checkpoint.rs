@@ -224,7 +224,7 @@ impl Checkpoint {
         limits.map_or(Ok(()), |limits| own.check_kinds(&limits)).map_err(refused)?;
         let optimizer = settings.optimizer.learning_rate(learning_rate).limits(limits.unwrap_or(own));
         optimizer.validate().map_err(refused)?;
-        let found = settings.model.with_statistics(&statistics);
+        let found = settings.model.check_statistics(&statistics);
         found.map_err(|error| format!("has statistics that are none: {error}"))?;
         Ok(Checkpoint { parameters, memory, statistics, learning_rate, limits, schedule, seed, noise, notes })
     }

@@ -12,7 +12,7 @@ use std::fmt::Debug;
 pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     fn describe(&self) -> String;
 
-    /// A forward and a backward pass, and the optimiser's step if it is asked for.
+    /// A forward and a backward pass, and the optimiser's step if it is asked for: without it running statistics stay as they are.
     fn pass(&mut self, task: &Task<'_>) -> Result<()>;
 
     /// The same with the optimiser's step, and `act` before it. Where `act` fails nothing is updated.

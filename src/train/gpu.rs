@@ -36,6 +36,8 @@ struct Gpu {
     training: Plans,
     inference: Plans,
     loss: Option<Tensor>,
+    /// Where running statistics are kept during a pass that leaves them as they are.
+    kept: Option<Tensor>,
 }
 
 impl Gpu {
@@ -47,7 +49,8 @@ impl Gpu {
         state.write_parameters(&model.init(init, seed)?)?;
         state.set_noise(noise(seed))?;
         let (training, inference) = (Plans::default(), Plans::default());
-        Ok(Gpu { context: context.clone(), state, storage, training, inference, loss: None })
+        let (loss, kept) = (None, None);
+        Ok(Gpu { context: context.clone(), state, storage, training, inference, loss, kept })
     }
 
     /// Submits what `record` records for the task's plan, without waiting for it.
@@ -79,9 +82,28 @@ impl Engine for Gpu {
     }
 
     fn pass(&mut self, task: &Task<'_>) -> Result<()> {
-        self.submit(task, |plan, encoder, pass, _| match task.update {
-            true => plan.record_step(encoder, pass),
-            false => plan.record_gradient(encoder, pass),
+        if task.update {
+            return self.submit(task, |plan, encoder, pass, _| plan.record_step(encoder, pass));
+        }
+        if self.state.model().running_statistics().is_empty() {
+            return self.submit(task, |plan, encoder, pass, _| plan.record_gradient(encoder, pass));
+        }
+        if self.kept.is_none() {
+            let len = self.state.statistics().len();
+            let buffer = self.context.storage("kept statistics", len)?;
+            self.kept = Some(Tensor::new("kept statistics", &buffer, 0, &[len]));
+        }
+        let kept = self.kept.clone().expect("it was made above");
+        self.submit(task, |plan, encoder, pass, state| {
+            let copy = |encoder: &mut wgpu::CommandEncoder, from: &Tensor, to: &Tensor| {
+                let (source, target) = (from.bytes(), to.bytes());
+                let len = source.end - source.start;
+                encoder.copy_buffer_to_buffer(from.buffer(), source.start, to.buffer(), target.start, len);
+            };
+            copy(encoder, state.statistics(), &kept);
+            plan.record_gradient(encoder, pass)?;
+            copy(encoder, &kept, state.statistics());
+            Ok(())
         })
     }
 

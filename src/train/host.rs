@@ -91,10 +91,9 @@ impl Host {
         let options = || ExecutorOptions::training(task.mode).threads(threads.clone()).groups(groups.clone());
         let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
-        executor.set_statistics(&self.statistics)?;
+        executor.take_statistics(&self.statistics);
         let Task { inputs, targets, weights, .. } = *task;
         let loss = executor.weighted_pass(mode, &self.parameters, inputs, targets, weights, self.noise)?;
-        self.statistics.copy_from_slice(executor.statistics());
         self.loss = Some(loss);
         if self.model.nodes().iter().any(|node| draws(&node.kind)) {
             self.noise.step = self.noise.step.wrapping_add(1);
@@ -102,9 +101,10 @@ impl Host {
         Ok(())
     }
 
-    /// The optimiser's step by what the last [`Host::gradient`] left.
+    /// Running statistics and the optimiser's step by what the last [`Host::gradient`] left.
     fn update(&mut self, curvature: bool) -> Result<()> {
         let executor = self.training.as_ref().expect("a pass goes before");
+        self.statistics.copy_from_slice(executor.statistics());
         let diagonal = if curvature { executor.diagonal() } else { &[] };
         let (memory, parameters) = (&mut self.memory, &mut self.parameters);
         let (threads, optimizer, spans) = (&self.threads, &self.optimizer, &self.spans);
@@ -126,7 +126,7 @@ impl Host {
         for chunk in inputs.chunks(batch * model.inputs()) {
             let options = || ExecutorOptions::inference().threads(self.threads.clone());
             let executor = with_room(&mut self.inference, model, batch, options)?;
-            executor.set_statistics(&self.statistics)?;
+            executor.take_statistics(&self.statistics);
             outputs.extend_from_slice(executor.predict(&self.parameters, chunk)?);
         }
         Ok(outputs)
@@ -147,13 +147,13 @@ impl Engine for Host {
     }
 
     fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {
-        let (noise, statistics) = (self.noise, self.statistics.clone());
+        let noise = self.noise;
         self.gradient(task)?;
         let executor = self.training.as_mut().expect("a pass went before");
         let (gradient, diagonal) = executor.results_mut();
         let diagonal = if task.curvature { diagonal } else { &mut [] };
         if let Err(error) = act(Between::Cpu { gradient, diagonal, parameters: &self.parameters }) {
-            (self.noise, self.statistics) = (noise, statistics);
+            self.noise = noise;
             return Err(error);
         }
         self.update(task.curvature)

@@ -13,8 +13,8 @@ impl Trainer {
     /// symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a parameter, a moment or a running statistic is NaN or infinite: the file is as it was. [`Error::File`] if it cannot be
-    /// written, which says whether the old file is still there; [`Error::Device`].
+    /// [`Error::Diverged`] if a parameter, a moment or a running statistic is NaN or infinite: the file is as it was. [`Error::File`] if
+    /// it cannot be written, which says whether the old file is still there; [`Error::Device`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (mut memory, noise) = self.engine.memory()?;
         memory.step = self.steps;
@@ -64,27 +64,17 @@ impl Trainer {
     /// rule, weight decay, mode, `curvature_every`, groups or mean of the parameters, or of another kind of limits. Nothing has
     /// changed then.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let Checkpoint {
-            parameters,
-            memory,
-            statistics,
-            learning_rate,
-            limits,
-            schedule,
-            seed,
-            noise,
-            notes,
-        } = Checkpoint::read(&self.settings(), path.as_ref())?;
+        let read = Checkpoint::read(&self.settings(), path.as_ref())?;
         // First what may be refused.
-        self.set_parameters(&parameters)?;
-        self.set_statistics(&statistics)?;
-        self.set_learning_rate(learning_rate)?;
-        limits.map_or(Ok(()), |limits| self.set_limits(limits))?;
-        if let Some(schedule) = schedule {
+        self.set_parameters(&read.parameters)?;
+        self.set_statistics(&read.statistics)?;
+        self.set_learning_rate(read.learning_rate)?;
+        read.limits.map_or(Ok(()), |limits| self.set_limits(limits))?;
+        if let Some(schedule) = read.schedule {
             self.schedule = schedule;
         }
-        (self.steps, self.seed, self.notes) = (memory.step, seed, notes);
-        self.engine.restore(memory, noise)
+        (self.steps, self.seed, self.notes) = (read.memory.step, read.seed, read.notes);
+        self.engine.restore(read.memory, read.noise)
     }
 
     fn settings(&self) -> Settings<'_> {

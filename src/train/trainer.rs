@@ -208,11 +208,8 @@ impl Trainer {
         weights: Option<&[f32]>,
     ) -> Result<(Vec<f32>, Vec<f32>)> {
         let task = self.task(inputs, targets, weights, true)?;
-        let before = self.statistics()?;
         self.engine.pass(&task)?;
-        let results = self.engine.results(self.mode.has_diagonal());
-        self.engine.set_statistics(&before)?;
-        let (mut gradient, mut diagonal) = results?;
+        let (mut gradient, mut diagonal) = self.engine.results(self.mode.has_diagonal())?;
         gradient.truncate(self.model.flat_len());
         diagonal.truncate(self.model.flat_len());
         Ok((gradient, diagonal))

@@ -34,7 +34,10 @@ pub(super) fn check(name: &str, own: impl Iterator<Item = Word<'static>>) -> Res
     if RESERVED.split(' ').chain(USED.split(' ')).any(|word| word == name) {
         return problem("a word of WGSL's own");
     }
-    if own.into_iter().any(|word| word.text == name) {
+    // Functions are called by the name and what follows a `_`.
+    let begins =
+        |word: &str| word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'));
+    if own.into_iter().any(|word| begins(word.text)) {
         return problem("a word of an activation of the user's own");
     }
     Ok(())

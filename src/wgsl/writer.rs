@@ -173,7 +173,7 @@ impl<'a> Writer<'a> {
     /// Writes a node's function and returns its formula; of one that leaves all numbers as they are, nothing.
     fn function(&mut self, place: &Place<'a>) -> Result<Option<&'static str>> {
         if let NodeKind::Layer(layer) = &place.node.kind
-            && matches!(layer, Layer::Flatten | Layer::Identity | Layer::Dropout { .. } | Layer::Name { .. })
+            && (layer.passes_on() || matches!(layer, Layer::Dropout { .. }))
         {
             return Ok(None);
         }

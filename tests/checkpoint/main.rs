@@ -6,7 +6,8 @@ mod settings;
 mod signed;
 
 use hesscale::model::{
-    BatchNorm, Conv2d, CustomActivation, CustomLoss, Group, Groups, MaxPool2d, Rule, Schedule, Targets, Term,
+    BatchNorm, Conv2d, CustomActivation, CustomLoss, Group, Groups, MaxPool2d, PRelu, Rule, Schedule,
+    Targets, Term,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Loss, Mode, Model, Optimizer, Request, Result};
@@ -50,6 +51,7 @@ fn convolutional() -> Model {
     let batch_norm = BatchNorm::of_batch;
     let model =
         model.residual(|b| b.layer(convolution()).layer(batch_norm()).act(Activation::Tanh).dropout(0.3));
+    let model = model.layer(PRelu::per_channel()).name("x").layer(convolution()).plus("x");
     let model = model.group_norm(2).layer(MaxPool2d::new(2)).dropout(0.5).flatten().layer_norm().dense(3);
     model.loss(Loss::cross_entropy()).unwrap()
 }
@@ -122,6 +124,8 @@ fn cases() -> Vec<(Optimizer, TrainerOptions)> {
             ),
         ),
         (Optimizer::rmsprop(0.003), default()),
+        (Optimizer::obgd(0.5).trace(0.5), default()),
+        (Optimizer::adaptive_obgd(0.01), default()),
     ]
 }
 

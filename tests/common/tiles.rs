@@ -1,4 +1,4 @@
-//! Tile tables that run every product through workgroup memory, or slice sums, on any adapter.
+//! Tile tables that run every product through workgroup memory, or slice sums, or have little to compile, on any adapter.
 
 use hesscale::tuning::{DeviceClass, Family, Tile, TileEntry, TileTable, TileUse};
 
@@ -52,7 +52,8 @@ pub(crate) fn staged(steps: u32, buffers: u32) -> TileTable {
     TileTable { adapter: "any".into(), entries: entries.collect() }
 }
 
-/// The least to compile of the families that a class's own tiles are of: for dense layers in slices where it has such.
+/// Little to compile: the register family for software; for the integrated class slices in dense layers, and its own tiles elsewhere;
+/// for all others the workgroup family, without slices.
 pub(crate) fn small(class: DeviceClass) -> TileTable {
     let tile = Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 2 };
     let entry = |usage, components| TileEntry { usage, components, size: None, tile };

@@ -156,6 +156,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
                 let channels = random.usize(..7);
                 let of = |random: &mut Rng| (0..channels).map(|_| real(random) as f32).collect();
                 let norm = BatchNorm::new(of(random), vec![1.0; channels]);
+                let norm = if random.u8(..4) == 0 { BatchNorm::of_batch() } else { norm };
                 let norm = if random.bool() { norm.momentum(random.f64()) } else { norm };
                 builder.layer(norm.eps(real(random)))
             }

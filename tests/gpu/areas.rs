@@ -1,17 +1,21 @@
 //! Sizes of images: channels around vectors, one sample and many, windows larger than the image, more positions than a
 //! single sum may have; losses at every position.
 
-use crate::harness::{Sample, context};
+use crate::harness::{Sample, context, context_with_own_tiles};
 use crate::layers::norm;
 use crate::problem::losses;
 use hesscale::model::{AvgPool2d, Conv1d, Conv2d, MaxPool2d, Reduction};
 use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer, Plan, PlanOptions, State};
+use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Plan, PlanOptions, State};
 
 fn follow(name: &str, sample: &Sample, modes: &[Mode]) {
+    follow_on(&context(), name, sample, modes);
+}
+
+fn follow_on(context: &Context, name: &str, sample: &Sample, modes: &[Mode]) {
     for mode in modes {
         for places in [sample.places(), Vec::new()] {
-            if let Err(fault) = sample.follows(&context(), *mode, &places) {
+            if let Err(fault) = sample.follows(context, *mode, &places) {
                 panic!("{name}, {mode:?}, {} signals kept: {fault}", places.len());
             }
         }
@@ -31,7 +35,8 @@ fn channels_at_the_edges_of_vectors() {
         let builder =
             Model::builder([inputs, 5, 4]).act(Activation::Tanh).layer(Conv2d::new(outputs, 3).same());
         let sample = Sample::new(builder.loss(squared()).unwrap(), batch, 1);
-        follow(&format!("{batch} x {inputs} to {outputs}"), &sample, &MODES[2..]);
+        let name = format!("{batch} x {inputs} to {outputs}");
+        follow_on(&context_with_own_tiles(), &name, &sample, &MODES[2..]);
     }
 }
 
@@ -58,7 +63,8 @@ fn large_images() {
     let modes = |name: &str, model: Model, batch| {
         for mode in MODES {
             let sample = Sample::new(model.clone(), batch, 3);
-            sample.follows(&context(), mode, &[]).unwrap_or_else(|fault| panic!("{name}, {mode:?}: {fault}"));
+            let context = if mode == Mode::HesScaleR2 { context_with_own_tiles() } else { context() };
+            sample.follows(&context, mode, &[]).unwrap_or_else(|fault| panic!("{name}, {mode:?}: {fault}"));
         }
     };
     let pooled = builder.clone().layer(Layer::global_avg_pool()).flatten().dense(3);

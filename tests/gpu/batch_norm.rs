@@ -2,14 +2,13 @@
 //! batch.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, context, not_run, of_class, steady, submit};
+use crate::harness::{BOUND, CLASSES, Sample, context, networks_follow, of_class, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{BatchNorm, Conv2d, Noise};
+use hesscale::model::{BatchNorm, Conv2d, Noise, OutputSignal};
 use hesscale::reference::running_statistics;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
-use hesscale::wgpu::Features;
-use hesscale::{Activation, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, State};
+use hesscale::{Activation, Error, Loss, Mode, Model, Pass, Pieces, Plan, PlanOptions, State};
 
 /// 3×3 without a bias, which a normalisation would take away.
 fn conv(channels: usize) -> Conv2d {
@@ -34,24 +33,9 @@ fn networks() -> Vec<(&'static str, Model)> {
     ]
 }
 
-const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 #[test]
 fn networks_follow_the_reference() {
-    for (name, model) in networks() {
-        let sample = Sample::new(model, 37, 3);
-        for (mode, class) in [
-            (Mode::None, CLASSES[0]),
-            (Mode::HesScaleGn, CLASSES[0]),
-            (Mode::HesScaleR2, CLASSES[0]),
-            (Mode::HesScale, CLASSES[1]),
-            (Mode::HesScaleR1, CLASSES[2]),
-        ] {
-            let kept = if mode == Mode::HesScale { sample.places() } else { Vec::new() };
-            let outcome = sample.follows(&of_class(class), mode, &kept);
-            outcome.unwrap_or_else(|fault| panic!("{name}, {mode:?}, {class:?}: {fault}"));
-        }
-    }
+    networks_follow(networks());
 }
 
 /// Rows in several splits, positions that several invocations share, samples in thousands; a mean far from 0.
@@ -120,9 +104,30 @@ fn running_statistics_follow_the_reference() {
     plan.write_input(&sample.x).unwrap();
     plan.write_targets(sample.targets.view()).unwrap();
     let mut executor = Executor::new(&model, 11, ExecutorOptions::training(Mode::HesScale)).unwrap();
-    for round in 0..3 {
+    // The same from the host's signal, which statistics do not depend on.
+    let outside = model.clone().with_loss(Loss::external()).unwrap();
+    let outside = Plan::new(&context, &outside, &state, 11, PlanOptions::training(Mode::HesScale)).unwrap();
+    outside.write_input(&sample.x).unwrap();
+    let ones = vec![1.0; 11 * model.outputs()];
+    outside.write_signal(OutputSignal { g: &ones, h: &ones, u: &[] }).unwrap();
+    for round in 0..4 {
         submit(&context, |encoder| plan.record_forward(encoder));
-        submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+        match round {
+            0 | 3 => submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap()),
+            1 => {
+                let mut pieces = Pieces::gradient(Pass::FULL);
+                let mut last = false;
+                while !last {
+                    submit(&context, |encoder| {
+                        last = plan.record_piece(encoder, &mut pieces, 1).unwrap().last;
+                    });
+                }
+            }
+            _ => submit(&context, |encoder| {
+                outside.record_forward(encoder);
+                outside.record_backward(encoder, Pass::FULL).unwrap();
+            }),
+        }
         executor.forward(&sample.parameters, &sample.x, Noise::default()).unwrap();
         let (mode, targets) = (Mode::HesScale, sample.targets.view());
         executor.pass(mode, &sample.parameters, &sample.x, targets, Noise::default()).unwrap();
@@ -137,21 +142,13 @@ fn running_statistics_follow_the_reference() {
 }
 
 #[test]
-fn frozen_partial_weighted_and_stored_in_f16() {
-    let context = of_class(DeviceClass::Software);
+fn in_plans_of_every_kind() {
     let [images, rows] = [0, 1].map(|k| Sample::new(networks().swap_remove(k).1, 11, 4));
-    images.trains_beside_frozen(&context, &["0", "2"]);
-    images.follows_in_part(&context, PlanOptions::training(Mode::HesScaleR1), 7).unwrap();
-    let weights: Vec<f32> = (0..11).map(|k| 0.25 * k as f32 - 1.0).collect();
-    let options = PlanOptions::training(Mode::HesScale).sample_weights();
-    rows.follows_weighted(&context, options, Some(&weights));
-    if !context.device().features().contains(Features::SHADER_F16) {
-        return not_run("the adapter has no f16");
-    }
-    rows.follows_in_f16(&context, Mode::HesScale).unwrap();
+    images.follows_in_plans_of_every_kind(0, &["0", "2"]);
+    rows.follows_in_plans_of_every_kind(1, &["0"]);
 }
 
-/// What is not finite in one sample reaches all, and is told.
+/// What is not finite in one sample reaches all, and is reported.
 #[test]
 fn what_is_not_finite_is_told() {
     let (_, model) = networks().swap_remove(1);

@@ -1,10 +1,9 @@
 //! What trainers, on GPUs of every class and on the CPU, let a host do between gradient and update.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{bits, of_class};
+use crate::harness::{CLASSES, bits, of_class};
 use hesscale::model::{MaxPool2d, Rule, Schedule, Targets};
 use hesscale::train::{Between, Trainer, TrainerOptions};
-use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
 
 /// With dropout, so that a step that was given up would show in the next.
@@ -28,14 +27,14 @@ fn batch(step: usize) -> (Vec<f32>, Vec<u32>) {
     (x, (0..samples).map(|_| random.u32(..5)).collect())
 }
 
-/// One trainer on the CPU and one of each class whose kernels differ by more than tiles, the same from the same start.
+/// One trainer on the CPU and one of each class that has kernels of a family of its own, the same from the same start.
 fn trainers(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Vec<(String, Trainer)> {
     let gpu = |class| {
         let trainer = Trainer::new(&of_class(class), model, optimizer, options.clone()).unwrap();
         (format!("{class:?}"), trainer)
     };
     let cpu = Trainer::on_cpu(model, optimizer, options.clone()).unwrap();
-    DeviceClass::ALL[..3].iter().copied().map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
+    CLASSES.into_iter().map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
 }
 
 fn parameters(trainer: &Trainer) -> Vec<u32> {

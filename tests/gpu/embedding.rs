@@ -159,8 +159,10 @@ fn the_trainer_does_the_same_on_the_gpu_and_on_the_cpu() {
     let (x, classes) = data(40);
     let optimizers = [Optimizer::sgd(0.1), Optimizer::adam(0.01), Optimizer::ada_hesscale(0.01)];
     let of = |class| optimizers.into_iter().zip([1, 1, 3]).map(move |optimizer| (class, optimizer));
-    for (class, (optimizer, every)) in DeviceClass::ALL.into_iter().flat_map(of) {
-        let options = || TrainerOptions::default().seed(3).init(Init::He).curvature_every(every);
+    let inits = [Init::He, Init::Sparse { share: 0.5 }, Init::Orthogonal { gain: 1.0 }];
+    for (turn, (class, (optimizer, every))) in DeviceClass::ALL.into_iter().flat_map(of).enumerate() {
+        let init = inits[turn % 3];
+        let options = || TrainerOptions::default().seed(3).init(init).curvature_every(every);
         let mut gpu = Trainer::new(&of_class(class), &model(), optimizer, options()).unwrap();
         let mut cpu = Trainer::on_cpu(&model(), optimizer, options()).unwrap();
         let (mut losses, start) = (Vec::new(), gpu.parameters().unwrap());

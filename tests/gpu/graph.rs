@@ -1,14 +1,12 @@
-//! Networks with named values: gates, U-Nets, sums; in every class of device, and trained as the CPU trains them.
+//! Networks with named values: gates, U-Nets, sums; three classes of device in turn, and trained as the CPU trains them.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Judgement, Sample, bits, distinct, not_run, of_class, steady, submit};
-use crate::problem::sample_weights;
+use crate::harness::{BOUND, CLASSES, Sample, distinct, of_class, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Builder, Conv2d, MaxPool2d, Noise, OutputSignal, Upsample2d};
 use hesscale::reference::loss_and_signal;
-use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
-use hesscale::{Activation, At, Context, Layer, Loss, Mode, Model, Pass, Plan, PlanOptions, State, wgpu};
+use hesscale::{Activation, At, Context, Layer, Loss, Mode, Model, Pass, Plan, PlanOptions, State};
 
 use Activation::{Relu, Sigmoid, Tanh};
 
@@ -37,13 +35,12 @@ fn rows() -> Model {
 }
 
 fn contexts(model: &Model, batch: usize, options: &PlanOptions) -> Vec<Context> {
-    let classes = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete].map(of_class);
-    distinct(classes, model, batch, Some(steady()), std::slice::from_ref(options))
+    distinct(CLASSES.map(of_class), model, batch, Some(steady()), std::slice::from_ref(options))
 }
 
-/// With all signals kept, and fused as far as possible.
+/// With all signals kept in two classes, and fused as far as possible in the third.
 #[test]
-fn named_values_follow_the_reference_in_every_class() {
+fn named_values_follow_the_reference() {
     for (model, batch) in [(u_net(), 3), (rows(), 33)] {
         let sample = Sample::new(model, batch, 5);
         let everything = (Mode::HesScaleR2, sample.places(), DeviceClass::Discrete);
@@ -71,72 +68,16 @@ fn a_signal_at_a_summand() {
 #[test]
 fn they_train_as_on_the_cpu() {
     for (model, batch) in [(u_net(), 5), (rows(), 40)] {
-        let options = || TrainerOptions::default().seed(3);
-        let steps = |mut trainer: Trainer| {
-            for step in 0..5 {
-                let sample = Sample::new(model.clone(), batch, 100 + step);
-                trainer.step(&sample.x, sample.targets.view()).unwrap();
-            }
-            to_f64(&trainer.parameters().unwrap())
-        };
-        let cpu = Trainer::on_cpu(&model, steady(), options()).unwrap();
-        let start = to_f64(&cpu.parameters().unwrap());
-        let way = |end: Vec<f64>| end.iter().zip(&start).map(|(end, start)| end - start).collect::<Vec<_>>();
-        let want = way(steps(cpu));
-        assert!(want.iter().any(|by| by.abs() > 1e-4));
         for context in contexts(&model, batch, &PlanOptions::training(Mode::HesScale).fused_update()) {
-            let got = way(steps(Trainer::new(&context, &model, steady(), options()).unwrap()));
-            compare(&format!("{:?}", context.class()), &got, &want, 5e-3).unwrap();
+            Sample::new(model.clone(), batch, 3).trains_beside_frozen(&context, &[]);
         }
     }
 }
 
-/// What else is asked of plans, each of both networks: modes and classes in turn.
 #[test]
 fn named_values_in_plans_of_every_kind() {
-    for (turn, (model, batch, branch)) in
-        [(u_net(), 3, &["8", "11"][..]), (rows(), 33, &["3"])].into_iter().enumerate()
-    {
-        let class = |kind: usize| {
-            of_class(
-                [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete][(turn + kind) % 3],
-            )
-        };
-        let mode =
-            |kind: usize| [Mode::HesScaleR1, Mode::HesScale, Mode::HesScaleR2, Mode::None][(turn + kind) % 4];
-        let sample = Sample::new(model, batch, 7);
-        let soundly =
-            |what: &str, judged: Judgement| judged.unwrap_or_else(|fault| panic!("{what}, {turn}: {fault}"));
-        sample.trains_beside_frozen(&class(0), branch);
-        soundly("in part", sample.follows_in_part(&class(1), PlanOptions::training(mode(1)), batch / 2 + 1));
-        let weights = sample_weights(batch, &mut fastrand::Rng::with_seed(8));
-        sample.follows_weighted(&class(2), PlanOptions::training(mode(2)), Some(&weights));
-        twice_is_double(&class(1), &sample, mode(1));
-        if class(0).device().features().contains(wgpu::Features::SHADER_F16) {
-            soundly("f16", sample.follows_in_f16(&class(0), mode(3)));
-        } else {
-            not_run("SHADER_F16");
-        }
-    }
-}
-
-/// The same pass added to itself.
-fn twice_is_double(context: &Context, sample: &Sample, mode: Mode) {
-    let state = State::new(context, &sample.model, None).unwrap();
-    state.write_parameters(&sample.parameters).unwrap();
-    let options = PlanOptions::training(mode).accumulate(1.0);
-    let plan = Plan::new(context, &sample.model, &state, sample.batch, options).unwrap();
-    plan.write_input(&sample.x).unwrap();
-    plan.write_targets(sample.targets.view()).unwrap();
-    let results = |pass: Pass| {
-        submit(context, |encoder| plan.record_gradient(encoder, pass).unwrap());
-        context.read_blocking(&[state.gradient(), state.diagonal()]).unwrap()
-    };
-    let (once, twice) = (results(Pass::FULL), results(Pass::FULL.accumulating()));
-    assert!(once[0].iter().any(|g| *g != 0.0));
-    for (once, twice) in once.iter().zip(&twice) {
-        assert_eq!(bits(&once.iter().map(|x| 2.0 * x).collect::<Vec<_>>()), bits(twice), "{mode:?}");
-    }
+    Sample::new(u_net(), 3, 7).follows_in_plans_of_every_kind(0, &["8", "11"]);
+    Sample::new(rows(), 33, 7).follows_in_plans_of_every_kind(1, &["3"]);
 }
 
 /// Where the outputs are a sum or lie side by side, the signal that the host writes reaches all that they are made of.

@@ -151,7 +151,7 @@ fn golden() -> Vec<(String, Sample)> {
 
 /// The worst of each kind over the golden cases is in docs/performance.md.
 #[test]
-fn all_golden_cases_where_there_is_f16() {
+fn golden_cases_where_there_is_f16() {
     let Some(context) = half_context() else { return };
     let (mut dense, mut images) = (Errors::new(), Errors::new());
     let mut faults = Vec::new();

@@ -3,7 +3,7 @@
 use crate::common::golden::OwnedTargets;
 pub(crate) use crate::common::not_run::not_run;
 use crate::common::{compare, inputs, tiles, to_f64};
-use crate::problem::targets;
+use crate::problem::{sample_weights, targets};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Group, Groups, Noise, Role, Rule, Targets};
 use hesscale::reference::{self, OptimizerState};
@@ -32,11 +32,16 @@ pub(crate) fn request(checked: bool) -> Request {
     request
 }
 
-/// Small tiles of the class's family: a software adapter compiles them in a quarter of the time. They are for tests of all else than
-/// tiles; `HESSCALE_TILES=own` has these test the class's own too.
+/// Small tiles on software adapters, which compile them in a quarter of the time. They are for tests of all else than tiles;
+/// `HESSCALE_TILES=own` has these test the class's own too, as GPUs always do.
 pub(crate) fn small_tiles(class: DeviceClass) -> Option<TileTable> {
-    let small = std::env::var_os("HESSCALE_TILES").is_none_or(|tiles| tiles != "own");
-    small.then(|| tiles::small(class))
+    static SMALL: OnceLock<bool> = OnceLock::new();
+    let is_software = || {
+        let context = pollster::block_on(Context::request_with(&Request::from_env())).expect("an adapter");
+        context.class() == DeviceClass::Software
+    };
+    let asked = || std::env::var_os("HESSCALE_TILES").is_none_or(|tiles| tiles != "own");
+    SMALL.get_or_init(|| asked() && is_software()).then(|| tiles::small(class))
 }
 
 /// The same with [`small_tiles`].
@@ -255,6 +260,28 @@ pub(crate) fn host_device(limits: hesscale::wgpu::Limits) -> (hesscale::wgpu::De
     })
 }
 
+/// The classes that have kernels of a family of their own.
+pub(crate) const CLASSES: [DeviceClass; 3] =
+    [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
+
+/// Networks in five modes, over three classes of device.
+pub(crate) fn networks_follow(networks: impl IntoIterator<Item = (&'static str, Model)>) {
+    for (name, model) in networks {
+        let sample = Sample::new(model, 37, 3);
+        for (mode, class) in [
+            (Mode::None, CLASSES[0]),
+            (Mode::HesScaleGn, CLASSES[0]),
+            (Mode::HesScaleR2, CLASSES[0]),
+            (Mode::HesScale, CLASSES[1]),
+            (Mode::HesScaleR1, CLASSES[2]),
+        ] {
+            let kept = if mode == Mode::HesScale { sample.places() } else { Vec::new() };
+            let outcome = sample.follows(&of_class(class), mode, &kept);
+            outcome.unwrap_or_else(|fault| panic!("{name}, {mode:?}, {class:?}: {fault}"));
+        }
+    }
+}
+
 /// A problem whose values are exact in f32, with weights scaled to their layer's width.
 #[derive(Debug)]
 pub(crate) struct Sample {
@@ -414,6 +441,81 @@ impl Sample {
             };
             assert!(way(want).iter().any(|by| by.abs() > 1e-4), "{name} stands still");
             compare(&name, &way(got), &way(want), 5e-3).unwrap_or_else(|fault| panic!("{fault}"));
+        }
+    }
+
+    /// The same pass added to itself.
+    fn twice_is_double(&self, context: &Context, mode: Mode) {
+        let (state, plan) = self.ready(context, None, PlanOptions::training(mode).accumulate(1.0));
+        let results = |pass: Pass| {
+            submit(context, |encoder| plan.record_gradient(encoder, pass).unwrap());
+            context.read_blocking(&[state.gradient(), state.diagonal()]).unwrap()
+        };
+        let (once, twice) = (results(Pass::FULL), results(Pass::FULL.accumulating()));
+        assert!(once[0].iter().any(|g| *g != 0.0));
+        for (once, twice) in once.iter().zip(&twice) {
+            assert_eq!(bits(&once.iter().map(|x| 2.0 * x).collect::<Vec<_>>()), bits(twice), "{mode:?}");
+        }
+    }
+
+    /// Two steps whose update is fused, and two whose update is recorded by itself, end in the same place.
+    fn steps_apart_as_fused(&self, context: &Context) {
+        let optimizer = steady();
+        let options = PlanOptions::training(optimizer.rule.mode());
+        let [fused, apart] = [options.clone().fused_update(), options].map(|options| {
+            let is_fused = options.fused_update;
+            let (state, plan) = self.ready(context, Some(optimizer), options);
+            for _ in 0..2 {
+                submit(context, |encoder| {
+                    if is_fused {
+                        return plan.record_step(encoder, Pass::FULL).unwrap();
+                    }
+                    plan.record_gradient(encoder, Pass::FULL).unwrap();
+                    plan.record_update(encoder, Pass::FULL).unwrap();
+                });
+            }
+            context.read_blocking(&[state.parameters()]).unwrap().swap_remove(0)
+        });
+        for p in self.model.parameters() {
+            let way = |after: &[f32]| -> Vec<f64> {
+                let pairs = after[p.range()].iter().zip(&self.parameters[p.range()]);
+                pairs.map(|(after, before)| f64::from(*after) - f64::from(*before)).collect()
+            };
+            let (fused, apart) = (way(&fused), way(&apart));
+            assert!(apart.iter().any(|by| by.abs() > 1e-4), "{} stands still", p.name());
+            compare(&p.name(), &fused, &apart, 1e-3).unwrap_or_else(|fault| panic!("{fault}"));
+        }
+    }
+
+    /// A plan with all that it reads.
+    fn ready(&self, context: &Context, optimizer: Option<Optimizer>, options: PlanOptions) -> (State, Plan) {
+        let state = State::new(context, &self.model, optimizer).unwrap();
+        state.write_parameters(&self.parameters).unwrap();
+        let plan = Plan::new(context, &self.model, &state, self.batch, options).unwrap();
+        plan.write_input(&self.x).unwrap();
+        plan.write_targets(self.targets.view()).unwrap();
+        (state, plan)
+    }
+
+    /// What else is asked of plans, classes and modes in turn: layers that are frozen, fewer samples than the batch, a weight for each,
+    /// sums over two passes, updates apart, activations in f16.
+    pub(crate) fn follows_in_plans_of_every_kind(&self, turn: usize, frozen: &[&str]) {
+        let class = |kind: usize| of_class(CLASSES[(turn + kind) % 3]);
+        let mode =
+            |kind: usize| [Mode::HesScaleR1, Mode::HesScale, Mode::HesScaleR2, Mode::None][(turn + kind) % 4];
+        let soundly =
+            |what: &str, judged: Judgement| judged.unwrap_or_else(|fault| panic!("{what}, {turn}: {fault}"));
+        self.trains_beside_frozen(&class(0), frozen);
+        let count = self.batch / 2 + 1;
+        soundly("in part", self.follows_in_part(&class(1), PlanOptions::training(mode(1)), count));
+        let weights = sample_weights(self.batch, &mut fastrand::Rng::with_seed(8));
+        self.follows_weighted(&class(2), PlanOptions::training(mode(2)), Some(&weights));
+        self.twice_is_double(&class(1), mode(1));
+        self.steps_apart_as_fused(&class(2));
+        if class(0).device().features().contains(hesscale::wgpu::Features::SHADER_F16) {
+            soundly("f16", self.follows_in_f16(&class(0), mode(3)));
+        } else {
+            not_run("the adapter has no f16");
         }
     }
 

@@ -1,17 +1,16 @@
 //! Layers that stand at the network's input: against the reference, in training, and with inputs that are none.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, steady, submit};
+use crate::harness::{BOUND, CLASSES, Sample, bits, context, not_run, of_class, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv1d, HashGrid, Noise};
+use hesscale::reference;
+use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
 use hesscale::{
     Activation::Tanh, At, Error, Layer, Loss, Mode, Model, Optimizer, Pass, Plan, PlanOptions, State,
 };
-
-/// Their own kernels are the same for every class; the products behind them are not.
-const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
 /// Grids in which corners have rows of their own and share them; rows that are no whole vec4s under a convolution; one row a
 /// sample; two tables of one input, behind names and a flatten; alone.
@@ -56,29 +55,18 @@ fn tables_follow_the_reference() {
     Sample::new(few, 400, 4).follows(&context(), Mode::HesScaleR1, &[]).unwrap();
 }
 
-/// Sums over parts, twice over, at half scale; fewer samples than the batch; between kernels f16; rows that stay as they are.
 #[test]
 fn tables_in_plans_of_every_kind() {
-    let context = of_class(DeviceClass::Software);
-    for (name, model) in tables() {
+    for (turn, (name, model)) in tables().into_iter().enumerate() {
+        let frozen = match name {
+            "two" => "3",
+            "space" => "1",
+            _ => "0",
+        };
         let sample = Sample::new(model, 9, 5);
-        let mode = Mode::HesScale;
-        sample.follows_in_part(&context, PlanOptions::training(mode), 4).unwrap();
-        sample.trains_beside_frozen(
-            &context,
-            &[match name {
-                "two" => "3",
-                "space" => "1",
-                _ => "0",
-            }],
-        );
-        let weights: Vec<f32> = (0..9).map(|n| n as f32 - 3.5).collect();
-        sample.follows_weighted(&context, PlanOptions::training(mode), Some(&weights));
-        if context.device().features().contains(Features::SHADER_F16) {
-            sample.follows_in_f16(&context, mode).unwrap();
-        } else {
-            not_run("the adapter has no f16");
-        }
+        sample.follows_in_plans_of_every_kind(turn, &[frozen]);
+        // With moments.
+        sample.trains_beside_frozen(&of_class(CLASSES[(turn + 1) % 3]), &[]);
     }
 }
 
@@ -137,9 +125,9 @@ fn training_moves_the_rows_that_were_selected() {
     }
 }
 
-/// With moments, through the trainer's own steps and plans.
+/// Entries are summed in order, whatever else is summed.
 #[test]
-fn gradients_have_the_same_bits_in_every_mode_and_every_time() {
+fn gradients_have_the_same_bits_with_any_curvature_and_every_time() {
     for (name, model) in tables() {
         let sample = Sample::new(model, 40, 7);
         let of = |mode| bits(&sample.on(&context(), PlanOptions::training(mode)).gradient);
@@ -175,6 +163,19 @@ fn what_selects_no_row() {
         assert_eq!(spoilt, [false, true, false], "{bad}");
         assert!(matches!(state.read_divergence(), Err(Error::Diverged { .. })), "{bad}");
     }
+    let options = TrainerOptions::default;
+    for mut trainer in [
+        Trainer::new(&context, &model, steady(), options()).unwrap(),
+        Trainer::on_cpu(&model, steady(), options()).unwrap(),
+    ] {
+        trainer.set_parameters(&sample.parameters).unwrap();
+        let none = |refused: Error| matches!(refused, Error::NoRow { index: 1, rows: 70, .. });
+        assert!(none(trainer.predict(&[1.0, 70.0, 2.0]).unwrap_err()));
+        assert!(none(trainer.step(&[1.0, 70.0, 2.0], sample.targets.view()).unwrap_err()));
+        let (parameters, x) = (to_f64(&sample.parameters), to_f64(&sample.x));
+        let want = reference::predict(&model, &parameters, &x).unwrap();
+        compare("outputs", &to_f64(&trainer.predict(&sample.x).unwrap()), &want, BOUND).unwrap();
+    }
 }
 
 #[test]
@@ -202,15 +203,16 @@ fn encodings_follow_the_reference() {
     let image =
         Model::builder([2, 4, 5]).layer(blob(6)).conv2d(3, 2).act(Tanh).layer(frequencies(2)).conv2d(5, 2);
     let last = Model::builder([5]).dense(3).layer(frequencies(1));
-    for (name, model) in [
+    let networks = [
         ("first", first.loss(Loss::cross_entropy()).unwrap()),
         ("image", image.flatten().dense(3).loss(Loss::mse()).unwrap()),
         ("last", last.loss(Loss::mse()).unwrap()),
-    ] {
+    ];
+    for (turn, (name, model)) in networks.into_iter().enumerate() {
         let sample = Sample::new(model, 37, 3);
         for (mode, class) in [
             (Mode::HesScale, DeviceClass::Software),
-            (Mode::HesScaleGn, DeviceClass::Software),
+            (Mode::HesScaleGn, DeviceClass::Integrated),
             (Mode::HesScaleR2, DeviceClass::Discrete),
         ] {
             for kept in [sample.places(), Vec::new()] {
@@ -219,7 +221,7 @@ fn encodings_follow_the_reference() {
                     .unwrap_or_else(|fault| panic!("{name}, {mode:?}, {class:?}: {fault}"));
             }
         }
-        sample.trains_beside_frozen(&context(), &[]);
+        sample.follows_in_plans_of_every_kind(turn, &[]);
     }
 }
 

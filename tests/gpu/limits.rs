@@ -27,8 +27,8 @@ fn images() -> Model {
     builder.flatten().dense(12).act(Activation::Tanh).dense(4).loss(Loss::cross_entropy()).unwrap()
 }
 
-/// Rules whose step is of its gradient and its diagonal alone, which ObGD's is not: `transitions`. ε is not so small that a diagonal near zero
-/// decides everything.
+/// Rules whose step follows from gradient and diagonal alone; ObGD's does not: `transitions`. ε is not so small that a diagonal near
+/// zero decides everything.
 fn rules() -> Vec<Rule> {
     let (beta1, beta2, eps) = (0.9, 0.99, 0.02);
     vec![
@@ -423,8 +423,9 @@ fn trainers_with_traces_step_alike() {
             }
             let (got, want) = (gpu.parameters().unwrap(), to_f64(&cpu.parameters().unwrap()));
             compare(&format!("{optimizer:?}, step {step}"), &to_f64(&got), &want, 2e-5).unwrap();
-            cpu.save(&path).unwrap();
-            gpu.load(&path).unwrap();
+            let (from, to) = if step % 2 == 0 { (&cpu, &mut gpu) } else { (&gpu, &mut cpu) };
+            from.save(&path).unwrap();
+            to.load(&path).unwrap();
         }
     }
 }

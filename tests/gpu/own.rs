@@ -52,7 +52,7 @@ fn a_loss_by_row_of_an_image() {
     }
 }
 
-/// Behind a layer that is not trained, whose own signal there is none of.
+/// Behind a layer that is not trained, for which no signal is computed.
 #[test]
 fn an_activation_behind_a_frozen_layer() {
     let model = mlp(&[9, 20, 12, 6], own::softplus(), Loss::mse());

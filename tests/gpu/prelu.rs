@@ -1,11 +1,7 @@
 //! PReLU: against the reference, in training, in parts of a batch, beside what is frozen.
 
-use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, context, not_run, of_class, steady};
+use crate::harness::{CLASSES, Sample, context, networks_follow, of_class};
 use hesscale::model::{Conv2d, PRelu};
-use hesscale::train::{Trainer, TrainerOptions};
-use hesscale::tuning::DeviceClass;
-use hesscale::wgpu::Features;
 use hesscale::{Activation, Error, Loss, Mode, Model, Plan, PlanOptions, State};
 
 /// A slope for each channel and one for all, of images whose channels are padded and of rows; behind an activation, a convolution
@@ -22,61 +18,25 @@ fn networks() -> Vec<(&'static str, Model)> {
     ]
 }
 
-const CLASSES: [DeviceClass; 3] = [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
-
 #[test]
 fn networks_follow_the_reference() {
-    for (name, model) in networks() {
-        let sample = Sample::new(model, 37, 3);
-        for (mode, class) in [
-            (Mode::None, CLASSES[0]),
-            (Mode::HesScaleGn, CLASSES[0]),
-            (Mode::HesScaleR2, CLASSES[0]),
-            (Mode::HesScale, CLASSES[1]),
-            (Mode::HesScaleR1, CLASSES[2]),
-        ] {
-            let kept = if mode == Mode::HesScale { sample.places() } else { Vec::new() };
-            let outcome = sample.follows(&of_class(class), mode, &kept);
-            outcome.unwrap_or_else(|fault| panic!("{name}, {mode:?}, {class:?}: {fault}"));
-        }
-    }
+    networks_follow(networks());
 }
 
 #[test]
 fn training_follows_the_cpu() {
-    for (name, model) in networks() {
-        let sample = Sample::new(model.clone(), 13, 6);
-        let trained = |mut trainer: Trainer| {
-            trainer.set_parameters(&sample.parameters).unwrap();
-            for _ in 0..6 {
-                trainer.step(&sample.x, sample.targets.view()).unwrap();
-            }
-            to_f64(&trainer.parameters().unwrap())
-        };
-        let options = TrainerOptions::default;
-        let want = trained(Trainer::on_cpu(&model, steady(), options()).unwrap());
-        for p in model.parameters() {
-            let moved = p.range().any(|i| (want[i] - f64::from(sample.parameters[i])).abs() > 1e-4);
-            assert!(moved, "{name}: {} stands still", p.name());
-        }
-        for class in CLASSES {
-            let got = trained(Trainer::new(&of_class(class), &model, steady(), options()).unwrap());
-            compare("parameters", &got, &want, BOUND)
-                .unwrap_or_else(|fault| panic!("{name} {class:?}: {fault}"));
-        }
+    for (_, model) in networks() {
+        CLASSES.iter().for_each(|class| {
+            Sample::new(model.clone(), 13, 6).trains_beside_frozen(&of_class(*class), &[]);
+        });
     }
 }
 
 #[test]
-fn frozen_partial_and_stored_in_f16() {
-    let context = of_class(DeviceClass::Software);
+fn in_plans_of_every_kind() {
     let [images, rows] = [0, 1].map(|k| Sample::new(networks().swap_remove(k).1, 11, 4));
-    images.trains_beside_frozen(&context, &["0", "1"]);
-    images.follows_in_part(&context, PlanOptions::training(Mode::HesScaleR1), 7).unwrap();
-    if !context.device().features().contains(Features::SHADER_F16) {
-        return not_run("the adapter has no f16");
-    }
-    rows.follows_in_f16(&context, Mode::HesScale).unwrap();
+    images.follows_in_plans_of_every_kind(0, &["0", "1"]);
+    rows.follows_in_plans_of_every_kind(2, &["0"]);
 }
 
 /// Positions that several invocations share.

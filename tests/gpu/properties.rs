@@ -63,7 +63,7 @@ proptest! {
 
     #[test]
     fn random_models_follow_the_reference(
-        // One number alone has no other that its error is small beside, where it cancels.
+        // A single input leaves sums of one term: where those cancel, no larger number hides the error.
         inputs in prop::sample::select(&[3_usize, 4, 8, 17, 32][..]),
         layers in prop::collection::vec(choice(), 0..4),
         last in prop::option::weighted(0.3, prop::sample::select(&Activation::ALL[..])),

@@ -22,7 +22,7 @@ fn golden() -> Vec<(Case, Model)> {
 }
 
 #[test]
-fn golden_losses_in_every_class() {
+fn golden_losses() {
     let mut ledger = Ledger::new(BOUND);
     for (turn, (case, model)) in golden().into_iter().enumerate() {
         // Each case in two of the classes whose kernels differ by more than tiles.
@@ -58,7 +58,7 @@ fn mlp(outputs: usize, loss: Loss) -> Model {
     Model::builder([5]).dense(11).act(Activation::Tanh).dense(outputs).loss(loss).unwrap()
 }
 
-/// Each in every mode, with weights and, every other, without; the sizes of batches and classes of devices in turn; rows of one invocation each
+/// Each in three modes, with weights and, every other, without; the sizes of batches and classes of devices in turn; rows of one invocation each
 /// and rows that several share.
 #[test]
 fn every_loss_follows_the_reference() {

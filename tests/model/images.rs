@@ -367,6 +367,9 @@ fn running_statistics_have_a_layout_of_their_own() {
     assert_eq!(renewed.layers()[0], model.layers()[0]);
     flat[453] = -1.0;
     assert!(matches!(model.with_statistics(&flat), Err(Error::Value { name: "var", .. })));
+    // What an input's shape says takes no memory by itself.
+    let large = Model::builder([1 << 28]).layer(BatchNorm::of_batch()).loss(Loss::mse()).unwrap_err();
+    assert!(matches!(&large, Error::Shape { layer, .. } if layer == "batchnorm 0"), "{large:?}");
 }
 
 #[test]

@@ -202,6 +202,8 @@ fn json_keeps_modes_and_optimizers() {
                 Optimizer::sophia(0.1).trust(0.1).average(0.99),
                 Optimizer::rmsprop(0.1).clip_gradient_norm(1.0),
                 Optimizer::lion(0.1).clip_gradient(0.5),
+                Optimizer::obgd(0.1).trace(0.5),
+                Optimizer::adaptive_obgd(0.1),
             ])
     {
         let text = serde_json::to_string(&optimizer).unwrap();

@@ -3,9 +3,9 @@
 mod errors;
 mod files;
 
-use hesscale::model::{BatchNorm, Conv2d, ConvTranspose2d, MaxPool2d};
+use hesscale::model::{BatchNorm, Conv2d, ConvTranspose2d, Init, MaxPool2d, PRelu};
 use hesscale::train::Trainer;
-use hesscale::train::weights::{Layout, Naming};
+use hesscale::train::weights::{self, Layout, Naming};
 use hesscale::{Activation, Loss, Model, Optimizer};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -84,4 +84,19 @@ fn tables_are_not_transposed() {
     let naming = Naming::in_order(["table", "fc"]).layout("table.weight", Layout::InOut);
     let refused = naming.tensors(&model).unwrap_err();
     assert!(refused.to_string().contains("table.weight"), "{refused}");
+}
+
+/// Tables, slopes and what they lead to, out and in.
+#[test]
+fn tables_and_slopes() {
+    let model = Model::builder([3]).embedding(5, 4).layer(PRelu::per_channel()).flatten().dense(2);
+    let model = model.loss(Loss::mse()).unwrap();
+    let naming = Naming::in_order(["table", "slopes", "fc"]);
+    let path = directory("tables").join("weights.safetensors");
+    let parameters = model.init(Init::Sparse { share: 0.5 }, 7).unwrap();
+    weights::export(&path, &model, &parameters, &naming).unwrap();
+    let names = [("fc.bias", vec![2]), ("fc.weight", vec![2, 12]), ("slopes.weight", vec![4])];
+    let names = names.into_iter().chain([("table.weight", vec![5, 4])]);
+    assert_eq!(shapes(&path), names.map(|(name, shape)| (name.to_owned(), shape)).collect::<Vec<_>>());
+    assert_eq!(weights::import(&path, &model, &naming).unwrap().1, parameters);
 }

@@ -278,6 +278,12 @@ impl Executor {
     /// Those of [`Model::check_statistics`].
     pub fn set_statistics(&mut self, flat: &[f32]) -> Result<()> {
         self.model.check_statistics(flat)?;
+        self.take_statistics(flat);
+        Ok(())
+    }
+
+    /// The same with what an executor of this model has come to, which may have diverged.
+    pub(crate) fn take_statistics(&mut self, flat: &[f32]) {
         self.statistics.copy_from_slice(flat);
         for op in &mut self.program.ops {
             let running = op.node.and_then(|node| self.model.running_of(node));
@@ -285,7 +291,6 @@ impl Executor {
                 sample_op.set_statistics(&flat[running.mean()], &flat[running.var()]);
             }
         }
-        Ok(())
     }
 
     /// The outputs of the last pass, `[N, outputs]`.

@@ -2,8 +2,8 @@
 
 #[cfg(feature = "cpu")]
 use super::batch_host;
-use super::batch_kernel::{BatchGroups, BatchSignal, Coefficients, Follow, Moments, SignalSums, Statistics};
-use super::kernel::NormForward;
+use super::batch_kernel::{BatchGroups, BatchSignal, Coefficients, SignalSums, StatisticsKernel, Step};
+use super::kernel::{NormBy, NormForward};
 use crate::graph::{
     BackwardPass, ForwardPass, Layout, Op, Operation, Purpose, Region, Setup, Signal, Slice, Value,
 };
@@ -74,11 +74,12 @@ impl Operation for BatchStatistics {
         let statistics = setup.own(Purpose::Activation, name, norm.statistics_len());
         let behind = |slices: [Slice; 2]| slices.into_iter().chain(count(&norm)).collect();
         let input = pass.saved.value(pass.graph, op.input());
-        pass.schedule.push(Moments(norm), behind([input, moments]));
-        pass.schedule.push(Statistics(norm), behind([moments, statistics]));
+        let kernel = |step| StatisticsKernel { norm, step };
+        pass.schedule.push(kernel(Step::Moments), behind([input, moments]));
+        pass.schedule.push(kernel(Step::Statistics), behind([moments, statistics]));
         pass.save(op, statistics);
         let [weight, bias] = [Role::Weight, Role::Bias].map(|role| setup.parameter(op, role));
-        pass.simple(op, NormForward { shape: norm.shape() }, &[statistics, weight, bias])
+        pass.simple(op, NormForward { shape: norm.shape(), by: NormBy::Batch }, &[statistics, weight, bias])
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
@@ -88,7 +89,7 @@ impl Operation for BatchStatistics {
         let below = if pass.continues(op) {
             let (mode, name) = (pass.mode, format!("sums at {}", pass.output(op).name));
             let kernel = SignalSums { norm, mode, plane: signal.plane };
-            let parameters = ChannelParameters::Norm(norm.shape());
+            let parameters = ChannelParameters::Norm(norm.shape(), NormBy::Batch);
             // Those loop as the parameters' sums do.
             ChannelSums { parameters, mode, plane: signal.plane }.check(&pass.output(op).name)?;
             let sums = pass.schedule.transient(name.clone(), kernel.len(), Dtype::F32);
@@ -101,7 +102,7 @@ impl Operation for BatchStatistics {
             None
         };
         if pass.setup.trains(op) {
-            let parameters = ChannelParameters::Norm(norm.shape());
+            let parameters = ChannelParameters::Norm(norm.shape(), NormBy::Batch);
             channel_sums::push(pass, op, signal, parameters, &[statistics], 1, true)?;
         }
         if let Some((sums, coefficients)) = below {
@@ -118,7 +119,7 @@ impl Operation for BatchStatistics {
         let norm = self.kernel(pass.setup, pass.output(op));
         let statistics = pass.saved.extra(op).expect("the forward pass kept it");
         let slices = [running(pass.setup, op), statistics].into_iter().chain(count(&norm));
-        pass.schedule.push(Follow(norm), slices.collect());
+        pass.schedule.push(StatisticsKernel { norm, step: Step::Follow }, slices.collect());
     }
 
     #[cfg(feature = "cpu")]
@@ -130,7 +131,7 @@ impl Operation for BatchStatistics {
 
     fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
         let norm = self.groups(DeviceClass::Software, false, output, batch);
-        let parameters = ChannelParameters::Norm(norm.shape());
+        let parameters = ChannelParameters::Norm(norm.shape(), NormBy::Batch);
         let sums = SignalSums { norm, mode, plane: 0 }.len().max(norm.moments_len());
         sums.max(ChannelSums { parameters, mode, plane: 0 }.len())
     }

@@ -90,13 +90,6 @@ impl BatchGroups {
         format!("batch {}", self.shape().label())
     }
 
-    /// The constants of a kernel with one invocation for each value or channel, and its files.
-    fn simple(&self, count_binding: u32, own: &[&'static str]) -> String {
-        let mut header = Header::lanes();
-        let files = self.files(&mut header, count_binding);
-        compose(&header, &[own, &files, &["lib/each"]].concat())
-    }
-
     fn files(&self, header: &mut Header, count_binding: u32) -> Vec<&'static str> {
         let samples = if self.partial { "batchnorm/partial" } else { "batchnorm/whole" };
         if self.partial {
@@ -116,28 +109,62 @@ impl BatchGroups {
     }
 }
 
-/// `shaders/batchnorm/moments.wgsl`
+/// What is done with statistics, and whose kernel has an invocation for each channel or vec4 of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Moments(pub BatchGroups);
+pub(crate) enum Step {
+    /// Of each split: `shaders/batchnorm/moments.wgsl`.
+    Moments,
+    /// Of the batch: `shaders/batchnorm/statistics.wgsl`.
+    Statistics,
+    /// Running ones toward the batch's: `shaders/batchnorm/follow.wgsl`.
+    Follow,
+    /// From running ones, for a plan that predicts: `shaders/batchnorm/running.wgsl`.
+    Running,
+}
 
-impl Moments {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct StatisticsKernel {
+    pub norm: BatchGroups,
+    pub step: Step,
+}
+
+impl StatisticsKernel {
     fn count(&self) -> u32 {
-        self.0.splits() * self.0.vectors()
+        match self.step {
+            Step::Moments => self.norm.splits() * self.norm.vectors(),
+            Step::Statistics => self.norm.vectors(),
+            Step::Follow => self.norm.channels,
+            Step::Running => 4 * self.norm.vectors(),
+        }
     }
 }
 
-impl Key for Moments {
+impl Key for StatisticsKernel {
     fn label(&self) -> String {
-        format!("moments {}", self.0.label())
+        let what = match self.step {
+            Step::Moments => "moments",
+            Step::Statistics => "statistics",
+            Step::Follow => "running statistics follow",
+            Step::Running => return format!("running statistics {}", self.norm.channels),
+        };
+        format!("{what} {}", self.norm.label())
     }
 
-    /// x, moments; the count.
+    /// x, moments; or moments, statistics; or running ones, the batch's; or running ones, statistics. Then the count.
     fn bindings(&self) -> Vec<Binding> {
-        self.0.bindings(&[Read, Write])
+        self.norm.bindings(if self.step == Step::Follow { &[Write, Read] } else { &[Read, Write] })
     }
 
     fn source(&self, _: Dtypes) -> String {
-        self.0.simple(3, &["batchnorm/moments"])
+        let own: &[&str] = match self.step {
+            Step::Moments => &["batchnorm/moments"],
+            Step::Statistics => &["batchnorm/statistics", "lib/math"],
+            Step::Follow => &["batchnorm/follow"],
+            Step::Running => &["batchnorm/running"],
+        };
+        let mut header = Header::lanes();
+        let files = self.norm.files(&mut header, 3);
+        compose(&header, &[own, &files, &["lib/each"]].concat())
     }
 
     fn groups(&self) -> u32 {
@@ -145,89 +172,7 @@ impl Key for Moments {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        self.0.uniforms_of(self.count(), grid_x, [0; 2])
-    }
-}
-
-/// `shaders/batchnorm/statistics.wgsl`
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Statistics(pub BatchGroups);
-
-impl Key for Statistics {
-    fn label(&self) -> String {
-        format!("statistics {}", self.0.label())
-    }
-
-    /// The moments, the statistics; the count.
-    fn bindings(&self) -> Vec<Binding> {
-        self.0.bindings(&[Read, Write])
-    }
-
-    fn source(&self, _: Dtypes) -> String {
-        self.0.simple(3, &["batchnorm/statistics", "lib/math"])
-    }
-
-    fn groups(&self) -> u32 {
-        self.0.vectors().div_ceil(LANES)
-    }
-
-    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        self.0.uniforms_of(self.0.vectors(), grid_x, [0; 2])
-    }
-}
-
-/// Statistics of running ones: `shaders/batchnorm/running.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Running(pub BatchGroups);
-
-impl Key for Running {
-    fn label(&self) -> String {
-        format!("running statistics {}", self.0.channels)
-    }
-
-    /// The running statistics, the statistics.
-    fn bindings(&self) -> Vec<Binding> {
-        vec![Uniform, Read, Write]
-    }
-
-    fn source(&self, _: Dtypes) -> String {
-        let whole = BatchGroups { partial: false, ..self.0 };
-        whole.simple(0, &["batchnorm/running"])
-    }
-
-    fn groups(&self) -> u32 {
-        (4 * self.0.vectors()).div_ceil(LANES)
-    }
-
-    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        self.0.uniforms_of(4 * self.0.vectors(), grid_x, [0; 2])
-    }
-}
-
-/// Running statistics toward the batch's: `shaders/batchnorm/follow.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Follow(pub BatchGroups);
-
-impl Key for Follow {
-    fn label(&self) -> String {
-        format!("running statistics follow {}", self.0.label())
-    }
-
-    /// The running statistics, the batch's; the count.
-    fn bindings(&self) -> Vec<Binding> {
-        self.0.bindings(&[Write, Read])
-    }
-
-    fn source(&self, _: Dtypes) -> String {
-        self.0.simple(3, &["batchnorm/follow"])
-    }
-
-    fn groups(&self) -> u32 {
-        self.0.channels.div_ceil(LANES)
-    }
-
-    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        self.0.uniforms_of(self.0.channels, grid_x, [0; 2])
+        self.norm.uniforms_of(self.count(), grid_x, [0; 2])
     }
 }
 

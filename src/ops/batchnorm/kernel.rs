@@ -1,11 +1,31 @@
-//! Batch normalisation with statistics that are given.
+//! Batch normalisation of a channel once its statistics are there.
 
 use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Key, affine};
 
-/// Batch normalisation with statistics that are given: `shaders/batchnorm/batchnorm.wgsl`.
+/// Where the statistics are from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum NormBy {
+    /// The model's, or running ones.
+    Given,
+    /// This batch, of which an element that is not finite has made them NaN.
+    Batch,
+}
+
+impl NormBy {
+    /// The plug `standardized`.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            NormBy::Given => "batchnorm/given",
+            NormBy::Batch => "norm/standardized",
+        }
+    }
+}
+
+/// Batch normalisation: `shaders/batchnorm/batchnorm.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct NormForward {
     pub shape: BatchShape,
+    pub by: NormBy,
 }
 
 impl NormForward {
@@ -26,7 +46,7 @@ impl Key for NormForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward", "norm/standardized"])
+        affine::forward(self.shape, &["batchnorm/batchnorm", "batchnorm/forward", self.by.file()])
     }
 
     fn groups(&self) -> u32 {
@@ -41,13 +61,13 @@ impl Key for NormForward {
 /// The signal through batch normalisation and the activation below.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct NormSignal {
-    pub norm: NormForward,
+    pub shape: BatchShape,
     pub flow: Flow,
 }
 
 impl Key for NormSignal {
     fn label(&self) -> String {
-        format!("signal {} through {}", self.flow.label(), self.norm.label())
+        format!("signal {} through norm {}", self.flow.label(), self.shape.label())
     }
 
     /// The signals above and below, statistics, γ; the activation's input.
@@ -56,15 +76,15 @@ impl Key for NormSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::signal(self.norm.shape, &self.flow, &["batchnorm/batchnorm"], 2)
+        affine::signal(self.shape, &self.flow, &["batchnorm/batchnorm"], 2)
     }
 
     fn groups(&self) -> u32 {
-        self.norm.groups()
+        self.shape.groups()
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        let shape = self.norm.shape;
+        let shape = self.shape;
         affine::uniforms(shape, shape.channels(), grid_x, self.flow.planes(shape.width()), [0; 3])
     }
 }

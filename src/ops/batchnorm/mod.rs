@@ -8,12 +8,10 @@ mod batch_kernel;
 pub(crate) mod host;
 mod kernel;
 
-pub(crate) use batch_kernel::{BatchGroups, Running};
+pub(crate) use batch_kernel::{BatchGroups, StatisticsKernel, Step};
 #[cfg(test)]
-pub(crate) use batch_kernel::{
-    BatchSignal, Coefficients, Follow, Moments, SignalSums, Statistics as OfBatch,
-};
-pub(crate) use kernel::{NormForward, NormSignal};
+pub(crate) use batch_kernel::{BatchSignal, Coefficients, SignalSums};
+pub(crate) use kernel::{NormBy, NormForward, NormSignal};
 
 use batch::BatchStatistics;
 
@@ -57,14 +55,15 @@ impl Operation for BatchNorm {
 
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let (setup, output) = (pass.setup, pass.output(op));
-        let kernel = NormForward { shape: batch_shape(output, setup.batch) };
+        let kernel = NormForward { shape: batch_shape(output, setup.batch), by: NormBy::Given };
         let name = format!("statistics of {}", output.name);
         let statistics = match self.0.momentum {
             None => setup.constants(name, self.statistics(&kernel)),
             Some(_) => {
                 let statistics = pass.schedule.transient(name, kernel.statistics_len() as usize, Dtype::F32);
                 let norm = BatchGroups::predicting(kernel.shape, self.0.eps as f32);
-                pass.schedule.push(Running(norm), vec![batch::running(setup, op), statistics]);
+                let kernel = StatisticsKernel { norm, step: Step::Running };
+                pass.schedule.push(kernel, vec![batch::running(setup, op), statistics]);
                 statistics
             }
         };
@@ -76,15 +75,14 @@ impl Operation for BatchNorm {
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let shape = batch_shape(pass.output(op), pass.setup.batch);
         let statistics = pass.saved.extra(op);
-        let parameters = ChannelParameters::Norm(shape);
+        let parameters = ChannelParameters::Norm(shape, NormBy::Given);
         if pass.setup.trains(op) {
             channel_sums::push(pass, op, signal, parameters, statistics.as_slice(), 1, true)?;
         }
         if pass.continues(op) {
             let weight = pass.setup.parameter(op, Role::Weight);
             let extras: Vec<_> = statistics.into_iter().chain([weight]).collect();
-            let norm = NormForward { shape };
-            pass.through(op, signal, &extras, |flow| NormSignal { norm, flow })?;
+            pass.through(op, signal, &extras, |flow| NormSignal { shape, flow })?;
         }
         Ok(())
     }
@@ -95,6 +93,7 @@ impl Operation for BatchNorm {
     }
 
     fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
-        ChannelSums { parameters: ChannelParameters::Norm(batch_shape(output, batch)), mode, plane: 0 }.len()
+        let parameters = ChannelParameters::Norm(batch_shape(output, batch), NormBy::Given);
+        ChannelSums { parameters, mode, plane: 0 }.len()
     }
 }

@@ -1,6 +1,7 @@
 //! Sums over batch and positions for the parameters of depthwise convolutions, of normalisations and of PReLU.
 
 use crate::model::{Mode, Window};
+use crate::ops::batchnorm::NormBy;
 use crate::ops::depthwise::DepthwiseSizes;
 use crate::shader::{
     BatchShape, Binding, Binding::*, Dtypes, Header, Key, LANES, Workgroup, compose, constants, pair,
@@ -13,7 +14,7 @@ pub(crate) enum ChannelParameters {
     /// Entries: the taps, row by row; then the bias, where there is one.
     Depthwise { sizes: DepthwiseSizes, bias: bool },
     /// Batch normalisation. Entries: γ, β.
-    Norm(BatchShape),
+    Norm(BatchShape, NormBy),
     /// Normalisation by the statistics of each sample's groups. Entries: γ; then β, where there is one.
     Groups { shape: BatchShape, groups: u32, bias: bool },
     /// PReLU. Entries: the slope.
@@ -51,7 +52,7 @@ impl ChannelSums {
                 let [rows, columns] = pair(window.positions);
                 BatchShape::Image { batch, channels, positions: rows * columns }
             }
-            ChannelParameters::Norm(shape)
+            ChannelParameters::Norm(shape, _)
             | ChannelParameters::Groups { shape, .. }
             | ChannelParameters::Slopes(shape) => shape,
         }
@@ -91,7 +92,7 @@ impl ChannelSums {
     pub(crate) fn entries(&self) -> u32 {
         match self.parameters {
             ChannelParameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
-            ChannelParameters::Norm(_) => 2,
+            ChannelParameters::Norm(..) => 2,
             ChannelParameters::Groups { bias, .. } => 1 + u32::from(bias),
             ChannelParameters::Slopes(_) => 1,
         }
@@ -107,11 +108,11 @@ impl ChannelSums {
         counts.into_iter().fold(1, |len, count| len.saturating_mul(count as usize))
     }
 
-    /// That an invocation need not loop more than 65,535 times in all: for each position it loops over entries, and for each of these
-    /// over vectors u, if no compiler unrolls that.
+    /// That an invocation need not loop more than 65,535 times in all: for each position over the vectors u that it reads, and over
+    /// entries, and for each of these over the vectors that it adds to, if no compiler unrolls that.
     pub(crate) fn check(&self, name: &str) -> Result<()> {
         let (entries, rank) = (self.entries().min(MOST_ENTRIES), self.mode.rank() as u32);
-        let loops = 1 + entries + if rank > 0 { entries * (1 + rank) } else { 0 };
+        let loops = (1 + entries) * (1 + rank);
         let (positions, most) = (u64::from(self.shape().positions()), u64::from(256 * (60_000 / loops)));
         match positions <= most {
             true => Ok(()),
@@ -138,7 +139,7 @@ impl Key for ChannelSums {
     fn label(&self) -> String {
         let what = match self.parameters {
             ChannelParameters::Depthwise { .. } => "depthwise",
-            ChannelParameters::Norm(_) => "norm",
+            ChannelParameters::Norm(..) => "norm",
             ChannelParameters::Groups { .. } => "norm of groups",
             ChannelParameters::Slopes(_) => "prelu",
         };
@@ -151,7 +152,7 @@ impl Key for ChannelSums {
             ChannelParameters::Depthwise { .. } | ChannelParameters::Slopes(_) => {
                 vec![Uniform, Read, Write, Read]
             }
-            ChannelParameters::Norm(_) | ChannelParameters::Groups { .. } => {
+            ChannelParameters::Norm(..) | ChannelParameters::Groups { .. } => {
                 vec![Uniform, Read, Write, Read, Read]
             }
         }
@@ -164,7 +165,7 @@ impl Key for ChannelSums {
         constants(&mut header, self.mode);
         let plug: &[&str] = match self.parameters {
             ChannelParameters::Depthwise { .. } => &["channel_sums/depthwise"],
-            ChannelParameters::Norm(_) => &["channel_sums/batchnorm", "norm/standardized"],
+            ChannelParameters::Norm(_, by) => &["channel_sums/batchnorm", by.file()],
             ChannelParameters::Groups { shape, groups, .. } => {
                 header.number("GROUPS", groups).number("GROUP_WIDTH", shape.channels() / groups);
                 &["channel_sums/norm", "norm/standardized"]

@@ -4,12 +4,12 @@
 pub(crate) mod host;
 mod kernel;
 
-pub(crate) use kernel::{EmbeddingForward, EmbeddingSignal};
+pub(crate) use kernel::EmbeddingForward;
 
 use crate::Result;
 use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Setup, Signal};
-use crate::model::{Activation, Embedding as Table, Layer, Role};
-use crate::ops::row_sums::{self, Entries, Selection};
+use crate::model::{Embedding as Table, Layer, Role};
+use crate::ops::row_sums::{self, Clear, Entries, Selection};
 #[cfg(feature = "cpu")]
 use crate::{graph::Value, host::HostOp};
 
@@ -53,10 +53,9 @@ impl Operation for Embedding {
             row_sums::push(pass, op, signal, selection)?;
         }
         if pass.continues(op) {
-            let to = pass.target(op.input())?;
-            let flow = pass.flow(signal, &to, Activation::Identity);
-            let kernel = EmbeddingSignal { elements: selection.entries(), flow };
-            pass.schedule.push(kernel, vec![signal.slice, to.slice]);
+            // What selects rows has no derivative.
+            let to = pass.target(op.input())?.slice;
+            pass.schedule.push(Clear { elements: (to.size / to.dtype.bytes(1) as u64) as u32 }, vec![to]);
         }
         Ok(())
     }

@@ -29,9 +29,14 @@ impl Grid {
         Grid { axes, levels, table, dense, cells }
     }
 
-    /// What `shaders/hashgrid/params.wgsl` has behind the common sizes.
-    pub(crate) fn words(&self) -> Vec<u32> {
-        [&[self.levels, self.table, self.dense, 0, 0][..], &self.cells].concat()
+    /// What `shaders/row_sums/params.wgsl` has of a grid.
+    pub(crate) const WORDS: usize = 5 + MOST_LEVELS;
+
+    pub(crate) fn words(&self) -> [u32; Grid::WORDS] {
+        let mut words = [0; Grid::WORDS];
+        words[..3].copy_from_slice(&[self.levels, self.table, self.dense]);
+        words[5..].copy_from_slice(&self.cells);
+        words
     }
 }
 

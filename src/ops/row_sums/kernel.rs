@@ -2,9 +2,7 @@
 
 use crate::model::Mode;
 use crate::ops::hashgrid::Grid;
-use crate::shader::{
-    Binding, Binding::*, Dtypes, Header, Key, LANES, Width, compose, constants, vectors, words,
-};
+use crate::shader::{Binding, Binding::*, Dtypes, Header, Key, LANES, Width, compose, constants, words};
 
 /// A table, and the entries of a batch that select its rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,10 +67,7 @@ impl Selection {
 
     /// Values of a row as the signal has them.
     fn values(&self) -> u32 {
-        match self.entries {
-            Entries::Embedding => vectors(self.width),
-            Entries::HashGrid(_) => self.width,
-        }
+        self.width.div_ceil(self.signal_width().elements())
     }
 
     fn label(&self) -> String {
@@ -84,10 +79,11 @@ impl Selection {
         let [run, plane_in, plane_out, scale] = more;
         let sizes = [self.rows, self.width, self.values(), self.entries(), self.each];
         let all = [&[n, grid_x][..], &sizes, &[run, plane_in, scale]].concat();
-        match self.entries {
-            Entries::Embedding => words(&[&all[..], &[0, 0]].concat()),
-            Entries::HashGrid(grid) => words(&[&all[..], &[plane_out], &grid.words()].concat()),
-        }
+        let grid = match self.entries {
+            Entries::Embedding => [0; Grid::WORDS],
+            Entries::HashGrid(grid) => grid.words(),
+        };
+        words(&[&all[..], &[plane_out], &grid].concat())
     }
 
     /// The sizes, and the row of an entry; the input at a binding.
@@ -100,14 +96,7 @@ impl Selection {
                 &["hashgrid/grid", "lib/math"]
             }
         };
-        [&[self.sizes(), "row_sums/input"], own].concat()
-    }
-
-    fn sizes(&self) -> &'static str {
-        match self.entries {
-            Entries::Embedding => "embedding/params",
-            Entries::HashGrid(_) => "hashgrid/params",
-        }
+        [&["row_sums/params", "row_sums/input"], own].concat()
     }
 }
 
@@ -173,7 +162,7 @@ impl Key for Merge {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        compose(&Header::lanes(), &[self.selection.sizes(), "row_sums/merge", "lib/each"])
+        compose(&Header::lanes(), &["row_sums/params", "row_sums/merge", "lib/each"])
     }
 
     fn groups(&self) -> u32 {
@@ -185,7 +174,7 @@ impl Key for Merge {
     }
 }
 
-/// Zeros for a table: `shaders/row_sums/clear.wgsl`.
+/// Zeros for a table, or for a signal that there is none of: `shaders/row_sums/clear.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Clear {
     pub elements: u32,
@@ -194,10 +183,6 @@ pub(crate) struct Clear {
 impl Key for Clear {
     fn label(&self) -> String {
         format!("clear {}", self.elements)
-    }
-
-    fn is_generic(&self) -> bool {
-        false
     }
 
     /// What becomes 0.
@@ -274,7 +259,7 @@ impl Key for Sums {
         let carried = 3 + self.curved();
         header.number("CARRIED_BINDING", carried);
         let mut files = match self.selection.entries {
-            Entries::Embedding => vec!["embedding/params", "embedding/outputs"],
+            Entries::Embedding => vec!["row_sums/params", "embedding/outputs"],
             Entries::HashGrid(_) => {
                 let mut files = self.selection.files(&mut header, carried + 2);
                 files.push("hashgrid/outputs");
@@ -313,7 +298,7 @@ impl Key for Carry {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
         header.flag("HAS_DIAGONAL", self.0.mode.has_diagonal());
-        let mut files = vec![self.0.selection.sizes(), "row_sums/carry"];
+        let mut files = vec!["row_sums/params", "row_sums/carry"];
         files.extend(self.0.pairs(&mut header, 3 + self.0.curved()));
         compose(&header, &files)
     }

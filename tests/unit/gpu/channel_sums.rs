@@ -1,6 +1,7 @@
 use super::depthwise::{cases, lies, meetings};
 use super::{Bound, Lie, MODES, Signal, compare, numbers, run, words};
 use crate::model::{Mode, Window};
+use crate::ops::batchnorm::NormBy;
 use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
 use crate::ops::depthwise::DepthwiseSizes;
 use crate::shader::BatchShape;
@@ -120,7 +121,7 @@ fn depthwise_parameters_of_large_images() {
     check_depthwise(DepthwiseSizes { window, batch: 2, channels: 2 }, &[Mode::HesScaleR2]);
 }
 
-fn check_norm(shape: BatchShape, z: Lie, modes: &[Mode]) {
+fn check_norm(shape: BatchShape, by: NormBy, z: Lie, modes: &[Mode]) {
     let (batch, channels, positions, padded) = match shape {
         BatchShape::Rows { batch, features } => (batch, features as usize, 1, features as usize),
         BatchShape::Image { batch, channels, positions } => {
@@ -131,7 +132,9 @@ fn check_norm(shape: BatchShape, z: Lie, modes: &[Mode]) {
     let [mean, inverse] = [10, 11].map(|seed| numbers(seed, channels));
     let mut statistics = vec![0.0_f32; 3 * padded];
     for c in 0..channels {
-        (statistics[c], statistics[padded + c]) = (mean[c] as f32 - 0.5, 0.5);
+        // The mean of a batch is in two parts.
+        let rest = if by == NormBy::Batch { 0.5 } else { 0.0 };
+        (statistics[c], statistics[padded + c]) = (mean[c] as f32 - rest, rest);
         statistics[2 * padded + c] = inverse[c] as f32;
     }
     let x = numbers(4, z.len());
@@ -141,19 +144,22 @@ fn check_norm(shape: BatchShape, z: Lie, modes: &[Mode]) {
         terms.extend([(j, 2 * c, (x - mean[c]) * inverse[c]), (j, 2 * c + 1, 1.0)]);
     }
     let extras = [z.store(&x), words(&statistics)];
-    check(ChannelParameters::Norm(shape), [batch as usize, channels], z, &extras, &terms, modes);
+    check(ChannelParameters::Norm(shape, by), [batch as usize, channels], z, &extras, &terms, modes);
 }
 
 #[test]
 fn normalisation_parameters() {
     for (batch, features) in [(1, 1), (3, 5), (2, 33), (3000, 1)] {
         let z = Lie::Rows { len: batch * features };
-        check_norm(BatchShape::Rows { batch: batch as u32, features: features as u32 }, z, &MODES);
+        let shape = BatchShape::Rows { batch: batch as u32, features: features as u32 };
+        check_norm(shape, NormBy::Given, z, &MODES);
     }
     for (batch, channels, positions) in [(1, 1, 1), (2, 3, 7), (3, 33, 6)] {
         let shape =
             BatchShape::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-        check_norm(shape, Lie::Image { batch, channels, positions }, &MODES);
+        for by in [NormBy::Given, NormBy::Batch] {
+            check_norm(shape, by, Lie::Image { batch, channels, positions }, &MODES);
+        }
     }
 }
 
@@ -163,9 +169,10 @@ fn normalisation_parameters_of_batches_that_are_split_and_images_that_are_shared
     for (batch, channels, positions, splits) in [(20, 3, 300, 7), (5, 3, 3000, 1), (2, 1, 40_000, 1)] {
         let shape =
             BatchShape::Image { batch: batch as u32, channels: channels as u32, positions: positions as u32 };
-        let partial = ChannelSums { parameters: ChannelParameters::Norm(shape), mode: Mode::None, plane: 64 };
+        let parameters = ChannelParameters::Norm(shape, NormBy::Given);
+        let partial = ChannelSums { parameters, mode: Mode::None, plane: 64 };
         assert_eq!(partial.splits(), splits);
-        check_norm(shape, Lie::Image { batch, channels, positions }, &modes);
+        check_norm(shape, NormBy::Batch, Lie::Image { batch, channels, positions }, &modes);
     }
 }
 

@@ -1,8 +1,6 @@
 use super::row_sums::{inputs, selections};
-use super::{Bound, Lie, MODES, Signal, compare, numbers, run, words};
-use crate::model::Activation;
-use crate::ops::embedding::{EmbeddingForward, EmbeddingSignal};
-use crate::shader::Flow;
+use super::{Bound, Lie, compare, numbers, run, words};
+use crate::ops::embedding::EmbeddingForward;
 
 #[test]
 fn rows_are_selected_and_nothing_else_is() {
@@ -43,19 +41,5 @@ fn rows_are_selected_and_nothing_else_is() {
                 }
             }
         }
-    }
-}
-
-#[test]
-fn no_signal_flows_to_what_selects() {
-    for mode in MODES {
-        let (above, below) = (Lie::Image { batch: 2, channels: 3, positions: 70 }, Lie::Rows { len: 140 });
-        let flow = Flow { mode, below: Activation::Identity, plane_in: 448, plane_out: 192 };
-        let bound = [
-            Bound::Read(Signal::new(mode, above.len()).store(mode, above)),
-            Bound::Write(below.plane() * mode.planes()),
-        ];
-        let found = run(EmbeddingSignal { elements: 140, flow }, &bound).swap_remove(0);
-        Signal(vec![vec![0.0; 140]; 2 + mode.rank()]).check("nothing", mode, below, &found);
     }
 }

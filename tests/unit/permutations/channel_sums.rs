@@ -2,6 +2,7 @@
 
 use super::{BATCH, CHANNELS, Operation, SHOWN, depthwise, is};
 use crate::model::Mode;
+use crate::ops::batchnorm::NormBy;
 use crate::ops::channel_sums::{ChannelParameters, ChannelSums};
 use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
 
@@ -20,7 +21,8 @@ fn all() -> Vec<Kernel> {
     let mut add = |parameters, mode| kernels.push(ChannelSums { parameters, mode, plane: 4096 }.into());
     for mode in Mode::ALL {
         for positions in [30, 10_000] {
-            add(ChannelParameters::Norm(shape(positions)), mode);
+            add(ChannelParameters::Norm(shape(positions), NormBy::Given), mode);
+            add(ChannelParameters::Norm(shape(positions), NormBy::Batch), mode);
             add(ChannelParameters::Slopes(shape(positions)), mode);
             add(ChannelParameters::Slopes(shape(positions).as_line()), mode);
             add(ChannelParameters::Groups { shape: shape(positions), groups: CHANNELS, bias: true }, mode);

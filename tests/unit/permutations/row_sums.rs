@@ -10,6 +10,7 @@ pub(super) const OPERATION: Operation = Operation {
     all: |_| all(),
     stored: |kernel| match kernel.get::<Sums>() {
         Some(sums) if sums.mode == SHOWN => vec![vec![F16]],
+        None if is::<Clear>(kernel) => vec![vec![F16]],
         _ => vec![],
     },
     family: |kernel| {
