@@ -3,8 +3,8 @@
 use crate::Job;
 use crate::networks::job;
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, Interpolation, MaxPool2d,
-    PRelu, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, Interpolation,
+    LayerNorm, MaxPool2d, PRelu, PositionEmbedding, Upsample2d,
 };
 use hesscale::{Activation, Layer, Loss, Model};
 
@@ -169,6 +169,10 @@ fn around() -> Vec<Job> {
                 .layer(Conv2d::new(5, 3).same())
                 .layer(PRelu::new());
             m.flatten().dense(9).layer(PRelu::per_channel())
+        }),
+        classifier("attention between positions", 37, [2, 5, 6], |m| {
+            let m = m.conv2d(24, 3).act(TANH).layer(PositionEmbedding::new()).layer(Attention::new(2));
+            m.layer(LayerNorm::of_channels()).conv2d(9, 1).layer(Attention::new(3).causal(true))
         }),
         classifier("batch norm of images and of features", 37, [2, 5, 6], |m| {
             let m = m.conv2d(6, 3).layer(norm(6)).act(TANH).flatten();

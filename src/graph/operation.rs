@@ -49,8 +49,8 @@ pub(crate) trait Operation: Debug + Any + Send + Sync {
         Some(0)
     }
 
-    /// The most elements that its parameters' partial sums need on any class of device.
-    fn partial_sums(&self, _output: &Value, _batch: usize, _mode: Mode) -> usize {
+    /// The most elements of memory of its own that it binds at once on any class of device, such as its parameters' partial sums.
+    fn scratch(&self, _output: &Value, _batch: usize, _mode: Mode) -> usize {
         0
     }
 }

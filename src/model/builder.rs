@@ -2,8 +2,8 @@
 
 use super::node::Nodes;
 use super::{
-    Activation, BatchNorm, Conv2d, Embedding, GroupNorm, Layer, LayerNorm, Loss, Model, PRelu, RmsNorm,
-    check_input,
+    Activation, BatchNorm, Conv2d, Embedding, GroupNorm, Layer, LayerNorm, Loss, Model, PRelu,
+    PositionEmbedding, RmsNorm, check_input,
 };
 use crate::{Error, Result};
 
@@ -191,7 +191,8 @@ impl Builder {
     }
 
     /// Any layer. Filled in are a convolution's number of input channels, a group normalisation's channels and a PReLU's slopes if
-    /// they are 0, the shape of a layer or RMS normalisation and the running statistics of a batch normalisation if they are empty.
+    /// they are 0, the shape of a layer or RMS normalisation, or its channels, the
+    /// shape of learned positions, and the running statistics of a batch normalisation if they are empty.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();
@@ -209,11 +210,16 @@ impl Builder {
             {
                 (*mean, *var) = (vec![0.0; shape[0]], vec![1.0; shape[0]]);
             }
+            Layer::PositionEmbedding(PositionEmbedding { shape: own }) if own.is_empty() => {
+                own.clone_from(shape)
+            }
             Layer::PRelu(PRelu { slopes }) if *slopes == 0 => *slopes = shape[0],
-            Layer::LayerNorm(LayerNorm { shape: own, .. }) | Layer::RmsNorm(RmsNorm { shape: own, .. })
-                if own.is_empty() =>
-            {
-                own.clone_from(shape);
+            Layer::LayerNorm(LayerNorm { shape: own, .. }) | Layer::RmsNorm(RmsNorm { shape: own, .. }) => {
+                match own[..] {
+                    [] => own.clone_from(shape),
+                    [0] => *own = vec![shape[0]],
+                    _ => {}
+                }
             }
             _ => {}
         }

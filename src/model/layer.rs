@@ -1,5 +1,6 @@
 //! The layers and their output shapes.
 
+use super::attention::{Attention, Heads};
 use super::convolution::{Conv1d, Conv2d, ConvTranspose2d, Convolution, transposed_window};
 use super::embedding::Embedding;
 use super::encoding::Encoding;
@@ -7,6 +8,7 @@ use super::hash_grid::HashGrid;
 use super::normalization::{BatchNorm, GroupNorm, LayerNorm, Normalization, RmsNorm};
 use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
+use super::positions::PositionEmbedding;
 use super::prelu::PRelu;
 use super::resample::{Resampling, Upsample2d};
 use super::window::{Padding, Window};
@@ -51,6 +53,8 @@ pub enum Layer {
     },
     /// An elementwise function.
     Act(Activation),
+    /// A learned number that is added to each element of a sample.
+    PositionEmbedding(PositionEmbedding),
     /// A rectifier whose slope below 0 is learned.
     PRelu(PRelu),
     /// `[C, H, W]` becomes `[C·H·W]`: the same values.
@@ -111,6 +115,8 @@ pub enum Layer {
     RmsNorm(RmsNorm),
     /// Normalisation by mean and variance of groups of channels.
     GroupNorm(GroupNorm),
+    /// Attention of a sample's positions to each other.
+    Attention(Attention),
     /// In training each element is zeroed with probability p and divided by 1 − p otherwise; nothing at inference. The
     /// random numbers depend on seed, step, layer and element alone: see [`Noise`](super::Noise).
     Dropout {
@@ -156,9 +162,9 @@ pub enum Layer {
 }
 
 /// The kinds that JSON may name.
-pub(super) const KINDS: &str = "dense embedding hashgrid frequencyencoding oneblob act prelu flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
+pub(super) const KINDS: &str = "dense embedding positionembedding hashgrid frequencyencoding oneblob act prelu flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
-     layernorm rmsnorm groupnorm dropout name from add multiply concat residual";
+     layernorm rmsnorm groupnorm attention dropout name from add multiply concat residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -175,6 +181,7 @@ macro_rules! into_layer {
 }
 
 into_layer!(
+    Attention,
     Embedding,
     HashGrid,
     Conv2d,
@@ -187,6 +194,7 @@ into_layer!(
     LayerNorm,
     RmsNorm,
     GroupNorm,
+    PositionEmbedding,
     PRelu
 );
 
@@ -211,6 +219,7 @@ impl Layer {
             Layer::FrequencyEncoding { .. } => "frequencyencoding",
             Layer::OneBlob { .. } => "oneblob",
             Layer::Act(_) => "act",
+            Layer::PositionEmbedding(_) => "positionembedding",
             Layer::PRelu(_) => "prelu",
             Layer::Flatten => "flatten",
             Layer::Identity => "identity",
@@ -230,6 +239,7 @@ impl Layer {
             Layer::LayerNorm(_) => "layernorm",
             Layer::RmsNorm(_) => "rmsnorm",
             Layer::GroupNorm(_) => "groupnorm",
+            Layer::Attention(_) => "attention",
             Layer::Dropout { .. } => "dropout",
             Layer::Name { .. } => "name",
             Layer::From { .. } => "from",
@@ -331,6 +341,14 @@ impl Layer {
         }
     }
 
+    /// The heads of attention on an input of shape `input`; `None` for other layers.
+    pub(crate) fn heads(&self, name: &str, input: &[usize]) -> Result<Option<Heads>> {
+        match self {
+            Layer::Attention(attention) => attention.heads(name, input).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// What it makes of single numbers, if it encodes them.
     pub(crate) fn encoding(&self) -> Option<Encoding> {
         match *self {
@@ -356,6 +374,9 @@ impl Layer {
         }
         if let Some(resampling) = self.resampling(name, input)? {
             return Ok(vec![input[0], resampling.positions[0], resampling.positions[1]]);
+        }
+        if let Some(heads) = self.heads(name, input)? {
+            return Ok([&[heads.channels()], &input[1..]].concat());
         }
         if let Some(encoding) = self.encoding() {
             return encoding.output_shape(name, input);
@@ -387,6 +408,10 @@ impl Layer {
                 }
                 _ => Ok(input.to_vec()),
             },
+            Layer::PositionEmbedding(positions) => {
+                positions.validate(name, input)?;
+                Ok(input.to_vec())
+            }
             Layer::PRelu(prelu) => {
                 prelu.validate(name, input)?;
                 Ok(input.to_vec())
@@ -476,6 +501,7 @@ impl Layer {
             Layer::LayerNorm(norm) if norm.affine => (norm.shape.clone(), Some(norm.shape.clone())),
             Layer::RmsNorm(norm) if norm.affine => (norm.shape.clone(), None),
             Layer::GroupNorm(norm) if norm.affine => (vec![norm.channels], Some(vec![norm.channels])),
+            Layer::PositionEmbedding(positions) => (positions.shape.clone(), None),
             Layer::PRelu(prelu) => (vec![prelu.slopes], None),
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
@@ -493,11 +519,12 @@ impl Layer {
     }
 
     /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's;
-    /// those of a hash grid are next to nothing, as its authors have them.
+    /// those of a hash grid are next to nothing, as its authors have them; positions have a deviation of 0.02, as those of GPT-2.
     pub(super) fn bound(&self) -> Option<f32> {
         match self {
             Layer::Embedding(_) => Some(3.0_f32.sqrt()),
             Layer::HashGrid(_) => Some(1e-4),
+            Layer::PositionEmbedding(_) => Some(0.02 * 3.0_f32.sqrt()),
             _ => None,
         }
     }

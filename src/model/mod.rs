@@ -1,5 +1,6 @@
 //! The network as data: layers, loss, shapes, the flat layout of parameters. Validated when built, immutable afterwards.
 
+mod attention;
 mod builder;
 mod convolution;
 mod embedding;
@@ -15,11 +16,13 @@ mod pair;
 mod parameters;
 mod pattern;
 mod pooling;
+mod positions;
 mod prelu;
 mod resample;
 mod running;
 mod window;
 
+pub use attention::Attention;
 pub use builder::Builder;
 pub use convolution::{Conv1d, Conv2d, ConvTranspose2d};
 pub use embedding::Embedding;
@@ -31,6 +34,7 @@ pub use normalization::{BatchNorm, GroupNorm, LayerNorm, RmsNorm};
 pub use pair::Pair;
 pub use parameters::{Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
+pub use positions::PositionEmbedding;
 pub use prelu::PRelu;
 pub use resample::{Interpolation, Upsample2d};
 pub use running::RunningStatistics;
@@ -43,6 +47,7 @@ pub use crate::rules::{
     Term, Transition, Variance, discrete_policy_targets, gaussian_policy_targets,
 };
 
+pub(crate) use attention::Heads;
 pub(crate) use convolution::Convolution;
 pub(crate) use encoding::Encoding;
 #[cfg(feature = "cpu")]

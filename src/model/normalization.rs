@@ -81,7 +81,7 @@ impl BatchNorm {
     /// The input's shape that it needs, in words.
     pub(super) fn needed(&self) -> String {
         match self.mean.len() {
-            0 => {
+            0 if self.momentum.is_some() => {
                 format!("at most {} channels, or as many as it is given statistics of", Self::MOST_FILLED_IN)
             }
             channels => format!("{channels} channels"),
@@ -122,14 +122,17 @@ pub(crate) fn inverse_deviation(var: f32, eps: f64) -> f64 {
 }
 
 /// Layer normalisation (Ba, Kiros & Hinton, 2016, arXiv 1607.06450): `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)`, mean and
-/// variance (divided by n) over all n numbers of a sample. γ is the weight, β the bias, each of the sample's shape. A plan on a GPU
-/// takes up to 524,288 numbers a sample, else it is [`Error::Limit`]; so with [`RmsNorm`], and with each group of [`GroupNorm`].
+/// variance (divided by n) over all n numbers of a sample; or, by [`LayerNorm::of_channels`], over the channels at each position by
+/// itself, as a Transformer has it. γ is the weight, β the bias, each of the sample's shape, or a number for each channel. A plan on
+/// a GPU takes up to 524,288 numbers that are normalised together, else it is [`Error::Limit`]; so with [`RmsNorm`], and with each
+/// group of [`GroupNorm`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 #[must_use]
 pub struct LayerNorm {
-    /// The shape of a sample; empty: [`Builder::layer`](super::Builder::layer) fills it in.
+    /// The shape of a sample, or `[channels]` alone to normalise each position of a sample by itself; empty, or of no channels:
+    /// [`Builder::layer`](super::Builder::layer) fills it in.
     pub shape: Vec<usize>,
     /// ε, above 0.
     #[serde(default = "small")]
@@ -143,6 +146,23 @@ impl LayerNorm {
     /// With γ and β, ε = 1e-5, of the shape that a builder has come to.
     pub fn new() -> LayerNorm {
         LayerNorm { shape: Vec::new(), eps: small(), affine: true }
+    }
+
+    /// The same over the channels at each position by itself: of `[C, T]` the C numbers of each of T positions, as PyTorch's
+    /// `nn.LayerNorm(C)` does on `[T, C]`.
+    ///
+    /// ```
+    /// use hesscale::model::{Conv1d, LayerNorm};
+    /// use hesscale::{Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// let model = Model::builder([6, 20]).layer(LayerNorm::of_channels()).layer(Conv1d::new(4, 1)).loss(Loss::mse())?;
+    /// assert_eq!(model.parameters()[0].shape, [6]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of_channels() -> LayerNorm {
+        LayerNorm { shape: vec![0], ..LayerNorm::new() }
     }
 
     setters! {
@@ -168,7 +188,8 @@ impl Default for LayerNorm {
 #[non_exhaustive]
 #[must_use]
 pub struct RmsNorm {
-    /// The shape of a sample; empty: [`Builder::layer`](super::Builder::layer) fills it in.
+    /// The shape of a sample, or `[channels]` alone to normalise each position of a sample by itself; empty, or of no channels:
+    /// [`Builder::layer`](super::Builder::layer) fills it in.
     pub shape: Vec<usize>,
     /// ε, above 0.
     #[serde(default = "epsilon")]
@@ -187,6 +208,11 @@ impl RmsNorm {
     /// With γ, ε = 2⁻²³, of the shape that a builder has come to.
     pub fn new() -> RmsNorm {
         RmsNorm { shape: Vec::new(), eps: epsilon(), affine: true }
+    }
+
+    /// The same over the channels at each position by itself: see [`LayerNorm::of_channels`].
+    pub fn of_channels() -> RmsNorm {
+        RmsNorm { shape: vec![0], ..RmsNorm::new() }
     }
 
     setters! {
@@ -241,13 +267,16 @@ impl GroupNorm {
 }
 
 /// What layer, RMS and group normalisation come to: over each of `groups` groups of a sample `[channels, positions]`, which are
-/// neighbours in it.
+/// neighbours in it; or over the channels of each position apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Normalization {
-    /// Numbers of γ. In layer and RMS normalisation each number of a sample is a channel of its own.
+    /// Numbers of γ. In layer and RMS normalisation of a whole sample each number is a channel of its own.
     pub channels: usize,
     pub positions: usize,
+    /// Of channels.
     pub groups: usize,
+    /// Whether each position is normalised by itself.
+    pub apart: bool,
     pub eps: f64,
     /// Whether the mean is subtracted.
     pub centred: bool,
@@ -256,15 +285,17 @@ pub(crate) struct Normalization {
 }
 
 impl Normalization {
-    /// Over all numbers of a sample, each with parameters of its own.
+    /// Over all numbers of a sample, each with parameters of its own, or over the channels of each position.
     pub(super) fn of_sample(name: &str, shape: &[usize], eps: f64, input: &[usize]) -> Result<Normalization> {
-        if input != shape {
+        let apart = matches!((shape, input), ([channels], [first, _, ..]) if channels == first);
+        if input != shape && !apart {
             return Err(Error::shape(name, input, format!("{shape:?}, the shape that it normalises")));
         }
         check_eps(name, eps)?;
         let channels = shape.iter().product();
-        let (positions, groups, centred) = (1, 1, true);
-        Ok(Normalization { channels, positions, groups, eps, centred, weight: false, bias: false })
+        let positions = if apart { input[1..].iter().product() } else { 1 };
+        let (groups, centred) = (1, true);
+        Ok(Normalization { channels, positions, groups, apart, eps, centred, weight: false, bias: false })
     }
 
     pub(super) fn of_groups(name: &str, norm: &GroupNorm, input: &[usize]) -> Result<Normalization> {
@@ -282,7 +313,8 @@ impl Normalization {
         }
         check_eps(name, eps)?;
         let positions = input[1..].iter().product();
-        Ok(Normalization { channels, positions, groups, eps, centred: true, weight: affine, bias: affine })
+        let (apart, centred) = (false, true);
+        Ok(Normalization { channels, positions, groups, apart, eps, centred, weight: affine, bias: affine })
     }
 
     /// Channels of a group.
@@ -290,8 +322,13 @@ impl Normalization {
         self.channels / self.groups
     }
 
-    /// Numbers of a group.
+    /// Numbers that are normalised together.
     pub(crate) fn len(&self) -> usize {
-        self.width() * self.positions
+        if self.apart { self.channels } else { self.width() * self.positions }
+    }
+
+    /// How often that is in a sample.
+    pub(crate) fn count(&self) -> usize {
+        if self.apart { self.positions } else { self.groups }
     }
 }

@@ -4,6 +4,7 @@
 //! function stands in [`LAYERS`], and nothing else has to know it.
 
 pub(crate) mod act;
+pub(crate) mod attention;
 pub(crate) mod batchnorm;
 pub(crate) mod cast;
 pub(crate) mod channel_sums;
@@ -27,6 +28,7 @@ pub(crate) mod outside;
 pub(crate) mod partial;
 pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
+pub(crate) mod positions;
 pub(crate) mod prelu;
 pub(crate) mod resample;
 pub(crate) mod residual;
@@ -44,6 +46,7 @@ type Lower = fn(&Layer, &LayerContext<'_>) -> Result<Option<Lowered>>;
 /// All of them.
 const LAYERS: &[Lower] = &[
     act::lower,
+    attention::lower,
     batchnorm::lower,
     concat::lower,
     conv::lower,
@@ -57,6 +60,7 @@ const LAYERS: &[Lower] = &[
     norm::lower,
     pixelshuffle::lower,
     pool::lower,
+    positions::lower,
     prelu::lower,
     resample::lower,
     residual::lower,

@@ -23,7 +23,8 @@ impl Context {
 }
 
 /// Bytes of the largest buffer that any plan binds: two moments and blocks; the widest signal, which is larger than any
-/// activation, input or target; or a convolution's partial sums, which are larger than its weights.
+/// activation, input or target; or what an operation needs for itself, as a convolution's partial sums, which are larger than its
+/// weights.
 fn largest_buffer(model: &Model, batch: usize) -> u64 {
     let mut elements = most_memory(model.flat_len().max(64)) as u64;
     // A model that no plan can be made of needs no more than its state.
@@ -34,7 +35,7 @@ fn largest_buffer(model: &Model, batch: usize) -> u64 {
         let count = |value: &Value| (batch as u64).saturating_mul(value.len() as u64).min(most);
         let signal = |value: &Value| most_planes * count(value).next_multiple_of(64);
         elements = graph.values.iter().map(signal).fold(elements, u64::max);
-        let sums = |mode| largest_sums(&graph, batch, mode) as u64;
+        let sums = |mode| largest_scratch(&graph, batch, mode) as u64;
         elements = Mode::ALL.into_iter().map(sums).fold(elements, u64::max);
     }
     (4 * elements).next_multiple_of(256)
@@ -59,12 +60,12 @@ pub(super) fn check(graph: &Graph, batch: usize) -> Result<()> {
     Ok(())
 }
 
-/// Elements of the largest partial sums of parameters on any class of device.
-fn largest_sums(graph: &Graph, batch: usize, mode: Mode) -> usize {
+/// Elements of the largest memory that an operation binds beside values, on any class of device.
+fn largest_scratch(graph: &Graph, batch: usize, mode: Mode) -> usize {
     if batch == 0 || check(graph, batch).is_err() {
         return 0;
     }
-    let sums = |op: &Op| op.operation.partial_sums(&graph.values[op.output], batch, mode);
+    let sums = |op: &Op| op.operation.scratch(&graph.values[op.output], batch, mode);
     graph.ops.iter().map(sums).max().unwrap_or(0)
 }
 

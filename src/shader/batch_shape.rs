@@ -19,6 +19,16 @@ impl BatchShape {
         BatchShape::Line { batch, rows, columns, stride: self.vectors() * self.width().elements() }
     }
 
+    /// The same memory, each position taken for a sample.
+    pub(crate) fn with_positions_as_samples(self) -> BatchShape {
+        match self {
+            BatchShape::Image { batch, channels, positions } => {
+                BatchShape::Image { batch: batch * positions, channels, positions: 1 }
+            }
+            other => other,
+        }
+    }
+
     pub(crate) fn width(self) -> Width {
         match self {
             BatchShape::Rows { .. } | BatchShape::Line { .. } => Width::Scalar,

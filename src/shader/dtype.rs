@@ -36,7 +36,7 @@ impl Dtype {
 
 /// The types of a kernel's bindings 1, 2, …: `N1`, `N2`, … in its shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Dtypes([Dtype; 5]);
+pub(crate) struct Dtypes([Dtype; 6]);
 
 impl Dtypes {
     pub(crate) fn of(dtypes: impl Iterator<Item = Dtype>) -> Dtypes {
@@ -53,12 +53,12 @@ impl Dtypes {
         self == Dtypes::default()
     }
 
-    /// Completes a shader that uses `N1` to `N5` and `storable`, given the type of what it writes.
+    /// Completes a shader that uses some of `N1` to `N6` and `storable`, given the type of what it writes.
     pub(crate) fn complete(self, text: &str, written: Dtype) -> String {
         let mut header = Header::default();
-        for (binding, dtype) in (1..).zip(self.0) {
-            header.alias(&format!("N{binding}"), dtype.name());
-        }
+        // Few kernels have the sixth.
+        let named = (1..=6).zip(self.0).filter(|(binding, _)| *binding < 6 || text.contains("N6"));
+        named.for_each(|(binding, dtype)| _ = header.alias(&format!("N{binding}"), dtype.name()));
         let storable = match written {
             Dtype::F32 => "lib/store_exact",
             Dtype::F16 => "lib/store_saturated",

@@ -102,8 +102,11 @@ pub(super) fn norm(
     let len = norm.len();
     let [nan_where, is_finite] = ["hs_nan_where", "hs_is_finite"].map(|name| functions.library(name));
     let count = literal(len as f32);
-    body.each("g", norm.groups, |body, g| {
-        let at = |i: &Index| g.clone() * len + i.clone();
+    body.each("g", norm.count(), |body, g| {
+        let at = |i: &Index| match norm.apart {
+            true => i.clone() * norm.positions + g.clone(),
+            false => g.clone() * len + i.clone(),
+        };
         body.block(|body| {
             body.line("var mean = 0.0;");
             if norm.centred {

@@ -6,8 +6,9 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid, Init, Interpolation,
-    MaxPool2d, Noise, PRelu, Padding, Targets, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid, Init,
+    Interpolation, LayerNorm, MaxPool2d, Noise, PRelu, Padding, PositionEmbedding, RmsNorm, Targets,
+    Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -237,6 +238,14 @@ fn all_other_layers() {
         ("groups", image(6).group_norm(3)),
         ("groups of single channels", image(4).layer(GroupNorm::new(4).affine(false))),
         ("whole images", image(3).layer_norm()),
+        ("attention", Model::builder([12, 7]).layer(Attention::new(2)).layer(Conv1d::new(3, 1)).act(Tanh)),
+        ("causal attention of pixels", image(9).layer(Attention::new(3).causal(true)).act(Tanh)),
+        (
+            "learned positions",
+            image(3).layer(PositionEmbedding::new()).act(Tanh).layer(PositionEmbedding::new()),
+        ),
+        ("positions by themselves", image(5).layer(LayerNorm::of_channels()).act(Tanh)),
+        ("positions by their squares", image(5).layer(RmsNorm::of_channels().affine(false)).conv2d(3, 2)),
         ("whole images by their squares", image(3).rms_norm().conv2d(2, 2)),
         ("dropout", image(5).dropout(0.5)),
         ("identity", image(5).layer(Layer::Identity)),

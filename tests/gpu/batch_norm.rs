@@ -106,7 +106,9 @@ fn running_statistics_follow_the_reference() {
     let mut executor = Executor::new(&model, 11, ExecutorOptions::training(Mode::HesScale)).unwrap();
     // The same from the host's signal, which statistics do not depend on.
     let outside = model.clone().with_loss(Loss::external()).unwrap();
-    let outside = Plan::new(&context, &outside, &state, 11, PlanOptions::training(Mode::HesScale)).unwrap();
+    let other = State::new(&context, &outside, None).unwrap();
+    other.write_parameters(&sample.parameters).unwrap();
+    let outside = Plan::new(&context, &outside, &other, 11, PlanOptions::training(Mode::HesScale)).unwrap();
     outside.write_input(&sample.x).unwrap();
     let ones = vec![1.0; 11 * model.outputs()];
     outside.write_signal(OutputSignal { g: &ones, h: &ones, u: &[] }).unwrap();
@@ -123,10 +125,18 @@ fn running_statistics_follow_the_reference() {
                     });
                 }
             }
-            _ => submit(&context, |encoder| {
-                outside.record_forward(encoder);
-                outside.record_backward(encoder, Pass::FULL).unwrap();
-            }),
+            _ => {
+                let exchange = |from: &State, to: &State| {
+                    let statistics = context.read_blocking(&[from.statistics()]).unwrap().remove(0);
+                    to.write_statistics(&statistics[..want.len()]).unwrap();
+                };
+                exchange(&state, &other);
+                submit(&context, |encoder| {
+                    outside.record_forward(encoder);
+                    outside.record_backward(encoder, Pass::FULL).unwrap();
+                });
+                exchange(&other, &state);
+            }
         }
         executor.forward(&sample.parameters, &sample.x, Noise::default()).unwrap();
         let (mode, targets) = (Mode::HesScale, sample.targets.view());

@@ -8,6 +8,7 @@ mod problem;
 
 mod activations;
 mod areas;
+mod attention;
 mod batch_norm;
 mod between;
 mod bits;

@@ -3,7 +3,7 @@
 use crate::common::{compare, to_f64};
 use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
-use hesscale::model::{Conv2d, GroupNorm, LayerNorm, Noise, RmsNorm};
+use hesscale::model::{Conv1d, Conv2d, GroupNorm, LayerNorm, Noise, RmsNorm};
 use hesscale::reference::OptimizerState;
 use hesscale::tuning::DeviceClass;
 use hesscale::wgpu::Features;
@@ -24,7 +24,11 @@ fn networks() -> Vec<(&'static str, Model)> {
     let images = images.layer(GroupNorm::new(2).affine(false)).flatten().dense(4);
     let first = Model::builder([2, 3, 4]).layer(LayerNorm::new().affine(false)).conv2d(5, 2).layer_norm();
     let last = Model::builder([11]).dense(8).act(Tanh).dense(5).layer_norm();
+    let apart = Model::builder([3, 50]).layer(Conv1d::new(10, 1)).layer(LayerNorm::of_channels()).act(Tanh);
+    let apart = apart.residual(|b| b.layer(Conv1d::new(10, 1)).act(Tanh).layer(RmsNorm::of_channels()));
+    let apart = apart.layer(LayerNorm::of_channels().affine(false)).flatten().dense(4);
     vec![
+        ("positions", apart.loss(Loss::cross_entropy()).unwrap()),
         ("rows", rows.dense(5).loss(Loss::cross_entropy()).unwrap()),
         ("images", images.loss(Loss::cross_entropy()).unwrap()),
         ("first", first.act(Tanh).group_norm(1).flatten().dense(3).loss(Loss::mse()).unwrap()),

@@ -5,6 +5,7 @@ use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, PRelu,
+    RmsNorm,
 };
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
@@ -216,6 +217,7 @@ fn normalisations() {
         .layer(batch_norm(4).momentum(0.1))
         .group_norm(2)
         .layer(GroupNorm::new(1).affine(false));
+    let images = images.layer(LayerNorm::of_channels()).layer(RmsNorm::of_channels());
     follows(images.flatten().dense(2), 5, &["constants", "stored", "loops"]);
 }
 

@@ -230,9 +230,9 @@ fn normalisations_of_samples_that_are_none() {
         got: vec![4, 3],
         needed: needed.into(),
     };
-    let other = "[4], the shape that it normalises";
-    assert_eq!(fails(LayerNorm::new().shape([4]).into()), shape("layernorm 0", other));
-    assert_eq!(fails(RmsNorm::new().shape([4]).into()), shape("rmsnorm 0", other));
+    let other = "[3], the shape that it normalises";
+    assert_eq!(fails(LayerNorm::new().shape([3]).into()), shape("layernorm 0", other));
+    assert_eq!(fails(RmsNorm::new().shape([3]).into()), shape("rmsnorm 0", other));
     // Only a builder fills in what is left open.
     let none = "[], the shape that it normalises";
     assert_eq!(fails(LayerNorm::new().into()), shape("layernorm 0", none));

@@ -3,8 +3,9 @@
 use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, HashGrid, Interpolation,
-    LayerNorm, MaxPool2d, PRelu, Padding, RmsNorm, Rule, Targets, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, HashGrid,
+    Interpolation, LayerNorm, MaxPool2d, PRelu, Padding, PositionEmbedding, RmsNorm, Rule, Targets,
+    Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
 use std::collections::BTreeSet;
@@ -105,6 +106,11 @@ fn json_takes_a_number_for_a_pair_and_names_for_padding() {
             BatchNorm::new(vec![0.0; 4], vec![1.0; 4]).into(),
         ),
         (r#"{"type": "prelu"}"#, PRelu::new().into()),
+        (
+            r#"{"type": "positionembedding", "shape": [4, 8, 6]}"#,
+            PositionEmbedding::new().shape([4, 8, 6]).into(),
+        ),
+        (r#"{"type": "layernorm", "shape": [4]}"#, LayerNorm::new().shape([4]).into()),
         (r#"{"type": "prelu", "slopes": 4}"#, PRelu::per_channel().slopes(4).into()),
         (
             r#"{"type": "batchnorm", "mean": [0, 0, 0, 0], "var": [1, 1, 1, 1], "momentum": 0.1}"#,
@@ -271,7 +277,8 @@ fn no_field_is_passed_over() {
     let mut layers: Vec<Layer> = activations().into_iter().map(Layer::Act).collect();
     layers.extend([dense(4, 2, true), PRelu::new().into(), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
-    layers.extend([Embedding::new(3, 2).into(), HashGrid::new().into()]);
+    layers.extend([Embedding::new(3, 2).into(), HashGrid::new().into(), Attention::new(2).into()]);
+    layers.push(PositionEmbedding::new().into());
     layers.extend([Layer::FrequencyEncoding { octaves: 2 }, Layer::OneBlob { bins: 2 }]);
     let skip = || "skip".to_owned();
     layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);

@@ -4,6 +4,7 @@
 mod common;
 
 mod act;
+mod attention;
 mod batch_norm;
 mod comparators;
 mod dropout;

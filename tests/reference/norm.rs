@@ -25,6 +25,10 @@ fn kinds() -> Vec<Model> {
         only(&[4, 1, 2], group(1).affine(false)),
         only(&[6], group(2)),
         only(&[3], group(3)),
+        only(&[4, 3], LayerNorm::of_channels()),
+        only(&[5, 2, 3], LayerNorm::of_channels().affine(false).eps(0.2)),
+        only(&[4, 3], RmsNorm::of_channels()),
+        only(&[1, 4], RmsNorm::of_channels().eps(0.1)),
     ]
 }
 
@@ -98,6 +102,19 @@ fn one_group_of_features_is_layer_normalisation() {
             Problem::new(layer.clone(), 3, 1).pass(mode),
             Problem::new(group.clone(), 3, 1).pass(mode)
         );
+    }
+}
+
+/// A position as a sample of its own.
+#[test]
+fn positions_do_not_meet() {
+    let whole = Problem::new(only(&[3, 4], LayerNorm::of_channels()), 2, 3);
+    let one = only(&[3], LayerNorm::new());
+    let want = predict(&whole.model, &whole.parameters, &whole.input).unwrap();
+    for (position, sample) in (0..4).flat_map(|q| [(q, 0), (q, 1)]) {
+        let column = |of: &[f64]| [0, 1, 2].map(|c| of[12 * sample + 4 * c + position]);
+        let got = predict(&one, &whole.parameters, &column(&whole.input)).unwrap();
+        assert!(relative_max_norm(&got, &column(&want)) < 1e-15);
     }
 }
 

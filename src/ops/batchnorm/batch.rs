@@ -129,7 +129,7 @@ impl Operation for BatchStatistics {
         HostOp::Batch(Box::new(batch_host::Standardize { channels, positions, eps, momentum }))
     }
 
-    fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
+    fn scratch(&self, output: &Value, batch: usize, mode: Mode) -> usize {
         let norm = self.groups(DeviceClass::Software, false, output, batch);
         let parameters = ChannelParameters::Norm(norm.shape(), NormBy::Batch);
         let sums = SignalSums { norm, mode, plane: 0 }.len().max(norm.moments_len());

@@ -92,7 +92,7 @@ impl Operation for BatchNorm {
         host::Normalize::new(&self.0, output.positions()).into()
     }
 
-    fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
+    fn scratch(&self, output: &Value, batch: usize, mode: Mode) -> usize {
         let parameters = ChannelParameters::Norm(batch_shape(output, batch), NormBy::Given);
         ChannelSums { parameters, mode, plane: 0 }.len()
     }

@@ -1,4 +1,4 @@
-//! Sums over batch and positions for the parameters of depthwise convolutions, of normalisations and of PReLU.
+//! Sums over batch and positions for the parameters of depthwise convolutions, of normalisations, of PReLU and of learned positions.
 
 use crate::model::{Mode, Window};
 use crate::ops::batchnorm::NormBy;
@@ -15,10 +15,12 @@ pub(crate) enum ChannelParameters {
     Depthwise { sizes: DepthwiseSizes, bias: bool },
     /// Batch normalisation. Entries: γ, β.
     Norm(BatchShape, NormBy),
-    /// Normalisation by the statistics of each sample's groups. Entries: γ; then β, where there is one.
-    Groups { shape: BatchShape, groups: u32, bias: bool },
+    /// Normalisation by the statistics of each sample's groups, or of each of its positions. Entries: γ; then β, where there is one.
+    Groups { shape: BatchShape, groups: u32, apart: bool, bias: bool },
     /// PReLU. Entries: the slope.
     Slopes(BatchShape),
+    /// What is added to each element. Entries: that.
+    Offsets(BatchShape),
 }
 
 /// Partial sums of gradient and diagonal: `shaders/channel_sums/channel_sums.wgsl`. They are left as
@@ -54,7 +56,8 @@ impl ChannelSums {
             }
             ChannelParameters::Norm(shape, _)
             | ChannelParameters::Groups { shape, .. }
-            | ChannelParameters::Slopes(shape) => shape,
+            | ChannelParameters::Slopes(shape)
+            | ChannelParameters::Offsets(shape) => shape,
         }
     }
 
@@ -94,7 +97,7 @@ impl ChannelSums {
             ChannelParameters::Depthwise { sizes, bias } => sizes.window.taps() as u32 + u32::from(bias),
             ChannelParameters::Norm(..) => 2,
             ChannelParameters::Groups { bias, .. } => 1 + u32::from(bias),
-            ChannelParameters::Slopes(_) => 1,
+            ChannelParameters::Slopes(_) | ChannelParameters::Offsets(_) => 1,
         }
     }
 
@@ -125,6 +128,11 @@ impl ChannelSums {
         }
     }
 
+    /// Whether the signal is multiplied by what the layer's input decides.
+    pub(crate) fn reads_input(&self) -> bool {
+        !matches!(self.parameters, ChannelParameters::Offsets(_))
+    }
+
     /// Invocations that it takes to cover all entries.
     fn sets(&self) -> u32 {
         self.entries().div_ceil(MOST_ENTRIES)
@@ -142,13 +150,15 @@ impl Key for ChannelSums {
             ChannelParameters::Norm(..) => "norm",
             ChannelParameters::Groups { .. } => "norm of groups",
             ChannelParameters::Slopes(_) => "prelu",
+            ChannelParameters::Offsets(_) => "positions",
         };
         format!("parameters {} {what} {}", self.mode.name(), self.shape().label())
     }
 
-    /// The signal, the sums, the layer's input; for normalisation its statistics.
+    /// The signal, the sums; the layer's input where it is read; for normalisation its statistics.
     fn bindings(&self) -> Vec<Binding> {
         match self.parameters {
+            ChannelParameters::Offsets(_) => vec![Uniform, Read, Write],
             ChannelParameters::Depthwise { .. } | ChannelParameters::Slopes(_) => {
                 vec![Uniform, Read, Write, Read]
             }
@@ -166,11 +176,13 @@ impl Key for ChannelSums {
         let plug: &[&str] = match self.parameters {
             ChannelParameters::Depthwise { .. } => &["channel_sums/depthwise"],
             ChannelParameters::Norm(_, by) => &["channel_sums/batchnorm", by.file()],
-            ChannelParameters::Groups { shape, groups, .. } => {
+            ChannelParameters::Groups { shape, groups, apart, .. } => {
+                header.flag("APART", apart);
                 header.number("GROUPS", groups).number("GROUP_WIDTH", shape.channels() / groups);
                 &["channel_sums/norm", "norm/standardized"]
             }
             ChannelParameters::Slopes(_) => &["channel_sums/slopes"],
+            ChannelParameters::Offsets(_) => &["channel_sums/offsets"],
         };
         let body = ["channel_sums/params", "channel_sums/channel_sums"];
         let signal = ["signal/gather", "signal/lanes"];

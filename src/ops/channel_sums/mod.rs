@@ -1,4 +1,5 @@
-//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, normalisations, slopes of PReLU.
+//! Gradient and diagonal of parameters that act on one channel each: depthwise convolutions, normalisations, slopes of PReLU,
+//! learned positions.
 
 mod kernel;
 
@@ -28,8 +29,10 @@ pub(crate) fn push(
     kernel.check(&output.name)?;
     let name = format!("sums of {}", output.name);
     let sums = pass.schedule.transient(name, kernel.len(), Dtype::F32);
-    let slices = [signal.slice, sums, pass.saved_input(op)].into_iter().chain(extras.iter().copied());
-    pass.schedule.push(kernel, slices.collect());
+    let mut slices = vec![signal.slice, sums];
+    slices.extend(kernel.reads_input().then(|| pass.saved_input(op)));
+    slices.extend(extras);
+    pass.schedule.push(kernel, slices);
     let packing = Packing::of_channels(kernel.channels(), taps, kernel.stride(), bias);
     conv::unpack(pass, op, Unpack::new(packing, kernel.splits(), kernel.components()), sums);
     Ok(())

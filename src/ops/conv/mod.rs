@@ -77,7 +77,7 @@ impl Operation for Conv {
         packed_weight(&self.0)
     }
 
-    fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {
+    fn scratch(&self, _: &Value, batch: usize, mode: Mode) -> usize {
         let of = |class: DeviceClass| {
             let partial = self.0.partial(class, batch as u32, mode);
             partial.split().splits as usize * partial.kept() as usize * self.0.packing().len as usize

@@ -65,7 +65,7 @@ impl Operation for Depthwise {
         padded(self.0.inputs).checked_mul(self.0.window.taps())
     }
 
-    fn partial_sums(&self, _: &Value, batch: usize, mode: Mode) -> usize {
+    fn scratch(&self, _: &Value, batch: usize, mode: Mode) -> usize {
         ChannelSums { parameters: self.parameters(batch as u32), mode, plane: 0 }.len()
     }
 }

@@ -68,7 +68,7 @@ impl Operation for HashGrid {
     }
 
     /// Pairs of row and entry.
-    fn partial_sums(&self, _: &Value, batch: usize, _: Mode) -> usize {
+    fn scratch(&self, _: &Value, batch: usize, _: Mode) -> usize {
         batch.saturating_mul(2 * (self.grid.levels << self.axes))
     }
 

@@ -17,13 +17,15 @@ impl Normalize {
 
     /// A group's channels.
     fn channels(&self, group: usize) -> Range<usize> {
-        group * self.0.width()..(group + 1) * self.0.width()
+        let first = if self.0.apart { 0 } else { group * self.0.width() };
+        first..first + self.0.width()
     }
 
-    /// Where a group lies in a sample: its channels at every position.
+    /// Where a group lies in a sample: its channels at every position, or at one.
     fn runs(&self, group: usize) -> impl Iterator<Item = Range<usize>> + Clone {
         let (channels, of) = (self.0.channels, self.channels(group));
-        (0..self.0.positions).map(move |q| q * channels + of.start..q * channels + of.end)
+        let positions = if self.0.apart { group..group + 1 } else { 0..self.0.positions };
+        positions.map(move |q| q * channels + of.start..q * channels + of.end)
     }
 
     /// A group's elements: each one's channel and place.
@@ -105,7 +107,7 @@ impl Normalize {
         scratch: &mut [f32],
     ) {
         let (linear, h) = to.split_at_mut(s.len().max(2) - 1);
-        for group in 0..self.0.groups {
+        for group in 0..self.0.count() {
             let inverse = self.standardize(group, x, scratch);
             let of = Group { group, normal: scratch, inverse, gamma: call.weight };
             let through = s.iter().zip(&mut *linear).map(|(s, to)| self.through(&of, s, to));
@@ -145,7 +147,7 @@ impl SampleOp for Normalize {
     fn forward(&self, call: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
         let sample = self.sample();
         for (x, z) in inputs[0].chunks_exact(sample).zip(output.chunks_exact_mut(sample)) {
-            for group in 0..self.0.groups {
+            for group in 0..self.0.count() {
                 self.standardize(group, x, z);
             }
             if self.0.weight {
@@ -193,7 +195,7 @@ impl Weighted for Normalize {
         let Sums { gradient, diagonal, .. } = sums;
         let (normal, run) = (&mut scratch[..sample], &mut vec![0.0; channels]);
         for (n, x) in x.chunks_exact(sample).enumerate() {
-            for group in 0..self.0.groups {
+            for group in 0..self.0.count() {
                 self.standardize(group, x, normal);
             }
             for (component, s) in signal.iter().enumerate() {

@@ -28,15 +28,16 @@ pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lower
 
 impl Norm {
     fn kernel(&self, setup: &Setup<'_>, output: &Value) -> NormGroups {
-        let Normalization { groups, eps, centred, weight, bias, .. } = self.0;
+        let Normalization { groups, apart, eps, centred, weight, bias, .. } = self.0;
         let shape = batch_shape(output, setup.batch);
+        let shape = if apart { shape.with_positions_as_samples() } else { shape };
         let kernel = NormGroups::new(setup.tuning.class, shape, groups as u32, eps as f32);
         kernel.centred(centred).affine(weight, bias)
     }
 
     fn parameters(&self, output: &Value, batch: usize) -> ChannelParameters {
         let (shape, groups) = (batch_shape(output, batch), self.0.groups as u32);
-        ChannelParameters::Groups { shape, groups, bias: self.0.bias }
+        ChannelParameters::Groups { shape, groups, apart: self.0.apart, bias: self.0.bias }
     }
 
     /// γ and β, where there are any.
@@ -59,7 +60,7 @@ impl Operation for Norm {
             return Err(Error::limit(&output.name, "numbers of a normalised group", numbers, most));
         }
         let name = format!("statistics of {}", output.name);
-        setup.elements(&name, 4 * self.0.groups)?;
+        setup.elements(&name, 4 * self.0.count())?;
         let kernel = self.kernel(setup, output);
         let len = kernel.statistics_len() as usize;
         let statistics = if setup.options.training {
@@ -95,7 +96,7 @@ impl Operation for Norm {
         host::Normalize(self.0).into()
     }
 
-    fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
+    fn scratch(&self, output: &Value, batch: usize, mode: Mode) -> usize {
         let sums = |parameters| ChannelSums { parameters, mode, plane: 0 }.len();
         if self.0.weight { sums(self.parameters(output, batch)) } else { 0 }
     }

@@ -78,7 +78,7 @@ impl Operation for Slopes {
         host::Slopes { slopes: self.slopes, size: output.len() }.into()
     }
 
-    fn partial_sums(&self, output: &Value, batch: usize, mode: Mode) -> usize {
+    fn scratch(&self, output: &Value, batch: usize, mode: Mode) -> usize {
         ChannelSums { parameters: self.parameters(output, batch), mode, plane: 0 }.len()
     }
 }

@@ -5,6 +5,7 @@
 //! and [`Weighted`] where it has parameters.
 
 pub(super) mod act;
+mod attention;
 mod batch_statistics;
 mod batchnorm;
 mod conv;
@@ -19,6 +20,7 @@ mod mirror;
 mod norm;
 mod pixelshuffle;
 mod pool;
+mod positions;
 mod prelu;
 mod resample;
 mod zeropad;
@@ -27,6 +29,7 @@ use super::{Real, Signal};
 use crate::model::{Activation, Layer, Mode, Model, NodeKind, Role};
 use crate::{Error, Result};
 use act::activation;
+use attention::Attend;
 use batch_statistics::Standardize;
 use batchnorm::Normalize;
 use conv::Convolve;
@@ -38,6 +41,7 @@ use encode::Encode;
 use hashgrid::Interpolate;
 use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
+use positions::Positions;
 use prelu::Slopes;
 use resample::Resample;
 use zeropad::Pad;
@@ -107,6 +111,7 @@ pub(super) enum Step<'a, T> {
     Encode(Encode),
     /// By the statistics of the batch.
     Standardize(Standardize<'a, T>),
+    Attend(Attend),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
     /// The product of its two inputs.
@@ -135,6 +140,9 @@ impl<'a, T: Real> Step<'a, T> {
         if let Some(norm) = layer.normalization(&spec.name(), input)? {
             return Ok(Step::Normalize(norm::Normalize::new(norm, weight, bias)));
         }
+        if let Some(heads) = layer.heads(&spec.name(), input)? {
+            return Ok(Step::Attend(Attend::new(heads)));
+        }
         if let Some(encoding) = layer.encoding() {
             return Ok(Step::Encode(Encode::new(encoding, input)));
         }
@@ -157,6 +165,7 @@ impl<'a, T: Real> Step<'a, T> {
                 }
                 Step::Elementwise(*function)
             }
+            (Layer::PositionEmbedding(_), _) => Step::linear(Positions(weight)),
             (Layer::PRelu(_), _) => Step::linear(Slopes::new(input, weight)),
             (Layer::MaxPool2d(_), Some(window)) => Step::linear(Maximum::new(&window)),
             (Layer::AvgPool2d(pool), Some(window)) => {
@@ -208,6 +217,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Normalize(norm) => norm.forward(x),
             Step::Encode(encode) => encode.forward(x),
             Step::Standardize(norm) => norm.forward(x),
+            Step::Attend(attend) => attend.forward(x),
             Step::Sum => sum(inputs),
             Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
             Step::Concatenation([first, second]) => {
@@ -237,6 +247,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Normalize(norm) => norm.backward(mode, x, signal),
             Step::Encode(encode) => encode.backward(mode, x, signal),
             Step::Standardize(norm) => norm.backward(mode, x, signal),
+            Step::Attend(attend) => attend.backward(mode, x, signal),
             Step::Sum => signal.clone(),
             // What x and y have in common is dropped: d²z/dx² = 0.
             Step::Product => {

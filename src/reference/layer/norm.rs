@@ -48,10 +48,11 @@ impl<'a, T: Real> Normalize<'a, T> {
     }
 
     pub(super) fn backward(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
-        let groups: Vec<Group<T>> = self.groups(x).collect();
+        let groups = self.groups(x);
         let each = |s: &[T], squared: bool, f: fn(&Group<T>, &[T]) -> Vec<T>| -> Vec<T> {
-            let s = self.scaled(s, squared);
-            groups.iter().zip(s.chunks_exact(self.norm.len())).flat_map(|(group, s)| f(group, s)).collect()
+            let s = self.gathered(self.scaled(s, squared));
+            let of = groups.iter().zip(s.chunks_exact(self.norm.len()));
+            self.spread(of.flat_map(|(group, s)| f(group, s)).collect())
         };
         let mut h = each(signal.diagonal(), true, Group::through_squares);
         if mode != Mode::HesScaleGn {
@@ -79,11 +80,30 @@ impl<'a, T: Real> Normalize<'a, T> {
         s.iter().enumerate().map(|(i, s)| power(self.gamma[self.channel(i)], squared) * *s).collect()
     }
 
-    fn groups(&self, x: &[T]) -> impl Iterator<Item = Group<T>> {
+    fn groups(&self, x: &[T]) -> Vec<Group<T>> {
         let eps = T::from_f64(self.norm.eps);
         let centred = if self.norm.centred { T::one() } else { T::zero() };
-        x.chunks_exact(self.norm.len()).map(move |x| Group::new(x, eps, centred))
+        let x = self.gathered(x.to_vec());
+        x.chunks_exact(self.norm.len()).map(|x| Group::new(x, eps, centred)).collect()
     }
+
+    /// A batch with each group's numbers side by side: as it is, but where each position is normalised apart.
+    fn gathered(&self, x: Vec<T>) -> Vec<T> {
+        if self.norm.apart { transposed(&x, [self.norm.channels, self.norm.positions]) } else { x }
+    }
+
+    /// The inverse of `gathered`.
+    fn spread(&self, x: Vec<T>) -> Vec<T> {
+        if self.norm.apart { transposed(&x, [self.norm.positions, self.norm.channels]) } else { x }
+    }
+}
+
+/// Each matrix of a batch transposed: `[rows, columns]` to `[columns, rows]`.
+fn transposed<T: Copy>(x: &[T], [rows, columns]: [usize; 2]) -> Vec<T> {
+    let one = |x: &[T]| -> Vec<T> {
+        (0..columns).flat_map(|c| (0..rows).map(move |r| r * columns + c)).map(|i| x[i]).collect()
+    };
+    x.chunks_exact(rows * columns).flat_map(one).collect()
 }
 
 impl<T: Real> Group<T> {
@@ -161,7 +181,7 @@ impl<T: Real> Weighted<T> for Normalize<'_, T> {
     }
 
     fn features(&self, x: &[T]) -> Vec<T> {
-        self.groups(x).flat_map(|group| group.normal).collect()
+        self.spread(self.groups(x).into_iter().flat_map(|group| group.normal).collect())
     }
 
     fn add_products(&self, x: &[T], s: &[T], sums: &mut Sums<T>) {

@@ -204,40 +204,46 @@ fn slopes() {
     }
 }
 
-/// By statistics of each sample's groups: a mean in two parts, and 1/s.
-fn check_groups([batch, channels, positions]: [usize; 3], groups: usize, bias: bool) {
+/// By statistics of each sample's groups, or where there are none of its positions: a mean in two parts, and 1/s.
+fn check_groups([batch, channels, positions]: [usize; 3], groups: Option<usize>, bias: bool) {
+    let (apart, of_sample) = (groups.is_none(), groups.unwrap_or(positions));
+    let groups = groups.unwrap_or(1);
     let [n, c, p] = [batch, channels, positions].map(|size| size as u32);
     let (shape, z) = if positions == 1 && groups == 1 {
         (BatchShape::Rows { batch: n, features: c }, Lie::Rows { len: batch * channels })
     } else {
         (BatchShape::Image { batch: n, channels: c, positions: p }, Lie::Image { batch, channels, positions })
     };
-    let statistics = numbers(10, 4 * batch * groups);
+    let statistics = numbers(10, 4 * batch * of_sample);
     let x = numbers(4, z.len());
     let entries = 1 + usize::from(bias);
     let mut terms = Vec::new();
     for (j, x) in x.iter().enumerate() {
         let (sample, c) = (j / positions / channels, j / positions % channels);
-        let of = &statistics[4 * (sample * groups + c * groups / channels)..];
+        let group = if apart { j % positions } else { c * groups / channels };
+        let of = &statistics[4 * (sample * of_sample + group)..];
         terms.push((j, entries * c, (x - of[0] - of[1]) * of[2]));
         terms.extend(bias.then_some((j, entries * c + 1, 1.0)));
     }
     let stored: Vec<f32> = statistics.iter().map(|x| *x as f32).collect();
     let extras = [z.store(&x), words(&stored)];
-    let parameters = ChannelParameters::Groups { shape, groups: groups as u32, bias };
+    let parameters = ChannelParameters::Groups { shape, groups: groups as u32, apart, bias };
     check(parameters, [batch, channels], z, &extras, &terms, &MODES);
 }
 
 #[test]
 fn parameters_of_groups() {
     for ([batch, channels, positions], groups, bias) in [
-        ([1, 1, 1], 1, true),
-        ([37, 33, 1], 1, true),
-        ([1500, 2, 1], 1, false),
-        ([3, 6, 1], 2, true),
-        ([2, 6, 7], 2, true),
-        ([3, 33, 6], 11, true),
-        ([2, 5, 3000], 5, true),
+        ([1, 1, 1], Some(1), true),
+        ([37, 33, 1], Some(1), true),
+        ([1500, 2, 1], Some(1), false),
+        ([3, 6, 1], Some(2), true),
+        ([2, 6, 7], Some(2), true),
+        ([3, 33, 6], Some(11), true),
+        ([2, 5, 3000], Some(5), true),
+        ([3, 6, 7], None, true),
+        ([70, 33, 5], None, false),
+        ([2, 5, 3000], None, true),
     ] {
         check_groups([batch, channels, positions], groups, bias);
     }

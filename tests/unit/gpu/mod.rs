@@ -1,6 +1,7 @@
 //! Kernels by themselves, on whatever adapter there is, against naive loops. Results are filled with a NaN pattern before,
 //! stand between guard words, and channels that only pad an image hold what no result may depend on.
 
+mod attention;
 mod batchnorm;
 mod channel_sums;
 mod concat;

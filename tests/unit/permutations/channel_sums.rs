@@ -9,10 +9,14 @@ use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
 pub(super) const OPERATION: Operation = Operation {
     all: |_| all(),
     stored: |kernel| {
-        let shown = kernel.get().is_some_and(|sums: &ChannelSums| sums.mode == SHOWN);
-        if shown { vec![vec![F16, F32, F16]] } else { vec![] }
+        let shown = kernel.get().filter(|sums: &&ChannelSums| sums.mode == SHOWN);
+        let input =
+            |sums: &ChannelSums| if sums.reads_input() { vec![F16, F32, F16] } else { vec![F16, F32] };
+        shown.map(input).into_iter().collect()
     },
-    family: |kernel| is::<ChannelSums>(kernel).then_some("parameters of normalisation, PReLU, depthwise"),
+    family: |kernel| {
+        is::<ChannelSums>(kernel).then_some("parameters of normalisation, PReLU, positions, depthwise")
+    },
 };
 
 fn all() -> Vec<Kernel> {
@@ -25,11 +29,15 @@ fn all() -> Vec<Kernel> {
             add(ChannelParameters::Norm(shape(positions), NormBy::Batch), mode);
             add(ChannelParameters::Slopes(shape(positions)), mode);
             add(ChannelParameters::Slopes(shape(positions).as_line()), mode);
-            add(ChannelParameters::Groups { shape: shape(positions), groups: CHANNELS, bias: true }, mode);
+            for (groups, apart) in [(CHANNELS, false), (1, true)] {
+                add(ChannelParameters::Groups { shape: shape(positions), groups, apart, bias: true }, mode);
+            }
         }
         let rows = BatchShape::Rows { batch: BATCH, features: 33 };
+        add(ChannelParameters::Offsets(rows), mode);
+        add(ChannelParameters::Offsets(shape(1)), mode);
         for bias in [false, true] {
-            add(ChannelParameters::Groups { shape: rows, groups: 1, bias }, mode);
+            add(ChannelParameters::Groups { shape: rows, groups: 1, apart: false, bias }, mode);
         }
         for (sizes, bias) in depthwise::sizes().into_iter().flat_map(|s| [false, true].map(|b| (s, b))) {
             add(ChannelParameters::Depthwise { sizes, bias }, mode);

@@ -3,6 +3,7 @@
 //! `portability/` leads to those too.
 
 mod act;
+mod attention;
 mod batchnorm;
 mod cast;
 mod channel_sums;
@@ -27,6 +28,7 @@ pub(crate) mod own;
 mod partial;
 mod pixelshuffle;
 mod pool;
+mod positions;
 mod prelu;
 mod resample;
 mod residual;
@@ -54,7 +56,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 29] = [
+const OPERATIONS: [Operation; 31] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -62,6 +64,7 @@ const OPERATIONS: [Operation; 29] = [
     optimizer::OPERATION,
     layout::OPERATION,
     pool::OPERATION,
+    positions::OPERATION,
     prelu::OPERATION,
     resample::OPERATION,
     pixelshuffle::OPERATION,
@@ -71,6 +74,7 @@ const OPERATIONS: [Operation; 29] = [
     encode::OPERATION,
     hashgrid::OPERATION,
     row_sums::OPERATION,
+    attention::OPERATION,
     batchnorm::OPERATION,
     norm::OPERATION,
     residual::OPERATION,

@@ -3,8 +3,8 @@
 use super::common::own;
 use super::job::{Job, Kind};
 use crate::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, LayerNorm, MaxPool2d,
-    Optimizer, PRelu, RmsNorm, Rule, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, LayerNorm,
+    MaxPool2d, Optimizer, PRelu, PositionEmbedding, RmsNorm, Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -104,6 +104,17 @@ pub(super) fn jobs() -> Vec<Job> {
             m.layer(layer.clone()).dense(2).loss(Loss::mse()).unwrap()
         };
         everywhere(&mut jobs, name, 3, model);
+    }
+    // Heads of single numbers, and of vec4s; queries that several invocations share.
+    for (name, heads, width, positions) in [("attention", 3, 1, 5), ("attention of many", 2, 4, 260)] {
+        let model = || {
+            let line = |channels| Conv1d::new(channels, 1);
+            let m = Model::builder([2, positions]).layer(line(3 * heads * width)).act(TANH);
+            let m = m.layer(Attention::new(heads).causal(heads == 2)).layer(PositionEmbedding::new());
+            let m = m.layer(line(3 * heads * width)).layer(Attention::new(heads)).layer(line(2));
+            m.layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap()
+        };
+        everywhere(&mut jobs, name, 2, model);
     }
     // A sum passes its signal on, which is then copied to where it was asked for.
     let summand =
@@ -476,6 +487,7 @@ fn normalised([height, width]: [usize; 2]) -> Model {
     let m = same(Model::builder([2, height, width])).layer_norm().act(TANH);
     let m = same(same(m).layer(plain).act(TANH)).rms_norm().act(TANH);
     let m = same(same(m).layer(RmsNorm::new().affine(false)).act(TANH)).group_norm(1).act(TANH);
+    let m = same(m).layer(LayerNorm::of_channels()).act(TANH);
     m.layer(Layer::global_avg_pool()).flatten().dense(3).loss(Loss::mse()).unwrap()
 }
 
