@@ -11,10 +11,11 @@ use std::path::PathBuf;
 pub(crate) const USAGE: &str = "\
 Usage: problems PROBLEM (--data DIR | --synthetic) [options]
 
-Trains a network of the paper's experiments, or a residual network. Problems:
+Trains a network of the paper's experiments, a residual network or a vision transformer. Problems:
   mnist-mlp, fashion-mlp                           784-1000-500-100-10 tanh
   cifar10-3c3d, cifar100-3c3d, cifar100-allcnnc    convolutional networks
   cifar10-resnet20, cifar10-resnet20-groups        ResNet-20, with batch or group normalisation
+  cifar10-vit                                      a vision transformer of 12 blocks
 
 Data:
   --data DIR         where the data set's files are; an error says which are missing and where to get them

@@ -1,7 +1,9 @@
-//! The networks of the paper's experiments, and residual networks beside them, with their data and default settings.
+//! The networks of the paper's experiments, and networks of later years beside them, with their data and default settings.
 
 use crate::common::method::Rates;
-use hesscale::model::{BatchNorm, Builder, Conv2d, GroupNorm, MaxPool2d};
+use hesscale::model::{
+    Attention, BatchNorm, Builder, Conv2d, GroupNorm, LayerNorm, MaxPool2d, PositionEmbedding,
+};
 use hesscale::train::{self, Dataset, Normalization};
 use hesscale::{Activation, Layer, Loss, Model, Result};
 use std::path::Path;
@@ -26,7 +28,7 @@ const MLP_RATES: Rates = [0.1, 1e-3, 1e-3, 1e-3];
 // Second derivatives of a deeper network span many orders of magnitude: at 1e-3 the two optimizers that divide by them diverge.
 const CNN_RATES: Rates = [1e-3, 1e-3, 1e-4, 3e-5];
 
-pub(crate) const PROBLEMS: [Problem; 7] = [
+pub(crate) const PROBLEMS: [Problem; 8] = [
     Problem {
         name: "mnist-mlp",
         network: mlp,
@@ -84,6 +86,15 @@ pub(crate) const PROBLEMS: [Problem; 7] = [
     Problem {
         name: "cifar10-resnet20-groups",
         network: || resnet_20(32, || GroupNorm::new(8).into()),
+        load: |directory| normalized(train::cifar10(directory)?),
+        batch: 128,
+        epochs: 100,
+        rates: CNN_RATES,
+        eps: 1e-8,
+    },
+    Problem {
+        name: "cifar10-vit",
+        network: || vit(32, 4, [192, 3, 12]),
         load: |directory| normalized(train::cifar10(directory)?),
         batch: 128,
         epochs: 100,
@@ -153,4 +164,25 @@ pub(crate) fn resnet_20(image: usize, norm: fn() -> Layer) -> Result<Model> {
         }
     }
     model.layer(Layer::global_avg_pool()).flatten().dense(10).loss(Loss::cross_entropy())
+}
+
+/// A vision transformer (Dosovitskiy et al., 2021, arXiv 2010.11929) of that width, so many heads and blocks, on patches of square
+/// images; classified by the mean of all patches. With 192, 3 and 12 it has the sizes of DeiT-Ti (Touvron et al., 2021, arXiv
+/// 2012.12877).
+pub(crate) fn vit(image: usize, patch: usize, [width, heads, blocks]: [usize; 3]) -> Result<Model> {
+    let of = |channels| Conv2d::new(channels, 1);
+    let patches = Conv2d::new(width, patch).stride(patch);
+    let mut model = Model::builder([3, image, image]).layer(patches).layer(PositionEmbedding::new());
+    for _ in 0..blocks {
+        model = model.residual(|b| {
+            let b = b.layer(LayerNorm::of_channels()).layer(of(3 * width));
+            b.layer(Attention::new(heads)).layer(of(width))
+        });
+        model = model.residual(|b| {
+            let b = b.layer(LayerNorm::of_channels()).layer(of(4 * width));
+            b.act(Activation::Gelu).layer(of(width))
+        });
+    }
+    let model = model.layer(LayerNorm::of_channels()).layer(Layer::global_avg_pool()).flatten();
+    model.dense(10).loss(Loss::cross_entropy())
 }

@@ -1,7 +1,7 @@
 //! The quality of cheap estimates of the Hessian diagonal: the approximation-quality experiment of the HesScale paper, and the same
 //! on handwritten digits before and after training, all on the CPU reference in f64.
 //!
-//! `cargo run --release --example quality [-- --quick | --norms]` prints a table and writes `quality.svg`, or `quality-norms.svg`.
+//! `cargo run --release --example quality [-- --quick | --layers]` prints a table and writes `quality.svg`, or `quality-layers.svg`.
 
 mod estimator;
 #[path = "../common/files.rs"]
@@ -16,18 +16,18 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: quality [--quick | --norms]
+const USAGE: &str = "usage: quality [--quick | --layers]
 
 L1 distance to the exact Hessian diagonal over HesScale's own distance: below 1 is closer than HesScale.
   --quick   fewer samples and no 20 epochs: seconds, and rougher figures
-  --norms   batch norm beside layer norm";
+  --layers  what single layers drop: batch norm, layer norm, gates, attention";
 
 fn main() -> ExitCode {
     let mut effort = Effort::FULL;
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quick" => effort = Effort::QUICK,
-            "--norms" => effort = Effort::NORMS,
+            "--layers" => effort = Effort::LAYERS,
             "--help" | "-h" => {
                 println!("{USAGE}");
                 return ExitCode::SUCCESS;

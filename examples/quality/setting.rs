@@ -1,7 +1,10 @@
 //! The networks, their data and training, and the measurement.
 
 use crate::estimator::Estimator;
-use hesscale::model::{BatchNorm, Builder, Conv2d, LayerNorm, MaxPool2d, Role, Targets};
+use hesscale::model::{
+    Attention, BatchNorm, Builder, Conv1d, Conv2d, Init, LayerNorm, MaxPool2d, PositionEmbedding, Role,
+    Targets,
+};
 use hesscale::reference::{OptimizerState, exact_hessian_diagonal, pass};
 use hesscale::{Activation, Layer, Loss, Mode, Model, Optimizer, Result};
 use indicatif::ProgressBar;
@@ -34,11 +37,13 @@ const NETWORKS: [Named; 4] = [
     ("digits conv tanh", convolutional),
 ];
 
-/// Normalised before each activation, and few enough numbers for the exact diagonal of a batch whose samples meet.
-const NORMS: [Named; 3] = [
+/// Layers that drop more than others, between few enough numbers for the exact diagonal of a batch whose samples meet.
+const LAYERS: [Named; 5] = [
     ("digits tanh, batch norm", || normed(BatchNorm::of_batch(), Activation::Tanh)),
     ("digits relu, batch norm", || normed(BatchNorm::of_batch(), Activation::Relu)),
     ("digits tanh, layer norm", || normed(LayerNorm::new(), Activation::Tanh)),
+    ("digits gates", gated),
+    ("digits attention", attentive),
 ];
 
 impl Effort {
@@ -52,14 +57,14 @@ impl Effort {
     };
     pub(crate) const QUICK: Effort =
         Effort { seeds: 2, samples: 10, epochs: &[0, 2], batches: &[(1, 20), (32, 2)], ..Effort::FULL };
-    /// What samples do to each other through a batch norm.
-    pub(crate) const NORMS: Effort = Effort {
-        networks: &NORMS,
+    /// What single layers drop.
+    pub(crate) const LAYERS: Effort = Effort {
+        networks: &LAYERS,
         seeds: 0,
         samples: 0,
         epochs: &[0, 5, 20],
         batches: &[(32, 3)],
-        picture: "quality-norms.svg",
+        picture: "quality-layers.svg",
     };
 
     /// Number of batches measured in all.
@@ -203,6 +208,25 @@ fn normed(norm: impl Into<Layer>, activation: Activation) -> Result<Model> {
     hidden(hidden(Model::builder([64]))).dense(10).loss(Loss::cross_entropy())
 }
 
+/// Two hidden layers of 24, each `x σ(x W)`.
+fn gated() -> Result<Model> {
+    let hidden =
+        |m: Builder, name: &str| m.dense(24).name(name).dense(24).act(Activation::Sigmoid).multiply(name);
+    hidden(hidden(Model::builder([64]), "one"), "two").dense(10).loss(Loss::cross_entropy())
+}
+
+/// A Transformer's block over the eight columns of an image.
+fn attentive() -> Result<Model> {
+    let line = |channels| Conv1d::new(channels, 1);
+    let model = Model::builder([8, 8]).layer(line(12)).layer(PositionEmbedding::new()).residual(|b| {
+        b.layer(LayerNorm::of_channels()).layer(line(36)).layer(Attention::new(2)).layer(line(12))
+    });
+    let model = model.residual(|b| {
+        b.layer(LayerNorm::of_channels()).layer(line(24)).act(Activation::Gelu).layer(line(12))
+    });
+    model.flatten().dense(10).loss(Loss::cross_entropy())
+}
+
 /// Small enough for the exact diagonal, which takes a pass for each weight of a convolution: 1,626 parameters.
 fn convolutional() -> Result<Model> {
     let tanh = Activation::Tanh;
@@ -214,13 +238,16 @@ fn convolutional() -> Result<Model> {
 /// Weights and biases uniform in ±1/√in, a normalisation's 1 and 0, as PyTorch starts its layers.
 fn uniform_start(model: &Model, random: &mut fastrand::Rng) -> Vec<f64> {
     let mut parameters = vec![0.0; model.flat_len()];
+    // What starts with 1 is a normalisation's.
+    let usual = model.init(Init::Auto, 0).expect("the model has room");
+    let weight = |path: &str| model.parameters().iter().find(|p| p.path == path && p.role == Role::Weight);
     for p in model.parameters() {
-        if let Layer::LayerNorm(_) | Layer::BatchNorm(_) = model.layers()[p.layer] {
+        let weight = weight(&p.path);
+        if weight.is_some_and(|weight| usual[weight.range()].iter().all(|w| *w == 1.0)) {
             parameters[p.range()].fill(if p.role == Role::Weight { 1.0 } else { 0.0 });
             continue;
         }
-        let inputs =
-            model.parameter(p.layer, Role::Weight).map_or(1, |weight| weight.shape[1..].iter().product());
+        let inputs: usize = weight.map_or(1, |weight| weight.shape[1..].iter().product());
         let bound = 1.0 / (inputs as f64).sqrt();
         parameters[p.range()].fill_with(|| (random.f64() * 2.0 - 1.0) * bound);
     }
