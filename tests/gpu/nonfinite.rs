@@ -3,8 +3,8 @@
 use crate::harness::{Sample, context, distinct, host_device, run_with_signals, small_tiles};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Layer, Loss, MaxPool2d, Noise, Reduction, Targets,
-    Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Layer, LayerNorm, Loss, MaxPool2d, Noise,
+    PositionEmbedding, Reduction, Targets, Upsample2d,
 };
 use hesscale::reference::{self, activation, pass};
 use hesscale::tuning::DeviceClass;
@@ -174,6 +174,10 @@ fn kinds() -> Vec<Model> {
         Upsample2d::bilinear(2).into(),
         BatchNorm::new(vec![0.1; 6], vec![1.3; 6]).into(),
         Layer::Dropout { p: 0.5 },
+        LayerNorm::of_channels().into(),
+        PositionEmbedding::new().into(),
+        Attention::new(1).into(),
+        Attention::new(2).causal(true).into(),
         Layer::Residual {
             body: vec![Conv2d::new(6, 3).padding(1).inputs(6).into(), relu.into()],
             projection: vec![],
