@@ -1,6 +1,6 @@
 //! The workloads: networks, batch sizes, modes.
 
-use hesscale::model::{Builder, Conv2d, Init, MaxPool2d, Targets};
+use hesscale::model::{Attention, Builder, Conv1d, Conv2d, Init, LayerNorm, MaxPool2d, Targets};
 use hesscale::{Activation, Context, Layer, Loss, Mode, Model, Plan, PlanOptions, Result, State};
 
 /// Plain backprop first.
@@ -61,6 +61,7 @@ fn all() -> Result<Vec<Workload>> {
     workloads.extend(at("64-512x9-100 tanh", &deep, &[1]));
     workloads.extend(at("CIFAR-10 3C3D elu", &three_convolutions()?, &[32, 128]));
     workloads.extend(at("CIFAR-100 All-CNN-C relu", &all_convolutions()?, &[16]));
+    workloads.extend(at("Transformer 2x64 at 64", &transformer()?, &[32]));
     Ok(workloads)
 }
 
@@ -91,6 +92,23 @@ fn all_convolutions() -> Result<Model> {
     ];
     let body = stages.into_iter().fold(Model::builder([3, 32, 32]), conv);
     body.layer(Layer::global_avg_pool()).flatten().loss(Loss::cross_entropy())
+}
+
+/// Two blocks of width 64 with four heads over 64 positions, a value for each.
+fn transformer() -> Result<Model> {
+    let line = |channels| Conv1d::new(channels, 1);
+    let mut model = Model::builder([64, 64]);
+    for _ in 0..2 {
+        model = model.residual(|b| {
+            let b = b.layer(LayerNorm::of_channels()).layer(line(192));
+            b.layer(Attention::new(4).causal(true)).layer(line(64))
+        });
+        model = model.residual(|b| {
+            let b = b.layer(LayerNorm::of_channels()).layer(line(256));
+            b.act(Activation::Gelu).layer(line(64))
+        });
+    }
+    model.layer(LayerNorm::of_channels()).layer(line(64)).loss(Loss::mse())
 }
 
 impl Workload {

@@ -1,7 +1,8 @@
-//! Attention on the CPU, head by head: the rules of `reference/layer/attention.rs`.
+//! Attention on the CPU, head by head, as products of matrices: the rules of `reference/layer/attention.rs`.
 
 use crate::host::math::exp;
-use crate::host::vector::add_scaled;
+use crate::host::product::{Matrix, Target, multiply};
+use crate::host::vector::square;
 use crate::host::{Call, SampleOp, is_diagonal};
 use crate::model::{Heads, Mode};
 
@@ -14,126 +15,127 @@ const V: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Attend(pub Heads);
 
-/// Where a head's numbers are worked on.
+/// Where a head is worked on; all but the last are `[positions, positions]`.
 struct Room<'a> {
-    /// Keys and values, `[width, positions]`.
-    keys: &'a mut [f32],
-    values: &'a mut [f32],
-    /// p, and what arrives at it: `[positions, positions]`.
+    /// p, 0 where a query does not see.
     weights: &'a mut [f32],
+    /// p²
+    squares: &'a mut [f32],
     /// `g_p − ḡ`, for the second derivatives in h.
     slopes: &'a mut [f32],
+    /// What arrives at p of a component, then at the scores.
     scores: &'a mut [f32],
+    /// The squares of a sample.
+    input: &'a mut [f32],
 }
 
 impl Attend {
-    fn sizes(&self) -> [usize; 3] {
-        [self.0.channels(), self.0.width, self.0.positions]
+    /// Elements of a sample's input and output.
+    fn sizes(&self) -> [usize; 2] {
+        let output = self.0.channels() * self.0.positions;
+        [3 * output, output]
     }
 
     fn room<'a>(&self, scratch: &'a mut [f32]) -> Room<'a> {
-        let [_, width, positions] = self.sizes();
-        let (keys, rest) = scratch.split_at_mut(width * positions);
-        let (values, rest) = rest.split_at_mut(width * positions);
-        let (weights, rest) = rest.split_at_mut(positions * positions);
-        let (slopes, rest) = rest.split_at_mut(positions * positions);
-        Room { keys, values, weights, slopes, scores: &mut rest[..positions * positions] }
+        let each = self.0.positions * self.0.positions;
+        let (weights, rest) = scratch.split_at_mut(each);
+        let (squares, rest) = rest.split_at_mut(each);
+        let (slopes, rest) = rest.split_at_mut(each);
+        let (scores, rest) = rest.split_at_mut(each);
+        Room { weights, squares, slopes, scores, input: &mut rest[..self.sizes()[0]] }
     }
 
-    /// A head's numbers at a position.
-    fn at(&self, part: usize, head: usize, position: usize) -> std::ops::Range<usize> {
-        let [channels, width, _] = self.sizes();
-        let first = (3 * position + part) * channels + head * width;
-        first..first + width
+    /// A head's queries, keys or values in a sample, `[positions, width]`.
+    fn part<'a>(&self, x: &'a [f32], part: usize, head: usize) -> Matrix<'a> {
+        let first = part * self.0.channels() + head * self.0.width;
+        Matrix::strided(&x[first..], self.0.positions, self.0.width, 3 * self.0.channels())
     }
 
-    /// A head's numbers at a position of the output.
-    fn behind(&self, head: usize, position: usize) -> std::ops::Range<usize> {
-        let [channels, width, _] = self.sizes();
-        let first = position * channels + head * width;
-        first..first + width
+    fn part_mut<'a>(&self, x: &'a mut [f32], part: usize, head: usize) -> Target<'a> {
+        let first = part * self.0.channels() + head * self.0.width;
+        Target::strided(&mut x[first..], self.0.positions, self.0.width, 3 * self.0.channels())
     }
 
-    /// Fills in keys, values and p.
-    fn attend(&self, head: usize, x: &[f32], room: &mut Room<'_>) {
-        let [_, _, positions] = self.sizes();
-        for (part, to) in [(K, &mut *room.keys), (V, &mut *room.values)] {
-            for j in 0..positions {
-                for (c, value) in x[self.at(part, head, j)].iter().enumerate() {
-                    to[c * positions + j] = *value;
-                }
-            }
-        }
+    /// A head's part of a sample of the output.
+    fn behind<'a>(&self, z: &'a [f32], head: usize) -> Matrix<'a> {
+        let first = head * self.0.width;
+        Matrix::strided(&z[first..], self.0.positions, self.0.width, self.0.channels())
+    }
+
+    fn square<'a>(&self, of: &'a [f32]) -> Matrix<'a> {
+        Matrix::new(of, self.0.positions, self.0.positions)
+    }
+
+    fn square_mut<'a>(&self, of: &'a mut [f32]) -> Target<'a> {
+        Target::new(of, self.0.positions, self.0.positions)
+    }
+
+    /// Fills in p.
+    fn attend(&self, head: usize, x: &[f32], weights: &mut [f32]) {
+        let keys = self.part(x, K, head).transposed();
+        multiply(self.square_mut(weights), false, self.part(x, Q, head), keys);
         let scale = self.0.scale() as f32;
-        for (i, row) in room.weights.chunks_exact_mut(positions).enumerate() {
-            let row = &mut row[..self.0.seen(i)];
-            row.fill(0.0);
-            for (q, keys) in x[self.at(Q, head, i)].iter().zip(room.keys.chunks_exact(positions)) {
-                add_scaled(row, *q, &keys[..row.len()]);
-            }
-            softmax(row, scale);
+        for (i, row) in weights.chunks_exact_mut(self.0.positions).enumerate() {
+            let (seen, rest) = row.split_at_mut(self.0.seen(i));
+            softmax(seen, scale);
+            rest.fill(0.0);
         }
     }
 
-    /// What arrives at p of position i: `Σ_c f_c s_c`, `f` values or their squares.
-    fn at_weights(&self, s: &[f32], squared: bool, values: &[f32], row: &mut [f32]) {
-        row.fill(0.0);
-        for (s, values) in s.iter().zip(values.chunks_exact(self.0.positions)) {
-            let values = &values[..row.len()];
-            if squared {
-                row.iter_mut().zip(values).for_each(|(to, v)| *to += s * (v * v));
-            } else {
-                add_scaled(row, *s, values);
-            }
-        }
-    }
-
-    /// Fills in what arrives at the scores of a component, and of g its slopes.
-    fn at_scores(&self, head: usize, s: &[f32], component: Component, room: &mut Room<'_>) {
-        let positions = self.0.positions;
-        for i in 0..positions {
-            let row = i * positions..i * positions + self.0.seen(i);
-            let (p, to) = (&room.weights[row.clone()], &mut room.scores[row.clone()]);
-            self.at_weights(&s[self.behind(head, i)], component.squared(), room.values, to);
-            if let Component::Diagonal { curved } = component {
-                let sum: f32 = p.iter().zip(&*to).map(|(p, h)| p * p * h).sum();
-                let slopes = &room.slopes[row];
-                for ((to, p), slope) in to.iter_mut().zip(p).zip(slopes) {
-                    let second = if curved { p * (1.0 - 2.0 * p) * slope } else { 0.0 };
-                    *to = p * p * (*to * (1.0 - 2.0 * p) + sum) + second;
-                }
-                continue;
-            }
-            let mean: f32 = p.iter().zip(&*to).map(|(p, s)| p * s).sum();
-            to.iter_mut().for_each(|to| *to -= mean);
-            if component == Component::Gradient {
-                room.slopes[row].copy_from_slice(to);
-            }
-            to.iter_mut().zip(p).for_each(|(to, p)| *to *= p);
-        }
-    }
-
-    /// `to ← to +` what the scores and p pass on of a component.
-    fn spread(&self, head: usize, x: &[f32], s: &[f32], squared: bool, room: &Room<'_>, to: &mut [f32]) {
+    /// Turns what arrives at p into what arrives at the scores, times their scale; keeps the slopes of g.
+    fn through_softmax(&self, component: Component, room: &mut Room<'_>) {
         let positions = self.0.positions;
         let scale = self.0.scale() as f32;
-        let scale = if squared { scale * scale } else { scale };
-        let add = |to: &mut [f32], by: f32, from: &[f32]| {
-            if squared {
-                to.iter_mut().zip(from).for_each(|(to, x)| *to += by * (x * x));
-            } else {
-                add_scaled(to, by, from);
-            }
-        };
         for i in 0..positions {
-            for j in 0..self.0.seen(i) {
-                let (p, score) = (room.weights[i * positions + j], scale * room.scores[i * positions + j]);
-                let p = if squared { p * p } else { p };
-                add(&mut to[self.at(Q, head, i)], score, &x[self.at(K, head, j)]);
-                add(&mut to[self.at(K, head, j)], score, &x[self.at(Q, head, i)]);
-                add_scaled(&mut to[self.at(V, head, j)], p, &s[self.behind(head, i)]);
-            }
+            let (row, seen) = (i * positions..(i + 1) * positions, self.0.seen(i));
+            let (to, rest) = room.scores[row.clone()].split_at_mut(seen);
+            let (p, slopes) = (&room.weights[row.clone()][..seen], &mut room.slopes[row][..seen]);
+            vectorized(
+                #[inline(always)]
+                || match component {
+                    Component::Diagonal { curved } => {
+                        let sum: f32 = p.iter().zip(&*to).map(|(p, h)| p * p * h).sum();
+                        let curved = f32::from(curved);
+                        for ((to, p), slope) in to.iter_mut().zip(p).zip(&*slopes) {
+                            let rest = 1.0 - 2.0 * p;
+                            let h = p * p * (*to * rest + sum) + curved * (p * rest * slope);
+                            *to = scale * scale * h;
+                        }
+                    }
+                    Component::Gradient | Component::Vector => {
+                        let mean: f32 = p.iter().zip(&*to).map(|(p, s)| p * s).sum();
+                        to.iter_mut().for_each(|to| *to -= mean);
+                        if component == Component::Gradient {
+                            slopes.copy_from_slice(to);
+                        }
+                        to.iter_mut().zip(p).for_each(|(to, p)| *to *= scale * p);
+                    }
+                },
+            );
+            rest.fill(0.0);
         }
+    }
+
+    /// A component of the signal through a head of a sample.
+    fn through(
+        &self,
+        head: usize,
+        component: Component,
+        x: &[f32],
+        s: &[f32],
+        to: &mut [f32],
+        room: &mut Room<'_>,
+    ) {
+        let s = self.behind(s, head);
+        let squared = matches!(component, Component::Diagonal { .. });
+        let values = self.part(if squared { room.input } else { x }, V, head);
+        multiply(self.square_mut(room.scores), false, s, values.transposed());
+        self.through_softmax(component, room);
+        let (x, weights) = if squared { (&*room.input, &*room.squares) } else { (x, &*room.weights) };
+        let (scores, weights) = (self.square(room.scores), self.square(weights));
+        multiply(self.part_mut(to, Q, head), false, scores, self.part(x, K, head));
+        multiply(self.part_mut(to, K, head), false, scores.transposed(), self.part(x, Q, head));
+        multiply(self.part_mut(to, V, head), false, weights.transposed(), s);
     }
 }
 
@@ -147,49 +149,53 @@ enum Component {
     },
 }
 
-impl Component {
-    fn squared(self) -> bool {
-        matches!(self, Component::Diagonal { .. })
-    }
+/// With the vectors of the CPU it runs on; `f` must be inlined.
+#[inline(always)]
+fn vectorized(f: impl FnOnce()) {
+    pulp::Arch::new().dispatch(f);
 }
 
-/// `softmax(scale · row)`; NaN where a number of the row is.
+/// `softmax(scale · row)`; all NaN where a number of the row is.
 fn softmax(row: &mut [f32], scale: f32) {
-    row.iter_mut().for_each(|s| *s *= scale);
-    let most = row.iter().fold(f32::NEG_INFINITY, |most, s| most.max(*s));
-    row.iter_mut().for_each(|s| *s = exp(*s - most));
-    let total: f64 = row.iter().map(|e| f64::from(*e)).sum();
-    let inverse = (1.0 / total) as f32;
-    row.iter_mut().for_each(|e| *e *= inverse);
+    vectorized(
+        #[inline(always)]
+        || {
+            row.iter_mut().for_each(|s| *s *= scale);
+            let most = row.iter().fold(f32::NEG_INFINITY, |most, s| most.max(*s));
+            row.iter_mut().for_each(|s| *s = exp(*s - most));
+            let total: f64 = row.iter().map(|e| f64::from(*e)).sum();
+            let inverse = (1.0 / total) as f32;
+            row.iter_mut().for_each(|e| *e *= inverse);
+        },
+    );
 }
 
 impl SampleOp for Attend {
     fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]) {
-        let [channels, _, positions] = self.sizes();
-        let mut room = self.room(scratch);
-        let samples = inputs[0].chunks_exact(3 * channels * positions);
-        for (x, z) in samples.zip(output.chunks_exact_mut(channels * positions)) {
-            z.fill(0.0);
+        let [inputs_of, outputs_of] = self.sizes();
+        let room = self.room(scratch);
+        for (x, z) in inputs[0].chunks_exact(inputs_of).zip(output.chunks_exact_mut(outputs_of)) {
             for head in 0..self.0.count {
-                self.attend(head, x, &mut room);
-                for i in 0..positions {
-                    let to = &mut z[self.behind(head, i)];
-                    for j in 0..self.0.seen(i) {
-                        add_scaled(to, room.weights[i * positions + j], &x[self.at(V, head, j)]);
-                    }
-                }
+                self.attend(head, x, room.weights);
+                let z = &mut z[head * self.0.width..];
+                let z = Target::strided(z, self.0.positions, self.0.width, self.0.channels());
+                multiply(z, false, self.square(room.weights), self.part(x, V, head));
             }
         }
     }
 
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
-        let [channels, _, positions] = self.sizes();
-        let (inputs, outputs) = (3 * channels * positions, channels * positions);
+        let [inputs_of, outputs_of] = self.sizes();
         let mut room = self.room(scratch);
-        to.iter_mut().for_each(|to| to.fill(0.0));
-        for (n, x) in call.input.chunks_exact(inputs).enumerate() {
+        for (n, x) in call.input.chunks_exact(inputs_of).enumerate() {
+            if call.mode.has_diagonal() {
+                square(room.input, x);
+            }
             for head in 0..self.0.count {
-                self.attend(head, x, &mut room);
+                self.attend(head, x, room.weights);
+                if call.mode.has_diagonal() {
+                    square(room.squares, room.weights);
+                }
                 for (k, (s, to)) in signal.iter().zip(&mut *to).enumerate() {
                     let component = match k {
                         0 => Component::Gradient,
@@ -198,18 +204,16 @@ impl SampleOp for Attend {
                         }
                         _ => Component::Vector,
                     };
-                    let s = &s[n * outputs..(n + 1) * outputs];
-                    self.at_scores(head, s, component, &mut room);
-                    let to = &mut to[n * inputs..(n + 1) * inputs];
-                    self.spread(head, x, s, component.squared(), &room, to);
+                    let s = &s[n * outputs_of..(n + 1) * outputs_of];
+                    let to = &mut to[n * inputs_of..(n + 1) * inputs_of];
+                    self.through(head, component, x, s, to, &mut room);
                 }
             }
         }
     }
 
     fn scratch(&self, _: usize) -> usize {
-        let [_, width, positions] = self.sizes();
-        2 * width * positions + 3 * positions * positions
+        4 * self.0.positions * self.0.positions + self.sizes()[0]
     }
 
     fn work(&self) -> usize {
