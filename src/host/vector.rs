@@ -2,10 +2,16 @@
 
 use super::Threads;
 
+/// Runs `f` with the vectors of this CPU, if it is inlined.
+#[inline(always)]
+pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
 /// Applies `f` to each element of `to` with its counterpart in `from`. Generic, so that it is vectorized for each function.
 #[inline(always)]
 fn each(to: &mut [f32], from: &[f32], f: impl Fn(&mut f32, f32)) {
-    pulp::Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || to.iter_mut().zip(from).for_each(|(to, from)| f(to, *from)),
     );

@@ -2,7 +2,7 @@
 
 use crate::host::math::exp;
 use crate::host::product::{Matrix, Target, multiply};
-use crate::host::vector::square;
+use crate::host::vector::{square, vectorized};
 use crate::host::{Call, SampleOp, is_diagonal};
 use crate::model::{Heads, Mode};
 
@@ -147,12 +147,6 @@ enum Component {
     Diagonal {
         curved: bool,
     },
-}
-
-/// With the vectors of the CPU it runs on; `f` must be inlined.
-#[inline(always)]
-fn vectorized(f: impl FnOnce()) {
-    pulp::Arch::new().dispatch(f);
 }
 
 /// `softmax(scale · row)`; all NaN where a number of the row is.

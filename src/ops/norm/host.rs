@@ -1,6 +1,6 @@
 //! Layer, RMS and group normalisation on the CPU. What is summed over a group is summed in `f64`.
 
-use crate::host::vector::{add_squares, add_to};
+use crate::host::vector::{add_squares, add_to, vectorized};
 use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
 use crate::model::{Mode, Normalization};
 use std::ops::Range;
@@ -28,24 +28,28 @@ impl Normalize {
         positions.map(move |q| q * channels + of.start..q * channels + of.end)
     }
 
-    /// A group's elements: each one's channel and place.
-    fn elements(&self, group: usize) -> impl Iterator<Item = (usize, usize)> {
-        self.runs(group).flat_map(move |run| self.channels(group).zip(run))
-    }
-
     /// Writes x̂ of a group. Returns `1 / s`.
     fn standardize(&self, group: usize, x: &[f32], normal: &mut [f32]) -> f32 {
         let (runs, count) = (self.runs(group), self.0.len() as f64);
-        let elements = runs.clone().flat_map(|run| &x[run]).map(|x| f64::from(*x));
-        let mean = if self.0.centred { elements.clone().sum::<f64>() / count } else { 0.0 };
-        let variance = elements.map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
-        let inverse = 1.0 / (variance + self.0.eps).sqrt();
-        for run in runs {
-            for (normal, x) in normal[run.clone()].iter_mut().zip(&x[run]) {
-                *normal = ((f64::from(*x) - mean) * inverse) as f32;
-            }
-        }
-        inverse as f32
+        vectorized(
+            #[inline(always)]
+            || {
+                let mut sum = Total::default();
+                if self.0.centred {
+                    runs.clone().for_each(|run| sum.add(&x[run], |_, x| x));
+                }
+                let mean = sum.total() / count;
+                let mut squares = Total::default();
+                runs.clone().for_each(|run| squares.add(&x[run], |_, x| (x - mean) * (x - mean)));
+                let inverse = 1.0 / (squares.total() / count + self.0.eps).sqrt();
+                for run in runs {
+                    for (normal, x) in normal[run.clone()].iter_mut().zip(&x[run]) {
+                        *normal = ((f64::from(*x) - mean) * inverse) as f32;
+                    }
+                }
+                inverse as f32
+            },
+        )
     }
 
     /// c
@@ -53,48 +57,75 @@ impl Normalize {
         f32::from(self.0.centred)
     }
 
-    /// Means over a group of t, t x̂ and t x̂², with `t = γ s`, or `γ² s` if `squared`.
-    fn means(&self, of: &Group<'_>, s: &[f32], squared: bool) -> [f32; 3] {
-        let mut sums = [0.0; 3];
-        for (c, i) in self.elements(of.group) {
-            let (x, t) = (f64::from(of.normal[i]), f64::from(of.scaled(c, s[i], squared)));
-            sums[0] += t;
-            sums[1] += t * x;
-            sums[2] += t * x * x;
+    /// `to ← t`, with `t = γ s`, or `γ² s` if `squared`. Returns means over the group of t, t x̂ and t x̂².
+    #[inline(always)]
+    fn scale(&self, of: &Group<'_>, s: &[f32], squared: bool, to: &mut [f32]) -> [f32; 3] {
+        let mut sums = [Total::default(); 3];
+        for run in self.runs(of.group) {
+            let (to, s, normal) = (&mut to[run.clone()], &s[run.clone()], &of.normal[run]);
+            to.copy_from_slice(s);
+            let gamma = of.gamma.get(self.channels(of.group)).unwrap_or(&[]);
+            to.iter_mut()
+                .zip(gamma)
+                .for_each(|(t, gamma)| *t *= if squared { gamma * gamma } else { *gamma });
+            let x = |i: usize| f64::from(normal[i]);
+            sums[0].add(to, |_, t| t);
+            sums[1].add(to, |i, t| t * x(i));
+            sums[2].add(to, |i, t| t * x(i) * x(i));
         }
-        sums.map(|sum| (sum / self.0.len() as f64) as f32)
+        sums.map(|sum| (sum.total() / self.0.len() as f64) as f32)
+    }
+
+    /// Changes each element of a group, given its x̂ and what `others` has at its place.
+    #[inline(always)]
+    fn each(&self, of: &Group<'_>, to: &mut [f32], others: &[f32], f: impl Fn(f32, f32, f32) -> f32) {
+        for run in self.runs(of.group) {
+            let normal = of.normal[run.clone()].iter().zip(&others[run.clone()]);
+            to[run].iter_mut().zip(normal).for_each(|(to, (x, other))| *to = f(*to, *x, *other));
+        }
     }
 
     /// `to ← Jᵀ s`; returns the mean of `γ s x̂`.
     fn through(&self, of: &Group<'_>, s: &[f32], to: &mut [f32]) -> f32 {
-        let [plain, once, _] = self.means(of, s, false);
-        for (c, i) in self.elements(of.group) {
-            let t = of.scaled(c, s[i], false);
-            to[i] = (t - self.centred() * plain - of.normal[i] * once) * of.inverse;
-        }
-        once
+        let (c, inverse) = (self.centred(), of.inverse);
+        vectorized(
+            #[inline(always)]
+            || {
+                let [plain, once, _] = self.scale(of, s, false, to);
+                self.each(of, to, s, |t, x, _| (t - c * plain - x * once) * inverse);
+                once
+            },
+        )
     }
 
     /// `to ← (J∘J)ᵀ s`
     fn through_squares(&self, of: &Group<'_>, s: &[f32], to: &mut [f32]) {
-        let (n, c) = (self.0.len() as f32, self.centred());
-        let [plain, once, twice] = self.means(of, s, true);
-        for (channel, i) in self.elements(of.group) {
-            let (x, t) = (of.normal[i], of.scaled(channel, s[i], true));
-            let own = t * (1.0 - 2.0 * (c + x * x) / n);
-            let others = c * (plain + 2.0 * x * once) + x * x * twice;
-            to[i] = (own + others / n) * (of.inverse * of.inverse);
-        }
+        let (n, c, factor) = (self.0.len() as f32, self.centred(), of.inverse * of.inverse);
+        vectorized(
+            #[inline(always)]
+            || {
+                let [plain, once, twice] = self.scale(of, s, true, to);
+                self.each(of, to, s, |t, x, _| {
+                    let own = t * (1.0 - 2.0 * (c + x * x) / n);
+                    let others = c * (plain + 2.0 * x * once) + x * x * twice;
+                    (own + others / n) * factor
+                });
+            },
+        );
     }
 
     /// `to ← to + Σ_k g_k ∂²z_k/∂x_i²`, from the gradient below and the mean of `γ g x̂` above.
     fn add_second_derivatives(&self, of: &Group<'_>, below: &[f32], slope: f32, to: &mut [f32]) {
-        let (n, c) = (self.0.len() as f32, self.centred());
-        for (_, i) in self.elements(of.group) {
-            let x = of.normal[i];
-            let rest = 1.0 - (c + x * x) / n;
-            to[i] -= (2.0 * x * below[i] / n + rest * of.inverse * slope) * of.inverse;
-        }
+        let (n, c, inverse) = (self.0.len() as f32, self.centred(), of.inverse);
+        vectorized(
+            #[inline(always)]
+            || {
+                self.each(of, to, below, |to, x, below| {
+                    let rest = 1.0 - (c + x * x) / n;
+                    to - (2.0 * x * below / n + rest * inverse * slope) * inverse
+                });
+            },
+        );
     }
 
     /// A sample's signal, group by group: the rules of `reference/layer/norm.rs`.
@@ -133,13 +164,29 @@ struct Group<'a> {
     gamma: &'a [f32],
 }
 
-impl Group<'_> {
-    /// `γ s`, or `γ² s`.
-    fn scaled(&self, channel: usize, s: f32, squared: bool) -> f32 {
-        match self.gamma.get(channel) {
-            Some(gamma) => s * if squared { gamma * gamma } else { *gamma },
-            None => s,
+/// A sum in `f64`, as many partial ones as fill vectors.
+#[derive(Debug, Clone, Copy, Default)]
+struct Total([f64; 8]);
+
+impl Total {
+    /// Adds `f` of each number and its place.
+    #[inline(always)]
+    fn add(&mut self, x: &[f32], f: impl Fn(usize, f64) -> f64) {
+        let whole = x.len() / 8 * 8;
+        for first in (0..whole).step_by(8) {
+            let part: &[f32; 8] = x[first..first + 8].try_into().expect("eight of them");
+            for (k, (sum, x)) in self.0.iter_mut().zip(part).enumerate() {
+                *sum += f(first + k, f64::from(*x));
+            }
         }
+        for (i, (sum, x)) in (whole..).zip(self.0.iter_mut().zip(&x[whole..])) {
+            *sum += f(i, f64::from(*x));
+        }
+    }
+
+    #[inline(always)]
+    fn total(&self) -> f64 {
+        self.0.iter().sum()
     }
 }
 
