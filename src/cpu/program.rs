@@ -6,6 +6,7 @@ use crate::host::HostOp;
 use crate::lifetime::{Life, slots};
 use crate::model::{Groups, Model, Parameter, Role};
 use crate::ops::Ops;
+use crate::ops::layout::host::transpose_each;
 use crate::{At, Result};
 
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Program {
     pub components: usize,
     /// Where signals are kept, and at which values.
     pub kept: Vec<(At, usize)>,
+    /// The same of activations.
+    pub shown: Vec<(At, usize)>,
 }
 
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Value {
     pub wanted: bool,
     /// Whether its signal is kept to the end of the pass, to be read.
     pub kept: bool,
+    /// The same of the value itself.
+    pub shown: bool,
     /// Whether its signal, or for inference the value itself, lives only within a block of samples of one run.
     pub block_local: bool,
 }
@@ -48,6 +53,17 @@ pub(super) struct Op {
     pub output: usize,
 }
 
+impl Value {
+    /// What is stored of some samples, in the user's order.
+    pub(super) fn as_seen(&self, stored: &[f32]) -> Vec<f32> {
+        let mut user = stored.to_vec();
+        if let Some(shape) = self.image {
+            transpose_each(stored, &mut user, shape);
+        }
+        user
+    }
+}
+
 impl Op {
     pub(super) fn parameter<'a>(&self, model: &'a Model, role: Role) -> Option<&'a Parameter> {
         self.node.and_then(|node| model.parameter_of(node, role))
@@ -55,8 +71,14 @@ impl Op {
 }
 
 impl Program {
-    /// `components` of the signal in the backward pass; 0 for inference. The signals at `kept` are kept to the end of the pass.
-    pub(super) fn new(model: &Model, components: usize, kept: &[At], groups: &Groups) -> Result<Program> {
+    /// `components` of the signal in the backward pass; 0 for inference. Signals at `kept` and values at `shown` are kept to the end
+    /// of the pass.
+    pub(super) fn new(
+        model: &Model,
+        components: usize,
+        [kept, shown]: [&[At]; 2],
+        groups: &Groups,
+    ) -> Result<Program> {
         let trained = groups.trained(model);
         let trains = |node| model.parameters_of(node).any(|index| trained[index]);
         // On the CPU no channel is padded.
@@ -73,7 +95,7 @@ impl Program {
         let values = values.map(|(_, value)| {
             let image = [value.positions(), value.channels()];
             let image = (value.layout == Layout::Image).then_some(image);
-            Value { size: value.len(), image, wanted: false, kept: false, block_local: false }
+            Value { size: value.len(), image, wanted: false, kept: false, shown: false, block_local: false }
         });
         let ops = graph.ops.iter().map(|op| Op {
             kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
@@ -83,17 +105,21 @@ impl Program {
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
         });
-        let kept = kept.iter().map(|at| Ok((*at, index(graph.find(*at)?))));
+        let find = |at: &At| Ok((*at, index(graph.find(*at)?)));
         let mut program = Program {
             ops: ops.collect(),
             stages: Vec::new(),
             values: values.collect(),
             logits: index(graph.logits),
             components,
-            kept: kept.collect::<Result<_>>()?,
+            kept: kept.iter().map(find).collect::<Result<_>>()?,
+            shown: shown.iter().map(find).collect::<Result<_>>()?,
         };
         for (_, value) in &program.kept {
             program.values[*value].kept = components > 0;
+        }
+        for (_, value) in &program.shown {
+            program.values[*value].shown = true;
         }
         program.want();
         program.mark_adds();
@@ -160,7 +186,7 @@ mod tests {
         for model in [dense, image].map(|body| body.loss(Loss::mse()).unwrap()) {
             let buffers = |kept: &[At]| {
                 let (slots, sizes) =
-                    Program::new(&model, 2, kept, &Groups::default()).unwrap().signal_buffers();
+                    Program::new(&model, 2, [kept, &[]], &Groups::default()).unwrap().signal_buffers();
                 let used = |buffer| slots.iter().filter(|slot| **slot == Some(buffer)).count();
                 (sizes.len(), (0..sizes.len()).map(used).min().unwrap())
             };
@@ -175,7 +201,7 @@ mod tests {
             assert!(all >= places.len() && least == 1, "{all} buffers, the least used by {least}");
         }
         let flat = Model::builder([2]).layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap();
-        let unknown = Program::new(&flat, 2, &[At::Layer(2)], &Groups::default());
+        let unknown = Program::new(&flat, 2, [&[At::Layer(2)], &[]], &Groups::default());
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
     }
 }

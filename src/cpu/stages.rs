@@ -105,7 +105,8 @@ impl Program {
         }
         for (index, value) in self.values.iter_mut().enumerate() {
             let within = writers[index].is_some() && read[index] && together[index];
-            value.block_local = within && !value.kept && index != self.logits;
+            value.block_local =
+                within && !value.kept && !(value.shown && self.components == 0) && index != self.logits;
         }
     }
 }

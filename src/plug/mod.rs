@@ -14,6 +14,10 @@ use std::ops::Range;
 /// Bytes of a text.
 const LONGEST: usize = 1 << 16;
 
+/// Operators of one expression, and branches of one `if`: compilers call themselves for each, and a stack may be small. Brackets
+/// and blocks within each other naga counts itself.
+const DEEPEST: usize = 256;
+
 /// Ends the name of a constant in a text that reads at places which it computes: the pipeline that it is part of is made with wgpu's
 /// run-time checks. A constant and no comment, for it goes wherever declarations do.
 pub(crate) const INDEXES: &str = "reads_at_computed_places";
@@ -85,6 +89,23 @@ impl Plug {
     }
 }
 
+/// Where an expression has too many operators, or an `if` too many branches.
+fn too_deep(code: &str) -> Option<usize> {
+    let mut operators = 0;
+    let deep = |(at, c): (usize, char)| {
+        match c {
+            ';' | ',' | '{' | '}' => operators = 0,
+            '+' | '-' | '*' | '/' | '%' | '&' | '|' | '^' | '~' | '!' | '<' | '>' | '=' | '.' | '[' => {
+                operators += 1
+            }
+            _ => {}
+        }
+        (operators > DEEPEST).then_some(at)
+    };
+    let branches = || words(code).filter(|word| word.text == "else").nth(DEEPEST).map(|word| word.at);
+    code.char_indices().find_map(deep).or_else(branches)
+}
+
 struct Check<'a> {
     interface: &'a Interface,
     name: &'a str,
@@ -105,6 +126,10 @@ impl Check<'_> {
         let code = without_comments(self.wgsl);
         if let Some(at) = code.find(|c: char| !c.is_ascii()) {
             return Err(self.wrong(Some(at), "outside comments there may be ASCII only"));
+        }
+        if let Some(at) = too_deep(&code) {
+            let problem = format!("more than {DEEPEST} operators in one expression, or branches in one `if`");
+            return Err(self.wrong(Some(at), problem));
         }
         let declared = self.declared(&code)?;
         let indexes = self.validate(&code, &declared)?;

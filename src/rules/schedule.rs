@@ -128,8 +128,9 @@ impl Schedule {
         let check = |name, value: f64, ok: bool, needed| {
             if ok { Ok(()) } else { Err(Error::value("schedule", name, value, needed)) }
         };
-        let factor =
-            |name, value: f64| check(name, value, value.is_finite() && value >= 0.0, "finite and >= 0");
+        let factor = |name, value: f64| {
+            check(name, value, (value as f32).is_finite() && value >= 0.0, "finite in f32 and >= 0")
+        };
         let power = |value: f64| check("factor", value, (0.0..=1.0).contains(&value), "in [0, 1]");
         match self {
             Schedule::Constant { factor: value } => factor("factor", *value),

@@ -50,6 +50,11 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     /// What else a checkpoint holds: the optimiser's moments and counts, and the state of dropout's random numbers.
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)>;
 
+    /// The state of dropout's random numbers alone.
+    fn noise(&self) -> Result<Noise>;
+
+    fn set_noise(&mut self, noise: Noise) -> Result<()>;
+
     /// Continues from what [`Engine::memory`] returned.
     fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()>;
 

@@ -196,8 +196,16 @@ impl Engine for Gpu {
 
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)> {
         let memory = self.state.read_memory()?;
+        Ok((memory, self.noise()?))
+    }
+
+    fn noise(&self) -> Result<Noise> {
         let words = self.context.read_blocking(&[self.state.noise_words()])?.swap_remove(0);
-        Ok((memory, Noise { seed: words[0].to_bits(), step: words[1].to_bits() }))
+        Ok(Noise { seed: words[0].to_bits(), step: words[1].to_bits() })
+    }
+
+    fn set_noise(&mut self, noise: Noise) -> Result<()> {
+        self.state.set_noise(noise)
     }
 
     fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()> {

@@ -234,6 +234,15 @@ impl Engine for Host {
         Ok((self.memory.clone(), self.noise))
     }
 
+    fn noise(&self) -> Result<Noise> {
+        Ok(self.noise)
+    }
+
+    fn set_noise(&mut self, noise: Noise) -> Result<()> {
+        self.noise = noise;
+        Ok(())
+    }
+
     fn restore(&mut self, memory: OptimizerState<f32>, noise: Noise) -> Result<()> {
         (self.memory, self.noise, self.loss, self.diverged) = (memory, noise, None, None);
         Ok(())

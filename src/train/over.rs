@@ -7,8 +7,8 @@ use crate::{Error, Result};
 use std::ops::Range;
 
 impl Trainer {
-    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; parameters and running
-    /// statistics stay as they are. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
+    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; parameters, running
+    /// statistics and what dropout will draw stay as they are, but [`Trainer::loss`] is that of the last batch looked at. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
     /// `Σ_b (f / f_b) g_b`, f the factor that the loss reduces all samples by, f_b a batch. So a mean weighs each batch by its size,
     /// a weighted mean by its weights, and an ignored sample counts in the divisor as it does in one batch. Dropout drops as in
     /// training, and a batch normalisation by the statistics of the batch goes by those of each `batch` samples, so there the result
@@ -20,6 +20,10 @@ impl Trainer {
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Device`].
     pub fn gradient_over(&mut self, data: &Dataset, batch: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         Error::check_batch(batch)?;
+        self.looking(|trainer| trainer.sums_over(data, batch))
+    }
+
+    fn sums_over(&mut self, data: &Dataset, batch: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         let samples = self.samples(data)?;
         let diagonal = if self.mode.has_diagonal() { self.model.flat_len() } else { 0 };
         let mut sums = [zeros("gradient", Some(self.model.flat_len()))?, zeros("diagonal", Some(diagonal))?];
@@ -32,7 +36,7 @@ impl Trainer {
             let part = host.factor(size, targets, |_| 1.0);
             // A batch whose weights add up to 0 has no gradient.
             let weight = if part == 0.0 { 0.0 } else { whole / part };
-            let (gradient, diagonal) = self.gradient(inputs, targets)?;
+            let (gradient, diagonal) = self.gradient_of(inputs, targets, None)?;
             for (sums, part) in sums.iter_mut().zip([gradient, diagonal]) {
                 sums.iter_mut().zip(part).for_each(|(sum, x): (&mut f64, f32)| *sum += weight * f64::from(x));
             }
@@ -115,12 +119,14 @@ impl Trainer {
             let kind = "a gradient of each sample: by the statistics of a batch there is none";
             return Err(Error::unsupported(&running.path, kind));
         }
-        for sample in range {
-            let (inputs, targets) = data.range(sample..sample + 1);
-            let (gradient, diagonal) = self.gradient(inputs, targets)?;
-            act(sample, &gradient, &diagonal)?;
-        }
-        Ok(())
+        self.looking(|trainer| {
+            for sample in range {
+                let (inputs, targets) = data.range(sample..sample + 1);
+                let (gradient, diagonal) = trainer.gradient_of(inputs, targets, None)?;
+                act(sample, &gradient, &diagonal)?;
+            }
+            Ok(())
+        })
     }
 
     /// The number of samples, all of which are of this model.

@@ -2,7 +2,9 @@
 
 use super::TrainerOptions;
 use super::engine::{Act, Engine, Task, Wait};
-use crate::model::{Groups, Limits, Mode, Model, Optimizer, Schedule, Targets, Transition, batch_of};
+use crate::model::{
+    Groups, Layer, Limits, Mode, Model, Node, NodeKind, Optimizer, Schedule, Targets, Transition, batch_of,
+};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -179,13 +181,13 @@ impl Trainer {
         }
     }
 
-    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout; parameters and running statistics stay as they
-    /// are.
+    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout, 0 where parameters are frozen; parameters, running
+    /// statistics and what dropout will draw stay as they are. [`Trainer::loss`] is then that of this batch.
     ///
     /// # Errors
     /// As [`Trainer::step`].
     pub fn gradient(&mut self, inputs: &[f32], targets: Targets<'_>) -> Result<(Vec<f32>, Vec<f32>)> {
-        self.gradient_of(inputs, targets, None)
+        self.looking(|trainer| trainer.gradient_of(inputs, targets, None))
     }
 
     /// The same with a weight for each sample.
@@ -198,10 +200,22 @@ impl Trainer {
         targets: Targets<'_>,
         weights: &[f32],
     ) -> Result<(Vec<f32>, Vec<f32>)> {
-        self.gradient_of(inputs, targets, Some(weights))
+        self.looking(|trainer| trainer.gradient_of(inputs, targets, Some(weights)))
     }
 
-    fn gradient_of(
+    /// What looks at gradients, after which training goes on as if nothing had: dropout draws what it would have drawn.
+    pub(super) fn looking<R>(&mut self, look: impl FnOnce(&mut Trainer) -> Result<R>) -> Result<R> {
+        let draws = |node: &Node| matches!(node.kind, NodeKind::Layer(Layer::Dropout { .. }));
+        if !self.model.nodes().iter().any(draws) {
+            return look(self);
+        }
+        let noise = self.engine.noise()?;
+        let found = look(self);
+        self.engine.set_noise(noise)?;
+        found
+    }
+
+    pub(super) fn gradient_of(
         &mut self,
         inputs: &[f32],
         targets: Targets<'_>,
@@ -369,11 +383,15 @@ impl Trainer {
     /// Sets how the learning rate changes over the following steps; their count goes on.
     ///
     /// # Errors
-    /// All of [`Schedule::validate`].
+    /// All of [`Schedule::validate`]; [`Error::Value`] where the rate is none now. The schedule is then as before.
     pub fn set_schedule(&mut self, schedule: Option<Schedule>) -> Result<()> {
         schedule.as_ref().map_or(Ok(()), Schedule::validate)?;
-        self.schedule = schedule;
-        self.engine.set_learning_rate(self.learning_rate())
+        let before = std::mem::replace(&mut self.schedule, schedule);
+        let set = self.engine.set_learning_rate(self.learning_rate());
+        if set.is_err() {
+            self.schedule = before;
+        }
+        set
     }
 
     /// Sets the learning rate of the following steps, which a schedule multiplies.

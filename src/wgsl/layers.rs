@@ -72,6 +72,67 @@ pub(super) fn prelu(body: &mut Body, [channels, positions]: Sizes, of_channels: 
     });
 }
 
+/// `z_i = x_i + w_i`, of a number for each element.
+pub(super) fn positions(body: &mut Body, len: usize, numbers: &Numbers<'_>) {
+    body.each("i", len, |body, i| body.line(format!("z[{i}] = x[{i}] + {};", numbers.at(i.clone()))));
+}
+
+/// Sines and cosines of octaves, as in `shaders/encode/frequency.wgsl`.
+pub(super) fn frequencies(
+    body: &mut Body,
+    [channels, positions]: Sizes,
+    octaves: usize,
+    functions: &mut Functions<'_>,
+) {
+    let [sin_cos, nan_where, is_finite] =
+        ["hs_sin_cos", "hs_nan_where", "hs_is_finite"].map(|name| functions.library(name));
+    each_number(body, [channels, positions], |body, c, q| {
+        let i = c.clone() * positions + q.clone();
+        for octave in 0..octaves {
+            let at = |k: usize| (c.clone() * (2 * octaves) + k) * positions + q.clone();
+            body.block(|body| {
+                body.line(format!("let t = {} * x[{i}];", literal(2.0_f32.powi(octave as i32))));
+                body.line(format!("let s = {sin_cos}(3.14159265 * (t - 2.0 * round(0.5 * t)));"));
+                body.line(format!("z[{}] = {nan_where}(!{is_finite}(t), s.x);", at(2 * octave)));
+                body.line(format!("z[{}] = {nan_where}(!{is_finite}(t), s.y);", at(2 * octave + 1)));
+            });
+        }
+    });
+}
+
+/// A Gaussian over bins, as in `shaders/encode/oneblob.wgsl`.
+pub(super) fn one_blob(
+    body: &mut Body,
+    [channels, positions]: Sizes,
+    bins: usize,
+    functions: &mut Functions<'_>,
+) {
+    let [exp, with_nan_of] = ["hs_exp", "hs_with_nan_of"].map(|name| functions.library(name));
+    let scale = literal(bins as f32);
+    each_number(body, [channels, positions], |body, c, q| {
+        let i = c.clone() * positions + q.clone();
+        body.each("k", bins, |body, k| {
+            let at = (c.clone() * bins + k.clone()) * positions + q.clone();
+            body.block(|body| {
+                body.line(format!("let d = clamp({scale} * x[{i}] - (f32({k}) + 0.5), -20.0, 20.0);"));
+                body.line(format!("z[{at}] = {with_nan_of}(x[{i}], {exp}(-0.5 * d * d));"));
+            });
+        });
+    });
+}
+
+/// Each channel and position.
+fn each_number(body: &mut Body, [channels, positions]: Sizes, f: impl Fn(&mut Body, Index, Index)) {
+    body.each("c", channels, |body, c| {
+        body.each("q", positions, |body, q| f(body, c.clone(), q));
+    });
+}
+
+/// `z_i = x_i y_i`
+pub(super) fn multiply(body: &mut Body, len: usize) {
+    body.each("i", len, |body, i| body.line(format!("z[{i}] = x[{i}] * y[{i}];")));
+}
+
 /// `z_i = x_i + y_i`
 pub(super) fn add(body: &mut Body, len: usize) {
     body.each("i", len, |body, i| body.line(format!("z[{i}] = x[{i}] + y[{i}];")));

@@ -279,6 +279,26 @@ impl<'a> Writer<'a> {
                 layers::activation(&mut body, len, *activation, functions);
                 Ok((body, "z = f(x)"))
             }
+            (Layer::Multiply { .. }, ..) => {
+                let mut body = body(&[len])?;
+                layers::multiply(&mut body, len);
+                Ok((body, "z = x y"))
+            }
+            (Layer::PositionEmbedding(_), Some(weight), ..) => {
+                let mut body = body(&[len])?;
+                layers::positions(&mut body, len, weight);
+                Ok((body, "z = x + W"))
+            }
+            (Layer::FrequencyEncoding { octaves }, ..) => {
+                let mut body = body(&[2 * octaves, len])?;
+                layers::frequencies(&mut body, [input[0], len / input[0]], *octaves, functions);
+                Ok((body, "z = sin, cos of 2^j pi x"))
+            }
+            (Layer::OneBlob { bins }, ..) => {
+                let mut body = body(&[*bins, len])?;
+                layers::one_blob(&mut body, [input[0], len / input[0]], *bins, functions);
+                Ok((body, "z = exp(-(bins x - k - 1/2)^2 / 2)"))
+            }
             (Layer::PRelu(prelu), Some(slopes), ..) => {
                 let mut body = body(&[len])?;
                 let channels = node.shape[0];

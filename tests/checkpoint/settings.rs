@@ -43,6 +43,13 @@ fn files_that_say_nothing_of_limits() {
         assert_eq!(trainer.schedule(), None);
         trainer.set_schedule(Some(Schedule::step(2, 0.5))).unwrap();
         assert_eq!(trainer.learning_rate(), 0.5 * older.optimizer().learning_rate);
+        // What is refused changes nothing.
+        for bad in [Schedule::Constant { factor: 1e300 }, Schedule::Constant { factor: f64::from(f32::MAX) }]
+        {
+            trainer.set_learning_rate(100.0).unwrap();
+            assert!(matches!(trainer.set_schedule(Some(bad)), Err(Error::Value { .. })));
+            assert_eq!((trainer.schedule(), trainer.learning_rate()), (Some(&Schedule::step(2, 0.5)), 50.0));
+        }
         rewrite(&path, true, |entries| entries.retain(|key, _| !newer.contains(&key.as_str())));
 
         let groups = Groups::new().with("0.*", Group::new().frozen());

@@ -39,7 +39,7 @@ fn to_f32(numbers: &[f64]) -> Vec<f32> {
 
 /// The bound on a tensor's relative max-norm, three times the golden vectors': with weights this large a signed diagonal cancels to
 /// a few per cent of its terms.
-const BOUND: f64 = 3e-5;
+pub(crate) const BOUND: f64 = 3e-5;
 
 /// The differences, if any.
 fn difference(
@@ -117,7 +117,7 @@ fn grid(log2_table: usize) -> HashGrid {
 }
 
 /// Networks with named values.
-fn branches() -> Vec<(&'static str, Builder)> {
+pub(crate) fn branches() -> Vec<(&'static str, Builder)> {
     let u_net = image(5).name("top").layer(MaxPool2d::new(2)).conv2d(7, 1).act(Relu);
     let u_net = u_net.layer(Upsample2d::bilinear(2)).layer(Layer::ReplicationPad2d { padding: [0, 1, 0, 0] });
     let excited = image(4).name("image").layer(Layer::global_avg_pool()).conv2d(4, 1).act(Softplus);
@@ -136,7 +136,7 @@ fn branches() -> Vec<(&'static str, Builder)> {
 }
 
 /// An image of `channels` × 6 × 7 after a convolution and an activation.
-fn image(channels: usize) -> Builder {
+pub(crate) fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
 }
 

@@ -6,6 +6,7 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+mod activations;
 mod golden;
 mod layers;
 mod outside;

@@ -180,3 +180,31 @@ fn looking_moves_no_statistics() {
         assert_eq!(trainer.statistics().unwrap(), before, "{name}");
     }
 }
+
+/// Looking at gradients does not change what dropout draws afterwards.
+#[test]
+fn training_goes_on_as_if_nothing_had_looked() {
+    let model = Model::builder([7]).dense(20).act(Activation::Tanh).dropout(0.4).dense(4);
+    let model = model.loss(Loss::cross_entropy()).unwrap();
+    let data = data(&model);
+    let trained = |mut trainer: Trainer, look: fn(&mut Trainer, &Dataset)| {
+        for _ in 0..3 {
+            look(&mut trainer, &data);
+            trainer.step(data.inputs(), data.labels().targets()).unwrap();
+        }
+        trainer.parameters().unwrap()
+    };
+    let looks: [fn(&mut Trainer, &Dataset); 4] = [
+        |_, _| {},
+        |trainer, data| drop(trainer.gradient(data.inputs(), data.labels().targets()).unwrap()),
+        |trainer, data| drop(trainer.gradient_over(data, 9).unwrap()),
+        |trainer, data| drop(trainer.squared_gradients(data).unwrap()),
+    ];
+    let [plain, others @ ..] = looks.map(|look| {
+        trainers(&model, Mode::HesScale).into_iter().map(|(_, trainer)| trained(trainer, look)).collect()
+    });
+    let plain: Vec<Vec<f32>> = plain;
+    for (other, name) in others.iter().zip(["gradient", "gradient_over", "squared_gradients"]) {
+        assert_eq!(*other, plain, "{name}");
+    }
+}

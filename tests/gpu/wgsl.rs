@@ -5,7 +5,7 @@ use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
     AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, PRelu,
-    RmsNorm,
+    PositionEmbedding, RmsNorm,
 };
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
@@ -197,6 +197,18 @@ fn activations() {
     let parametric = parametric.into_iter().chain([Activation::Sin { frequency: 3.0 }, own::softplus()]);
     let all = Activation::ALL.into_iter().chain(parametric);
     follows(all.fold(Model::builder([3]), |model, f| model.dense(3).act(f)), 2, &["constants", "loops"]);
+}
+
+#[test]
+fn encodings_positions_and_gates() {
+    let frequencies = |octaves| Layer::FrequencyEncoding { octaves };
+    let nerf = Model::builder([3]).layer(frequencies(4)).dense(6).act(Activation::Sigmoid);
+    follows(nerf.layer(frequencies(1)).dense(2), 14, &ALL);
+    let blobs =
+        Model::builder([2]).layer(Layer::OneBlob { bins: 5 }).dense(4).name("a").dense(4).multiply("a");
+    follows(blobs, 15, &ALL);
+    let rows = Model::builder([2, 3]).layer(PositionEmbedding::new()).layer(frequencies(2));
+    follows(rows.layer(Layer::OneBlob { bins: 2 }).flatten().dense(3), 16, &ALL);
 }
 
 #[test]

@@ -172,6 +172,23 @@ fn names_and_lengths_that_are_none_are_refused() {
     // Deep enough to be a parser's end.
     let deep = GOOD.replace("z - y", &format!("{}z{}", "(".repeat(20_000), ")".repeat(20_000)));
     assert!(matches!(CustomLoss::elementwise("mine", &deep), Err(Error::Plug { .. })));
+    // Where a compiler calls itself without brackets.
+    let branches = |count| format!("if z > 0.0 {{ }}{}\n", " else if z < 0.0 { }".repeat(count));
+    for (count, refused) in [(200, false), (300, true), (5_000, true), (20_000, true)] {
+        for text in [
+            GOOD.replace("z - y", &format!("{}z", "z + ".repeat(count))),
+            GOOD.replace("z - y", &format!("{}z", "- ".repeat(count))),
+            GOOD.replace("return", &format!("{}return", branches(count))),
+        ] {
+            match (CustomLoss::elementwise("mine", &text), text.len() <= 1 << 16) {
+                (Ok(_), _) => assert!(!refused, "{count}"),
+                (Err(Error::Plug { problem, place: Some(_), .. }), true) => {
+                    assert!(refused && problem.contains("operators"), "{count}: {problem}");
+                }
+                (error, fits) => assert!(!fits, "{count}: {error:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,6 @@ use super::worker::Worker;
 use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, OutputSignal, Targets, batch_of};
-use crate::ops::layout::host::transpose_each;
 use crate::ops::loss::{HostLoss, LossSignal};
 use crate::{At, Error, Result};
 use dense::DenseScratch;
@@ -90,18 +89,18 @@ impl Executor {
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Unsupported`] for a mode that the loss has no rule for, and for a loss (in training)
     /// or an activation of the user's own that has no closure;
-    /// [`Error::Unknown`] for a signal at a layer that is not there;
+    /// [`Error::Unknown`] for a signal or an activation at a layer that is not there;
     /// [`Error::Memory`] where there is none for so many samples of this model; what [`Groups::spans`](crate::model::Groups::spans)
     /// refuses.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         Error::check_batch(batch)?;
-        let ExecutorOptions { mode, signals, threads, groups } = options;
+        let ExecutorOptions { mode, signals, activations, threads, groups } = options;
         groups.check(model)?;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         model.check_on_cpu(mode.is_some())?;
         let threads = threads.unwrap_or_default();
         let components = mode.map_or(0, Mode::components);
-        let program = Program::new(model, components, &signals, &groups)?;
+        let program = Program::new(model, components, [&signals, &activations], &groups)?;
         let block_local = |value: usize| components == 0 && program.values[value].block_local;
         let value = |v: usize| match block_local(v) {
             true => Ok(Vec::new()),
@@ -336,21 +335,26 @@ impl Executor {
         let Batch { samples, mode, .. } = self.last;
         let (components, value) = (mode.components(), &self.program.values[value]);
         let all = &self.signals[slot][..components * samples * value.size];
-        let user = |stored: &[f32]| match value.image {
-            None => stored.to_vec(),
-            Some(shape) => {
-                let mut user = vec![0.0; stored.len()];
-                transpose_each(stored, &mut user, shape);
-                user
-            }
-        };
-        let gradient = user(&all[..samples * value.size]);
+        let gradient = value.as_seen(&all[..samples * value.size]);
         if components == 1 {
             return Ok((gradient, Vec::new()));
         }
         let mut diagonal = vec![0.0; samples * value.size];
         total_diagonal(all, components, &mut diagonal);
-        Ok((gradient, user(&diagonal)))
+        Ok((gradient, value.as_seen(&diagonal)))
+    }
+
+    /// The output of a layer, or the network's input, as the last forward pass left it, `[N, size]` in the user's order.
+    ///
+    /// # Errors
+    /// [`Error::NotPlanned`] unless asked for with [`ExecutorOptions::activation`].
+    pub fn activation(&self, at: At) -> Result<Vec<f32>> {
+        let Some((_, value)) = self.program.shown.iter().find(|(shown, _)| *shown == at) else {
+            let what = format!("the activation at {at:?}");
+            return Err(Error::not_planned(what, "ExecutorOptions::activation"));
+        };
+        let (stored, value) = (&self.values[*value], &self.program.values[*value]);
+        Ok(value.as_seen(&stored[..self.last.samples * value.size]))
     }
 
     /// Checks the lengths, and the inputs. Returns the number of samples.

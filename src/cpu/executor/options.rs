@@ -13,6 +13,8 @@ pub struct ExecutorOptions {
     pub mode: Option<Mode>,
     /// The signals to save: see [`Executor::signal`](super::Executor::signal).
     pub signals: Vec<At>,
+    /// The activations to keep: see [`Executor::activation`](super::Executor::activation).
+    pub activations: Vec<At>,
     /// The threads to use; by default its own, as of [`Threads::default`].
     pub threads: Option<Threads>,
     /// Groups of parameters: of a layer all of whose parameters are frozen no gradient is computed, and it stays 0.
@@ -38,6 +40,12 @@ impl ExecutorOptions {
     /// Saves the signal at `at`, in a buffer that it shares with no signal that comes after it in the backward pass.
     pub fn signal(mut self, at: At) -> ExecutorOptions {
         self.signals.push(at);
+        self
+    }
+
+    /// Keeps the activation at `at`.
+    pub fn activation(mut self, at: At) -> ExecutorOptions {
+        self.activations.push(at);
         self
     }
 
