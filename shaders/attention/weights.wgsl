@@ -1,5 +1,5 @@
-// p_i = softmax_j(a q_i · k_j) over the positions j that query i sees, 0 elsewhere. Where a score is NaN, or infinite above, or all are
-// infinite below, the row is NaN.
+// p_i = softmax_j(a q_i · k_j) over the positions j that query i sees; nobody reads the others. Where a score is NaN, or infinite above,
+// or all are infinite below, the row is NaN.
 //
 // Grid: a workgroup takes ROWS queries, LANES invocations each; those without a query see nothing and write nothing.
 
@@ -12,12 +12,11 @@ const MINUS_INFINITY: u32 = 0xff800000u;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) index: u32) {
     let lane = lane_of(index);
     let row = (group.y * p.grid_x + group.x) * ROWS + lane.y;
-    let there = row < p.n;
     let at = query_of(row);
-    let seen = select(0u, seen_by(at.z), there);
+    let seen = select(0u, seen_by(at.z), row < p.n);
     let first = row * p.positions;
 
-    var top = top_above(-3.4e38);
+    var top = top_above(-3.40282347e38);
     var spoilt = 0.0;
     for (var j = lane.x; j < seen; j += LANES) {
         let s = score(at, j);
@@ -38,12 +37,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     sum = row_sum(sum, lane);
     let inverse = hs_nan_where(sum.y > 0.0 || !(sum.x > 0.0), 1.0 / sum.x);
-    for (var j = lane.x; j < select(0u, p.positions, there); j += LANES) {
-        var weight = 0.0;
-        if j < seen {
-            weight = weights[first + j] * inverse;
-        }
-        weights[first + j] = weight;
+    for (var j = lane.x; j < seen; j += LANES) {
+        weights[first + j] *= inverse;
     }
 }
 

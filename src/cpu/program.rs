@@ -32,10 +32,8 @@ pub(super) struct Value {
     pub image: Option<[usize; 2]>,
     /// Whether its signal is needed: an operation before it is trained, or it or the signal of a value before it is kept.
     pub wanted: bool,
-    /// Whether its signal is kept to the end of the pass, to be read.
+    /// Whether its signal, or for inference the value itself, is kept to the end of the pass, to be read. In training all values are.
     pub kept: bool,
-    /// The same of the value itself.
-    pub shown: bool,
     /// Whether its signal, or for inference the value itself, lives only within a block of samples of one run.
     pub block_local: bool,
 }
@@ -95,7 +93,7 @@ impl Program {
         let values = values.map(|(_, value)| {
             let image = [value.positions(), value.channels()];
             let image = (value.layout == Layout::Image).then_some(image);
-            Value { size: value.len(), image, wanted: false, kept: false, shown: false, block_local: false }
+            Value { size: value.len(), image, wanted: false, kept: false, block_local: false }
         });
         let ops = graph.ops.iter().map(|op| Op {
             kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
@@ -115,11 +113,8 @@ impl Program {
             kept: kept.iter().map(find).collect::<Result<_>>()?,
             shown: shown.iter().map(find).collect::<Result<_>>()?,
         };
-        for (_, value) in &program.kept {
-            program.values[*value].kept = components > 0;
-        }
-        for (_, value) in &program.shown {
-            program.values[*value].shown = true;
+        for (_, value) in if components > 0 { &program.kept } else { &program.shown } {
+            program.values[*value].kept = true;
         }
         program.want();
         program.mark_adds();

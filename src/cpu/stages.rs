@@ -1,5 +1,6 @@
 //! How the operations are grouped: a dense layer is a stage of its own, on the whole batch, and so is what normalises by the batch.
-//! All other operations treat each sample by itself and form runs: a block of samples goes through the whole run at once, so that each operation finds its input in cache.
+//! All other operations treat each sample by itself and form runs: a block of samples goes through the whole run at once, so that each
+//! operation finds its input in cache.
 
 use super::program::Program;
 use crate::host::HostOp;
@@ -105,8 +106,7 @@ impl Program {
         }
         for (index, value) in self.values.iter_mut().enumerate() {
             let within = writers[index].is_some() && read[index] && together[index];
-            value.block_local =
-                within && !value.kept && !(value.shown && self.components == 0) && index != self.logits;
+            value.block_local = within && !value.kept && index != self.logits;
         }
     }
 }

@@ -116,7 +116,7 @@ impl Key for Join {
     fn source(&self, _: Dtypes) -> String {
         let text = |product: &Product, weights| {
             let text = product.gemm.source_with(Dtype::F32, weights);
-            Dtypes::default().complete(&text, Dtype::F32)
+            Dtypes::default().complete(&text, product.gemm.bindings().len() - 1, Dtype::F32)
         };
         let (weights, foreign): (_, &[_]) = match self.combination {
             Combination::SignalAndUpdate => (Some("gemm/b_updated"), &["parameters"]),

@@ -81,9 +81,11 @@ impl Key for LossHead {
         } else {
             "gemm/join/logits_scalar"
         };
-        let [product, loss] =
-            [self.product.gemm.source(Dtype::F32), self.loss.source_with(logits, tile.lanes())]
-                .map(|text| Dtypes::default().complete(&text, Dtype::F32));
+        let [product, loss] = [
+            (self.product.gemm.source(Dtype::F32), self.product.gemm.bindings()),
+            (self.loss.source_with(logits, tile.lanes()), self.loss.bindings()),
+        ]
+        .map(|(text, bindings)| Dtypes::default().complete(&text, bindings.len() - 1, Dtype::F32));
         let [of_product, of_loss] = self.slots();
         let mut header = Header::default();
         let [width, height] = tile.shape();

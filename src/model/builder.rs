@@ -191,8 +191,8 @@ impl Builder {
     }
 
     /// Any layer. Filled in are a convolution's number of input channels, a group normalisation's channels and a PReLU's slopes if
-    /// they are 0, the shape of a layer or RMS normalisation, or its channels, the
-    /// shape of learned positions, and the running statistics of a batch normalisation if they are empty.
+    /// they are 0, the shape of a layer or RMS normalisation, or its channels, the shape of learned positions, and the running
+    /// statistics of a batch normalisation if they are empty.
     pub fn layer(mut self, layer: impl Into<Layer>) -> Builder {
         let Ok(shape) = &self.shape else { return self };
         let mut layer = layer.into();

@@ -239,6 +239,12 @@ impl Model {
         &self.nodes
     }
 
+    /// Whether training draws random numbers.
+    #[cfg(feature = "train")]
+    pub(crate) fn draws(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.kind, NodeKind::Layer(Layer::Dropout { p }) if p > 0.0))
+    }
+
     /// The node whose output is that of layer `index`.
     pub(crate) fn end(&self, index: usize) -> usize {
         self.ends[index]

@@ -72,7 +72,7 @@ fn largest_scratch(graph: &Graph, batch: usize, mode: Mode) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{AvgPool2d, BatchNorm, Conv2d, HashGrid, MaxPool2d};
+    use crate::model::{Attention, AvgPool2d, BatchNorm, Conv2d, HashGrid, MaxPool2d, PositionEmbedding};
     use crate::shader::DeviceClass;
     use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State};
 
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn what_is_required_is_enough_and_needed() {
         // The largest: a convolution's sums, a signal, the sums of single channels, a signal beside statistics of each channel, the
-        // corners of cells.
+        // corners of cells, the scores of queries.
         let sums = Model::builder([5, 5, 5]).conv2d(7, 3).layer(MaxPool2d::new(3));
         let signal = Model::builder([1, 9, 9]).layer(Conv2d::new(5, 3).same()).act(Activation::Tanh);
         let signal = signal.layer(AvgPool2d::new(3)).layer(BatchNorm::new(vec![0.0; 5], vec![1.0; 5]));
@@ -152,7 +152,10 @@ mod tests {
         let groups = Model::builder([6, 9, 9]).group_norm(6).rms_norm();
         let grid = HashGrid::new().levels(4).features(1).log2_table(3).base(1);
         let corners = Model::builder([3]).layer(grid);
-        for (builder, batch) in [(sums, 64), (signal, 6), (channels, 1), (groups, 3), (corners, 64)] {
+        let scores = Model::builder([3, 50]).layer(PositionEmbedding::new()).layer(Attention::new(1));
+        for (builder, batch) in
+            [(sums, 64), (signal, 6), (channels, 1), (groups, 3), (corners, 64), (scores, 5)]
+        {
             let model = builder.layer(Layer::Flatten).dense(3).loss(Loss::mse()).expect("valid");
             let bytes = largest_buffer(&model, batch);
             let mut refused = 0;

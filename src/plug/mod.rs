@@ -8,6 +8,7 @@ pub(crate) use words::{Word, words};
 use crate::{Error, Result};
 use naga::valid::{Capabilities, ShaderStages, ValidationFlags, Validator};
 use naga::{AddressSpace, Expression, Span};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -102,8 +103,18 @@ fn too_deep(code: &str) -> Option<usize> {
         }
         (operators > DEEPEST).then_some(at)
     };
-    let branches = || words(code).filter(|word| word.text == "else").nth(DEEPEST).map(|word| word.at);
-    code.char_indices().find_map(deep).or_else(branches)
+    // `if`s that each stand behind the `else` of another, by the depth that they stand at.
+    let mut chains = BTreeMap::new();
+    let long = |word: Word<'_>| {
+        if word.text != "if" {
+            return None;
+        }
+        let is_behind = code[..word.at].trim_end().ends_with("else");
+        let chain = chains.entry(word.depth).or_insert(0);
+        *chain = if is_behind { *chain + 1 } else { 0 };
+        (*chain > DEEPEST).then_some(word.at)
+    };
+    code.char_indices().find_map(deep).or_else(|| words(code).find_map(long))
 }
 
 struct Check<'a> {

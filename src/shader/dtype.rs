@@ -53,12 +53,13 @@ impl Dtypes {
         self == Dtypes::default()
     }
 
-    /// Completes a shader that uses some of `N1` to `N6` and `storable`, given the type of what it writes.
-    pub(crate) fn complete(self, text: &str, written: Dtype) -> String {
+    /// Completes a shader of so many bindings that uses `N1`, `N2`, … and `storable`, given the type of what it writes. Files that
+    /// several kernels share name the first few, bound or not.
+    pub(crate) fn complete(self, text: &str, bindings: usize, written: Dtype) -> String {
         let mut header = Header::default();
-        // Few kernels have the sixth.
-        let named = (1..=6).zip(self.0).filter(|(binding, _)| *binding < 6 || text.contains("N6"));
-        named.for_each(|(binding, dtype)| _ = header.alias(&format!("N{binding}"), dtype.name()));
+        for (binding, dtype) in (1..=bindings.max(SHARED)).zip(self.0) {
+            header.alias(&format!("N{binding}"), dtype.name());
+        }
         let storable = match written {
             Dtype::F32 => "lib/store_exact",
             Dtype::F16 => "lib/store_saturated",
@@ -67,6 +68,9 @@ impl Dtypes {
         format!("{enable}{text}\n{}", compose(&header, &[storable]))
     }
 }
+
+/// Bindings whose types files of several kernels name.
+const SHARED: usize = 5;
 
 /// The first line of a shader that uses f16.
 pub(crate) const ENABLE: &str = "enable f16;\n";

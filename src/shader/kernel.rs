@@ -110,9 +110,11 @@ impl Kernel {
         if !self.key.is_generic() {
             return text;
         }
-        let bindings = (0..).zip(self.bindings()).skip(1);
-        let mut written = bindings.filter(|(_, b)| *b == Binding::Write).map(|(i, _)| self.dtypes.at(i));
-        self.dtypes.complete(&text, written.find(|dtype| *dtype != Dtype::F32).unwrap_or_default())
+        let bindings = self.bindings();
+        let numbered = bindings.iter().enumerate().skip(1);
+        let mut written = numbered.filter(|(_, b)| **b == Binding::Write).map(|(i, _)| self.dtypes.at(i));
+        let written = written.find(|dtype| *dtype != Dtype::F32).unwrap_or_default();
+        self.dtypes.complete(&text, bindings.len() - 1, written)
     }
 }
 

@@ -5,8 +5,7 @@ use super::{Between, Trainer, TrainerOptions};
 use crate::cpu::{self, Executor, ExecutorOptions, Threads};
 use crate::memory::{product, room};
 use crate::model::{
-    Groups, Layer, Limits, Mode, Model, NodeKind, Noise, Optimizer, OptimizerState, Span, Transition,
-    batch_of,
+    Groups, Limits, Mode, Model, Noise, Optimizer, OptimizerState, Span, Transition, batch_of,
 };
 use crate::plan::State;
 use crate::shader::Dtype;
@@ -95,7 +94,7 @@ impl Host {
         let Task { inputs, targets, weights, .. } = *task;
         let loss = executor.weighted_pass(mode, &self.parameters, inputs, targets, weights, self.noise)?;
         self.loss = Some(loss);
-        if self.model.nodes().iter().any(|node| draws(&node.kind)) {
+        if self.model.draws() {
             self.noise.step = self.noise.step.wrapping_add(1);
         }
         Ok(())
@@ -266,8 +265,4 @@ fn with_room<'a>(
         _ => Executor::new(model, batch, options())?,
     };
     Ok(kept.insert(executor))
-}
-
-fn draws(kind: &NodeKind) -> bool {
-    matches!(kind, NodeKind::Layer(Layer::Dropout { p }) if *p > 0.0)
 }

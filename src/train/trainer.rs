@@ -2,9 +2,7 @@
 
 use super::TrainerOptions;
 use super::engine::{Act, Engine, Task, Wait};
-use crate::model::{
-    Groups, Layer, Limits, Mode, Model, Node, NodeKind, Optimizer, Schedule, Targets, Transition, batch_of,
-};
+use crate::model::{Groups, Limits, Mode, Model, Optimizer, Schedule, Targets, Transition, batch_of};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -205,8 +203,7 @@ impl Trainer {
 
     /// What looks at gradients, after which training goes on as if nothing had: dropout draws what it would have drawn.
     pub(super) fn looking<R>(&mut self, look: impl FnOnce(&mut Trainer) -> Result<R>) -> Result<R> {
-        let draws = |node: &Node| matches!(node.kind, NodeKind::Layer(Layer::Dropout { .. }));
-        if !self.model.nodes().iter().any(draws) {
+        if !self.model.draws() {
             return look(self);
         }
         let noise = self.engine.noise()?;

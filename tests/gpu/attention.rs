@@ -1,6 +1,6 @@
 //! Attention, and the learned positions before it: against the reference, in training, in plans of every kind.
 
-use crate::harness::{CLASSES, Sample, context, networks_follow, of_class};
+use crate::harness::{CLASSES, Sample, context, networks_follow, networks_train, of_class};
 use hesscale::model::{Attention, Conv1d, LayerNorm, PositionEmbedding, RmsNorm};
 use hesscale::{Activation, Error, Loss, Mode, Model, Plan, PlanOptions, State};
 
@@ -48,11 +48,7 @@ fn a_language_model_follows_the_reference() {
 
 #[test]
 fn training_follows_the_cpu() {
-    for (_, model) in networks() {
-        CLASSES.iter().for_each(|class| {
-            Sample::new(model.clone(), 13, 6).trains_beside_frozen(&of_class(*class), &[]);
-        });
-    }
+    networks_train(networks());
 }
 
 #[test]
@@ -83,14 +79,14 @@ fn what_has_no_room_is_refused() {
         let state = State::new(&context(), &model, None).unwrap();
         Plan::new(&context(), &model, &state, batch, PlanOptions::training(Mode::HesScale)).unwrap_err()
     };
-    let Error::Limit { place, limit, needed, .. } = refused([3, 12_000], 8) else { panic!("another error") };
+    let Error::Limit { place, limit, needed, .. } = refused([3, 9_000], 16) else { panic!("another error") };
     assert_eq!(
         (&*place, limit, needed),
-        ("weights of attention 0", "elements of one buffer", 8 * 144_000_000)
+        ("weights of attention 0", "elements of one buffer", 16 * 81_000_000)
     );
     let Error::Limit { place, limit, needed, .. } = refused([3, 20_000], 1) else { panic!("another error") };
     assert_eq!(
         (&*place, limit, needed),
-        ("attention 0", "loops of an invocation, over positions and the width of a head", 80_000)
+        ("attention 0", "loops of an invocation, over positions and the width of a head", 102_500)
     );
 }

@@ -282,6 +282,14 @@ pub(crate) fn networks_follow(networks: impl IntoIterator<Item = (&'static str, 
     }
 }
 
+/// Some steps in each class go where they go on the CPU.
+pub(crate) fn networks_train(networks: impl IntoIterator<Item = (&'static str, Model)>) {
+    for (_, model) in networks {
+        let sample = Sample::new(model, 13, 6);
+        CLASSES.iter().for_each(|class| sample.trains_beside_frozen(&of_class(*class), &[]));
+    }
+}
+
 /// A problem whose values are exact in f32, with weights scaled to their layer's width.
 #[derive(Debug)]
 pub(crate) struct Sample {

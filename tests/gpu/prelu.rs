@@ -1,6 +1,6 @@
 //! PReLU: against the reference, in training, in parts of a batch, beside what is frozen.
 
-use crate::harness::{CLASSES, Sample, context, networks_follow, of_class};
+use crate::harness::{Sample, context, networks_follow, networks_train};
 use hesscale::model::{Conv2d, PRelu};
 use hesscale::{Activation, Error, Loss, Mode, Model, Plan, PlanOptions, State};
 
@@ -25,11 +25,7 @@ fn networks_follow_the_reference() {
 
 #[test]
 fn training_follows_the_cpu() {
-    for (_, model) in networks() {
-        CLASSES.iter().for_each(|class| {
-            Sample::new(model.clone(), 13, 6).trains_beside_frozen(&of_class(*class), &[]);
-        });
-    }
+    networks_train(networks());
 }
 
 #[test]

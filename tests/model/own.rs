@@ -172,6 +172,9 @@ fn names_and_lengths_that_are_none_are_refused() {
     // Deep enough to be a parser's end.
     let deep = GOOD.replace("z - y", &format!("{}z{}", "(".repeat(20_000), ")".repeat(20_000)));
     assert!(matches!(CustomLoss::elementwise("mine", &deep), Err(Error::Plug { .. })));
+    // Branches that are not one behind the other may be many.
+    let many = GOOD.replace("return", &format!("{}return", "if z > 0.0 { } else { } ".repeat(600)));
+    assert!(CustomLoss::elementwise("mine", &many).is_ok());
     // Where a compiler calls itself without brackets.
     let branches = |count| format!("if z > 0.0 {{ }}{}\n", " else if z < 0.0 { }".repeat(count));
     for (count, refused) in [(200, false), (300, true), (5_000, true), (20_000, true)] {

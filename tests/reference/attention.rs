@@ -1,7 +1,7 @@
 //! Attention: its rule, stage by stage, against explicit derivatives; what heads, positions and the mask mean. Learned positions.
 
 use crate::common::relative_max_norm;
-use crate::norm::explicit;
+use crate::norm::{explicit, linear_near, near};
 use crate::problem::Problem;
 use hesscale::model::{Attention, PositionEmbedding};
 use hesscale::reference::{Dual, Real, predict};
@@ -81,12 +81,7 @@ fn the_rule_is_that_of_explicit_derivatives() {
         for mode in Mode::ALL {
             let got = problem.pass(mode).input_signal;
             let (g, _, u) = explicit(&problem, mode);
-            let near = |what: &str, got: &[f64], want: &[f64]| {
-                let error = relative_max_norm(got, want);
-                assert!(error < 1e-13, "{} {mode:?} {what}: {error:e}", problem.model.to_json());
-            };
-            near("g", &got.g, &g);
-            got.u.iter().zip(&u).for_each(|(got, want)| near("u", got, want));
+            linear_near(&problem, mode, &got, &(g, u));
         }
     }
 }
@@ -116,8 +111,7 @@ fn curvature_goes_stage_by_stage() {
                 )
             };
             let want = [one(0), one(1)].concat();
-            let error = relative_max_norm(&got, &want);
-            assert!(error < 1e-13, "{positions} {causal} {mode:?}: {error:e}");
+            near(&problem, mode, "h", &got, &want);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::common::relative_max_norm;
 use crate::problem::Problem;
 use hesscale::model::{GroupNorm, LayerNorm, RmsNorm};
-use hesscale::reference::{Dual, forward, predict};
+use hesscale::reference::{Dual, Signal, forward, predict};
 use hesscale::{Layer, Loss, Mode, Model};
 
 fn only(shape: &[usize], layer: impl Into<Layer>) -> Model {
@@ -69,16 +69,27 @@ fn the_rule_is_that_of_explicit_derivatives() {
             let got = problem.pass(mode).input_signal;
             let (g, h, u) = explicit(&problem, mode);
             let rest = if mode.rank() > 0 { &got.rest } else { &got.h };
-            let near = |what: &str, got: &[f64], want: &[f64]| {
-                let error = relative_max_norm(got, want);
-                assert!(error < 1e-13, "{} {mode:?} {what}: {error:e}", problem.model.to_json());
-            };
-            near("g", &got.g, &g);
-            near("h", rest, &h);
-            assert_eq!(got.u.len(), mode.rank());
-            got.u.iter().zip(&u).for_each(|(got, want)| near("u", got, want));
+            linear_near(&problem, mode, &got, &(g, u));
+            near(&problem, mode, "h", rest, &h);
         }
     }
+}
+
+pub(crate) fn near(problem: &Problem, mode: Mode, what: &str, got: &[f64], want: &[f64]) {
+    let error = relative_max_norm(got, want);
+    assert!(error < 1e-13, "{} {mode:?} {what}: {error:e}", problem.model.to_json());
+}
+
+/// What goes through the Jacobian as it is: g and u.
+pub(crate) fn linear_near(
+    problem: &Problem,
+    mode: Mode,
+    got: &Signal<f64>,
+    (g, u): &(Vec<f64>, Vec<Vec<f64>>),
+) {
+    near(problem, mode, "g", &got.g, g);
+    assert_eq!(got.u.len(), mode.rank());
+    got.u.iter().zip(u).for_each(|(got, want)| near(problem, mode, "u", got, want));
 }
 
 /// Derived by hand: of two numbers d apart the normalised ones are ±d/2 over √(d²/4 + ε).

@@ -19,8 +19,8 @@ pub(crate) struct Attention {
 /// Invocations that may share a query, and the positions from which on they do on a GPU.
 const SHARED: [(u32, usize); 3] = [(16, 5), (64, 257), (256, 2049)];
 
-/// An invocation must not loop more than 65,535 times in all: for each number of a head it may loop three times, where no compiler
-/// unrolls that over vectors u.
+/// An invocation must not loop more than 65,535 times in all: for each number of a head, and for each position, it may loop five
+/// times, where no compiler unrolls what reads and adds two vectors u.
 const MOST_LOOPS: usize = 60_000;
 
 impl Attention {
@@ -36,8 +36,8 @@ impl Attention {
 
     /// How often an invocation loops at most.
     fn loops(&self, lanes: u32) -> usize {
-        let of_query = self.heads.positions.div_ceil(lanes as usize) * (3 * self.width() as usize + 8);
-        of_query.max(4 * self.heads.positions)
+        let of_query = self.heads.positions.div_ceil(lanes as usize) * (5 * self.width() as usize + 10);
+        of_query.max(5 * self.heads.positions + self.heads.positions / 8)
     }
 
     /// That the device's loops are long enough.
@@ -82,7 +82,7 @@ impl Attention {
 
     /// Numbers of the signal at the scores.
     pub(crate) fn scores(&self, mode: Mode) -> usize {
-        components(mode) * self.weights()
+        mode.components() * self.weights()
     }
 
     fn label(&self) -> String {
@@ -117,11 +117,6 @@ impl Attention {
         let scale = (self.heads.scale() as f32).to_bits();
         words(&[&[n, grid_x, plane_in, plane_out][..], &sizes, &[self.weights() as u32, scale, 0]].concat())
     }
-}
-
-/// Components of a signal: g, h, u.
-fn components(mode: Mode) -> usize {
-    1 + usize::from(mode.has_diagonal()) + mode.rank()
 }
 
 /// p: `shaders/attention/weights.wgsl`.

@@ -13,7 +13,7 @@ use crate::graph::{
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::{Heads, Layer, Mode};
-use crate::shader::{DeviceClass, Dtype};
+use crate::shader::Dtype;
 
 #[derive(Debug)]
 struct Attend(Heads);
@@ -69,6 +69,6 @@ impl Operation for Attend {
     }
 
     fn scratch(&self, _: &Value, batch: usize, mode: Mode) -> usize {
-        Attention::new(DeviceClass::Software, self.0, batch as u32).scores(mode)
+        mode.components().saturating_mul(batch).saturating_mul(self.0.weights())
     }
 }

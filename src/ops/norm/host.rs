@@ -141,12 +141,14 @@ impl Normalize {
         for group in 0..self.0.count() {
             let inverse = self.standardize(group, x, scratch);
             let of = Group { group, normal: scratch, inverse, gamma: call.weight };
-            let through = s.iter().zip(&mut *linear).map(|(s, to)| self.through(&of, s, to));
-            let slopes: Vec<f32> = through.collect();
+            let slope = self.through(&of, s[0], linear[0]);
+            for (u, to) in s[1..].iter().zip(&mut linear[1..]) {
+                self.through(&of, u, to);
+            }
             if let [h] = h {
                 self.through_squares(&of, s[linear.len()], h);
                 if call.mode != Mode::HesScaleGn {
-                    self.add_second_derivatives(&of, linear[0], slopes[0], h);
+                    self.add_second_derivatives(&of, linear[0], slope, h);
                 }
             }
         }
