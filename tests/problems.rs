@@ -49,11 +49,51 @@ fn networks_have_the_papers_sizes() {
     }
 }
 
+#[test]
+fn the_denoiser_has_its_size_and_takes_noise_out() {
+    let of_convolution = |inputs: usize, outputs: usize| 9 * inputs * outputs + 3 * outputs;
+    let widths = [
+        (3, 32),
+        (32, 32),
+        (32, 64),
+        (64, 64),
+        (64, 128),
+        (128, 128),
+        (192, 64),
+        (64, 64),
+        (96, 32),
+        (32, 32),
+    ];
+    let convolutions: usize = widths.iter().map(|(inputs, outputs)| of_convolution(*inputs, *outputs)).sum();
+    let model = network("cifar10-unet");
+    assert_eq!(model.output_shape(), [3, 32, 32]);
+    assert_eq!(model.parameter_count(), convolutions + 3 * 32 + 3);
+
+    let model = problem::u_net(8, 4).unwrap();
+    let (train, test) = synthetic::dataset(&model, 4).unwrap();
+    let some: Vec<usize> = (0..64).collect();
+    let set = |images: Dataset, seed| problem::noisy(images.gather(&some).unwrap(), 0.1, seed).unwrap();
+    let (train, test) = (set(train, 1), set(test, 2));
+    let clean = |set: &Dataset| match set.labels() {
+        hesscale::train::Labels::Values(clean) => clean.clone(),
+        other => panic!("{other:?}"),
+    };
+    let noise: Vec<f32> = train.inputs().iter().zip(clean(&train)).map(|(x, y)| x - y).collect();
+    let mean = noise.iter().sum::<f32>() / noise.len() as f32;
+    let deviation = (noise.iter().map(|x| x * x).sum::<f32>() / noise.len() as f32).sqrt();
+    assert!(mean.abs() < 0.005 && (0.097..0.103).contains(&deviation), "{mean} {deviation}");
+    let mut trainer = Trainer::on_cpu(&model, Optimizer::adam(3e-3), TrainerOptions::default()).unwrap();
+    training::run(&mut trainer, (&train, &test), &schedule(25, None), |_, _| Ok(())).unwrap();
+    let left = trainer.evaluate(&test, 16).unwrap().loss;
+    assert!(left < 0.6 * f64::from(deviation * deviation), "{left}");
+}
+
 /// On small images, on the CPU and on whatever adapter there is.
 #[test]
 fn todays_networks_train_as_on_the_cpu() {
     trains_as_on_the_cpu(problem::resnet_20(8, || hesscale::model::BatchNorm::of_batch().into()).unwrap());
     trains_as_on_the_cpu(problem::vit(12, 4, [24, 3, 2]).unwrap());
+    trains_as_on_the_cpu(problem::u_net(8, 6).unwrap());
 }
 
 fn trains_as_on_the_cpu(model: Model) {
@@ -62,7 +102,11 @@ fn trains_as_on_the_cpu(model: Model) {
     let optimizer = hesscale::model::Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 }.at(1e-3);
     let trained = |mut trainer: Trainer| {
         for _ in 0..3 {
-            trainer.step(&x, hesscale::model::Targets::Classes(&[0, 1, 2, 3, 4, 5])).unwrap();
+            let targets = match model.loss().takes_classes() {
+                true => hesscale::model::Targets::Classes(&[0, 1, 2, 3, 4, 5]),
+                false => hesscale::model::Targets::Values(&x),
+            };
+            trainer.step(&x, targets).unwrap();
         }
         let statistics = trainer.statistics().unwrap();
         [trainer.parameters().unwrap(), statistics, trainer.predict(&x).unwrap()]
@@ -70,7 +114,7 @@ fn trains_as_on_the_cpu(model: Model) {
     let context = pollster::block_on(Context::request_with(&Request::from_env())).unwrap();
     let gpu = trained(Trainer::new(&context, &model, optimizer, TrainerOptions::default()).unwrap());
     let cpu = Trainer::on_cpu(&model, optimizer, TrainerOptions::default()).unwrap();
-    let begin = [cpu.parameters().unwrap(), cpu.statistics().unwrap(), vec![0.0; 60]];
+    let begin = [cpu.parameters().unwrap(), cpu.statistics().unwrap(), vec![0.0; 6 * model.outputs()]];
     let cpu = trained(cpu);
     for (part, what) in ["parameters", "statistics", "outputs"].into_iter().enumerate() {
         if what == "statistics" && model.statistics_len() == 0 {

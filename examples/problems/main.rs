@@ -63,10 +63,15 @@ fn train(options: &Options) -> Result<(), Box<dyn Error>> {
         Some(directory) => (problem.load)(directory)?,
         None => synthetic::dataset(&model, trainer.seed())?,
     };
+    let (train, test) = match problem.noise {
+        Some(deviation) => (problem::noisy(train, deviation, 1)?, problem::noisy(test, deviation, 2)?),
+        None => (train, test),
+    };
     say(&report::heading(options, &trainer, (&train, &test), &backend.name()))?;
 
     let done = trainer.steps();
-    let mut progress = Progress::new(done, schedule.steps(&train), schedule.steps_per_epoch(&train));
+    let score = report::score(problem);
+    let mut progress = Progress::new(score, done, schedule.steps(&train), schedule.steps_per_epoch(&train));
     let outcome =
         training::run(&mut trainer, (&train, &test), schedule, |e, trainer| progress.tell(e, trainer));
     // If a checkpoint can no longer be written, training ends, but the results are still reported.

@@ -11,11 +11,12 @@ use std::path::PathBuf;
 pub(crate) const USAGE: &str = "\
 Usage: problems PROBLEM (--data DIR | --synthetic) [options]
 
-Trains a network of the paper's experiments, a residual network or a vision transformer. Problems:
+Trains a network of the paper's experiments, a residual network, a vision transformer or a denoiser. Problems:
   mnist-mlp, fashion-mlp                           784-1000-500-100-10 tanh
   cifar10-3c3d, cifar100-3c3d, cifar100-allcnnc    convolutional networks
   cifar10-resnet20, cifar10-resnet20-groups        ResNet-20, with batch or group normalisation
   cifar10-vit                                      a vision transformer of 12 blocks
+  cifar10-unet                                     a U-Net that takes noise out of the images
 
 Data:
   --data DIR         where the data set's files are; an error says which are missing and where to get them
@@ -27,8 +28,8 @@ Options:
   --eps E            what AdaHesScale and AdaHesScaleGN add to a second derivative's root mean square (default:
                      1e-8; 0.01 for cifar100-allcnnc)
   --clip RHO         clip updates at RHO learning rates; `off` for no limit (default: off for sgd and adam, 10 for the others)
-  --batch N          images a step (default: 128; 256 for cifar100-allcnnc)
-  --epochs N         epochs (default: 10 for the MLPs, 50 for 3C3D, 100 for the others)
+  --batch N          images a step (default: 128; 256 for cifar100-allcnnc, 64 for cifar10-unet)
+  --epochs N         epochs (default: 10 for the MLPs, 50 for 3C3D, 20 for the U-Net, 100 for the others)
   --steps N          stop after N steps, whatever the epochs
   --seed N           initial weights, order of images, made-up data (default: 0)
   --checkpoint FILE  save there after each epoch and at the end

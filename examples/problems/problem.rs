@@ -2,9 +2,9 @@
 
 use crate::common::method::Rates;
 use hesscale::model::{
-    Attention, BatchNorm, Builder, Conv2d, GroupNorm, LayerNorm, MaxPool2d, PositionEmbedding,
+    Attention, BatchNorm, Builder, Conv2d, GroupNorm, LayerNorm, MaxPool2d, PositionEmbedding, Upsample2d,
 };
-use hesscale::train::{self, Dataset, Normalization};
+use hesscale::train::{self, Dataset, Labels, Normalization};
 use hesscale::{Activation, Layer, Loss, Model, Result};
 use std::path::Path;
 
@@ -22,13 +22,15 @@ pub(crate) struct Problem {
     /// ε of the two optimizers that divide by second derivatives. These span many orders of magnitude in a deep network; where they
     /// are far below ε, the optimizers act like SGD with momentum at rate / ε.
     pub(crate) eps: f32,
+    /// Standard deviation of the noise that the network is to take out of images; `None`: it classifies them.
+    pub(crate) noise: Option<f32>,
 }
 
 const MLP_RATES: Rates = [0.1, 1e-3, 1e-3, 1e-3];
 // Second derivatives of a deeper network span many orders of magnitude: at 1e-3 the two optimizers that divide by them diverge.
 const CNN_RATES: Rates = [1e-3, 1e-3, 1e-4, 3e-5];
 
-pub(crate) const PROBLEMS: [Problem; 8] = [
+pub(crate) const PROBLEMS: [Problem; 9] = [
     Problem {
         name: "mnist-mlp",
         network: mlp,
@@ -37,6 +39,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 10,
         rates: MLP_RATES,
         eps: 1e-8,
+        noise: None,
     },
     Problem {
         name: "fashion-mlp",
@@ -46,6 +49,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 10,
         rates: MLP_RATES,
         eps: 1e-8,
+        noise: None,
     },
     Problem {
         name: "cifar10-3c3d",
@@ -55,6 +59,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 50,
         rates: CNN_RATES,
         eps: 1e-8,
+        noise: None,
     },
     Problem {
         name: "cifar100-3c3d",
@@ -64,6 +69,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 50,
         rates: CNN_RATES,
         eps: 1e-8,
+        noise: None,
     },
     Problem {
         name: "cifar100-allcnnc",
@@ -73,6 +79,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 100,
         rates: [1e-3, 1e-3, 3e-4, 3e-4],
         eps: 1e-2, // at 1e-8 both diverge, at any rate
+        noise: None,
     },
     Problem {
         name: "cifar10-resnet20",
@@ -82,6 +89,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 100,
         rates: CNN_RATES,
         eps: 1e-8,
+        noise: None,
     },
     Problem {
         name: "cifar10-resnet20-groups",
@@ -91,6 +99,7 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 100,
         rates: CNN_RATES,
         eps: 1e-8,
+        noise: None,
     },
     Problem {
         name: "cifar10-vit",
@@ -100,6 +109,17 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
         epochs: 100,
         rates: CNN_RATES,
         eps: 1e-8,
+        noise: None,
+    },
+    Problem {
+        name: "cifar10-unet",
+        network: || u_net(32, 32),
+        load: |directory| train::cifar10(directory),
+        batch: 64,
+        epochs: 20,
+        rates: CNN_RATES,
+        eps: 1e-8,
+        noise: Some(0.1),
     },
 ];
 
@@ -107,6 +127,18 @@ pub(crate) const PROBLEMS: [Problem; 8] = [
 fn normalized((train, test): (Dataset, Dataset)) -> Result<(Dataset, Dataset)> {
     let normalization = Normalization::of(&train, 3)?;
     Ok((normalization.apply(train)?, normalization.apply(test)?))
+}
+
+/// The images with normal noise of that deviation, and as labels the images themselves.
+pub(crate) fn noisy(images: Dataset, deviation: f32, seed: u64) -> Result<Dataset> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    // By Box and Muller; 1 - f32() is not 0.
+    let mut normal =
+        || (-2.0 * (1.0 - random.f32()).ln()).sqrt() * (std::f32::consts::TAU * random.f32()).cos();
+    let width = images.inputs().len() / images.len();
+    let clean = images.inputs().to_vec();
+    let noisy = clean.iter().map(|x| x + deviation * normal()).collect();
+    Dataset::new(noisy, width, Labels::Values(clean))
 }
 
 /// 784-1000-500-100-10.
@@ -185,4 +217,23 @@ pub(crate) fn vit(image: usize, patch: usize, [width, heads, blocks]: [usize; 3]
     }
     let model = model.layer(LayerNorm::of_channels()).layer(Layer::global_avg_pool()).flatten();
     model.dense(10).loss(Loss::cross_entropy())
+}
+
+/// A U-Net (Ronneberger, Fischer & Brox, 2015, arXiv 1505.04597) of two steps down and up again on square images, `width` channels
+/// at full size, which says what to add to a noisy image.
+pub(crate) fn u_net(image: usize, width: usize) -> Result<Model> {
+    let twice = |model: Builder, channels: usize| {
+        (0..2).fold(model, |model, _| {
+            let model = model.layer(Conv2d::new(channels, 3).same()).group_norm(channels.min(8));
+            model.act(Activation::Silu)
+        })
+    };
+    let down = |model: Builder, name: &str| model.name(name).layer(MaxPool2d::new(2));
+    let up = |model: Builder, name: &str| model.layer(Upsample2d::bilinear(2)).concat(name);
+    let model = twice(Model::builder([3, image, image]).name("noisy"), width);
+    let model = twice(down(model, "full"), 2 * width);
+    let model = twice(down(model, "half"), 4 * width);
+    let model = twice(up(model, "half"), 2 * width);
+    let model = twice(up(model, "full"), width);
+    model.conv2d(3, 1).plus("noisy").loss(Loss::mse())
 }

@@ -1,5 +1,6 @@
 //! Training progress on standard error: a bar, or occasional lines if that is not a terminal.
 
+use crate::report::Score;
 use crate::training::Event;
 use hesscale::Result;
 use hesscale::train::Trainer;
@@ -15,6 +16,7 @@ const LINE: Duration = Duration::from_secs(10);
 pub(crate) struct Progress {
     /// Where there is a terminal.
     bar: Option<ProgressBar>,
+    score: Score,
     steps: u64,
     steps_per_epoch: u64,
     images: usize,
@@ -23,12 +25,12 @@ pub(crate) struct Progress {
     apart: Duration,
     looked: Instant,
     loss: Option<f32>,
-    test_accuracy: Option<f64>,
+    test: Option<String>,
 }
 
 impl Progress {
     /// From `done` steps on to `steps`.
-    pub(crate) fn new(done: u64, steps: u64, steps_per_epoch: u64) -> Progress {
+    pub(crate) fn new(score: Score, done: u64, steps: u64, steps_per_epoch: u64) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let template = "{bar:24} step {pos}/{len}  {msg}  {eta} left";
             let style =
@@ -41,6 +43,7 @@ impl Progress {
         let now = Instant::now();
         Progress {
             bar,
+            score,
             steps,
             steps_per_epoch,
             images: 0,
@@ -48,7 +51,7 @@ impl Progress {
             apart: Duration::ZERO,
             looked: now,
             loss: None,
-            test_accuracy: None,
+            test: None,
         }
     }
 
@@ -66,7 +69,7 @@ impl Progress {
             }
             Event::Epoch { evaluation, took } => {
                 self.apart += took;
-                self.test_accuracy = Some(evaluation.accuracy);
+                self.test = Some((self.score.of)(&evaluation));
                 self.loss = Some(trainer.loss()?);
                 self.show(trainer);
             }
@@ -81,8 +84,8 @@ impl Progress {
         if let Some(loss) = self.loss {
             text += &format!("  loss {loss:.4}");
         }
-        if let Some(accuracy) = self.test_accuracy {
-            text += &format!("  test {:.2}%", 100.0 * accuracy);
+        if let Some(test) = &self.test {
+            text += &format!("  test {test}");
         }
         text += &format!("  {:.0} images/s", self.images_per_second());
         match &self.bar {

@@ -1,7 +1,23 @@
 //! The run and its results as text.
 
 use crate::options::Options;
+use crate::problem::Problem;
 use hesscale::train::{Dataset, Evaluation, Trainer};
+
+/// What a network is judged by beside its loss.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Score {
+    pub(crate) name: &'static str,
+    pub(crate) of: fn(&Evaluation) -> String,
+}
+
+/// The share of images that are classified right; of images without noise their peak signal-to-noise ratio, with values in 0 to 1.
+pub(crate) fn score(problem: &Problem) -> Score {
+    match problem.noise {
+        None => Score { name: "test accuracy", of: |test| format!("{:.2}%", 100.0 * test.accuracy) },
+        Some(_) => Score { name: "test PSNR", of: |test| format!("{:.2} dB", -10.0 * test.loss.log10()) },
+    }
+}
 
 /// Describes the run.
 pub(crate) fn heading(
@@ -38,20 +54,21 @@ pub(crate) fn table(
     images_per_second: Option<f64>,
 ) -> String {
     let speed = images_per_second.map_or("-".into(), |speed| format!("{speed:.0}"));
+    let score = score(&options.problem);
     format!(
-        "{:16} {:14} {:>8} {:>11} {:>10} {:>14} {:>9}\n{:16} {:14} {:>8} {:>11.5} {:>10.5} {:>13.2}% {speed:>9}",
+        "{:16} {:14} {:>8} {:>11} {:>10} {:>14} {:>9}\n{:16} {:14} {:>8} {:>11.5} {:>10.5} {:>14} {speed:>9}",
         "problem",
         "optimizer",
         "steps",
         "train loss",
         "test loss",
-        "test accuracy",
+        score.name,
         "images/s",
         options.problem.name,
         options.method.name,
         trainer.steps(),
         train.loss,
         test.loss,
-        100.0 * test.accuracy,
+        (score.of)(&test),
     )
 }

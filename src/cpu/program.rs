@@ -45,6 +45,8 @@ pub(super) struct Op {
     pub node: Option<usize>,
     /// Whether it has parameters that are trained.
     pub trained: bool,
+    /// Whether a later operation uses the same parameters: its sums are there before this one's.
+    pub used_again: bool,
     pub inputs: Vec<usize>,
     /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
@@ -99,6 +101,7 @@ impl Program {
             kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
             node: op.node,
             trained: op.node.is_some_and(trains),
+            used_again: op.node.is_some_and(|node| model.nodes()[node].used_again),
             inputs: op.inputs.iter().map(|input| index(*input)).collect(),
             adds: vec![false; op.inputs.len()],
             output: index(op.output),

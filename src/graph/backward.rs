@@ -72,8 +72,8 @@ pub(crate) struct BackwardPass<'a> {
     pub saved: &'a Saved,
     requested: &'a Requested,
     pub mode: Mode,
-    /// Where gradient and diagonal go.
-    pub sink: GradientSink,
+    /// Where gradient and diagonal go: see [`BackwardPass::sink_of`].
+    sink: GradientSink,
     pub schedule: Schedule,
     /// Flat ranges of parameters that have been updated already.
     pub updated: Vec<Range<usize>>,
@@ -289,9 +289,23 @@ impl<'a> BackwardPass<'a> {
         Ok(())
     }
 
+    /// Where an operation's gradient and diagonal go. Of parameters that several operations use, the last of them, which comes first
+    /// here, replaces what was there, the others add to it, and none takes the optimiser's step.
+    pub(crate) fn sink_of(&self, op: &Op) -> GradientSink {
+        let node = op.node.map(|node| &self.setup.model.nodes()[node]);
+        match (node, self.sink) {
+            (Some(node), _) if node.used_again => GradientSink::Accumulate,
+            (Some(node), GradientSink::Update(_)) if node.shares.is_some() => GradientSink::Replace,
+            _ => self.sink,
+        }
+    }
+
     /// The range of the flat layout that holds an operation's weight and bias.
     pub(crate) fn flat(&self, op: &Op) -> FlatRange {
-        let mine = || self.setup.model.parameters().iter().filter(|p| Some(p.node) == op.node);
+        let mine = || {
+            let parameters = op.node.map_or(0..0, |node| self.setup.model.parameters_of(node));
+            self.setup.model.parameters()[parameters].iter()
+        };
         let first = mine().map(|p| p.offset).min().unwrap_or(0);
         let end = mine().map(|p| p.range().end).max().unwrap_or(first).next_multiple_of(64);
         let bias = mine().find(|p| p.role == Role::Bias).map_or(0, |p: &Parameter| p.offset - first) as u32;

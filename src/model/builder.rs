@@ -160,6 +160,24 @@ impl Builder {
         self.layer(Layer::Concat { with: with.into() })
     }
 
+    /// The layer at this path once more, with the same parameters: [`Layer::Shared`].
+    ///
+    /// ```
+    /// use hesscale::{Activation, Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// // Three steps of one recurrence.
+    /// let model = Model::builder([7]).dense(7).act(Activation::Tanh);
+    /// let model = model.shared("0").act(Activation::Tanh).shared("0").act(Activation::Tanh);
+    /// let model = model.dense(2).loss(Loss::mse())?;
+    /// assert_eq!(model.parameter_count(), 7 * 7 + 7 + 2 * 7 + 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn shared(self, layer: impl Into<String>) -> Builder {
+        self.layer(Layer::Shared { layer: layer.into() })
+    }
+
     /// A residual block: the input is added to the output of `body`.
     pub fn residual(self, body: impl FnOnce(Builder) -> Builder) -> Builder {
         self.residual_projected(body, |projection| projection)

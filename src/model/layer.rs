@@ -148,6 +148,12 @@ pub enum Layer {
         /// y's name.
         with: String,
     },
+    /// An earlier layer once more, with the same parameters: their gradient is the sum over all uses, and so is their diagonal, which
+    /// drops what two uses have in common.
+    Shared {
+        /// The earlier layer's path: `3`, or `3.body.0` within the block that is layer 3.
+        layer: String,
+    },
     /// `z = body(x) + projection(x)`; without a projection `z = body(x) + x`.
     Residual {
         /// The layers of the block.
@@ -164,7 +170,7 @@ pub enum Layer {
 /// The kinds that JSON may name.
 pub(super) const KINDS: &str = "dense embedding positionembedding hashgrid frequencyencoding oneblob act prelu flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
-     layernorm rmsnorm groupnorm attention dropout name from add multiply concat residual";
+     layernorm rmsnorm groupnorm attention dropout name from add multiply concat shared residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -246,6 +252,7 @@ impl Layer {
             Layer::Add { .. } => "add",
             Layer::Multiply { .. } => "multiply",
             Layer::Concat { .. } => "concat",
+            Layer::Shared { .. } => "shared",
             Layer::Residual { .. } => "residual",
             #[cfg(test)]
             Layer::Mirror => "mirror",
@@ -506,6 +513,11 @@ impl Layer {
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
         [(Role::Weight, Some(weight)), (Role::Bias, bias)]
+    }
+
+    /// Whether it has any.
+    pub(super) fn has_parameters(&self) -> bool {
+        self.parameter_shapes().iter().any(|(_, shape)| shape.is_some())
     }
 
     /// Whether its inputs must be those of the network, for it selects by them.

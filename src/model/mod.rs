@@ -293,13 +293,18 @@ impl Model {
         })
     }
 
-    pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
-        let first = self.parameters.partition_point(|p| p.node < node);
-        self.parameters[first..].iter().take_while(|p| p.node == node).find(|p| p.role == role)
+    /// The node whose parameters a node uses: most often itself.
+    fn owner(&self, node: usize) -> usize {
+        self.nodes[node].shares.unwrap_or(node)
     }
 
-    /// The indices of a node's parameters.
+    pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
+        self.parameters[self.parameters_of(node)].iter().find(|p| p.role == role)
+    }
+
+    /// The indices of the parameters that a node uses.
     pub(crate) fn parameters_of(&self, node: usize) -> std::ops::Range<usize> {
+        let node = self.owner(node);
         let first = self.parameters.partition_point(|p| p.node < node);
         first..first + self.parameters[first..].partition_point(|p| p.node == node)
     }

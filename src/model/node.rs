@@ -2,7 +2,7 @@
 
 use super::{Layer, check_count};
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One step: a layer other than a block, or the sum at a block's end.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +16,10 @@ pub(crate) struct Node {
     /// what stands before it.
     pub inputs: Vec<Source>,
     pub shape: Vec<usize>,
+    /// The earlier node whose parameters it uses in place of its own.
+    pub shares: Option<usize>,
+    /// Whether a later node uses the same parameters.
+    pub used_again: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -42,11 +46,13 @@ impl Node {
     }
 }
 
-/// The nodes so far, and the values that have a name.
+/// The nodes so far, the values that have a name, and the layers that have parameters.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Nodes {
     nodes: Vec<Node>,
     named: BTreeMap<String, Output>,
+    /// By its path, a layer and its node.
+    weighted: BTreeMap<String, (Layer, usize)>,
 }
 
 /// Where a value comes from, and its shape.
@@ -62,8 +68,12 @@ pub(super) fn nodes(input: &[usize], layers: &[Layer]) -> Result<(Vec<Node>, Vec
             ends.push(end);
         }
     }
-    let nodes = nodes.all_read(at.0)?;
+    let mut nodes = nodes.all_read(at.0)?;
     check_selections(&nodes)?;
+    let mut used = BTreeSet::new();
+    for index in (0..nodes.len()).rev() {
+        nodes[index].used_again = !used.insert(nodes[index].shares.unwrap_or(index));
+    }
     Ok((nodes, ends))
 }
 
@@ -103,6 +113,15 @@ impl Nodes {
         if let Layer::From { name } = layer {
             return self.named(name, layer, &path).cloned();
         }
+        if let Layer::Shared { layer: with } = layer {
+            let (layer, owner) = self.shared(with, &name())?;
+            let (inputs, shape) = self.inputs_of(&layer, &path, at)?;
+            check_count(&name(), &shape)?;
+            let output = (Source::Node(self.nodes.len()), shape.clone());
+            let (kind, shares) = (NodeKind::Layer(layer), Some(owner));
+            self.nodes.push(Node { layer: top, path, kind, inputs, shape, shares, used_again: false });
+            return Ok(output);
+        }
         let (kind, inputs, shape) = match layer {
             Layer::Residual { body, projection } => {
                 // A path has two more parts for each enclosing block.
@@ -135,8 +154,26 @@ impl Nodes {
         {
             return Err(Error::unsupported(name(), format!("a second value with the name `{value}`")));
         }
-        self.nodes.push(Node { layer: top, path, kind, inputs, shape });
+        if layer.has_parameters() {
+            self.weighted.insert(path.clone(), (layer.clone(), self.nodes.len()));
+        }
+        self.nodes.push(Node { layer: top, path, kind, inputs, shape, shares: None, used_again: false });
         Ok(output)
+    }
+
+    /// The layer at the path `with` and its node, whose parameters the layer `name` uses.
+    fn shared(&self, with: &str, name: &str) -> Result<(Layer, usize)> {
+        let (layer, node) = self.weighted.get(with).ok_or_else(|| {
+            let known: Vec<&str> = self.weighted.keys().map(String::as_str).collect();
+            Error::unknown("layer with parameters", format!("{with}, for {name}"), known.join(", "))
+        })?;
+        if matches!(layer, Layer::BatchNorm(_)) {
+            return Err(Error::unsupported(
+                name,
+                "parameters of a batch normalisation, which has statistics beside them",
+            ));
+        }
+        Ok((layer.clone(), *node))
     }
 
     /// The value of this name, which `layer` reads.

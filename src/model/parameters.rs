@@ -25,7 +25,7 @@ impl Role {
 /// One tensor of parameters. Its gradient and diagonal have the same shape and place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    /// Index of its top-level layer.
+    /// Index of its top-level layer; of parameters that several layers share, the first of them.
     pub layer: usize,
     pub(crate) node: usize,
     /// Its layer's path: `3`, or `3.body.0` within the block that is layer 3.
@@ -65,7 +65,7 @@ pub(super) fn layout(nodes: &[Node]) -> Result<Vec<Parameter>> {
     let mut parameters = Vec::new();
     let mut offset = 0usize;
     for (node, spec) in nodes.iter().enumerate() {
-        let NodeKind::Layer(layer) = &spec.kind else { continue };
+        let (NodeKind::Layer(layer), None) = (&spec.kind, spec.shares) else { continue };
         for (role, shape) in
             layer.parameter_shapes().into_iter().filter_map(|(role, shape)| Some((role, shape?)))
         {

@@ -80,6 +80,9 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
         if op.inputs.iter().any(|input| graph.root(*input) != end) || graph.readers(end) != 1 {
             return refused(name, "a branch");
         }
+        if op.node.is_some_and(|node| setup.model.nodes()[node].shares.is_some()) {
+            return refused(name, "shared parameters");
+        }
         match (op.operation.get::<Dense>(), op.operation.activation(), layers.last_mut()) {
             (Some(Dense { inputs, outputs, bias }), ..) => {
                 let offset = |role| offset(setup, op, role);

@@ -124,11 +124,11 @@ impl<'a, T: Real> BoundModel<'a, T> {
         (gradient, diagonal)
     }
 
-    /// Writes the sums of node `i` where its parameters lie.
+    /// Adds the sums of node `i` where its parameters lie: several nodes may use them.
     pub(super) fn place(&self, i: usize, sums: Sums<T>, flat: &mut [T]) {
         for (role, sums) in [(Role::Weight, sums.weight), (Role::Bias, sums.bias)] {
             if let Some(range) = self.model.parameter_of(i, role).map(Parameter::range) {
-                flat[range].copy_from_slice(&sums);
+                flat[range].iter_mut().zip(&sums).for_each(|(to, sum)| *to = *to + *sum);
             }
         }
     }

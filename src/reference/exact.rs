@@ -34,7 +34,7 @@ pub fn hessian_vector_product(
 /// a pass for each parameter; a dense layer takes one for each unit unless there are statistics of the batch: samples do not meet
 /// before the loss is summed, so with
 /// z[·,o] varied in every sample at once an entry is `Σ_n x[n,i]² d²L/dz[n,o]²`. [`hessian_vector_product`] with a unit
-/// vector gives the same, entry by entry.
+/// vector gives the same, entry by entry, and is what parameters take that several layers share.
 ///
 /// # Errors
 /// As [`pass`].
@@ -59,6 +59,17 @@ pub fn exact_hessian_diagonal(
     let mut diagonal = vec![0.0; model.flat_len()];
     for (node, (step, z)) in network.steps.iter().zip(&outputs).enumerate() {
         let Some(map) = step.weighted() else { continue };
+        let spec = &model.nodes()[node];
+        if spec.shares.is_some() || spec.used_again {
+            if spec.shares.is_none() {
+                for k in model.parameters_of(node).flat_map(|index| model.parameters()[index].range()) {
+                    let mut unit = vec![0.0; model.flat_len()];
+                    unit[k] = 1.0;
+                    diagonal[k] = hessian_vector_product(model, parameters, input, targets, &unit)?[k];
+                }
+            }
+            continue;
+        }
         let x = network.input_of(node, input, &outputs);
         if map.shared() || mixes_samples(model) {
             // What of z no parameter changes.

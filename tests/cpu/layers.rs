@@ -135,6 +135,18 @@ pub(crate) fn branches() -> Vec<(&'static str, Builder)> {
     ]
 }
 
+/// Networks in which several layers have the same parameters: one after the other, apart, within blocks.
+pub(crate) fn shared() -> Vec<(&'static str, Builder)> {
+    let rows = Model::builder([6]).dense(6).act(Tanh).shared("0").act(Tanh).name("x").dense_no_bias(6);
+    let images = image(5).layer(Conv2d::new(5, 3).same()).layer(PRelu::per_channel()).shared("2");
+    let norms = image(4).group_norm(2).act(Tanh).layer(PositionEmbedding::new()).shared("2");
+    vec![
+        ("shared rows", rows.act(Tanh).shared("5").plus("x").shared("0")),
+        ("shared images", images.residual(|b| b.shared("3").act(Tanh)).conv2d(3, 2)),
+        ("shared norms", norms.shared("4").residual(|b| b.shared("2").conv2d(4, 1)).shared("7.body.1")),
+    ]
+}
+
 /// An image of `channels` × 6 × 7 after a convolution and an activation.
 pub(crate) fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
@@ -264,7 +276,7 @@ fn all_other_layers() {
     ] {
         follows(name, classified(builder), 5);
     }
-    for (name, builder) in branches() {
+    for (name, builder) in branches().into_iter().chain(shared()) {
         follows(name, classified(builder), 5);
     }
     let nested =

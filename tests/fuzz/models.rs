@@ -12,7 +12,7 @@ use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
 
 /// Valid models with every layer and every loss.
-const CORPUS: [&str; 16] = [
+const CORPUS: [&str; 17] = [
     r#"{"input":[8],"layers":[{"type":"dense","in":8,"out":4},{"type":"act","fn":"tanh"},{"type":"dense","in":4,"out":3,"bias":false}],"loss":{"type":"softmax_ce","targets":"class_index","reduction":"mean","class_weights":[1,2,0.5],"label_smoothing":0.1,"ignore_index":255}}"#,
     r#"{"input":[2,6,6],"layers":[{"type":"conv2d","in":2,"out":4,"kernel":3,"stride":1,"padding":"same","dilation":1,"groups":2},{"type":"act","fn":"elu","alpha":1.5},{"type":"maxpool2d","kernel":[2,2],"stride":[2,2],"padding":1},{"type":"flatten"},{"type":"dense","in":64,"out":2}],"loss":{"type":"mse","reduction":"sum"}}"#,
     r#"{"input":[3,10],"layers":[{"type":"conv1d","in":3,"out":4,"kernel":3,"stride":2,"padding":1,"dilation":1,"groups":1},{"type":"act","fn":"leaky_relu"},{"type":"flatten"},{"type":"dense","in":20,"out":4}],"loss":{"type":"gaussian_nll","var":"softplus"}}"#,
@@ -27,6 +27,7 @@ const CORPUS: [&str; 16] = [
     r#"{"input":[5],"layers":[{"type":"identity"},{"type":"embedding","count":7,"width":3},{"type":"flatten"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[2,3,2],"layers":[{"type":"name","name":"x"},{"type":"conv2d","in":2,"out":2,"kernel":1},{"type":"name","name":"y"},{"type":"from","name":"x"},{"type":"multiply","with":"y"},{"type":"add","with":"x"},{"type":"concat","with":"y"}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,2],"layers":[{"type":"upsample2d","scale":[2,3],"mode":"bilinear"},{"type":"pixelshuffle","factor":2},{"type":"reflectionpad2d","padding":[1,0,2,1]},{"type":"replicationpad2d","padding":[0,3,0,2]},{"type":"avgpool2d","kernel":3,"stride":2,"padding":"same","ceil_mode":true},{"type":"pixelunshuffle","factor":1}],"loss":{"type":"mse"}}"#,
+    r#"{"input":[3],"layers":[{"type":"dense","in":3,"out":3},{"type":"act","fn":"tanh"},{"type":"shared","layer":"0"},{"type":"residual","body":[{"type":"shared","layer":"0"}]}],"loss":{"type":"mse"}}"#,
     r#"{"input":[4,3,3],"layers":[{"type":"groupnorm","channels":4,"groups":2,"eps":1e-5},{"type":"flatten"},{"type":"layernorm","shape":[36],"affine":false},{"type":"rmsnorm","shape":[36],"eps":1e-6}],"loss":{"type":"mse"}}"#,
     r#"{"input":[3],"layers":[{"type":"act","fn":"custom","name":"cube","wgsl":"fn act(a: f32) -> f32 { return a * a * a; } fn act_d(a: f32) -> vec2<f32> { return vec2(3.0 * a * a, 6.0 * a); }"},{"type":"dense","in":3,"out":2}],"loss":{"type":"custom","form":"by_row","name":"first","wgsl":"struct Row { a: f32 } fn read_row() -> Row { return Row(output_at(0u)); } fn part(row: Row, k: u32) -> Term { return Term(row.a, f32(k == 0u), 0.0); }","targets":1,"reduction":"sum"}}"#,
 ];
@@ -105,7 +106,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..37) {
+        builder = match random.u8(..38) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -200,6 +201,7 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             31 => builder.layer(Layer::OneBlob { bins: size(random) }),
             34 => builder.layer(Attention::new(size(random)).causal(random.bool())),
             35 => builder.layer(PositionEmbedding::new()),
+            36 => builder.shared(["0", "1", "2", "1.body.0"][random.usize(..4)]),
             33 => builder.layer([PRelu::new(), PRelu::per_channel()][random.usize(..2)].clone()),
             _ => builder.layer(Layer::Identity),
         };

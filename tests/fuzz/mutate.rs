@@ -76,7 +76,7 @@ pub(crate) fn bytes(random: &mut Rng, input: &[u8], other: &[u8]) -> Vec<u8> {
 }
 
 /// Words of model files, and what JSON has beside.
-const WORDS: [&str; 78] = [
+const WORDS: [&str; 80] = [
     "dense",
     "act",
     "flatten",
@@ -115,6 +115,8 @@ const WORDS: [&str; 78] = [
     "multiply",
     "concat",
     "with",
+    "shared",
+    "layer",
     "ceil_mode",
     "batchnorm",
     "prelu",

@@ -45,6 +45,7 @@ mod prelu;
 mod profile;
 mod properties;
 mod sample_weights;
+mod shared;
 mod signed_targets;
 mod sizes;
 mod small;

@@ -159,6 +159,18 @@ fn named_values_in_json() {
 }
 
 #[test]
+fn shared_layers_in_json() {
+    let text = r#"{"input": [4], "layers": [{"type": "dense", "in": 4, "out": 4}, {"type": "residual",
+        "body": [{"type": "dense", "in": 4, "out": 4, "bias": false}]}, {"type": "shared", "layer": "0"},
+        {"type": "shared", "layer": "1.body.0"}], "loss": {"type": "mse"}}"#;
+    let model = Model::from_json(text).unwrap();
+    let built = Model::builder([4]).dense(4).residual(|b| b.dense_no_bias(4)).shared("0").shared("1.body.0");
+    assert_eq!(model, built.loss(Loss::mse()).unwrap());
+    assert_eq!(model.parameter_count(), 4 * 4 + 4 + 4 * 4);
+    assert_eq!(Model::from_json(&model.to_json()).unwrap(), model);
+}
+
+#[test]
 fn unknown_layers_within_blocks_are_named() {
     let within = written("[4]", r#"{"type": "residual", "body": [{"type": "identity"}, {"type": "lstm"}]}"#);
     let unsupported = Error::Unsupported { layer: "layer 0.body.1".into(), kind: "lstm".into() };
@@ -283,6 +295,7 @@ fn no_field_is_passed_over() {
     let skip = || "skip".to_owned();
     layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);
     layers.extend([Layer::Multiply { with: skip() }, Layer::Concat { with: skip() }]);
+    layers.push(Layer::Shared { layer: skip() });
     strict("type", &layers, plain::<Layer>);
     // As part of a model, and deep within one, the layer is named.
     let loss = r#"{"type": "mse"}"#;

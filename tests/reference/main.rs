@@ -25,3 +25,4 @@ mod prelu;
 mod problem;
 mod properties;
 mod residual;
+mod shared;

@@ -3,7 +3,7 @@
 use super::{Batch, Executor};
 use crate::Result;
 use crate::cpu::program::{Op, Program};
-use crate::host::vector::{add_columns, square_parallel};
+use crate::host::vector::{add_columns, add_to, square_parallel};
 use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Model, Role};
@@ -64,11 +64,16 @@ impl Executor {
         let x = &values[input][..samples * dense.inputs];
         let sums = |s: &[f32], x: &[f32], flat: &mut [f32]| {
             if let Some(weight) = op.parameter(model, Role::Weight) {
-                dense.weight_sums(s, x, &mut flat[weight.range()]);
+                let flat = &mut flat[weight.range()];
+                let there = if op.used_again { flat.to_vec() } else { Vec::new() };
+                dense.weight_sums(s, x, flat);
+                add_to(flat, &there);
             }
             if let Some(bias) = op.parameter(model, Role::Bias) {
                 let bias = &mut flat[bias.range()];
-                bias.fill(0.0);
+                if !op.used_again {
+                    bias.fill(0.0);
+                }
                 add_columns(bias, s);
             }
         };

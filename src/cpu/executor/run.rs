@@ -106,7 +106,8 @@ impl Executor {
     /// Adds up the threads' sums, in the order of their parts, and stores them in the user's layout.
     pub(super) fn store_sums(&mut self, ops: Range<usize>, parts: usize, curved: bool) {
         let Some((first, others)) = self.workers[..parts].split_first_mut() else { return };
-        for index in ops {
+        // Of parameters that several operations use, the last operation's are there first.
+        for index in ops.rev() {
             let op = &self.program.ops[index];
             let Some(weighted) = op.kind.weighted().filter(|_| op.trained) else { continue };
             let sums = &mut first.sums[index];
@@ -114,10 +115,17 @@ impl Executor {
             let results = [(&sums.gradient, &mut self.gradient), (&sums.diagonal, &mut self.diagonal)];
             for (sums, flat) in results.into_iter().take(1 + usize::from(curved)) {
                 if let Some(weight) = op.parameter(&self.model, Role::Weight) {
-                    weighted.unpack(&sums[0], &mut flat[weight.range()]);
+                    let flat = &mut flat[weight.range()];
+                    let there = if op.used_again { flat.to_vec() } else { Vec::new() };
+                    weighted.unpack(&sums[0], flat);
+                    add_to(flat, &there);
                 }
                 if let Some(bias) = op.parameter(&self.model, Role::Bias) {
-                    flat[bias.range()].copy_from_slice(&sums[1]);
+                    let flat = &mut flat[bias.range()];
+                    match op.used_again {
+                        true => add_to(flat, &sums[1]),
+                        false => flat.copy_from_slice(&sums[1]),
+                    }
                 }
             }
         }

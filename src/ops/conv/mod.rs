@@ -121,7 +121,7 @@ impl Conv {
 /// Adds complete sums up into the parameters' gradient and diagonal.
 pub(crate) fn unpack(pass: &mut BackwardPass<'_>, op: &Op, unpack: Unpack, sums: Slice) {
     let flat = pass.flat(op);
-    let (accumulate, scale) = (pass.sink == GradientSink::Accumulate, pass.setup.parameter_scale());
+    let (accumulate, scale) = (pass.sink_of(op) == GradientSink::Accumulate, pass.setup.parameter_scale());
     let unpack = Unpack { accumulate, scale, bias: flat.bias, ..unpack };
     let mut slices = vec![sums, flat.of(Region::Gradient)];
     slices.extend(unpack.diagonal.then(|| flat.of(Region::Diagonal)));

@@ -62,7 +62,7 @@ impl Operation for Dense {
             })?;
         }
         // After the signal, because this may update the weights.
-        match pass.sink {
+        match pass.sink_of(op) {
             _ if !pass.setup.trains(op) => {}
             GradientSink::Update(update) if self.is_updated_in_place(pass, &update) => {
                 self.update(pass, op, signal, update);
@@ -112,7 +112,7 @@ impl Dense {
         };
         let mut start = 0;
         while start < batch {
-            let sink = match pass.sink {
+            let sink = match pass.sink_of(op) {
                 GradientSink::Replace | GradientSink::Update(_) if start == 0 => GradientSink::Replace,
                 _ => GradientSink::Accumulate,
             };

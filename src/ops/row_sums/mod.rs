@@ -30,7 +30,7 @@ pub(crate) fn push(
     let sorted = sorted(pass, op, input, selection);
     let mut sums = vec![flat.of(Region::Gradient)];
     sums.extend(curved.then(|| flat.of(Region::Diagonal)));
-    if pass.sink != GradientSink::Accumulate {
+    if pass.sink_of(op) != GradientSink::Accumulate {
         let elements = selection.rows * selection.width;
         sums.iter().for_each(|to| pass.schedule.push(Clear { elements }, vec![*to]));
     }

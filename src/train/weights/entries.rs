@@ -29,7 +29,7 @@ impl<'a> Entry<'a> {
     pub(super) fn all(model: &'a Model) -> Vec<Entry<'a>> {
         let mut all = Vec::new();
         for (index, node) in model.nodes().iter().enumerate() {
-            let NodeKind::Layer(layer) = &node.kind else { continue };
+            let (NodeKind::Layer(layer), None) = (&node.kind, node.shares) else { continue };
             let mut push = |shape: &[usize], place| {
                 all.push(Entry { path: &node.path, layer, shape: shape.to_vec(), place });
             };
