@@ -37,9 +37,10 @@ pub(crate) enum Source {
 }
 
 impl Node {
-    /// `dense 3`, `conv2d 2.body.0`, `residual 2`.
+    /// `dense 3`, `conv2d 2.body.0`, `residual 2`, `shared 4`.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
+            _ if self.shares.is_some() => format!("shared {}", self.path),
             NodeKind::Layer(layer) => layer.name_at(&self.path),
             NodeKind::Add => format!("residual {}", self.path),
         }

@@ -8,6 +8,7 @@ mod index;
 mod layers;
 mod name;
 mod numbers;
+mod places;
 mod writer;
 
 use crate::model::{Model, Parameter};

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::functions::Functions;
 use super::layers::{self, Windows};
 use super::numbers::Numbers;
-use super::{Options, Weights};
+use super::{Options, Weights, places};
 use crate::model::{Activation, Layer, Model, Node, NodeKind, Role, Source};
 use crate::plug::{Word, declarations, words};
 use crate::{Error, Result};
@@ -39,8 +39,10 @@ struct Place<'a> {
     name: String,
     /// What its function is called.
     function: String,
-    /// The shape of its input, or of each of them.
+    /// The shape of its first input.
     input: &'a [usize],
+    /// Numbers of each input.
+    lens: Vec<usize>,
     weight: Option<Numbers<'a>>,
     bias: Option<Numbers<'a>>,
     /// Of a batch normalisation: means and inverse deviations.
@@ -167,7 +169,9 @@ impl<'a> Writer<'a> {
             }
             _ => None,
         };
-        Place { node, name, function, input: model.shape_at(node.inputs[0]), weight, bias, statistics }
+        let lens = node.inputs.iter().map(|source| model.shape_at(*source).iter().product()).collect();
+        let input = model.shape_at(node.inputs[0]);
+        Place { node, name, function, input, lens, weight, bias, statistics }
     }
 
     /// Writes a node's function and returns its formula; of one that leaves all numbers as they are, nothing.
@@ -178,8 +182,8 @@ impl<'a> Writer<'a> {
             return Ok(None);
         }
         let given: &[&str] = if place.node.inputs.len() == 2 { &["x", "y"] } else { &["x"] };
-        let [len, outputs] = [place.input, &place.node.shape].map(|shape| shape.iter().product::<usize>());
-        let numbers = (given.len() * len + outputs) as u64;
+        let (len, outputs) = (place.lens[0], place.node.shape.iter().product::<usize>());
+        let numbers = (place.lens.iter().sum::<usize>() + outputs) as u64;
         if numbers > NUMBERS {
             return Err(too_many(&place.name, "inputs and outputs", numbers, NUMBERS));
         }
@@ -187,7 +191,8 @@ impl<'a> Writer<'a> {
         // A place that is computed needs a variable.
         let unrolled = body.is_unrolled();
         let names = given.iter().map(|x| if unrolled { (*x).to_owned() } else { format!("given_{x}") });
-        let arguments: Vec<String> = names.map(|x| format!("{x}: array<f32, {len}>")).collect();
+        let arguments = names.zip(&place.lens).map(|(x, len)| format!("{x}: array<f32, {len}>"));
+        let arguments: Vec<String> = arguments.collect();
         let mut text =
             format!("\n// {}: {formula}\nfn {}({})", place.name, place.function, arguments.join(", "));
         line(&mut text, format_args!(" -> array<f32, {outputs}> {{"));
@@ -240,6 +245,17 @@ impl<'a> Writer<'a> {
             let formula = "z = gamma (x - mean) / sqrt(var + eps) + beta";
             return Ok((body, if norm.centred { formula } else { "z = gamma x / sqrt(mean of x^2 + eps)" }));
         }
+        if let Some(resampling) = layer.resampling(name, input)? {
+            // Its weights stand in the text.
+            let mut body = Body::new(true);
+            places::resample(&mut body, input[0], &resampling);
+            return Ok((body, "z = A x B of each channel"));
+        }
+        if let Some(heads) = layer.heads(name, input)? {
+            let mut body = body(&[heads.weights(), 2 * heads.width + 1])?;
+            places::attention(&mut body, &heads, functions);
+            return Ok((body, "z = softmax(q k / sqrt(width)) v of each head"));
+        }
         let windows = match (layer, layer.pooling(name, input)?) {
             (_, Some(window)) => Some(Windows::sliding(&window)),
             (Layer::AdaptiveAvgPool2d { output }, _) => {
@@ -283,6 +299,27 @@ impl<'a> Writer<'a> {
                 let mut body = body(&[len])?;
                 layers::multiply(&mut body, len);
                 Ok((body, "z = x y"))
+            }
+            (Layer::Concat { .. }, ..) => {
+                let mut body = body(&[outputs])?;
+                places::concat(&mut body, [len, outputs - len]);
+                Ok((body, "z = x, and behind it y"))
+            }
+            (Layer::PixelShuffle { factor } | Layer::PixelUnshuffle { factor }, ..) => {
+                let to_channels = matches!(layer, Layer::PixelUnshuffle { .. });
+                let [small, large] =
+                    if to_channels { [&node.shape[..], input] } else { [input, &node.shape[..]] };
+                let mut body = body(&[outputs])?;
+                places::pixel_shuffle(&mut body, [large[0], small[1], small[2]], *factor, to_channels);
+                Ok((body, "z = x, the pixels of a block as channels or the other way round"))
+            }
+            (Layer::Embedding(_), ..) if constants => {
+                Err(Error::unsupported(name, "a table of constants as a function in WGSL"))
+            }
+            (Layer::Embedding(table), Some(weight), ..) => {
+                let mut body = body(&[outputs])?;
+                places::embedding(&mut body, table, len, weight, functions);
+                Ok((body, "z = the row of W that x selects"))
             }
             (Layer::PositionEmbedding(_), Some(weight), ..) => {
                 let mut body = body(&[len])?;

@@ -81,6 +81,6 @@ fn a_whole_network_has_none() {
         Plan::new(&context, &model, &state, 4, PlanOptions::training(Mode::HesScale).whole_network(whole))
     };
     let refused = plan(true).unwrap_err();
-    assert!(matches!(&refused, Error::Unsupported { layer, .. } if layer == "dense 2"), "{refused:?}");
+    assert!(matches!(&refused, Error::Unsupported { layer, .. } if layer == "shared 2"), "{refused:?}");
     plan(false).unwrap();
 }

@@ -4,8 +4,8 @@
 use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
-    AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, LayerNorm, MaxPool2d, PRelu,
-    PositionEmbedding, RmsNorm,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation,
+    LayerNorm, MaxPool2d, PRelu, PositionEmbedding, RmsNorm, Upsample2d,
 };
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
@@ -209,6 +209,41 @@ fn encodings_positions_and_gates() {
     follows(blobs, 15, &ALL);
     let rows = Model::builder([2, 3]).layer(PositionEmbedding::new()).layer(frequencies(2));
     follows(rows.layer(Layer::OneBlob { bins: 2 }).flatten().dense(3), 16, &ALL);
+}
+
+/// What reads others' values, moves pixels, and makes images of another size.
+#[test]
+fn numbers_in_other_places() {
+    let rows = Model::builder([5]).dense(3).name("a").act(Activation::Tanh).dense(7).concat("a").dense(2);
+    follows(rows, 17, &ALL);
+    let up = Upsample2d::bilinear([3, 2]);
+    let aligned = Upsample2d::nearest([1, 3]).mode(Interpolation::BilinearAligned);
+    let images = Model::builder([2, 2, 3]).layer(up).name("large").layer(MaxPool2d::new(2)).layer(aligned);
+    let images = images.layer(Layer::ReflectionPad2d { padding: [2, 1, 0, 1] }).conv2d(2, 2);
+    follows(
+        images.layer(Layer::ReplicationPad2d { padding: [0, 3, 1, 0] }).layer(AvgPool2d::new(2)),
+        18,
+        &ALL,
+    );
+    let shuffled = Model::builder([2, 4, 6]).layer(Layer::PixelUnshuffle { factor: 2 }).name("small");
+    let shuffled =
+        shuffled.conv2d(4, 1).concat("small").conv2d(9, 1).layer(Layer::PixelShuffle { factor: 3 });
+    follows(shuffled.layer(Upsample2d::nearest([2, 1])).layer(AvgPool2d::new(3)), 19, &ALL);
+}
+
+#[test]
+fn words_that_meet() {
+    let line = |channels| Conv1d::new(channels, 1);
+    let words = Model::builder([5]).embedding(6, 4).layer(PositionEmbedding::new()).layer(line(12));
+    follows(words.layer(Attention::new(2).causal(true)).layer(line(3)), 20, &["stored", "halves", "loops"]);
+    let meeting = Model::builder([9, 4]).layer(Attention::new(3)).act(Activation::Tanh).layer(line(6));
+    follows(meeting.layer(Attention::new(1)).layer(line(2)), 21, &ALL);
+}
+
+#[test]
+fn shared_layers() {
+    let steps = Model::builder([5]).dense(5).act(Activation::Tanh).shared("0").act(Activation::Tanh);
+    follows(steps.shared("0").dense(2), 22, &ALL);
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! Layers that move numbers to other places, or mix those of several places: what each computes, as in `layers`.
+
+use super::body::Body;
+use super::functions::Functions;
+use super::index::Index;
+use super::numbers::{Numbers, literal};
+use crate::model::{Embedding, Heads, Resampling};
+
+/// x, and behind it y.
+pub(super) fn concat(body: &mut Body, [first, second]: [usize; 2]) {
+    body.each("i", first, |body, i| body.line(format!("z[{i}] = x[{i}];")));
+    body.each("i", second, |body, i| body.line(format!("z[{}] = y[{i}];", i.clone() + first)));
+}
+
+/// `[C r², H, W]` as `[C, r H, r W]`, or the other way round; `sizes` are C, H and W.
+pub(super) fn pixel_shuffle(body: &mut Body, sizes: [usize; 3], factor: usize, to_channels: bool) {
+    let [channels, height, width] = sizes;
+    body.each("c", channels * factor * factor, |body, c| {
+        body.each("row", height, |body, row| {
+            body.each("column", width, |body, column| {
+                let many = (c.clone() * height + row.clone()) * width + column.clone();
+                let whole = c.clone() / (factor * factor);
+                let [a, b] = [c.clone() / factor % factor, c.clone() % factor];
+                let row = whole * (factor * height) + row.clone() * factor + a;
+                let large = row * (factor * width) + column * factor + b;
+                let [to, from] = if to_channels { [many, large] } else { [large, many] };
+                body.line(format!("z[{to}] = x[{from}];"));
+            });
+        });
+    });
+}
+
+/// `z[y, x] = Σ_i Σ_j A[y, i] B[x, j] x[i, j]`, whose weights stand in the text: for a body without loops.
+pub(super) fn resample(body: &mut Body, channels: usize, resampling: &Resampling) {
+    let ([height, width], [rows, columns]) = (resampling.image, resampling.positions);
+    let taps = |axis, count: usize| -> Vec<Vec<(usize, f32)>> {
+        (0..count).map(|q| resampling.taps(axis, q).collect()).collect()
+    };
+    let [down, across] = [taps(0, rows), taps(1, columns)];
+    for c in 0..channels {
+        for (row, down) in down.iter().enumerate() {
+            for (column, across) in across.iter().enumerate() {
+                let pairs = down.iter().flat_map(|i| across.iter().map(move |j| (i, j)));
+                let terms: Vec<String> = pairs
+                    .map(|((i, a), (j, b))| {
+                        let x = format!("x[{}]", (c * height + i) * width + j);
+                        if a * b == 1.0 { x } else { format!("{} * {x}", literal(a * b)) }
+                    })
+                    .collect();
+                body.sum(&format!("z[{}]", (c * rows + row) * columns + column), &terms);
+            }
+        }
+    }
+}
+
+/// `z[c, q] = W[x[q], c]`, NaN where `x[q]` is no row; of bits, as in `shaders/embedding/row.wgsl`.
+pub(super) fn embedding(
+    body: &mut Body,
+    table: &Embedding,
+    positions: usize,
+    weight: &Numbers<'_>,
+    functions: &mut Functions<'_>,
+) {
+    let nan_where = functions.library("hs_nan_where");
+    let last = literal((table.count - 1) as f32);
+    body.each("q", positions, |body, q| {
+        body.block(|body| {
+            body.line(format!("let given = bitcast<u32>(x[{q}]);"));
+            body.line("let bits = select(given, 0u, given == 0x80000000u);");
+            body.line(format!("let row = u32(bitcast<f32>(min(bits, bitcast<u32>({last}))));"));
+            body.line("let is_none = bitcast<u32>(f32(row)) != bits;");
+            body.each("c", table.width, |body, c| {
+                let number = weight.at(Index::variable("row") * table.width + c.clone());
+                body.line(format!("z[{}] = {nan_where}(is_none, {number});", c * positions + q.clone()));
+            });
+        });
+    });
+}
+
+/// `z_i = Σ_j p_ij v_j`, `p_i = softmax_j(q_i · k_j / √w)`, head by head.
+pub(super) fn attention(body: &mut Body, heads: &Heads, functions: &mut Functions<'_>) {
+    let exp = functions.library("hs_exp");
+    let Heads { count, width, positions, causal } = *heads;
+    let channels = heads.channels();
+    body.each("m", count, |body, m| {
+        let place = |part: usize, k: Index, position: Index| {
+            (m.clone() * width + k + part * channels) * positions + position
+        };
+        body.each("i", positions, |body, i| {
+            let seen = |body: &mut Body, f: &dyn Fn(&mut Body, Index)| {
+                body.each("j", positions, |body, j| match causal {
+                    true => body.when(&[(j.clone(), i.clone() + 1)], |body| f(body, j.clone())),
+                    false => f(body, j),
+                });
+            };
+            body.block(|body| {
+                body.line(format!("var p = array<f32, {positions}>();"));
+                body.line("var largest = -3.4e38;");
+                seen(body, &|body, j| {
+                    body.each("k", width, |body, k| {
+                        let [q, key] = [place(0, k.clone(), i.clone()), place(1, k, j.clone())];
+                        body.line(format!("p[{j}] += x[{q}] * x[{key}];"));
+                    });
+                    body.line(format!("p[{j}] *= {};", literal(heads.scale() as f32)));
+                    body.line(format!("largest = max(largest, p[{j}]);"));
+                });
+                body.line("var sum = 0.0;");
+                seen(body, &|body, j| {
+                    body.line(format!("p[{j}] = {exp}(p[{j}] - largest);"));
+                    body.line(format!("sum += p[{j}];"));
+                });
+                body.each("k", width, |body, k| {
+                    let to = place(0, k.clone(), i.clone());
+                    seen(body, &|body, j| {
+                        let v = place(2, k.clone(), j.clone());
+                        body.line(format!("z[{to}] += p[{j}] * x[{v}];"));
+                    });
+                    body.line(format!("z[{to}] /= sum;"));
+                });
+            });
+        });
+    });
+}
