@@ -37,9 +37,6 @@ pub struct HashGrid {
 /// Cells along an axis: in the last of more a point would have few digits left.
 const MOST_CELLS: f64 = (1 << 20) as f64;
 
-/// What the place along each axis is multiplied by, as in the paper.
-const PRIMES: [u32; 3] = [1, 2_654_435_761, 805_459_861];
-
 /// A level of a grid.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GridLevel {
@@ -56,7 +53,7 @@ impl GridLevel {
     /// The row of a corner, within the weight.
     pub(crate) fn row(&self, corner: &[usize]) -> usize {
         let place = || corner.iter().rev().fold(0, |place, q| place * (self.cells + 1) + q);
-        let each = corner.iter().zip(PRIMES).map(|(q, prime)| (*q as u32).wrapping_mul(prime));
+        let each = corner.iter().zip(HashGrid::PRIMES).map(|(q, prime)| (*q as u32).wrapping_mul(prime));
         let hash = || each.fold(0, |hash, q| hash ^ q) as usize & self.mask;
         self.first + if self.dense { place() } else { hash() }
     }
@@ -81,6 +78,9 @@ impl HashGrid {
         /// The factor of cells from each level to the next.
         growth(growth: f64) => growth;
     }
+
+    /// What the place along each axis is multiplied by, as in the paper.
+    pub(crate) const PRIMES: [u32; 3] = [1, 2_654_435_761, 805_459_861];
 
     /// Rows of a level.
     pub(crate) fn table(&self) -> usize {

@@ -4,7 +4,7 @@ use super::body::Body;
 use super::functions::Functions;
 use super::index::Index;
 use super::numbers::{Numbers, literal};
-use crate::model::{Embedding, Heads, Resampling};
+use crate::model::{Embedding, HashGrid, Heads, Resampling};
 
 /// x, and behind it y.
 pub(super) fn concat(body: &mut Body, [first, second]: [usize; 2]) {
@@ -75,6 +75,63 @@ pub(super) fn embedding(
             });
         });
     });
+}
+
+/// `z[l F + f] = Σ_c share_c W[row_c, f]` over the corners c of the point's cell in level l, as in `shaders/hashgrid/grid.wgsl`: for a
+/// body without loops.
+pub(super) fn hash_grid(
+    body: &mut Body,
+    grid: &HashGrid,
+    axes: usize,
+    weight: &Numbers<'_>,
+    functions: &mut Functions<'_>,
+) {
+    let [is_nan, nan_where] = ["hs_is_nan", "hs_nan_where"].map(|name| functions.library(name));
+    for k in 0..axes {
+        body.line(format!("let spoilt{k} = {is_nan}(x[{k}]);"));
+        body.line(format!("let x{k} = clamp(select(x[{k}], 0.0, spoilt{k}), 0.0, 1.0);"));
+    }
+    for l in 0..grid.levels {
+        let level = grid.level(l, axes);
+        let (cells, first) = (level.cells, l * grid.table());
+        body.block(|body| {
+            for k in 0..axes {
+                body.line(format!("let t{k} = x{k} * {};", literal(cells as f32)));
+                body.line(format!("let first{k} = min(u32(t{k}), {}u);", cells - 1));
+                body.line(format!("let right{k} = {nan_where}(spoilt{k}, t{k} - f32(first{k}));"));
+            }
+            for corner in 0..1 << axes {
+                let is_further = |k: usize| corner >> k & 1;
+                let mut step = 1;
+                let along = |k: usize| {
+                    let place = format!("(first{k} + {}u)", is_further(k));
+                    let factor = if level.dense { step as u32 } else { HashGrid::PRIMES[k] };
+                    step *= cells + 1;
+                    format!("{place} * {factor}u")
+                };
+                let places: Vec<String> = (0..axes).map(along).collect();
+                let row = match level.dense {
+                    true => format!("{first}u + {}", places.join(" + ")),
+                    false => format!("{first}u + ((({})) & {}u)", places.join(") ^ ("), grid.table() - 1),
+                };
+                let shares = (0..axes).map(|k| match is_further(k) {
+                    0 => format!("(1.0 - right{k})"),
+                    _ => format!("right{k}"),
+                });
+                let shares: Vec<String> = shares.collect();
+                body.line(format!("let row{corner} = {row};"));
+                body.line(format!("let share{corner} = {};", shares.join(" * ")));
+            }
+            for f in 0..grid.features {
+                let term = |corner: usize| {
+                    let at = Index::variable(&format!("row{corner}")) * grid.features + f;
+                    format!("share{corner} * {}", weight.at(at))
+                };
+                let terms: Vec<String> = (0..1 << axes).map(term).collect();
+                body.sum(&format!("z[{}]", l * grid.features + f), &terms);
+            }
+        });
+    }
 }
 
 /// `z_i = Σ_j p_ij v_j`, `p_i = softmax_j(q_i · k_j / √w)`, head by head.

@@ -313,8 +313,13 @@ impl<'a> Writer<'a> {
                 places::pixel_shuffle(&mut body, [large[0], small[1], small[2]], *factor, to_channels);
                 Ok((body, "z = x, the pixels of a block as channels or the other way round"))
             }
-            (Layer::Embedding(_), ..) if constants => {
+            (Layer::Embedding(_) | Layer::HashGrid(_), ..) if constants => {
                 Err(Error::unsupported(name, "a table of constants as a function in WGSL"))
+            }
+            (Layer::HashGrid(grid), Some(weight), ..) => {
+                let mut body = Body::new(true);
+                places::hash_grid(&mut body, grid, len, weight, functions);
+                Ok((body, "z = shares of the rows of W at the corners around x"))
             }
             (Layer::Embedding(table), Some(weight), ..) => {
                 let mut body = body(&[outputs])?;

@@ -4,8 +4,8 @@
 use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
-    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Interpolation,
-    LayerNorm, MaxPool2d, PRelu, PositionEmbedding, RmsNorm, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid,
+    Interpolation, LayerNorm, MaxPool2d, PRelu, PositionEmbedding, RmsNorm, Upsample2d,
 };
 use hesscale::reference::predict;
 use hesscale::wgsl::Options;
@@ -229,6 +229,15 @@ fn numbers_in_other_places() {
     let shuffled =
         shuffled.conv2d(4, 1).concat("small").conv2d(9, 1).layer(Layer::PixelShuffle { factor: 3 });
     follows(shuffled.layer(Upsample2d::nearest([2, 1])).layer(AvgPool2d::new(3)), 19, &ALL);
+}
+
+/// Levels whose corners have rows of their own, and such as share them.
+#[test]
+fn grids_of_points() {
+    let grid = |log2_table| HashGrid::new().levels(3).features(3).log2_table(log2_table).base(3).growth(1.7);
+    let in_buffers = &["stored", "halves", "loops"];
+    follows(Model::builder([2]).layer(grid(5)).dense(4).act(Activation::Relu).dense(1), 23, in_buffers);
+    follows(Model::builder([3]).layer(grid(7)).dense(2), 24, in_buffers);
 }
 
 #[test]
