@@ -24,4 +24,5 @@ mod positions;
 mod prelu;
 mod problem;
 mod properties;
+mod recurrent;
 mod residual;
