@@ -37,7 +37,7 @@ fn in_plans_of_every_kind() {
     let [gru, lstm, bare, beside] = [0, 1, 2, 3].map(|k| Sample::new(networks().swap_remove(k).1, 11, 4));
     gru.follows_in_plans_of_every_kind(0, &["0", "1"]);
     lstm.follows_in_plans_of_every_kind(1, &["1"]);
-    bare.follows_in_plans_of_every_kind(2, &["2"]);
+    bare.follows_in_plans_of_every_kind(2, &["3"]);
     beside.follows_in_plans_of_every_kind(3, &["0"]);
 }
 

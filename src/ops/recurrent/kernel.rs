@@ -253,7 +253,11 @@ impl Key for RecurrentSignal {
         files.extend(["recurrent/signal_params", "recurrent/signal"]);
         match self.layer.layer.cell {
             Cell::Gru => files.push("recurrent/gru_signal"),
-            Cell::Lstm => files.extend(["recurrent/lstm_signal", self.layer.functions(), "lib/math"]),
+            Cell::Lstm => files.extend(["recurrent/lstm_signal", self.layer.functions()]),
+        }
+        // A fused activation brings it.
+        if self.layer.layer.cell == Cell::Lstm && self.flow.below == Activation::Identity {
+            files.push("lib/math");
         }
         compose(&header, &files)
     }
