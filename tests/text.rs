@@ -1,4 +1,4 @@
-//! The example `text`: its Transformer reaches the loss that the same network reaches in `f64`.
+//! The example `text`: its networks reach the loss that they reach in `f64`.
 #![allow(dead_code)] // what only the example itself uses
 
 #[path = "../examples/text/corpus.rs"]
@@ -11,7 +11,7 @@ use hesscale::model::{Init, OptimizerState, Rule, Targets};
 use hesscale::reference::pass;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Context, Model, Optimizer, Request};
-use model::{Sizes, transformer};
+use model::{Kind, Sizes, network};
 
 const STEPS: usize = 80;
 
@@ -31,9 +31,19 @@ fn in_f64(model: &Model, optimizer: Optimizer, parameters: &[f32], steps: &[Piec
 
 #[test]
 fn a_transformer_reaches_the_loss_that_it_reaches_in_f64() {
+    reaches_the_loss_in_f64(Kind::Transformer);
+}
+
+#[test]
+fn recurrent_layers_reach_the_loss_that_they_reach_in_f64() {
+    reaches_the_loss_in_f64(Kind::Gru);
+    reaches_the_loss_in_f64(Kind::Lstm);
+}
+
+fn reaches_the_loss_in_f64(kind: Kind) {
     let corpus = Corpus::new();
     let sizes = Sizes { characters: corpus.size(), length: 12, width: 16, heads: 2, blocks: 2 };
-    let model = transformer(sizes).unwrap();
+    let model = network(kind, sizes).unwrap();
     let parameters = model.init(Init::Auto, 3).unwrap();
     let mut random = fastrand::Rng::with_seed(2);
     let steps: Vec<Pieces> = (0..STEPS).map(|_| corpus.pieces(6, sizes.length, &mut random)).collect();

@@ -20,7 +20,7 @@ const USAGE: &str = "usage: quality [--quick | --layers]
 
 L1 distance to the exact Hessian diagonal over HesScale's own distance: below 1 is closer than HesScale.
   --quick   fewer samples and no 20 epochs: seconds, and rougher figures
-  --layers  what single layers drop: batch norm, layer norm, gates, attention";
+  --layers  what single layers drop: batch norm, layer norm, gates, attention, recurrent layers";
 
 fn main() -> ExitCode {
     let mut effort = Effort::FULL;

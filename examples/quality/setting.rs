@@ -38,12 +38,14 @@ const NETWORKS: [Named; 4] = [
 ];
 
 /// Layers that drop more than others, between few enough numbers for the exact diagonal of a batch whose samples meet.
-const LAYERS: [Named; 5] = [
+const LAYERS: [Named; 7] = [
     ("digits tanh, batch norm", || normed(BatchNorm::of_batch(), Activation::Tanh)),
     ("digits relu, batch norm", || normed(BatchNorm::of_batch(), Activation::Relu)),
     ("digits tanh, layer norm", || normed(LayerNorm::new(), Activation::Tanh)),
     ("digits gates", gated),
     ("digits attention", attentive),
+    ("digits gru", || recurrent(|builder| builder.gru(12))),
+    ("digits lstm", || recurrent(|builder| builder.lstm(12))),
 ];
 
 impl Effort {
@@ -225,6 +227,11 @@ fn attentive() -> Result<Model> {
         b.layer(LayerNorm::of_channels()).layer(line(24)).act(Activation::Gelu).layer(line(12))
     });
     model.flatten().dense(10).loss(Loss::cross_entropy())
+}
+
+/// One recurrent layer over the eight columns of an image.
+fn recurrent(layer: fn(Builder) -> Builder) -> Result<Model> {
+    layer(Model::builder([8, 8])).last().dense(10).loss(Loss::cross_entropy())
 }
 
 /// Small enough for the exact diagonal, which takes a pass for each weight of a convolution: 1,626 parameters.

@@ -1,5 +1,5 @@
 //! A small Transformer learns five sonnets, character by character: with Adam, and with AdaHesScale, whose Hessian diagonal goes
-//! through attention, normalisation and the shared weights of all positions.
+//! through attention, normalisation and the shared weights of all positions. Or two recurrent layers do.
 //!
 //! `cargo run --release --example text` prints the losses and what the networks make of a first word; `-- --help` lists options.
 
@@ -17,7 +17,7 @@ use corpus::Corpus;
 use hesscale::model::Targets;
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Model, Optimizer};
-use model::{Sizes, transformer};
+use model::{Kind, Sizes, network};
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -25,9 +25,10 @@ use std::time::Instant;
 const USAGE: &str = "\
 Usage: text [options]
 
-Trains a Transformer of two blocks on five sonnets with Adam and with AdaHesScale, and lets it go on from a word.
+Trains a Transformer of two blocks, or two recurrent layers, on five sonnets with Adam and with AdaHesScale, and lets it go on from a word.
 
 Options:
+  --network KIND    transformer, gru or lstm (default: transformer)
   --steps N         steps of training, of 16 pieces each (default: 600)
   --adapter NAME    an adapter by part of its name
   --cpu             without a GPU
@@ -39,6 +40,7 @@ const LENGTH: usize = 32;
 const PIECES: usize = 16;
 
 struct Options {
+    kind: Kind,
     steps: u32,
     device: Device,
 }
@@ -59,24 +61,28 @@ enum Command {
 }
 
 fn parse(mut arguments: Arguments) -> Result<Command, String> {
-    let (mut steps, mut adapter, mut cpu) = (600, None, false);
+    let (mut kind, mut steps, mut adapter, mut cpu) = (Kind::Transformer, 600, None, false);
     while let Some(name) = arguments.next()? {
         match name.as_str() {
             "--help" => return Ok(Command::Help),
             "--list" => return Ok(Command::List),
+            "--network" => {
+                let name = arguments.value()?;
+                kind = Kind::named(&name).ok_or_else(|| format!("no network `{name}`"))?;
+            }
             "--steps" => steps = arguments.count()?,
             "--adapter" => adapter = Some(arguments.value()?),
             "--cpu" => cpu = true,
             other => return Err(format!("unknown option `{other}`")),
         }
     }
-    Ok(Command::Run(Options { steps, device: Device::new(cpu, adapter)? }))
+    Ok(Command::Run(Options { kind, steps, device: Device::new(cpu, adapter)? }))
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let corpus = Corpus::new();
     let sizes = Sizes { characters: corpus.size(), length: LENGTH, width: 32, heads: 4, blocks: 2 };
-    let model = transformer(sizes)?;
+    let model = network(options.kind, sizes)?;
     let backend = Backend::new(&options.device)?;
     say(&format!("{}; {} parameters", backend.name(), model.parameter_count()))?;
     for (name, optimizer) in [("Adam", Optimizer::adam(3e-3)), ("AdaHesScale", Optimizer::ada_hesscale(3e-3))]

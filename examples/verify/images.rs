@@ -174,6 +174,9 @@ fn around() -> Vec<Job> {
             let m = m.conv2d(24, 3).act(TANH).layer(PositionEmbedding::new()).layer(Attention::new(2));
             m.layer(LayerNorm::of_channels()).conv2d(9, 1).layer(Attention::new(3).causal(true))
         }),
+        classifier("recurrent layers over a sequence", 37, [5, 9], |m| {
+            m.gru(12).act(TANH).residual(|b| b.lstm(12)).gru(7).last()
+        }),
         classifier("batch norm of images and of features", 37, [2, 5, 6], |m| {
             let m = m.conv2d(6, 3).layer(norm(6)).act(TANH).flatten();
             m.dense(9).layer(norm(9)).act(TANH)

@@ -49,6 +49,7 @@ impl Weights {
     pub(super) fn call(&self, batch: Batch, first: usize) -> Call<'_> {
         let Batch { mode, noise, .. } = batch;
         let Weights { packed: weight, squared, bias } = self;
-        Call { mode, weight, squared, bias, noise, first, input: &[], output: &[], branch: 0, other: &[] }
+        let (input, output, other): (&[f32], &[f32], &[f32]) = Default::default();
+        Call { mode, weight, squared, bias, noise, first, input, output, summed: false, branch: 0, other }
     }
 }

@@ -199,7 +199,7 @@ impl<'a> BackwardPass<'a> {
 
     /// Where the signal below an operation goes: to its input, or through the activation that writes this input, fused into the
     /// same dispatch, unless the signal in between is requested or nothing below needs one.
-    fn below(&mut self, input: usize) -> Result<(Signal, Activation, Option<Slice>)> {
+    pub(crate) fn below(&mut self, input: usize) -> Result<(Signal, Activation, Option<Slice>)> {
         let root = self.graph.root(input);
         if let Some(writer) = self.graph.writer(root)
             && let Some(activation) = writer.operation.activation()

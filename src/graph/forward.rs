@@ -168,11 +168,17 @@ impl<'a> ForwardPass<'a> {
         inputs: Vec<Slice>,
         more: &[Slice],
     ) -> Result<()> {
-        let output = self.hold(op.output, op.output, 1)?;
+        let output = self.memory(op)?;
         let slices = inputs.into_iter().chain([output]).chain(more.iter().copied()).collect();
-        self.saved.values[op.output] = Some(output);
         self.schedule.push(kernel, slices);
         Ok(())
+    }
+
+    /// Memory for the output of an operation that writes it with kernels of its own.
+    pub(crate) fn memory(&mut self, op: &Op) -> Result<Slice> {
+        let output = self.hold(op.output, op.output, 1)?;
+        self.saved.values[op.output] = Some(output);
+        Ok(output)
     }
 
     /// Pushes a linear map with parameters, fused with the activation that alone reads its output. `kernel` gets that activation,

@@ -94,6 +94,11 @@ pub(crate) trait Weighted: Debug + Send + Sync {
         user.copy_from_slice(packed);
     }
 
+    /// Whether signals go through the weight even where none goes to the input.
+    fn feeds_back(&self) -> bool {
+        false
+    }
+
     /// Adds the contribution of a few samples to `sums`. HesScale-R's `Σ u x` over a sample's positions is squared before it is
     /// added.
     fn add(&self, call: &Call<'_>, x: &[f32], signal: &[&[f32]], sums: &mut Sums, scratch: &mut [f32]);
@@ -115,6 +120,8 @@ pub(crate) struct Call<'a> {
     /// What the forward pass read and wrote, for the backward pass; else empty.
     pub input: &'a [f32],
     pub output: &'a [f32],
+    /// Whether [`Weighted::add`] has just been called with the same, so that what it left in the scratch memory is still there.
+    pub summed: bool,
     /// Of an operation with two inputs, the number of the one that `input` is and its signal goes to, and the other one.
     pub branch: usize,
     pub other: &'a [f32],

@@ -2,8 +2,8 @@
 
 use super::node::Nodes;
 use super::{
-    Activation, BatchNorm, Conv2d, Embedding, GroupNorm, Layer, LayerNorm, Loss, Model, PRelu,
-    PositionEmbedding, RmsNorm, check_input,
+    Activation, BatchNorm, Conv1d, Conv2d, Embedding, GroupNorm, Gru, Layer, LayerNorm, Loss, Lstm, Model,
+    PRelu, PositionEmbedding, RmsNorm, check_input,
 };
 use crate::{Error, Result};
 
@@ -94,6 +94,34 @@ impl Builder {
     /// Group normalisation, with γ and β; for all else see [`GroupNorm`] and [`Builder::layer`].
     pub fn group_norm(self, groups: usize) -> Builder {
         self.layer(GroupNorm::new(groups))
+    }
+
+    /// Gated recurrent units over a sequence `[C, T]`, which becomes `[hidden, T]`: two layers, a [`Conv1d`] of kernel 1 with PyTorch's
+    /// `weight_ih` and `bias_ih`, and the [`Gru`] itself with `weight_hh` and `bias_hh`.
+    ///
+    /// ```
+    /// use hesscale::{Loss, Model};
+    ///
+    /// # fn main() -> hesscale::Result<()> {
+    /// // A class of 20 measurements of 6 sensors, by what two layers have come to in the end.
+    /// let model = Model::builder([6, 20]).gru(32).gru(32).last().dense(4).loss(Loss::cross_entropy())?;
+    /// assert_eq!(model.shape(1)?, [32, 20]);
+    /// assert_eq!(model.shape(4)?, [32]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn gru(self, hidden: usize) -> Builder {
+        self.layer(Conv1d::new(hidden.saturating_mul(3), 1)).layer(Gru::new(hidden))
+    }
+
+    /// The same of long short-term memory: a [`Conv1d`] and an [`Lstm`].
+    pub fn lstm(self, hidden: usize) -> Builder {
+        self.layer(Conv1d::new(hidden.saturating_mul(4), 1)).layer(Lstm::new(hidden))
+    }
+
+    /// The last position of a sequence: `[C, T]` becomes `[C]`.
+    pub fn last(self) -> Builder {
+        self.layer(Layer::Last)
     }
 
     /// `[C, H, W]` becomes `[C·H·W]`.
@@ -216,7 +244,7 @@ impl Builder {
         let mut layer = layer.into();
         match &mut layer {
             Layer::Conv2d(Conv2d { inputs, .. })
-            | Layer::Conv1d(super::Conv1d { inputs, .. })
+            | Layer::Conv1d(Conv1d { inputs, .. })
             | Layer::ConvTranspose2d(super::ConvTranspose2d { inputs, .. })
                 if *inputs == 0 =>
             {

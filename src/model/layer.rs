@@ -10,6 +10,7 @@ use super::pair::pair;
 use super::pooling::{AvgPool2d, MaxPool2d};
 use super::positions::PositionEmbedding;
 use super::prelu::PRelu;
+use super::recurrent::{Cell, Gru, Lstm, Recurrence};
 use super::resample::{Resampling, Upsample2d};
 use super::window::{Padding, Window};
 use super::{Activation, Parameter, Role};
@@ -117,6 +118,13 @@ pub enum Layer {
     GroupNorm(GroupNorm),
     /// Attention of a sample's positions to each other.
     Attention(Attention),
+    /// Gated recurrent units over a sequence.
+    Gru(Gru),
+    /// Long short-term memory over a sequence.
+    Lstm(Lstm),
+    /// The last position of a sequence: `[C, T]` becomes `[C]`.
+    #[serde(deserialize_with = "nothing")]
+    Last,
     /// In training each element is zeroed with probability p and divided by 1 − p otherwise; nothing at inference. The
     /// random numbers depend on seed, step, layer and element alone: see [`Noise`](super::Noise).
     Dropout {
@@ -170,7 +178,7 @@ pub enum Layer {
 /// The kinds that JSON may name.
 pub(super) const KINDS: &str = "dense embedding positionembedding hashgrid frequencyencoding oneblob act prelu flatten identity conv2d conv1d convtranspose2d maxpool2d avgpool2d adaptiveavgpool2d \
      zeropad2d reflectionpad2d replicationpad2d upsample2d pixelshuffle pixelunshuffle batchnorm \
-     layernorm rmsnorm groupnorm attention dropout name from add multiply concat shared residual";
+     layernorm rmsnorm groupnorm attention gru lstm last dropout name from add multiply concat shared residual";
 
 pub(super) fn yes() -> bool {
     true
@@ -201,7 +209,9 @@ into_layer!(
     RmsNorm,
     GroupNorm,
     PositionEmbedding,
-    PRelu
+    PRelu,
+    Gru,
+    Lstm
 );
 
 impl From<Activation> for Layer {
@@ -246,6 +256,9 @@ impl Layer {
             Layer::RmsNorm(_) => "rmsnorm",
             Layer::GroupNorm(_) => "groupnorm",
             Layer::Attention(_) => "attention",
+            Layer::Gru(_) => "gru",
+            Layer::Lstm(_) => "lstm",
+            Layer::Last => "last",
             Layer::Dropout { .. } => "dropout",
             Layer::Name { .. } => "name",
             Layer::From { .. } => "from",
@@ -327,6 +340,7 @@ impl Layer {
             Layer::Upsample2d(layer) => Resampling::upsampling(name, layer, image_of(name, input)?),
             Layer::ReflectionPad2d { padding } => padded(padding, true),
             Layer::ReplicationPad2d { padding } => padded(padding, false),
+            Layer::Last => Resampling::last(name, input),
             _ => return Ok(None),
         }
         .map(Some)
@@ -356,6 +370,16 @@ impl Layer {
         }
     }
 
+    /// The recurrence over an input of shape `input`; `None` for other layers.
+    pub(crate) fn recurrence(&self, name: &str, input: &[usize]) -> Result<Option<Recurrence>> {
+        let cell = match self {
+            Layer::Gru(layer) => (Cell::Gru, layer.hidden, layer.bias),
+            Layer::Lstm(layer) => (Cell::Lstm, layer.hidden, layer.bias),
+            _ => return Ok(None),
+        };
+        Recurrence::new(cell, name, input).map(Some)
+    }
+
     /// What it makes of single numbers, if it encodes them.
     pub(crate) fn encoding(&self) -> Option<Encoding> {
         match *self {
@@ -380,10 +404,16 @@ impl Layer {
             return Ok(vec![input[0], window.positions[0], window.positions[1]]);
         }
         if let Some(resampling) = self.resampling(name, input)? {
-            return Ok(vec![input[0], resampling.positions[0], resampling.positions[1]]);
+            return Ok(match self {
+                Layer::Last => vec![input[0]],
+                _ => vec![input[0], resampling.positions[0], resampling.positions[1]],
+            });
         }
         if let Some(heads) = self.heads(name, input)? {
             return Ok([&[heads.channels()], &input[1..]].concat());
+        }
+        if let Some(recurrence) = self.recurrence(name, input)? {
+            return Ok(vec![recurrence.hidden, recurrence.positions]);
         }
         if let Some(encoding) = self.encoding() {
             return encoding.output_shape(name, input);
@@ -510,6 +540,8 @@ impl Layer {
             Layer::GroupNorm(norm) if norm.affine => (vec![norm.channels], Some(vec![norm.channels])),
             Layer::PositionEmbedding(positions) => (positions.shape.clone(), None),
             Layer::PRelu(prelu) => (vec![prelu.slopes], None),
+            Layer::Gru(Gru { hidden, bias }) => (vec![3 * hidden, *hidden], bias.then(|| vec![3 * hidden])),
+            Layer::Lstm(Lstm { hidden, bias }) => (vec![4 * hidden, *hidden], bias.then(|| vec![4 * hidden])),
             _ => return [(Role::Weight, None), (Role::Bias, None)],
         };
         [(Role::Weight, Some(weight)), (Role::Bias, bias)]
@@ -531,12 +563,16 @@ impl Layer {
     }
 
     /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's;
-    /// those of a hash grid are next to nothing, as its authors have them; positions have a deviation of 0.02, as those of GPT-2.
+    /// those of a hash grid are next to nothing, as its authors have them; positions have a deviation of 0.02, as those of GPT-2; those of H
+    /// recurrent units are up to 1/√H, as PyTorch's.
     pub(super) fn bound(&self) -> Option<f32> {
         match self {
             Layer::Embedding(_) => Some(3.0_f32.sqrt()),
             Layer::HashGrid(_) => Some(1e-4),
             Layer::PositionEmbedding(_) => Some(0.02 * 3.0_f32.sqrt()),
+            Layer::Gru(Gru { hidden, .. }) | Layer::Lstm(Lstm { hidden, .. }) => {
+                Some(1.0 / (*hidden as f32).sqrt())
+            }
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ mod pattern;
 mod pooling;
 mod positions;
 mod prelu;
+mod recurrent;
 mod resample;
 mod running;
 mod window;
@@ -36,6 +37,7 @@ pub use parameters::{Parameter, Role};
 pub use pooling::{AvgPool2d, MaxPool2d};
 pub use positions::PositionEmbedding;
 pub use prelu::PRelu;
+pub use recurrent::{Gru, Lstm};
 pub use resample::{Interpolation, Upsample2d};
 pub use running::RunningStatistics;
 pub use window::{Named, Padding};
@@ -59,6 +61,7 @@ pub(crate) use normalization::inverse_deviation;
 pub(crate) use pattern::matches;
 #[cfg(feature = "train")]
 pub(crate) use pattern::stars;
+pub(crate) use recurrent::{Cell, Recurrence};
 pub(crate) use resample::Resampling;
 pub(crate) use window::Window;
 

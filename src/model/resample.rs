@@ -1,4 +1,5 @@
-//! Layers that make an image of another size from values of the same channel: upsampling, padding by reflection and by the edge.
+//! Layers that make an image of another size from values of the same channel: upsampling, padding by reflection and by the edge; the
+//! last position of a sequence.
 
 use super::pair::{Pair, pair};
 use crate::{Error, Result};
@@ -75,6 +76,8 @@ pub(crate) enum ResamplingRule {
     Replication {
         before: [usize; 2],
     },
+    /// The last pixel of the last row alone.
+    Last,
 }
 
 impl Resampling {
@@ -114,6 +117,16 @@ impl Resampling {
         Ok(Resampling { image, positions, rule })
     }
 
+    /// The last position of a sequence `[channels, length]`.
+    pub(super) fn last(name: &str, input: &[usize]) -> Result<Resampling> {
+        match input {
+            [_, length] => {
+                Ok(Resampling { image: [1, *length], positions: [1, 1], rule: ResamplingRule::Last })
+            }
+            _ => Err(Error::shape(name, input, "[channels, length]")),
+        }
+    }
+
     /// What position `q` along an axis is made of: places with their weights.
     pub(crate) fn taps(&self, axis: usize, q: usize) -> impl Iterator<Item = (usize, f32)> {
         let (size, last) = (self.image[axis], self.image[axis] - 1);
@@ -131,6 +144,7 @@ impl Resampling {
                 ([if place > last { 2 * last - place } else { place }; 2], 0.0)
             }
             ResamplingRule::Replication { before } => ([q.saturating_sub(before[axis]).min(last); 2], 0.0),
+            ResamplingRule::Last => ([last; 2], 0.0),
         };
         let both = [(first, (1.0 - weight) as f32), (second, weight as f32)];
         both.into_iter().filter(|(_, weight)| *weight > 0.0)

@@ -30,6 +30,7 @@ pub(crate) mod pixelshuffle;
 pub(crate) mod pool;
 pub(crate) mod positions;
 pub(crate) mod prelu;
+pub(crate) mod recurrent;
 pub(crate) mod resample;
 pub(crate) mod residual;
 pub(crate) mod row_sums;
@@ -62,6 +63,7 @@ const LAYERS: &[Lower] = &[
     pool::lower,
     positions::lower,
     prelu::lower,
+    recurrent::lower,
     resample::lower,
     residual::lower,
     zeropad::lower,

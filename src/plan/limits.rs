@@ -72,7 +72,9 @@ fn largest_scratch(graph: &Graph, batch: usize, mode: Mode) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attention, AvgPool2d, BatchNorm, Conv2d, HashGrid, MaxPool2d, PositionEmbedding};
+    use crate::model::{
+        Attention, AvgPool2d, BatchNorm, Conv2d, Gru, HashGrid, MaxPool2d, PositionEmbedding,
+    };
     use crate::shader::DeviceClass;
     use crate::{Activation, At, ContextOptions, Error, Layer, Loss, Optimizer, Plan, PlanOptions, State};
 
@@ -153,8 +155,9 @@ mod tests {
         let grid = HashGrid::new().levels(4).features(1).log2_table(3).base(1);
         let corners = Model::builder([3]).layer(grid);
         let scores = Model::builder([3, 50]).layer(PositionEmbedding::new()).layer(Attention::new(1));
+        let gates = Model::builder([15, 40]).layer(Gru::new(5));
         for (builder, batch) in
-            [(sums, 64), (signal, 6), (channels, 1), (groups, 3), (corners, 64), (scores, 5)]
+            [(sums, 64), (signal, 6), (channels, 1), (groups, 3), (corners, 64), (scores, 5), (gates, 3)]
         {
             let model = builder.layer(Layer::Flatten).dense(3).loss(Loss::mse()).expect("valid");
             let bytes = largest_buffer(&model, batch);

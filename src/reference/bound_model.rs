@@ -106,6 +106,7 @@ impl<'a, T: Real> BoundModel<'a, T> {
     /// diagonal is empty where the signals have none.
     pub(super) fn parameter_sums(
         &self,
+        mode: Mode,
         input: &[T],
         outputs: &[Vec<T>],
         signals: &[Signal<T>],
@@ -115,10 +116,10 @@ impl<'a, T: Real> BoundModel<'a, T> {
         let (mut gradient, mut diagonal) = (zeros(), if curved { zeros() } else { Vec::new() });
         for (i, (step, signal)) in self.steps.iter().zip(signals).enumerate() {
             let Some(map) = step.weighted() else { continue };
-            let x = self.input_of(i, input, outputs);
+            let (x, signal) = step.at_weight(mode, [self.input_of(i, input, outputs), &outputs[i]], signal);
             self.place(i, gradient_sums(map, x, &signal.g), &mut gradient);
             if curved {
-                self.place(i, diagonal_sums(map, x, signal), &mut diagonal);
+                self.place(i, diagonal_sums(map, x, &signal), &mut diagonal);
             }
         }
         (gradient, diagonal)

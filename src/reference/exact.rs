@@ -34,7 +34,8 @@ pub fn hessian_vector_product(
 /// a pass for each parameter; a dense layer takes one for each unit unless there are statistics of the batch: samples do not meet
 /// before the loss is summed, so with
 /// z[·,o] varied in every sample at once an entry is `Σ_n x[n,i]² d²L/dz[n,o]²`. [`hessian_vector_product`] with a unit
-/// vector gives the same, entry by entry, and is what parameters take that several layers share.
+/// vector gives the same, entry by entry; it is what parameters take that several layers share, and recurrent layers, which are not
+/// linear in their weights.
 ///
 /// # Errors
 /// As [`pass`].
@@ -59,18 +60,18 @@ pub fn exact_hessian_diagonal(
     let mut diagonal = vec![0.0; model.flat_len()];
     for (node, (step, z)) in network.steps.iter().zip(&outputs).enumerate() {
         let Some(map) = step.weighted() else { continue };
-        let spec = &model.nodes()[node];
-        if spec.shares.is_some() || spec.used_again {
-            if spec.shares.is_none() {
-                for k in model.parameters_of(node).flat_map(|index| model.parameters()[index].range()) {
-                    let mut unit = vec![0.0; model.flat_len()];
-                    unit[k] = 1.0;
-                    diagonal[k] = hessian_vector_product(model, parameters, input, targets, &unit)?[k];
-                }
+        let (spec, x) = (&model.nodes()[node], network.input_of(node, input, &outputs));
+        if spec.shares.is_some() {
+            continue;
+        }
+        if spec.used_again || !step.is_linear_in_parameters() {
+            for k in model.parameters_of(node).flat_map(|index| model.parameters()[index].range()) {
+                let mut unit = vec![0.0; model.flat_len()];
+                unit[k] = 1.0;
+                diagonal[k] = hessian_vector_product(model, parameters, input, targets, &unit)?[k];
             }
             continue;
         }
-        let x = network.input_of(node, input, &outputs);
         if map.shared() || mixes_samples(model) {
             // What of z no parameter changes.
             let zeros = vec![0.0; model.flat_len()];
@@ -153,7 +154,7 @@ pub fn exact_ggn_diagonal(
             g[(n - first) * outputs + logit] = 1.0;
             let start = Signal::new(g, Vec::new(), Vec::new());
             let signals = network.backpropagate(Mode::None, x, &values, start, Source::Input);
-            network.parameter_sums(x, &values, &signals.nodes).0
+            network.parameter_sums(Mode::None, x, &values, &signals.nodes).0
         };
         let jacobian: Vec<Vec<f64>> = (0..outputs).map(row).collect();
         for (j, row) in jacobian.iter().enumerate() {

@@ -17,6 +17,8 @@
 //! | PReLU, slope w | g above 0, else `w g` | h above 0, else `w² h` |
 //! | max pooling | to the first maximum; windows that overlap add up | as g |
 //! | flatten, identity | the same | the same |
+//! | recurrent layers, a unit's step f of its gates' inputs and its state | by each input `f_x g` | `f_x² h + f_xx g`, without what two
+//! inputs have in common; Gauss-Newton drops `f_xx g`: `reference/layer/recurrent.rs` |
 //! | product `z = a b` of two values | at a: `b g` | at a: `b² h`, without what a and b have in common |
 //! | a value that several nodes read | the sum over them | the sum over them, without cross terms |
 //!
@@ -157,7 +159,7 @@ fn pass_from<T: Real>(
     let (loss, start) = start(&logits)?;
 
     let signals = network.backpropagate(mode, input, &outputs, start, Source::Input);
-    let (gradient, diagonal) = network.parameter_sums(input, &outputs, &signals.nodes);
+    let (gradient, diagonal) = network.parameter_sums(mode, input, &outputs, &signals.nodes);
     let (input_signal, signals) = (signals.input, of_layers(model, &signals.nodes));
     Ok(PassOutput { loss, logits, gradient, diagonal, signals, input_signal })
 }

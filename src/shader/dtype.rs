@@ -36,7 +36,7 @@ impl Dtype {
 
 /// The types of a kernel's bindings 1, 2, …: `N1`, `N2`, … in its shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Dtypes([Dtype; 6]);
+pub(crate) struct Dtypes([Dtype; 7]);
 
 impl Dtypes {
     pub(crate) fn of(dtypes: impl Iterator<Item = Dtype>) -> Dtypes {

@@ -6,9 +6,9 @@ use crate::problem::{Problem, losses};
 use cpu_time::ThreadTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Threads};
 use hesscale::model::{
-    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid, Init,
-    Interpolation, LayerNorm, MaxPool2d, Noise, PRelu, Padding, PositionEmbedding, RmsNorm, Targets,
-    Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Gru, HashGrid,
+    Init, Interpolation, LayerNorm, Lstm, MaxPool2d, Noise, PRelu, Padding, PositionEmbedding, RmsNorm,
+    Targets, Upsample2d,
 };
 use hesscale::reference::{PassOutput, pass_with_noise};
 use hesscale::{Activation, At, Error, Layer, Loss, Mode, Model};
@@ -252,6 +252,13 @@ fn all_other_layers() {
         ("whole images", image(3).layer_norm()),
         ("attention", Model::builder([12, 7]).layer(Attention::new(2)).layer(Conv1d::new(3, 1)).act(Tanh)),
         ("causal attention of pixels", image(9).layer(Attention::new(3).causal(true)).act(Tanh)),
+        ("gru", Model::builder([5, 9]).gru(7).layer(Conv1d::new(3, 1)).act(Tanh)),
+        ("two of lstm", Model::builder([3, 6]).lstm(4).act(Tanh).lstm(5).last()),
+        (
+            "gru of the input",
+            Model::builder([9, 4]).layer(Gru::new(3).bias(false)).name("x").act(Tanh).plus("x"),
+        ),
+        ("lstm of one position", Model::builder([8, 1]).layer(Lstm::new(2).bias(false))),
         (
             "learned positions",
             image(3).layer(PositionEmbedding::new()).act(Tanh).layer(PositionEmbedding::new()),

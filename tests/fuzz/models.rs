@@ -5,8 +5,8 @@ use crate::mutate::{self, edge};
 use fastrand::Rng;
 use hesscale::model::{
     Attention, AvgPool2d, BatchNorm, Builder, ClassTargets, Conv1d, Conv2d, ConvTranspose2d, GroupNorm,
-    HashGrid, Interpolation, LayerNorm, MaxPool2d, PRelu, Padding, PositionEmbedding, Reduction, RmsNorm,
-    Targets, Upsample2d, Variance,
+    HashGrid, Interpolation, LayerNorm, Lstm, MaxPool2d, PRelu, Padding, PositionEmbedding, Reduction,
+    RmsNorm, Targets, Upsample2d, Variance,
 };
 use hesscale::train::{Trainer, TrainerOptions};
 use hesscale::{Activation, Context, Error, Layer, Loss, Mode, Model, Optimizer, Result, wgsl};
@@ -106,7 +106,7 @@ fn real(random: &mut Rng) -> f64 {
 fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> Builder {
     for _ in 0..calls {
         let before = builder.clone();
-        builder = match random.u8(..38) {
+        builder = match random.u8(..41) {
             0 => builder.dense(size(random)),
             1 => builder.dense_no_bias(size(random)),
             2 => builder.act(Activation::ALL[random.usize(..Activation::ALL.len())]),
@@ -201,7 +201,10 @@ fn build(random: &mut Rng, mut builder: Builder, calls: usize, depth: usize) -> 
             31 => builder.layer(Layer::OneBlob { bins: size(random) }),
             34 => builder.layer(Attention::new(size(random)).causal(random.bool())),
             35 => builder.layer(PositionEmbedding::new()),
-            36 => builder.shared(["0", "1", "2", "1.body.0"][random.usize(..4)]),
+            39 => builder.shared(["0", "1", "2", "1.body.0"][random.usize(..4)]),
+            36 => builder.gru(size(random)),
+            37 => builder.layer(Lstm::new(size(random)).bias(random.bool())),
+            38 => builder.last(),
             33 => builder.layer([PRelu::new(), PRelu::per_channel()][random.usize(..2)].clone()),
             _ => builder.layer(Layer::Identity),
         };

@@ -44,6 +44,7 @@ mod partial;
 mod prelu;
 mod profile;
 mod properties;
+mod recurrent;
 mod sample_weights;
 mod shared;
 mod signed_targets;

@@ -3,8 +3,8 @@
 use crate::harness::{Sample, context, distinct, host_device, run_with_signals, small_tiles};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{
-    Attention, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Layer, LayerNorm, Loss, MaxPool2d, Noise,
-    PositionEmbedding, Reduction, Targets, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Gru, Layer, LayerNorm, Loss, Lstm, MaxPool2d,
+    Noise, PositionEmbedding, Reduction, Targets, Upsample2d,
 };
 use hesscale::reference::{self, activation, pass};
 use hesscale::tuning::DeviceClass;
@@ -184,10 +184,10 @@ fn kinds() -> Vec<Model> {
         },
     ];
     let loss = Loss::Mse { reduction: Reduction::Sum };
-    layers
-        .into_iter()
-        .map(|layer| Model::builder([6, 9, 8]).layer(layer).loss(loss.clone()).unwrap())
-        .collect()
+    let images = layers.into_iter().map(|layer| Model::builder([6, 9, 8]).layer(layer));
+    let sequences: [Layer; 3] = [Gru::new(4).into(), Lstm::new(3).bias(false).into(), Layer::Last];
+    let sequences = sequences.into_iter().map(|layer| Model::builder([12, 20]).layer(layer));
+    images.chain(sequences).map(|builder| builder.loss(loss.clone()).unwrap()).collect()
 }
 
 /// What is not finite by the reference is not on any path, forward and backward, and nothing of another sample is touched. Within a

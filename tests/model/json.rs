@@ -3,8 +3,8 @@
 use crate::images::image_layers;
 use crate::{activations, dense, losses, with};
 use hesscale::model::{
-    Attention, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, HashGrid,
-    Interpolation, LayerNorm, MaxPool2d, PRelu, Padding, PositionEmbedding, RmsNorm, Rule, Targets,
+    Attention, AvgPool2d, BatchNorm, Conv1d, Conv2d, ConvTranspose2d, Embedding, GroupNorm, Gru, HashGrid,
+    Interpolation, LayerNorm, Lstm, MaxPool2d, PRelu, Padding, PositionEmbedding, RmsNorm, Rule, Targets,
     Upsample2d,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Optimizer};
@@ -290,7 +290,8 @@ fn no_field_is_passed_over() {
     layers.extend([dense(4, 2, true), PRelu::new().into(), Layer::Flatten, line.into()]);
     layers.extend(image_layers());
     layers.extend([Embedding::new(3, 2).into(), HashGrid::new().into(), Attention::new(2).into()]);
-    layers.push(PositionEmbedding::new().into());
+    layers.extend([PositionEmbedding::new().into(), Gru::new(3).into(), Lstm::new(2).bias(false).into()]);
+    layers.push(Layer::Last);
     layers.extend([Layer::FrequencyEncoding { octaves: 2 }, Layer::OneBlob { bins: 2 }]);
     let skip = || "skip".to_owned();
     layers.extend([Layer::Name { name: skip() }, Layer::From { name: skip() }, Layer::Add { with: skip() }]);

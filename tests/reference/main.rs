@@ -24,5 +24,6 @@ mod positions;
 mod prelu;
 mod problem;
 mod properties;
+mod recurrent;
 mod residual;
 mod shared;

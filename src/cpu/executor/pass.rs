@@ -11,7 +11,9 @@ impl Executor {
         (self.last, self.done) = (batch, Done::Pass);
         self.values[0][..inputs.len()].copy_from_slice(inputs);
         for (op, weights) in self.program.ops.iter().zip(&mut self.weights) {
-            let squared = batch.mode.has_diagonal() && self.program.values[op.inputs[0]].wanted;
+            let through = op.kind.weighted().is_some_and(|weighted| weighted.feeds_back());
+            let through = through || self.program.values[op.inputs[0]].wanted;
+            let squared = batch.mode.has_diagonal() && through;
             weights.prepare(op, &self.model, parameters, squared, &self.threads);
         }
         for stage in 0..self.program.stages.len() {

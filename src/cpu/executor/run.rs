@@ -72,9 +72,10 @@ impl Executor {
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
-                    let call = Call { input, output, ..weights[index].call(batch, rows.start) };
+                    let mut call = Call { input, output, ..weights[index].call(batch, rows.start) };
                     if let Some(weighted) = sample_op.weighted().filter(|_| op.trained) {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
+                        call.summed = true;
                     }
                     for (number, (value, adds)) in op.inputs.iter().zip(&op.adds).enumerate() {
                         if !program.values[*value].wanted {

@@ -55,7 +55,7 @@ impl Operation for Conv {
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         if pass.setup.trains(op) {
-            self.parameters(pass, op, signal);
+            self.parameters(pass, op, signal, pass.saved_input(op));
         }
         let (tuning, batch) = (pass.setup.tuning, pass.batch());
         if let (true, Some(weight)) = (pass.continues(op), pass.saved.extra(op)) {
@@ -103,8 +103,8 @@ impl Conv {
         packed
     }
 
-    /// Gradient and diagonal: partial sums over parts of the batch, then their total.
-    fn parameters(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) {
+    /// Gradient and diagonal of a convolution of `input`: partial sums over parts of the batch, then their total.
+    pub(crate) fn parameters(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal, input: Slice) {
         let (partial, packing) =
             (self.0.partial(pass.setup.tuning, pass.batch(), pass.mode), self.0.packing());
         let elements = partial.split().splits as usize * partial.kept() as usize * packing.len as usize;
@@ -112,7 +112,7 @@ impl Conv {
         let sums = pass.schedule.transient(name, elements, Dtype::F32);
         let (a_plane, c_plane, bias) = (signal.plane, packing.len, packing.bias);
         let offsets = Offsets { a_plane, c_plane, bias, ..Offsets::ALONE };
-        let slices = vec![signal.slice, pass.saved_input(op), sums];
+        let slices = vec![signal.slice, input, sums];
         pass.schedule.push(Product { gemm: partial, offsets }, slices);
         unpack(pass, op, Unpack::after(&partial, packing), sums);
     }

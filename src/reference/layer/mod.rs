@@ -1,7 +1,7 @@
 //! The rules of each layer: forward, the signal to its input, its parameters' sums.
 //!
-//! All layers but the elementwise functions, the encodings and the normalisations by a sample's or a batch's statistics are linear
-//! maps where they stand, so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`],
+//! All layers but the elementwise functions, the encodings, attention, recurrent layers and the normalisations by a sample's or a batch's
+//! statistics are linear maps where they stand, so one rule serves them: g and u go through `Aᵀ`, h through `(A∘A)ᵀ`. A new layer type is a new [`Linear`],
 //! and [`Weighted`] where it has parameters.
 
 pub(super) mod act;
@@ -22,6 +22,7 @@ mod pixelshuffle;
 mod pool;
 mod positions;
 mod prelu;
+mod recurrent;
 mod resample;
 mod zeropad;
 
@@ -43,7 +44,9 @@ use pixelshuffle::Shuffle;
 use pool::{Average, Maximum};
 use positions::Positions;
 use prelu::Slopes;
+use recurrent::Recur;
 use resample::Resample;
+use std::borrow::Cow;
 use zeropad::Pad;
 
 /// A map `z = A x + b` on each sample of a batch.
@@ -112,6 +115,7 @@ pub(super) enum Step<'a, T> {
     /// By the statistics of the batch.
     Standardize(Standardize<'a, T>),
     Attend(Attend),
+    Recur(Recur<'a, T>),
     /// The sum of its inputs: of a single one, the same numbers.
     Sum,
     /// The product of its two inputs.
@@ -142,6 +146,9 @@ impl<'a, T: Real> Step<'a, T> {
         }
         if let Some(heads) = layer.heads(&spec.name(), input)? {
             return Ok(Step::Attend(Attend::new(heads)));
+        }
+        if let Some(recurrence) = layer.recurrence(&spec.name(), input)? {
+            return Ok(Step::Recur(Recur::new(recurrence, weight, bias)));
         }
         if let Some(encoding) = layer.encoding() {
             return Ok(Step::Encode(Encode::new(encoding, input)));
@@ -218,6 +225,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Encode(encode) => encode.forward(x),
             Step::Standardize(norm) => norm.forward(x),
             Step::Attend(attend) => attend.forward(x),
+            Step::Recur(recur) => recur.forward(x),
             Step::Sum => sum(inputs),
             Step::Product => x.iter().zip(inputs[1]).map(|(x, y)| *x * *y).collect(),
             Step::Concatenation([first, second]) => {
@@ -248,6 +256,7 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Encode(encode) => encode.backward(mode, x, signal),
             Step::Standardize(norm) => norm.backward(mode, x, signal),
             Step::Attend(attend) => attend.backward(mode, x, signal),
+            Step::Recur(recur) => recur.backward(mode, x, signal),
             Step::Sum => signal.clone(),
             // What x and y have in common is dropped: d²z/dx² = 0.
             Step::Product => {
@@ -271,8 +280,28 @@ impl<'a, T: Real> Step<'a, T> {
             Step::Linear(map) => map.weighted(),
             Step::Normalize(norm) => norm.weighted(),
             Step::Standardize(norm) => Some(norm),
+            Step::Recur(recur) => Some(recur.product()),
             _ => None,
         }
+    }
+
+    /// What the map with the parameters reads, and the signal at its output: the step's own, but of a recurrent layer, which is not
+    /// linear in its weight.
+    pub(super) fn at_weight<'b>(
+        &self,
+        mode: Mode,
+        [x, z]: [&'b [T]; 2],
+        signal: &'b Signal<T>,
+    ) -> (&'b [T], Cow<'b, Signal<T>>) {
+        match self {
+            Step::Recur(recur) => (z, Cow::Owned(recur.at_product(mode, x, signal))),
+            _ => (x, Cow::Borrowed(signal)),
+        }
+    }
+
+    /// Whether its output is linear in its parameters.
+    pub(super) fn is_linear_in_parameters(&self) -> bool {
+        !matches!(self, Step::Recur(_))
     }
 }
 

@@ -14,8 +14,14 @@ pub(super) struct Resample {
 }
 
 impl Resample {
-    /// On samples of shape `[channels, height, width]`; `None` for another layer.
+    /// On samples of shape `[channels, height, width]`, or `[channels, length]`; `None` for another layer.
     pub(super) fn new(layer: &Layer, input: &[usize]) -> Option<Resample> {
+        if let (Layer::Last, &[_, length]) = (layer, input) {
+            return Some(Resample {
+                image: [1, length],
+                axes: [vec![vec![(0, 1.0)]], vec![vec![(length - 1, 1.0)]]],
+            });
+        }
         let &[_, height, width] = input else { return None };
         let image = [height, width];
         let around = |[left, right, top, bottom]: [usize; 4], place: fn(isize, isize) -> isize| {

@@ -19,6 +19,7 @@ mod partial;
 mod pixelshuffle;
 mod pool;
 mod prelu;
+mod recurrent;
 mod resample;
 mod residual;
 mod row_sums;

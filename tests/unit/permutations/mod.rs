@@ -30,6 +30,7 @@ mod pixelshuffle;
 mod pool;
 mod positions;
 mod prelu;
+mod recurrent;
 mod resample;
 mod residual;
 mod row_sums;
@@ -56,7 +57,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 31] = [
+const OPERATIONS: [Operation; 32] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -66,6 +67,7 @@ const OPERATIONS: [Operation; 31] = [
     pool::OPERATION,
     positions::OPERATION,
     prelu::OPERATION,
+    recurrent::OPERATION,
     resample::OPERATION,
     pixelshuffle::OPERATION,
     zeropad::OPERATION,

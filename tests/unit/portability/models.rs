@@ -3,8 +3,8 @@
 use super::common::own;
 use super::job::{Job, Kind};
 use crate::model::{
-    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, HashGrid, LayerNorm,
-    MaxPool2d, Optimizer, PRelu, PositionEmbedding, RmsNorm, Rule, Upsample2d,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Gru, HashGrid, LayerNorm,
+    Lstm, MaxPool2d, Optimizer, PRelu, PositionEmbedding, RmsNorm, Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -113,6 +113,21 @@ pub(super) fn jobs() -> Vec<Job> {
             let m = m.layer(Attention::new(heads).causal(heads == 2)).layer(PositionEmbedding::new());
             let m = m.layer(line(3 * heads * width)).layer(Attention::new(heads)).layer(line(2));
             m.layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap()
+        };
+        everywhere(&mut jobs, name, 2, model);
+    }
+    // Single units and vec4s of them, behind an activation, behind none and at the input, where no signal goes.
+    for (name, hidden) in [("gru", 5), ("gru of fours", 4), ("lstm", 3), ("lstm of fours", 8)] {
+        let gates = if name.starts_with("gru") { 3 } else { 4 };
+        let layer =
+            |hidden| -> Layer { if gates == 3 { Gru::new(hidden).into() } else { Lstm::new(hidden).into() } };
+        let model = || {
+            let m = Model::builder([gates * hidden, 4])
+                .layer(layer(hidden))
+                .layer(Conv1d::new(gates * hidden, 1));
+            let m =
+                m.act(TANH).layer(layer(hidden)).layer(Conv1d::new(gates * hidden, 1)).layer(layer(hidden));
+            m.last().dense(3).loss(Loss::mse()).unwrap()
         };
         everywhere(&mut jobs, name, 2, model);
     }
