@@ -103,6 +103,16 @@ pub enum Error {
         /// What was given.
         got: &'static str,
     },
+    /// The signal at the outputs is not what the mode of the backward pass carries.
+    #[error("the signal at the outputs has {got}, but mode {mode} carries {needed}")]
+    SignalKind {
+        /// The mode, by [`Mode::name`](crate::Mode::name).
+        mode: &'static str,
+        /// What it carries.
+        needed: String,
+        /// What was given.
+        got: String,
+    },
     /// NaN or infinity in data, found because checking is on.
     #[error("{tensor}[{index}] is {value}; checking is on and it must be finite")]
     NotFinite {
@@ -368,6 +378,22 @@ impl Error {
 
     pub(crate) fn check_length(tensor: impl Into<String>, got: usize, needed: usize) -> Result<()> {
         if got == needed { Ok(()) } else { Err(Error::length(tensor, got, needed)) }
+    }
+
+    /// Refuses the first value that is NaN or infinite.
+    pub(crate) fn check_finite(tensor: &str, values: &[f32]) -> Result<()> {
+        match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            Some((index, value)) => Err(Error::NotFinite { tensor: tensor.into(), index, value: *value }),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, where it is that something is another device's, with what that is.
+    pub(crate) fn about(self, what: &'static str) -> Error {
+        match self {
+            Error::Foreign { owner, .. } => Error::Foreign { what, owner },
+            other => other,
+        }
     }
 
     pub(crate) fn limit(place: impl Into<String>, limit: &'static str, needed: u64, available: u64) -> Error {

@@ -22,6 +22,7 @@ pub mod embedding {
     #![doc = concat!("[psnr]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/psnr.svg")]
     #![doc = concat!("[hash_grid]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/hash_grid.png")]
     #![doc = concat!("[neural_sdf]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/neural_sdf.png")]
+    #![doc = concat!("[gan]: https://docs.rs/crate/hesscale/", env!("CARGO_PKG_VERSION"), "/source/docs/gan.svg")]
     #![doc = ""]
     #![doc = include_str!("../docs/embedding.md")]
 }

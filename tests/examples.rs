@@ -69,6 +69,7 @@ fn who_writes_asks() {
     let known = [
         "cost",
         "digits",
+        "gan",
         "hash_grid",
         "in_a_frame_loop",
         "laplace",

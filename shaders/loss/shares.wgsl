@@ -1,5 +1,6 @@
 // shares[n] = w[n] / Σ w, or 0 where that sum is 0: a weighted mean's weights, by one workgroup of LANES invocations.
-// The sum is over all rows that count; a row's weight is its sample's, times the weight of its class with CLASSES.
+// The sum is over all rows that count; a row's weight is its sample's, times the weight of its class with CLASSES. Samples that do not
+// count have a share of 0. Plug: samples (all_samples | counted).
 
 struct ShareParams {
     samples: u32,
@@ -17,7 +18,7 @@ struct ShareParams {
 @group(0) @binding(4) var<storage, read_write> shares: array<f32>;
 
 // How often row i counts.
-fn count(i: u32) -> f32 {
+fn times(i: u32) -> f32 {
     if !CLASSES {
         return p.terms;
     }
@@ -31,18 +32,19 @@ fn count(i: u32) -> f32 {
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(local_invocation_id) lane: vec3<u32>) {
     var sum = 0.0;
-    let rows = p.samples * p.positions;
+    let some = samples();
+    let rows = some * p.positions;
     for (var start = lane.x; start < rows; start += RUN) {
         var run = 0.0;
         for (var i = start; i < min(start + RUN, rows); i += LANES) {
-            run += sample_weights[i / p.positions] * count(i);
+            run += sample_weights[i / p.positions] * times(i);
         }
         sum += run;
     }
     sum = row_sum(vec4<f32>(sum), lane).x;
     for (var n = lane.x; n < p.samples; n += LANES) {
         var share = 0.0;
-        if sum != 0.0 {
+        if n < some && sum != 0.0 {
             share = sample_weights[n] / sum;
         }
         shares[n] = share;

@@ -1,5 +1,4 @@
-// part = c all in the first n rows, 0 in the others whatever is there; c is batch / n where a mean was divided by the batch, else
-// 1. Of vectors u it is √c. One element of every plane per invocation.
+// part = all in the first n rows, 0 in the others whatever is there. One element of every plane per invocation.
 
 struct RowsParams {
     n: u32, // elements of a plane
@@ -8,12 +7,8 @@ struct RowsParams {
     planes: u32,
     plane_in: u32,
     plane_out: u32,
-    first_vector: u32,
-    mean_of: u32, // 0: of no mean
     batch: u32,
     unused0: u32,
-    unused1: u32,
-    unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: RowsParams;
@@ -22,16 +17,11 @@ struct RowsParams {
 @group(0) @binding(3) var<storage, read_write> part: array<N3>;
 
 fn each(i: u32) {
-    let rows = min(count[0], p.batch);
-    let counts = divide(i, p.row).x < rows;
-    var c = 1.0;
-    if p.mean_of > 0u {
-        c = f32(p.mean_of) / f32(max(rows, 1u));
-    }
+    let counts = divide(i, p.row).x < min(count[0], p.batch);
     for (var plane = 0u; plane < p.planes; plane++) {
         var value = 0.0;
         if counts {
-            value = f32(all_rows[plane * p.plane_in + i]) * select(c, sqrt(c), plane >= p.first_vector);
+            value = f32(all_rows[plane * p.plane_in + i]);
         }
         part[plane * p.plane_out + i] = N3(storable(vec4<f32>(value)).x);
     }

@@ -131,13 +131,7 @@ impl Context {
     /// Whether values may be written into a tensor.
     pub(crate) fn check_values(&self, tensor: &Tensor, values: &[f32]) -> Result<()> {
         Error::check_length(tensor.name.clone(), values.len(), tensor.len())?;
-        let not_finite = || values.iter().enumerate().find(|(_, v)| !v.is_finite());
-        match self.is_checked().then(not_finite).flatten() {
-            Some((index, value)) => {
-                Err(Error::NotFinite { tensor: tensor.name.clone(), index, value: *value })
-            }
-            None => Ok(()),
-        }
+        if self.is_checked() { Error::check_finite(&tensor.name, values) } else { Ok(()) }
     }
 
     pub(crate) fn write_bytes(&self, tensor: &Tensor, bytes: &[u8]) -> Result<()> {

@@ -23,6 +23,8 @@ pub(crate) struct Options<'a> {
     pub loss_scale: f32,
     pub fewer_dispatches: Option<bool>,
     pub sample_weights: bool,
+    /// Whether these are shares of the whole loss, with its reduction.
+    pub shares: bool,
 }
 
 /// A model at one batch size on one class of device.

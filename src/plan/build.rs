@@ -7,7 +7,7 @@ use crate::gemm::Tuning;
 use crate::gpu::{Context, Tensor};
 use crate::graph::{Graph, Options, RequestedSlices, Setup, Slice};
 use crate::model::{Groups, Model, Optimizer};
-use crate::ops::{Ops, loss};
+use crate::ops::Ops;
 use crate::{Error, Result};
 
 /// The schedules of a plan. No device is asked, and no buffer made.
@@ -37,11 +37,9 @@ pub(super) fn design<'a>(
         loss_scale,
         fewer_dispatches,
         sample_weights,
+        shares: options.part_of.is_some(),
     };
     let setup = Setup::new(model, batch, tuning, asked, optimizer, groups);
-    if partial && loss::sums_weights(model.loss(), sample_weights) {
-        return Err(Error::unsupported("loss", "a weighted mean over a part of the batch"));
-    }
     if training {
         model.check_mode(mode)?;
     }

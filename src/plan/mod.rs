@@ -284,8 +284,8 @@ impl Plan {
     /// as it was.
     ///
     /// # Errors
-    /// [`Error::Length`] for what is not of this batch, or not what the plan's mode carries; [`Error::NotFinite`] where the context
-    /// checks; [`Error::NotPlanned`] as of [`Plan::outside_signal`]. Nothing is written on an error.
+    /// [`Error::SignalKind`] for what the plan's mode does not carry; [`Error::Length`] for what is not of this batch;
+    /// [`Error::NotFinite`] where the context checks; [`Error::NotPlanned`] as of [`Plan::outside_signal`]. Nothing is written on an error.
     pub fn write_signal(&self, signal: OutputSignal<'_>) -> Result<()> {
         self.outside_signal()?.write(&self.context, &self.options, signal)
     }

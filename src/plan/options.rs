@@ -34,8 +34,8 @@ pub struct PlanOptions {
     /// Activations to be read or bound after the forward pass, in inference plans too.
     pub activations: Vec<At>,
     /// Whether a step may have fewer samples than the plan's batch: [`Plan::write_count`](crate::Plan::write_count) says how many.
-    /// The rows behind them count nothing, whatever they hold: their inputs are read as zeros, loss and signal are 0, and a mean is
-    /// divided by the count. All kernels still run on the whole batch. In inference plans it does nothing.
+    /// The rows behind them count nothing, whatever they hold: their inputs are read as zeros, loss and signal are 0, and a mean divides
+    /// by the count, a weighted mean by the weights of those that count. All kernels still run on the whole batch. In inference plans it does nothing.
     pub partial: bool,
     /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
     /// it applies, and pays on this class of device. `Some(true)`: or else [`Plan::new`](crate::Plan::new) says why not.
@@ -69,6 +69,9 @@ pub struct PlanOptions {
     pub sample_weights: bool,
     /// The same for these weights: `batch` numbers (`f32`).
     pub sample_weights_in: Option<BufferRange>,
+    /// The batch is a part of so many samples, and their weights are the shares that they have of the whole loss: its reduction is in
+    /// them already.
+    pub(crate) part_of: Option<usize>,
 }
 
 impl PlanOptions {
@@ -92,6 +95,7 @@ impl PlanOptions {
             targets: None,
             sample_weights: false,
             sample_weights_in: None,
+            part_of: None,
             outside_signal: None,
         }
     }
@@ -182,11 +186,16 @@ impl PlanOptions {
             (Some(_), _, true) => return Err(Error::not_planned("a target", super::LOSS)),
             _ => {}
         }
-        let read = [("input", self.input.clone()), ("targets", targets), ("sample weights", weights)];
-        let given = read.into_iter().chain([("signal at the outputs", signal)]);
+        let read = [
+            ("the input", self.input.clone()),
+            ("the targets", targets),
+            ("the sample weights", weights),
+            ("the signal at the outputs", signal),
+        ];
         let mut known: Vec<(&str, BufferRange)> = Vec::new();
-        for (role, range) in given.filter_map(|(role, range)| Some((role, range?))) {
-            let buffer = context.adopt(range.buffer().clone())?;
+        for (what, range) in read.into_iter().filter_map(|(what, range)| Some((what, range?))) {
+            let buffer = context.adopt(range.buffer().clone()).map_err(|error| error.about(what))?;
+            let role = what.trim_start_matches("the ");
             let written = state.roles().find(|(_, written)| **written == buffer).map(|(other, _)| other);
             let read = || known.iter().find(|(_, other)| other.meets(&range)).map(|(other, _)| *other);
             if let Some(other) = written.or_else(read) {
@@ -209,7 +218,7 @@ impl PlanOptions {
         }
         // Where the samples that count are known on the GPU alone, one may have all of the weight.
         let summed = self.training && loss::sums_weights(model.loss(), self.sample_weights);
-        let samples = if self.training && self.partial { 1 } else { batch };
+        let samples = self.part_of.unwrap_or(if self.training && self.partial { 1 } else { batch });
         let factor = || if summed { 1.0 } else { model.loss().factor(samples, model.output_shape()) };
         let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor() as i32);
         Ok(match self.storage {

@@ -147,9 +147,12 @@ impl State {
         buffers: StateBuffers,
     ) -> Result<State> {
         let len = model.flat_len().max(64);
-        let flat = |name: &str, given: Option<wgpu::Buffer>| {
+        let flat = |what: &'static str, given: Option<wgpu::Buffer>| {
+            let name = what.trim_start_matches("the ");
             let buffer = match given {
-                Some(buffer) => given_buffer(context, name, &buffer, len)?,
+                Some(buffer) => {
+                    given_buffer(context, name, &buffer, len).map_err(|error| error.about(what))?
+                }
                 None => context.storage(name, len)?,
             };
             Ok(Tensor::new(name, &buffer, 0, &[len]))
@@ -171,9 +174,9 @@ impl State {
             model: model.clone(),
             optimizer,
             groups: groups.clone(),
-            parameters: flat("parameters", buffers.parameters)?,
-            gradient: flat("gradient", buffers.gradient)?,
-            diagonal: flat("diagonal", buffers.diagonal)?,
+            parameters: flat("the parameters", buffers.parameters)?,
+            gradient: flat("the gradient", buffers.gradient)?,
+            diagonal: flat("the diagonal", buffers.diagonal)?,
             moments,
             noise: Tensor::new(
                 "noise",

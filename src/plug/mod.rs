@@ -7,7 +7,7 @@ pub(crate) use words::{Word, words};
 
 use crate::{Error, Result};
 use naga::valid::{Capabilities, ShaderStages, ValidationFlags, Validator};
-use naga::{AddressSpace, Expression, Span};
+use naga::{AddressSpace, Expression, Handle, Span, Statement};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -18,6 +18,10 @@ const LONGEST: usize = 1 << 16;
 /// Operators of one expression, and branches of one `if`: compilers call themselves for each, and a stack may be small. Brackets
 /// and blocks within each other naga counts itself.
 const DEEPEST: usize = 256;
+
+/// Bytes of all variables that a text keeps at module scope, and of those of each function: half of what WGSL promises a shader, for
+/// the crate has some of its own.
+const MOST_BYTES: u64 = 4096;
 
 /// Ends the name of a constant in a text that reads at places which it computes: the pipeline that it is part of is made with wgpu's
 /// run-time checks. A constant and no comment, for it goes wherever declarations do.
@@ -39,6 +43,8 @@ pub(crate) struct Interface {
     pub functions: &'static [Function],
     /// A type that the functions name.
     pub row: Option<&'static str>,
+    /// Functions of the library that read at a place of the row.
+    pub reads: &'static [&'static str],
 }
 
 #[derive(Debug)]
@@ -52,9 +58,21 @@ pub(crate) struct Function {
 /// A text that has been checked.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Plug {
+    what: &'static str,
     name: String,
     wgsl: String,
     shader: String,
+    reads: Vec<Read>,
+}
+
+/// A read at a constant place of a row, whose end is not known to the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Read {
+    /// The function that reads: one of [`Interface::reads`].
+    by: &'static str,
+    at: u32,
+    /// Where it is called, in bytes of the text.
+    place: Option<usize>,
 }
 
 impl fmt::Debug for Plug {
@@ -65,8 +83,19 @@ impl fmt::Debug for Plug {
 
 impl Plug {
     pub(crate) fn new(interface: &Interface, name: &str, wgsl: &str) -> Result<Plug> {
-        let shader = Check { interface, name, wgsl }.shader()?;
-        Ok(Plug { name: name.into(), wgsl: wgsl.into(), shader })
+        let (shader, reads) = Check { interface, name, wgsl }.shader()?;
+        Ok(Plug { what: interface.what, name: name.into(), wgsl: wgsl.into(), shader, reads })
+    }
+
+    /// Refuses a read at a constant place past the end: there are `len` numbers to be read `by` this function, which are `of` a row.
+    pub(crate) fn check_reads(&self, by: &str, len: usize, of: &str) -> Result<()> {
+        match self.reads.iter().find(|read| read.by == by && read.at as usize >= len) {
+            Some(Read { at, place, .. }) => {
+                let problem = format!("`{by}({at}u)` reads past the row's end: it has {len} {of}");
+                Err(wrong(self.what, &self.name, &self.wgsl, *place, problem))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The same with more of a shader behind it.
@@ -124,8 +153,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// The text as shaders have it, if nothing is wrong with it.
-    fn shader(&self) -> Result<String> {
+    /// The text as shaders have it, if nothing is wrong with it, and where it reads.
+    fn shader(&self) -> Result<(String, Vec<Read>)> {
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(is_part) {
             return Err(self.wrong(None, "a name is 1 to 64 letters, digits and underscores"));
@@ -143,7 +172,7 @@ impl Check<'_> {
             return Err(self.wrong(Some(at), problem));
         }
         let declared = self.declared(&code)?;
-        let indexes = self.validate(&code, &declared)?;
+        let (indexes, reads) = self.validate(&code, &declared)?;
         let renamed = renamed(&code, |name| {
             declared.iter().any(|d| d.text == name).then(|| format!("{}{name}", self.interface.prefix))
         });
@@ -154,7 +183,8 @@ impl Check<'_> {
         }
         let Interface { what, prefix, .. } = self.interface;
         let mark = if indexes { format!("\nconst {prefix}{INDEXES} = true;\n") } else { String::new() };
-        Ok(format!("// {what} `{}`: the user's own.\n{}\n{mark}", self.name, without_blanks(renamed.trim())))
+        let text = without_blanks(renamed.trim());
+        Ok((format!("// {what} `{}`: the user's own.\n{text}\n{mark}", self.name), reads))
     }
 
     /// The names that it declares at module scope, none of which means something to the library.
@@ -187,8 +217,8 @@ impl Check<'_> {
         Ok(declared)
     }
 
-    /// Whether it reads at places that it computes.
-    fn validate(&self, code: &str, declared: &[Word<'_>]) -> Result<bool> {
+    /// Whether it reads its own arrays at places that it computes; where it reads the row at constant ones.
+    fn validate(&self, code: &str, declared: &[Word<'_>]) -> Result<(bool, Vec<Read>)> {
         let functions = self.interface.functions;
         let names = functions.iter().map(|f| f.name).chain(self.interface.row);
         let missing: Vec<String> = names
@@ -232,7 +262,14 @@ impl Check<'_> {
             module.global_variables.iter().find(|(_, variable)| variable.space != AddressSpace::Private);
         if let Some((_, variable)) = shared {
             let name = variable.name.as_deref().unwrap_or_default();
-            let what = if variable.binding.is_some() { "a binding" } else { "memory of the workgroup" };
+            let what = match variable.space {
+                _ if variable.binding.is_some() => "a binding",
+                AddressSpace::WorkGroup => "memory of the workgroup",
+                AddressSpace::Uniform => "a uniform buffer",
+                AddressSpace::Storage { .. } => "a storage buffer",
+                AddressSpace::Handle => "a texture or a sampler",
+                _ => "of another address space",
+            };
             let problem = format!("`{name}` is {what}; only `var<private>` may stand outside functions");
             return Err(self.wrong(place_of(name), problem));
         }
@@ -242,6 +279,7 @@ impl Check<'_> {
             let range = self.within(error.spans().map(|(span, _)| *span)).min_by_key(ExactSizeIterator::len);
             self.wrong(range.map(|range| range.start), said(error.emit_to_string(&shown)))
         })?;
+        self.check_sizes(&module)?;
         let named = |name: &str| module.functions.iter().find(|(_, f)| f.name.as_deref() == Some(name));
         for Function { name, .. } in functions {
             let types = |name: &str| {
@@ -260,7 +298,76 @@ impl Check<'_> {
             }
         }
         let computed = |expression: &Expression| matches!(expression, Expression::Access { .. });
-        Ok(module.functions.iter().any(|(_, f)| f.expressions.iter().any(|(_, e)| computed(e))))
+        let indexes = module.functions.iter().any(|(_, f)| f.expressions.iter().any(|(_, e)| computed(e)));
+        Ok((indexes, self.reads(&module)))
+    }
+
+    /// Refuses variables that a shader may have no room for: WGSL promises some thousand bytes, and compilers take what is more to the
+    /// device's memory, or give up.
+    fn check_sizes(&self, module: &naga::Module) -> Result<()> {
+        let size = |ty: Handle<naga::Type>| u64::from(module.types[ty].inner.size(module.to_ctx()));
+        let row = format!("{STUB}row");
+        let too_large = |name: Option<&str>, span: Span| {
+            let (row_name, at) =
+                (self.interface.row.unwrap_or_default(), self.within([span].into_iter()).next());
+            let name = match name {
+                Some(name) if name == row => format!("`{row_name}`"),
+                Some(name) => format!("`{name}`"),
+                None => "a value".into(),
+            };
+            let problem = format!("{name} is too large: all variables together may have {MOST_BYTES} bytes");
+            self.wrong(at.map(|range| range.start), problem)
+        };
+        let mut kept = 0;
+        for (handle, variable) in module.global_variables.iter() {
+            kept += size(variable.ty);
+            if kept > MOST_BYTES {
+                return Err(too_large(variable.name.as_deref(), module.global_variables.get_span(handle)));
+            }
+        }
+        for (_, function) in module.functions.iter() {
+            let mut local = 0;
+            for (handle, variable) in function.local_variables.iter() {
+                local += size(variable.ty);
+                if local > MOST_BYTES {
+                    return Err(too_large(
+                        variable.name.as_deref(),
+                        function.local_variables.get_span(handle),
+                    ));
+                }
+            }
+        }
+        // What is no variable has a type too.
+        let large = module.types.iter().find(|(ty, _)| size(*ty) > MOST_BYTES);
+        large.map_or(Ok(()), |(ty, kind)| Err(too_large(kind.name.as_deref(), module.types.get_span(ty))))
+    }
+
+    /// The calls of the library's reading functions with a constant.
+    fn reads(&self, module: &naga::Module) -> Vec<Read> {
+        let mut found = Vec::new();
+        for (_, function) in module.functions.iter() {
+            let mut blocks = vec![&function.body];
+            while let Some(block) = blocks.pop() {
+                for (statement, span) in block.span_iter() {
+                    match statement {
+                        Statement::Call { function: callee, arguments, .. } => {
+                            let name = module.functions[*callee].name.as_deref();
+                            let by = self.interface.reads.iter().find(|read| Some(**read) == name);
+                            let at = arguments.first().and_then(|at| constant(module, function, *at));
+                            let place = self.within([*span].into_iter()).next().map(|range| range.start);
+                            found.extend(by.zip(at).map(|(by, at)| Read { by, at, place }));
+                        }
+                        Statement::Block(block) => blocks.push(block),
+                        Statement::If { accept, reject, .. } => blocks.extend([accept, reject]),
+                        Statement::Switch { cases, .. } => blocks.extend(cases.iter().map(|case| &case.body)),
+                        Statement::Loop { body, continuing, .. } => blocks.extend([body, continuing]),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        found.sort_by_key(|read| read.place);
+        found
     }
 
     /// What is wrong at the end of a text that stops too early, where the library would go on.
@@ -285,12 +392,30 @@ impl Check<'_> {
     }
 
     fn wrong(&self, at: Option<usize>, problem: impl Into<String>) -> Error {
-        let place = at.and_then(|at| self.wgsl.get(..at)).map(|before| {
-            let line = before.rsplit('\n').next().unwrap_or_default();
-            [before.matches('\n').count() + 1, line.chars().count() + 1]
-        });
-        let plug = format!("{} `{}`", self.interface.what, self.name);
-        Error::Plug { plug, place, problem: problem.into() }
+        wrong(self.interface.what, self.name, self.wgsl, at, problem)
+    }
+}
+
+/// What is wrong with a text, at a byte of it.
+fn wrong(what: &str, name: &str, wgsl: &str, at: Option<usize>, problem: impl Into<String>) -> Error {
+    let place = at.and_then(|at| wgsl.get(..at)).map(|before| {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        [before.matches('\n').count() + 1, line.chars().count() + 1]
+    });
+    Error::Plug { plug: format!("{what} `{name}`"), place, problem: problem.into() }
+}
+
+/// The number that an expression of a function is, if the text says so.
+fn constant(module: &naga::Module, function: &naga::Function, of: Handle<Expression>) -> Option<u32> {
+    let literal = |expression: &Expression| match expression {
+        Expression::Literal(naga::Literal::U32(number)) => Some(*number),
+        _ => None,
+    };
+    match &function.expressions[of] {
+        Expression::Constant(constant) => {
+            literal(&module.global_expressions[module.constants[*constant].init])
+        }
+        expression => literal(expression),
     }
 }
 

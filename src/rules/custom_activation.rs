@@ -16,6 +16,7 @@ const INTERFACE: Interface = Interface {
         Function { name: "act_d", types: "(a: f32) -> vec2<f32>", result: "vec2<f32>" },
     ],
     row: None,
+    reads: &[],
 };
 
 /// What shaders call: `shaders/act/own.wgsl`.

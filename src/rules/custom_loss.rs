@@ -13,6 +13,7 @@ const TERM: Interface = Interface {
     library: "struct Term { value: f32, g: f32, h: f32 }",
     functions: &[Function { name: "term", types: "(z: f32, y: f32) -> Term", result: "Term" }],
     row: None,
+    reads: &[],
 };
 
 const ROW: Interface = Interface {
@@ -28,6 +29,7 @@ const ROW: Interface = Interface {
         Function { name: "part", types: "(row: Row, k: u32) -> Term", result: "Term" },
     ],
     row: Some("Row"),
+    reads: &["output_at", "target_at"],
 };
 
 /// Outputs of a loss by row: an invocation that reads a row three times loops no more often than every driver lets it.
@@ -216,7 +218,11 @@ impl CustomLoss {
             CustomLoss::ByRow(_) if outputs > MOST_OUTPUTS => {
                 Err(Error::shape("loss", output, format!("at most {MOST_OUTPUTS} outputs for a loss by row")))
             }
-            _ => Ok(()),
+            CustomLoss::ByRow(RowLoss { custom, .. }) => {
+                custom.plug.check_reads("output_at", outputs, "outputs")?;
+                custom.plug.check_reads("target_at", self.target_len(outputs), "targets")
+            }
+            CustomLoss::Elementwise(_) => Ok(()),
         }
     }
 }

@@ -38,12 +38,25 @@ impl<T> OutputSignal<'_, T> {
     /// Whether it has what `mode` carries, each with `needed` elements.
     ///
     /// # Errors
-    /// [`Error::Length`].
+    /// [`Error::SignalKind`]; [`Error::Length`].
     pub(crate) fn check(&self, mode: Mode, needed: usize) -> Result<()> {
+        let (got, carried) = ((!self.h.is_empty(), self.u.len()), (mode.has_diagonal(), mode.rank()));
+        if got != carried {
+            let (needed, got) = (parts(carried), parts(got));
+            return Err(Error::SignalKind { mode: mode.name(), needed, got });
+        }
         Error::check_length("g of the signal", self.g.len(), needed)?;
         Error::check_length("h of the signal", self.h.len(), if mode.has_diagonal() { needed } else { 0 })?;
-        let vectors = self.u.iter().map(|u| u.len()).sum();
-        Error::check_length("all u of the signal", vectors, mode.rank() * needed)?;
         self.u.iter().try_for_each(|u| Error::check_length("one u of the signal", u.len(), needed))
+    }
+}
+
+/// A signal with a diagonal or without, and with so many vectors, in words.
+fn parts((diagonal, vectors): (bool, usize)) -> String {
+    match (diagonal, vectors) {
+        (false, 0) => "g alone".into(),
+        (true, 0) => "g and h".into(),
+        (true, _) => format!("g, h and {vectors} u"),
+        (false, _) => format!("g and {vectors} u"),
     }
 }

@@ -78,6 +78,20 @@ impl Trainer {
     ) -> Result<()> {
         self.advance(inputs, targets, None, Some(&mut act))
     }
+
+    /// The same with a weight for each sample, as [`Trainer::weighted_step`] has it.
+    ///
+    /// # Errors
+    /// As [`Trainer::weighted_step`], and what `act` returns. No parameter changes then.
+    pub fn weighted_step_with(
+        &mut self,
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: &[f32],
+        mut act: impl FnMut(Between<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.advance(inputs, targets, Some(weights), Some(&mut act))
+    }
 }
 
 impl std::fmt::Debug for Between<'_> {

@@ -1,6 +1,6 @@
 //! Samples in memory: splitting, shuffling, batching.
 
-use crate::model::Targets;
+use crate::model::{Loss, Targets};
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -38,11 +38,12 @@ impl Labels {
     }
 }
 
-/// Samples with their labels.
+/// Samples with their labels and, where it has them, their weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     inputs: Vec<f32>,
     labels: Labels,
+    weights: Option<Vec<f32>>,
     samples: usize,
 }
 
@@ -67,7 +68,24 @@ impl Dataset {
                 labels.len().max(1).next_multiple_of(samples),
             ));
         }
-        Ok(Dataset { inputs, labels, samples })
+        Ok(Dataset { inputs, labels, weights: None, samples })
+    }
+
+    /// The same with a weight for each sample, of any sign, which goes with it into batches and parts:
+    /// [`Trainer::evaluate`](super::Trainer::evaluate) and all that looks at gradients over a set
+    /// ([`Trainer::gradient_over`](super::Trainer::gradient_over)) weigh by them; a step takes them as
+    /// [`Trainer::weighted_step`](super::Trainer::weighted_step) does.
+    ///
+    /// # Errors
+    /// [`Error::Length`]; [`Error::Value`] for a weight that is not finite.
+    pub fn with_weights(self, weights: Vec<f32>) -> Result<Dataset> {
+        Loss::check_sample_weights(self.samples, &weights)?;
+        Ok(Dataset { weights: Some(weights), ..self })
+    }
+
+    /// The samples' weights, if they have any.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
     }
 
     /// Number of samples.
@@ -122,6 +140,7 @@ impl Dataset {
         Dataset {
             inputs: gather(&self.inputs, self.inputs.len() / self.samples, indices),
             labels: self.labels.gather(indices, self.samples),
+            weights: self.weights.as_ref().map(|weights| gather(weights, 1, indices)),
             samples: indices.len(),
         }
     }

@@ -15,6 +15,9 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     /// A forward and a backward pass, and the optimiser's step if it is asked for: without it running statistics stay as they are.
     fn pass(&mut self, task: &Task<'_>) -> Result<()>;
 
+    /// How many passes over a [`Part`] each may be added up before their results are read.
+    fn most_parts(&self) -> usize;
+
     /// The same with the optimiser's step, and `act` before it. Where `act` fails nothing is updated.
     fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()>;
 
@@ -77,6 +80,17 @@ pub(super) struct Task<'a> {
     pub targets: Targets<'a>,
     /// One for each sample.
     pub weights: Option<&'a [f32]>,
+    /// Of a batch that is a part of a whole.
+    pub part: Option<Part>,
+}
+
+/// A batch whose gradient and diagonal are added to those of others. Its weights are the samples' shares of the loss of all.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part {
+    /// Of all.
+    pub samples: usize,
+    /// Whether it begins the sum.
+    pub first: bool,
 }
 
 /// What happens between gradient and update.

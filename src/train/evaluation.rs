@@ -3,7 +3,7 @@
 use super::engine::Wait;
 use super::{Dataset, Trainer};
 use crate::model::{Mode, batch_of};
-use crate::ops::loss::HostLoss;
+use crate::ops::loss::{HostLoss, HostWeights};
 use crate::{Error, Result};
 
 /// How good a network is on a data set.
@@ -42,8 +42,8 @@ impl Trainer {
         self.engine.predict(inputs, samples.min(1024), wait).await
     }
 
-    /// The loss over all samples of a data set, and the fraction that is right, `batch` samples at a time. Waits for the
-    /// GPU.
+    /// The loss over all samples of a data set, each with its weight where it has one, and the fraction of labels that is right, in
+    /// which they all count alike; `batch` samples at a time. Waits for the GPU.
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Diverged`] if the loss is NaN or
@@ -70,7 +70,8 @@ impl Trainer {
         let logits = self.engine.predict(data.inputs(), batch.min(samples), wait).await?;
         let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
         let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
-        let loss = host.run(Mode::None, &logits, data.labels().targets(), None, None);
+        let weights = HostWeights::from(data.weights());
+        let loss = host.run(Mode::None, &logits, data.labels().targets(), weights, None);
         match loss.is_finite() {
             true => Ok(Evaluation { loss, accuracy }),
             false => Err(Error::Diverged { what: "the loss over the data set", step: None }),

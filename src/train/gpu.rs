@@ -59,14 +59,25 @@ impl Gpu {
         task: &Task<'_>,
         record: impl FnOnce(&Plan, &mut wgpu::CommandEncoder, Pass, &State) -> Result<()>,
     ) -> Result<()> {
-        let mut options = PlanOptions::training(task.mode).storage(self.storage).fused_update();
-        options.lazy_curvature = task.lazy;
+        let mut options = PlanOptions::training(task.mode).storage(self.storage);
+        match task.part {
+            Some(part) => {
+                options = options.accumulate(1.0);
+                options.part_of = Some(part.samples);
+            }
+            None => {
+                options = options.fused_update();
+                options.lazy_curvature = task.lazy;
+            }
+        }
         options.sample_weights = task.weights.is_some();
         let plan = self.training.of(&self.state, task.batch, options)?;
         plan.write_input(task.inputs)?;
         plan.write_targets(task.targets)?;
         task.weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights))?;
+        let adds = task.part.is_some_and(|part| !part.first);
         let pass = if task.curvature { Pass::FULL } else { Pass::FULL.without_curvature() };
+        let pass = if adds { pass.accumulating() } else { pass };
         let mut encoder = encoder(&self.context);
         record(plan, &mut encoder, pass, &self.state)?;
         let loss = plan.loss()?.clone();
@@ -105,6 +116,11 @@ impl Engine for Gpu {
             copy(encoder, &kept, state.statistics());
             Ok(())
         })
+    }
+
+    /// As many f32 as lose nothing to speak of in a sum.
+    fn most_parts(&self) -> usize {
+        64
     }
 
     fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {
@@ -238,7 +254,8 @@ async fn read_all(context: &Context, tensors: &[&Tensor], wait: Wait) -> Result<
     }
 }
 
-/// Plans by batch size, with and without sample weights, the one used last at the end. A few, since a data set has one batch size and one remainder.
+/// Plans by batch size, with and without sample weights, of a whole and of its parts, the one used last at the end. A few, since a data
+/// set has one batch size and one remainder.
 #[derive(Debug, Default)]
 struct Plans(Vec<Plan>);
 
@@ -247,8 +264,8 @@ impl Plans {
 
     /// The plan for `batch` among those kept, or a new one in the place of the one used longest ago.
     fn of(&mut self, state: &State, batch: usize, options: PlanOptions) -> Result<&Plan> {
-        let weighted = options.sample_weights;
-        let fits = |plan: &Plan| plan.batch() == batch && plan.options.sample_weights == weighted;
+        let kind = |options: &PlanOptions| (options.sample_weights, options.part_of);
+        let fits = |plan: &Plan| plan.batch() == batch && kind(&plan.options) == kind(&options);
         let plan = match self.0.iter().position(fits) {
             Some(index) => self.0.remove(index),
             None => {

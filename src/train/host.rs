@@ -7,6 +7,7 @@ use crate::memory::{product, room};
 use crate::model::{
     Groups, Limits, Mode, Model, Noise, Optimizer, OptimizerState, Span, Transition, batch_of,
 };
+use crate::ops::loss::HostWeights;
 use crate::plan::State;
 use crate::shader::Dtype;
 use crate::{Error, Result};
@@ -91,8 +92,9 @@ impl Host {
         let executor = with_room(&mut self.training, &self.model, task.batch, options)?;
         let mode = if task.curvature { task.mode } else { Mode::None };
         executor.take_statistics(&self.statistics);
-        let Task { inputs, targets, weights, .. } = *task;
-        let loss = executor.weighted_pass(mode, &self.parameters, inputs, targets, weights, self.noise)?;
+        let Task { inputs, targets, .. } = *task;
+        let weights = HostWeights { given: task.weights, reduced: task.part.is_some() };
+        let loss = executor.pass_by(mode, &self.parameters, inputs, targets, weights, self.noise)?;
         self.loss = Some(loss);
         if self.model.draws() {
             self.noise.step = self.noise.step.wrapping_add(1);
@@ -143,6 +145,11 @@ impl Engine for Host {
     fn pass(&mut self, task: &Task<'_>) -> Result<()> {
         self.gradient(task)?;
         if task.update { self.update(task.curvature) } else { Ok(()) }
+    }
+
+    /// Nothing waits for them, and sums in f64 are the better.
+    fn most_parts(&self) -> usize {
+        1
     }
 
     fn step_with(&mut self, task: &Task<'_>, act: Act<'_>) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Gradients and diagonals over a whole data set, and of each of its samples.
 
+use super::engine::{Part, Task};
 use super::{Dataset, Trainer};
 use crate::memory::{product, room, zeros};
 use crate::ops::loss::HostLoss;
@@ -7,14 +8,16 @@ use crate::{Error, Result};
 use std::ops::Range;
 
 impl Trainer {
-    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, in the flat layout; parameters, running
-    /// statistics and what dropout will draw stay as they are, but [`Trainer::loss`] is that of the last batch looked at. As [`Trainer::gradient`] on one batch of them all, but `batch` samples at a time, added up in f64:
-    /// `Σ_b (f / f_b) g_b`, f the factor that the loss reduces all samples by, f_b a batch. So a mean weighs each batch by its size,
-    /// a weighted mean by its weights, and an ignored sample counts in the divisor as it does in one batch. Dropout drops as in
-    /// training, and a batch normalisation by the statistics of the batch goes by those of each `batch` samples, so there the result
-    /// depends on `batch`.
+    /// Gradient and, in a mode that has one, diagonal of the loss over all samples, each with its weight where the set has weights
+    /// ([`Dataset::with_weights`]), in the flat layout; parameters, running statistics and what dropout will draw stay as they are, but
+    /// [`Trainer::loss`] is then what the last batch adds to the loss of all. As [`Trainer::weighted_gradient`] on one batch of them all, but
+    /// `batch` samples at a time: `Σ_n f w_n g_n`, f the factor that the loss reduces all samples by, w a sample's weight, g the gradient of
+    /// its loss before reduction. So a mean divides by all samples, a weighted mean by all weights, and an ignored sample counts in the
+    /// divisor as it does in one batch. Dropout drops as in training, and a batch normalisation by the statistics of the batch goes by
+    /// those of each `batch` samples, so there the result depends on `batch`.
     ///
-    /// Each batch waits for the device and reads both vectors back.
+    /// On a GPU 64 batches at a time are added up in f32 where they are, then read back; what was read is added up in f64, as every batch
+    /// is on the CPU.
     ///
     /// # Errors
     /// [`Error::ZeroSize`] for a batch of 0; [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Device`].
@@ -27,18 +30,24 @@ impl Trainer {
         let samples = self.samples(data)?;
         let diagonal = if self.mode.has_diagonal() { self.model.flat_len() } else { 0 };
         let mut sums = [zeros("gradient", Some(self.model.flat_len()))?, zeros("diagonal", Some(diagonal))?];
+        let weight = |sample: usize| data.weights().map_or(1.0, |weights| f64::from(weights[sample]));
         let host = HostLoss::new(self.model.loss(), self.model.output_shape());
-        let whole = host.factor(samples, data.labels().targets(), |_| 1.0);
-        for at in (0..samples).step_by(batch) {
+        let factor = host.factor(samples, data.labels().targets(), weight);
+        let mut shares: Vec<f32> = room("shares of samples", Some(samples))?;
+        shares.extend((0..samples).map(|sample| (factor * weight(sample)) as f32));
+        let most = self.engine.most_parts();
+        for (index, at) in (0..samples).step_by(batch).enumerate() {
             let range = at..at.saturating_add(batch).min(samples);
-            let size = range.len();
-            let (inputs, targets) = data.range(range);
-            let part = host.factor(size, targets, |_| 1.0);
-            // A batch whose weights add up to 0 has no gradient.
-            let weight = if part == 0.0 { 0.0 } else { whole / part };
-            let (gradient, diagonal) = self.gradient_of(inputs, targets, None)?;
-            for (sums, part) in sums.iter_mut().zip([gradient, diagonal]) {
-                sums.iter_mut().zip(part).for_each(|(sum, x): (&mut f64, f32)| *sum += weight * f64::from(x));
+            let is_last = range.end == samples;
+            let (inputs, targets) = data.range(range.clone());
+            let task = self.task(inputs, targets, Some(&shares[range]), true)?;
+            let part = Some(Part { samples, first: index.is_multiple_of(most) });
+            self.engine.pass(&Task { part, ..task })?;
+            if (index + 1).is_multiple_of(most) || is_last {
+                let (gradient, diagonal) = self.results()?;
+                for (sums, part) in sums.iter_mut().zip([gradient, diagonal]) {
+                    sums.iter_mut().zip(part).for_each(|(sum, x): (&mut f64, f32)| *sum += f64::from(x));
+                }
             }
         }
         let [gradient, diagonal] = sums.map(|sums| sums.into_iter().map(|sum| sum as f32).collect());
@@ -56,8 +65,9 @@ impl Trainer {
         Ok(self.gradient_over(data, batch)?.1)
     }
 
-    /// Calls `act` with each sample's index, gradient and diagonal, in the flat layout: those of its own loss, a batch of one, so
-    /// a mean divides by what one sample has. The diagonal is empty in a mode without one.
+    /// Calls `act` with each sample's index, gradient and diagonal, in the flat layout: those of its own loss times its weight, a batch of
+    /// one, so a mean divides by what one sample has, and of a weighted mean the sample's weight makes no difference. The diagonal is empty
+    /// in a mode without one.
     ///
     /// Costs a pass of batch 1 for each sample, and on a GPU a submission and a read-back of both vectors, one after the other:
     /// there it is the waiting that takes long, some hundred microseconds a sample and more. Memory: two vectors.
@@ -94,8 +104,8 @@ impl Trainer {
         Ok((gradients, diagonals))
     }
 
-    /// `Σ_n g_n²` in the flat layout, `g_n` the gradient of sample n's own loss: the diagonal of N times the empirical Fisher
-    /// matrix. At the cost of [`Trainer::each_sample`]; no gradient but the last is kept.
+    /// `Σ_n g_n²` in the flat layout, `g_n` the gradient that [`Trainer::each_sample`] has of sample n: without weights the diagonal of N
+    /// times the empirical Fisher matrix. At the cost of [`Trainer::each_sample`]; no gradient but the last is kept.
     ///
     /// # Errors
     /// As [`Trainer::each_sample`].
@@ -122,7 +132,8 @@ impl Trainer {
         self.looking(|trainer| {
             for sample in range {
                 let (inputs, targets) = data.range(sample..sample + 1);
-                let (gradient, diagonal) = trainer.gradient_of(inputs, targets, None)?;
+                let weights = data.weights().map(|weights| &weights[sample..=sample]);
+                let (gradient, diagonal) = trainer.gradient_of(inputs, targets, weights)?;
                 act(sample, &gradient, &diagonal)?;
             }
             Ok(())

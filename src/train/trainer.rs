@@ -220,6 +220,11 @@ impl Trainer {
     ) -> Result<(Vec<f32>, Vec<f32>)> {
         let task = self.task(inputs, targets, weights, true)?;
         self.engine.pass(&task)?;
+        self.results()
+    }
+
+    /// Of the last pass without an update, or of the last ones that were added up.
+    pub(super) fn results(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let (mut gradient, mut diagonal) = self.engine.results(self.mode.has_diagonal())?;
         gradient.truncate(self.model.flat_len());
         diagonal.truncate(self.model.flat_len());
@@ -227,7 +232,7 @@ impl Trainer {
     }
 
     /// A pass without an update, checked.
-    fn task<'a>(
+    pub(super) fn task<'a>(
         &self,
         inputs: &'a [f32],
         targets: Targets<'a>,
@@ -239,7 +244,7 @@ impl Trainer {
         self.model.check_targets(batch, targets)?;
         weights.map_or(Ok(()), |weights| self.model.check_sample_weights(batch, weights))?;
         let (mode, lazy, update) = (self.mode, self.curvature_every > 1, false);
-        Ok(Task { mode, curvature, lazy, update, batch, inputs, targets, weights })
+        Ok(Task { mode, curvature, lazy, update, batch, inputs, targets, weights, part: None })
     }
 
     /// The loss of the last batch, before its update. Waits for the GPU.

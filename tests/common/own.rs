@@ -78,17 +78,19 @@ pub(crate) fn cosine() -> RowLoss {
     })
 }
 
-/// `(Σ z/K − y₁ − 2 y₂)²` with K outputs and two targets. The last output is read by a place far past it.
+/// `(Σ z/K − y₁ − 2 y₂)²` with K outputs and two targets. The last output and the last target are read by places far past
+/// them, which the text computes.
 pub(crate) fn mean_of_outputs() -> RowLoss {
     let wgsl = "
         alias Row = f32;
 
         fn read_row() -> Row {
-            var sum = output_at(0xffffffffu);
+            var far = output_count() - 1u;
+            var sum = output_at(far + 0xffff0000u);
             for (var k = 0u; k + 1u < output_count(); k++) {
                 sum += output_at(k);
             }
-            return sum / f32(output_count()) - target_at(0u) - f32(target_count()) * target_at(7u);
+            return sum / f32(output_count()) - target_at(0u) - f32(target_count()) * target_at(far + 7u);
         }
 
         fn part(row: Row, k: u32) -> Term {

@@ -112,6 +112,60 @@ fn it_follows_the_reference_in_every_mode() {
     }
 }
 
+/// Behind a forward pass.
+fn executor_of(case: &Case, mode: Mode) -> Executor {
+    let mut executor = case.executor(&case.external, mode, 4);
+    executor.forward(&case.parameters, &case.input, NOISE).unwrap();
+    executor
+}
+
+/// An executor that checks refuses what is not finite, by its name and place, and is as it was then; another computes with it.
+#[test]
+fn what_is_not_finite_is_refused_where_it_is_looked_for() {
+    let case = Case::new(models().swap_remove(0), 2);
+    let own = &case.problem.model;
+    let spoilt = |values: &[f32], at: usize, by: f32| -> Vec<f32> {
+        let mut values = values.to_vec();
+        values[at] = by;
+        values
+    };
+    let options = || ExecutorOptions::training(Mode::HesScaleR1).checked();
+    let mut executor = Executor::new(&case.external, 2, options()).unwrap();
+    let found = |tensor: &str, index, result: Result<(), Error>| match result {
+        Err(Error::NotFinite { tensor: got, index: at, value }) => {
+            assert!(got == tensor && at == index && !value.is_finite(), "{got}[{at}]");
+        }
+        other => panic!("{tensor}: {other:?}"),
+    };
+    let (bad_input, bad_parameters) =
+        (spoilt(&case.input, 3, f32::NAN), spoilt(&case.parameters, 5, f32::INFINITY));
+    found("input", 3, executor.forward(&case.parameters, &bad_input, NOISE).map(drop));
+    found("parameters", 5, executor.forward(&bad_parameters, &case.input, NOISE).map(drop));
+    executor.forward(&case.parameters, &case.input, NOISE).unwrap();
+    let ten = [0.25; 10];
+    let bad = spoilt(&ten, 7, f32::NAN);
+    let mut backward = |g: &[f32], h: &[f32], u: &[f32]| {
+        executor.backward(Mode::HesScaleR1, &case.parameters, OutputSignal { g, h, u: &[u] })
+    };
+    found("g at the outputs", 7, backward(&bad, &ten, &ten));
+    found("h at the outputs", 7, backward(&ten, &bad, &ten));
+    found("u at the outputs", 7, backward(&ten, &ten, &bad));
+    backward(&ten, &ten, &ten).unwrap();
+    assert!(executor.gradient().iter().all(|g| g.is_finite()));
+    // Targets that are numbers, and outputs of an executor for inference.
+    let numbers = own.clone().with_loss(Loss::mse()).unwrap();
+    let mut executor = Executor::new(&numbers, 2, options()).unwrap();
+    let targets = Targets::Values(&bad);
+    let (x, mode) = (&case.input, Mode::HesScaleR1);
+    found("targets", 7, executor.pass(mode, &case.parameters, x, targets, NOISE).map(drop));
+    let mut inference = Executor::new(&numbers, 2, ExecutorOptions::inference().checked()).unwrap();
+    found("input", 3, inference.predict(&case.parameters, &bad_input).map(drop));
+    // Without looking, NaN is where it comes to.
+    let mut executor = executor_of(&case, Mode::None);
+    executor.backward(Mode::None, &case.parameters, OutputSignal::from(&bad[..])).unwrap();
+    assert!(executor.gradient().iter().any(|g| g.is_nan()));
+}
+
 #[test]
 fn what_there_is_not_is_refused() {
     let case = Case::new(models().swap_remove(0), 2);
@@ -134,6 +188,26 @@ fn what_there_is_not_is_refused() {
         executor.backward(Mode::HesScale, &case.parameters[1..], signal),
         length("parameters", flat - 1, flat)
     );
+    // Of another mode, in words.
+    let kind = |mode, needed: &str, got: &str| {
+        Err(Error::SignalKind { mode, needed: needed.into(), got: got.into() })
+    };
+    let of_one = |u| executor_of(&case, Mode::HesScaleR1).backward(Mode::HesScaleR1, &case.parameters, u);
+    assert_eq!(of_one(signal), kind("hesscale_r1", "g, h and 1 u", "g and h"));
+    let two = OutputSignal { u: &[&ten, &ten], ..signal };
+    assert_eq!(of_one(two), kind("hesscale_r1", "g, h and 1 u", "g, h and 2 u"));
+    let one = OutputSignal { u: &[&ten], ..signal };
+    assert_eq!(of_one(one), Ok(()));
+    assert_eq!(
+        executor.backward(Mode::HesScale, &case.parameters, one),
+        kind("hesscale", "g and h", "g, h and 1 u")
+    );
+    let plain = OutputSignal { h: &[], ..signal };
+    assert_eq!(
+        executor.backward(Mode::HesScale, &case.parameters, plain),
+        kind("hesscale", "g and h", "g alone")
+    );
+    assert_eq!(executor.backward(Mode::None, &case.parameters, signal), kind("none", "g alone", "g and h"));
     executor.backward(Mode::HesScale, &case.parameters, signal).unwrap();
     executor.signal(case.last).unwrap();
     // A pass with a loss of its own ends what a forward pass began; this model has none.

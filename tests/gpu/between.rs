@@ -2,6 +2,7 @@
 
 use crate::common::{compare, to_f64};
 use crate::harness::{CLASSES, bits, of_class};
+use crate::problem::sample_weights;
 use hesscale::model::{MaxPool2d, Rule, Schedule, Targets};
 use hesscale::train::{Between, Trainer, TrainerOptions};
 use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
@@ -188,5 +189,36 @@ fn an_error_between_stops_the_step() {
         assert_eq!(parameters(&plain), parameters(&given_up), "{name}");
         let short = given_up.step_with(&x[1..], Targets::Classes(&y), |_| panic!("nothing to act on"));
         assert!(matches!(short, Err(Error::Length { .. })), "{name}");
+    }
+}
+
+/// Weights of samples reach what is done between gradient and update, and the update.
+#[test]
+fn weights_reach_what_is_between() {
+    let (model, ada) = (dense(), Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-3 }.at(0.01));
+    let options = TrainerOptions::default().seed(5);
+    for ((name, mut plain), (_, mut with)) in
+        trainers(&model, ada, &options).into_iter().zip(trainers(&model, ada, &options))
+    {
+        for step in 0..3 {
+            let (x, y) = batch(step);
+            let weights = sample_weights(y.len(), &mut fastrand::Rng::with_seed(step as u64));
+            let targets = Targets::Classes(&y);
+            let (gradient, diagonal) = with.weighted_gradient(&x, targets, &weights).unwrap();
+            plain.weighted_step(&x, targets, &weights).unwrap();
+            let act = |between: Between<'_>| {
+                if let Between::Cpu { gradient: seen, diagonal: curvature, .. } = between {
+                    assert_eq!((&*seen, &*curvature), (&gradient[..], &diagonal[..]));
+                }
+                Ok(())
+            };
+            with.weighted_step_with(&x, targets, &weights, act).unwrap();
+            assert_eq!(parameters(&plain), parameters(&with), "{name}");
+            let mut unweighted = with.gradient(&x, targets).unwrap();
+            unweighted.0.truncate(3);
+            assert_ne!(unweighted.0, with.weighted_gradient(&x, targets, &weights).unwrap().0[..3], "{name}");
+            let short = with.weighted_step_with(&x, targets, &weights[1..], |_| panic!("nothing to act on"));
+            assert!(matches!(short, Err(Error::Length { .. })), "{name}: {short:?}");
+        }
     }
 }

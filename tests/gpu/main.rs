@@ -51,5 +51,6 @@ mod signed_targets;
 mod sizes;
 mod small;
 mod tables;
+mod together;
 mod wgsl;
 mod whole;

@@ -622,16 +622,22 @@ fn what_there_is_not_is_refused() {
     let write = |g, h, u| trained.write_signal(OutputSignal { g, h, u });
     assert_eq!(write(short, twelve, &[]), length("g", 11, 12));
     assert_eq!(write(twelve, short, &[]), length("h", 11, 12));
-    assert_eq!(write(twelve, &[], &[]), length("h", 0, 12));
-    assert_eq!(write(twelve, twelve, &[twelve]), length("all u", 12, 0));
+    let kind = |mode, needed: &str, got: &str| {
+        Err(Error::SignalKind { mode, needed: needed.into(), got: got.into() })
+    };
+    assert_eq!(write(twelve, &[], &[]), kind("hesscale", "g and h", "g alone"));
+    assert_eq!(write(twelve, twelve, &[twelve]), kind("hesscale", "g and h", "g, h and 1 u"));
     let ranked = plan(PlanOptions::training(Mode::HesScaleR2)).unwrap();
     let write = |u: &[&[f32]]| ranked.write_signal(OutputSignal { g: twelve, h: twelve, u });
-    assert_eq!(write(&[twelve]), length("all u", 12, 24));
+    assert_eq!(write(&[twelve]), kind("hesscale_r2", "g, h and 2 u", "g, h and 1 u"));
     assert_eq!(write(&[short, &[0.0; 13]]), length("one u", 11, 12));
     assert_eq!(write(&[twelve, twelve]), Ok(()));
     let still = State::new(&context, &from_host, None).unwrap();
     let plain = Plan::new(&context, &from_host, &still, 2, PlanOptions::training(Mode::None)).unwrap();
-    assert_eq!(plain.write_signal(OutputSignal { g: twelve, h: twelve, u: &[] }), length("h", 12, 0));
+    assert_eq!(
+        plain.write_signal(OutputSignal { g: twelve, h: twelve, u: &[] }),
+        kind("none", "g alone", "g and h")
+    );
     assert_eq!(plain.write_signal(twelve.into()), Ok(()));
     let lazy = plan(training().lazy()).unwrap();
     assert_eq!(lazy.write_signal(twelve.into()), Ok(()));
@@ -684,7 +690,9 @@ fn ranges_that_do_not_fit_are_refused() {
     assert!(matches!(&usage, Error::BufferUsage { buffer, .. } if *buffer == name()), "{usage}");
     let foreign = buffer(&of_class(DeviceClass::Mobile), storage);
     let owner = plan(training().outside_signal(&foreign)).unwrap_err();
-    assert!(matches!(owner, Error::Foreign { owner: "device", .. }), "{owner}");
+    assert_eq!(owner, Error::Foreign { what: "the signal at the outputs", owner: "device" });
+    let owner = plan(training().input(&foreign)).unwrap_err();
+    assert_eq!(owner, Error::Foreign { what: "the input", owner: "device" });
     // Only a model without a loss takes one; of an inference plan it does not matter, as targets do not.
     let with_loss = model.clone().with_loss(Loss::mse()).unwrap();
     let state = State::new(&context, &with_loss, None).unwrap();

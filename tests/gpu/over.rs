@@ -3,9 +3,9 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::of_class;
-use crate::problem::targets;
-use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, Init, Reduction, Targets};
-use hesscale::reference::pass;
+use crate::problem::{sample_weights, targets, weighted_means};
+use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, Init, Noise, Reduction, Targets};
+use hesscale::reference::{pass, weighted_pass};
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
@@ -69,6 +69,79 @@ fn a_whole_set_in_batches_is_one_batch() {
             }
             assert_eq!(trainer.diagonal_over(&data, 9), Ok(trainer.gradient_over(&data, 9).unwrap().1));
         }
+    }
+}
+
+/// Weights of both signs, those of the second batch of nine with a sum of 0, whose gradient is not.
+fn weights(samples: usize) -> Vec<f32> {
+    let mut weights = sample_weights(samples, &mut fastrand::Rng::with_seed(11));
+    let second = 9..18;
+    let rest: f32 = weights[second.start + 1..second.end].iter().sum();
+    weights[second.start] = -rest;
+    weights
+}
+
+#[test]
+fn a_whole_set_with_weights_is_one_batch() {
+    let by_weights = weighted_means(4).into_iter().map(|loss| {
+        let model = Model::builder([7]).dense(40).act(Activation::Tanh).dense(4);
+        model.loss(loss).unwrap()
+    });
+    for (turn, model) in models().into_iter().chain(by_weights).enumerate() {
+        let data = data(&model).with_weights(weights(SAMPLES)).unwrap();
+        let (x, targets) = (to_f64(data.inputs()), data.labels().targets());
+        let parameters = to_f64(&model.init(Init::default(), 4).unwrap());
+        let of =
+            |mode| weighted_pass(&model, mode, &parameters, &x, targets, data.weights(), Noise::default());
+        let want = of(Mode::HesScale).unwrap();
+        let squares = of_samples(&model, &data, &parameters);
+        for (name, mut trainer) in trainers(&model, Mode::HesScale).into_iter().skip(turn % 2) {
+            let name = format!("{name}, {:?}", model.loss());
+            let whole = trainer.weighted_gradient(data.inputs(), targets, data.weights().unwrap()).unwrap();
+            for (gradient, diagonal) in
+                [9, 2].map(|batch| trainer.gradient_over(&data, batch).unwrap()).into_iter().chain([whole])
+            {
+                compare(&name, &to_f64(&gradient), &want.gradient, 1e-5).unwrap();
+                compare(&name, &to_f64(&diagonal), &want.diagonal, 1e-5).unwrap();
+            }
+            compare(&name, &to_f64(&trainer.diagonal_over(&data, 9).unwrap()), &want.diagonal, 1e-5).unwrap();
+            compare(&name, &to_f64(&trainer.squared_gradients(&data).unwrap()), &squares, 1e-5).unwrap();
+            let loss = f64::from(trainer.evaluate(&data, 9).unwrap().loss as f32);
+            compare(&name, &[loss], &[want.loss], 1e-4).unwrap();
+        }
+    }
+}
+
+/// `Σ g²` over samples, each a batch of its own with its weight.
+fn of_samples(model: &Model, data: &Dataset, parameters: &[f64]) -> Vec<f64> {
+    let mut squares = vec![0.0; model.flat_len()];
+    for n in 0..data.len() {
+        let one = data.gather(&[n]).unwrap();
+        let (x, targets) = (to_f64(one.inputs()), one.labels().targets());
+        let noise = Noise::default();
+        let one = weighted_pass(model, Mode::None, parameters, &x, targets, one.weights(), noise).unwrap();
+        squares.iter_mut().zip(one.gradient).for_each(|(sum, g)| *sum += g * g);
+    }
+    squares
+}
+
+/// More batches than a GPU adds up before they are read, the last one smaller.
+#[test]
+fn many_batches_add_up() {
+    let model = &models()[2];
+    let many: Vec<usize> = (0..301).map(|n| n % SAMPLES).collect();
+    let data = data(model).gather(&many).unwrap().with_weights(weights(301)).unwrap();
+    let parameters = to_f64(&model.init(Init::default(), 4).unwrap());
+    let (x, targets) = (to_f64(data.inputs()), data.labels().targets());
+    let (mode, noise) = (Mode::HesScale, Noise::default());
+    let want = weighted_pass(model, mode, &parameters, &x, targets, data.weights(), noise).unwrap();
+    for (name, mut trainer) in trainers(model, mode) {
+        let (gradient, diagonal) = trainer.gradient_over(&data, 2).unwrap();
+        compare(&name, &to_f64(&gradient), &want.gradient, 1e-5).unwrap();
+        compare(&name, &to_f64(&diagonal), &want.diagonal, 1e-5).unwrap();
+        // It is one that is as it was.
+        let again = trainer.gradient_over(&data, 2).unwrap();
+        assert_eq!(again, (gradient, diagonal), "{name}");
     }
 }
 
@@ -206,5 +279,26 @@ fn training_goes_on_as_if_nothing_had_looked() {
     let plain: Vec<Vec<f32>> = plain;
     for (other, name) in others.iter().zip(["gradient", "gradient_over", "squared_gradients"]) {
         assert_eq!(*other, plain, "{name}");
+    }
+}
+
+/// A sample's weight is its first input here, wherever it goes.
+#[test]
+fn weights_go_with_their_samples() {
+    let (x, labels) = ((0..30).map(|n| n as f32).collect(), Labels::Values(vec![0.0; 15]));
+    let data = Dataset::new(x, 2, labels).unwrap();
+    assert_eq!(data.weights(), None);
+    let weights: Vec<f32> = data.inputs().iter().step_by(2).copied().collect();
+    let length = Error::Length { tensor: "sample weights".into(), got: 14, needed: 15 };
+    assert_eq!(data.clone().with_weights(weights[1..].to_vec()), Err(length));
+    let refused = data.clone().with_weights(vec![f32::INFINITY; 15]).unwrap_err();
+    assert!(matches!(refused, Error::Value { name: "the weight", .. }), "{refused}");
+    let data = data.with_weights(weights).unwrap();
+    let (kept, held_out) = data.split(0.3, 5).unwrap();
+    let gathered = data.gather(&[14, 0, 3]).unwrap();
+    assert_eq!(gathered.weights(), Some(&[28.0, 0.0, 6.0][..]));
+    for part in data.batches(4, 7).unwrap().chain([kept, held_out, gathered]) {
+        let first: Vec<f32> = part.inputs().iter().step_by(2).copied().collect();
+        assert_eq!(part.weights(), Some(&first[..]));
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, checked_context, context, of_class, steady, submit};
+use crate::harness::{BOUND, CLASSES, Sample, bits, checked_context, context, of_class, steady, submit};
+use crate::problem::{all_losses, sample_weights, weighted_means};
+use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{AvgPool2d, LayerNorm, Noise, OutputSignal, Reduction, Targets};
 use hesscale::reference::{OptimizerState, loss_and_signal, pass, weighted_pass};
 use hesscale::tuning::DeviceClass;
@@ -47,6 +49,10 @@ fn spoilt(sample: &Sample, count: usize, bad: f32) -> (Vec<f32>, OwnedTargets) {
     let mut targets = sample.targets.clone();
     match &mut targets {
         OwnedTargets::Classes(classes) => classes[len..].fill(1),
+        // An action is looked at before it is written.
+        OwnedTargets::Values(values) if matches!(sample.model.loss(), Loss::PpoDiscrete { .. }) => {
+            values[len..].fill(1.0);
+        }
         OwnedTargets::Values(values) => values[len..].fill(f32::NAN),
     }
     (x, targets)
@@ -160,11 +166,102 @@ fn weights_are_those_of_the_samples_that_count() {
     {
         compare(name, &to_f64(&read(&context, got)[..model.flat_len()]), &want, BOUND).unwrap();
     }
-    // A mean over weights would need the sum of those that count.
-    let mean = model.clone().with_loss(Loss::cross_entropy().weighted_mean()).unwrap();
-    let state = State::new(&context, &mean, None).unwrap();
-    let refused = Plan::new(&context, &mean, &state, sample.batch, options()).unwrap_err();
-    assert!(matches!(&refused, Error::Unsupported { layer, .. } if layer == "loss"), "{refused}");
+}
+
+/// What a pass leaves of the first `count` samples: the loss, then g, h or d at the outputs, gradient and diagonal.
+fn parts(
+    context: &Context,
+    sample: &Sample,
+    options: PlanOptions,
+    (x, targets): (&[f32], Targets<'_>),
+    (weights, count): (Option<&[f32]>, Option<usize>),
+) -> Vec<Vec<f32>> {
+    let (model, mode, at) = (&sample.model, options.mode, At::Layer(sample.model.layers().len() - 1));
+    let state = State::new(context, model, None).unwrap();
+    state.write_parameters(&sample.parameters).unwrap();
+    let mut options = options.signal(at);
+    (options.partial, options.sample_weights) = (count.is_some(), weights.is_some());
+    let plan = Plan::new(context, model, &state, x.len() / model.inputs(), options).unwrap();
+    plan.write_input(x).unwrap();
+    plan.write_targets(targets).unwrap();
+    weights.map_or(Ok(()), |weights| plan.write_sample_weights(weights)).unwrap();
+    count.map_or(Ok(()), |count| plan.write_count(count)).unwrap();
+    submit(context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+    let mut tensors = vec![plan.loss().unwrap(), plan.signal_gradient(at).unwrap()];
+    tensors.extend(mode.has_diagonal().then(|| plan.signal_diagonal(at).unwrap()));
+    tensors.push(state.gradient());
+    tensors.extend(mode.has_diagonal().then(|| state.diagonal()));
+    let mut read = context.read_blocking(&tensors).unwrap();
+    let signals = if mode.has_diagonal() { 2 } else { 1 };
+    let rows = count.unwrap_or(sample.batch) * model.outputs();
+    read[1..=signals].iter_mut().for_each(|signal| signal.truncate(rows));
+    read
+}
+
+/// Loss and signal at the outputs have the bits of a plan of so many samples, whatever the mean divides by; so have all results where
+/// the sums over samples are cut alike, which in a batch of nine they are.
+#[test]
+fn a_part_has_the_bits_of_a_plan_of_so_many() {
+    const COUNT: usize = 5;
+    for (turn, (loss, modes)) in all_losses(6).enumerate() {
+        let model = Model::builder([5]).dense(11).act(TANH).dense(6).loss(loss).unwrap();
+        let sample = Sample::new(model, 9, 40 + turn as u64);
+        let context = of_class(CLASSES[turn % CLASSES.len()]);
+        let weights = sample_weights(9, &mut fastrand::Rng::with_seed(turn as u64));
+        let weights = (turn % 2 == 0).then_some(&weights[..]);
+        let (x, targets) = spoilt(&sample, COUNT, bad(&context));
+        let of_first = &sample.x[..COUNT * sample.model.inputs()];
+        let few = Sample { batch: COUNT, x: of_first.to_vec(), ..Sample::new(sample.model.clone(), 9, 0) };
+        let few = Sample { parameters: sample.parameters.clone(), ..few };
+        let mode = modes[turn % modes.len()];
+        let options = || PlanOptions::training(mode).whole_network(false).fewer_dispatches(false);
+        let part = parts(&context, &sample, options(), (&x, targets.view()), (weights, Some(COUNT)));
+        let first_targets = first(&sample, COUNT).1;
+        let weights = weights.map(|weights| &weights[..COUNT]);
+        let whole = parts(&context, &few, options(), (&few.x, first_targets), (weights, None));
+        let what = format!("{mode:?} {:?} {:?}", context.class(), sample.model.loss());
+        assert!(whole[0][0].is_finite() && whole[0][0] != 0.0, "{what}");
+        for (i, (part, whole)) in part.iter().zip(&whole).enumerate() {
+            assert_eq!(bits(part), bits(whole), "{i} of {what}");
+        }
+    }
+}
+
+/// Means over weights in part, many samples and positions each, in every class: against the reference, and the CPU on so many samples.
+#[test]
+fn means_over_weights_in_part() {
+    let image = Model::builder([2, 4, 3]).conv2d(3, 2).act(TANH).conv2d(3, 1);
+    let by_position = Loss::from(Loss::cross_entropy().ignore_index(2).weighted_mean());
+    let losses = weighted_means(6).into_iter();
+    let dense = |loss| Model::builder([5]).dense(11).act(TANH).dense(6).loss(loss).unwrap();
+    for (turn, model) in losses.map(dense).chain([image.loss(by_position).unwrap()]).enumerate() {
+        let sample = Sample::new(model, 300, turn as u64);
+        let (model, context) = (&sample.model, of_class(CLASSES[turn % CLASSES.len()]));
+        let mut weights = sample_weights(300, &mut fastrand::Rng::with_seed(turn as u64));
+        for count in [130, 1] {
+            weights[count..].fill(1e30);
+            let (x, targets) = spoilt(&sample, count, bad(&context));
+            let part = (Some(&weights[..]), Some(count));
+            let options = PlanOptions::training(Mode::HesScale);
+            let got = parts(&context, &sample, options, (&x, targets.view()), part);
+            let (x, targets) = first(&sample, count);
+            let (mode, given) = (Mode::HesScale, Some(&weights[..count]));
+            let parameters = to_f64(&sample.parameters);
+            let want = weighted_pass(model, mode, &parameters, &x, targets, given, Noise::default()).unwrap();
+            let mut executor = Executor::new(model, 300, ExecutorOptions::training(mode)).unwrap();
+            let x = &sample.x[..x.len()];
+            executor.weighted_pass(mode, &sample.parameters, x, targets, given, Noise::default()).unwrap();
+            for (name, got, cpu, want) in [
+                ("gradient", &got[3], executor.gradient(), &want.gradient),
+                ("diagonal", &got[4], executor.diagonal(), &want.diagonal),
+            ] {
+                let what = format!("{name}, {count} of {:?}", model.loss());
+                compare(&what, &to_f64(&got[..want.len()]), want, 1e-5).unwrap();
+                compare(&what, &to_f64(cpu), want, 1e-5).unwrap();
+            }
+            weights = sample_weights(300, &mut fastrand::Rng::with_seed(count as u64));
+        }
+    }
 }
 
 /// All of them are the whole batch, to the last bit.

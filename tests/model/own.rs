@@ -87,6 +87,10 @@ fn what_a_text_may_not_declare_is_refused_by_name() {
         Some([2, 16]),
         &["`shared_one` is memory of the workgroup"],
     );
+    // What has no binding either.
+    told(with("var<uniform> data: f32;"), Some([2, 14]), &["`data` is a uniform buffer"]);
+    told(with("var<storage> data: f32;"), Some([2, 14]), &["`data` is a storage buffer"]);
+    told(with("var data: texture_2d<f32>;"), Some([2, 5]), &["`data` is a texture or a sampler"]);
     told(with("@compute @workgroup_size(1) fn main() {}"), Some([2, 32]), &["`main` is an entry point"]);
     told(with("override many: u32 = 1u;"), Some([2, 10]), &["`many` is an override"]);
     told(with("fn wait() { workgroupBarrier(); }"), Some([2, 13]), &["workgroupBarrier"]);
@@ -111,6 +115,78 @@ fn what_a_text_may_not_declare_is_refused_by_name() {
     }
     // Nor is there a row where there is one output.
     told(term(&GOOD.replace("z - y", "output_at(0u)")), Some([1, 47]), &["output_at"]);
+}
+
+/// Memory that compilers would put where it is slow, or not at all.
+#[test]
+fn large_variables_are_refused_by_name() {
+    let with = |more: &str| term(&format!("{GOOD}\n{more}"));
+    for fits in
+        ["var<private> table: array<f32, 1024>;", "fn f() { var a: array<vec4<f32>, 256>; a[3].x = 1.0; }"]
+    {
+        CustomLoss::elementwise("mine", &format!("{GOOD}\n{fits}")).unwrap();
+    }
+    told(
+        with("var<private> table: array<f32, 1025>;"),
+        Some([2, 1]),
+        &["`table` is too large", "4096 bytes"],
+    );
+    told(with("var<private> table: array<vec4<f32>, 67108863>;"), Some([2, 1]), &["`table` is too large"]);
+    // The second does not fit beside the first.
+    let two = "var<private> one: array<f32, 600>;\nvar<private> two: array<f32, 600>;";
+    told(with(two), Some([3, 1]), &["`two` is too large"]);
+    told(
+        with("fn f() -> f32 { var much: array<f32, 5000>; return much[3]; }"),
+        Some([2, 17]),
+        &["`much` is too large"],
+    );
+    told(with("struct Wide { all: array<f32, 5000> }"), Some([2, 1]), &["`Wide` is too large"]);
+    let row = "struct Row { all: array<f32, 1100> }
+        fn read_row() -> Row { return Row(); }
+        fn part(row: Row, k: u32) -> Term { return Term(row.all[0], 0.0, 0.0); }";
+    let refused = CustomLoss::by_row("mine", row).unwrap_err().to_string();
+    assert!(refused.contains("`Row` is too large"), "{refused}");
+}
+
+/// The end of a row is known when the model is: what is read past it at a constant place is refused then.
+#[test]
+fn reads_past_a_rows_end() {
+    let loss = |read: &str| {
+        let text = format!(
+            "alias Row = f32;
+             const FIFTH = 4u;
+             fn read_row() -> Row {{ if output_count() > 1u {{ return {read}; }} return 0.0; }}
+             fn part(row: Row, k: u32) -> Term {{ return Term(row, output_at(k), 0.0); }}"
+        );
+        CustomLoss::by_row("mine", &text).unwrap().targets(3)
+    };
+    let model = |read: &str, outputs| Model::builder([2]).dense(outputs).loss(loss(read));
+    for (read, outputs) in [
+        ("output_at(4u) + target_at(2)", 5),
+        ("output_at(FIFTH)", 5),
+        // What is computed is read as the last.
+        ("output_at(output_count() + 7u)", 5),
+        ("output_at(u32(target_at(0u)) + 9u)", 5),
+    ] {
+        model(read, outputs).unwrap();
+    }
+    for (read, outputs, problem) in [
+        ("output_at(4u)", 4, "`output_at(4u)` reads past the row's end: it has 4 outputs"),
+        ("output_at(FIFTH)", 4, "`output_at(4u)`"),
+        ("output_at(1u + FIFTH)", 5, "`output_at(5u)`"),
+        ("target_at(3)", 5, "`target_at(3u)` reads past the row's end: it has 3 targets"),
+        ("target_at(0u) + target_at(9)", 5, "`target_at(9u)`"),
+    ] {
+        let refused = model(read, outputs).unwrap_err();
+        let Error::Plug { plug, place: Some([3, _]), problem: said } = &refused else { panic!("{refused}") };
+        assert!(plug == "loss `mine`" && said.contains(problem), "{refused}");
+    }
+    // As a file has it, too.
+    let json = model("output_at(4u)", 5).unwrap().to_json();
+    let narrow = json.replace("5", "4");
+    assert_ne!(narrow, json);
+    let refused = Model::from_json(&narrow).unwrap_err();
+    assert!(refused.to_string().contains("reads past the row's end"), "{refused}\n{json}");
 }
 
 #[test]

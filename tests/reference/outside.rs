@@ -72,10 +72,14 @@ fn what_does_not_fit_is_refused() {
         Err(Error::Length { tensor: format!("{tensor} of the signal"), got, needed })
     };
     assert_eq!(run(Mode::None, seven, &[], &[]), length("g", 7, 8));
-    assert_eq!(run(Mode::None, eight, eight, &[]), length("h", 8, 0));
-    assert_eq!(run(Mode::HesScale, eight, &[], &[]), length("h", 0, 8));
-    assert_eq!(run(Mode::HesScale, eight, eight, &[eight]), length("all u", 8, 0));
-    assert_eq!(run(Mode::HesScaleR1, eight, eight, &[]), length("all u", 0, 8));
+    assert_eq!(run(Mode::HesScale, eight, seven, &[]), length("h", 7, 8));
+    let kind = |mode, needed: &str, got: &str| {
+        Err(Error::SignalKind { mode, needed: needed.into(), got: got.into() })
+    };
+    assert_eq!(run(Mode::None, eight, eight, &[]), kind("none", "g alone", "g and h"));
+    assert_eq!(run(Mode::HesScale, eight, &[], &[]), kind("hesscale", "g and h", "g alone"));
+    assert_eq!(run(Mode::HesScale, eight, eight, &[eight]), kind("hesscale", "g and h", "g, h and 1 u"));
+    assert_eq!(run(Mode::HesScaleR1, eight, eight, &[]), kind("hesscale_r1", "g, h and 1 u", "g and h"));
     assert_eq!(run(Mode::HesScaleR2, eight, eight, &[seven, &[0.0; 9]]), length("one u", 7, 8));
     assert_eq!(run(Mode::HesScaleR2, eight, eight, &[eight; 2]), Ok(()));
     // It has no value, and takes no targets.

@@ -14,7 +14,7 @@ use super::worker::Worker;
 use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Mode, Model, Noise, OutputSignal, Targets, batch_of};
-use crate::ops::loss::{HostLoss, LossSignal};
+use crate::ops::loss::{HostLoss, HostWeights, LossSignal};
 use crate::{At, Error, Result};
 use dense::DenseScratch;
 
@@ -62,6 +62,8 @@ pub struct Executor {
     diagonal: Vec<f32>,
     last: Batch,
     done: Done,
+    /// Whether what is given is looked at.
+    checked: bool,
 }
 
 /// What has been done with the last batch.
@@ -94,7 +96,7 @@ impl Executor {
     /// refuses.
     pub fn new(model: &Model, batch: usize, options: ExecutorOptions) -> Result<Executor> {
         Error::check_batch(batch)?;
-        let ExecutorOptions { mode, signals, activations, threads, groups } = options;
+        let ExecutorOptions { mode, signals, activations, threads, groups, checked } = options;
         groups.check(model)?;
         mode.map_or(Ok(()), |mode| model.check_mode(mode))?;
         model.check_on_cpu(mode.is_some())?;
@@ -133,6 +135,7 @@ impl Executor {
             diagonal: flat("diagonal", components > 1)?,
             last: Batch { samples: 0, mode: Mode::None, noise: Noise::default() },
             done: Done::Pass,
+            checked,
             program,
         })
     }
@@ -150,7 +153,8 @@ impl Executor {
     /// The network's outputs `[N, outputs]` for `[N, inputs]`, N at most [`Executor::batch`].
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`].
+    /// [`Error::NotPlanned`] for an executor that was made for training; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`];
+    /// [`Error::NotFinite`] where the executor checks.
     pub fn predict(&mut self, parameters: &[f32], inputs: &[f32]) -> Result<&[f32]> {
         if self.mode.is_some() {
             return Err(Error::not_planned("inference", "ExecutorOptions::inference"));
@@ -168,7 +172,8 @@ impl Executor {
     /// leaves the diagonal as it was. Dropout draws from `noise`.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for another mode; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`], and the targets' errors.
+    /// [`Error::NotPlanned`] for another mode; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`], and the targets' errors;
+    /// [`Error::NotFinite`] where the executor checks.
     pub fn pass(
         &mut self,
         mode: Mode,
@@ -193,10 +198,26 @@ impl Executor {
         weights: Option<&[f32]>,
         noise: Noise,
     ) -> Result<f32> {
+        self.pass_by(mode, parameters, inputs, targets, weights.into(), noise)
+    }
+
+    /// The same with weights that the reduction may be in.
+    pub(crate) fn pass_by(
+        &mut self,
+        mode: Mode,
+        parameters: &[f32],
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: HostWeights<'_>,
+        noise: Noise,
+    ) -> Result<f32> {
         self.check_mode(mode)?;
         let samples = self.check(parameters, inputs)?;
         self.model.check_targets(samples, targets)?;
-        weights.map_or(Ok(()), |weights| self.model.check_sample_weights(samples, weights))?;
+        if let Targets::Values(values) = targets {
+            self.check_values("targets", values)?;
+        }
+        weights.given.map_or(Ok(()), |weights| self.model.check_sample_weights(samples, weights))?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
             let batch = Batch { samples, mode, noise };
@@ -211,7 +232,8 @@ impl Executor {
     /// from `noise`.
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for an executor that was made for inference; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`].
+    /// [`Error::NotPlanned`] for an executor that was made for inference; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`];
+    /// [`Error::NotFinite`] where the executor checks.
     pub fn forward(&mut self, parameters: &[f32], inputs: &[f32], noise: Noise) -> Result<&[f32]> {
         let mode = self.mode.ok_or_else(|| Error::not_planned("training", "ExecutorOptions::training"))?;
         let samples = self.check(parameters, inputs)?;
@@ -228,15 +250,20 @@ impl Executor {
     /// [`Executor::pass`].
     ///
     /// # Errors
-    /// [`Error::NotPlanned`] for another mode, and unless [`Executor::forward`] was the last forward pass; [`Error::Length`] for
-    /// parameters, or for a signal that is not of the last batch or not of this mode.
+    /// [`Error::NotPlanned`] for another mode, and unless [`Executor::forward`] was the last forward pass; [`Error::SignalKind`] for a
+    /// signal that is not of this mode; [`Error::Length`] for parameters, or for a signal that is not of the last batch;
+    /// [`Error::NotFinite`] where the executor checks.
     pub fn backward(&mut self, mode: Mode, parameters: &[f32], signal: OutputSignal<'_>) -> Result<()> {
         self.check_mode(mode)?;
         Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
+        self.check_values("parameters", parameters)?;
         if self.done == Done::Pass {
             return Err(Error::not_planned("a backward pass by itself", "Executor::forward, before it"));
         }
         signal.check(mode, self.logits().len())?;
+        self.check_values("g at the outputs", signal.g)?;
+        self.check_values("h at the outputs", signal.h)?;
+        signal.u.iter().try_for_each(|u| self.check_values("u at the outputs", u))?;
         if let Some(slot) = self.slots[self.program.logits] {
             let LossSignal { g, h, u } = at_the_outputs(&mut self.signals[slot], mode, signal.g.len());
             g.copy_from_slice(signal.g);
@@ -258,7 +285,7 @@ impl Executor {
         Ok(())
     }
 
-    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>, weights: Option<&[f32]>) -> f64 {
+    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>, weights: HostWeights<'_>) -> f64 {
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| at_the_outputs(&mut self.signals[slot], mode, len));
@@ -365,7 +392,13 @@ impl Executor {
             return Err(Error::length("input", inputs.len(), self.batch * width));
         }
         self.model.check_inputs(inputs)?;
+        self.check_values("parameters", parameters)?;
+        self.check_values("input", inputs)?;
         Ok(samples)
+    }
+
+    fn check_values(&self, tensor: &str, values: &[f32]) -> Result<()> {
+        if self.checked { Error::check_finite(tensor, values) } else { Ok(()) }
     }
 }
 

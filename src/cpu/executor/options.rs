@@ -19,6 +19,9 @@ pub struct ExecutorOptions {
     pub threads: Option<Threads>,
     /// Groups of parameters: of a layer all of whose parameters are frozen no gradient is computed, and it stays 0.
     pub groups: Groups,
+    /// Whether to look for NaN and infinities in what a pass is given, as a context does with
+    /// [`ContextOptions::checked`](crate::gpu::ContextOptions::checked): parameters, inputs, targets and signals, each number once a pass.
+    pub checked: bool,
 }
 
 impl ExecutorOptions {
@@ -52,6 +55,8 @@ impl ExecutorOptions {
     setters! {
         /// Uses these threads.
         threads(threads: Threads) => Some(threads);
+        /// Looks for NaN and infinities: see [`ExecutorOptions::checked`].
+        checked() => true;
         /// Groups of parameters, of which some are frozen.
         groups(groups: Groups) => groups;
     }

@@ -22,6 +22,21 @@ pub(crate) struct HostLoss {
     diagonal: Vec<f64>,
 }
 
+/// What each sample's loss is multiplied by.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HostWeights<'a> {
+    /// One for each sample; none: 1.
+    pub given: Option<&'a [f32]>,
+    /// Whether the reduction is in them already: they are shares of a whole of which these samples are a part.
+    pub reduced: bool,
+}
+
+impl<'a> From<Option<&'a [f32]>> for HostWeights<'a> {
+    fn from(given: Option<&'a [f32]>) -> HostWeights<'a> {
+        HostWeights { given, reduced: false }
+    }
+}
+
 /// Where the signal at the logits goes: `[N, outputs]` each, or empty where the mode has none.
 #[derive(Debug, Default)]
 pub(crate) struct LossSignal<'a> {
@@ -63,12 +78,12 @@ impl HostLoss {
         mode: Mode,
         logits: &[f32],
         targets: Targets<'_>,
-        weights: Option<&[f32]>,
+        weights: HostWeights<'_>,
         mut signal: Option<LossSignal<'_>>,
     ) -> f64 {
         let batch = logits.len() / self.outputs;
-        let weight = |sample: usize| weights.map_or(1.0, |weights| f64::from(weights[sample]));
-        let factor = self.factor(batch, targets, weight);
+        let weight = |sample: usize| weights.given.map_or(1.0, |weights| f64::from(weights[sample]));
+        let factor = if weights.reduced { 1.0 } else { self.factor(batch, targets, weight) };
         let mut value = 0.0;
         for sample in 0..batch {
             let logits = &logits[sample * self.outputs..][..self.outputs];

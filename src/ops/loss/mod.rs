@@ -1,5 +1,6 @@
 //! The end of the network: logits and targets become loss and signal.
 
+mod counted;
 #[cfg(any(feature = "cpu", feature = "train"))]
 mod host;
 mod kernel;
@@ -7,11 +8,12 @@ mod shares;
 #[cfg(all(test, feature = "cpu"))]
 mod tests;
 
-#[cfg(any(feature = "cpu", feature = "train"))]
-pub(crate) use host::HostLoss;
 #[cfg(feature = "cpu")]
 pub(crate) use host::LossSignal;
+#[cfg(any(feature = "cpu", feature = "train"))]
+pub(crate) use host::{HostLoss, HostWeights};
 
+pub(crate) use counted::CountedMean;
 pub(crate) use kernel::{LossKernel, Reduce, SampleWeights};
 pub(crate) use shares::Shares;
 
@@ -34,14 +36,16 @@ pub(crate) struct LossStep {
     weights: Option<Slice>,
     /// Of the samples.
     sample_weights: Option<Slice>,
-    mean: Option<WeightedMean>,
+    mean: Option<Mean>,
 }
 
-/// What a mean over weights is made of.
+/// A mean whose divisor only a kernel can tell: what the samples' shares of it are made of.
 #[derive(Debug)]
-struct WeightedMean {
-    class_weights: Slice,
-    sample_weights: Slice,
+enum Mean {
+    /// It divides by a sum of weights.
+    OfWeights { class_weights: Slice, sample_weights: Slice },
+    /// It divides by how many samples there are.
+    OfCount { factors: Slice, sample_weights: Slice },
 }
 
 impl LossStep {
@@ -53,15 +57,22 @@ impl LossStep {
         let weights = weights.map(|weights| setup.constants("class weights", weights));
         let given = Slice::new(Region::SampleWeights, 0, setup.batch);
         let mut sample_weights = setup.options.sample_weights.then_some(given);
-        let mean = sums_weights(setup.model.loss(), setup.options.sample_weights).then(|| {
+        let shares = setup.options.shares;
+        let of_weights = !shares && sums_weights(setup.model.loss(), setup.options.sample_weights);
+        let of_count = !shares && setup.options.partial && setup.model.loss().reduction() != Reduction::Sum;
+        let mean = (of_weights || of_count).then(|| {
             let ones = |name, count| setup.constants(name, vec![1.0; count]);
             let shares = setup.own(Purpose::Activation, "shares of samples", setup.batch);
-            WeightedMean {
-                class_weights: weights.unwrap_or_else(|| ones("no class weights", setup.model.classes())),
-                sample_weights: sample_weights
-                    .replace(shares)
-                    .unwrap_or_else(|| ones("no sample weights", setup.batch)),
+            let given = sample_weights.replace(shares);
+            let sample_weights = given.unwrap_or_else(|| ones("no sample weights", setup.batch));
+            if of_weights {
+                let class_weights =
+                    weights.unwrap_or_else(|| ones("no class weights", setup.model.classes()));
+                return Mean::OfWeights { class_weights, sample_weights };
             }
+            let factor = |count| setup.model.loss().factor(count, setup.model.output_shape()) as f32;
+            let factors = setup.constants("factors of a mean", (0..=setup.batch).map(factor).collect());
+            Mean::OfCount { factors, sample_weights }
         });
         let (targets, rows) = (targets(setup)?, rows as u32);
         Ok(LossStep { logits, targets, values, rows, total, weights, sample_weights, mean })
@@ -96,11 +107,21 @@ impl LossStep {
         };
         slices.extend([self.targets, if added_up { self.total } else { self.values }, signal]);
         slices.extend(self.weights.into_iter().chain(self.sample_weights));
-        if let (Some(mean), Some(shares)) = (&self.mean, self.sample_weights) {
-            let (model, class) = (setup.model, setup.tuning.class);
-            let kernel = Shares::new(class, model.loss().clone(), setup.batch as u32, model.output_shape());
-            let bound = vec![self.targets, mean.class_weights, mean.sample_weights, shares];
-            schedule.push(kernel.within(setup.tuning.allowed.in_a_row()), bound);
+        match (&self.mean, self.sample_weights) {
+            (Some(Mean::OfWeights { class_weights, sample_weights }), Some(shares)) => {
+                let (model, class) = (setup.model, setup.tuning.class);
+                let kernel =
+                    Shares::new(class, model.loss().clone(), setup.batch as u32, model.output_shape());
+                let kernel = kernel.partial(partial).within(setup.tuning.allowed.in_a_row());
+                let mut bound = vec![self.targets, *class_weights, *sample_weights, shares];
+                bound.extend(partial.then(partial::count));
+                schedule.push(kernel, bound);
+            }
+            (Some(Mean::OfCount { factors, sample_weights }), Some(shares)) => {
+                let kernel = CountedMean { batch: setup.batch as u32 };
+                schedule.push(kernel, vec![partial::count(), *factors, *sample_weights, shares]);
+            }
+            _ => {}
         }
         schedule.push(kernel, slices);
         let mut values = self.values;
@@ -125,10 +146,10 @@ impl LossStep {
         let (of, batch) = (model.loss().clone(), *batch as u32);
         LossKernel::new(tuning.class, of, mode, batch, outputs, positions as u32, plane)
             .scaled(setup.options.loss_scale)
-            .weighing(match (&self.mean, self.sample_weights) {
-                (_, None) => SampleWeights::None,
-                (None, Some(_)) => SampleWeights::Given,
-                (Some(_), Some(_)) => SampleWeights::Shares,
+            .weighing(match self.sample_weights {
+                None => SampleWeights::None,
+                Some(_) if self.mean.is_some() || setup.options.shares => SampleWeights::Shares,
+                Some(_) => SampleWeights::Given,
             })
     }
 

@@ -13,6 +13,7 @@ pub(crate) struct Shares {
     classes: u32,
     terms: u32,
     lanes: u32,
+    partial: bool,
 }
 
 impl Shares {
@@ -23,7 +24,12 @@ impl Shares {
         let few = class.is_software() && batch.saturating_mul(positions) <= 131_072;
         let (classes, terms, lanes) =
             (output[0] as u32, loss.terms(output) as u32, if few { 8 } else { 256 });
-        Shares { loss, samples: batch, positions, classes, terms, lanes }
+        Shares { loss, samples: batch, positions, classes, terms, lanes, partial: false }
+    }
+
+    /// Of as many samples as a number in memory says, which is bound last.
+    pub(crate) fn partial(self, partial: bool) -> Shares {
+        Shares { partial, ..self }
     }
 
     /// The same with at most `invocations`.
@@ -34,22 +40,24 @@ impl Shares {
 
 impl Key for Shares {
     fn label(&self) -> String {
-        format!("weighted mean's shares {}x{}", self.samples, self.positions)
+        let counted = if self.partial { ", counted" } else { "" };
+        format!("weighted mean's shares {}x{}{counted}", self.samples, self.positions)
     }
 
     fn is_generic(&self) -> bool {
         false
     }
 
-    /// Targets, class weights, sample weights; the shares.
+    /// Targets, class weights, sample weights; the shares; the number of samples.
     fn bindings(&self) -> Vec<Binding> {
-        vec![Uniform, Read, Read, Read, Write]
+        [&[Uniform, Read, Read, Read, Write], &vec![Read; usize::from(self.partial)][..]].concat()
     }
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes).number("ROWS", 1).flag("CLASSES", self.loss.takes_classes());
-        compose(&header, &["lib/rows", "loss/shares"])
+        let samples = if self.partial { "loss/counted" } else { "loss/all_samples" };
+        compose(&header, &["lib/rows", "loss/shares", samples])
     }
 
     fn groups(&self) -> u32 {

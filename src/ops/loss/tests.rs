@@ -1,6 +1,6 @@
 //! The CPU's losses beside the reference in f64.
 
-use super::{HostLoss, LossSignal};
+use super::{HostLoss, HostWeights, LossSignal};
 use crate::model::{Activation, ClassTargets, Loss, Mode, Model, Reduction, Targets, Variance};
 use crate::reference::weighted_loss_and_signal;
 use fastrand::Rng;
@@ -99,6 +99,7 @@ fn weighted_host(
     let mut host = HostLoss::new(model.loss(), model.output_shape());
     let [u1, u2] = &mut u;
     let signal = LossSignal { g: &mut g, h: &mut h, u: [u1, u2] };
+    let weights = HostWeights::from(weights);
     let value = host.run(mode, logits, targets, weights, Some(signal));
     // The scratch memory is used again, and the value does not depend on whether a signal is wanted.
     let again = host.run(mode, logits, targets, weights, None);
@@ -307,7 +308,7 @@ fn long_sums_keep_their_digits() {
     let value = |copies| {
         let (logits, classes) = ([0.3, -0.4].repeat(copies), vec![1; copies]);
         let mut host = HostLoss::new(model.loss(), model.output_shape());
-        host.run(Mode::None, &logits, Targets::Classes(&classes), None, None)
+        host.run(Mode::None, &logits, Targets::Classes(&classes), HostWeights::default(), None)
     };
     assert!((value(copies) / value(1) - 1.0).abs() < 1e-9);
 }

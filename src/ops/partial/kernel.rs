@@ -9,12 +9,8 @@ pub(crate) struct Rows {
     /// Elements of a row.
     pub row: u32,
     pub planes: u32,
-    /// How many of these, the last, are vectors u: multiplied by roots.
-    pub vectors: u32,
     pub plane_in: u32,
     pub plane_out: u32,
-    /// The batch that a mean was divided by, and is not to be.
-    pub mean_of: Option<u32>,
 }
 
 impl Key for Rows {
@@ -36,20 +32,7 @@ impl Key for Rows {
     }
 
     fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
-        let Rows { elements, row, planes, vectors, plane_in, plane_out, mean_of } = *self;
-        words(&[
-            elements,
-            grid_x,
-            row,
-            planes,
-            plane_in,
-            plane_out,
-            planes - vectors,
-            mean_of.unwrap_or(0),
-            elements / row,
-            0,
-            0,
-            0,
-        ])
+        let Rows { elements, row, planes, plane_in, plane_out } = *self;
+        words(&[elements, grid_x, row, planes, plane_in, plane_out, elements / row, 0])
     }
 }

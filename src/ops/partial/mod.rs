@@ -1,8 +1,8 @@
 //! Fewer samples than a plan's batch: the rows behind them count nothing, whatever they hold.
 //!
 //! Their inputs become zeros, so that all activations are finite where the parameters are; for a signal of 0 does not make NaN
-//! harmless. Their loss and their signal at the outputs become zeros too; nothing further down adds rows up in another way. A mean
-//! that was divided by the batch is divided by the count.
+//! harmless. Their loss and their signal at the outputs become zeros too; nothing further down adds rows up in another way. What a
+//! mean divides by is the loss's own business: `ops/loss` looks at the count too.
 
 mod kernel;
 
@@ -10,7 +10,6 @@ pub(crate) use kernel::Rows;
 
 use crate::Result;
 use crate::graph::{BackwardPass, Purpose, Region, Schedule, Setup, Slice};
-use crate::model::Reduction;
 use crate::shader::Dtype;
 
 /// The number of samples.
@@ -21,13 +20,7 @@ pub(crate) fn count() -> Slice {
 /// Rows of `row` elements in one plane.
 fn rows(setup: &Setup<'_>, row: usize) -> Rows {
     let elements = (setup.batch * row) as u32;
-    Rows { elements, row: row as u32, planes: 1, vectors: 0, plane_in: 0, plane_out: 0, mean_of: None }
-}
-
-/// What the loss leaves is of a mean over the whole batch.
-fn of_loss(setup: &Setup<'_>, rows: Rows) -> Rows {
-    let mean = setup.model.loss().reduction() != Reduction::Sum;
-    Rows { mean_of: mean.then_some(setup.batch as u32), ..rows }
+    Rows { elements, row: row as u32, planes: 1, plane_in: 0, plane_out: 0 }
 }
 
 /// The beginning of the forward pass, and the input as it reads it.
@@ -51,25 +44,26 @@ pub(crate) fn before(pass: &mut BackwardPass<'_>, slice: Slice) -> Slice {
 
 /// Takes the signal that the loss left at the outputs from `all` to `part`.
 pub(crate) fn keep_signal(pass: &mut BackwardPass<'_>, all: Slice, part: Slice, plane: u32) {
-    let (setup, mode) = (pass.setup, pass.mode);
-    let (planes, vectors) = (mode.planes() as u32, mode.rank() as u32);
-    let one = of_loss(setup, rows(setup, setup.model.outputs()));
-    let rows = Rows { planes, vectors, plane_in: plane, plane_out: plane, ..one };
+    let rows = planes(pass, plane);
     pass.schedule.push(rows, vec![all, count(), part]);
+}
+
+/// Those of a signal at the outputs.
+fn planes(pass: &BackwardPass<'_>, plane: u32) -> Rows {
+    let one = rows(pass.setup, pass.setup.model.outputs());
+    Rows { planes: pass.mode.planes() as u32, plane_in: plane, plane_out: plane, ..one }
 }
 
 /// The same for losses, `each` to a sample.
 pub(crate) fn keep_losses(pass: &mut BackwardPass<'_>, all: Slice, part: Slice, each: usize) {
-    let rows = of_loss(pass.setup, rows(pass.setup, each));
+    let rows = rows(pass.setup, each);
     pass.schedule.push(rows, vec![all, count(), part]);
 }
 
 /// The host's signal as it counts: planes of f32.
 pub(crate) fn keep_outside(pass: &mut BackwardPass<'_>, outside: Slice, plane: u32) -> Slice {
-    let (setup, planes) = (pass.setup, pass.mode.planes());
-    let part = pass.schedule.transient("signal that counts", planes * plane as usize, Dtype::F32);
-    let one = rows(setup, setup.model.outputs());
-    let rows = Rows { planes: planes as u32, plane_in: plane, plane_out: plane, ..one };
+    let rows = planes(pass, plane);
+    let part = pass.schedule.transient("signal that counts", (rows.planes * plane) as usize, Dtype::F32);
     pass.schedule.push(rows, vec![outside, count(), part]);
     part
 }

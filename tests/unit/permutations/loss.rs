@@ -2,7 +2,7 @@
 
 use super::{Operation, SHOWN, is};
 use crate::model::{ClassTargets, Loss, Mode, Reduction, Variance};
-use crate::ops::loss::{LossKernel, Reduce, SampleWeights, Shares};
+use crate::ops::loss::{CountedMean, LossKernel, Reduce, SampleWeights, Shares};
 use crate::shader::{DeviceClass, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -12,14 +12,18 @@ pub(super) const OPERATION: Operation = Operation {
         if kernel.get().is_some_and(shown) { vec![vec![F32, F32, F32, F16]] } else { vec![] }
     },
     family: |kernel| {
-        (is::<LossKernel>(kernel) || is::<Reduce>(kernel) || is::<Shares>(kernel)).then_some("loss")
+        let factor = is::<Shares>(kernel) || is::<CountedMean>(kernel);
+        (is::<LossKernel>(kernel) || is::<Reduce>(kernel) || factor).then_some("loss")
     },
 };
 
 fn all(class: DeviceClass) -> Vec<Kernel> {
-    let shares = |loss| Shares::new(class, loss, 100, &[64]).into();
+    let shares = |loss| Shares::new(class, loss, 100, &[64]);
     let mut kernels = vec![Reduce::new(class, 100, 1.0).into()];
-    kernels.extend([shares(Loss::cross_entropy().into()), shares(Loss::mse())]);
+    kernels.push(CountedMean { batch: 100 }.into());
+    for shares in [shares(Loss::cross_entropy().into()), shares(Loss::mse())] {
+        kernels.extend([false, true].map(|partial| shares.clone().partial(partial).into()));
+    }
     for (loss, mode) in losses().into_iter().flat_map(modes) {
         for outputs in [64, 1000] {
             let kernel = LossKernel::new(class, loss.clone(), mode, 32, outputs, 1, 32_000);

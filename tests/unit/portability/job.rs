@@ -4,7 +4,7 @@ use super::common::golden::{self, Case, OwnedTargets};
 use super::common::inputs;
 use super::models;
 
-use crate::model::{Layer, Loss, Noise, OutputSignal, Role, Targets};
+use crate::model::{Layer, Loss, Noise, OutputSignal, Reduction, Role, Targets};
 use crate::plan::Outline;
 use crate::reference::{OptimizerState, PassOutput, pass_from_signal, predict, weighted_pass};
 use crate::shader::DeviceClass;
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Signals,
     /// The same from the host's signal at the outputs: a list of the forward pass, and one of what follows.
     Outside,
-    /// Of all samples but the last.
+    /// Of all samples but the last; of a mean over weights, each with one.
     Partial,
     /// Forward and backward, all fused that can be.
     Fused,
@@ -163,8 +163,9 @@ impl Job {
             }
             _ => OwnedTargets::Values((0..len).map(|_| random.f32()).collect()),
         };
-        let weights =
-            (kind == Kind::Weighted).then(|| (0..batch).map(|_| random.f32() * 4.0 - 1.5).collect());
+        let of_weights = kind == Kind::Partial && model.loss().reduction() == Reduction::WeightedMean;
+        let weighs = kind == Kind::Weighted || of_weights;
+        let weights = weighs.then(|| (0..batch).map(|_| random.f32() * 4.0 - 1.5).collect());
         let (class, golden, bound) = (DeviceClass::Software, None, BOUND);
         Job {
             name: named(name, mode, class, kind),
@@ -219,6 +220,9 @@ impl Job {
                 PlanOptions::training(self.mode).lazy().fused_update()
             }
             Kind::Weighted => PlanOptions::training(self.mode).sample_weights(),
+            Kind::Partial if self.weights.is_some() => {
+                PlanOptions::training(self.mode).partial().sample_weights()
+            }
             Kind::Partial => PlanOptions::training(self.mode).partial(),
             Kind::Fused | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
                 PlanOptions::training(self.mode)
@@ -247,7 +251,7 @@ impl Job {
         if self.kind == Kind::Inference {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
-        let weights = self.weights.as_deref();
+        let weights = self.weights.as_ref().map(|weights| &weights[..self.samples()]);
         let run = |parameters: &[f64], mode| match self.kind {
             Kind::Outside => self.with_signal(|signal| {
                 let [g, h] = [f64s(signal.g), f64s(signal.h)];

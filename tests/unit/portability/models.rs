@@ -156,8 +156,8 @@ pub(super) fn jobs() -> Vec<Job> {
     let many =
         |job: &&mut Job| matches!(job.model.loss(), Loss::PpoGaussian { .. }) && job.model.outputs() > 500;
     jobs.iter_mut().filter(many).for_each(|job| job.bound = 3e-4);
-    let of_classes = Loss::from(Loss::cross_entropy().weighted_mean());
-    for (name, loss) in [("classes", of_classes), ("numbers", Loss::mse().weighted_mean())] {
+    let of_classes = || Loss::from(Loss::cross_entropy().weighted_mean());
+    for (name, loss) in [("classes", of_classes()), ("numbers", Loss::mse().weighted_mean())] {
         let model = Model::builder([5]).dense(4).loss(loss).unwrap();
         jobs.push(Job::new(&format!("weighted mean over {name}"), model, 9, Mode::HesScale, Kind::Weighted));
     }
@@ -204,6 +204,11 @@ pub(super) fn jobs() -> Vec<Job> {
     let partial = Model::builder([5]).dense(7).act(TANH).dense(3).loss(Loss::mse()).unwrap();
     let partial = |mode| Job::new("in part", partial.clone(), 4, mode, Kind::Partial);
     jobs.extend([partial(Mode::HesScaleR1), partial(Mode::HesScale).halved()]);
+    for (name, loss) in [("classes", of_classes()), ("numbers", Loss::mse().weighted_mean())] {
+        let model = Model::builder([5]).dense(4).loss(loss).unwrap();
+        let name = format!("weighted mean over {name}, in part");
+        jobs.push(Job::new(&name, model, 9, Mode::HesScale, Kind::Partial));
+    }
     joined(&mut jobs);
     whole_networks(&mut jobs);
     own_texts(&mut jobs);
