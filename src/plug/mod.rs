@@ -337,8 +337,9 @@ impl Check<'_> {
                 }
             }
         }
-        // What is no variable has a type too.
-        let large = module.types.iter().find(|(ty, _)| size(*ty) > MOST_BYTES);
+        // What is no variable has a type too, best one with a name.
+        let all = || module.types.iter().filter(|(ty, _)| size(*ty) > MOST_BYTES);
+        let large = all().find(|(_, kind)| kind.name.is_some()).or_else(|| all().next());
         large.map_or(Ok(()), |(ty, kind)| Err(too_large(kind.name.as_deref(), module.types.get_span(ty))))
     }
 
