@@ -129,7 +129,7 @@ impl<'a, T: Real> BoundModel<'a, T> {
     pub(super) fn place(&self, i: usize, sums: Sums<T>, flat: &mut [T]) {
         for (role, sums) in [(Role::Weight, sums.weight), (Role::Bias, sums.bias)] {
             if let Some(range) = self.model.parameter_of(i, role).map(Parameter::range) {
-                flat[range].iter_mut().zip(&sums).for_each(|(to, sum)| *to = *to + *sum);
+                flat[range].iter_mut().zip(&sums).for_each(|(to, sum)| *to += *sum);
             }
         }
     }
