@@ -8,8 +8,10 @@ use hesscale::model::{Builder, Gru, Lstm, Role};
 use hesscale::reference::{Dual, Real, Signal, predict};
 use hesscale::{Error, Layer, Loss, Mode, Model};
 
-/// Both kinds: the layer by itself, and what puts a projection before it.
-const CELLS: [(&str, usize, fn(usize, bool) -> Layer, fn(Builder, usize) -> Builder); 2] = [
+/// A kind's name and number of gates, the layer by itself, and what puts a projection before it.
+type Kind = (&'static str, usize, fn(usize, bool) -> Layer, fn(Builder, usize) -> Builder);
+
+const CELLS: [Kind; 2] = [
     ("gru", 3, |hidden, bias| Gru::new(hidden).bias(bias).into(), |builder, hidden| builder.gru(hidden)),
     ("lstm", 4, |hidden, bias| Lstm::new(hidden).bias(bias).into(), |builder, hidden| builder.lstm(hidden)),
 ];
