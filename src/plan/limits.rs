@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_required_is_enough_and_needed() {
         // The largest: a convolution's sums, a signal, the sums of single channels, a signal beside statistics of each channel, the
-        // corners of cells, the scores of queries.
+        // corners of cells, the scores of queries, the gates of units.
         let sums = Model::builder([5, 5, 5]).conv2d(7, 3).layer(MaxPool2d::new(3));
         let signal = Model::builder([1, 9, 9]).layer(Conv2d::new(5, 3).same()).act(Activation::Tanh);
         let signal = signal.layer(AvgPool2d::new(3)).layer(BatchNorm::new(vec![0.0; 5], vec![1.0; 5]));

@@ -172,8 +172,9 @@ fn shared_layers_in_json() {
 
 #[test]
 fn unknown_layers_within_blocks_are_named() {
-    let within = written("[4]", r#"{"type": "residual", "body": [{"type": "identity"}, {"type": "lstm"}]}"#);
-    let unsupported = Error::Unsupported { layer: "layer 0.body.1".into(), kind: "lstm".into() };
+    let within =
+        written("[4]", r#"{"type": "residual", "body": [{"type": "identity"}, {"type": "maxout"}]}"#);
+    let unsupported = Error::Unsupported { layer: "layer 0.body.1".into(), kind: "maxout".into() };
     assert_eq!(within, Err(unsupported));
 }
 
@@ -440,9 +441,9 @@ fn json_error(layers: &str, loss: &str) -> Error {
 fn json_that_is_no_model() {
     let mse = r#"{"type": "mse"}"#;
     let good = r#"{"type": "dense", "in": 4, "out": 2}"#;
-    let unsupported = Error::Unsupported { layer: "layer 1".into(), kind: "lstm".into() };
-    assert_eq!(json_error(&format!(r#"{good}, {{"type": "lstm"}}"#), mse), unsupported);
-    assert_eq!(unsupported.to_string(), "layer 1: `lstm` is not supported");
+    let unsupported = Error::Unsupported { layer: "layer 1".into(), kind: "maxout".into() };
+    assert_eq!(json_error(&format!(r#"{good}, {{"type": "maxout"}}"#), mse), unsupported);
+    assert_eq!(unsupported.to_string(), "layer 1: `maxout` is not supported");
     for layer in [r#"{"out": 3}"#, r#"{"type": 7}"#, r#"["dense"]"#, "5", "null"] {
         let what = "layer 0: a layer is an object with its `type`, a text";
         assert_eq!(json_error(layer, mse).to_string(), format!("model JSON: {what}"), "{layer}");

@@ -8,10 +8,10 @@ use hesscale::model::{Builder, Gru, Lstm, Role};
 use hesscale::reference::{Dual, Real, Signal, predict};
 use hesscale::{Error, Layer, Loss, Mode, Model};
 
-/// A kind: its name and gates, the layer by itself, and what puts a projection before it.
-type Cell = (&'static str, usize, fn(usize, bool) -> Layer, fn(Builder, usize) -> Builder);
+/// A kind's name and number of gates, the layer by itself, and what puts a projection before it.
+type Kind = (&'static str, usize, fn(usize, bool) -> Layer, fn(Builder, usize) -> Builder);
 
-const CELLS: [Cell; 2] = [
+const CELLS: [Kind; 2] = [
     ("gru", 3, |hidden, bias| Gru::new(hidden).bias(bias).into(), |builder, hidden| builder.gru(hidden)),
     ("lstm", 4, |hidden, bias| Lstm::new(hidden).bias(bias).into(), |builder, hidden| builder.lstm(hidden)),
 ];
