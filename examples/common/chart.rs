@@ -21,10 +21,12 @@ const COLORS: [RGBColor; 7] = [
 ];
 
 /// A line with a name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
+    /// How far a band around it reaches at each point; none where it is empty.
+    pub(crate) spread: Vec<f64>,
 }
 
 /// Curves over one axis.
@@ -65,8 +67,21 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Result<(), Box<dyn Error>> {
         .iter()
         .map(|curve| curve.points.iter().copied().map(scaled).filter(shown).collect())
         .collect();
+    // Outlines: along the upper edge, and back along the lower one.
+    let bands: Vec<Vec<(f64, f64)>> = panel
+        .curves
+        .iter()
+        .map(|curve| {
+            let edge = |sign: f64| {
+                let points = curve.points.iter().zip(&curve.spread);
+                points.map(move |((x, y), spread)| (*x, y + sign * spread)).map(scaled).filter(shown)
+            };
+            let lower: Vec<(f64, f64)> = edge(-1.0).collect();
+            edge(1.0).chain(lower.into_iter().rev()).collect()
+        })
+        .collect();
     let range = |of: fn(&(f64, f64)) -> f64| {
-        let values = || curves.iter().flatten().map(of);
+        let values = || curves.iter().chain(&bands).flatten().map(of);
         let (least, most) =
             (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
         let room = 0.04 * (most - least).max(1e-9);
@@ -90,6 +105,9 @@ fn draw_panel(area: &Area<'_>, panel: &Panel) -> Result<(), Box<dyn Error>> {
         .x_label_formatter(&|x| number(*x, panel.log.0))
         .y_label_formatter(&|y| number(*y, panel.log.1))
         .draw()?;
+    for (band, color) in bands.into_iter().zip(COLORS) {
+        chart.draw_series([Polygon::new(band, color.mix(0.15))])?;
+    }
     for ((curve, points), color) in panel.curves.iter().zip(&curves).zip(COLORS) {
         chart
             .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)).point_size(3))?

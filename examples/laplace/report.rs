@@ -48,13 +48,16 @@ pub(crate) fn panels(outcome: &Outcome) -> [Panel; 2] {
     let loss = |(index, name): (usize, &str)| Curve {
         name: name.into(),
         points: outcome.priors.iter().map(|(tau, losses)| (*tau, losses[index])).collect(),
+        ..Curve::default()
     };
     let sets = ["to tune by", "held out", "held out, with noise"];
     let reliability = METHODS.iter().zip(&outcome.bins).map(|(method, bins)| Curve {
         name: (*method).into(),
         points: bins.iter().filter(|bin| bin.count > 0).map(|bin| (bin.confidence, bin.accuracy)).collect(),
+        ..Curve::default()
     });
-    let calibrated = Curve { name: "calibrated".into(), points: vec![(0.1, 0.1), (1.0, 1.0)] };
+    let calibrated =
+        Curve { name: "calibrated".into(), points: vec![(0.1, 0.1), (1.0, 1.0)], ..Curve::default() };
     [
         Panel {
             x: "precision of the prior",

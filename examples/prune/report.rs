@@ -53,7 +53,7 @@ pub(crate) fn panels(outcomes: &[Outcome]) -> [Panel; 2] {
         let curve = |outcome: &Outcome| {
             let accuracies = of(outcome).iter().map(|point| 100.0 * point.test_accuracy);
             let points = SPARSITIES.iter().map(|percent| f64::from(*percent)).zip(accuracies).collect();
-            Curve { name: outcome.criterion.name().into(), points }
+            Curve { name: outcome.criterion.name().into(), points, ..Curve::default() }
         };
         let (curves, legend) = (outcomes.iter().map(curve).collect(), SeriesLabelPosition::LowerLeft);
         Panel { x: "weights that are 0, %", y, curves, log: (false, false), legend }

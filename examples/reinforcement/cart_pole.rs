@@ -1,6 +1,7 @@
 //! CartPole, as Gymnasium's `CartPole-v1` has it: Barto, Sutton & Anderson, "Neuronlike Adaptive Elements That Can Solve Difficult
 //! Learning Control Problems", 1983. A reward of 1 for each step that the pole stands, 500 steps at most.
 
+use crate::task::End;
 use fastrand::Rng;
 
 /// Position and speed of the cart, angle and angular speed of the pole.
@@ -8,9 +9,7 @@ pub(crate) const OBSERVED: usize = 4;
 /// Left and right.
 pub(crate) const ACTIONS: usize = 2;
 /// The return of an episode that is not lost.
-pub(crate) const LONGEST: u32 = 500;
-/// Episodes count as solved from this mean return on.
-pub(crate) const SOLVED: f64 = 475.0;
+const LONGEST: u32 = 500;
 
 const GRAVITY: f64 = 9.8;
 const CART: f64 = 1.0;
@@ -28,16 +27,6 @@ pub(crate) struct CartPole {
     random: Rng,
 }
 
-/// What a step came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    No,
-    /// The pole fell, or the cart ran off.
-    Lost,
-    /// Time is up.
-    Time,
-}
-
 impl CartPole {
     pub(crate) fn new(seed: u64) -> CartPole {
         let mut cart = CartPole { state: [0.0; OBSERVED], steps: 0, random: Rng::with_seed(seed) };
@@ -53,11 +42,6 @@ impl CartPole {
 
     pub(crate) fn observation(&self) -> [f32; OBSERVED] {
         self.state.map(|x| x as f32)
-    }
-
-    /// Steps of this episode so far: its return.
-    pub(crate) fn steps(&self) -> u32 {
-        self.steps
     }
 
     /// Pushes left (0) or right (1).

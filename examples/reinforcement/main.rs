@@ -1,4 +1,5 @@
-//! Reinforcement learning: PPO on CartPole with AdaHesScale and with Adam, by the same program.
+//! Reinforcement learning: PPO, and an actor-critic from a stream, on CartPole and on a pendulum, with AdaHesScale in three forms, Adam and
+//! ObGD.
 //!
 //! `cargo run --release --example reinforcement` prints a table and writes `reinforcement.svg`; `-- --help` lists options.
 
@@ -7,41 +8,32 @@ mod cart_pole;
 mod chart;
 #[path = "../common/mod.rs"]
 mod common;
+mod experiment;
 mod options;
+mod pendulum;
+mod policy;
 mod ppo;
+mod streaming;
+mod task;
 
-use cart_pole::{OBSERVED, SOLVED};
 use chart::{Curve, Panel};
 use common::arguments::Arguments;
 use common::backend::{Backend, Device};
 use common::outcome::{exit, misused};
 use common::{files, list, say};
+use experiment::{Episodes, Learning, RECENT, moments, recent};
 use hesscale::train::TrainerOptions;
 use hesscale::{Optimizer, Result};
 use options::{Command, Options};
 use plotters::prelude::SeriesLabelPosition;
-use ppo::Agent;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use task::Task;
 
 const PICTURE: &str = "reinforcement.svg";
-
-/// Each at the best of the learning rates 3e-4, 1e-3, 3e-3 and 1e-2.
-fn methods() -> [(&'static str, Optimizer); 2] {
-    [("AdaHesScale", Optimizer::ada_hesscale(1e-3)), ("Adam", Optimizer::adam(3e-3))]
-}
-
-/// What became of one seed.
-#[derive(Debug, Clone)]
-struct Run {
-    /// The mean return of the last 20 episodes, as training went on; none before there are as many.
-    curve: Vec<(usize, Option<f64>)>,
-    /// Environment steps until the last 100 episodes had the mean return that counts as solved.
-    solved: Option<usize>,
-    /// The mean return of the likeliest actions afterwards.
-    end: f64,
-}
+/// Points of a curve.
+const POINTS: usize = 40;
 
 fn main() -> ExitCode {
     match options::parse(Arguments::of_process()) {
@@ -55,75 +47,71 @@ fn main() -> ExitCode {
 fn train(options: &Options) -> std::result::Result<(), Box<dyn std::error::Error>> {
     files::can_write(Path::new(PICTURE))?;
     let backend = Backend::new(&options.device)?;
-    say(&format!("CartPole, PPO, {} steps, {} seeds; {}", options.steps, options.seeds, backend.name()))?;
-    say("\n| optimizer | return, mean (each seed) | steps until solved |\n|---|---|---|")?;
-    let mut curves = Vec::new();
-    for (name, optimizer) in methods() {
-        let optimizer = options.rate.map_or(optimizer, |rate| optimizer.learning_rate(rate));
-        let seeds = 0..u64::from(options.seeds);
-        let runs =
-            seeds.map(|seed| run(&backend, optimizer, seed, options.steps)).collect::<Result<Vec<_>>>()?;
-        say(&row(name, &runs))?;
-        curves.push(Curve { name: name.into(), points: mean(&runs) });
+    let Options { steps, seeds, .. } = *options;
+    say(&format!("{steps} steps, {seeds} seeds; {}", backend.name()))?;
+    say("\n| learning, task | optimizer | return, mean ± deviation (each seed) |\n|---|---|---|")?;
+    let mut panels = Vec::new();
+    for learning in Learning::ALL.into_iter().filter(|one| options.learning.is_none_or(|only| *one == only)) {
+        for task in Task::ALL.into_iter().filter(|one| options.task.is_none_or(|only| *one == only)) {
+            let mut curves = Vec::new();
+            for (name, optimizer) in learning.methods() {
+                let optimizer = options.changed(optimizer);
+                let runs = experiment::train_all(&backend, (learning, task), optimizer, seeds, steps)?;
+                say(&row(learning, task, name, &runs, steps))?;
+                curves.push(curve(name, &runs, steps));
+            }
+            let (x, y) = ("step of the environment", panel_of(learning, task));
+            panels.push(Panel { x, y, curves, log: (false, false), legend: SeriesLabelPosition::LowerRight });
+        }
     }
     say("\n| one action, batch 1 | median, µs |\n|---|---|")?;
     say(&latency(&Backend::new(&Device::Cpu)?)?)?;
     if let Backend::Gpu(_) = backend {
         say(&latency(&backend)?)?;
     }
-    let (x, y) = ("step of the environment", "return, mean of 20 episodes and all seeds");
-    let panel = Panel { x, y, curves, log: (false, false), legend: SeriesLabelPosition::LowerRight };
-    chart::draw(Path::new(PICTURE), "CartPole by PPO", &[panel])
+    let title = format!("Return, mean of {RECENT} episodes and {seeds} seeds, with the deviation of these");
+    chart::draw(Path::new(PICTURE), &title, &panels)
         .map_err(|error| format!("cannot write {PICTURE}: {error}"))?;
     say(&format!("\npicture: {PICTURE}"))
 }
 
-fn run(backend: &Backend, optimizer: Optimizer, seed: u64, steps: usize) -> Result<Run> {
-    let mut agent = Agent::new(backend, optimizer, seed, steps)?;
-    let (mut curve, mut solved) = (Vec::new(), None);
-    while !agent.is_done() {
-        agent.update()?;
-        curve.push((agent.steps(), recent(&agent, 20)));
-        if recent(&agent, 100).is_some_and(|mean| mean >= SOLVED) {
-            solved.get_or_insert(agent.steps());
-        }
+fn panel_of(learning: Learning, task: Task) -> &'static str {
+    match (learning, task) {
+        (Learning::Ppo, Task::CartPole) => "PPO, CartPole",
+        (Learning::Ppo, Task::Pendulum) => "PPO, pendulum",
+        (Learning::Streaming, Task::CartPole) => "streaming, CartPole",
+        (Learning::Streaming, Task::Pendulum) => "streaming, pendulum",
     }
-    Ok(Run { curve, solved, end: agent.evaluate(20)? })
 }
 
-/// The mean of the seeds' curves, every few updates, where all have one.
-fn mean(runs: &[Run]) -> Vec<(f64, f64)> {
-    let updates = runs.iter().map(|run| run.curve.len()).min().unwrap_or(0);
-    let at = |update: usize| {
-        let values: Option<Vec<f64>> = runs.iter().map(|run| run.curve[update].1).collect();
-        let values = values?;
-        let step = runs.first()?.curve[update].0;
-        Some((step as f64, values.iter().sum::<f64>() / values.len() as f64))
+/// Mean and deviation of the seeds, where all have a mean of episodes.
+fn curve(name: &str, runs: &[Episodes], steps: usize) -> Curve {
+    let at = |point: usize| {
+        let step = steps * point / POINTS;
+        let values: Option<Vec<f64>> = runs.iter().map(|run| recent(run, step)).collect();
+        let (mean, deviation) = moments(&values?);
+        Some(((step as f64, mean), deviation))
     };
-    (0..updates).step_by(8).filter_map(at).collect()
+    let (points, spread) = (1..=POINTS).filter_map(at).unzip();
+    Curve { name: name.into(), points, spread }
 }
 
-/// The mean return of the last `count` episodes.
-fn recent(agent: &Agent, count: usize) -> Option<f64> {
-    let first = agent.episodes.len().checked_sub(count)?;
-    let sum: u32 = agent.episodes[first..].iter().map(|(_, steps)| steps).sum();
-    Some(f64::from(sum) / count as f64)
-}
-
-fn row(name: &str, runs: &[Run]) -> String {
-    let mean = runs.iter().map(|run| run.end).sum::<f64>() / runs.len() as f64;
-    let each: Vec<String> = runs.iter().map(|run| format!("{:.0}", run.end)).collect();
-    let solved = runs.iter().map(|run| run.solved.map_or("never".into(), |steps| steps.to_string()));
-    format!("| {name} | {mean:.0} ({}) | {} |", each.join(", "), solved.collect::<Vec<_>>().join(", "))
+fn row(learning: Learning, task: Task, name: &str, runs: &[Episodes], steps: usize) -> String {
+    let ends: Vec<f64> = runs.iter().filter_map(|run| recent(run, steps)).collect();
+    let (mean, deviation) = moments(&ends);
+    let each: Vec<String> = ends.iter().map(|end| format!("{end:.0}")).collect();
+    let what = format!("{}, {}", learning.name(), task.name());
+    format!("| {what} | {name} | {mean:.0} ± {deviation:.0} ({}) |", each.join(", "))
 }
 
 /// The time of one action.
 fn latency(backend: &Backend) -> Result<String> {
-    let mut policy = backend.trainer(&ppo::actor()?, Optimizer::sgd(0.0), TrainerOptions::default())?;
+    let model = ppo::actor(Task::CartPole)?;
+    let mut policy = backend.trainer(&model, Optimizer::sgd(0.0), TrainerOptions::default())?;
     let mut times = Vec::new();
     for _ in 0..200 {
         let start = Instant::now();
-        policy.predict(&[0.01; OBSERVED])?;
+        policy.predict(&[0.01; cart_pole::OBSERVED])?;
         times.push(start.elapsed());
     }
     times.sort_unstable();

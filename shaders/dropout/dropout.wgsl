@@ -21,17 +21,5 @@ fn keep(element: u32) -> f32 {
 }
 
 fn word(element: u32) -> u32 {
-    var v = vec4<u32>(element, p.node, noise[1], noise[0]) * 1664525u + 1013904223u;
-    v = mixed(v);
-    v = mixed(v ^ (v >> vec4<u32>(16u)));
-    return v.x;
-}
-
-fn mixed(word: vec4<u32>) -> vec4<u32> {
-    var v = word;
-    v.x += v.y * v.w;
-    v.y += v.z * v.x;
-    v.z += v.x * v.y;
-    v.w += v.y * v.z;
-    return v;
+    return pcg4d(vec4<u32>(element, p.node, noise[1], noise[0])).x;
 }

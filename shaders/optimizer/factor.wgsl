@@ -1,5 +1,5 @@
-// factor = min(1, √(most / Σ sums)), without the root unless SQUARES, 0 where the sum is not finite: by one workgroup, in a fixed order. FACTOR: which factor and
-// which `most` of those that `limits.wgsl` has a place for.
+// factor = factor_of(all sums joined), by one workgroup, in a fixed order. FACTOR: which factor of those that `limits.wgsl` has a
+// place for. Plugs: joined, row_joined (sum | largest); factor_of (bound | itself).
 
 struct FactorParams {
     n: u32, // sums
@@ -15,22 +15,10 @@ struct FactorParams {
 fn main(@builtin(local_invocation_index) lane: u32) {
     var sum = 0.0;
     for (var i = lane; i < p.n; i += LANES) {
-        sum += sums[i];
+        sum = joined(sum, sums[i]);
     }
-    let total = row_sum(vec4<f32>(sum), lane_of(lane)).x;
+    let total = row_joined(sum, lane_of(lane));
     if lane == 0u {
         memory.unused[2][FACTOR] = bitcast<u32>(factor_of(total));
     }
-}
-
-fn factor_of(sum: f32) -> f32 {
-    let most = bitcast<f32>(memory.unused[1][FACTOR]);
-    if (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u {
-        return 0.0;
-    }
-    if sum > most {
-        let part = most / sum;
-        return select(part, sqrt(part), SQUARES);
-    }
-    return 1.0;
 }

@@ -5,7 +5,7 @@
 //
 // A block that is frozen stays as it is, and so do its moments. MOVED: the moments have moved already, in `term_of`.
 // A kernel must call take_hyper before its first step.
-// Plug: step_of (sgd | adaptive | direct | sophia | rmsprop | lion | obgd | obgd_adaptive).
+// Plug: step_of (sgd | adaptive | direct | sophia | rmsprop | lion | obgd | obgd_adaptive | upgd).
 
 var<private> limits: Limits;
 

@@ -1,5 +1,5 @@
 // What limits a step, in what `state.wgsl` leaves free: numbers that the host may rewrite between submissions, then two factors of
-// the whole step, which are 1 unless `factor.wgsl` sets them.
+// the whole step, which are 1 unless `factor.wgsl` sets them, and UPGD's largest utility.
 struct Limits {
     gradient: f32, // most of |g|
     update: f32, // most of |step|
@@ -25,6 +25,12 @@ struct Block {
 fn block_of(i: u32, vectors: u32) -> Block {
     let words = bitcast<vec4<f32>>(memory.moments[(MOMENTS + u32(AVERAGED)) * vectors + i / 16u]);
     return Block(words.x, words.y, words.z);
+}
+
+// Which of four elements are trained: the others are a gap, or frozen.
+fn trained(i: u32, vectors: u32) -> vec4<bool> {
+    let at = vec4<f32>(f32(4u * (i % 16u))) + vec4<f32>(0.0, 1.0, 2.0, 3.0);
+    return at < vec4<f32>(block_of(i, vectors).trained);
 }
 
 // clip(x, ±most); what is not finite stays as it is, and is told. It tests bits, as tell_of does.

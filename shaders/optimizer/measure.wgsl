@@ -1,5 +1,6 @@
-// sums[workgroup] = Σ_i term_of(i) over the workgroup's share of a range of parameters, four at a time, in a fixed order.
-// Plug: term_of (gradient_square | step_square | step_size).
+// sums[workgroup] = Σ_i term_of(i), or the largest and at least 0, over the workgroup's share of a range of parameters, four at a
+// time, in a fixed order. Plugs: term_of (gradient_square | step_square | step_size | utility | utility_rests); joined, row_joined
+// (sum | largest).
 // Grid: p.groups workgroups, at most MOST_SUMS.
 
 struct MeasureParams {
@@ -18,16 +19,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     take_hyper();
     var sum = 0.0;
     for (var i = group.x * LANES + lane; i < p.n; i += p.groups * LANES) {
-        sum += term_of(p.first + i);
+        sum = joined(sum, term_of(p.first + i));
     }
-    let total = row_sum(vec4<f32>(sum), lane_of(lane)).x;
+    let total = row_joined(sum, lane_of(lane));
     if lane == 0u {
         sums[group.x] = total;
     }
-}
-
-// Which of four elements are trained: the others are a gap, or frozen.
-fn trained(i: u32) -> vec4<bool> {
-    let at = vec4<f32>(f32(4u * (i % 16u))) + vec4<f32>(0.0, 1.0, 2.0, 3.0);
-    return at < vec4<f32>(block_of(i, p.vectors).trained);
 }

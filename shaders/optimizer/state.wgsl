@@ -16,11 +16,11 @@ const FIRST_STEP: u32 = 0x3fffffffu;
 struct Hyper {
     learning_rate: f32,
     weight_decay: f32,
-    beta1: f32, // SGD: momentum; ObGD: γλ
+    beta1: f32, // SGD: momentum; ObGD: γλ; UPGD: β
     beta2: f32,
     ln_beta1: f32,
     ln_beta2: f32,
-    eps: f32,
+    eps: f32, // UPGD: the noise's deviation
     gamma: f32, // Sophia's γ; ObGD's δ
 }
 

@@ -7,5 +7,5 @@ fn term_of(i: u32) -> f32 {
     }
     let g = limits.gradient_factor * clip(gradient[i], limits.gradient);
     let x = abs(bounded(Fours(i, p.vectors, g, diagonal_at(i))));
-    return block.rate * dot(select(vec4<f32>(0.0), x, trained(i)), vec4<f32>(1.0));
+    return block.rate * dot(select(vec4<f32>(0.0), x, trained(i, p.vectors)), vec4<f32>(1.0));
 }

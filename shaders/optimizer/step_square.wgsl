@@ -6,6 +6,6 @@ fn term_of(i: u32) -> f32 {
         return 0.0;
     }
     let step = limited_step(Fours(i, p.vectors, gradient[i], diagonal_at(i)));
-    let u = select(vec4<f32>(0.0), block.rate * hyper.learning_rate * step, trained(i));
+    let u = select(vec4<f32>(0.0), block.rate * hyper.learning_rate * step, trained(i, p.vectors));
     return dot(divisor_at(i, p.vectors) * u, u);
 }

@@ -1,7 +1,7 @@
 //! The optimisers' update rules.
 
 use super::Real;
-use crate::model::{Limits, Optimizer, OptimizerState, Rule, Span};
+use crate::model::{Limits, Noise, Optimizer, OptimizerState, Rule, Span};
 use crate::{Error, Result};
 use std::slice::from_ref;
 
@@ -12,6 +12,7 @@ impl<T: Real> OptimizerState<T> {
     /// - RMSProp: `v ← β₂ v + (1−β₂) g²`, `m ← μ m + g / (√v + ε)`, `u = η m`;
     /// - ObGD: `m ← γλ m + g`, or `m ← g` at an episode's first step, and with `x = m`, or `x = m / √(v̂ + ε)`,
     ///   `v ← β₂ v + (1−β₂) (δ m)²` (adaptive): `u = η δ x min(1, 1 / (η κ max(|δ|, 1) Σ |x|))`;
+    /// - UPGD: `m ← β m + (1−β) (½ h θ² − g θ)`, `u = η (g + ξ) (1 − σ(m / max m))`, ξ by [`Noise::normals`];
     /// - Lion: `u = η sign(β₁ m + (1−β₁) g)`, `m ← β₂ m + (1−β₂) g`;
     /// - the others: `m ← β₁ m + (1−β₁) g`, `v ← β₂ v + (1−β₂) q`, and with `m̂ = m / (1−β₁ᵗ)`, `v̂ = v / (1−β₂ˢ)`
     ///   - `u = η m̂ / (√v̂ + ε)`, `q = g²` (Adam), `q = h²` (AdaHesScale and AdaHesScaleGN);
@@ -74,17 +75,26 @@ impl<T: Real> OptimizerState<T> {
             g.iter_mut().for_each(|g| *g = factor * *g);
         }
         self.step = self.step.saturating_add(1);
-        let averages_diagonal = optimizer.rule.mode().has_diagonal();
-        let averages = optimizer.rule.has_second_moment() && (with_diagonal || !averages_diagonal);
+        let averages = optimizer.rule.averages(with_diagonal);
         self.curvature_steps = self.curvature_steps.saturating_add(averages.into());
 
         let number = |x: f32| T::from_f64(f64::from(x));
         let bound = optimizer.rule.bound(optimizer.learning_rate);
         let mut updates = vec![T::zero(); g.len()];
         let mut weighted = Vec::new();
+        if let Rule::Upgd { trace, .. } = optimizer.rule
+            && with_diagonal
+        {
+            for (_, i) in indices() {
+                let theta = parameters[i];
+                let utility = number(0.5) * diagonal[i] * theta.squared() - g[i] * theta;
+                self.m[i] = mean(trace, self.m[i], utility);
+            }
+        }
+        let most = indices().map(|(_, i)| self.m[i]).fold(T::zero(), T::max);
         for (span, i) in indices() {
             let h = if with_diagonal { Some(diagonal[i]) } else { None };
-            let (u, denominator) = self.step_of(&optimizer.rule, i, g[i], h);
+            let (u, denominator) = self.step_of(&optimizer.rule, i, g[i], h, most);
             let rate = T::from_f64(f64::from(optimizer.learning_rate) * f64::from(span.rate));
             updates[i] = rate * clipped(u, update);
             weighted.push(match bound {
@@ -110,10 +120,10 @@ impl<T: Real> OptimizerState<T> {
         Ok(())
     }
 
-    /// Moves the moments of parameter i; returns `u / η`, and what it was divided by, without ε; of ObGD x.
-    fn step_of(&mut self, rule: &Rule, i: usize, g: T, h: Option<T>) -> (T, T) {
+    /// Moves the moments of parameter i, but not UPGD's utilities, whose largest is `most`; returns `u / η`, and what it was divided
+    /// by, without ε; of ObGD x.
+    fn step_of(&mut self, rule: &Rule, i: usize, g: T, h: Option<T>, most: T) -> (T, T) {
         let number = |x: f32| T::from_f64(f64::from(x));
-        let mean = |beta: f32, of: T, next: T| number(beta) * of + T::from_f64(1.0 - f64::from(beta)) * next;
         // Bias corrections in f64: 1 − β₂ᵗ has few digits in f32.
         let corrected =
             |x: T, beta: f32, count: u64| x * T::from_f64(1.0 / (1.0 - f64::from(beta).powf(count as f64)));
@@ -141,6 +151,16 @@ impl<T: Real> OptimizerState<T> {
                 *v = mean(beta2, *v, (number(transition.error) * *m).squared());
                 let x = *m / (corrected(*v, beta2, curvature_steps) + number(eps)).sqrt();
                 (number(transition.error) * x, x)
+            }
+            Rule::Upgd { noise, seed, .. } => {
+                if curvature_steps == 0 {
+                    return (zero, zero);
+                }
+                let noisy = Noise { seed, step: u32::try_from(step).unwrap_or(u32::MAX) };
+                let xi = noisy.normals(Noise::PARAMETERS, (i / 4) as u32)[i % 4];
+                let ratio = if most > zero { *m / most } else { zero };
+                let taken = g + T::from_f64(f64::from(noise) * xi);
+                (taken / (one + ratio.exp()), one)
             }
             Rule::Lion { beta1, beta2 } => {
                 let c = mean(beta1, *m, g);
@@ -183,6 +203,11 @@ impl<T: Real> OptimizerState<T> {
             }
         }
     }
+}
+
+/// `β x + (1−β) next`
+fn mean<T: Real>(beta: f32, x: T, next: T) -> T {
+    T::from_f64(f64::from(beta)) * x + T::from_f64(1.0 - f64::from(beta)) * next
 }
 
 /// `clip(x, ±most)`; what is not finite stays as it is.

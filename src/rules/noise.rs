@@ -1,13 +1,15 @@
 //! Counter-based random numbers: they depend on where they are used, not on when.
 
-/// The state of dropout's random numbers. The number of an element is a hash of (element's index in the batch, counted in
+use std::f64::consts::TAU;
+
+/// The state of dropout's random numbers, and of [`Rule::Upgd`](crate::model::Rule::Upgd)'s. The number of an element is a hash of (element's index in the batch, counted in
 /// row-major `[N, C, H, W]` order; node; step; seed) by `pcg4d` (Jarzynski & Olano, *Hash Functions for GPU Rendering*,
 /// 2020): the same on every device and in the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Noise {
     /// Chosen by the user.
     pub seed: u32,
-    /// Counts backward passes.
+    /// Counts backward passes; of an optimiser its steps, from 1.
     pub step: u32,
 }
 
@@ -15,6 +17,26 @@ impl Noise {
     /// The random word of one element of one node.
     #[must_use]
     pub fn word(self, node: u32, element: u32) -> u32 {
+        self.words(node, element)[0]
+    }
+
+    /// Four normal numbers of mean 0 and deviation 1 from the hash's four words a, b, c, d, by Box and Muller: `r cos φ`, `r sin φ`
+    /// with `r = √(−2 ln((⌊a / 256⌋ + 1) / 2²⁴))`, `φ = 2π ⌊b / 256⌋ / 2²⁴`, then the same of c and d. An optimiser's noise has
+    /// [`Noise::PARAMETERS`] for a node; parameters 4 i to 4 i + 3 of the flat layout have the numbers of element i.
+    #[must_use]
+    pub fn normals(self, node: u32, element: u32) -> [f64; 4] {
+        let unit = |word: u32| f64::from(word >> 8) / 16_777_216.0;
+        let [a, b, c, d] = self.words(node, element).map(unit);
+        let radius = |u: f64| (-2.0 * (u + 1.0 / 16_777_216.0).ln()).sqrt();
+        let ([r, q], [(sin, cos), (sin_q, cos_q)]) =
+            ([a, c].map(radius), [b, d].map(|u| (TAU * u).sin_cos()));
+        [r * cos, r * sin, q * cos_q, q * sin_q]
+    }
+
+    /// In the place of a node's number, the parameters.
+    pub const PARAMETERS: u32 = u32::MAX;
+
+    fn words(self, node: u32, element: u32) -> [u32; 4] {
         let mut v = [element, node, self.step, self.seed]
             .map(|x| x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
         let mix = |v: &mut [u32; 4]| {
@@ -25,7 +47,7 @@ impl Noise {
         mix(&mut v);
         v = v.map(|x| x ^ (x >> 16));
         mix(&mut v);
-        v[0]
+        v
     }
 
     /// Whether dropout with probability `p` keeps the element.

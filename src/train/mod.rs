@@ -19,6 +19,7 @@ mod pickle;
 mod plain;
 mod request;
 mod resume;
+mod running;
 mod trainer;
 pub mod weights;
 
@@ -29,4 +30,5 @@ pub use evaluation::Evaluation;
 pub use idx::{fashion_mnist, mnist};
 pub use normalization::Normalization;
 pub use options::TrainerOptions;
+pub use running::{RewardScale, RunningNormalization};
 pub use trainer::Trainer;

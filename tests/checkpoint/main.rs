@@ -126,6 +126,7 @@ fn cases() -> Vec<(Optimizer, TrainerOptions)> {
         (Optimizer::rmsprop(0.003), default()),
         (Optimizer::obgd(0.5).trace(0.5), default()),
         (Optimizer::adaptive_obgd(0.01), default()),
+        (Optimizer::upgd(0.1).trace(0.9).seed(5), default().curvature_every(2)),
     ]
 }
 

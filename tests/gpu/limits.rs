@@ -41,6 +41,7 @@ fn rules() -> Vec<Rule> {
         Rule::Sophia { beta1, beta2, gamma: 0.5, eps },
         Rule::RmsProp { beta2, eps, momentum: 0.5 },
         Rule::Lion { beta1, beta2 },
+        Rule::Upgd { trace: 0.5, noise: 0.02, seed: 3_000_000_000 },
     ]
 }
 

@@ -223,6 +223,7 @@ fn json_keeps_modes_and_optimizers() {
                 Optimizer::lion(0.1).clip_gradient(0.5),
                 Optimizer::obgd(0.1).trace(0.5),
                 Optimizer::adaptive_obgd(0.1),
+                Optimizer::upgd(0.1).trace(0.5).noise(0.25).seed(u32::MAX),
             ])
     {
         let text = serde_json::to_string(&optimizer).unwrap();
@@ -333,7 +334,7 @@ fn no_field_is_passed_over() {
         }
     });
     let rules = [Optimizer::sgd(0.1), Optimizer::adam(0.1), Optimizer::ada_hesscale(0.1)];
-    let streaming = [Optimizer::obgd(0.1), Optimizer::adaptive_obgd(0.1)];
+    let streaming = [Optimizer::obgd(0.1), Optimizer::adaptive_obgd(0.1), Optimizer::upgd(0.1)];
     let more = [Optimizer::sophia(0.1), Optimizer::rmsprop(0.1), Optimizer::lion(0.1)];
     let rules =
         [&rules[..], &[Optimizer::ada_hesscale_gn(0.1), Optimizer::ada_hesscale_abs(0.1)], &more, &streaming]

@@ -23,6 +23,39 @@ fn noise_is_pcg4d() {
     assert!((0..1_000).all(|element| Noise::default().keeps(0, element, 0.0)));
 }
 
+/// Words and their normal numbers, computed by another program; and the moments of many.
+#[test]
+fn normal_numbers() {
+    for (noise, node, element, expected) in [
+        (
+            Noise { seed: 0, step: 1 },
+            Noise::PARAMETERS,
+            0,
+            [1.381762256178299, -0.09257605881202208, -0.8974933138582278, -0.7951351219800243],
+        ),
+        (
+            Noise { seed: 42, step: 4_000_000_000 },
+            17,
+            123_456_789,
+            [-1.4523142473508022, 0.08459226070826953, 1.7941939257368558, 0.6559898686138445],
+        ),
+    ] {
+        let got = noise.normals(node, element);
+        assert!(got.iter().zip(expected).all(|(got, want)| (got - want).abs() < 1e-13), "{got:?}");
+    }
+    let noise = Noise { seed: 1, step: 1 };
+    let all: Vec<f64> = (0..25_000).flat_map(|i| noise.normals(Noise::PARAMETERS, i)).collect();
+    let mean = |power: i32| all.iter().map(|x| x.powi(power)).sum::<f64>() / all.len() as f64;
+    // Within five deviations of the estimates: 1, √2, √15 and √96 over √100,000.
+    for (power, moment, deviation) in [(1, 0.0, 1.0), (2, 1.0, 1.5), (3, 0.0, 3.9), (4, 3.0, 9.8)] {
+        let got = mean(power);
+        assert!((got - moment).abs() < 5.0 * deviation / 316.2, "{power}: {got}");
+    }
+    // Neighbours have nothing to do with each other.
+    let along = all.iter().zip(&all[1..]).map(|(a, b)| a * b).sum::<f64>() / all.len() as f64;
+    assert!(along.abs() < 5.0 / 316.2, "{along}");
+}
+
 #[test]
 fn numbers_of_an_optimizer() {
     let name = |optimizer: Optimizer| match optimizer.validate() {

@@ -1,6 +1,6 @@
 //! Optimiser steps against hand-computed values; all constants are exact in binary.
 
-use hesscale::model::{Rule, Span, Transition};
+use hesscale::model::{Noise, Rule, Span, Transition};
 use hesscale::reference::OptimizerState;
 use hesscale::{Error, Optimizer};
 
@@ -220,6 +220,76 @@ fn transitions_of_other_rules_and_errors_that_are_none() {
         assert!(matches!(optimizer.trace(1.0).validate(), Err(Error::Value { name: "trace", .. })));
         assert!(matches!(optimizer.kappa(0.0).validate(), Err(Error::Value { name: "kappa", .. })));
         assert!(matches!(optimizer.trust(1.0).validate(), Err(Error::Setting { setting: "trust", .. })));
+    }
+}
+
+#[test]
+fn steps_by_utility() {
+    let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let near = |got: &[f64], want: &[f64]| {
+        assert!(got.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-15), "{got:?} {want:?}");
+    };
+    let (g, h) = ([2.0, -1.0, 0.5], [4.0, -2.0, 8.0]);
+    let upgd = Optimizer::upgd(0.5).trace(0.5).noise(0.0);
+    let (mut state, mut theta) = (OptimizerState::new(3), [1.0, 2.0, -1.0]);
+    // Nothing moves before there has been curvature.
+    state.step(&upgd, &mut theta, &g, &[]).unwrap();
+    assert_eq!((theta, &state.m, state.curvature_steps), ([1.0, 2.0, -1.0], &vec![0.0; 3], 0));
+    // ½ h θ² − g θ = (0, −2, 4.5), halved.
+    state.step(&upgd, &mut theta, &g, &h).unwrap();
+    assert_eq!((&state.m, state.step, state.curvature_steps), (&vec![0.0, -1.0, 2.25], 2, 1));
+    let share = [1.0 - sigma(0.0), 1.0 - sigma(-1.0 / 2.25), 1.0 - sigma(1.0)];
+    let first = [1.0 - 0.5 * 2.0 * share[0], 2.0 + 0.5 * share[1], -1.0 - 0.25 * share[2]];
+    near(&theta, &first);
+    // Without curvature utilities rest.
+    state.step(&upgd, &mut theta, &g, &[]).unwrap();
+    assert_eq!(state.m, [0.0, -1.0, 2.25]);
+    near(&theta, &[0, 1, 2].map(|i| first[i] - 0.5 * g[i] * share[i]));
+
+    // The noise is the generator's, scaled, of this step and seed; the whole of gradient and noise decays alike.
+    let noisy = upgd.noise(0.25).seed(9).weight_decay(0.5);
+    let (mut state, mut theta) = (OptimizerState::new(6), [1.0; 6]);
+    state.step(&noisy, &mut theta, &[0.5; 6], &[2.0; 6]).unwrap();
+    let noise = Noise { seed: 9, step: 1 };
+    let drawn = [noise.normals(Noise::PARAMETERS, 0), noise.normals(Noise::PARAMETERS, 1)].concat();
+    // All are as useful: σ(1).
+    let want: Vec<f64> =
+        drawn[..6].iter().map(|xi| 0.75 - 0.5 * (0.5 + 0.25 * xi) * (1.0 - sigma(1.0))).collect();
+    near(&theta, &want);
+}
+
+/// The largest utility is that of what is trained; where none is positive none counts.
+#[test]
+fn utilities_of_what_is_trained() {
+    let upgd = Optimizer::upgd(0.5).trace(0.0).noise(0.0);
+    let share = |utility: f64| 1.0 / (1.0 + utility.exp());
+    // U = 1, 50 (in no span), 2
+    let (parameters, state) = spans_after(upgd, [1.0, -50.0, 1.0], &[4.0, 0.0, 6.0]);
+    assert_eq!(state.m, [1.0, 0.0, 2.0]);
+    let want = [1.0 - 0.5 * share(0.5), 1.0, 0.875 - 0.25 * share(1.0)];
+    // The second span's weight decay of ½ at half the rate comes first.
+    assert!(parameters.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-15), "{parameters:?}");
+    let (parameters, state) = spans_after(upgd, [2.0; 3], &[0.0; 3]);
+    assert_eq!((state.m, parameters), (vec![-2.0, 0.0, -2.0], [1.0 - 0.5, 1.0, 0.875 - 0.25]));
+}
+
+#[test]
+fn settings_of_upgd() {
+    assert!(Optimizer::upgd(0.1).validate().is_ok() && Optimizer::upgd(0.1).noise(0.0).validate().is_ok());
+    for wrong in [-0.1, f32::NAN, f32::INFINITY] {
+        let refused = Optimizer::upgd(0.1).noise(wrong).validate();
+        assert!(matches!(refused, Err(Error::Value { name: "noise", .. })), "{refused:?}");
+        let refused = Optimizer::upgd(0.1).trace(wrong).validate();
+        assert!(matches!(refused, Err(Error::Value { name: "trace", .. })), "{refused:?}");
+    }
+    for (other, setting) in [
+        (Optimizer::sgd(0.1).noise(0.1), "noise"),
+        (Optimizer::obgd(0.1).seed(1), "seed"),
+        (Optimizer::upgd(0.1).trust(1.0), "trust"),
+        (Optimizer::upgd(0.1).eps(1.0), "eps"),
+    ] {
+        let refused = other.validate();
+        assert!(matches!(refused, Err(Error::Setting { setting: s, .. }) if s == setting), "{refused:?}");
     }
 }
 

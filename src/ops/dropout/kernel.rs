@@ -31,7 +31,7 @@ impl Key for DropoutForward {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::forward(self.shape, &["dropout/dropout", "dropout/forward", "lib/divide"])
+        affine::forward(self.shape, &["dropout/dropout", "lib/pcg4d", "dropout/forward", "lib/divide"])
     }
 
     fn groups(&self) -> u32 {
@@ -60,7 +60,7 @@ impl Key for DropoutSignal {
     }
 
     fn source(&self, _: Dtypes) -> String {
-        affine::signal(self.dropout.shape, &self.flow, &["dropout/dropout", "lib/divide"], 1)
+        affine::signal(self.dropout.shape, &self.flow, &["dropout/dropout", "lib/pcg4d", "lib/divide"], 1)
     }
 
     fn groups(&self) -> u32 {

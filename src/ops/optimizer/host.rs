@@ -1,17 +1,18 @@
 //! Optimizer steps on the CPU, each one sweep over parameters and moments; two where the step is scaled as a whole.
 
 use crate::host::Threads;
-use crate::model::{Limits, Optimizer, OptimizerState, Rule, Span};
+use crate::model::{Limits, Noise, Optimizer, OptimizerState, Rule, Span};
 use crate::{Error, Result};
 use std::mem::take;
 use std::ops::Range;
 use std::slice::from_ref;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// The same as [`OptimizerState::step`], in one sweep shared out among threads.
+/// The same as [`OptimizerState::step`], in one sweep shared out among threads. UPGD's noise moves gaps between parameters too;
+/// [`update_spans`] leaves them as they are.
 ///
 /// # Errors
-/// As [`OptimizerState::step`]. [`Error::Diverged`] if a parameter or a second moment is NaN or infinite after the step, which
+/// As [`OptimizerState::step`]. [`Error::Diverged`] if a parameter, a second moment or a utility is NaN or infinite after the step, which
 /// has been taken.
 pub fn update(
     threads: &Threads,
@@ -59,19 +60,13 @@ pub fn update_spans(
         memory.average = parameters.to_vec();
     }
     memory.step = memory.step.saturating_add(1);
+    let averages = optimizer.rule.averages(reads_diagonal);
     // v averages what comes of these; empty on a step without curvature.
     let values = match optimizer.rule.mode().has_diagonal() {
-        _ if !optimizer.rule.has_second_moment() => &[],
-        true => {
-            if reads_diagonal {
-                diagonal
-            } else {
-                &[]
-            }
-        }
+        _ if !averages => &[],
+        true => diagonal,
         false => gradient,
     };
-    let averages = !values.is_empty();
     memory.curvature_steps = memory.curvature_steps.saturating_add(averages.into());
     let step = memory.step;
     let sweeps = Sweeps { threads, optimizer, spans, memory, parameters, gradient, values };
@@ -164,6 +159,10 @@ impl Sweeps<'_> {
                 };
                 self.sweep(moved, Some(quotient))
             }
+            Rule::Upgd { trace, noise, seed } => {
+                let step = u32::try_from(step).unwrap_or(u32::MAX);
+                self.perturbed(trace, noise, Noise { seed, step })
+            }
             Rule::Lion { beta1, beta2 } => {
                 let (take1, take2) = (rest(beta1), rest(beta2));
                 let moved = move |m: &mut f32, _: &mut f32, g: f32, _| {
@@ -215,21 +214,12 @@ impl Sweeps<'_> {
         moved: impl Fn(&mut f32, &mut f32, f32, f32) -> (f32, f32) + Sync + Send + Copy,
         kept: Option<impl Fn(f32, f32) -> (f32, f32) + Sync + Send + Copy>,
     ) -> bool {
-        let Limits { gradient, gradient_norm, update, trust } = self.optimizer.limits;
-        let (value, most) = (gradient.unwrap_or(f32::MAX), update.unwrap_or(f32::MAX));
-        let learning_rate = f64::from(self.optimizer.learning_rate);
-        let gradient_scale = gradient_norm.map_or(1.0, |norm| {
-            let sum = self
-                .sum(|part| part.gradient.iter().map(|g| f64::from(clipped(*g, value)).powi(2)).sum::<f64>());
-            factor(f64::from(norm).powi(2), sum).sqrt() as f32
-        });
+        let Limits { update, trust, .. } = self.optimizer.limits;
+        let most = update.unwrap_or(f32::MAX);
+        let (limited, learning_rate) = (self.limited(), self.optimizer.learning_rate);
         let (threads, average) = (self.threads, self.optimizer.average);
         let diverged = AtomicBool::new(false);
-        let rates = |part: &Part<'_>| {
-            let rate = learning_rate * f64::from(part.rate);
-            (rate as f32, (1.0 - rate * f64::from(part.weight_decay)) as f32)
-        };
-        let limited = move |g: f32| gradient_scale * clipped(g, value);
+        let rates = |part: &Part<'_>| part.rates(learning_rate);
         let bound = self.optimizer.rule.bound(self.optimizer.learning_rate);
         let whole = bound.or(trust.map(|delta| 2.0 * f64::from(delta)));
         match whole.zip(kept) {
@@ -271,14 +261,76 @@ impl Sweeps<'_> {
         !diverged.into_inner()
     }
 
+    /// UPGD: utilities move, by a mean of this decay, and their largest is found; then parameters do, each by its share of gradient and
+    /// noise.
+    fn perturbed(mut self, trace: f32, deviation: f32, noise: Noise) -> bool {
+        let most = self.optimizer.limits.update.unwrap_or(f32::MAX);
+        let (limited, learning_rate) = (self.limited(), self.optimizer.learning_rate);
+        let (take, moves) = ((1.0 - f64::from(trace)) as f32, !self.values.is_empty());
+        let (threads, average) = (self.threads, self.optimizer.average);
+        let seen = if self.memory.curvature_steps > 0 { 1.0 } else { 0.0 };
+        let largest = self.each(|part| {
+            let mut largest = 0.0_f32;
+            for ((utility, p), (g, h)) in
+                part.m.iter_mut().zip(&*part.parameters).zip(part.gradient.iter().zip(part.values))
+            {
+                if moves {
+                    *utility = trace * *utility + take * (p * (0.5 * h * p - limited(*g)));
+                }
+                largest = largest.max(*utility);
+            }
+            largest
+        });
+        let largest = largest.into_iter().fold(0.0, f32::max);
+        // Where no utility is positive all count as 0.
+        let scale = |utility: f32| if largest < f32::MIN_POSITIVE { 0.0 } else { utility / largest };
+        let diverged = AtomicBool::new(false);
+        threads.each(self.parts(), |mut part| {
+            let (rate, keep) = part.rates(learning_rate);
+            let (mut drawn, mut finite) = ([0.0; 4], true);
+            for (k, ((p, utility), g)) in
+                part.parameters.iter_mut().zip(&*part.m).zip(part.gradient).enumerate()
+            {
+                let i = part.first + k;
+                if k == 0 || i % 4 == 0 {
+                    drawn = noise.normals(Noise::PARAMETERS, (i / 4) as u32);
+                }
+                let taken = limited(*g) + (f64::from(deviation) * drawn[i % 4]) as f32;
+                let step = seen * taken / (1.0 + scale(*utility).exp());
+                *p = keep * *p - rate * clipped(step, most);
+                finite &= p.is_finite() & utility.is_finite();
+            }
+            part.add_to_average(average);
+            diverged.fetch_or(!finite, Relaxed);
+        });
+        !diverged.into_inner()
+    }
+
+    /// From an element of the gradient to what limits leave of it.
+    fn limited(&mut self) -> impl Fn(f32) -> f32 + Sync + Send + Copy + use<> {
+        let Limits { gradient, gradient_norm, .. } = self.optimizer.limits;
+        let value = gradient.unwrap_or(f32::MAX);
+        let scale = gradient_norm.map_or(1.0, |norm| {
+            let sum = self
+                .sum(|part| part.gradient.iter().map(|g| f64::from(clipped(*g, value)).powi(2)).sum::<f64>());
+            factor(f64::from(norm).powi(2), sum).sqrt() as f32
+        });
+        move |g| scale * clipped(g, value)
+    }
+
     /// The sum of what each part comes to, in their order.
     fn sum(&mut self, of: impl Fn(Part<'_>) -> f64 + Sync + Send) -> f64 {
+        self.each(of).iter().sum()
+    }
+
+    /// What each part comes to.
+    fn each<T: Send + Default>(&mut self, of: impl Fn(Part<'_>) -> T + Sync + Send) -> Vec<T> {
         let threads = self.threads;
         let parts = self.parts();
-        let mut sums = vec![0.0; parts.len()];
-        let each = parts.into_iter().zip(&mut sums).collect();
-        threads.each(each, |(part, sum): (Part<'_>, &mut f64)| *sum = of(part));
-        sums.iter().sum()
+        let mut found: Vec<T> = parts.iter().map(|_| T::default()).collect();
+        let each = parts.into_iter().zip(&mut found).collect();
+        threads.each(each, |(part, found): (Part<'_>, &mut T)| *found = of(part));
+        found
     }
 
     /// Of each span one part for each thread that pays off.
@@ -303,9 +355,10 @@ impl Sweeps<'_> {
                 let range = span.range.start + within.start..span.range.start + within.end;
                 let [parameters, m, v, average] = next(&range);
                 let gradient = &gradient[range.clone()];
-                let values = if values.is_empty() { gradient } else { &values[range] };
+                let values = if values.is_empty() { gradient } else { &values[range.clone()] };
                 let Span { rate, weight_decay, .. } = *span;
-                parts.push(Part { parameters, m, v, average, gradient, values, rate, weight_decay });
+                let first = range.start;
+                parts.push(Part { first, parameters, m, v, average, gradient, values, rate, weight_decay });
             }
         }
         parts
@@ -338,6 +391,8 @@ fn factor(most: f64, sum: f64) -> f64 {
 }
 
 struct Part<'a> {
+    /// Where it begins in the flat layout.
+    first: usize,
     parameters: &'a mut [f32],
     m: &'a mut [f32],
     v: &'a mut [f32],
@@ -352,6 +407,12 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
+    /// Its learning rate, and what is left of a parameter that decays.
+    fn rates(&self, learning_rate: f32) -> (f32, f32) {
+        let rate = f64::from(learning_rate) * f64::from(self.rate);
+        (rate as f32, (1.0 - rate * f64::from(self.weight_decay)) as f32)
+    }
+
     /// Calls `with` for each parameter p with m, v, gradient and value; returns whether all p and v are finite afterwards.
     fn sweep(&mut self, with: impl Fn(&mut f32, &mut f32, &mut f32, f32, f32)) -> bool {
         let Part { parameters, m, v, gradient, values, .. } = self;
@@ -416,6 +477,9 @@ mod tests {
             Optimizer::obgd(1e-6).kappa(0.5).weight_decay(0.1).clip_gradient_norm(5.0),
             Optimizer::adaptive_obgd(0.5).transition(Transition { error: 0.25, first: false }).average(0.9),
             Optimizer::adaptive_obgd(1e-6).transition(Transition { error: 2.0, first: true }),
+            Optimizer::upgd(0.1).trace(0.5).noise(0.3).seed(7),
+            Optimizer::upgd(0.1).noise(0.0).weight_decay(0.1).clip_update(0.2).average(0.9),
+            Optimizer::upgd(0.1).trace(0.9).noise(1.0).clip_gradient_norm(5.0).clip_gradient(0.3),
         ];
         let len = 100_000;
         let number = |i: usize| ((i * 7919) % 1000) as f32 / 500.0 - 1.0;
@@ -487,6 +551,7 @@ mod tests {
             Optimizer::adam(0.1).clip_gradient(1e30).clip_update(0.1),
             Optimizer::adam(0.1).trust(0.1),
             Optimizer::rmsprop(0.1),
+            Optimizer::upgd(0.1),
         ];
         let len = 50_001;
         for threads in [1, 3].map(|count| Threads::new(count).unwrap()) {
@@ -505,7 +570,7 @@ mod tests {
                     }
                     let told =
                         update(&threads, &optimizer, &mut memory, &mut parameters, &gradient, &diagonal);
-                    let squared = optimizer.rule != Optimizer::sgd(0.1).rule;
+                    let squared = !matches!(optimizer.rule, Rule::Sgd { .. } | Rule::Upgd { .. });
                     let diverges = !bad.is_finite() || (squared && bad > 1e20);
                     assert_eq!(told.is_err(), diverges, "{optimizer:?} {bad}: {told:?}");
                     if diverges {

@@ -10,11 +10,12 @@ use std::ops::Range;
 pub(crate) struct Hyper {
     learning_rate: f32,
     weight_decay: f32,
-    /// SGD: momentum; ObGD: γλ, or 0 where an episode begins.
+    /// SGD: momentum; ObGD: γλ, or 0 where an episode begins; UPGD: β.
     beta1: f32,
     beta2: f32,
     ln_beta1: f32,
     ln_beta2: f32,
+    /// ε; UPGD: the deviation of its noise.
     eps: f32,
     /// Sophia's γ; ObGD's δ.
     gamma: f32,
@@ -48,6 +49,7 @@ impl Hyper {
             Rule::AdaptiveObGd { trace, beta2, eps, transition, .. } => {
                 (decay(trace, transition), beta2, eps)
             }
+            Rule::Upgd { trace, noise, .. } => (trace, 0.0, noise),
             Rule::Sgd { momentum, .. } => (momentum, 0.0, 0.0),
             Rule::RmsProp { beta2, eps, momentum } => (momentum, beta2, eps),
             Rule::Lion { beta1, beta2 } => (beta1, beta2, 0.0),
@@ -78,7 +80,8 @@ pub(crate) struct LimitWords {
     gradient: f32,
     update: f32,
     average: f32,
-    unused: f32,
+    /// UPGD's.
+    seed: u32,
     /// By [`Factor`]: the square of the largest norm; 2 δ, or the largest sum that ObGD does not bound.
     most: [f32; 2],
     also_unused: [f32; 2],
@@ -102,7 +105,10 @@ impl LimitWords {
             gradient: limits.gradient.unwrap_or(f32::MAX),
             update: limits.update.unwrap_or(f32::MAX),
             average: optimizer.average.unwrap_or(0.0),
-            unused: 0.0,
+            seed: match optimizer.rule {
+                Rule::Upgd { seed, .. } => seed,
+                _ => 0,
+            },
             most: [most(norm), most(optimizer.rule.bound(optimizer.learning_rate).or(step))],
             also_unused: [0.0; 2],
         }
@@ -135,7 +141,7 @@ struct Limited {
     moved: bool,
 }
 
-/// Where the second moment comes from.
+/// Where the second moment comes from, or UPGD's utility.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Second {
     /// There is none: SGD.
@@ -165,11 +171,11 @@ pub(crate) struct Update {
 impl Update {
     /// `len` parameters, gaps of the flat layout included; `diagonal`: whether this step has a diagonal.
     pub(crate) fn new(rule: &Rule, len: u32, diagonal: bool) -> Update {
-        let second = match (rule.has_second_moment(), rule.mode().has_diagonal()) {
-            (false, _) => Second::None,
-            (true, false) => Second::Gradient,
-            (true, true) if diagonal => Second::Diagonal,
-            (true, true) => Second::Rests,
+        let second = match (rule.mode().has_diagonal(), rule.has_second_moment()) {
+            (true, _) if diagonal => Second::Diagonal,
+            (true, _) => Second::Rests,
+            (false, true) => Second::Gradient,
+            (false, false) => Second::None,
         };
         let vectors = len / 4;
         Update { rule: *rule, second, limited: None, vectors, first: 0, run: vectors }
@@ -245,13 +251,16 @@ impl Update {
             Rule::Lion { .. } => &["optimizer/lion"],
             Rule::ObGd { .. } => &["optimizer/obgd"],
             Rule::AdaptiveObGd { .. } => &["optimizer/obgd_adaptive", "optimizer/second"],
+            Rule::Upgd { .. } => &["optimizer/upgd", "lib/pcg4d", "lib/math"],
             Rule::RmsProp { .. } => &["optimizer/rmsprop", "optimizer/second"],
             Rule::AdaHesScaleAbs { root: false, .. } => &["optimizer/direct", "optimizer/second"],
             Rule::Sophia { .. } => &["optimizer/sophia", "optimizer/second"],
             _ => &["optimizer/adaptive", "optimizer/second"],
         });
         files.extend::<&[_]>(match (self.second, self.rule) {
-            (Second::None, _) | (_, Rule::RmsProp { .. } | Rule::AdaptiveObGd { .. }) => &[],
+            (Second::None, _) | (_, Rule::RmsProp { .. } | Rule::AdaptiveObGd { .. } | Rule::Upgd { .. }) => {
+                &[]
+            }
             (Second::Gradient, _) => &["optimizer/squared_gradient"],
             (Second::Rests, _) => &["optimizer/no_update"],
             (Second::Diagonal, Rule::AdaHesScaleAbs { .. }) => {
@@ -364,6 +373,23 @@ impl Key for Advance {
 enum Factor {
     Gradient,
     Step,
+    /// No factor, but the largest utility.
+    Utility,
+}
+
+impl Factor {
+    /// The files that join the terms of many parameters.
+    fn joined(self) -> &'static [&'static str] {
+        match self {
+            Factor::Gradient | Factor::Step => &["optimizer/sum", "lib/rows"],
+            Factor::Utility => &["optimizer/largest", "lib/rows", "lib/row_tops", "lib/largest"],
+        }
+    }
+
+    /// What `row_sum` takes, and `row_top`.
+    fn workgroup(self) -> Workgroup {
+        Workgroup::row(LANES).each(if self == Factor::Utility { 32 } else { 16 })
+    }
 }
 
 /// The most sums that a [`Measure`] leaves.
@@ -382,9 +408,14 @@ impl Measure {
         Measure { update, factor: Factor::Gradient }
     }
 
-    /// The squares of the step, weighted by what it is divided by; moves the moments. The update that is left is behind it.
+    /// The squares of the step, weighted by what it is divided by; the size of ObGD's, or UPGD's utilities. It moves the moments. The
+    /// update that is left is behind it.
     pub(crate) fn step(update: Update) -> (Measure, Update) {
-        (Measure { update, factor: Factor::Step }, update.behind_moments())
+        let factor = match update.rule {
+            Rule::Upgd { .. } => Factor::Utility,
+            _ => Factor::Step,
+        };
+        (Measure { update, factor }, update.behind_moments())
     }
 
     pub(crate) fn range(&self) -> Range<usize> {
@@ -392,7 +423,11 @@ impl Measure {
     }
 
     pub(crate) fn reads_diagonal(&self) -> bool {
-        self.factor == Factor::Step && self.update.reads_diagonal()
+        self.factor != Factor::Gradient && self.update.reads_diagonal()
+    }
+
+    pub(crate) fn reads_parameters(&self) -> bool {
+        self.factor == Factor::Utility && self.update.reads_diagonal()
     }
 
     /// The kernel that makes a factor of its sums.
@@ -407,7 +442,7 @@ impl Key for Measure {
     fn label(&self) -> String {
         let of = match self.factor {
             Factor::Gradient => "gradient".into(),
-            Factor::Step => format!("step of {}", self.update.name()),
+            Factor::Step | Factor::Utility => format!("step of {}", self.update.name()),
         };
         format!("optimizer measure {of} {}", 4 * self.update.run)
     }
@@ -416,20 +451,29 @@ impl Key for Measure {
         false
     }
 
-    /// Sizes; hyper-parameters, counters and moments; sums; g; then the diagonal.
+    /// Sizes; hyper-parameters, counters and moments; sums; g; then the diagonal; then θ.
     fn bindings(&self) -> Vec<Binding> {
-        [Uniform, Write, Write, Read].into_iter().chain(self.reads_diagonal().then_some(Read)).collect()
+        let also = [self.reads_diagonal(), self.reads_parameters()].into_iter().filter(|reads| *reads);
+        [Uniform, Write, Write, Read].into_iter().chain(also.map(|_| Read)).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
         header.number("MEMORY", 1).number("ROWS", 1);
-        let mut files = vec!["optimizer/measure", "lib/rows"];
+        let mut files = vec!["optimizer/measure"];
+        files.extend(self.factor.joined());
         match self.factor {
             Factor::Gradient => {
                 let averages = self.update.limited.is_some_and(|limited| limited.averages);
                 limits(&self.update.rule, averages, &mut header);
                 files.extend(["optimizer/gradient_square", "optimizer/state", "optimizer/limits"]);
+            }
+            Factor::Utility => {
+                files.extend(match self.reads_parameters() {
+                    true => &["optimizer/utility", "optimizer/diagonal"][..],
+                    false => &["optimizer/utility_rests"],
+                });
+                files.extend(self.update.rule(&mut header));
             }
             Factor::Step => {
                 files.push(self.update.diagonal());
@@ -451,9 +495,8 @@ impl Key for Measure {
         self.update.run.div_ceil(LANES).min(MOST_SUMS)
     }
 
-    /// What `row_sum` takes.
     fn workgroup(&self) -> Workgroup {
-        Workgroup::row(LANES).each(16)
+        self.factor.workgroup()
     }
 
     fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
@@ -476,6 +519,7 @@ impl Key for Scale {
             Factor::Gradient => "gradient",
             Factor::Step if self.squares => "step",
             Factor::Step => "step's size",
+            Factor::Utility => return "optimizer largest utility".into(),
         };
         format!("optimizer factor of the {of}")
     }
@@ -491,21 +535,25 @@ impl Key for Scale {
 
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::lanes();
-        header
-            .number("MEMORY", 1)
-            .number("ROWS", 1)
-            .number("FACTOR", self.factor as u32)
-            .flag("SQUARES", self.squares);
-        compose(&header, &["optimizer/factor", "lib/rows", "optimizer/state"])
+        header.number("MEMORY", 1).number("ROWS", 1).number("FACTOR", self.factor as u32);
+        let mut files = vec!["optimizer/factor", "optimizer/state"];
+        files.extend(self.factor.joined());
+        match self.factor {
+            Factor::Utility => files.push("optimizer/itself"),
+            Factor::Gradient | Factor::Step => {
+                header.flag("SQUARES", self.squares);
+                files.push("optimizer/bound");
+            }
+        }
+        compose(&header, &files)
     }
 
     fn groups(&self) -> u32 {
         1
     }
 
-    /// What `row_sum` takes.
     fn workgroup(&self) -> Workgroup {
-        Workgroup::row(LANES).each(16)
+        self.factor.workgroup()
     }
 
     fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {

@@ -32,17 +32,12 @@ pub(crate) fn update(setup: &Setup<'_>, mode: Mode) -> Result<Option<Update>> {
 /// Whether an optimiser's steps are more than its bare rule.
 pub(crate) fn is_limited(optimizer: &Optimizer, groups: &Groups) -> bool {
     let bare = optimizer.limits == Limits::NONE && optimizer.average.is_none() && groups.is_empty();
-    !bare || bounds(optimizer)
+    !bare || optimizer.rule.measures()
 }
 
-/// Whether its rule has a factor of the whole step: ObGD.
-fn bounds(optimizer: &Optimizer) -> bool {
-    optimizer.rule.bound(optimizer.learning_rate).is_some()
-}
-
-/// Whether a step needs a sum over all parameters before any moves, so that no update is fused.
+/// Whether a step needs a sum, or the largest, over all parameters before any moves, so that no update is fused.
 pub(crate) fn sums(setup: &Setup<'_>) -> bool {
-    setup.optimizer.is_some_and(|optimizer| optimizer.limits.sums() || bounds(optimizer))
+    setup.optimizer.is_some_and(|optimizer| optimizer.limits.sums() || optimizer.rule.measures())
 }
 
 /// The update of all parameters, after `schedule`.
@@ -53,7 +48,7 @@ pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule)
     if limits.gradient_norm.is_some() {
         measure(setup, Measure::gradient(all), &mut schedule);
     }
-    if limits.trust.is_some() || setup.optimizer.is_some_and(bounds) {
+    if limits.trust.is_some() || update.rule.measures() {
         let (step, left) = Measure::step(all);
         measure(setup, step, &mut schedule);
         rest(setup, &left, Vec::new(), &mut schedule);
@@ -63,7 +58,7 @@ pub(crate) fn behind(setup: &Setup<'_>, update: &Update, mut schedule: Schedule)
     schedule
 }
 
-/// Sums, and the factor that they come to.
+/// Sums, or what is largest, and the factor that they come to.
 fn measure(setup: &Setup<'_>, measure: Measure, schedule: &mut Schedule) {
     if measure.range().is_empty() {
         return;
@@ -71,7 +66,8 @@ fn measure(setup: &Setup<'_>, measure: Measure, schedule: &mut Schedule) {
     let scale = measure.scale();
     let sums = schedule.transient("sums of a step", scale.sums as usize, Dtype::F32);
     let diagonal = measure.reads_diagonal().then(|| setup.flat(Region::Diagonal));
-    let flat = [sums, setup.flat(Region::Gradient)].into_iter().chain(diagonal);
+    let parameters = measure.reads_parameters().then(|| setup.flat(Region::Parameters));
+    let flat = [sums, setup.flat(Region::Gradient)].into_iter().chain(diagonal).chain(parameters);
     schedule.push(measure, memory(setup).into_iter().chain(flat).collect());
     schedule.push(scale, memory(setup).into_iter().chain([sums]).collect());
 }

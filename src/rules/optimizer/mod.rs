@@ -116,6 +116,12 @@ impl Optimizer {
         Rule::AdaptiveObGd { trace: 0.792, beta2: 0.999, eps: 1e-8, kappa: 2.0, transition }.at(learning_rate)
     }
 
+    /// UPGD with β = 0.9999, noise of deviation 0.01, and 0 for a seed.
+    #[must_use]
+    pub fn upgd(learning_rate: f32) -> Optimizer {
+        Rule::Upgd { trace: 0.9999, noise: 0.01, seed: 0 }.at(learning_rate)
+    }
+
     /// Updates of AdaHesScale, AdaHesScaleGN and their kind are clipped here, in learning rates, unless another limit is asked for:
     /// where curvature has died, `m̂ / (√v̂ + ε)` comes to a hundred million. `docs/optimizers.md` has what it was measured on.
     pub const SAFE_UPDATE: f32 = 10.0;
@@ -245,11 +251,13 @@ impl Optimizer {
         self
     }
 
-    /// γλ of ObGD: the discount times the decay of traces.
+    /// γλ of ObGD, the discount times the decay of traces; β of UPGD, of the mean of utilities.
     #[must_use]
     pub fn trace(mut self, value: f32) -> Optimizer {
         match &mut self.rule {
-            Rule::ObGd { trace, .. } | Rule::AdaptiveObGd { trace, .. } => *trace = value,
+            Rule::ObGd { trace, .. } | Rule::AdaptiveObGd { trace, .. } | Rule::Upgd { trace, .. } => {
+                *trace = value;
+            }
             _ => self.misplace("trace"),
         }
         self
@@ -275,6 +283,26 @@ impl Optimizer {
         self
     }
 
+    /// The deviation of UPGD's noise.
+    #[must_use]
+    pub fn noise(mut self, deviation: f32) -> Optimizer {
+        match &mut self.rule {
+            Rule::Upgd { noise, .. } => *noise = deviation,
+            _ => self.misplace("noise"),
+        }
+        self
+    }
+
+    /// The seed of UPGD's noise.
+    #[must_use]
+    pub fn seed(mut self, value: u32) -> Optimizer {
+        match &mut self.rule {
+            Rule::Upgd { seed, .. } => *seed = value,
+            _ => self.misplace("seed"),
+        }
+        self
+    }
+
     /// β₂ of RMSProp, PyTorch's alpha, and of adaptive ObGD.
     #[must_use]
     pub fn alpha(mut self, value: f32) -> Optimizer {
@@ -296,7 +324,9 @@ impl Optimizer {
             | Rule::Sophia { eps, .. }
             | Rule::RmsProp { eps, .. }
             | Rule::AdaptiveObGd { eps, .. } => *eps = value,
-            Rule::Sgd { .. } | Rule::Lion { .. } | Rule::ObGd { .. } => self.misplace("eps"),
+            Rule::Sgd { .. } | Rule::Lion { .. } | Rule::ObGd { .. } | Rule::Upgd { .. } => {
+                self.misplace("eps");
+            }
         }
         self
     }
@@ -329,7 +359,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// [`Error::Setting`] for a setting of another rule, for instance Adam's momentum; [`Error::Value`] for a learning rate, weight
-    /// decay, momentum, β, γ, ε, limit or average outside its domain, NaN included.
+    /// decay, momentum, β, γ, ε, noise, limit or average outside its domain, NaN included.
     pub fn validate(&self) -> Result<()> {
         self.misplaced.map_or(Ok(()), |misplaced| Err(misplaced.error()))?;
         let check = |name, value: f32, ok: bool, needed| {
@@ -377,6 +407,10 @@ impl Optimizer {
             Rule::Lion { beta1, beta2 } => {
                 fraction("beta1", beta1)?;
                 fraction("beta2", beta2)
+            }
+            Rule::Upgd { trace, noise, .. } => {
+                fraction("trace", trace)?;
+                not_negative("noise", noise)
             }
             Rule::ObGd { trace, kappa, transition } => {
                 fraction("trace", trace)?;

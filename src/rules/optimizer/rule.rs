@@ -103,6 +103,20 @@ pub enum Rule {
         #[serde(skip)]
         transition: Transition,
     },
+    /// UPGD, utility-based perturbed gradient descent (Elsayed & Mahmood 2024, arXiv 2404.00781), for learning that goes on: what is
+    /// useful is protected from forgetting, and the rest is perturbed so that it can still learn. A parameter's utility is what the
+    /// loss would rise by without it, to second order, h from [`Mode::HesScale`]: `U ← β U + (1−β) (½ h θ² − g θ)`. Then
+    /// `u = η (g + ξ) (1 − σ(U / max U))`, the largest over all parameters that are trained, σ the logistic function, and ξ normal of
+    /// mean 0 and deviation `noise`, by [`Noise`](crate::model::Noise) of `seed` and the step. Where no utility is positive,
+    /// `U / max U` counts as 0. A correction of U's bias would cancel. With weight decay it is the paper's UPGD-W.
+    Upgd {
+        /// β in [0, 1)
+        trace: f32,
+        /// The deviation of ξ, finite and not negative.
+        noise: f32,
+        /// Chosen by the user.
+        seed: u32,
+    },
     /// Lion (Chen et al. 2023): `u = η sign(β₁ m + (1−β₁) g)`, sign 0 = 0; then `m ← β₂ m + (1−β₂) g`.
     Lion {
         /// β₁ in [0, 1)
@@ -145,13 +159,16 @@ impl Rule {
             | Rule::Lion { .. }
             | Rule::ObGd { .. }
             | Rule::AdaptiveObGd { .. } => Mode::None,
-            Rule::AdaHesScale { .. } | Rule::AdaHesScaleAbs { .. } | Rule::Sophia { .. } => Mode::HesScale,
+            Rule::AdaHesScale { .. }
+            | Rule::AdaHesScaleAbs { .. }
+            | Rule::Sophia { .. }
+            | Rule::Upgd { .. } => Mode::HesScale,
             Rule::AdaHesScaleGn { .. } => Mode::HesScaleGn,
         }
     }
 
     /// `sgd`, `adam`, `adahesscale`, `adahesscale_gn`, `adahesscale_abs`, `adahesscale_abs_root`, `sophia`, `rmsprop`, `lion`,
-    /// `obgd` or `adaptive_obgd`.
+    /// `obgd`, `adaptive_obgd` or `upgd`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -166,12 +183,23 @@ impl Rule {
             Rule::Lion { .. } => "lion",
             Rule::ObGd { .. } => "obgd",
             Rule::AdaptiveObGd { .. } => "adaptive_obgd",
+            Rule::Upgd { .. } => "upgd",
         }
     }
 
     /// Whether a second moment is kept.
     pub(crate) fn has_second_moment(&self) -> bool {
-        !matches!(self, Rule::Sgd { .. } | Rule::Lion { .. } | Rule::ObGd { .. })
+        !matches!(self, Rule::Sgd { .. } | Rule::Lion { .. } | Rule::ObGd { .. } | Rule::Upgd { .. })
+    }
+
+    /// Whether a step, with a diagonal or without, moves what the rule learns of curvature: a second moment or a utility.
+    pub(crate) fn averages(&self, with_diagonal: bool) -> bool {
+        if self.mode().has_diagonal() { with_diagonal } else { self.has_second_moment() }
+    }
+
+    /// Whether a step needs something of all parameters before any moves: ObGD's bound, the largest utility.
+    pub(crate) fn measures(&self) -> bool {
+        matches!(self, Rule::ObGd { .. } | Rule::AdaptiveObGd { .. } | Rule::Upgd { .. })
     }
 
     /// Whether its step is `m̂` over a denominator, which [`Limits::trust`] reads.
@@ -200,6 +228,7 @@ impl Rule {
             Rule::RmsProp { .. } => "alpha, eps, momentum",
             Rule::Lion { .. } => "betas",
             Rule::ObGd { .. } => "trace, kappa, transition",
+            Rule::Upgd { .. } => "trace, noise, seed",
             Rule::AdaptiveObGd { .. } => "trace, kappa, transition, alpha, eps",
         }
     }

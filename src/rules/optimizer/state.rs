@@ -28,7 +28,7 @@ impl Span {
 /// An optimiser's state between steps, in the flat layout of the parameters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState<T> {
-    /// The mean of gradients; the momentum buffer of SGD and RMSProp.
+    /// The mean of gradients; the momentum buffer of SGD and RMSProp, the trace of ObGD, the utilities of UPGD.
     pub m: Vec<T>,
     /// The mean of `q`: squared gradients, squared diagonals, or what else the rule averages.
     pub v: Vec<T>,
@@ -36,7 +36,7 @@ pub struct OptimizerState<T> {
     pub average: Vec<T>,
     /// Updates of the parameters so far.
     pub step: u64,
-    /// Updates of `v` so far: fewer than `step` where curvature is computed only now and then.
+    /// Updates of `v`, or of UPGD's utilities, so far: fewer than `step` where curvature is computed only now and then.
     pub curvature_steps: u64,
 }
 

@@ -32,16 +32,20 @@ fn all(_: DeviceClass) -> Vec<Kernel> {
     kernels
 }
 
-/// The rules that are never bare: a sum goes before each step.
+/// The rules that are never bare: a sum goes before each step, or a search for the largest.
 fn bounded() -> Vec<Kernel> {
-    let rules = [Optimizer::obgd(0.1).rule, Optimizer::adaptive_obgd(0.1).rule];
-    let kernels = |(rule, averages): (Rule, bool)| {
-        let update = Update::new(&rule, 4096, false);
+    let updates = [
+        Update::new(&Optimizer::obgd(0.1).rule, 4096, false),
+        Update::new(&Optimizer::adaptive_obgd(0.1).rule, 4096, false),
+        Update::new(&Optimizer::upgd(0.1).rule, 4096, false),
+        Update::new(&Optimizer::upgd(0.1).rule, 4096, true),
+    ];
+    let kernels = |(update, averages): (Update, bool)| {
         let limited = update.limited(averages);
         let (measure, rest) = Measure::step(limited);
         [Advance::of(&update).into(), measure.scale().into(), measure.into(), rest.into()]
     };
-    rules.into_iter().flat_map(|rule| [(rule, false), (rule, true)]).flat_map(kernels).collect()
+    updates.into_iter().flat_map(|update| [(update, false), (update, true)]).flat_map(kernels).collect()
 }
 
 /// Every rule, in every way it changes the shader.

@@ -200,6 +200,16 @@ pub(super) fn jobs() -> Vec<Job> {
             jobs.push(Job::new(&name, small(), 7, Mode::HesScale, Kind::Steps(optimizer)));
         }
     }
+    for optimizer in [
+        Optimizer::obgd(0.05),
+        Optimizer::adaptive_obgd(0.05).eps(0.1),
+        Optimizer::upgd(0.05).trace(0.5).noise(0.02),
+    ] {
+        for (what, optimizer) in [("", optimizer), (" averaged", optimizer.average(0.9))] {
+            let name = format!("{}{what}", optimizer.rule.name());
+            jobs.push(Job::new(&name, small(), 7, Mode::HesScale, Kind::Steps(optimizer)));
+        }
+    }
     from_outside(&mut jobs);
     let partial = Model::builder([5]).dense(7).act(TANH).dense(3).loss(Loss::mse()).unwrap();
     let partial = |mode| Job::new("in part", partial.clone(), 4, mode, Kind::Partial);
