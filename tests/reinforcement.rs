@@ -1,4 +1,4 @@
-//! The example `reinforcement`: its tasks, what its policies send back, and that both ways of learning learn.
+//! The example `reinforcement`: its tasks, what its policies send back, and that both ways of learning hold a pole up for longer.
 #![allow(dead_code)] // what only the example itself uses
 
 #[path = "../examples/reinforcement/cart_pole.rs"]
@@ -119,7 +119,7 @@ fn a_mean_is_of_the_last_episodes() {
 
 /// Each optimiser takes steps from a stream on both tasks, and episodes of the right return come of it.
 #[test]
-fn every_optimiser_learns_from_a_stream() {
+fn every_optimiser_steps_through_a_stream() {
     let backend = Backend::new(&Device::Cpu).unwrap();
     for (name, optimizer) in Learning::Streaming.methods() {
         let carts = train(&backend, Learning::Streaming, Task::CartPole, optimizer, 1, 400).unwrap();
@@ -128,5 +128,21 @@ fn every_optimiser_learns_from_a_stream() {
         let swings = train(&backend, Learning::Streaming, Task::Pendulum, optimizer, 1, 400).unwrap();
         assert_eq!(swings.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [200, 400], "{name}");
         assert!(swings.iter().all(|(_, sum)| (-3_300.0..0.0).contains(sum)), "{name}");
+    }
+}
+
+/// A pole that nobody has learnt to balance falls after some twenty steps.
+#[test]
+fn poles_stay_up_for_longer() {
+    let backend = Backend::new(&Device::Cpu).unwrap();
+    for (learning, names) in
+        [(Learning::Ppo, ["Adam", "AdaHesScale"]), (Learning::Streaming, ["ObGD", "AdaHesScale"])]
+    {
+        for (name, optimizer) in learning.methods().into_iter().filter(|(name, _)| names.contains(name)) {
+            let episodes = train(&backend, learning, Task::CartPole, optimizer, 1, 8_000).unwrap();
+            let (before, after) = (recent(&episodes, 600).unwrap(), recent(&episodes, 8_000).unwrap());
+            println!("{name}: {before} {after}");
+            assert!(before < 40.0 && after > 70.0, "{name}: {before}, then {after}");
+        }
     }
 }

@@ -34,7 +34,7 @@ pub struct PlanOptions {
     /// Activations to be read or bound after the forward pass, in inference plans too.
     pub activations: Vec<At>,
     /// Whether a step may have fewer samples than the plan's batch: [`Plan::write_count`](crate::Plan::write_count) says how many.
-    /// The rows behind them count nothing, whatever they hold: their inputs are read as zeros, loss and signal are 0, and a mean divides
+    /// The rows behind them count nothing, whatever is in the buffers: their inputs are read as zeros, loss and signal are 0, and a mean divides
     /// by the count, a weighted mean by the weights of those that count. All kernels still run on the whole batch. In inference plans it does nothing.
     pub partial: bool,
     /// Whether one kernel takes a small network of dense layers as a whole, instead of one a layer and direction. `None`: where
@@ -69,9 +69,9 @@ pub struct PlanOptions {
     pub sample_weights: bool,
     /// The same for these weights: `batch` numbers (`f32`).
     pub sample_weights_in: Option<BufferRange>,
-    /// The batch is a part of so many samples, and their weights are the shares that they have of the whole loss: its reduction is in
-    /// them already.
-    pub(crate) part_of: Option<usize>,
+    /// The batch is a part of a whole, and its weights are the samples' shares of the whole loss: its reduction is in them already.
+    /// This is the largest of all, which only f16 asks for.
+    pub(crate) part_of: Option<f32>,
 }
 
 impl PlanOptions {
@@ -218,9 +218,13 @@ impl PlanOptions {
         }
         // Where the samples that count are known on the GPU alone, one may have all of the weight.
         let summed = self.training && loss::sums_weights(model.loss(), self.sample_weights);
-        let samples = self.part_of.unwrap_or(if self.training && self.partial { 1 } else { batch });
-        let factor = || if summed { 1.0 } else { model.loss().factor(samples, model.output_shape()) };
-        let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor() as i32);
+        let samples = if self.training && self.partial { 1 } else { batch };
+        let factor = || match self.part_of {
+            Some(share) => f64::from(share),
+            None if summed => 1.0,
+            None => model.loss().factor(samples, model.output_shape()),
+        };
+        let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor().clamp(-30.0, 30.0) as i32);
         Ok(match self.storage {
             Dtype::F32 => 1.0,
             Dtype::F16 => self.loss_scale.unwrap_or_else(largest),

@@ -87,8 +87,8 @@ pub(super) struct Task<'a> {
 /// A batch whose gradient and diagonal are added to those of others. Its weights are the samples' shares of the loss of all.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
-    /// Of all.
-    pub samples: usize,
+    /// The largest share of all, without its sign.
+    pub share: f32,
     /// Whether it begins the sum.
     pub first: bool,
 }

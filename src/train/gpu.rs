@@ -63,7 +63,8 @@ impl Gpu {
         match task.part {
             Some(part) => {
                 options = options.accumulate(1.0);
-                options.part_of = Some(part.samples);
+                // One plan for all sets where it makes no difference.
+                options.part_of = Some(if self.storage == Dtype::F16 { part.share } else { 1.0 });
             }
             None => {
                 options = options.fused_update();

@@ -35,13 +35,14 @@ impl Trainer {
         let factor = host.factor(samples, data.labels().targets(), weight);
         let mut shares: Vec<f32> = room("shares of samples", Some(samples))?;
         shares.extend((0..samples).map(|sample| (factor * weight(sample)) as f32));
+        let share = shares.iter().fold(f32::MIN_POSITIVE, |most, share| most.max(share.abs()));
         let most = self.engine.most_parts();
         for (index, at) in (0..samples).step_by(batch).enumerate() {
             let range = at..at.saturating_add(batch).min(samples);
             let is_last = range.end == samples;
             let (inputs, targets) = data.range(range.clone());
             let task = self.task(inputs, targets, Some(&shares[range]), true)?;
-            let part = Some(Part { samples, first: index.is_multiple_of(most) });
+            let part = Some(Part { share, first: index.is_multiple_of(most) });
             self.engine.pass(&Task { part, ..task })?;
             if (index + 1).is_multiple_of(most) || is_last {
                 let (gradient, diagonal) = self.results()?;
@@ -66,8 +67,8 @@ impl Trainer {
     }
 
     /// Calls `act` with each sample's index, gradient and diagonal, in the flat layout: those of its own loss times its weight, a batch of
-    /// one, so a mean divides by what one sample has, and of a weighted mean the sample's weight makes no difference. The diagonal is empty
-    /// in a mode without one.
+    /// one, so a mean divides by what one sample has, and of a weighted mean the sample's weight makes no difference, unless it is 0. The
+    /// diagonal is empty in a mode without one.
     ///
     /// Costs a pass of batch 1 for each sample, and on a GPU a submission and a read-back of both vectors, one after the other:
     /// there it is the waiting that takes long, some hundred microseconds a sample and more. Memory: two vectors.

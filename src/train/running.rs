@@ -57,6 +57,15 @@ impl TryFrom<Stored> for RunningNormalization {
         for squares in &squares {
             let good = squares.is_finite() && *squares >= 0.0;
             check("the sum of squares", *squares, good, "finite and >= 0")?;
+            check(
+                "the sum of squares",
+                *squares,
+                count > 1 || *squares == 0.0,
+                "0 before a second observation",
+            )?;
+        }
+        for mean in &mean {
+            check("the mean", *mean, count > 0 || *mean == 0.0, "0 before an observation")?;
         }
         Ok(RunningNormalization { count, mean, squares })
     }
@@ -100,15 +109,15 @@ impl RunningNormalization {
     /// `x ← (x − mean) / √(variance + 1e-8)` of observations `[N, len]`, which are not taken in.
     ///
     /// # Errors
-    /// As [`RunningNormalization::observe`].
+    /// As [`RunningNormalization::observe`]; [`Error::NotFinite`] also where a result would not be finite.
     pub fn normalize(&self, observations: &mut [f32]) -> Result<()> {
         self.check(observations)?;
         let scale: Vec<f64> = self.variance().into_iter().map(|v| 1.0 / (v + EPS).sqrt()).collect();
-        for observation in observations.chunks_exact_mut(self.mean.len()) {
-            for ((x, mean), scale) in observation.iter_mut().zip(&self.mean).zip(&scale) {
-                *x = ((f64::from(*x) - mean) * scale) as f32;
-            }
-        }
+        let moments = self.mean.iter().zip(&scale).cycle();
+        let normal = |(x, (mean, scale)): (&f32, (&f64, &f64))| ((f64::from(*x) - mean) * scale) as f32;
+        let results: Vec<f32> = observations.iter().zip(moments).map(normal).collect();
+        Error::check_finite("normalized observations", &results)?;
+        observations.copy_from_slice(&results);
         Ok(())
     }
 
@@ -197,8 +206,16 @@ impl RewardScale {
     /// Takes in a reward and scales it; `last`: whether the episode ends with it.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] for a reward that is not finite, or that makes the return so. Nothing changes then.
+    /// [`Error::NotFinite`] for a reward that is not finite, or makes the return or its own scaled value so. Nothing changes then.
     pub fn scale(&mut self, reward: f32, last: bool) -> Result<f32> {
+        let mut next = self.clone();
+        let scaled = next.scaled(reward, last)?;
+        Error::check_finite("scaled rewards", &[scaled])?;
+        *self = next;
+        Ok(scaled)
+    }
+
+    fn scaled(&mut self, reward: f32, last: bool) -> Result<f32> {
         let discounted = self.discount * self.discounted + reward;
         self.returns.observe(&[discounted]).map_err(|_| Error::NotFinite {
             tensor: "rewards".into(),

@@ -179,8 +179,8 @@ impl Trainer {
         }
     }
 
-    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout, 0 where parameters are frozen; parameters, running
-    /// statistics and what dropout will draw stay as they are. [`Trainer::loss`] is then that of this batch.
+    /// Gradient and, in a mode that has one, diagonal on a batch, in the flat layout, 0 where all parameters of a layer are frozen;
+    /// parameters, running statistics and what dropout will draw stay as they are. [`Trainer::loss`] is then that of this batch.
     ///
     /// # Errors
     /// As [`Trainer::step`].

@@ -163,18 +163,20 @@ pub(super) fn norm(
     let len = norm.len();
     let [nan_where, is_finite] = ["hs_nan_where", "hs_is_finite"].map(|name| functions.library(name));
     let count = literal(len as f32);
+    body.line("var mean: f32;");
+    body.line("var sums: vec2<f32>;");
     body.each("g", norm.count(), |body, g| {
         let at = |i: &Index| match norm.apart {
             true => i.clone() * norm.positions + g.clone(),
             false => g.clone() * len + i.clone(),
         };
         body.block(|body| {
-            body.line("var mean = 0.0;");
+            body.line("mean = 0.0;");
             if norm.centred {
                 body.each("i", len, |body, i| body.line(format!("mean += x[{}];", at(&i))));
                 body.line(format!("mean /= {count};"));
             }
-            body.line("var sums = vec2(0.0);");
+            body.line("sums = vec2(0.0);");
             body.each("i", len, |body, i| {
                 let apart = format!("x[{}] - mean", at(&i));
                 body.line(format!("sums += vec2({apart}, ({apart}) * ({apart}));"));

@@ -94,7 +94,7 @@ impl Model {
     /// # Errors
     /// [`Error::Length`] for parameters of another length than [`Model::flat_len`]; [`Error::Value`] for one that is NaN or infinite,
     /// which WGSL has no constants for; [`Error::Unsupported`] for a name that is none, or a layer that cannot be written;
-    /// [`Error::Function`] for a layer with more than 2,048 inputs and outputs together (WGSL's limit of a function's variables), for
+    /// [`Error::Function`] for a layer with more than 2,048 inputs, outputs and numbers between them (WGSL's limit of a function's variables), for
     /// one with constants of more than 16,384 terms ([`Options::unroll`]), and for loops of more than 65,535 iterations in a call. All
     /// calls of an invocation together should stay below that too: llvmpipe leaves its loops then, without a word.
     pub fn to_wgsl(&self, options: &Options<'_>) -> Result<String> {

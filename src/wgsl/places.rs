@@ -1,10 +1,10 @@
-//! Layers that move numbers to other places, or mix those of several places: what each computes, as in `layers`.
+//! Layers that move numbers to other places, or mix those of several positions: what each computes, as in `layers`.
 
 use super::body::Body;
 use super::functions::Functions;
 use super::index::Index;
 use super::numbers::{Numbers, literal};
-use crate::model::{Embedding, HashGrid, Heads, Resampling};
+use crate::model::{Activation, Cell, Embedding, HashGrid, Heads, Recurrence, Resampling};
 
 /// x, and behind it y.
 pub(super) fn concat(body: &mut Body, [first, second]: [usize; 2]) {
@@ -136,9 +136,12 @@ pub(super) fn hash_grid(
 
 /// `z_i = Σ_j p_ij v_j`, `p_i = softmax_j(q_i · k_j / √w)`, head by head.
 pub(super) fn attention(body: &mut Body, heads: &Heads, functions: &mut Functions<'_>) {
-    let exp = functions.library("hs_exp");
+    let [exp, nan_where, is_finite] =
+        ["hs_exp", "hs_nan_where", "hs_is_finite"].map(|name| functions.library(name));
     let Heads { count, width, positions, causal } = *heads;
     let channels = heads.channels();
+    body.line(format!("var p = array<f32, {positions}>();"));
+    ["var largest: f32;", "var sum: f32;", "var spoilt: bool;"].into_iter().for_each(|line| body.line(line));
     body.each("m", count, |body, m| {
         let place = |part: usize, k: Index, position: Index| {
             (m.clone() * width + k + part * channels) * positions + position
@@ -151,30 +154,95 @@ pub(super) fn attention(body: &mut Body, heads: &Heads, functions: &mut Function
                 });
             };
             body.block(|body| {
-                body.line(format!("var p = array<f32, {positions}>();"));
-                body.line("var largest = -3.4e38;");
+                // A score that is NaN, or infinite above, makes all of the query's NaN.
+                body.line("largest = -3.40282347e38;");
+                body.line("sum = 0.0;");
+                body.line("spoilt = false;");
                 seen(body, &|body, j| {
+                    body.line(format!("p[{j}] = 0.0;"));
                     body.each("k", width, |body, k| {
                         let [q, key] = [place(0, k.clone(), i.clone()), place(1, k, j.clone())];
                         body.line(format!("p[{j}] += x[{q}] * x[{key}];"));
                     });
                     body.line(format!("p[{j}] *= {};", literal(heads.scale() as f32)));
                     body.line(format!("largest = max(largest, p[{j}]);"));
+                    let is_low = format!("bitcast<u32>(p[{j}]) == 0xff800000u");
+                    body.line(format!("spoilt = spoilt || (!{is_finite}(p[{j}]) && !({is_low}));"));
                 });
-                body.line("var sum = 0.0;");
                 seen(body, &|body, j| {
                     body.line(format!("p[{j}] = {exp}(p[{j}] - largest);"));
                     body.line(format!("sum += p[{j}];"));
                 });
+                body.line(format!("let inverse = {nan_where}(spoilt || !(sum > 0.0), 1.0 / sum);"));
                 body.each("k", width, |body, k| {
                     let to = place(0, k.clone(), i.clone());
                     seen(body, &|body, j| {
                         let v = place(2, k.clone(), j.clone());
                         body.line(format!("z[{to}] += p[{j}] * x[{v}];"));
                     });
-                    body.line(format!("z[{to}] /= sum;"));
+                    body.line(format!("z[{to}] *= inverse;"));
                 });
             });
+        });
+    });
+}
+
+/// `q = W h + b`, then each unit's step by itself, position by position: `shaders/recurrent/{gru,lstm}.wgsl`. x is what is added to q.
+pub(super) fn recurrent(
+    body: &mut Body,
+    layer: &Recurrence,
+    weight: &Numbers<'_>,
+    bias: Option<&Numbers<'_>>,
+    functions: &mut Functions<'_>,
+) {
+    let Recurrence { cell, hidden, positions, .. } = *layer;
+    let [sigmoid, tanh] = [Activation::Sigmoid, Activation::Tanh].map(|f| functions.activation(f));
+    body.line(format!("var h = array<f32, {hidden}>();"));
+    body.line(format!("var next = array<f32, {hidden}>();"));
+    (0..cell.gates()).for_each(|gate| body.line(format!("var q{gate}: f32;")));
+    if cell == Cell::Lstm {
+        body.line(format!("var c = array<f32, {hidden}>();"));
+    }
+    body.each("t", positions, |body, t| {
+        // All units read what all were.
+        body.block(|body| {
+            body.each("j", hidden, |body, j| {
+                body.block(|body| {
+                    for gate in 0..cell.gates() {
+                        let row = j.clone() + gate * hidden;
+                        let start = bias.map_or("0.0".into(), |bias| bias.at(row.clone()));
+                        body.line(format!("q{gate} = {start};"));
+                        body.each("k", hidden, |body, k| {
+                            let w = weight.at(row.clone() * hidden + k.clone());
+                            body.line(format!("q{gate} += {w} * h[{k}];"));
+                        });
+                    }
+                    let a =
+                        |gate: usize| format!("x[{}]", (j.clone() + gate * hidden) * positions + t.clone());
+                    let gate = |name: &str, f: &str, k: usize| format!("let {name} = {f}({} + q{k});", a(k));
+                    match cell {
+                        Cell::Gru => {
+                            body.line(gate("r", &sigmoid, 0));
+                            body.line(gate("s", &sigmoid, 1));
+                            body.line(format!("let n = {tanh}({} + r * q2);", a(2)));
+                            body.line(format!("next[{j}] = (1.0 - s) * n + s * h[{j}];"));
+                        }
+                        Cell::Lstm => {
+                            for (k, (name, f)) in
+                                [("i", &sigmoid), ("f", &sigmoid), ("g", &tanh), ("o", &sigmoid)]
+                                    .into_iter()
+                                    .enumerate()
+                            {
+                                body.line(gate(&format!("gate_{name}"), f, k));
+                            }
+                            body.line(format!("c[{j}] = gate_f * c[{j}] + gate_i * gate_g;"));
+                            body.line(format!("next[{j}] = gate_o * {tanh}(c[{j}]);"));
+                        }
+                    }
+                    body.line(format!("z[{}] = next[{j}];", j.clone() * positions + t.clone()));
+                });
+            });
+            body.line("h = next;");
         });
     });
 }

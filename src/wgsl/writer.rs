@@ -49,6 +49,17 @@ struct Place<'a> {
     statistics: Option<[Numbers<'a>; 2]>,
 }
 
+impl Place<'_> {
+    /// Numbers that its function keeps beside inputs and outputs.
+    fn between(&self) -> Result<usize> {
+        let NodeKind::Layer(layer) = &self.node.kind else { return Ok(0) };
+        let heads = layer.heads(&self.name, self.input)?.map(|heads| heads.positions + 3);
+        let states =
+            layer.recurrence(&self.name, self.input)?.map(|layer| (1 + layer.cell.states()) * layer.hidden);
+        Ok(heads.or(states).unwrap_or(0))
+    }
+}
+
 impl<'a> Writer<'a> {
     pub(super) fn new(model: &'a Model, options: &'a Options<'a>) -> Writer<'a> {
         let functions = Functions::new(&options.name);
@@ -183,9 +194,9 @@ impl<'a> Writer<'a> {
         }
         let given: &[&str] = if place.node.inputs.len() == 2 { &["x", "y"] } else { &["x"] };
         let (len, outputs) = (place.lens[0], place.node.shape.iter().product::<usize>());
-        let numbers = (place.lens.iter().sum::<usize>() + outputs) as u64;
+        let numbers = (place.lens.iter().sum::<usize>() + outputs + place.between()?) as u64;
         if numbers > NUMBERS {
-            return Err(too_many(&place.name, "inputs and outputs", numbers, NUMBERS));
+            return Err(too_many(&place.name, "inputs, outputs and what is between", numbers, NUMBERS));
         }
         let (body, formula) = self.statements(place, len, outputs)?;
         // A place that is computed needs a variable.
@@ -250,6 +261,12 @@ impl<'a> Writer<'a> {
             let mut body = Body::new(true);
             places::resample(&mut body, input[0], &resampling);
             return Ok((body, "z = A x B of each channel"));
+        }
+        if let Some(recurrence) = layer.recurrence(name, input)? {
+            let mut body = body(&[recurrence.positions, recurrence.channels(), recurrence.hidden])?;
+            let weight = weight.expect("a recurrent layer has a weight");
+            places::recurrent(&mut body, &recurrence, weight, bias, functions);
+            return Ok((body, "z = the state h, which goes on from position to position"));
         }
         if let Some(heads) = layer.heads(name, input)? {
             let mut body = body(&[heads.weights(), 2 * heads.width + 1])?;

@@ -1,6 +1,7 @@
 //! Gradients and diagonals over a data set, on GPUs and on the CPU, against the reference on one batch of all.
 
 use crate::common::golden::OwnedTargets;
+use crate::common::not_run::not_run;
 use crate::common::{compare, to_f64};
 use crate::harness::of_class;
 use crate::problem::{sample_weights, targets, weighted_means};
@@ -8,7 +9,7 @@ use hesscale::model::{BatchNorm, Conv2d, CrossEntropy, Init, Noise, Reduction, T
 use hesscale::reference::{pass, weighted_pass};
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
-use hesscale::{Activation, Error, Loss, Mode, Model, Optimizer};
+use hesscale::{Activation, Dtype, Error, Loss, Mode, Model, Optimizer};
 
 const SAMPLES: usize = 23;
 /// Which kernels a class has does not matter here, but that a GPU's trainer has other plans and buffers than the CPU's.
@@ -300,5 +301,28 @@ fn weights_go_with_their_samples() {
     for part in data.batches(4, 7).unwrap().chain([kept, held_out, gathered]) {
         let first: Vec<f32> = part.inputs().iter().step_by(2).copied().collect();
         assert_eq!(part.weights(), Some(&first[..]));
+    }
+}
+
+/// In f16 a signal far below one sample's share keeps its digits: shares are brought into range by the largest of the whole set.
+#[test]
+fn small_shares_in_f16() {
+    let context = of_class(DeviceClass::Discrete);
+    if !context.device().features().contains(hesscale::wgpu::Features::SHADER_F16) {
+        return not_run("the adapter has no f16");
+    }
+    for loss in [Loss::cross_entropy(), Loss::cross_entropy().weighted_mean()] {
+        let model = Model::builder([3]).dense(2).loss(loss).unwrap();
+        let samples = 4096;
+        let data = Dataset::new(vec![0.25; samples * 3], 3, Labels::Classes(vec![0; samples])).unwrap();
+        let options = TrainerOptions::default().storage(Dtype::F16).mode(Mode::HesScale);
+        let mut trainer = Trainer::new(&context, &model, Optimizer::sgd(0.1), options).unwrap();
+        let bias = model.parameters()[1].range();
+        let mut parameters = vec![0.0; model.flat_len()];
+        parameters[bias.start] = 12.0;
+        trainer.set_parameters(&parameters).unwrap();
+        let (gradient, _) = trainer.gradient_over(&data, 512).unwrap();
+        let want = 1.0 / (1.0 + 12.0_f64.exp());
+        compare("gradient", &to_f64(&gradient[bias]), &[-want, want], 2e-3).unwrap();
     }
 }

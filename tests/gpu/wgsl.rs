@@ -4,7 +4,7 @@
 use crate::common::{compare, own, to_f64};
 use crate::harness::{BOUND, Sample, context, read_buffer, submit};
 use hesscale::model::{
-    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid,
+    Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, Gru, HashGrid,
     Interpolation, LayerNorm, MaxPool2d, PRelu, PositionEmbedding, RmsNorm, Upsample2d,
 };
 use hesscale::reference::predict;
@@ -250,6 +250,14 @@ fn words_that_meet() {
 }
 
 #[test]
+fn states_that_go_on() {
+    let sequence = |length| Model::builder([3, length]).layer(Conv1d::new(4, 1)).act(Activation::Tanh);
+    follows(sequence(4).gru(5).last().dense(2), 25, &ALL);
+    let both = sequence(3).lstm(4).layer(Conv1d::new(6, 1)).layer(Gru::new(2).bias(false));
+    follows(both.flatten(), 26, &ALL);
+}
+
+#[test]
 fn shared_layers() {
     let steps = Model::builder([5]).dense(5).act(Activation::Tanh).shared("0").act(Activation::Tanh);
     follows(steps.shared("0").dense(2), 22, &ALL);
@@ -345,5 +353,26 @@ fn nan_stays_and_stays_in_its_sample() {
         assert!(got[3 * 6..4 * 6].iter().all(|z| z.is_nan()));
         let nan = |z: &[f32]| z.iter().map(|z| z.is_nan()).collect::<Vec<bool>>();
         assert_eq!(nan(&got), nan(&planned));
+    }
+}
+
+/// Queries that see a score without an order are NaN whole, as in a plan; the others are not.
+#[test]
+fn scores_that_are_none_spoil_their_query() {
+    let attention = Attention::new(1).causal(true);
+    let model = Model::builder([6, 3]).layer(attention).loss(Loss::mse()).unwrap();
+    let mut sample = Sample::new(model, 70, 11);
+    // Keys of position 1: channels 2 and 3 of 6.
+    for (row, value) in [(3, f32::NAN), (7, f32::INFINITY), (64, f32::NEG_INFINITY)] {
+        sample.x[row * 18 + 2 * 3 + 1] = value;
+    }
+    let (_state, plan, caller) = prepared(&sample, None, PlanOptions::inference(), &ALL);
+    submit(&context(), |encoder| plan.record_forward(encoder));
+    let planned = context().read_blocking(&[plan.logits()]).unwrap().remove(0);
+    let nan = |z: &[f32]| z.iter().map(|z| z.is_nan()).collect::<Vec<bool>>();
+    let spoilt = nan(&planned);
+    assert!(spoilt[3 * 6..4 * 6] == [false, true, true, false, true, true], "{:?}", &planned[18..24]);
+    for got in caller.call() {
+        assert_eq!(nan(&got), spoilt);
     }
 }
