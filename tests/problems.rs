@@ -69,11 +69,9 @@ fn the_denoiser_has_its_size_and_takes_noise_out() {
     assert_eq!(model.output_shape(), [3, 32, 32]);
     assert_eq!(model.parameter_count(), convolutions + 3 * 32 + 3);
 
-    let model = problem::u_net(8, 4).unwrap();
+    let model = problem::u_net(8, 8).unwrap();
     let (train, test) = synthetic::dataset(&model, 4).unwrap();
-    let some: Vec<usize> = (0..64).collect();
-    let set = |images: Dataset, seed| problem::noisy(images.gather(&some).unwrap(), 0.1, seed).unwrap();
-    let (train, test) = (set(train, 1), set(test, 2));
+    let (train, test) = (problem::noisy(train, 0.1, 1).unwrap(), problem::noisy(test, 0.1, 2).unwrap());
     let clean = |set: &Dataset| match set.labels() {
         hesscale::train::Labels::Values(clean) => clean.clone(),
         other => panic!("{other:?}"),
@@ -82,10 +80,10 @@ fn the_denoiser_has_its_size_and_takes_noise_out() {
     let mean = noise.iter().sum::<f32>() / noise.len() as f32;
     let deviation = (noise.iter().map(|x| x * x).sum::<f32>() / noise.len() as f32).sqrt();
     assert!(mean.abs() < 0.005 && (0.097..0.103).contains(&deviation), "{mean} {deviation}");
-    let mut trainer = Trainer::on_cpu(&model, Optimizer::adam(3e-3), TrainerOptions::default()).unwrap();
-    training::run(&mut trainer, (&train, &test), &schedule(25, None), |_, _| Ok(())).unwrap();
+    let mut trainer = Trainer::on_cpu(&model, Optimizer::adam(5e-3), TrainerOptions::default()).unwrap();
+    training::run(&mut trainer, (&train, &test), &schedule(8, None), |_, _| Ok(())).unwrap();
     let left = trainer.evaluate(&test, 16).unwrap().loss;
-    assert!(left < 0.6 * f64::from(deviation * deviation), "{left}");
+    assert!(left < 0.8 * f64::from(deviation * deviation), "{left}");
 }
 
 /// On small images, on the CPU and on whatever adapter there is.

@@ -224,7 +224,8 @@ pub(crate) fn vit(image: usize, patch: usize, [width, heads, blocks]: [usize; 3]
 pub(crate) fn u_net(image: usize, width: usize) -> Result<Model> {
     let twice = |model: Builder, channels: usize| {
         (0..2).fold(model, |model, _| {
-            let model = model.layer(Conv2d::new(channels, 3).same()).group_norm(channels.min(8));
+            let groups = (1..=8).rev().find(|groups| channels.is_multiple_of(*groups)).unwrap_or(1);
+            let model = model.layer(Conv2d::new(channels, 3).same()).group_norm(groups);
             model.act(Activation::Silu)
         })
     };
