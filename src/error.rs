@@ -299,7 +299,7 @@ pub enum Error {
         other: String,
     },
     /// Objects of different devices, contexts, models or states were used together.
-    #[error("{what} belongs to another {owner}")]
+    #[error("the {what} belongs to another {owner}")]
     Foreign {
         /// What was passed in.
         what: &'static str,

@@ -74,7 +74,17 @@ fn what_is_no_observation_changes_nothing() {
         assert!(matches!(running.normalize(&mut rows), Err(Error::NotFinite { index: 1, .. })));
         assert_eq!((rows[0], rows[2]), (1.0, 3.0));
     }
+    // The third number never changes: 1e4 times what is apart from it is too large.
+    let mut rows = [0.0, 1e6, -3.0, 0.0, 1e6, 3e38];
+    assert!(matches!(running.normalize(&mut rows), Err(Error::NotFinite { index: 5, .. })));
+    assert_eq!(rows, [0.0, 1e6, -3.0, 0.0, 1e6, 3e38]);
     assert_eq!(running, before);
+    // Returns that are all the same, so that their deviation is 0.
+    let mut scale = RewardScale::new(0.9).unwrap();
+    scale.scale(3e38, true).unwrap();
+    let before = scale.clone();
+    assert!(matches!(scale.scale(3e38, true), Err(Error::NotFinite { .. })));
+    assert_eq!(scale, before);
     let mut scale = RewardScale::new(1.0).unwrap();
     scale.scale(f32::MAX, false).unwrap();
     let before = scale.clone();
@@ -115,6 +125,8 @@ fn they_go_on_from_a_checkpoint() -> Result<()> {
         (r#"{"count": 2, "mean": [], "squares": []}"#, "length of an observation"),
         (r#"{"count": 2, "mean": [0.0], "squares": [1.0, 2.0]}"#, "squares"),
         (r#"{"count": 2, "mean": [0.0], "squares": [-1.0]}"#, "finite and >= 0"),
+        (r#"{"count": 0, "mean": [5.0], "squares": [0.0]}"#, "0 before an observation"),
+        (r#"{"count": 1, "mean": [5.0], "squares": [7.0]}"#, "0 before a second observation"),
         (r#"{"count": 2, "mean": [0.0], "squares": [1.0], "more": 1}"#, "unknown field"),
     ] {
         let error = serde_json::from_str::<RunningNormalization>(text).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-// shares[n] = w[n] / Σ w, or 0 where that sum is 0: a weighted mean's weights, by one workgroup of LANES invocations.
+// shares[n] = w[n] / Σ w, or 0 where |Σ w| is at most CANCELLED Σ |w|: a weighted mean's weights, by one workgroup of LANES invocations.
 // The sum is over all rows that count; a row's weight is its sample's, times the weight of its class with CLASSES. Samples that do not
 // count have a share of 0. Plug: samples (all_samples | counted).
 
@@ -31,21 +31,23 @@ fn times(i: u32) -> f32 {
 
 @compute @workgroup_size(LANES, ROWS)
 fn main(@builtin(local_invocation_id) lane: vec3<u32>) {
-    var sum = 0.0;
+    var sums = vec2<f32>(0.0); // of weights and of their magnitudes
     let some = samples();
     let rows = some * p.positions;
     for (var start = lane.x; start < rows; start += RUN) {
-        var run = 0.0;
+        var run = vec2<f32>(0.0);
         for (var i = start; i < min(start + RUN, rows); i += LANES) {
-            run += sample_weights[i / p.positions] * times(i);
+            let w = sample_weights[i / p.positions] * times(i);
+            run += vec2<f32>(w, abs(w));
         }
-        sum += run;
+        sums += run;
     }
-    sum = row_sum(vec4<f32>(sum), lane).x;
+    sums = row_sum(vec4<f32>(sums, 0.0, 0.0), lane).xy;
+    let cancel = hs_is_finite(sums.x) && abs(sums.x) <= CANCELLED * sums.y;
     for (var n = lane.x; n < p.samples; n += LANES) {
         var share = 0.0;
-        if n < some && sum != 0.0 {
-            share = sample_weights[n] / sum;
+        if n < some && !cancel {
+            share = sample_weights[n] / sums.x;
         }
         shares[n] = share;
     }

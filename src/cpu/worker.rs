@@ -42,7 +42,7 @@ impl Worker {
             for index in run.clone() {
                 let op = &ops[index];
                 let HostOp::Sample(sample_op) = &op.kind else { continue };
-                grow(&mut scratch, Some(sample_op.scratch(block)));
+                grow(&mut scratch, Some(sample_op.scratch(block, components)));
                 if values[op.output].block_local && (components == 0 || values[op.output].wanted) {
                     let len = product([components.max(1), block, values[op.output].size]);
                     worker.block_local[op.output] = zeros("a block of samples", len)?;

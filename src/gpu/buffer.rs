@@ -135,7 +135,7 @@ impl Context {
     }
 
     pub(crate) fn write_bytes(&self, tensor: &Tensor, bytes: &[u8]) -> Result<()> {
-        self.check_buffer("the tensor", &tensor.buffer)?;
+        self.check_buffer("tensor", &tensor.buffer)?;
         let Some(size) = wgpu::BufferSize::new(bytes.len() as u64) else { return Ok(()) };
         let queue = &self.inner.queue;
         let offset = tensor.bytes().start;
@@ -232,7 +232,7 @@ impl Context {
     }
 
     fn start_read(&self, tensors: &[&Tensor]) -> Result<(wgpu::Buffer, Mapped, wgpu::SubmissionIndex)> {
-        tensors.iter().try_for_each(|tensor| self.check_buffer("a tensor", &tensor.buffer))?;
+        tensors.iter().try_for_each(|tensor| self.check_buffer("tensor", &tensor.buffer))?;
         let size = tensors.iter().map(|t| 4 * t.len() as u64).sum();
         let (sender, receiver) = futures::channel::oneshot::channel();
         let (staging, submission) = self.guarded(|| {

@@ -137,7 +137,7 @@ impl Context {
         let own = self.inner.device.push_error_scope(validation);
         err(&self.inner.device);
         if caught(own) || is_others || panicked {
-            return Err(Error::Foreign { what: "the buffer", owner: "device" });
+            return Err(Error::Foreign { what: "buffer", owner: "device" });
         }
         Err(super::buffer::lost())
     }

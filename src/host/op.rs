@@ -48,8 +48,8 @@ pub(crate) trait SampleOp: Debug + Send + Sync {
     /// Takes other means and variances of channels, where it goes by such.
     fn set_statistics(&mut self, _mean: &[f32], _var: &[f32]) {}
 
-    /// Elements of scratch memory that a call on `samples` needs.
-    fn scratch(&self, _samples: usize) -> usize {
+    /// Elements of scratch memory that a call on `samples` needs, with signals of so many components: 0 at inference.
+    fn scratch(&self, _samples: usize, _components: usize) -> usize {
         0
     }
 

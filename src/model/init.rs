@@ -75,7 +75,7 @@ pub(super) fn init(model: &Model, init: Init, seed: u64) -> Result<Vec<f32>> {
         let (inputs, outputs) = layer.fans(p);
         let (fan_in, fan_out) = (inputs as f32, outputs as f32);
         let mut uniform = |bound: f32| weight.fill_with(|| (rng.f32() * 2.0 - 1.0) * bound);
-        match (layer.bound(), init) {
+        match (layer.bound(init), init) {
             (Some(bound), _) => uniform(bound),
             (None, Init::He) => uniform((6.0 / fan_in).sqrt()),
             (None, Init::Auto) if rectified(model, &readers, p.node) => uniform((6.0 / fan_in).sqrt()),

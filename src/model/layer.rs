@@ -13,7 +13,7 @@ use super::prelu::PRelu;
 use super::recurrent::{Cell, Gru, Lstm, Recurrence};
 use super::resample::{Resampling, Upsample2d};
 use super::window::{Padding, Window};
-use super::{Activation, Parameter, Role};
+use super::{Activation, Init, Parameter, Role};
 use crate::rules::nothing;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -563,14 +563,14 @@ impl Layer {
     }
 
     /// Bound of its initial weights, where not their number decides it: a row of an embedding has numbers of variance 1, as PyTorch's;
-    /// those of a hash grid are next to nothing, as its authors have them; positions have a deviation of 0.02, as those of GPT-2; those of H
-    /// recurrent units are up to 1/√H, as PyTorch's.
-    pub(super) fn bound(&self) -> Option<f32> {
+    /// those of a hash grid are next to nothing, as its authors have them; positions have a deviation of 0.02, as those of GPT-2. The
+    /// weight of H recurrent units, unless another `init` is asked for, is up to 1/√H, as PyTorch's `weight_hh`.
+    pub(super) fn bound(&self, init: Init) -> Option<f32> {
         match self {
             Layer::Embedding(_) => Some(3.0_f32.sqrt()),
             Layer::HashGrid(_) => Some(1e-4),
             Layer::PositionEmbedding(_) => Some(0.02 * 3.0_f32.sqrt()),
-            Layer::Gru(Gru { hidden, .. }) | Layer::Lstm(Lstm { hidden, .. }) => {
+            Layer::Gru(Gru { hidden, .. }) | Layer::Lstm(Lstm { hidden, .. }) if init == Init::Auto => {
                 Some(1.0 / (*hidden as f32).sqrt())
             }
             _ => None,

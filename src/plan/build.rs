@@ -62,10 +62,10 @@ pub(super) fn plan(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Plan> {
     if !state.context().is(context) {
-        return Err(Error::Foreign { what: "the state", owner: "context" });
+        return Err(Error::Foreign { what: "state", owner: "context" });
     }
     if state.model() != model {
-        return Err(Error::Foreign { what: "the state", owner: "model" });
+        return Err(Error::Foreign { what: "state", owner: "model" });
     }
     context.check_options()?;
     options.check_features(context)?;

@@ -187,15 +187,14 @@ impl PlanOptions {
             _ => {}
         }
         let read = [
-            ("the input", self.input.clone()),
-            ("the targets", targets),
-            ("the sample weights", weights),
-            ("the signal at the outputs", signal),
+            ("input", self.input.clone()),
+            ("targets", targets),
+            ("sample weights", weights),
+            ("signal at the outputs", signal),
         ];
         let mut known: Vec<(&str, BufferRange)> = Vec::new();
-        for (what, range) in read.into_iter().filter_map(|(what, range)| Some((what, range?))) {
-            let buffer = context.adopt(range.buffer().clone()).map_err(|error| error.about(what))?;
-            let role = what.trim_start_matches("the ");
+        for (role, range) in read.into_iter().filter_map(|(role, range)| Some((role, range?))) {
+            let buffer = context.adopt(range.buffer().clone()).map_err(|error| error.about(role))?;
             let written = state.roles().find(|(_, written)| **written == buffer).map(|(other, _)| other);
             let read = || known.iter().find(|(_, other)| other.meets(&range)).map(|(other, _)| *other);
             if let Some(other) = written.or_else(read) {

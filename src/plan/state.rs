@@ -147,11 +147,10 @@ impl State {
         buffers: StateBuffers,
     ) -> Result<State> {
         let len = model.flat_len().max(64);
-        let flat = |what: &'static str, given: Option<wgpu::Buffer>| {
-            let name = what.trim_start_matches("the ");
+        let flat = |name: &'static str, given: Option<wgpu::Buffer>| {
             let buffer = match given {
                 Some(buffer) => {
-                    given_buffer(context, name, &buffer, len).map_err(|error| error.about(what))?
+                    given_buffer(context, name, &buffer, len).map_err(|error| error.about(name))?
                 }
                 None => context.storage(name, len)?,
             };
@@ -174,9 +173,9 @@ impl State {
             model: model.clone(),
             optimizer,
             groups: groups.clone(),
-            parameters: flat("the parameters", buffers.parameters)?,
-            gradient: flat("the gradient", buffers.gradient)?,
-            diagonal: flat("the diagonal", buffers.diagonal)?,
+            parameters: flat("parameters", buffers.parameters)?,
+            gradient: flat("gradient", buffers.gradient)?,
+            diagonal: flat("diagonal", buffers.diagonal)?,
             moments,
             noise: Tensor::new(
                 "noise",
@@ -257,7 +256,7 @@ impl State {
         match word.to_bits() {
             0 => Ok(()),
             word => {
-                let what = "a parameter or a second moment";
+                let what = "a parameter or what the optimiser keeps";
                 Err(Error::Diverged { what, step: Hyper::diverged_at(word) })
             }
         }
@@ -381,10 +380,10 @@ impl State {
         let passes = [&self.parameters, &self.gradient, &self.diagonal].into_iter();
         let mut known = passes.chain(first).chain(second).chain(self.average());
         if !known.any(|known| known.is(flat)) {
-            return Err(Error::Foreign { what: "the tensor", owner: "state" });
+            return Err(Error::Foreign { what: "tensor", owner: "state" });
         }
         if !self.model.parameters().contains(parameter) {
-            return Err(Error::Foreign { what: "the parameter", owner: "model" });
+            return Err(Error::Foreign { what: "parameter", owner: "model" });
         }
         Ok(State::slice(flat, parameter))
     }

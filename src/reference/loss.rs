@@ -5,7 +5,7 @@ use super::policy::{ppo_discrete, ppo_gaussian};
 use super::softmax::cross_entropy;
 use super::{Real, Signal};
 use crate::model::{CustomLoss, Loss, Mode, Model, Reduction, RowLoss, Targets, Term, Variance, batch_of};
-use crate::rules::MAX_LOG_PRECISION;
+use crate::rules::{self, MAX_LOG_PRECISION};
 use crate::{Error, Result};
 
 /// A loss at one sample before the reduction factor: its value, and g and h `[K]` at the logits.
@@ -81,7 +81,7 @@ pub fn weighted_loss_and_signal<T: Real>(
     Ok((value.value(), Signal::new(g, h, u)))
 }
 
-/// One over the sum of all weights, class weights included, of what is not ignored; 0 where they add up to 0.
+/// One over the sum of all weights, class weights included, of what is not ignored; 0 where they cancel.
 fn weighted_factor(model: &Model, batch: usize, targets: Targets<'_>, weights: Option<&[f32]>) -> f64 {
     let loss = model.loss();
     let (rows, terms) = (loss.rows(model.output_shape()), loss.terms(model.output_shape()));
@@ -90,12 +90,15 @@ fn weighted_factor(model: &Model, batch: usize, targets: Targets<'_>, weights: O
         Targets::Classes(classes) => loss.weights().map_or(1.0, |w| f64::from(w[classes[row] as usize])),
         Targets::Values(_) => terms as f64,
     };
-    let mut sum = Sum::<f64>::new();
+    let (mut sum, mut magnitude) = (Sum::<f64>::new(), Sum::<f64>::new());
     for n in 0..batch {
         let weight = weights.map_or(1.0, |weights| f64::from(weights[n]));
-        (n * rows..(n + 1) * rows).for_each(|at| sum.add(weight * row(at)));
+        for at in n * rows..(n + 1) * rows {
+            sum.add(weight * row(at));
+            magnitude.add((weight * row(at)).abs());
+        }
     }
-    if sum.value() == 0.0 { 0.0 } else { 1.0 / sum.value() }
+    rules::weighted_factor(sum.value(), magnitude.value())
 }
 
 /// Sample `n`: its logits `z` against its row of targets; all of it `negative`, if its weight is.

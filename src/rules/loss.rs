@@ -17,9 +17,18 @@ pub enum Reduction {
     Sum,
     /// As [`Reduction::Mean`], but each sample counts in the divisor as often as its weight says, and not at all where it is ignored:
     /// PyTorch's own mean of a weighted cross-entropy. The weight is the sample's, times the class weight of its target where
-    /// targets are class indices; class weights of soft targets do not count. Where the weights add up to 0, value and signal
-    /// are 0. Weights of both signs may add up to a negative divisor.
+    /// targets are class indices; class weights of soft targets do not count. Where the weights add up to 0, or cancel to a 100,000th
+    /// of their magnitudes, which rounding could leave of nothing, value and signal are 0. Weights of both signs may add up to a
+    /// negative divisor.
     WeightedMean,
+}
+
+/// Weights whose sum is at most so much of that of their magnitudes cancel.
+pub(crate) const CANCELLED: f32 = 1e-5;
+
+/// One over a sum of weights, given that of their magnitudes; 0 where they cancel.
+pub(crate) fn weighted_factor(sum: f64, magnitude: f64) -> f64 {
+    if sum.abs() <= f64::from(CANCELLED) * magnitude { 0.0 } else { 1.0 / sum }
 }
 
 /// The kind of targets of a cross-entropy.

@@ -27,7 +27,7 @@ pub use output_signal::OutputSignal;
 pub use policy::{discrete_policy_targets, gaussian_policy_targets};
 pub use schedule::Schedule;
 
-pub(crate) use loss::{MAX_LOG_PRECISION, MAX_LOG_RATIO};
+pub(crate) use loss::{CANCELLED, MAX_LOG_PRECISION, MAX_LOG_RATIO, weighted_factor};
 pub(crate) use noise::threshold;
 
 use serde::de::{Deserialize, Deserializer};

@@ -112,12 +112,16 @@ impl RunningNormalization {
     /// As [`RunningNormalization::observe`]; [`Error::NotFinite`] also where a result would not be finite.
     pub fn normalize(&self, observations: &mut [f32]) -> Result<()> {
         self.check(observations)?;
-        let scale: Vec<f64> = self.variance().into_iter().map(|v| 1.0 / (v + EPS).sqrt()).collect();
-        let moments = self.mean.iter().zip(&scale).cycle();
-        let normal = |(x, (mean, scale)): (&f32, (&f64, &f64))| ((f64::from(*x) - mean) * scale) as f32;
-        let results: Vec<f32> = observations.iter().zip(moments).map(normal).collect();
-        Error::check_finite("normalized observations", &results)?;
-        observations.copy_from_slice(&results);
+        let len = self.mean.len();
+        let normal = |index: usize, x: f32| {
+            let k = index % len;
+            ((f64::from(x) - self.mean[k]) / (self.variance_of(self.squares[k]) + EPS).sqrt()) as f32
+        };
+        let results = observations.iter().enumerate().map(|(index, x)| (index, normal(index, *x)));
+        if let Some((index, value)) = results.into_iter().find(|(_, value)| !value.is_finite()) {
+            return Err(Error::NotFinite { tensor: "normalized observations".into(), index, value });
+        }
+        observations.iter_mut().enumerate().for_each(|(index, x)| *x = normal(index, *x));
         Ok(())
     }
 
@@ -133,19 +137,17 @@ impl RunningNormalization {
 
     /// Of each number, the sample's: `Σ (x − mean)² / (count − 1)`; 1 before the second observation.
     pub fn variance(&self) -> Vec<f64> {
-        let variance = |squares: &f64| if self.count < 2 { 1.0 } else { squares / (self.count - 1) as f64 };
-        self.squares.iter().map(variance).collect()
+        self.squares.iter().map(|squares| self.variance_of(*squares)).collect()
+    }
+
+    fn variance_of(&self, squares: f64) -> f64 {
+        if self.count < 2 { 1.0 } else { squares / (self.count - 1) as f64 }
     }
 
     fn check(&self, observations: &[f32]) -> Result<()> {
         let (got, len) = (observations.len(), self.mean.len());
         Error::check_length("observations", got, got.next_multiple_of(len))?;
-        match observations.iter().position(|x| !x.is_finite()) {
-            None => Ok(()),
-            Some(index) => {
-                Err(Error::NotFinite { tensor: "observations".into(), index, value: observations[index] })
-            }
-        }
+        Error::check_finite("observations", observations)
     }
 }
 
@@ -208,26 +210,25 @@ impl RewardScale {
     /// # Errors
     /// [`Error::NotFinite`] for a reward that is not finite, or makes the return or its own scaled value so. Nothing changes then.
     pub fn scale(&mut self, reward: f32, last: bool) -> Result<f32> {
-        let mut next = self.clone();
-        let scaled = next.scaled(reward, last)?;
-        Error::check_finite("scaled rewards", &[scaled])?;
-        *self = next;
-        Ok(scaled)
-    }
-
-    fn scaled(&mut self, reward: f32, last: bool) -> Result<f32> {
+        let RunningNormalization { count, mean, squares } = &self.returns;
+        let before = (*count, mean[0], squares[0]);
         let discounted = self.discount * self.discounted + reward;
         self.returns.observe(&[discounted]).map_err(|_| Error::NotFinite {
             tensor: "rewards".into(),
             index: 0,
             value: if reward.is_finite() { discounted } else { reward },
         })?;
+        let scaled = (f64::from(reward) / (self.variance() + EPS).sqrt()) as f32;
+        if !scaled.is_finite() {
+            (self.returns.count, self.returns.mean[0], self.returns.squares[0]) = before;
+            return Err(Error::NotFinite { tensor: "scaled rewards".into(), index: 0, value: scaled });
+        }
         self.discounted = if last { 0.0 } else { discounted };
-        Ok((f64::from(reward) / (self.variance() + EPS).sqrt()) as f32)
+        Ok(scaled)
     }
 
     /// Of the discounted return; 1 before the second reward.
     pub fn variance(&self) -> f64 {
-        self.returns.variance()[0]
+        self.returns.variance_of(self.returns.squares[0])
     }
 }

@@ -38,7 +38,7 @@ fn optimizers() -> [Optimizer; 4] {
 }
 
 fn told(step: Option<u64>) -> Error {
-    Error::Diverged { what: "a parameter or a second moment", step }
+    Error::Diverged { what: "a parameter or what the optimiser keeps", step }
 }
 
 /// The ways to record a step: update fused or separate, whole network or per layer, dispatches joined or not.
@@ -405,9 +405,9 @@ fn targets_that_are_not_finite_are_told() {
 
 #[test]
 fn the_message_says_when() {
-    let text = "a parameter or a second moment is not finite since step 3: training has diverged, or what it was given is not finite";
+    let text = "a parameter or what the optimiser keeps is not finite since step 3: training has diverged, or what it was given is not finite";
     assert_eq!(told(Some(3)).to_string(), text);
-    assert!(told(None).to_string().starts_with("a parameter or a second moment is not finite: "));
+    assert!(told(None).to_string().starts_with("a parameter or what the optimiser keeps is not finite: "));
     assert_eq!(State::check_divergence(0.0), Ok(()));
     let word = |step: u32| f32::from_bits(0x3fff_ffff - step);
     assert_eq!(State::check_divergence(word(3)), Err(told(Some(3))));

@@ -180,11 +180,11 @@ fn raw_buffers_that_do_not_fit() {
 fn what_belongs_to_another() {
     let other = state(&checked_context());
     let got = Plan::new(&context(), &model(), &other, 2, training()).unwrap_err();
-    assert_eq!(got, Error::Foreign { what: "the state", owner: "context" });
+    assert_eq!(got, Error::Foreign { what: "state", owner: "context" });
     let wider =
         Model::builder([3]).dense(6).act(Activation::Tanh).dense(4).loss(Loss::cross_entropy()).unwrap();
     let got = Plan::new(&context(), &wider, &state(&context()), 2, training()).unwrap_err();
-    assert_eq!(got, Error::Foreign { what: "the state", owner: "model" });
+    assert_eq!(got, Error::Foreign { what: "state", owner: "model" });
 }
 
 #[test]

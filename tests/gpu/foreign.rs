@@ -99,7 +99,7 @@ fn another_context_of_the_same_device() {
     assert_eq!(context.read_blocking(&[state.gradient()]).unwrap()[0][5], 2.0);
     // A state belongs to its context.
     let got = Plan::new(&second, &model(), &state, 2, PlanOptions::inference()).unwrap_err();
-    assert_eq!(got, Error::Foreign { what: "the state", owner: "context" });
+    assert_eq!(got, Error::Foreign { what: "state", owner: "context" });
     assert_eq!([context.health(), second.health()], [Ok(()), Ok(())]);
 }
 
@@ -258,10 +258,10 @@ fn parts_of_what_is_not_the_states() {
         let part = state.part(flat, &model.parameters()[1]).unwrap();
         assert_eq!((part.len(), part.name()), (8, &model.parameters()[1].name()[..]));
         let got = state.part(flat, &others[0]).unwrap_err();
-        assert_eq!(got, Error::Foreign { what: "the parameter", owner: "model" });
+        assert_eq!(got, Error::Foreign { what: "parameter", owner: "model" });
     }
     let weight = &model.parameters()[0];
-    let not_flat = Error::Foreign { what: "the tensor", owner: "state" };
+    let not_flat = Error::Foreign { what: "tensor", owner: "state" };
     let part = state.part(state.parameters(), weight).unwrap();
     let (same, _) = world(&context());
     for tensor in [plan.input(), plan.logits(), state.noise_words(), &part, same.parameters()] {

@@ -690,9 +690,9 @@ fn ranges_that_do_not_fit_are_refused() {
     assert!(matches!(&usage, Error::BufferUsage { buffer, .. } if *buffer == name()), "{usage}");
     let foreign = buffer(&of_class(DeviceClass::Mobile), storage);
     let owner = plan(training().outside_signal(&foreign)).unwrap_err();
-    assert_eq!(owner, Error::Foreign { what: "the signal at the outputs", owner: "device" });
+    assert_eq!(owner, Error::Foreign { what: "signal at the outputs", owner: "device" });
     let owner = plan(training().input(&foreign)).unwrap_err();
-    assert_eq!(owner, Error::Foreign { what: "the input", owner: "device" });
+    assert_eq!(owner, Error::Foreign { what: "input", owner: "device" });
     // Only a model without a loss takes one; of an inference plan it does not matter, as targets do not.
     let with_loss = model.clone().with_loss(Loss::mse()).unwrap();
     let state = State::new(&context, &with_loss, None).unwrap();

@@ -372,3 +372,54 @@ fn stored_in_f16() {
         }
     }
 }
+
+/// What rounding leaves of weights that cancel is no divisor, on no path; what is a small sum is.
+#[test]
+fn weights_that_cancel_count_nothing() {
+    let model = mlp(4, Loss::cross_entropy().weighted_mean().into());
+    let sample = Sample::new(model.clone(), 6, 3);
+    let x = to_f64(&sample.x);
+    for (weights, cancel) in [
+        ([0.1, 0.2, -0.3, 0.4, 0.3, -0.7], true),
+        ([0.1, 1e4, -1e4, -0.1, 0.3, -0.25], true),
+        ([0.1, 0.2, -0.3, 0.4, 0.3, -0.69], false),
+    ] {
+        for mode in [Mode::HesScale, Mode::HesScaleR2] {
+            let targets = sample.targets.view();
+            let want = weighted_pass(
+                &model,
+                mode,
+                &to_f64(&sample.parameters),
+                &x,
+                targets,
+                Some(&weights),
+                Noise::default(),
+            )
+            .unwrap();
+            assert_eq!(want.gradient.iter().all(|g| *g == 0.0), cancel, "{weights:?}");
+            let near = |what: &str, loss: f32, gradient: &[f32], diagonal: &[f32]| {
+                let pairs =
+                    [(&[loss][..], &[want.loss][..]), (gradient, &want.gradient), (diagonal, &want.diagonal)];
+                for (got, want) in pairs {
+                    let bound = if cancel { 0.0 } else { 3e-4 };
+                    compare(what, &to_f64(&got[..want.len()]), want, bound)
+                        .unwrap_or_else(|fault| panic!("{weights:?} {mode:?}: {fault}"));
+                }
+            };
+            for class in [DeviceClass::Software, DeviceClass::Discrete, DeviceClass::Integrated] {
+                let given = (targets, Some(&weights[..]));
+                let options = PlanOptions::training(mode);
+                let got =
+                    run_weighted(&of_class(class), &model, options, &sample.parameters, &sample.x, given);
+                let got = got.unwrap();
+                near(&format!("{class:?}"), got.loss, &got.gradient, &got.diagonal);
+            }
+            let mut executor = Executor::new(&model, 6, ExecutorOptions::training(mode)).unwrap();
+            let still = Noise::default();
+            let loss = executor
+                .weighted_pass(mode, &sample.parameters, &sample.x, targets, Some(&weights), still)
+                .unwrap();
+            near("CPU", loss, executor.gradient(), executor.diagonal());
+        }
+    }
+}

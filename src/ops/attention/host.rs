@@ -206,7 +206,7 @@ impl SampleOp for Attend {
         }
     }
 
-    fn scratch(&self, _: usize) -> usize {
+    fn scratch(&self, _: usize, _: usize) -> usize {
         4 * self.0.positions * self.0.positions + self.sizes()[0]
     }
 

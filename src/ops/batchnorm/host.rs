@@ -61,7 +61,7 @@ impl SampleOp for Normalize {
         self.inverse.iter_mut().zip(computed).for_each(|(inverse, computed)| *inverse = computed);
     }
 
-    fn scratch(&self, samples: usize) -> usize {
+    fn scratch(&self, samples: usize, _: usize) -> usize {
         samples * self.positions * self.channels()
     }
 

@@ -277,7 +277,7 @@ impl SampleOp for Convolve {
         Some(self)
     }
 
-    fn scratch(&self, samples: usize) -> usize {
+    fn scratch(&self, samples: usize, _: usize) -> usize {
         let rows = self.block_rows(samples * self.positions());
         // Patches and their squares; a transposed convolution also squares its input.
         rows * self.patch_len() * 2 + if self.transposed { samples * self.sample_sizes()[1] } else { 0 }

@@ -99,7 +99,7 @@ impl HostLoss {
         factor * value
     }
 
-    /// The factor of value and signal; of a weighted mean one over the sum of all weights that count, 0 where they add up to 0.
+    /// The factor of value and signal; of a weighted mean one over the sum of all weights that count, 0 where they cancel.
     pub(crate) fn factor(&self, batch: usize, targets: Targets<'_>, weight: impl Fn(usize) -> f64) -> f64 {
         if self.loss.reduction() != Reduction::WeightedMean {
             return self.loss.factor(batch, &self.output);
@@ -113,8 +113,9 @@ impl HostLoss {
             Targets::Classes(given) => given[sample * rows..][..rows].iter().map(of_class).sum(),
             Targets::Values(_) => (rows * self.loss.terms(&self.output)) as f64,
         };
-        let sum: f64 = (0..batch).map(|sample| weight(sample) * of_sample(sample)).sum();
-        if sum == 0.0 { 0.0 } else { 1.0 / sum }
+        let weights = (0..batch).map(|sample| weight(sample) * of_sample(sample));
+        let [sum, magnitude] = weights.fold([0.0, 0.0], |[sum, most], w| [sum + w, most + w.abs()]);
+        rules::weighted_factor(sum, magnitude)
     }
 
     /// A loss whose curvature is a diagonal, or counts as one: g and h of each logit by itself.

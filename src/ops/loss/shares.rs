@@ -2,6 +2,7 @@
 
 use super::kernel::narrowed;
 use crate::model::Loss;
+use crate::rules::CANCELLED;
 use crate::shader::{Binding, Binding::*, DeviceClass, Dtypes, Header, Key, Workgroup, compose, words};
 
 /// What each sample counts in a weighted mean: `shaders/loss/shares.wgsl`.
@@ -56,8 +57,9 @@ impl Key for Shares {
     fn source(&self, _: Dtypes) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes).number("ROWS", 1).flag("CLASSES", self.loss.takes_classes());
+        header.float("CANCELLED", CANCELLED);
         let samples = if self.partial { "loss/counted" } else { "loss/all_samples" };
-        compose(&header, &["lib/rows", "loss/shares", samples])
+        compose(&header, &["lib/rows", "lib/math", "loss/shares", samples])
     }
 
     fn groups(&self) -> u32 {

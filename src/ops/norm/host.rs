@@ -222,7 +222,7 @@ impl SampleOp for Normalize {
         self.0.weight.then_some(self)
     }
 
-    fn scratch(&self, _: usize) -> usize {
+    fn scratch(&self, _: usize, _: usize) -> usize {
         self.sample()
     }
 

@@ -72,7 +72,7 @@ pub fn update_spans(
     let sweeps = Sweeps { threads, optimizer, spans, memory, parameters, gradient, values };
     match sweeps.run() {
         true => Ok(()),
-        false => Err(Error::Diverged { what: "a parameter or a second moment", step: Some(step) }),
+        false => Err(Error::Diverged { what: "a parameter or what the optimiser keeps", step: Some(step) }),
     }
 }
 
@@ -574,7 +574,7 @@ mod tests {
                     let diverges = !bad.is_finite() || (squared && bad > 1e20);
                     assert_eq!(told.is_err(), diverges, "{optimizer:?} {bad}: {told:?}");
                     if diverges {
-                        let what = "a parameter or a second moment";
+                        let what = "a parameter or what the optimiser keeps";
                         assert_eq!(told, Err(crate::Error::Diverged { what, step: Some(1) }));
                     }
                 }

@@ -154,7 +154,7 @@ impl SampleOp for MaxPool {
         }
     }
 
-    fn scratch(&self, _: usize) -> usize {
+    fn scratch(&self, _: usize, _: usize) -> usize {
         2 * self.0.channels
     }
 

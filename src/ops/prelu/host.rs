@@ -66,7 +66,7 @@ impl SampleOp for Slopes {
         Some(self)
     }
 
-    fn scratch(&self, samples: usize) -> usize {
+    fn scratch(&self, samples: usize, _: usize) -> usize {
         samples * self.size
     }
 

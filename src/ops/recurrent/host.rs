@@ -16,9 +16,6 @@ pub(crate) struct Recur {
     product: Convolve,
 }
 
-/// g, h and two vectors u.
-const MOST_COMPONENTS: usize = 4;
-
 /// Rows of factors: see [`Recur::factors`].
 const FACTORS: usize = 11;
 
@@ -81,15 +78,20 @@ impl Recur {
         }
     }
 
-    /// Of `samples`, with so many components.
-    fn room<'a>(&self, scratch: &'a mut [f32], samples: usize) -> (Room<'a>, &'a mut [f32]) {
+    /// Of `samples`, with signals of so many components.
+    fn room<'a>(
+        &self,
+        scratch: &'a mut [f32],
+        samples: usize,
+        components: usize,
+    ) -> (Room<'a>, &'a mut [f32]) {
         let mut rest = scratch;
         let mut take = |len: usize| {
             let (part, behind) = std::mem::take(&mut rest).split_at_mut(len);
             rest = behind;
             part
         };
-        let [gates, other, at_q, at_a, state, factors, totals] = self.sizes_of_room(samples);
+        let [gates, other, at_q, at_a, state, factors, totals] = self.sizes_of_room(samples, components);
         let room = Room {
             gates: take(gates),
             other: take(other),
@@ -103,20 +105,13 @@ impl Recur {
         (room, rest)
     }
 
-    fn sizes_of_room(&self, samples: usize) -> [usize; 7] {
+    fn sizes_of_room(&self, samples: usize, components: usize) -> [usize; 7] {
         let Recurrence { cell, hidden, positions, .. } = self.layer;
         let (rows, channels) = (samples * positions, self.layer.channels());
-        let at_a = if cell == Cell::Gru { MOST_COMPONENTS * rows * hidden } else { 0 };
-        let state = MOST_COMPONENTS * samples * hidden;
-        [
-            rows * channels,
-            rows * hidden,
-            MOST_COMPONENTS * rows * channels,
-            at_a,
-            state,
-            FACTORS * hidden,
-            4 * hidden,
-        ]
+        let at_a = if cell == Cell::Gru { components * rows * hidden } else { 0 };
+        let at_q = components * rows * channels;
+        let state = components * samples * hidden;
+        [rows * channels, rows * hidden, at_q, at_a, state, FACTORS * hidden, 4 * hidden]
     }
 
     /// The gates of all rows, from what the forward pass read and wrote.
@@ -210,7 +205,7 @@ impl Recur {
     fn row(&self, mode: Mode, signal: &[&[f32]], room: &mut Room<'_>, [sample, row]: [usize; 2]) {
         let (hidden, cell) = (self.layer.hidden, self.layer.cell);
         let (gates, components) = (cell.gates(), signal.len());
-        let of_state = room.own.len() / MOST_COMPONENTS;
+        let of_state = room.own.len() / components;
         let of_rows = room.gates.len();
         let factor = |k: usize| part(room.factors, k, hidden);
         let (totals, of_g) = room.totals.split_at_mut(2 * hidden);
@@ -389,7 +384,7 @@ impl SampleOp for Recur {
 
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
         let (hidden, channels) = (self.layer.hidden, self.layer.channels());
-        let (mut room, _) = self.room(scratch, self.samples(call.output));
+        let (mut room, _) = self.room(scratch, self.samples(call.output), signal.len());
         if !call.summed {
             self.signals(call, call.input, call.output, signal, &mut room);
         }
@@ -409,10 +404,13 @@ impl SampleOp for Recur {
         Some(self)
     }
 
-    fn scratch(&self, samples: usize) -> usize {
-        self.sizes_of_room(samples).iter().sum::<usize>()
-            + self.sizes_of_room(samples)[4]
-            + self.product.scratch(samples)
+    fn scratch(&self, samples: usize, components: usize) -> usize {
+        if components == 0 {
+            return samples * (self.layer.channels() + self.layer.hidden);
+        }
+        let sizes = self.sizes_of_room(samples, components);
+        // There are two states.
+        sizes.iter().sum::<usize>() + sizes[4] + self.product.scratch(samples, components)
     }
 
     fn rows(&self) -> Option<usize> {
@@ -434,7 +432,7 @@ impl Weighted for Recur {
     }
 
     fn add(&self, call: &Call<'_>, x: &[f32], signal: &[&[f32]], sums: &mut Sums, scratch: &mut [f32]) {
-        let (mut room, rest) = self.room(scratch, self.samples(call.output));
+        let (mut room, rest) = self.room(scratch, self.samples(call.output), signal.len());
         self.signals(call, x, call.output, signal, &mut room);
         let of_rows = room.gates.len();
         let at_q: Vec<&[f32]> = (0..signal.len()).map(|c| part(room.at_q, c, of_rows)).collect();

@@ -12,6 +12,9 @@ pub(crate) struct Recurrent {
     batch: u32,
 }
 
+/// What is kept of a unit at a position: r, z, n, q_n and the h before; i, f, g, o and the c before.
+const KEPT: usize = 5;
+
 /// What q is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
@@ -30,12 +33,7 @@ impl Recurrent {
 
     /// Numbers that the backward pass reads of a sample at a position.
     pub(crate) fn kept(&self) -> usize {
-        self.kept_of_unit() * self.layer.hidden
-    }
-
-    /// r, z, n, q_n and h before; i, f, g, o and c before.
-    fn kept_of_unit(&self) -> usize {
-        5
+        KEPT * self.layer.hidden
     }
 
     /// Distance between the planes of the state: h, c.
@@ -91,7 +89,7 @@ impl Recurrent {
     fn files(&self, header: &mut Header) -> Vec<&'static str> {
         header.number("GATES", self.layer.cell.gates() as u32);
         header.number("STATES", self.layer.cell.states() as u32);
-        header.number("KEPT", self.kept_of_unit() as u32);
+        header.number("KEPT", KEPT as u32);
         vec!["lib/each", "lib/divide"]
     }
 
