@@ -27,6 +27,7 @@ mod setters;
 
 #[cfg(feature = "cpu")]
 pub mod cpu;
+pub mod curvature;
 mod error;
 mod gemm;
 mod gpu;
@@ -74,7 +75,7 @@ mod wgsl_texts;
 pub use error::{Cause, Error, Result};
 pub use gpu::{BufferRange, Context, ContextOptions, Request, Tensor};
 pub use model::{At, Layer, Model};
-pub use plan::{Memory, OutsideSignal, Pass, Plan, PlanOptions, State, StateBuffers};
+pub use plan::{AtState, Memory, OutsideSignal, Pass, Plan, PlanOptions, Products, State, StateBuffers};
 pub use profile::{KernelTime, Profile, Roofline};
 pub use record::{Piece, Pieces};
 pub use rules::{Activation, Loss, Mode, Optimizer};

@@ -1,6 +1,6 @@
 // A loss by itself, from the logits; the signal in planes, each as the logits lie: [batch, outputs, positions]. Grid: a
-// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | gemm/join/logits_…); leave_value
-// (values | total).
+// workgroup takes ROWS rows, LANES invocations each. Plugs: loss_of_row; logit_at (logits | gemm/join/logits_…); logit and
+// put (rows | rows_tangent); leave_value (values | total).
 
 @group(0) @binding(0) var<uniform> p: LossParams;
 @group(0) @binding(2) var<storage, read> targets: array<u32>; // class indices, or the bits of f32 targets
@@ -30,18 +30,6 @@ fn element(at: u32, c: u32) -> u32 {
     return at + c * p.positions;
 }
 
-fn logit(at: u32, c: u32) -> f32 {
-    return logit_at(element(at, c));
-}
-
 fn target_bits(i: u32) -> u32 {
     return targets[i];
-}
-
-fn put(plane: u32, at: u32, c: u32, value: f32) {
-    signal[plane * p.plane_stride + element(at, c)] = N4(storable(vec4<f32>(value)).x);
-}
-
-fn look(plane: u32, at: u32, c: u32) -> f32 {
-    return f32(signal[plane * p.plane_stride + element(at, c)]);
 }

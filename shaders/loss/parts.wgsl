@@ -6,13 +6,6 @@
 // Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u.
 // Plugs: read_row, part (elementwise | bce_pos_weight | ppo_… | own_row); access to rows.
 
-// The value, and g and h of its first and second output.
-struct Part {
-    value: f32,
-    g: vec2<f32>,
-    h: vec2<f32>,
-}
-
 // Row n, by the LANES invocations that share it; its signal is written if `real`. A signal may lie where the logits of its own part
 // were: nothing reads them afterwards.
 fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {

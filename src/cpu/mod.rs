@@ -7,6 +7,7 @@
 //! inputs give the same bits.
 
 mod executor;
+mod products;
 mod program;
 mod stages;
 mod views;
@@ -16,3 +17,4 @@ mod worker;
 pub use crate::host::Threads;
 pub use crate::ops::optimizer::host::{update, update_spans};
 pub use executor::{Executor, ExecutorOptions};
+pub use products::{AtBatch, Products};

@@ -4,7 +4,7 @@ use super::stages::Stage;
 use crate::graph::{Graph, Layout};
 use crate::host::HostOp;
 use crate::lifetime::{Life, slots};
-use crate::model::{Groups, Model, Parameter, Role};
+use crate::model::{Groups, Model, Parameter, Part, Role};
 use crate::ops::Ops;
 use crate::ops::layout::host::transpose_each;
 use crate::{At, Result};
@@ -45,6 +45,8 @@ pub(super) struct Op {
     pub node: Option<usize>,
     /// Whether it has parameters that are trained.
     pub trained: bool,
+    /// Whether no signal goes through it.
+    pub detached: bool,
     /// Whether a later operation uses the same parameters: its sums are there before this one's.
     pub used_again: bool,
     pub inputs: Vec<usize>,
@@ -80,7 +82,6 @@ impl Program {
         groups: &Groups,
     ) -> Result<Program> {
         let trained = groups.trained(model);
-        let trains = |node| model.parameters_of(node).any(|index| trained[index]);
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
         // A view shares the memory of another value, so it is not a value here.
@@ -100,7 +101,8 @@ impl Program {
         let ops = graph.ops.iter().map(|op| Op {
             kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
             node: op.node,
-            trained: op.node.is_some_and(trains),
+            trained: op.node.is_some_and(|node| model.trains(node, &trained)),
+            detached: op.node.is_some_and(|node| model.nodes()[node].part == Part::Detached),
             used_again: op.node.is_some_and(|node| model.nodes()[node].used_again),
             inputs: op.inputs.iter().map(|input| index(*input)).collect(),
             adds: vec![false; op.inputs.len()],
@@ -129,13 +131,14 @@ impl Program {
     fn want(&mut self) {
         self.values.iter_mut().for_each(|value| value.wanted = value.kept);
         for op in &self.ops {
-            self.values[op.output].wanted |= op.trained || op.inputs.iter().any(|v| self.values[*v].wanted);
+            let within = op.trained || op.inputs.iter().any(|v| self.values[*v].wanted);
+            self.values[op.output].wanted |= within && !op.detached;
         }
     }
 
     fn mark_adds(&mut self) {
         let mut reached = vec![false; self.values.len()];
-        for op in self.ops.iter_mut().rev() {
+        for op in self.ops.iter_mut().rev().filter(|op| self.values[op.output].wanted) {
             for (input, adds) in op.inputs.iter().zip(&mut op.adds) {
                 *adds = std::mem::replace(&mut reached[*input], true);
             }

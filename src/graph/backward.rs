@@ -2,7 +2,7 @@
 
 use super::{Graph, Layout, Op, Purpose, Region, Saved, Schedule, Setup, Slice, Value};
 use crate::gemm::GradientSink;
-use crate::model::{Activation, Mode, Parameter, Role};
+use crate::model::{Activation, Mode, Parameter, Part, Role};
 use crate::shader::{Dtype, Flow, Kernel};
 use crate::{At, Result};
 use std::collections::BTreeMap;
@@ -331,7 +331,9 @@ fn needed(setup: &Setup<'_>, graph: &Graph, requested: &Requested) -> Vec<bool> 
     let mut needed: Vec<bool> =
         (0..graph.values.len()).map(|value| requested.0.contains_key(&value)).collect();
     for op in &graph.ops {
-        needed[op.output] |= setup.trains(op) || op.inputs.iter().any(|input| needed[graph.root(*input)]);
+        let detached = op.node.is_some_and(|node| setup.model.nodes()[node].part == Part::Detached);
+        let within = setup.trains(op) || op.inputs.iter().any(|input| needed[graph.root(*input)]);
+        needed[op.output] |= within && !detached;
     }
     needed
 }

@@ -147,7 +147,7 @@ impl<'a> ForwardPass<'a> {
     /// Pushes an operation that writes only its output. Bound are the inputs, the output, then `more`.
     pub(crate) fn simple(&mut self, op: &Op, kernel: impl Into<Kernel>, more: &[Slice]) -> Result<()> {
         let inputs = op.inputs.iter().map(|input| self.saved.value(self.graph, *input)).collect();
-        self.writing(op, kernel, inputs, more)
+        self.reading(op, kernel, inputs, more)
     }
 
     /// The same for one that reads the network's input: what stands between may have been stored as another type.
@@ -157,11 +157,11 @@ impl<'a> ForwardPass<'a> {
         kernel: impl Into<Kernel>,
         more: &[Slice],
     ) -> Result<()> {
-        self.writing(op, kernel, vec![self.saved.network_input(self.graph)], more)
+        self.reading(op, kernel, vec![self.saved.network_input(self.graph)], more)
     }
 
-    /// Binds `inputs`, the output, then `more`.
-    fn writing(
+    /// The same for one that reads `inputs`.
+    pub(crate) fn reading(
         &mut self,
         op: &Op,
         kernel: impl Into<Kernel>,

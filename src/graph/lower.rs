@@ -20,6 +20,9 @@ pub(crate) trait Catalog {
     /// What a layer comes to.
     fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
+    /// What the derivative of a layer without parameters comes to.
+    fn tangent(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
+
     fn residual() -> Arc<dyn Operation>;
 
     /// The same numbers once more.
@@ -208,9 +211,10 @@ impl Lowering {
         let inputs: Vec<usize> = inputs.collect();
         let lowered = match &node.kind {
             NodeKind::Add => Lowered::Operation(C::residual()),
-            NodeKind::Layer(layer) => {
+            NodeKind::Layer(layer) | NodeKind::Tangent(layer) => {
                 let input = model.shape_at(node.inputs[0]);
-                C::lower(layer, &LayerContext { name: &name, node: index, input, training })?
+                let lower = if let NodeKind::Layer(_) = node.kind { C::lower } else { C::tangent };
+                lower(layer, &LayerContext { name: &name, node: index, input, training })?
             }
         };
         let same = match lowered {

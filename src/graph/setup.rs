@@ -65,8 +65,7 @@ impl<'a> Setup<'a> {
 
     /// Whether an operation has parameters that are trained.
     pub(crate) fn trains(&self, op: &Op) -> bool {
-        let of = |node| self.model.parameters_of(node).any(|index| self.trained[index]);
-        op.node.is_some_and(of)
+        op.node.is_some_and(|node| self.model.trains(node, &self.trained))
     }
 
     /// Elements of the flat parameters, gradient and diagonal.

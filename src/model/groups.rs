@@ -1,6 +1,6 @@
 //! Groups of parameters: which are trained, and how.
 
-use super::{Model, Optimizer, Parameter, Span, matches};
+use super::{Model, Optimizer, Parameter, Part, Span, matches};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +118,10 @@ impl Groups {
 
     /// For each parameter of a model, whether it is trained.
     pub(crate) fn trained(&self, model: &Model) -> Vec<bool> {
-        let of = |p: &Parameter| self.is_empty() || !self.of(&p.name()).frozen;
+        let of = |p: &Parameter| {
+            let constant = model.nodes()[p.node].part == Part::Constant;
+            !constant && (self.is_empty() || !self.of(&p.name()).frozen)
+        };
         model.parameters().iter().map(of).collect()
     }
 

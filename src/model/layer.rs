@@ -552,6 +552,19 @@ impl Layer {
         self.parameter_shapes().iter().any(|(_, shape)| shape.is_some())
     }
 
+    /// The same map without its bias.
+    pub(super) fn without_bias(&self) -> Layer {
+        let mut layer = self.clone();
+        match &mut layer {
+            Layer::Dense { bias, .. } => *bias = false,
+            Layer::Conv2d(c) => c.bias = false,
+            Layer::Conv1d(c) => c.bias = false,
+            Layer::ConvTranspose2d(c) => c.bias = false,
+            _ => {}
+        }
+        layer
+    }
+
     /// Whether its inputs must be those of the network, for it selects by them.
     pub(super) fn selects(&self) -> bool {
         matches!(self, Layer::Embedding(_) | Layer::HashGrid(_))

@@ -21,6 +21,7 @@ mod prelu;
 mod recurrent;
 mod resample;
 mod running;
+mod tangent;
 mod window;
 
 pub use attention::Attention;
@@ -40,6 +41,7 @@ pub use prelu::PRelu;
 pub use recurrent::{Gru, Lstm};
 pub use resample::{Interpolation, Upsample2d};
 pub use running::RunningStatistics;
+pub use tangent::Matrix;
 pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
@@ -54,7 +56,7 @@ pub(crate) use convolution::Convolution;
 pub(crate) use encoding::Encoding;
 #[cfg(feature = "cpu")]
 pub(crate) use hash_grid::GridLevel;
-pub(crate) use node::{Node, NodeKind, Source};
+pub(crate) use node::{Node, NodeKind, Part, Source};
 pub(crate) use normalization::Normalization;
 #[cfg(feature = "cpu")]
 pub(crate) use normalization::inverse_deviation;
@@ -86,6 +88,8 @@ pub struct Model {
     ends: Vec<usize>,
     parameters: Vec<Parameter>,
     running: Vec<RunningStatistics>,
+    /// Whether its outputs are those of another model, and behind them their derivatives along a direction.
+    tangent: bool,
 }
 
 /// The model as JSON has it.
@@ -126,14 +130,15 @@ impl Model {
         let (nodes, ends) = node::nodes(&input, &layers)?;
         let parameters = parameters::layout(&nodes)?;
         let running = running::layout(&nodes);
-        let model = Model { input, layers, loss: loss.into(), nodes, ends, parameters, running };
+        let (loss, tangent) = (loss.into(), false);
+        let model = Model { input, layers, loss, nodes, ends, parameters, running, tangent };
         model.loss.validate(model.output_shape())?;
         Ok(model)
     }
 
     /// Whether the loss has a rule for `mode`.
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
-        self.loss.check_mode(mode, self.output_shape())
+        self.loss.check_mode(mode, &self.loss_shape())
     }
 
     /// That the CPU can compute its activations, and where it is `trained` its loss.
@@ -232,6 +237,23 @@ impl Model {
         self.nodes.last().map_or(&self.input, |node| &node.shape)
     }
 
+    /// Whether its gradient is a product with a matrix of second derivatives: see `tangent`.
+    pub(crate) fn is_tangent(&self) -> bool {
+        self.tangent
+    }
+
+    /// Shape of the logits that the loss sees.
+    pub(crate) fn loss_shape(&self) -> Vec<usize> {
+        let mut shape = self.output_shape().to_vec();
+        shape[0] /= 1 + usize::from(self.tangent);
+        shape
+    }
+
+    /// Whether a node has parameters that are trained, of which `trained` tells.
+    pub(crate) fn trains(&self, node: usize, trained: &[bool]) -> bool {
+        self.nodes[node].part != Part::Detached && self.parameters_of(node).any(|index| trained[index])
+    }
+
     /// Number of logits per sample.
     pub fn outputs(&self) -> usize {
         self.output_shape().iter().product()
@@ -262,7 +284,7 @@ impl Model {
 
     /// Number of classes of a cross-entropy: the first dimension of a sample's output.
     pub fn classes(&self) -> usize {
-        self.output_shape()[0]
+        self.loss_shape()[0]
     }
 
     /// Positions of a sample's output that are classified separately: height × width for `[classes, height, width]`.
@@ -272,7 +294,7 @@ impl Model {
 
     /// Number of target elements per sample.
     pub fn target_len(&self) -> usize {
-        self.loss.target_len(self.output_shape())
+        self.loss.target_len(&self.loss_shape())
     }
 
     /// The parameters in order: of each layer its weight, then its bias.
@@ -302,7 +324,8 @@ impl Model {
     }
 
     pub(crate) fn parameter_of(&self, node: usize, role: Role) -> Option<&Parameter> {
-        self.parameters[self.parameters_of(node)].iter().find(|p| p.role == role)
+        let used = |p: &&Parameter| p.role == role && !(role == Role::Bias && self.nodes[node].weight_only);
+        self.parameters[self.parameters_of(node)].iter().find(used)
     }
 
     /// The indices of the parameters that a node uses.
@@ -366,7 +389,7 @@ impl Model {
     /// # Errors
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
-        self.loss.check_targets(batch, self.output_shape(), targets)
+        self.loss.check_targets(batch, &self.loss_shape(), targets)
     }
 
     /// Checks the weights of so many samples, one each, finite and of any sign.

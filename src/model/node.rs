@@ -20,6 +20,19 @@ pub(crate) struct Node {
     pub shares: Option<usize>,
     /// Whether a later node uses the same parameters.
     pub used_again: bool,
+    /// Whether it uses no bias, where the node that it shares with has one.
+    pub weight_only: bool,
+    pub part: Part,
+}
+
+/// What of a node takes part in the backward pass. Of a model of the user's all do; see `tangent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Whole,
+    /// Its parameters are constants.
+    Constant,
+    /// No signal goes through it.
+    Detached,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +40,8 @@ pub(crate) enum NodeKind {
     Layer(Layer),
     /// The sum of its two inputs.
     Add,
+    /// The derivative of a layer without parameters, at the second input, along the first.
+    Tangent(Layer),
 }
 
 /// Where a value comes from.
@@ -37,11 +52,16 @@ pub(crate) enum Source {
 }
 
 impl Node {
+    fn new(layer: usize, path: String, kind: NodeKind, inputs: Vec<Source>, shape: Vec<usize>) -> Node {
+        let (shares, used_again, weight_only, part) = (None, false, false, Part::Whole);
+        Node { layer, path, kind, inputs, shape, shares, used_again, weight_only, part }
+    }
+
     /// `dense 3`, `conv2d 2.body.0`, `residual 2`, `shared 4`.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
             _ if self.shares.is_some() => format!("shared {}", self.path),
-            NodeKind::Layer(layer) => layer.name_at(&self.path),
+            NodeKind::Layer(layer) | NodeKind::Tangent(layer) => layer.name_at(&self.path),
             NodeKind::Add => format!("residual {}", self.path),
         }
     }
@@ -120,7 +140,7 @@ impl Nodes {
             check_count(&name(), &shape)?;
             let output = (Source::Node(self.nodes.len()), shape.clone());
             let (kind, shares) = (NodeKind::Layer(layer), Some(owner));
-            self.nodes.push(Node { layer: top, path, kind, inputs, shape, shares, used_again: false });
+            self.nodes.push(Node { shares, ..Node::new(top, path, kind, inputs, shape) });
             return Ok(output);
         }
         let (kind, inputs, shape) = match layer {
@@ -158,7 +178,7 @@ impl Nodes {
         if layer.has_parameters() {
             self.weighted.insert(path.clone(), (layer.clone(), self.nodes.len()));
         }
-        self.nodes.push(Node { layer: top, path, kind, inputs, shape, shares: None, used_again: false });
+        self.nodes.push(Node::new(top, path, kind, inputs, shape));
         Ok(output)
     }
 

@@ -34,6 +34,7 @@ pub(crate) mod recurrent;
 pub(crate) mod resample;
 pub(crate) mod residual;
 pub(crate) mod row_sums;
+pub(crate) mod tangent;
 pub(crate) mod zeropad;
 
 use crate::Result;
@@ -83,6 +84,10 @@ impl Catalog for Ops {
             }
         }
         unreachable!("{}: every layer has an operation", at.name)
+    }
+
+    fn tangent(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered> {
+        tangent::lower(layer, at)
     }
 
     fn residual() -> Arc<dyn Operation> {

@@ -221,7 +221,7 @@ impl PlanOptions {
         let factor = || match self.part_of {
             Some(share) => f64::from(share),
             None if summed => 1.0,
-            None => model.loss().factor(samples, model.output_shape()),
+            None => model.loss().factor(samples, &model.loss_shape()),
         };
         let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor().clamp(-30.0, 30.0) as i32);
         Ok(match self.storage {

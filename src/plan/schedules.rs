@@ -4,10 +4,11 @@ use super::work::{Pass, Work};
 use super::{PlanOptions, whole};
 use crate::gemm::GradientSink;
 use crate::graph::{
-    BackwardInputs, BackwardPass, ForwardPass, Graph, Requested, RequestedSlices, Schedule, Setup, Slice,
+    BackwardInputs, BackwardPass, ForwardPass, Graph, Region, Requested, RequestedSlices, Schedule, Setup,
+    Slice,
 };
 use crate::model::Mode;
-use crate::ops::{cast, dropout, loss::LossStep, optimizer, outside, partial, residual};
+use crate::ops::{cast, dropout, loss::LossStep, optimizer, outside, partial, residual, row_sums::Clear};
 use crate::{At, Result};
 
 /// The lists of a plan, and where the host finds their results.
@@ -86,6 +87,10 @@ fn backward(
     match loss_step {
         Some(loss_step) => loss_step.push(&mut pass)?,
         None => outside::begin(&mut pass)?,
+    }
+    if setup.model.is_tangent() && sink == GradientSink::Replace {
+        let elements = setup.flat_len();
+        pass.schedule.push(Clear { elements: elements as u32 }, vec![setup.flat(Region::Gradient)]);
     }
     if let GradientSink::Update(update) = sink {
         optimizer::advance(setup, &update, &mut pass.schedule);

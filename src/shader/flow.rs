@@ -30,7 +30,7 @@ impl Width {
     }
 
     /// The type of what the shader stores at a binding.
-    fn kept(self, binding: u32) -> String {
+    pub(crate) fn kept(self, binding: u32) -> String {
         match self {
             Width::Scalar => format!("N{binding}"),
             Width::Vector => format!("vec4<N{binding}>"),
@@ -45,7 +45,7 @@ impl Width {
     }
 
     /// The file with an activation's derivatives.
-    fn derivatives(self) -> &'static str {
+    pub(crate) fn derivatives(self) -> &'static str {
         match self {
             Width::Scalar => "act/scalar",
             Width::Vector => "act/vector",

@@ -6,11 +6,15 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+#[path = "../reference/matrices.rs"]
+mod matrices;
+
 mod activations;
 mod golden;
 mod layers;
 mod outside;
 mod own;
+mod products;
 mod sums;
 mod trainer;
 mod weights;

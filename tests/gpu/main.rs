@@ -6,6 +6,9 @@ mod common;
 #[path = "../reference/problem.rs"]
 mod problem;
 
+#[path = "../reference/matrices.rs"]
+mod matrices;
+
 mod activations;
 mod areas;
 mod attention;
@@ -42,6 +45,7 @@ mod over;
 mod own;
 mod partial;
 mod prelu;
+mod products;
 mod profile;
 mod properties;
 mod recurrent;

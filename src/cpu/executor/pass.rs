@@ -26,6 +26,9 @@ impl Executor {
     }
 
     pub(super) fn backward_stages(&mut self, parameters: &[f32], batch: Batch) {
+        if self.model.is_tangent() {
+            self.gradient.fill(0.0);
+        }
         for stage in (0..self.program.stages.len()).rev() {
             match &self.program.stages[stage] {
                 Stage::Dense(op) => self.dense_backward(*op, parameters, batch),

@@ -68,6 +68,9 @@ impl Executor {
             for rows in blocks(range, *block) {
                 for index in ops.clone().rev() {
                     let op = &program.ops[index];
+                    if !program.values[op.output].wanted {
+                        continue;
+                    }
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);

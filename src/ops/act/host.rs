@@ -68,6 +68,25 @@ fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]], to: &mut 
     }
 }
 
+/// `to ← f'(a) s`
+pub(crate) fn slope(function: Activation, a: &[f32], s: &[f32], to: &mut [f32]) {
+    apply(function, Scale { a, s, to });
+}
+
+/// `to ← f''(a) x s`
+pub(crate) fn bend(function: Activation, a: &[f32], x: &[f32], s: &[f32], to: &mut [f32]) {
+    struct Bend<'a>([&'a [f32]; 3], &'a mut [f32]);
+    impl Sweep for Bend<'_> {
+        #[inline(always)]
+        fn with(self, f: impl Fn(f32) -> [f32; 3]) {
+            let [a, x, s] = self.0;
+            let from = a.iter().zip(x).zip(s);
+            self.1.iter_mut().zip(from).for_each(|(to, ((a, x), s))| *to = f(*a)[2] * x * s);
+        }
+    }
+    apply(function, Bend([a, x, s], to));
+}
+
 /// One component times f'.
 struct Scale<'a> {
     a: &'a [f32],

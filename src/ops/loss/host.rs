@@ -2,6 +2,7 @@
 //! overflows or is lost in a sum over many samples.
 
 mod policy;
+mod tangent;
 
 use crate::rules::{self, CustomLoss, Loss, MAX_LOG_PRECISION, Mode, Reduction, RowLoss, Targets, Variance};
 use std::ops::Range;
@@ -14,6 +15,8 @@ pub(crate) struct HostLoss {
     output: Vec<usize>,
     /// Logits of a sample, and classes and positions of a cross-entropy.
     outputs: usize,
+    /// Whether behind them stand their derivatives along a direction.
+    tangent: bool,
     classes: usize,
     positions: usize,
     row: Row,
@@ -66,7 +69,14 @@ impl HostLoss {
         let (outputs, positions) = (output.iter().product(), output[1..].iter().product());
         let (loss, row, output) = (loss.clone(), Row::default(), output.to_vec());
         let (gradient, diagonal) = (Vec::new(), Vec::new());
-        HostLoss { loss, classes: output[0], output, outputs, positions, row, gradient, diagonal }
+        let (classes, tangent) = (output[0], false);
+        HostLoss { loss, tangent, classes, output, outputs, positions, row, gradient, diagonal }
+    }
+
+    /// With, behind a sample's logits, their derivatives along a direction: the signal at the logits is the product of the loss's
+    /// Hessian with that, and at it the gradient.
+    pub(crate) fn along(self, tangent: bool) -> HostLoss {
+        HostLoss { tangent, ..self }
     }
 
     /// The loss of logits `[N, outputs]`, reduced over the batch. The signal, if asked for, carries the reduction factor as
@@ -81,10 +91,18 @@ impl HostLoss {
         weights: HostWeights<'_>,
         mut signal: Option<LossSignal<'_>>,
     ) -> f64 {
-        let batch = logits.len() / self.outputs;
+        let batch = logits.len() / self.outputs / (1 + usize::from(self.tangent));
         let weight = |sample: usize| weights.given.map_or(1.0, |weights| f64::from(weights[sample]));
         let factor = if weights.reduced { 1.0 } else { self.factor(batch, targets, weight) };
         let mut value = 0.0;
+        if self.tangent {
+            for sample in 0..batch {
+                let signal = signal.as_mut().map(|signal| &mut *signal.g);
+                value += weight(sample)
+                    * self.sample_along(factor * weight(sample), sample, logits, targets, signal);
+            }
+            return factor * value;
+        }
         for sample in 0..batch {
             let logits = &logits[sample * self.outputs..][..self.outputs];
             let (signal, weight) = (signal.as_mut(), weight(sample));

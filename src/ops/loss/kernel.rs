@@ -19,6 +19,8 @@ pub(crate) struct LossKernel {
     rows: u32,
     total: bool,
     weights: SampleWeights,
+    /// Whether behind the logits stand their derivatives along a direction.
+    tangent: bool,
 }
 
 /// What a sample's loss is multiplied by, besides the reduction's factor.
@@ -61,8 +63,21 @@ impl LossKernel {
         let invocations = if class.is_software() && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
         let (scale, rows) = (1.0, invocations / lanes);
-        let (total, weights) = (false, SampleWeights::None);
-        LossKernel { loss, mode, batch, outputs, positions, plane, scale, lanes, rows, total, weights }
+        let (total, weights, tangent) = (false, SampleWeights::None, false);
+        LossKernel {
+            loss,
+            mode,
+            batch,
+            outputs,
+            positions,
+            plane,
+            scale,
+            lanes,
+            rows,
+            total,
+            weights,
+            tangent,
+        }
     }
 
     /// With each sample multiplied by what is bound last.
@@ -70,14 +85,20 @@ impl LossKernel {
         LossKernel { weights, ..self }
     }
 
+    /// With, behind a sample's logits, their derivatives along a direction: see `shaders/loss/rows_tangent.wgsl`.
+    pub(crate) fn along(self, tangent: bool) -> LossKernel {
+        LossKernel { tangent, ..self }
+    }
+
     /// With the loss multiplied by `scale`.
     pub(crate) fn scaled(self, scale: f32) -> LossKernel {
         LossKernel { scale, ..self }
     }
 
-    /// The same with `rows` rows a workgroup, each computed by one invocation; `None` if invocations share rows.
+    /// The same with `rows` rows a workgroup, each computed by one invocation; `None` if invocations share rows, or if there is more
+    /// than rows of logits.
     pub(crate) fn by_rows(self, rows: u32) -> Option<LossKernel> {
-        (self.lanes == 1).then_some(LossKernel { rows, ..self })
+        (self.lanes == 1 && !self.tangent).then_some(LossKernel { rows, ..self })
     }
 
     /// The same with the total instead of each loss, if wanted and if one workgroup has all losses.
@@ -87,6 +108,11 @@ impl LossKernel {
 
     pub(crate) fn adds_up(&self) -> bool {
         self.total
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_along(&self) -> bool {
+        self.tangent
     }
 
     #[cfg(test)]
@@ -102,7 +128,8 @@ impl LossKernel {
     pub(crate) fn source_with(&self, logits: &'static str, invocations: u32) -> String {
         let mut header = Header::default();
         header.number("LANES", self.lanes).number("ROWS", self.rows);
-        let mut files = vec!["loss/kernel", "lib/rows", "lib/row_tops", logits];
+        let rows = if self.tangent { "loss/rows_tangent" } else { "loss/rows" };
+        let mut files = vec!["loss/kernel", rows, "lib/rows", "lib/row_tops", logits];
         if self.total {
             header.number("SHARES", invocations).flag("ALONE", self.batch * self.positions == 1);
         }
@@ -130,16 +157,19 @@ impl LossKernel {
                     .flag("BL89", self.mode == Mode::Bl89)
                     .flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
                 let weights = if self.has_output_weights() { "loss/weights" } else { "loss/no_weights" };
-                files.extend(["loss/cross_entropy", weights]);
+                let row = if self.tangent { "loss/cross_entropy_tangent" } else { "loss/cross_entropy" };
+                files.extend([row, "loss/softmax", weights]);
             }
             Loss::BceWithLogits { pos_weight: Some(_), .. } => {
-                files.extend(["loss/parts", "loss/bce_pos_weight", "loss/weights"]);
+                files.extend(self.parts());
+                files.extend(["loss/bce_pos_weight", "loss/weights"]);
             }
             Loss::PpoDiscrete { clip, entropy, .. } | Loss::PpoGaussian { clip, entropy, .. } => {
                 header.float("CLIP", *clip as f32).float("ENTROPY", *entropy as f32);
                 let discrete = matches!(self.loss, Loss::PpoDiscrete { .. });
                 let plug = if discrete { "loss/ppo_discrete" } else { "loss/ppo_gaussian" };
-                files.extend(["loss/parts", "loss/ppo", plug]);
+                files.extend(self.parts());
+                files.extend(["loss/ppo", plug]);
             }
             Loss::Custom(custom) => {
                 let form: &[&str] = match custom {
@@ -149,7 +179,8 @@ impl LossKernel {
                         &["loss/own_row"]
                     }
                 };
-                files.extend(["loss/parts", "loss/own_terms", custom.shader()]);
+                files.extend(self.parts());
+                files.extend(["loss/own_terms", custom.shader()]);
                 files.extend(form);
             }
             elementwise => {
@@ -169,10 +200,24 @@ impl LossKernel {
                     Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/gaussian_softplus",
                     _ => unreachable!("it has no terms of its own, or no kernel"),
                 };
-                files.extend(["loss/parts", "loss/elementwise", plug]);
+                files.extend(self.parts());
+                files.extend(["loss/elementwise", plug]);
             }
         }
         files
+    }
+
+    /// The files of a sum over parts.
+    fn parts(&self) -> Vec<&'static str> {
+        let mixed = match &self.loss {
+            Loss::GaussianNll { var: Variance::Log, .. } => "loss/mixed_log",
+            Loss::GaussianNll { var: Variance::Softplus, .. } => "loss/mixed_softplus",
+            _ => "loss/mixed_none",
+        };
+        match self.tangent {
+            true => vec!["loss/part", "loss/parts_tangent", mixed],
+            false => vec!["loss/part", "loss/parts"],
+        }
     }
 
     /// The workgroup with `invocations`: a sum and a pair for each that shares a row; one float for each if losses are totalled.
@@ -228,6 +273,7 @@ impl Key for LossKernel {
         let each =
             if self.positions > 1 { format!(" at {} positions", self.positions) } else { String::new() };
         let what = if self.total { "total loss" } else { "loss" };
+        let what = if self.tangent { format!("{what} along") } else { what.into() };
         format!("{what} {name} {} {}x{}{each}{weighted}", self.mode.name(), self.batch, self.outputs)
     }
 

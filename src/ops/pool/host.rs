@@ -163,6 +163,57 @@ impl SampleOp for MaxPool {
     }
 }
 
+/// What stands where another image is largest: the derivative of max pooling along a direction.
+#[derive(Debug)]
+pub(crate) struct TakeLargest(Rectangles);
+
+impl TakeLargest {
+    pub(crate) fn new(window: &Window, channels: usize) -> TakeLargest {
+        TakeLargest(Rectangles::new(window, channels))
+    }
+
+    /// Calls `with` for each output element with the element of the image that the first maximum of `a` has.
+    fn each(&self, a: &[f32], mut with: impl FnMut(usize, usize)) {
+        self.0.each(|q, rectangle| {
+            for c in 0..rectangle.channels {
+                let places = rectangle.pixels().map(|pixel| pixel.start + c);
+                let larger = |x: f32, z: f32| !z.is_nan() && (x > z || x.is_nan());
+                let first = places.reduce(|best, at| if larger(a[at], a[best]) { at } else { best });
+                first.into_iter().for_each(|at| with(q + c, at));
+            }
+        });
+    }
+}
+
+impl SampleOp for TakeLargest {
+    fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
+        let [from, to] = self.0.sample_sizes();
+        let images = inputs[0].chunks_exact(from).zip(inputs[1].chunks_exact(from));
+        for ((x, a), z) in images.zip(output.chunks_exact_mut(to)) {
+            self.each(a, |q, at| z[q] = x[at]);
+        }
+    }
+
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
+        let [image, at] = self.0.sample_sizes();
+        to.iter_mut().for_each(|to| to.fill(0.0));
+        // Where the largest are does not vary.
+        if call.branch == 1 {
+            return;
+        }
+        for (s, to) in signal.iter().zip(to) {
+            let samples = s.chunks_exact(at).zip(to.chunks_exact_mut(image));
+            for ((s, to), a) in samples.zip(call.other.chunks_exact(image)) {
+                self.each(a, |q, at| to[at] += s[q]);
+            }
+        }
+    }
+
+    fn work(&self) -> usize {
+        self.0.work()
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct AvgPool {
     rectangles: Rectangles,

@@ -63,8 +63,24 @@ impl Pooling {
         }
     }
 
+    /// vec4s of its output.
+    pub(crate) fn outputs(&self, batch: u32, channels: u32) -> u32 {
+        let [rows, columns] = self.positions();
+        batch * (rows * columns) as u32 * vectors(channels)
+    }
+
+    pub(crate) fn label(&self, batch: u32, channels: u32) -> String {
+        let ([rows, columns], [h, w], name) = (self.positions(), self.image(), self.name());
+        format!("{name} pool {batch}x{channels}x{h}x{w} to {rows}x{columns}")
+    }
+
+    /// How kernels read the taps of max pooling.
+    pub(crate) fn taps_file(&self) -> &'static str {
+        if wide(self) { "pool/tap_words" } else { "pool/tap_bytes" }
+    }
+
     /// Constants and files, given the number of elements that an invocation loops over.
-    fn files(&self, header: &mut Header, channels: u32, share: usize) -> Vec<&'static str> {
+    pub(crate) fn files(&self, header: &mut Header, channels: u32, share: usize) -> Vec<&'static str> {
         let (lanes, rows) = shape(share);
         header.number("LANES", lanes).number("ROWS", rows).number("VECTORS", vectors(channels));
         header.pair("IMAGE", self.image()).pair("POSITIONS", self.positions());
@@ -120,8 +136,7 @@ impl PoolForward {
     }
 
     fn elements(&self) -> u32 {
-        let [rows, columns] = self.pooling.positions();
-        self.batch * (rows * columns) as u32 * vectors(self.channels)
+        self.pooling.outputs(self.batch, self.channels)
     }
 
     /// Words of the buffer of taps: the element of each window that was the maximum.
@@ -136,9 +151,7 @@ impl PoolForward {
 
 impl Key for PoolForward {
     fn label(&self) -> String {
-        let ([rows, columns], [h, w]) = (self.pooling.positions(), self.pooling.image());
-        let name = self.pooling.name();
-        format!("{name} pool {}x{}x{h}x{w} to {rows}x{columns}", self.batch, self.channels)
+        self.pooling.label(self.batch, self.channels)
     }
 
     /// x, z, and where kept the taps.
@@ -201,12 +214,7 @@ impl PoolSignal {
 
 impl Key for PoolSignal {
     fn label(&self) -> String {
-        let ([rows, columns], [h, w]) = (self.pooling.positions(), self.pooling.image());
-        let (name, flow) = (self.pooling.name(), self.flow.label());
-        format!(
-            "signal {flow} through {name} pool {}x{}x{h}x{w} to {rows}x{columns}",
-            self.batch, self.channels
-        )
+        format!("signal {} through {}", self.flow.label(), self.pooling.label(self.batch, self.channels))
     }
 
     /// The signals above and below; for max pooling the taps; the activation's input.
@@ -220,8 +228,7 @@ impl Key for PoolSignal {
         files.extend(self.flow.files(&mut header, Width::Vector, self.extras()));
         files.extend(["pool/signal", "signal/lanes"]);
         match self.pooling {
-            Pooling::Max(_) if wide(&self.pooling) => files.extend(["pool/factor_max", "pool/tap_words"]),
-            Pooling::Max(_) => files.extend(["pool/factor_max", "pool/tap_bytes"]),
+            Pooling::Max(_) => files.extend(["pool/factor_max", self.pooling.taps_file()]),
             _ => files.push("pool/factor_mean"),
         }
         compose(&header, &files)

@@ -8,7 +8,7 @@ use crate::shader::{DeviceClass, Dtype::F16, Dtype::F32, Kernel};
 pub(super) const OPERATION: Operation = Operation {
     all,
     stored: |kernel| {
-        let shown = |loss: &LossKernel| loss.mode() == SHOWN && !loss.adds_up();
+        let shown = |loss: &LossKernel| (loss.mode() == SHOWN || loss.is_along()) && !loss.adds_up();
         if kernel.get().is_some_and(shown) { vec![vec![F32, F32, F32, F16]] } else { vec![] }
     },
     family: |kernel| {
@@ -31,6 +31,14 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
                 [SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()),
             );
         }
+    }
+    let curved = losses()
+        .into_iter()
+        .filter(|loss| !matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. }));
+    for (loss, outputs) in curved.flat_map(|loss| [(loss.clone(), 64), (loss, 1000)]) {
+        let kernel = LossKernel::new(class, loss, Mode::None, 32, outputs, 1, 32_000).along(true);
+        kernels
+            .extend([SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()));
     }
     kernels
 }

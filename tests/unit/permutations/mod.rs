@@ -34,6 +34,7 @@ mod recurrent;
 mod resample;
 mod residual;
 mod row_sums;
+mod tangent;
 mod whole;
 mod zeropad;
 
@@ -57,7 +58,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 32] = [
+const OPERATIONS: [Operation; 33] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -82,6 +83,7 @@ const OPERATIONS: [Operation; 32] = [
     residual::OPERATION,
     concat::OPERATION,
     multiply::OPERATION,
+    tangent::OPERATION,
     depthwise::OPERATION,
     channel_sums::OPERATION,
     cast::OPERATION,

@@ -4,9 +4,11 @@ use super::common::golden::{self, Case, OwnedTargets};
 use super::common::inputs;
 use super::models;
 
-use crate::model::{Layer, Loss, Noise, OutputSignal, Reduction, Role, Targets};
+use crate::model::{Layer, Loss, Matrix, Noise, OutputSignal, Reduction, Role, Targets};
 use crate::plan::Outline;
-use crate::reference::{OptimizerState, PassOutput, pass_from_signal, predict, weighted_pass};
+use crate::reference::{
+    Dual, OptimizerState, PassOutput, pass_from_signal, predict, weighted_loss_and_signal, weighted_pass,
+};
 use crate::shader::DeviceClass;
 use crate::{Activation, At, Dtype, Mode, Model, Optimizer, PlanOptions, Result};
 use std::rc::Rc;
@@ -20,6 +22,8 @@ pub(super) enum Kind {
     Outside,
     /// Of all samples but the last; of a mean over weights, each with one.
     Partial,
+    /// A product with a matrix of second derivatives, behind the model that makes it.
+    Product(Matrix),
     /// Forward and backward, all fused that can be.
     Fused,
     /// The same with a weight for each sample.
@@ -83,6 +87,8 @@ pub(super) struct Job {
     /// What lies between its kernels, and what signals are multiplied by there.
     storage: Dtype,
     loss_scale: Option<f32>,
+    /// Of a product, the model whose matrix it is.
+    of: Option<Rc<Model>>,
     golden: Option<Rc<Case>>,
 }
 
@@ -181,8 +187,22 @@ impl Job {
             bound,
             storage: Dtype::F32,
             loss_scale: None,
+            of: None,
             golden,
         }
+    }
+
+    /// A product with a matrix of `model`, along a direction drawn as the parameters are.
+    pub(super) fn product(name: &str, model: &Model, batch: usize, matrix: Matrix) -> Job {
+        let tangent = model.tangent(matrix).expect("it has a rule");
+        let of = Some(Rc::new(model.clone()));
+        Job { of, bound: 3.0 * BOUND, ..Job::new(name, tangent, batch, Mode::None, Kind::Product(matrix)) }
+    }
+
+    /// The same with a weight for each sample.
+    pub(super) fn weighted(&self) -> Job {
+        let weights = Some((0..self.batch).map(|sample| 1.5 - sample as f32 / 2.0).collect());
+        Job { name: format!("{}, weighted", self.name), weights, ..self.clone() }
     }
 
     /// The same with the tiles of a GPU.
@@ -224,7 +244,8 @@ impl Job {
                 PlanOptions::training(self.mode).partial().sample_weights()
             }
             Kind::Partial => PlanOptions::training(self.mode).partial(),
-            Kind::Fused | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
+            Kind::Product(_) if self.weights.is_some() => PlanOptions::training(self.mode).sample_weights(),
+            Kind::Fused | Kind::Product(_) | Kind::Signals | Kind::Outside | Kind::Joined | Kind::Whole => {
                 PlanOptions::training(self.mode)
             }
         };
@@ -252,6 +273,12 @@ impl Job {
             return Ok(vec![(Slot::Logits, predict(&self.model, &parameters, &x)?)]);
         }
         let weights = self.weights.as_ref().map(|weights| &weights[..self.samples()]);
+        if let (Kind::Product(matrix), Some(of)) = (self.kind, &self.of) {
+            let (w, v) = parameters.split_at(of.flat_len());
+            let product = product(of, matrix, [w, v], &x, (targets, weights))?;
+            let parts = of.parameters().iter().enumerate();
+            return Ok(parts.map(|(i, p)| (Slot::Gradient(i), product[p.range()].to_vec())).collect());
+        }
         let run = |parameters: &[f64], mode| match self.kind {
             Kind::Outside => self.with_signal(|signal| {
                 let [g, h] = [f64s(signal.g), f64s(signal.h)];
@@ -352,6 +379,34 @@ impl Job {
     }
 }
 
+/// The product of a matrix at w with v, by dual numbers.
+fn product(
+    model: &Model,
+    matrix: Matrix,
+    [w, v]: [&[f64]; 2],
+    x: &[f64],
+    (targets, weights): (Targets<'_>, Option<&[f32]>),
+) -> Result<Vec<f64>> {
+    let along = w.iter().zip(v).map(|(value, slope)| Dual { value: *value, slope: *slope });
+    let (along, fixed) =
+        (along.collect::<Vec<_>>(), x.iter().map(|x| Dual::constant(*x)).collect::<Vec<_>>());
+    let slopes =
+        |numbers: Vec<Dual<f64>>| -> Vec<f64> { numbers.into_iter().map(|dual| dual.slope).collect() };
+    match matrix {
+        Matrix::Hessian => {
+            let noise = Noise::default();
+            Ok(slopes(weighted_pass(model, Mode::None, &along, &fixed, targets, weights, noise)?.gradient))
+        }
+        Matrix::GaussNewton => {
+            let logits = predict(model, &along, &fixed)?;
+            let (_, signal) = weighted_loss_and_signal(model, Mode::None, &logits, targets, weights)?;
+            let p = slopes(signal.g);
+            let signal = OutputSignal { g: &p, h: &[], u: &[] };
+            Ok(pass_from_signal(model, Mode::None, w, x, signal, Noise::default())?.gradient)
+        }
+    }
+}
+
 fn named(name: &str, mode: Mode, class: DeviceClass, kind: Kind) -> String {
     let kind = match kind {
         Kind::Steps(optimizer) => format!("steps {}", optimizer.rule.name()),
@@ -388,6 +443,7 @@ fn golden_jobs() -> Vec<Job> {
             bound: BOUND,
             storage: Dtype::F32,
             loss_scale: None,
+            of: None,
             golden: Some(Rc::clone(&case)),
         };
         jobs.extend(Mode::ALL.map(|mode| job(mode, DeviceClass::Software, Kind::Fused)));

@@ -4,7 +4,7 @@ use super::common::own;
 use super::job::{Job, Kind};
 use crate::model::{
     Attention, AvgPool2d, BatchNorm, Builder, Conv1d, Conv2d, ConvTranspose2d, Gru, HashGrid, LayerNorm,
-    Lstm, MaxPool2d, Optimizer, PRelu, PositionEmbedding, RmsNorm, Rule, Upsample2d,
+    Lstm, Matrix, MaxPool2d, Optimizer, PRelu, PositionEmbedding, RmsNorm, Rule, Upsample2d,
 };
 use crate::permutations::loss_head::{INPUTS, endings};
 use crate::permutations::{losses, modes, rules};
@@ -51,6 +51,7 @@ pub(super) fn jobs() -> Vec<Job> {
             jobs.push(Job::new(&alone, model.loss(Loss::mse()).unwrap(), 3, mode, Kind::Signals));
         }
     }
+    products(&mut jobs);
     for bias in [true, false] {
         let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
         let model = || {
@@ -224,6 +225,41 @@ pub(super) fn jobs() -> Vec<Job> {
     own_texts(&mut jobs);
     halves(&mut jobs);
     jobs
+}
+
+/// Products with matrices of second derivatives: of all activations and losses, through images, each matrix.
+fn products(jobs: &mut Vec<Job>) {
+    for activation in Activation::ALL.into_iter().filter(|activation| *activation != Activation::Identity) {
+        // A multiple of four elements, and not.
+        for batch in [3, 4] {
+            let model = Model::builder([5]).dense(7).act(activation).dense(3).loss(Loss::mse()).unwrap();
+            let name = format!("product through {} of {batch}", activation.name());
+            let job = Job::product(&name, &model, batch, Matrix::Hessian);
+            if activation == TANH {
+                jobs.push(job.halved());
+            }
+            jobs.push(job);
+        }
+    }
+    for (index, loss) in losses().into_iter().enumerate() {
+        if matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. }) {
+            continue;
+        }
+        let model = Model::builder([5]).dense(7).act(TANH).dense(64).loss(loss).unwrap();
+        let name = format!("product of loss {index}");
+        let job = Job::product(&name, &model, 5, Matrix::Hessian);
+        jobs.extend([job.halved(), job.weighted(), job, Job::product(&name, &model, 5, Matrix::GaussNewton)]);
+    }
+    let image = |window: usize| {
+        let model = Model::builder([3, 24, 24]).layer(Conv2d::new(5, 3).same()).act(TANH);
+        let model = model.layer(MaxPool2d::new(window).stride(2)).layer(Conv2d::new(3, 2)).act(TANH);
+        model.flatten().dense(4).loss(Loss::cross_entropy()).unwrap()
+    };
+    for window in [3, 20] {
+        let name = format!("product through windows of {window}");
+        let job = Job::product(&name, &image(window), 2, Matrix::Hessian);
+        jobs.extend([job.halved(), job]);
+    }
 }
 
 fn small() -> Model {

@@ -102,7 +102,7 @@ impl Rig {
 fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
     let works = match kind {
         Kind::Inference => vec![Work::Forward],
-        Kind::Signals | Kind::Fused | Kind::Weighted | Kind::Joined | Kind::Partial => {
+        Kind::Signals | Kind::Product(_) | Kind::Fused | Kind::Weighted | Kind::Joined | Kind::Partial => {
             vec![Work::Gradient(Pass::FULL)]
         }
         Kind::Outside => vec![Work::Forward, Work::Backward(Pass::FULL)],

@@ -1,0 +1,129 @@
+//! Products of a model's matrices of second derivatives with vectors, on the CPU.
+
+use super::{Executor, ExecutorOptions};
+use crate::curvature::Operator;
+use crate::memory::zeros;
+use crate::model::{Matrix, Mode, Model, Noise, Parameter, Targets};
+use crate::{Error, Result};
+use std::ops::Range;
+
+/// Products `H v` of the loss's Hessian over all parameters, or of its Gauss-Newton matrix: what [`Products`](crate::Products) is on a
+/// GPU, with the same layers and losses.
+///
+/// ```
+/// use hesscale::cpu::{ExecutorOptions, Products};
+/// use hesscale::curvature::lanczos;
+/// use hesscale::model::{Init, Matrix, Targets};
+/// use hesscale::{Activation, Loss, Mode, Model};
+///
+/// # fn main() -> hesscale::Result<()> {
+/// let model = Model::builder([2]).dense(16).act(Activation::Tanh).dense(2).loss(Loss::cross_entropy())?;
+/// let (parameters, x) = (model.init(Init::Auto, 1)?, [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+/// let targets = Targets::Classes(&[0, 1, 1, 0]);
+/// let mut products = Products::new(&model, 4, Matrix::Hessian, ExecutorOptions::training(Mode::None))?;
+/// let h = products.product(&parameters, &x, targets, None, &parameters)?;
+/// assert_eq!(h.len(), model.flat_len());
+/// let sharpness = lanczos(&mut products.at(&parameters, &x, targets, None)?, 20, 1)?.values[0];
+/// assert!(sharpness > 0.0);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Products {
+    model: Model,
+    matrix: Matrix,
+    executor: Executor,
+    /// Parameters and direction.
+    both: Vec<f32>,
+}
+
+impl Products {
+    /// For batches of at most `batch` samples. Of the options the threads count, and whether what is given is looked at.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] naming a layer or loss without a rule, and for a mode other than [`Mode::None`]; all of
+    /// [`Executor::new`].
+    pub fn new(model: &Model, batch: usize, matrix: Matrix, options: ExecutorOptions) -> Result<Products> {
+        let mode = options.mode.ok_or_else(|| {
+            Error::not_planned("a product with a matrix", "ExecutorOptions::training, not inference")
+        })?;
+        if mode != Mode::None {
+            let what = format!("mode {} of products with a matrix: they take Mode::None", mode.name());
+            return Err(Error::unsupported("executor", what));
+        }
+        let tangent = model.tangent(matrix)?;
+        let both = zeros("parameters and direction", Some(tangent.flat_len()))?;
+        let executor = Executor::new(&tangent, batch, options)?;
+        Ok(Products { model: model.clone(), matrix, executor, both })
+    }
+
+    /// Which matrix.
+    pub fn matrix(&self) -> Matrix {
+        self.matrix
+    }
+
+    /// The product with `v` at `parameters`, all in the model's flat layout, for the loss of a batch; zeros in the gaps.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for parameters or v; all of [`Executor::weighted_pass`].
+    pub fn product(
+        &mut self,
+        parameters: &[f32],
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: Option<&[f32]>,
+        v: &[f32],
+    ) -> Result<&[f32]> {
+        let flat = self.model.flat_len();
+        Error::check_length("parameters", parameters.len(), flat)?;
+        Error::check_length("direction", v.len(), flat)?;
+        self.both[..flat].copy_from_slice(parameters);
+        self.both[flat..].copy_from_slice(v);
+        self.executor.weighted_pass(Mode::None, &self.both, inputs, targets, weights, Noise::default())?;
+        Ok(&self.executor.gradient()[..flat])
+    }
+
+    /// The matrix at `parameters`, for the loss of a batch.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for parameters.
+    pub fn at<'a>(
+        &'a mut self,
+        parameters: &'a [f32],
+        inputs: &'a [f32],
+        targets: Targets<'a>,
+        weights: Option<&'a [f32]>,
+    ) -> Result<AtBatch<'a>> {
+        Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
+        let ranges = self.model.parameters().iter().map(Parameter::range).collect();
+        Ok(AtBatch { products: self, parameters, inputs, targets, weights, ranges })
+    }
+}
+
+/// The matrix at some parameters, for a batch: see [`Products::at`].
+#[derive(Debug)]
+pub struct AtBatch<'a> {
+    products: &'a mut Products,
+    parameters: &'a [f32],
+    inputs: &'a [f32],
+    targets: Targets<'a>,
+    weights: Option<&'a [f32]>,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Operator for AtBatch<'_> {
+    fn len(&self) -> usize {
+        self.products.model.flat_len()
+    }
+
+    fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    fn apply(&mut self, v: &[f32], product: &mut [f32]) -> Result<()> {
+        Error::check_length("product", product.len(), self.len())?;
+        let AtBatch { products, parameters, inputs, targets, weights, .. } = self;
+        product.copy_from_slice(products.product(parameters, inputs, *targets, *weights, v)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! Products of a model's matrices of second derivatives with vectors, recorded into the caller's encoder.
+
+use super::{Pass, Plan, PlanOptions, State};
+use crate::curvature::Operator;
+use crate::gpu::{Context, Tensor};
+use crate::model::{Matrix, Mode, Model, Parameter};
+use crate::{Error, Result};
+use std::ops::Range;
+
+/// Products `H v` of the loss's Hessian over all parameters, or of its Gauss-Newton matrix, exact but for rounding: Pearlmutter, *Fast
+/// exact multiplication by the Hessian*, 1994. Nothing is estimated; what is estimated from such products is in
+/// [`curvature`](crate::curvature).
+///
+/// A product is one pass of plain backprop through the network beside its derivative along v, eight products of matrices for each
+/// layer in place of three; for the Gauss-Newton matrix five. Its memory is that of a plan of twice the network.
+///
+/// Layers: dense, convolutions and their transposes, all activations, pooling, padding, resampling, pixel shuffle, embeddings and hash
+/// grids, sums, products and concatenations of values, blocks, shared parameters; dropout does nothing. Losses: all but PPO, a
+/// [`RowLoss`](crate::model::RowLoss) and [`Loss::External`](crate::Loss::External); those whose second derivative is a convention
+/// (Huber's kinks, the denominator of a relative error) by that convention. Custom functions by the derivatives that they give.
+///
+/// ```no_run
+/// use hesscale::model::Matrix;
+/// # use hesscale::{Context, ContextOptions, Model, PlanOptions, Mode, Products, State, Request};
+/// # fn main() -> hesscale::Result<()> {
+/// # let context = pollster::block_on(Context::new(Request::default(), ContextOptions::default()))?;
+/// # let model = Model::builder([4]).dense(3).loss(hesscale::Loss::mse())?;
+/// # let state = State::new(&context, &model, None)?;
+/// # let v = state.parameters();
+/// let products = Products::new(&context, &model, 32, Matrix::Hessian, PlanOptions::training(Mode::None))?;
+/// // products.plan().write_input(…)?; products.plan().write_targets(…)?;
+/// let mut encoder = context.device().create_command_encoder(&Default::default());
+/// products.record(&mut encoder, &state, v)?; // v: any tensor in the flat layout
+/// context.queue().submit([encoder.finish()]);
+/// let product = context.read_blocking(&[products.product()])?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Products {
+    model: Model,
+    matrix: Matrix,
+    plan: Plan,
+    /// Of parameters and direction; the first half of its gradient is the product.
+    state: State,
+    product: Tensor,
+    direction: Tensor,
+}
+
+impl Products {
+    /// For `batch` samples of `model`. The options may ask for what a plan of plain backprop has: a weight for each sample, a part of
+    /// the batch, storage in f16.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] naming a layer or loss without a rule, and for a mode other than [`Mode::None`];
+    /// [`Error::NotPlanned`] for options of inference; all of [`Plan::new`] and [`State::new`].
+    pub fn new(
+        context: &Context,
+        model: &Model,
+        batch: usize,
+        matrix: Matrix,
+        options: PlanOptions,
+    ) -> Result<Products> {
+        if options.mode != Mode::None {
+            let what =
+                format!("mode {} of products with a matrix: they take Mode::None", options.mode.name());
+            return Err(Error::unsupported("plan", what));
+        }
+        if !options.training {
+            return Err(Error::not_planned(
+                "a product with a matrix",
+                "PlanOptions::training, not inference",
+            ));
+        }
+        let tangent = model.tangent(matrix)?;
+        let state = State::new(context, &tangent, None)?;
+        let plan = Plan::new(context, &tangent, &state, batch, options)?;
+        let flat = model.flat_len();
+        let part = |name, of: &Tensor, first| Tensor::new(name, of.owned(), first, &[flat]);
+        let product = part("product", state.gradient(), 0);
+        let direction = part("direction", state.parameters(), flat);
+        Ok(Products { model: model.clone(), matrix, plan, state, product, direction })
+    }
+
+    /// Which matrix.
+    pub fn matrix(&self) -> Matrix {
+        self.matrix
+    }
+
+    /// The plan, whose input, targets, weights and count are the batch's, to be written as any plan's, and whose loss is the
+    /// loss. Its state and outputs are not the model's.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The product, in the model's flat layout, where [`Products::record`] leaves it; zeros in the gaps.
+    pub fn product(&self) -> &Tensor {
+        &self.product
+    }
+
+    /// Where the direction lies, for the host to write, and then [`Products::record_again`].
+    pub fn direction(&self) -> &Tensor {
+        &self.direction
+    }
+
+    /// Records copies of the state's parameters and of `v`, `flat_len` numbers in the flat layout, and the product's pass. Nothing is
+    /// submitted, and the state stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] for a state of another model or context, and for a tensor of another device; [`Error::Length`] for v.
+    pub fn record(&self, encoder: &mut wgpu::CommandEncoder, state: &State, v: &Tensor) -> Result<()> {
+        self.check(state)?;
+        Error::check_length("direction", v.len(), self.model.flat_len())?;
+        self.plan.context.check_buffer("tensor", v.owned())?;
+        copy(encoder, v, &self.direction);
+        self.record_parameters(encoder, state);
+        self.record_again(encoder)
+    }
+
+    /// Records the product's pass alone, at the parameters that were copied before, along what [`Products::direction`] holds.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn record_again(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        self.plan.record_gradient(encoder, Pass::FULL)
+    }
+
+    fn record_parameters(&self, encoder: &mut wgpu::CommandEncoder, state: &State) {
+        let of = |tensor: &Tensor| Tensor::new("parameters", tensor.owned(), 0, &[self.model.flat_len()]);
+        copy(encoder, &of(state.parameters()), &of(self.state.parameters()));
+    }
+
+    fn check(&self, state: &State) -> Result<()> {
+        if !state.context().is(&self.plan.context) {
+            return Err(Error::Foreign { what: "state", owner: "context" });
+        }
+        if state.model() != &self.model {
+            return Err(Error::Foreign { what: "state", owner: "model" });
+        }
+        Ok(())
+    }
+
+    /// The matrix at the state's parameters as they are now, for the batch that has been written: each product is a submission, and
+    /// waits for its result.
+    ///
+    /// # Errors
+    /// [`Error::Foreign`] for a state of another model or context.
+    pub fn at(&self, state: &State) -> Result<AtState<'_>> {
+        self.check(state)?;
+        let mut encoder = self.plan.context.device().create_command_encoder(&Default::default());
+        self.record_parameters(&mut encoder, state);
+        self.plan.context.queue().submit([encoder.finish()]);
+        let ranges = self.model.parameters().iter().map(Parameter::range).collect();
+        Ok(AtState { products: self, ranges })
+    }
+}
+
+fn copy(encoder: &mut wgpu::CommandEncoder, from: &Tensor, to: &Tensor) {
+    let (source, target) = (from.bytes(), to.bytes());
+    encoder.copy_buffer_to_buffer(
+        from.buffer(),
+        source.start,
+        to.buffer(),
+        target.start,
+        source.end - source.start,
+    );
+}
+
+/// The matrix at a state's parameters: see [`Products::at`].
+#[derive(Debug)]
+pub struct AtState<'a> {
+    products: &'a Products,
+    ranges: Vec<Range<usize>>,
+}
+
+impl Operator for AtState<'_> {
+    fn len(&self) -> usize {
+        self.products.model.flat_len()
+    }
+
+    fn ranges(&self) -> &[Range<usize>] {
+        &self.ranges
+    }
+
+    fn apply(&mut self, v: &[f32], product: &mut [f32]) -> Result<()> {
+        let Products { plan, direction, product: result, .. } = self.products;
+        let context = &plan.context;
+        Error::check_length("product", product.len(), self.len())?;
+        context.write(direction, v)?;
+        let mut encoder = context.device().create_command_encoder(&Default::default());
+        self.products.record_again(&mut encoder)?;
+        context.queue().submit([encoder.finish()]);
+        product.copy_from_slice(&context.read_blocking(&[result])?[0]);
+        Ok(())
+    }
+}

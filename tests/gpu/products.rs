@@ -1,0 +1,216 @@
+//! Products with matrices of second derivatives on the GPU.
+
+use crate::common::{compare, to_f64};
+use crate::harness::{CLASSES, context, not_run, of_class, submit};
+use crate::matrices::{Case, follows_the_reference, losses_of_products, networks, product};
+use crate::problem::{Problem, mlp};
+use hesscale::curvature::{hutchinson, lanczos};
+use hesscale::model::{Matrix, Rule};
+use hesscale::{
+    Activation, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, Products, State, wgpu,
+};
+
+fn options() -> PlanOptions {
+    PlanOptions::training(Mode::None)
+}
+
+fn to_f32(numbers: &[f64]) -> Vec<f32> {
+    numbers.iter().map(|x| *x as f32).collect()
+}
+
+/// By one submission, after another along another direction, of which nothing may be left.
+fn on_the_gpu(context: &Context, options: PlanOptions, case: &Case<'_>) -> Vec<f32> {
+    let mut options = options;
+    if case.weights.is_some() {
+        options = options.sample_weights();
+    }
+    let products = Products::new(context, case.model, case.batch, case.matrix, options).unwrap();
+    products.plan().write_input(case.input).unwrap();
+    products.plan().write_targets(case.targets).unwrap();
+    case.weights.iter().for_each(|weights| products.plan().write_sample_weights(weights).unwrap());
+    let [state, along] = [case.parameters, case.v].map(|flat| {
+        let state = State::new(context, case.model, None).unwrap();
+        state.write_parameters(flat).unwrap();
+        state
+    });
+    submit(context, |encoder| {
+        products.record(encoder, &along, state.parameters()).unwrap();
+        products.record(encoder, &state, along.parameters()).unwrap();
+    });
+    let read = context.read_blocking(&[products.product(), state.parameters()]).unwrap();
+    assert_eq!(read[1][..case.parameters.len()], *case.parameters, "the state stays as it is");
+    read.into_iter().next().unwrap()
+}
+
+#[test]
+fn every_network_follows_the_reference() {
+    for class in CLASSES {
+        let context = of_class(class);
+        for (index, (name, model)) in networks().into_iter().enumerate() {
+            let (batch, weighted) = [(1, false), (5, true), (40, false)][(index + class as usize) % 3];
+            let mut path = |case: &Case<'_>| on_the_gpu(&context, options(), case);
+            follows_the_reference(name, &model, batch, weighted, &mut path);
+        }
+    }
+}
+
+#[test]
+fn every_loss_follows_the_reference() {
+    let context = context();
+    for (index, model) in losses_of_products().into_iter().enumerate() {
+        let mut path = |case: &Case<'_>| on_the_gpu(&context, options(), case);
+        follows_the_reference("losses", &model, 6, index % 2 == 1, &mut path);
+    }
+}
+
+#[test]
+fn every_activation_follows_the_reference() {
+    let context = context();
+    for activation in Activation::ALL {
+        let model = mlp(&[6, 9, 7, 3], activation, Loss::mse());
+        let mut path = |case: &Case<'_>| on_the_gpu(&context, options(), case);
+        follows_the_reference(activation.name(), &model, 7, false, &mut path);
+    }
+}
+
+/// Wider than tiles, on every class: all families of products, with planes of different sizes.
+#[test]
+fn wide_layers_follow_the_reference() {
+    for (class, batch) in CLASSES.into_iter().zip([33, 129, 7]) {
+        let context = of_class(class);
+        let model = mlp(&[130, 257, 70, 10], Activation::Tanh, Loss::cross_entropy());
+        let mut path = |case: &Case<'_>| on_the_gpu(&context, options(), case);
+        follows_the_reference("wide", &model, batch, false, &mut path);
+    }
+}
+
+/// The first samples of a batch, as many as count.
+#[test]
+fn a_part_of_a_batch() {
+    let context = context();
+    let model = mlp(&[6, 9, 4], Activation::Tanh, Loss::cross_entropy());
+    let mut path = |case: &Case<'_>| {
+        let options = options().partial();
+        let products = Products::new(&context, case.model, case.batch + 3, case.matrix, options).unwrap();
+        let spoilt = [case.input, &[f32::NAN; 18]].concat();
+        products.plan().write_input(&spoilt).unwrap();
+        let hesscale::model::Targets::Classes(classes) = case.targets else { panic!("classes") };
+        let targets = [classes, &[0; 3]].concat();
+        products.plan().write_targets(hesscale::model::Targets::Classes(&targets)).unwrap();
+        products.plan().write_count(case.batch).unwrap();
+        let state = State::new(&context, case.model, None).unwrap();
+        state.write_parameters(case.parameters).unwrap();
+        let mut operator = products.at(&state).unwrap();
+        let mut product = vec![1.0; case.v.len()];
+        hesscale::curvature::Operator::apply(&mut operator, case.v, &mut product).unwrap();
+        product
+    };
+    follows_the_reference("part", &model, 5, false, &mut path);
+}
+
+#[test]
+fn stored_in_f16() {
+    let context = context();
+    if !context.device().features().contains(wgpu::Features::SHADER_F16) {
+        return not_run("f16 in shaders");
+    }
+    let problem = Problem::new(mlp(&[12, 40, 30, 5], Activation::Tanh, Loss::cross_entropy()), 20, 3);
+    let (parameters, input) = (to_f32(&problem.parameters), to_f32(&problem.input));
+    let v: Vec<f32> = parameters.iter().rev().map(|x| 0.5 * x).collect();
+    // Without what lies in gaps.
+    let mut along = vec![0.0; v.len()];
+    problem.model.parameters().iter().for_each(|p| along[p.range()].copy_from_slice(&v[p.range()]));
+    for matrix in [Matrix::Hessian, Matrix::GaussNewton] {
+        let (model, targets) = (&problem.model, problem.targets.view());
+        let (parameters, input, v) = (&parameters[..], &input[..], &along[..]);
+        let case = Case { model, matrix, batch: 20, parameters, input, targets, weights: None, v };
+        let got = on_the_gpu(&context, options().storage(Dtype::F16), &case);
+        compare("product", &to_f64(&got), &product(&problem, matrix, None, &to_f64(v)), 2e-2).unwrap();
+    }
+}
+
+/// A step of AdaHessian: the gradient of a plan, the diagonal of one probe, the update of AdaHesScale; the same by hand.
+#[test]
+fn the_diagonal_of_a_probe_is_an_optimisers() {
+    let context = context();
+    let rule = Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-4 };
+    let problem = Problem::new(mlp(&[6, 30, 4], Activation::Tanh, Loss::cross_entropy()), 8, 3);
+    let model = &problem.model;
+    let (w, x) = (to_f32(&problem.parameters), to_f32(&problem.input));
+    let state = State::new(&context, model, Some(rule.at(0.01))).unwrap();
+    state.write_parameters(&w).unwrap();
+    let plan = Plan::new(&context, model, &state, 8, PlanOptions::training(Mode::HesScale)).unwrap();
+    let products = Products::new(&context, model, 8, Matrix::Hessian, options()).unwrap();
+    for plan in [&plan, products.plan()] {
+        plan.write_input(&x).unwrap();
+        plan.write_targets(problem.targets.view()).unwrap();
+    }
+    let estimate = hutchinson(&mut products.at(&state).unwrap(), 1, 5).unwrap();
+    submit(&context, |encoder| plan.record_gradient(encoder, Pass::FULL).unwrap());
+    let gradient = context.read_blocking(&[state.gradient()]).unwrap().swap_remove(0);
+    let diagonal =
+        [&estimate.diagonal[..], &vec![0.0; state.diagonal().len() - estimate.diagonal.len()]].concat();
+    context.write(state.diagonal(), &diagonal).unwrap();
+    submit(&context, |encoder| plan.record_update(encoder, Pass::FULL).unwrap());
+    let after = context.read_blocking(&[state.parameters()]).unwrap().swap_remove(0);
+    // The first step: bias corrections make m = g and v = h².
+    let want = (0..w.len()).map(|i| {
+        let (g, h) = (f64::from(gradient[i]), f64::from(diagonal[i]));
+        f64::from(w[i]) - 0.01 * g / (h.abs() + 1e-4)
+    });
+    compare("parameters", &to_f64(&after[..w.len()]), &want.collect::<Vec<_>>(), 1e-5).unwrap();
+    assert!(after[..w.len()] != w[..]);
+}
+
+#[test]
+fn the_spectrum_is_the_cpus() {
+    let (context, matrix) = (context(), Matrix::Hessian);
+    let problem = Problem::new(mlp(&[6, 30, 4], Activation::Tanh, Loss::cross_entropy()), 8, 3);
+    let (w, x) = (to_f32(&problem.parameters), to_f32(&problem.input));
+    let state = State::new(&context, &problem.model, None).unwrap();
+    state.write_parameters(&w).unwrap();
+    let products = Products::new(&context, &problem.model, 8, matrix, options()).unwrap();
+    products.plan().write_input(&x).unwrap();
+    products.plan().write_targets(problem.targets.view()).unwrap();
+    let got = lanczos(&mut products.at(&state).unwrap(), 25, 2).unwrap();
+    let executor = hesscale::cpu::ExecutorOptions::training(Mode::None);
+    let mut on_cpu = hesscale::cpu::Products::new(&problem.model, 8, matrix, executor).unwrap();
+    let want = lanczos(&mut on_cpu.at(&w, &x, problem.targets.view(), None).unwrap(), 25, 2).unwrap();
+    assert!((got.values[0] - want.values[0]).abs() < 1e-4 * want.values[0], "{got:?} {want:?}");
+    // A direction that is not of this model is refused, and nothing is submitted.
+    let short = hutchinson(&mut products.at(&state).unwrap(), 0, 1);
+    assert!(matches!(short, Err(Error::ZeroSize { .. })));
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let context = context();
+    let model = mlp(&[6, 9, 4], Activation::Tanh, Loss::cross_entropy());
+    let state = |context: &Context, model: &Model| State::new(context, model, None).unwrap();
+    let mine = state(&context, &model);
+    let new = |options| Products::new(&context, &model, 4, Matrix::Hessian, options);
+    assert!(matches!(new(PlanOptions::training(Mode::HesScale)), Err(Error::Unsupported { .. })));
+    assert!(matches!(new(PlanOptions::inference()), Err(Error::NotPlanned { .. })));
+    assert!(matches!(
+        Products::new(&context, &model, 0, Matrix::Hessian, options()),
+        Err(Error::ZeroSize { .. })
+    ));
+    let gru = Model::builder([3, 4]).gru(5).last().dense(2).loss(Loss::mse()).unwrap();
+    let refused = Products::new(&context, &gru, 4, Matrix::GaussNewton, options()).unwrap_err();
+    assert_eq!(refused.to_string(), "gru 1: `products with the Hessian` is not supported");
+    let products = new(options()).unwrap();
+    let other = mlp(&[6, 80, 4], Activation::Tanh, Loss::cross_entropy());
+    let elsewhere = crate::harness::checked_context();
+    let mut encoder = context.device().create_command_encoder(&Default::default());
+    let mut record = |state: &State, v: &State| products.record(&mut encoder, state, v.parameters());
+    let foreign = |owner| Err(Error::Foreign { what: "state", owner });
+    assert_eq!(record(&state(&context, &other), &mine), foreign("model"));
+    assert_eq!(record(&state(&elsewhere, &model), &mine), foreign("context"));
+    assert!(matches!(record(&mine, &state(&context, &other)), Err(Error::Length { .. })));
+    assert_eq!(
+        record(&mine, &state(&elsewhere, &model)),
+        Err(Error::Foreign { what: "tensor", owner: "device" })
+    );
+    assert!(record(&mine, &mine).is_ok());
+    assert_eq!(products.at(&state(&context, &other)).map(drop), foreign("model"));
+}
