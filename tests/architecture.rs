@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("record", &["plan", "gpu"]),
     ("profile", &["record", "plan", "gpu", "gemm", "shader"]),
     ("guide", &[]),
-    ("train", &["record", "plan", "gpu", "cpu", "ops", "shader"]),
+    ("train", &["record", "plan", "gpu", "cpu", "ops", "shader", "curvature"]),
 ];
 
 /// What every module may use that stands behind it here.

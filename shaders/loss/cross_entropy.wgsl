@@ -14,7 +14,7 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     row_counts = goal.class_index < p.outputs;
     let s = softmax(at, lane);
     var leading: Leading;
-    if RANK > 0u {
+    if RANK > 0u && !FISHER {
         leading = leading_of(s, at, lane);
     }
 
@@ -33,11 +33,14 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
             run += y * (s.log_sum + (s.top.value.x - z));
             if real {
                 // m p - y, arranged to avoid cancellation when a confident prediction is right.
-                put(0u, at, c, factor * (prob.x * (goal.mass - y) - y * prob.y));
-                if HAS_DIAGONAL {
+                let g = factor * (prob.x * (goal.mass - y) - y * prob.y);
+                put(0u, at, c, g);
+                if FISHER {
+                    put_fisher(at, c, g);
+                } else if HAS_DIAGONAL {
                     put(1u, at, c, select(scale, factor * y, BL89) * prob.x * prob.y);
                 }
-                if RANK > 0u {
+                if RANK > 0u && !FISHER {
                     let parts = split(s, leading, c, z);
                     put(2u, at, c, scale * select(prob.x * prob.y, parts.x, has_vectors));
                     put(3u, at, c, root * parts.y);

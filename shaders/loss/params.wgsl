@@ -10,4 +10,5 @@ struct LossParams {
     ignore: u32,
     has_ignore: u32,
     positions: u32,
+    spread: f32, // of u in mode Fisher
 }

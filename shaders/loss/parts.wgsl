@@ -22,12 +22,14 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
             for (var head = 0u; head < HEADS; head++) {
                 let output = head * count + k;
                 let h = p.factor * mine.h[head];
-                if RANK > 0u {
+                if RANK > 0u && !FISHER {
                     top = top_with(top, h, output);
                 }
                 if real {
                     put(0u, at, output, p.factor * mine.g[head]);
-                    if HAS_DIAGONAL {
+                    if FISHER {
+                        put_fisher(at, output, p.factor * mine.g[head]);
+                    } else if HAS_DIAGONAL {
                         put(1u, at, output, h);
                     }
                 }
@@ -36,7 +38,7 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
         value += run;
     }
     value = row_sum(vec4<f32>(value), lane).x;
-    if RANK > 0u {
+    if RANK > 0u && !FISHER {
         top = row_top(top, lane);
         for (var k = lane.x; k < count && real; k += LANES) {
             for (var head = 0u; head < HEADS; head++) {

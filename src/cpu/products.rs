@@ -4,6 +4,7 @@ use super::{Executor, ExecutorOptions};
 use crate::curvature::Operator;
 use crate::memory::zeros;
 use crate::model::{Matrix, Mode, Model, Noise, Parameter, Targets};
+use crate::ops::loss::HostWeights;
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -74,12 +75,24 @@ impl Products {
         weights: Option<&[f32]>,
         v: &[f32],
     ) -> Result<&[f32]> {
+        self.product_by(parameters, inputs, targets, weights.into(), v)
+    }
+
+    /// The same with weights that the reduction may be in.
+    pub(crate) fn product_by(
+        &mut self,
+        parameters: &[f32],
+        inputs: &[f32],
+        targets: Targets<'_>,
+        weights: HostWeights<'_>,
+        v: &[f32],
+    ) -> Result<&[f32]> {
         let flat = self.model.flat_len();
         Error::check_length("parameters", parameters.len(), flat)?;
         Error::check_length("direction", v.len(), flat)?;
         self.both[..flat].copy_from_slice(parameters);
         self.both[flat..].copy_from_slice(v);
-        self.executor.weighted_pass(Mode::None, &self.both, inputs, targets, weights, Noise::default())?;
+        self.executor.pass_by(Mode::None, &self.both, inputs, targets, weights, Noise::default())?;
         Ok(&self.executor.gradient()[..flat])
     }
 

@@ -2,7 +2,7 @@
 
 use super::product::{Access, Gemm, GradientSink, Use};
 use super::tile::{Family, Tile};
-use crate::model::{Activation, Mode};
+use crate::model::Activation;
 use crate::shader::{Dtype, Header, activation, compose};
 
 impl Gemm {
@@ -101,7 +101,7 @@ impl Gemm {
             }
             Use::Signal { mode, below } => {
                 let k = Access::of(self.k);
-                header.flag("F2_TERM", mode != Mode::HesScaleGn);
+                header.flag("F2_TERM", mode.is_curved());
                 files.extend(["gemm/signal", "signal/activation", "act/vector", a, "gemm/b_n"]);
                 files.push(k.pick("gemm/a_vec4", "gemm/a_scalar"));
                 files.push(weights.unwrap_or(out.pick("gemm/b_vec4", "gemm/b_scalar")));

@@ -25,6 +25,8 @@ pub(crate) struct Options<'a> {
     pub sample_weights: bool,
     /// Whether these are shares of the whole loss, with its reduction.
     pub shares: bool,
+    /// How many samples the whole loss is of.
+    pub samples: usize,
 }
 
 /// A model at one batch size on one class of device.

@@ -6,7 +6,7 @@ use super::{KeptSignal, OutsideSignal, Plan, PlanOptions, State, Training, limit
 use crate::gemm::Tuning;
 use crate::gpu::{Context, Tensor};
 use crate::graph::{Graph, Options, RequestedSlices, Setup, Slice};
-use crate::model::{Groups, Model, Optimizer};
+use crate::model::{Groups, Mode, Model, Optimizer, Reduction};
 use crate::ops::Ops;
 use crate::{Error, Result};
 
@@ -38,10 +38,14 @@ pub(super) fn design<'a>(
         fewer_dispatches,
         sample_weights,
         shares: options.part_of.is_some(),
+        samples: options.part_of.map_or(batch, |whole| whole.samples),
     };
     let setup = Setup::new(model, batch, tuning, asked, optimizer, groups);
     if training {
         model.check_mode(mode)?;
+    }
+    if partial && mode == Mode::Fisher && model.loss().reduction() != Reduction::Sum {
+        return Err(Error::unsupported("plan", "mode fisher with a mean over a part of the batch"));
     }
     if training && sample_weights && model.loss().is_external() {
         return Err(Error::unsupported("loss", "a weight for each sample of the host's signal"));

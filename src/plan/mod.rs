@@ -18,6 +18,8 @@ mod work;
 
 pub use memory::Memory;
 pub use options::PlanOptions;
+#[cfg(feature = "train")]
+pub(crate) use options::Whole;
 pub(crate) use outline::Bound;
 pub use outline::Outline;
 pub use outside::OutsideSignal;

@@ -70,8 +70,16 @@ pub struct PlanOptions {
     /// The same for these weights: `batch` numbers (`f32`).
     pub sample_weights_in: Option<BufferRange>,
     /// The batch is a part of a whole, and its weights are the samples' shares of the whole loss: its reduction is in them already.
-    /// This is the largest of all, which only f16 asks for.
-    pub(crate) part_of: Option<f32>,
+    pub(crate) part_of: Option<Whole>,
+}
+
+/// What a batch is a part of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Whole {
+    /// The largest share of all, which only f16 asks for.
+    pub share: f32,
+    /// How many samples there are, which only [`Mode::Fisher`] asks for.
+    pub samples: usize,
 }
 
 impl PlanOptions {
@@ -219,7 +227,7 @@ impl PlanOptions {
         let summed = self.training && loss::sums_weights(model.loss(), self.sample_weights);
         let samples = if self.training && self.partial { 1 } else { batch };
         let factor = || match self.part_of {
-            Some(share) => f64::from(share),
+            Some(whole) => f64::from(whole.share),
             None if summed => 1.0,
             None => model.loss().factor(samples, &model.loss_shape()),
         };

@@ -125,7 +125,8 @@ impl Products {
         self.plan.record_gradient(encoder, Pass::FULL)
     }
 
-    fn record_parameters(&self, encoder: &mut wgpu::CommandEncoder, state: &State) {
+    /// Records the copy of the state's parameters alone.
+    pub(crate) fn record_parameters(&self, encoder: &mut wgpu::CommandEncoder, state: &State) {
         let of = |tensor: &Tensor| Tensor::new("parameters", tensor.owned(), 0, &[self.model.flat_len()]);
         copy(encoder, &of(state.parameters()), &of(self.state.parameters()));
     }

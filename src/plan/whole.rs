@@ -7,7 +7,7 @@ use crate::gemm::{
     Back, Gather, MOST_CLASSES, MOST_LAYERS, WholeKernel, WholeLayer, WholeNetwork, WholePass,
 };
 use crate::graph::{Graph, Op, Purpose, Region, Schedule, Setup, Slice};
-use crate::model::{Activation, CustomLoss, Loss, Role};
+use crate::model::{Activation, CustomLoss, Loss, Mode, Role};
 use crate::ops::{dense::Dense, loss, optimizer};
 use crate::shader::Dtype;
 use crate::{Error, Result};
@@ -60,6 +60,10 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     }
     if options.training && setup.model.loss().is_external() {
         return refused("loss", "a backward pass from the host's signal");
+    }
+    // It knows no other scale of u.
+    if options.training && options.mode == Mode::Fisher {
+        return refused("loss", "mode fisher");
     }
     // There is no binding left for them.
     if options.training && options.sample_weights {

@@ -64,7 +64,10 @@ pub fn weighted_loss_and_signal<T: Real>(
     for (n, z) in logits.chunks_exact(outputs).enumerate() {
         let scale = factor * weights.map_or(1.0, |weights| f64::from(weights[n]));
         let mut local = sample(model, mode, z, targets, n, scale < 0.0);
-        if local.u.is_empty() {
+        if mode == Mode::Fisher {
+            local.h.fill(T::zero());
+            local.u = Vec::new();
+        } else if local.u.is_empty() {
             local.u = take_largest(&mut local.h, mode.rank());
         }
         let scale = T::from_f64(scale.abs());
@@ -77,6 +80,11 @@ pub fn weighted_loss_and_signal<T: Real>(
         for (all, one) in u.iter_mut().zip(local.u) {
             all.extend(one.into_iter().map(|u| root * u));
         }
+    }
+    if mode == Mode::Fisher {
+        // The mean of squares, of gradients that each have the mean's divisor.
+        let spread = T::from_f64(model.loss().spread(batch).sqrt());
+        u[0] = g.iter().map(|g| spread * *g).collect();
     }
     Ok((value.value(), Signal::new(g, h, u)))
 }

@@ -406,6 +406,11 @@ impl Loss {
         1.0 / (batch as f64 * each as f64).max(1.0)
     }
 
+    /// What the squared gradients of `samples` are multiplied by in [`Mode::Fisher`], where each carries the factor of all.
+    pub(crate) fn spread(&self, samples: usize) -> f64 {
+        if self.reduction() == Reduction::Sum { 1.0 } else { samples as f64 }
+    }
+
     /// Terms of a row that a mean divides by.
     pub(crate) fn terms(&self, output: &[usize]) -> usize {
         match self {
@@ -509,7 +514,7 @@ impl Loss {
     pub(crate) fn check_mode(&self, mode: Mode, output: &[usize]) -> Result<()> {
         let positions = self.rows(output);
         let what = match self {
-            _ if mode.rank() == 0 => return Ok(()),
+            _ if mode.rank() == 0 || mode == Mode::Fisher => return Ok(()),
             Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. } => "PPO".into(),
             _ if positions == 1 => return Ok(()),
             _ => format!("a cross-entropy at each of {positions} positions"),

@@ -19,10 +19,15 @@ pub enum Mode {
     HesScaleR2,
     /// Becker & LeCun (1989), for comparison: softmax cross-entropy starts from `y (p − p²)`.
     Bl89,
+    /// No estimate of the Hessian, but the diagonal of the empirical Fisher matrix: the mean over samples of each one's squared gradient,
+    /// or their sum where the loss is a sum. With the weights that samples have, so of a weighted mean the mean of
+    /// `(∇ N wₙ lₙ / Σw)²`. The one vector u of HesScale-R is the gradient here, and no h flows. Exact, but of a batch
+    /// normalisation by the statistics of the batch, where samples meet.
+    Fisher,
 }
 
 impl Mode {
-    /// Every mode.
+    /// Every mode that has a gradient alone, or estimates the Hessian's diagonal.
     pub const ALL: [Mode; 6] =
         [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2, Mode::Bl89];
 
@@ -30,7 +35,7 @@ impl Mode {
     #[must_use]
     pub fn rank(self) -> usize {
         match self {
-            Mode::HesScaleR1 => 1,
+            Mode::HesScaleR1 | Mode::Fisher => 1,
             Mode::HesScaleR2 => 2,
             _ => 0,
         }
@@ -46,13 +51,18 @@ impl Mode {
         self.components() + usize::from(self.rank() > 0)
     }
 
-    /// Whether a Hessian diagonal is computed.
+    /// Whether second derivatives of the network count.
+    pub(crate) fn is_curved(self) -> bool {
+        !matches!(self, Mode::HesScaleGn | Mode::Fisher)
+    }
+
+    /// Whether a diagonal is computed.
     #[must_use]
     pub fn has_diagonal(self) -> bool {
         self != Mode::None
     }
 
-    /// The name used in JSON, tables and `golden/`: `none`, `hesscale`, `hesscale_gn`, `hesscale_r1`, `hesscale_r2`, `bl89`.
+    /// The name used in JSON, tables and `golden/`: `none`, `hesscale`, `hesscale_gn`, `hesscale_r1`, `hesscale_r2`, `bl89`, `fisher`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -62,6 +72,7 @@ impl Mode {
             Mode::HesScaleR1 => "hesscale_r1",
             Mode::HesScaleR2 => "hesscale_r2",
             Mode::Bl89 => "bl89",
+            Mode::Fisher => "fisher",
         }
     }
 }

@@ -77,7 +77,7 @@ impl Flow {
     /// Adds the constants to the header. Returns the files beside the kernel's own.
     pub(crate) fn files(&self, header: &mut Header, width: Width, extras: u32) -> Vec<&'static str> {
         constants(header, self.mode);
-        header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
+        header.flag("F2_TERM", self.mode.is_curved());
         let mut files = vec![width.file(), "signal/gather", "signal/leave", "signal/activation"];
         if self.fused() {
             let (binding, a) = (3 + extras, width.kept(3 + extras));

@@ -2,6 +2,8 @@
 
 use super::Between;
 use crate::Result;
+#[cfg(feature = "cpu")]
+use crate::cpu::Threads;
 use crate::model::{Limits, Mode, Noise, OptimizerState, Targets, Transition};
 use crate::plan::State;
 use std::fmt::Debug;
@@ -23,6 +25,12 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
 
     /// What lies on a GPU, if this is one.
     fn state(&self) -> Option<&State>;
+
+    /// The threads of the CPU, if this is one.
+    #[cfg(feature = "cpu")]
+    fn threads(&self) -> Option<&Threads> {
+        None
+    }
 
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
     fn results(&self, diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)>;
@@ -89,6 +97,8 @@ pub(super) struct Task<'a> {
 pub(super) struct Part {
     /// The largest share of all, without its sign.
     pub share: f32,
+    /// How many samples they all are.
+    pub samples: usize,
     /// Whether it begins the sum.
     pub first: bool,
 }

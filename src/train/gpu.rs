@@ -5,8 +5,8 @@ use super::{Between, Trainer, TrainerOptions};
 use crate::Result;
 use crate::gpu::{Context, Tensor};
 use crate::memory::{product, room};
-use crate::model::{Limits, Model, Noise, Optimizer, OptimizerState, Transition, batch_of};
-use crate::plan::{Pass, Plan, PlanOptions, State, StateBuffers};
+use crate::model::{Limits, Mode, Model, Noise, Optimizer, OptimizerState, Transition, batch_of};
+use crate::plan::{Pass, Plan, PlanOptions, State, StateBuffers, Whole};
 use crate::shader::Dtype;
 
 impl Trainer {
@@ -64,7 +64,9 @@ impl Gpu {
             Some(part) => {
                 options = options.accumulate(1.0);
                 // One plan for all sets where it makes no difference.
-                options.part_of = Some(if self.storage == Dtype::F16 { part.share } else { 1.0 });
+                let share = if self.storage == Dtype::F16 { part.share } else { 1.0 };
+                let samples = if task.mode == Mode::Fisher { part.samples } else { 0 };
+                options.part_of = Some(Whole { share, samples });
             }
             None => {
                 options = options.fused_update();

@@ -93,7 +93,7 @@ impl Host {
         let mode = if task.curvature { task.mode } else { Mode::None };
         executor.take_statistics(&self.statistics);
         let Task { inputs, targets, .. } = *task;
-        let weights = HostWeights { given: task.weights, reduced: task.part.is_some() };
+        let weights = HostWeights { given: task.weights, part_of: task.part.map(|part| part.samples) };
         let loss = executor.pass_by(mode, &self.parameters, inputs, targets, weights, self.noise)?;
         self.loss = Some(loss);
         if self.model.draws() {
@@ -167,6 +167,10 @@ impl Engine for Host {
 
     fn state(&self) -> Option<&State> {
         None
+    }
+
+    fn threads(&self) -> Option<&Threads> {
+        Some(&self.threads)
     }
 
     fn results(&self, diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)> {

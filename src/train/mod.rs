@@ -4,6 +4,7 @@ mod atomic;
 mod between;
 mod checkpoint;
 mod cifar;
+mod curvature;
 mod data;
 mod engine;
 mod evaluation;
@@ -25,6 +26,7 @@ pub mod weights;
 
 pub use between::Between;
 pub use cifar::{cifar10, cifar100};
+pub use curvature::OverData;
 pub use data::{Dataset, Labels};
 pub use evaluation::Evaluation;
 pub use idx::{fashion_mnist, mnist};

@@ -42,7 +42,7 @@ impl Trainer {
             let is_last = range.end == samples;
             let (inputs, targets) = data.range(range.clone());
             let task = self.task(inputs, targets, Some(&shares[range]), true)?;
-            let part = Some(Part { share, first: index.is_multiple_of(most) });
+            let part = Some(Part { share, samples, first: index.is_multiple_of(most) });
             self.engine.pass(&Task { part, ..task })?;
             if (index + 1).is_multiple_of(most) || is_last {
                 let (gradient, diagonal) = self.results()?;
@@ -142,7 +142,7 @@ impl Trainer {
     }
 
     /// The number of samples, all of which are of this model.
-    fn samples(&self, data: &Dataset) -> Result<usize> {
+    pub(super) fn samples(&self, data: &Dataset) -> Result<usize> {
         let samples = data.len();
         Error::check_length("inputs of a sample", data.inputs().len() / samples, self.model.inputs())?;
         self.model.check_inputs(data.inputs())?;

@@ -8,8 +8,11 @@ mod problem;
 
 #[path = "../reference/matrices.rs"]
 mod matrices;
+#[path = "../reference/fisher.rs"]
+mod sample_by_sample;
 
 mod activations;
+mod fisher;
 mod golden;
 mod layers;
 mod outside;

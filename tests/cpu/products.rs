@@ -269,3 +269,36 @@ fn bad_input_is_refused() {
     assert!(matches!(hutchinson(&mut spoilt, 2, 1), Err(Error::NotFinite { index: 1, .. })));
     assert!(matches!(lanczos(&mut spoilt, 2, 1), Err(Error::NotFinite { index: 1, .. })));
 }
+
+/// Over a data set, batch by batch, as over one batch of it all; with weights, and of a weighted mean.
+#[test]
+fn a_data_set_batch_by_batch() {
+    use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
+    let body = || Model::builder([3]).dense(8).act(Activation::Tanh).dense(4);
+    let mut random = fastrand::Rng::with_seed(2);
+    let inputs: Vec<f32> = (0..3 * 13).map(|_| random.f32() - 0.5).collect();
+    let classes: Vec<u32> = (0..13).map(|_| random.u32(0..4)).collect();
+    let weights: Vec<f32> = (0..13).map(|_| random.f32() + 0.2).collect();
+    for loss in [Loss::cross_entropy().into(), Loss::from(Loss::cross_entropy().weighted_mean())] {
+        let model = body().loss(loss).unwrap();
+        let data = Dataset::new(inputs.clone(), 3, Labels::Classes(classes.clone())).unwrap();
+        let data = data.with_weights(weights.clone()).unwrap();
+        let trainer =
+            Trainer::on_cpu(&model, hesscale::Optimizer::adam(1e-3), TrainerOptions::default()).unwrap();
+        let w = trainer.parameters().unwrap();
+        let v: Vec<f32> =
+            w.iter().enumerate().map(|(i, w)| w + (i as f32).sin() * f32::from(*w != 0.0)).collect();
+        for matrix in [Matrix::Hessian, Matrix::GaussNewton] {
+            let mut products = Products::new(&model, 13, matrix, options()).unwrap();
+            let want = products.product(&w, &inputs, Targets::Classes(&classes), Some(&weights), &v).unwrap();
+            let want = to_f64(want);
+            for batch in [1, 5, 13, 100] {
+                let mut operator = trainer.matrix_over(matrix, &data, batch).unwrap();
+                let mut got = vec![1.0; v.len()];
+                operator.apply(&v, &mut got).unwrap();
+                compare("product", &to_f64(&got), &want, 1e-5).unwrap_or_else(|e| panic!("{batch}: {e}"));
+            }
+        }
+        assert!(matches!(trainer.matrix_over(Matrix::Hessian, &data, 0), Err(Error::ZeroSize { .. })));
+    }
+}

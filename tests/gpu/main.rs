@@ -8,6 +8,8 @@ mod problem;
 
 #[path = "../reference/matrices.rs"]
 mod matrices;
+#[path = "../reference/fisher.rs"]
+mod sample_by_sample;
 
 mod activations;
 mod areas;
@@ -23,6 +25,7 @@ mod embedding;
 mod errors;
 mod families;
 mod fewer_dispatches;
+mod fisher;
 mod foreign;
 mod fused_update;
 mod fusion;

@@ -214,3 +214,32 @@ fn what_does_not_fit_is_refused() {
     assert!(record(&mine, &mine).is_ok());
     assert_eq!(products.at(&state(&context, &other)).map(drop), foreign("model"));
 }
+
+/// Over a data set as the CPU has it: whole batches, more than are added up on the device, and a rest.
+#[test]
+fn a_data_set_batch_by_batch() {
+    use hesscale::curvature::Operator;
+    use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
+    let model = mlp(&[3, 8, 4], Activation::Tanh, Loss::cross_entropy());
+    let mut random = fastrand::Rng::with_seed(2);
+    let inputs: Vec<f32> = (0..3 * 201).map(|_| random.f32() - 0.5).collect();
+    let classes = (0..201).map(|_| random.u32(0..4)).collect();
+    let data = Dataset::new(inputs, 3, Labels::Classes(classes)).unwrap();
+    let (optimizer, options) = (hesscale::Optimizer::adam(1e-3), TrainerOptions::default);
+    let on_cpu = Trainer::on_cpu(&model, optimizer, options()).unwrap();
+    let trainer = Trainer::new(&context(), &model, optimizer, options()).unwrap();
+    let v = on_cpu.parameters().unwrap();
+    for matrix in [Matrix::Hessian, Matrix::GaussNewton] {
+        let mut want = vec![0.0; v.len()];
+        on_cpu.matrix_over(matrix, &data, 201).unwrap().apply(&v, &mut want).unwrap();
+        for batch in [3, 50, 201, 1000] {
+            let mut operator = trainer.matrix_over(matrix, &data, batch).unwrap();
+            let mut got = vec![1.0; v.len()];
+            for _ in 0..2 {
+                operator.apply(&v, &mut got).unwrap();
+                compare("product", &to_f64(&got), &to_f64(&want), 2e-5)
+                    .unwrap_or_else(|e| panic!("{batch}: {e}"));
+            }
+        }
+    }
+}

@@ -51,7 +51,7 @@ fn behind(tile: Tile, chunk: u32, lane: u32) {
 
 fn losses(tile: Tile, lane: u32) {
     let outputs = g.layers[g.count - 1u].outputs;
-    p = LossParams(g.batch, outputs, 1u, 0u, g.factor, g.smoothing, g.ignore, g.has_ignore, 1u);
+    p = LossParams(g.batch, outputs, 1u, 0u, g.factor, g.smoothing, g.ignore, g.has_ignore, 1u, 1.0);
     first_sample = tile.first;
     for (var n = lane; n < 4u * tile.fours; n += INVOCATIONS) {
         if n < tile.count {

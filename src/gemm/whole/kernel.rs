@@ -146,7 +146,7 @@ impl Key for WholeKernel {
             files.extend(activation(&mut header, net.activation));
             return compose(&header, &files);
         };
-        header.flag("KEEP", net.keeps()).flag("F2_TERM", back.mode != Mode::HesScaleGn);
+        header.flag("KEEP", net.keeps()).flag("F2_TERM", back.mode.is_curved());
         header.number("P", back.mode.components() as u32).number("PLANES", back.mode.planes() as u32);
         header.number("LANES", 1).flag("ACCUMULATE", back.accumulate);
         files.extend(["gemm/whole/backward", "signal/activation", "act/vector", "lib/alone"]);

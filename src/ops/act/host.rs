@@ -62,9 +62,9 @@ fn backward(function: Activation, mode: Mode, a: &[f32], s: &[&[f32]], to: &mut 
     for (s, to) in u.iter().zip(to_u) {
         apply(function, Scale { a, s, to });
     }
-    match mode {
-        Mode::HesScaleGn => apply(function, WithDiagonal::<false> { a, g, h, to_g, to_h }),
-        _ => apply(function, WithDiagonal::<true> { a, g, h, to_g, to_h }),
+    match mode.is_curved() {
+        true => apply(function, WithDiagonal::<true> { a, g, h, to_g, to_h }),
+        false => apply(function, WithDiagonal::<false> { a, g, h, to_g, to_h }),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::host::math::exp;
 use crate::host::product::{Matrix, Target, multiply};
 use crate::host::vector::{square, vectorized};
 use crate::host::{Call, SampleOp, is_diagonal};
-use crate::model::{Heads, Mode};
+use crate::model::Heads;
 
 /// Queries, keys and values: which of the three a channel belongs to.
 const Q: usize = 0;
@@ -194,7 +194,7 @@ impl SampleOp for Attend {
                     let component = match k {
                         0 => Component::Gradient,
                         _ if is_diagonal(k, signal.len()) => {
-                            Component::Diagonal { curved: call.mode != Mode::HesScaleGn }
+                            Component::Diagonal { curved: call.mode.is_curved() }
                         }
                         _ => Component::Vector,
                     };

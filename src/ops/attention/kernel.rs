@@ -225,7 +225,7 @@ impl Key for AttentionScores {
     fn source(&self, _: Dtypes) -> String {
         let (mut header, mut files) = self.attention.of_queries();
         constants(&mut header, self.mode);
-        header.flag("F2_TERM", self.mode != Mode::HesScaleGn);
+        header.flag("F2_TERM", self.mode.is_curved());
         files.extend(self.attention.files(&mut header));
         files.extend(["attention/scores", "signal/gather", self.attention.width_of().file()]);
         compose(&header, &files)

@@ -2,7 +2,6 @@
 
 use super::host::add_products;
 use crate::host::{BatchOp, Call, Sums, Weighted, is_diagonal};
-use crate::model::Mode;
 
 /// `z = γ x̂ + β`, `x̂ = (x − mean) / √(var + ε)` by mean and variance of the batch, per channel. Rules: `reference/layer/norm.rs`.
 #[derive(Debug)]
@@ -118,7 +117,7 @@ impl BatchOp for Standardize {
                 let others = plain + 2.0 * x * once + x * x * twice;
                 let mut h =
                     (gamma[c] * gamma[c] * s[i] * (1.0 - 2.0 * share) + others / n) * inverse[c] * inverse[c];
-                if call.mode != Mode::HesScaleGn {
+                if call.mode.is_curved() {
                     let curved = 2.0 * x * first[0][i] / n + (1.0 - share) * inverse[c] * slopes[c][1];
                     h -= curved * inverse[c];
                 }

@@ -2,7 +2,7 @@
 
 use crate::host::math::exp;
 use crate::host::{Call, SampleOp, is_diagonal};
-use crate::model::{Encoding, Mode};
+use crate::model::Encoding;
 use std::f32::consts::PI;
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl SampleOp for Encode {
 
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
         let (numbers, positions) = (self.encoding.numbers(), self.positions);
-        let curved = call.mode != Mode::HesScaleGn;
+        let curved = call.mode.is_curved();
         to.iter_mut().for_each(|to| to.fill(0.0));
         for (i, a) in call.input.iter().enumerate() {
             let first = i / positions * numbers * positions + i % positions;

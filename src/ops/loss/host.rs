@@ -17,6 +17,8 @@ pub(crate) struct HostLoss {
     outputs: usize,
     /// Whether behind them stand their derivatives along a direction.
     tangent: bool,
+    /// What u is of g in [`Mode::Fisher`].
+    spread: f64,
     classes: usize,
     positions: usize,
     row: Row,
@@ -30,13 +32,13 @@ pub(crate) struct HostLoss {
 pub(crate) struct HostWeights<'a> {
     /// One for each sample; none: 1.
     pub given: Option<&'a [f32]>,
-    /// Whether the reduction is in them already: they are shares of a whole of which these samples are a part.
-    pub reduced: bool,
+    /// How many samples the whole is of which these are a part, if they are shares of it: then the reduction is in them.
+    pub part_of: Option<usize>,
 }
 
 impl<'a> From<Option<&'a [f32]>> for HostWeights<'a> {
     fn from(given: Option<&'a [f32]>) -> HostWeights<'a> {
-        HostWeights { given, reduced: false }
+        HostWeights { given, part_of: None }
     }
 }
 
@@ -69,8 +71,8 @@ impl HostLoss {
         let (outputs, positions) = (output.iter().product(), output[1..].iter().product());
         let (loss, row, output) = (loss.clone(), Row::default(), output.to_vec());
         let (gradient, diagonal) = (Vec::new(), Vec::new());
-        let (classes, tangent) = (output[0], false);
-        HostLoss { loss, tangent, classes, output, outputs, positions, row, gradient, diagonal }
+        let (classes, tangent, spread) = (output[0], false, 1.0);
+        HostLoss { loss, tangent, spread, classes, output, outputs, positions, row, gradient, diagonal }
     }
 
     /// With, behind a sample's logits, their derivatives along a direction: the signal at the logits is the product of the loss's
@@ -93,7 +95,8 @@ impl HostLoss {
     ) -> f64 {
         let batch = logits.len() / self.outputs / (1 + usize::from(self.tangent));
         let weight = |sample: usize| weights.given.map_or(1.0, |weights| f64::from(weights[sample]));
-        let factor = if weights.reduced { 1.0 } else { self.factor(batch, targets, weight) };
+        let factor = if weights.part_of.is_some() { 1.0 } else { self.factor(batch, targets, weight) };
+        self.spread = self.loss.spread(weights.part_of.unwrap_or(batch)).sqrt();
         let mut value = 0.0;
         if self.tangent {
             for sample in 0..batch {
@@ -113,6 +116,13 @@ impl HostLoss {
                 Loss::External => unreachable!("it takes no targets, which have been checked"),
                 _ => weight * self.curved_by_itself(mode, factor * weight, sample, logits, targets, signal),
             };
+        }
+        if mode == Mode::Fisher
+            && let Some(signal) = &mut signal
+        {
+            signal.h.fill(0.0);
+            let from = signal.u[0].iter_mut().zip(&*signal.g);
+            from.for_each(|(u, g)| *u = (self.spread * f64::from(*g)) as f32);
         }
         factor * value
     }
@@ -168,6 +178,9 @@ impl HostLoss {
             let first = sample * self.outputs;
             for (to, g) in signal.g[first..].iter_mut().zip(&self.gradient) {
                 *to = (scale * g) as f32;
+            }
+            if mode == Mode::Fisher {
+                return value;
             }
             if mode.has_diagonal() {
                 for (to, h) in signal.h[first..].iter_mut().zip(&mut self.diagonal) {
@@ -472,7 +485,7 @@ impl Row {
         signal: &mut LossSignal<'_>,
     ) {
         let rank = mode.rank();
-        let vectors = rank > 0 && factor * self.mass > 0.0;
+        let vectors = rank > 0 && mode != Mode::Fisher && factor * self.mass > 0.0;
         if vectors {
             self.find_vectors(rank);
         }
@@ -481,7 +494,7 @@ impl Row {
             let (p, y, rest) = (self.p[c], self.y[c], self.rest(c));
             // m p − y, arranged so that a confident right answer does not cancel.
             signal.g[i] = (factor * (p * (self.mass - y) - y * rest)) as f32;
-            if !mode.has_diagonal() {
+            if !mode.has_diagonal() || mode == Mode::Fisher {
                 continue;
             }
             let mut h = p * rest;

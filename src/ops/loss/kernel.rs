@@ -15,6 +15,8 @@ pub(crate) struct LossKernel {
     positions: u32,
     plane: u32,
     scale: f32,
+    /// Samples of the whole that these are a part of.
+    samples: usize,
     lanes: u32,
     rows: u32,
     total: bool,
@@ -45,6 +47,7 @@ pub(crate) struct LossUniform {
     pub(crate) ignore: u32,
     pub(crate) has_ignore: u32,
     positions: u32,
+    spread: f32,
 }
 
 impl LossKernel {
@@ -62,7 +65,7 @@ impl LossKernel {
         // 65,535 iterations in total.
         let invocations = if class.is_software() && outputs <= 4096 { 8 } else { 64 };
         let lanes = if outputs <= 64 { 1 } else { invocations };
-        let (scale, rows) = (1.0, invocations / lanes);
+        let (scale, samples, rows) = (1.0, batch as usize, invocations / lanes);
         let (total, weights, tangent) = (false, SampleWeights::None, false);
         LossKernel {
             loss,
@@ -72,6 +75,7 @@ impl LossKernel {
             positions,
             plane,
             scale,
+            samples,
             lanes,
             rows,
             total,
@@ -88,6 +92,11 @@ impl LossKernel {
     /// With, behind a sample's logits, their derivatives along a direction: see `shaders/loss/rows_tangent.wgsl`.
     pub(crate) fn along(self, tangent: bool) -> LossKernel {
         LossKernel { tangent, ..self }
+    }
+
+    /// As a part of so many samples.
+    pub(crate) fn part_of(self, samples: usize) -> LossKernel {
+        LossKernel { samples, ..self }
     }
 
     /// With the loss multiplied by `scale`.
@@ -150,7 +159,8 @@ impl LossKernel {
     /// Adds the loss's constants to the header. Returns its files, without those that locate rows and share them out.
     pub(crate) fn rule(&self, header: &mut Header) -> Vec<&str> {
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
-        let mut files: Vec<&str> = vec!["loss/params", "lib/math", "lib/largest"];
+        header.flag("FISHER", self.mode == Mode::Fisher);
+        let mut files: Vec<&str> = vec!["loss/params", "loss/fisher", "lib/math", "lib/largest"];
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
                 header
@@ -249,6 +259,8 @@ impl LossKernel {
             ignore: ignore.unwrap_or(0),
             has_ignore: u32::from(ignore.is_some()),
             positions: self.positions,
+            // What is scaled in f16 is scaled once more in its square.
+            spread: (self.loss.spread(self.samples) / f64::from(self.scale)).sqrt() as f32,
         }
     }
 }

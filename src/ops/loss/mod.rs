@@ -147,6 +147,7 @@ impl LossStep {
         let (of, batch) = (model.loss().clone(), *batch as u32);
         LossKernel::new(tuning.class, of, mode, batch, outputs, positions as u32, plane)
             .scaled(setup.options.loss_scale)
+            .part_of(setup.options.samples)
             .along(model.is_tangent())
             .weighing(match self.sample_weights {
                 None => SampleWeights::None,

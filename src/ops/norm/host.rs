@@ -2,7 +2,7 @@
 
 use crate::host::vector::{add_squares, add_to, vectorized};
 use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
-use crate::model::{Mode, Normalization};
+use crate::model::Normalization;
 use std::ops::Range;
 
 /// `z = γ x̂ + β`, `x̂ = (x − mean) / s`, over each group of a sample `[positions, channels]`.
@@ -147,7 +147,7 @@ impl Normalize {
             }
             if let [h] = h {
                 self.through_squares(&of, s[linear.len()], h);
-                if call.mode != Mode::HesScaleGn {
+                if call.mode.is_curved() {
                     self.add_second_derivatives(&of, linear[0], slope, h);
                 }
             }

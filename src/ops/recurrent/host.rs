@@ -213,7 +213,7 @@ impl Recur {
         for (component, s) in signal.iter().enumerate() {
             let squared = is_diagonal(component, components);
             let (g_h, g_c) = of_g.split_at(hidden);
-            let bent = squared && mode != Mode::HesScaleGn;
+            let bent = squared && mode.is_curved();
             let carried = part(&room.carried[component * of_state..], sample, hidden);
             let own = part_mut(&mut room.own[component * of_state..], sample, hidden);
             let s = part(s, row, hidden);

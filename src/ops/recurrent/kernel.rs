@@ -245,7 +245,7 @@ impl Key for RecurrentSignal {
             files.push("recurrent/below");
         } else {
             constants(&mut header, self.flow.mode);
-            header.flag("F2_TERM", self.flow.mode != Mode::HesScaleGn);
+            header.flag("F2_TERM", self.flow.mode.is_curved());
             files.extend([self.layer.width().file(), "signal/gather", "recurrent/no_below"]);
         }
         files.extend(["recurrent/signal_params", "recurrent/signal"]);

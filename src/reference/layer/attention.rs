@@ -79,7 +79,7 @@ impl Attend {
 
     pub(super) fn backward<T: Real>(&self, mode: Mode, x: &[T], signal: &Signal<T>) -> Signal<T> {
         let linear = |s: &Vec<T>| self.of_batch(x, s, &signal.g, None);
-        let h = self.of_batch(x, signal.diagonal(), &signal.g, Some(mode != Mode::HesScaleGn));
+        let h = self.of_batch(x, signal.diagonal(), &signal.g, Some(mode.is_curved()));
         Signal::new(linear(&signal.g), h, signal.u.iter().map(linear).collect())
     }
 

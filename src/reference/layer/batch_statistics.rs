@@ -81,7 +81,7 @@ impl<'a, T: Real> Standardize<'a, T> {
             self.by_sample(&rows.collect::<Vec<_>>())
         };
         let mut h = each(signal.diagonal(), true, &Group::through_squares);
-        if mode != Mode::HesScaleGn && !h.is_empty() {
+        if mode.is_curved() && !h.is_empty() {
             let curved = each(&signal.g, false, &Group::second_derivatives);
             h.iter_mut().zip(curved).for_each(|(h, curved)| *h += curved);
         }

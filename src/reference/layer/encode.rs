@@ -63,7 +63,7 @@ impl Encode {
         };
         let first = |s: &[T]| sum(s, |[_, d1, _]| d1);
         let mut h = sum(signal.diagonal(), |[_, d1, _]| d1.squared());
-        if mode != Mode::HesScaleGn {
+        if mode.is_curved() {
             let curved = sum(&signal.g, |[_, _, d2]| d2);
             h.iter_mut().zip(curved).for_each(|(h, curved)| *h += curved);
         }

@@ -310,7 +310,7 @@ fn elementwise<T: Real>(function: Activation, mode: Mode, x: &[T], signal: &Sign
     let scaled = |s: &[T]| s.iter().zip(&derivatives).map(|(s, [_, d1, _])| *d1 * *s).collect();
     let diagonal = signal.diagonal().iter().zip(&derivatives);
     let mut h: Vec<T> = diagonal.map(|(h, [_, d1, _])| d1.squared() * *h).collect();
-    if mode != Mode::HesScaleGn {
+    if mode.is_curved() {
         // g is dL/dz at the function's output, before its own multiplication by f'.
         let curved = signal.g.iter().zip(&derivatives);
         h.iter_mut().zip(curved).for_each(|(h, (g, [_, _, d2]))| *h += *d2 * *g);

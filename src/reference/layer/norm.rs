@@ -55,7 +55,7 @@ impl<'a, T: Real> Normalize<'a, T> {
             self.spread(of.flat_map(|(group, s)| f(group, s)).collect())
         };
         let mut h = each(signal.diagonal(), true, Group::through_squares);
-        if mode != Mode::HesScaleGn {
+        if mode.is_curved() {
             let curved = each(&signal.g, false, Group::second_derivatives);
             h.iter_mut().zip(curved).for_each(|(h, curved)| *h += curved);
         }

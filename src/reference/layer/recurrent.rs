@@ -156,7 +156,7 @@ impl<'a, T: Real> Recur<'a, T> {
             let sample = n * outputs..(n + 1) * outputs;
             let g = self.component(&units, &signal.g[sample.clone()], None);
             if !signal.h.is_empty() {
-                let curved = (mode != Mode::HesScaleGn).then_some(&g.states[..]);
+                let curved = (mode.is_curved()).then_some(&g.states[..]);
                 let h = self.component(&units, &signal.diagonal()[sample.clone()], Some(curved));
                 diagonals[0].extend(h.a);
                 diagonals[1].extend(h.q);
