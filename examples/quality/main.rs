@@ -1,11 +1,13 @@
 //! The quality of cheap estimates of the Hessian diagonal: the approximation-quality experiment of the HesScale paper, and the same
 //! on handwritten digits before and after training, all on the CPU reference in f64.
 //!
-//! `cargo run --release --example quality [-- --quick | --layers]` prints a table and writes `quality.svg`, or `quality-layers.svg`.
+//! `cargo run --release --example quality [-- --quick | --layers]` prints a table and writes `quality.svg`, or `quality-layers.svg`;
+//! `-- --large` prints tables.
 
 mod estimator;
 #[path = "../common/files.rs"]
 mod files;
+mod large;
 mod picture;
 mod setting;
 
@@ -16,16 +18,29 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: quality [--quick | --layers]
+const USAGE: &str = "usage: quality [--quick | --layers | --large [PROBES]]
 
 L1 distance to the exact Hessian diagonal over HesScale's own distance: below 1 is closer than HesScale.
   --quick   fewer samples and no 20 epochs: seconds, and rougher figures
-  --layers  what single layers drop: batch norm, layer norm, gates, attention, recurrent layers";
+  --layers  what single layers drop: batch norm, layer norm, gates, attention, recurrent layers
+  --large   networks of half a million parameters, against an unbiased estimate from so many probes (default: 256), minutes each";
 
 fn main() -> ExitCode {
     let mut effort = Effort::FULL;
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
+            "--large" => {
+                let probes = match arguments.next().map(|probes| probes.parse()) {
+                    None => 256,
+                    Some(Ok(probes)) if probes >= 32 => probes,
+                    Some(_) => {
+                        eprintln!("PROBES must be a number, at least 32\n{USAGE}");
+                        return ExitCode::from(2);
+                    }
+                };
+                return ended(large::run(probes));
+            }
             "--quick" => effort = Effort::QUICK,
             "--layers" => effort = Effort::LAYERS,
             "--help" | "-h" => {
@@ -38,7 +53,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    match run(&effort) {
+    ended(run(&effort))
+}
+
+fn ended(outcome: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

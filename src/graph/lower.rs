@@ -23,6 +23,9 @@ pub(crate) trait Catalog {
     /// What the derivative of a layer without parameters comes to.
     fn tangent(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered>;
 
+    /// Each channel times a parameter of its own, of samples of shape `input`.
+    fn scale(input: &[usize]) -> Lowered;
+
     fn residual() -> Arc<dyn Operation>;
 
     /// The same numbers once more.
@@ -211,6 +214,7 @@ impl Lowering {
         let inputs: Vec<usize> = inputs.collect();
         let lowered = match &node.kind {
             NodeKind::Add => Lowered::Operation(C::residual()),
+            NodeKind::Scale => C::scale(model.shape_at(node.inputs[0])),
             NodeKind::Layer(layer) | NodeKind::Tangent(layer) => {
                 let input = model.shape_at(node.inputs[0]);
                 let lower = if let NodeKind::Layer(_) = node.kind { C::lower } else { C::tangent };

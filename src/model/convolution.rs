@@ -216,6 +216,23 @@ pub(crate) struct Convolution {
     pub transposed: bool,
 }
 
+impl Convolution {
+    /// Each channel of an image times a weight.
+    pub(crate) fn of_each_channel(channels: usize, image: [usize; 2]) -> Convolution {
+        let (one, none) = ([1, 1], [0, 0]);
+        let (kernel, stride, dilation, before, after) = (one, one, one, none, none);
+        let window = Window { image, kernel, stride, dilation, before, after, positions: image };
+        Convolution {
+            window,
+            inputs: channels,
+            outputs: channels,
+            groups: channels,
+            bias: false,
+            transposed: false,
+        }
+    }
+}
+
 /// The window that slides over a transposed convolution's output once for each position of its input `image`.
 pub(super) fn transposed_window(name: &str, image: [usize; 2], c: &ConvTranspose2d) -> Result<Window> {
     check_sizes(name, [c.kernel, c.stride, c.dilation])?;

@@ -552,6 +552,18 @@ impl Layer {
         self.parameter_shapes().iter().any(|(_, shape)| shape.is_some())
     }
 
+    /// The same normalisation without γ and β.
+    pub(super) fn without_affine(&self) -> Layer {
+        let mut layer = self.clone();
+        match &mut layer {
+            Layer::LayerNorm(norm) => norm.affine = false,
+            Layer::RmsNorm(norm) => norm.affine = false,
+            Layer::GroupNorm(norm) => norm.affine = false,
+            _ => {}
+        }
+        layer
+    }
+
     /// The same map without its bias.
     pub(super) fn without_bias(&self) -> Layer {
         let mut layer = self.clone();

@@ -42,6 +42,8 @@ pub(crate) enum NodeKind {
     Add,
     /// The derivative of a layer without parameters, at the second input, along the first.
     Tangent(Layer),
+    /// Each channel times the weight of the node that it shares with.
+    Scale,
 }
 
 /// Where a value comes from.
@@ -62,6 +64,7 @@ impl Node {
         match &self.kind {
             _ if self.shares.is_some() => format!("shared {}", self.path),
             NodeKind::Layer(layer) | NodeKind::Tangent(layer) => layer.name_at(&self.path),
+            NodeKind::Scale => format!("scale {}", self.path),
             NodeKind::Add => format!("residual {}", self.path),
         }
     }

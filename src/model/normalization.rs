@@ -285,6 +285,11 @@ pub(crate) struct Normalization {
 }
 
 impl Normalization {
+    /// Whether another has the same statistics, with or without γ and β.
+    pub(crate) fn is_alike(&self, other: &Normalization) -> bool {
+        Normalization { weight: self.weight, bias: self.bias, ..*other } == *self
+    }
+
     /// Over all numbers of a sample, each with parameters of its own, or over the channels of each position.
     pub(super) fn of_sample(name: &str, shape: &[usize], eps: f64, input: &[usize]) -> Result<Normalization> {
         let apart = matches!((shape, input), ([channels], [first, _, ..]) if channels == first);

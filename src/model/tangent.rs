@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `W a + b` | `W ȧ + (V a + v_b)` |
 //! | `f(a)` | `f'(a) ȧ` |
+//! | `γ x̂(a) + β` | `γ J(a) ȧ + (v_γ x̂(a) + v_β)`, J the derivative of x̂ |
 //! | any map without parameters that is linear | the same map of ȧ |
 //! | `a b` | `a ḃ + b ȧ` |
 //!
@@ -103,6 +104,13 @@ impl Builder<'_> {
         Source::Node(self.nodes.len() - 1)
     }
 
+    /// The same with the weight of `owner` and no bias.
+    fn push_weight(&mut self, of: usize, kind: NodeKind, input: Source, owner: usize) -> Source {
+        let source = self.push(of, kind, vec![input], Some(owner), Part::Whole);
+        self.nodes.iter_mut().last().into_iter().for_each(|node| node.weight_only = true);
+        source
+    }
+
     fn sum(&mut self, of: usize, one: Option<Source>, other: Option<Source>) -> Option<Source> {
         match (one, other) {
             (Some(one), Some(other)) => {
@@ -147,12 +155,8 @@ impl Builder<'_> {
             },
             Layer::Dense { .. } | Layer::Conv2d(_) | Layer::Conv1d(_) | Layer::ConvTranspose2d(_) => {
                 let owner = self.model.owner(index);
-                let through = first.map(|along| {
-                    let map = NodeKind::Layer(layer.without_bias());
-                    let map = self.push(index, map, vec![along], Some(owner), Part::Whole);
-                    self.nodes.iter_mut().last().into_iter().for_each(|node| node.weight_only = true);
-                    map
-                });
+                let map = NodeKind::Layer(layer.without_bias());
+                let through = first.map(|along| self.push_weight(index, map, along, owner));
                 let by = self.by_direction(index, inputs);
                 Ok(self.sum(index, through, Some(by)))
             }
@@ -172,6 +176,24 @@ impl Builder<'_> {
                 let slope = NodeKind::Tangent(layer.clone());
                 self.push(index, slope, vec![along, inputs[0]], None, Part::Whole)
             })),
+            Layer::LayerNorm(_) | Layer::RmsNorm(_) | Layer::GroupNorm(_) => {
+                let shape = self.model.shape_at(inputs[0]);
+                let channels = layer.normalization(&node.name(), shape)?.map(|norm| norm.channels);
+                if layer.has_parameters() && channels != Some(shape[0]) {
+                    return refused(" with a γ for each number of an image");
+                }
+                let through = first.map(|along| {
+                    let slope = NodeKind::Tangent(layer.without_affine());
+                    let normal = self.push(index, slope, vec![along, inputs[0]], None, Part::Whole);
+                    if !layer.has_parameters() {
+                        return normal;
+                    }
+                    let owner = self.model.owner(index);
+                    self.push_weight(index, NodeKind::Scale, normal, owner)
+                });
+                let by = layer.has_parameters().then(|| self.by_direction(index, inputs));
+                Ok(self.sum(index, through, by))
+            }
             Layer::Flatten
             | Layer::AvgPool2d(_)
             | Layer::AdaptiveAvgPool2d { .. }

@@ -90,6 +90,10 @@ impl Catalog for Ops {
         tangent::lower(layer, at)
     }
 
+    fn scale(input: &[usize]) -> Lowered {
+        tangent::scale(input)
+    }
+
     fn residual() -> Arc<dyn Operation> {
         Arc::new(residual::Residual)
     }

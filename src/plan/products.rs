@@ -14,8 +14,8 @@ use std::ops::Range;
 /// A product is one pass of plain backprop through the network beside its derivative along v, eight products of matrices for each
 /// layer in place of three; for the Gauss-Newton matrix five. Its memory is that of a plan of twice the network.
 ///
-/// Layers: dense, convolutions and their transposes, all activations, pooling, padding, resampling, pixel shuffle, embeddings and hash
-/// grids, sums, products and concatenations of values, blocks, shared parameters; dropout does nothing. Losses: all but PPO, a
+/// Layers: dense, convolutions and their transposes, all activations, pooling, padding, resampling, pixel shuffle, layer, RMS and group
+/// normalisation (but γ of each number of an image), embeddings and hash grids, sums, products and concatenations of values, blocks, shared parameters; dropout does nothing. Losses: all but PPO, a
 /// [`RowLoss`](crate::model::RowLoss) and [`Loss::External`](crate::Loss::External); those whose second derivative is a convention
 /// (Huber's kinks, the denominator of a relative error) by that convention. Custom functions by the derivatives that they give.
 ///

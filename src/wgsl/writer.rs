@@ -230,7 +230,7 @@ impl<'a> Writer<'a> {
             Ok(Body::new(terms <= unroll))
         };
         let layer = match &node.kind {
-            NodeKind::Tangent(_) => unreachable!("no model of the user's has one"),
+            NodeKind::Tangent(_) | NodeKind::Scale => unreachable!("no model of the user's has one"),
             NodeKind::Add | NodeKind::Layer(Layer::Add { .. }) => {
                 let mut body = body(&[len])?;
                 layers::add(&mut body, len);

@@ -52,16 +52,21 @@ pub(crate) fn staged(steps: u32, buffers: u32) -> TileTable {
     TileTable { adapter: "any".into(), entries: entries.collect() }
 }
 
-/// Little to compile: the register family for software; for the integrated class slices in dense layers, and its own tiles elsewhere;
-/// for all others the workgroup family, without slices.
+/// Little to compile: the register family for software; for the integrated class slices in dense layers, and the workgroup family
+/// elsewhere; for all others the workgroup family, without slices. llvmpipe's time grows with the square of a shader's branches, and
+/// every access to memory is some.
 pub(crate) fn small(class: DeviceClass) -> TileTable {
-    let tile = Tile { family: Family::Registers, rows: 4, vectors: 1, width: 8, height: 2 };
-    let entry = |usage, components| TileEntry { usage, components, size: None, tile };
-    let registers =
-        USES.into_iter().flat_map(|usage| (1..=4).map(move |components| entry(usage, components)));
-    match class {
-        DeviceClass::Software => TileTable { adapter: "any".into(), entries: registers.collect() },
-        DeviceClass::Integrated => sliced(8),
-        _ => staged(8, 2),
-    }
+    let all = |family, height| {
+        let tile = Tile { family, rows: 4, vectors: 1, width: 8, height };
+        let entry = move |usage, components| TileEntry { usage, components, size: None, tile };
+        USES.into_iter().flat_map(move |usage| (1..=4).map(move |components| entry(usage, components)))
+    };
+    let staged = || all(Family::Workgroup { steps: 4, buffers: 1, slices: 1 }, 2);
+    let entries = match class {
+        DeviceClass::Software => all(Family::Registers, 2).collect(),
+        // The first that fits counts.
+        DeviceClass::Integrated => sliced(8).entries.into_iter().chain(staged()).collect(),
+        _ => staged().collect(),
+    };
+    TileTable { adapter: "any".into(), entries }
 }

@@ -1,9 +1,7 @@
 //! The empirical Fisher matrix' diagonal, sample by sample.
 
 use crate::problem::{Problem, sample_weights};
-use hesscale::model::{
-    Attention, Conv1d, Conv2d, GroupNorm, HashGrid, LayerNorm, MaxPool2d, PRelu, Targets,
-};
+use hesscale::model::{Attention, Conv1d, Conv2d, GroupNorm, HashGrid, LayerNorm, MaxPool2d, PRelu, Targets};
 use hesscale::reference::pass;
 use hesscale::{Activation, Layer, Loss, Mode, Model};
 

@@ -3,8 +3,8 @@
 use crate::common::{compare, to_f64};
 use crate::problem::{Problem, losses};
 use hesscale::model::{
-    AvgPool2d, Conv1d, Conv2d, ConvTranspose2d, HashGrid, Matrix, MaxPool2d, Noise, OutputSignal,
-    PositionEmbedding, Targets, Upsample2d,
+    AvgPool2d, Conv1d, Conv2d, ConvTranspose2d, GroupNorm, HashGrid, LayerNorm, Matrix, MaxPool2d, Noise,
+    OutputSignal, PositionEmbedding, RmsNorm, Targets, Upsample2d,
 };
 use hesscale::reference::{Dual, pass_from_signal, predict, weighted_loss_and_signal, weighted_pass};
 use hesscale::{Activation, Layer, Loss, Mode, Model};
@@ -129,6 +129,46 @@ pub(crate) fn networks() -> Vec<(&'static str, Model)> {
             "shared",
             entropy(
                 Model::builder([8]).dense(8).act(TANH).shared("0").act(TANH).shared("0").act(gelu).dense(5),
+            ),
+        ),
+        (
+            "norms of rows",
+            entropy(
+                Model::builder([7])
+                    .dense(11)
+                    .layer_norm()
+                    .act(TANH)
+                    .dense(9)
+                    .rms_norm()
+                    .act(gelu)
+                    .layer(LayerNorm::new().affine(false))
+                    .dense(3),
+            ),
+        ),
+        (
+            "norms of images",
+            entropy(
+                image()
+                    .layer(GroupNorm::new(3))
+                    .act(TANH)
+                    .layer(Conv2d::new(8, 3).same())
+                    .layer(GroupNorm::new(8).affine(false))
+                    .residual(|body| body.layer(Conv2d::new(8, 3).same()).group_norm(1).act(Activation::Relu))
+                    .layer(Layer::global_avg_pool())
+                    .flatten()
+                    .dense(4),
+            ),
+        ),
+        (
+            "norms of positions",
+            squares(
+                Model::builder([3, 9])
+                    .layer(Conv1d::new(6, 2))
+                    .layer(LayerNorm::of_channels())
+                    .act(TANH)
+                    .layer(Conv1d::new(5, 2))
+                    .layer(RmsNorm::of_channels())
+                    .layer(Conv1d::new(2, 1)),
             ),
         ),
         (

@@ -160,7 +160,8 @@ impl LossKernel {
     pub(crate) fn rule(&self, header: &mut Header) -> Vec<&str> {
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
         header.flag("FISHER", self.mode == Mode::Fisher);
-        let mut files: Vec<&str> = vec!["loss/params", "loss/fisher", "lib/math", "lib/largest"];
+        let mut files: Vec<&str> = vec!["loss/params", "lib/math", "lib/largest"];
+        files.extend((!self.tangent).then_some("loss/fisher"));
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
                 header

@@ -267,3 +267,72 @@ impl Weighted for Normalize {
         }
     }
 }
+
+/// `ẏ = J(a) ȧ` of a normalisation without γ and β.
+#[derive(Debug)]
+pub(crate) struct Along(pub Normalize);
+
+impl Along {
+    /// Calls `with` for each group of each sample with its x̂ and `1 / s`.
+    fn each_group(&self, a: &[f32], scratch: &mut [f32], mut with: impl FnMut(Range<usize>, &Group<'_>)) {
+        let sample = self.0.sample();
+        for (n, a) in a.chunks_exact(sample).enumerate() {
+            for group in 0..self.0.0.count() {
+                let normal = &mut scratch[..sample];
+                let inverse = self.0.standardize(group, a, normal);
+                with(n * sample..(n + 1) * sample, &Group { group, normal, inverse, gamma: &[] });
+            }
+        }
+    }
+
+    /// `−[x̂ φ/n + J g Σu x̂/n + J u Σg x̂/n] / s`: see `shaders/norm/bend.wgsl`.
+    fn bend(&self, of: &Group<'_>, g: &[f32], u: &[f32], to: &mut [f32]) {
+        let (norm, n, c) = (&self.0, self.0.0.len() as f64, f64::from(self.0.centred()));
+        let mut sums = [Total::default(); 5];
+        for run in norm.runs(of.group) {
+            let (g, u, normal) = (&g[run.clone()], &u[run.clone()], &of.normal[run]);
+            let [x, along] = [normal, u].map(|values| move |i: usize| f64::from(values[i]));
+            sums[0].add(g, |_, g| g);
+            sums[1].add(g, |i, g| g * x(i));
+            sums[2].add(u, |_, u| u);
+            sums[3].add(u, |i, u| u * x(i));
+            sums[4].add(g, |i, g| g * along(i));
+        }
+        let [g_mean, gx, u_mean, ux, gu] = sums.map(|sum| sum.total() / n);
+        let inverse = f64::from(of.inverse);
+        let phi = (gu - c * g_mean * u_mean - gx * ux) * inverse;
+        for i in norm.runs(of.group).flatten() {
+            let x = f64::from(of.normal[i]);
+            let of_g = (f64::from(g[i]) - c * g_mean - x * gx) * inverse;
+            let of_u = (f64::from(u[i]) - c * u_mean - x * ux) * inverse;
+            to[i] = (-(x * phi + of_g * ux + of_u * gx) * inverse) as f32;
+        }
+    }
+}
+
+impl SampleOp for Along {
+    fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]) {
+        self.each_group(inputs[1], scratch, |sample, of| {
+            self.0.through(of, &inputs[0][sample.clone()], &mut output[sample]);
+        });
+    }
+
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
+        let a = if call.branch == 0 { call.other } else { call.input };
+        self.each_group(a, scratch, |sample, of| {
+            let (g, to) = (&signal[0][sample.clone()], &mut to[0][sample.clone()]);
+            match call.branch {
+                0 => drop(self.0.through(of, g, to)),
+                _ => self.bend(of, g, &call.other[sample], to),
+            }
+        });
+    }
+
+    fn scratch(&self, _: usize, _: usize) -> usize {
+        self.0.sample()
+    }
+
+    fn work(&self) -> usize {
+        24 * self.0.sample()
+    }
+}

@@ -180,3 +180,42 @@ impl Key for GroupNormSignal {
         self.norm.uniforms_of(grid_x, self.flow.planes(Width::Scalar))
     }
 }
+
+/// The signal that goes to a behind `y = J(a) u`: `shaders/norm/bend.wgsl`. No activation is fused, and there is neither γ nor β.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct GroupNormBend {
+    pub norm: NormGroups,
+    pub flow: Flow,
+}
+
+impl Key for GroupNormBend {
+    fn label(&self) -> String {
+        format!("signal {} at the point of {}", self.flow.label(), self.norm.label())
+    }
+
+    /// The signals above and below, a, statistics, u.
+    fn bindings(&self) -> Vec<Binding> {
+        self.flow.bindings(3)
+    }
+
+    fn source(&self, _: Dtypes) -> String {
+        let (mut header, files) = self.norm.parts(6);
+        header.alias("Along", &Width::Scalar.kept(5));
+        let mut files: Vec<&str> = files.into_iter().filter(|file| *file != "norm/no_weight").collect();
+        files.push("norm/bend");
+        files.extend(self.flow.files(&mut header, Width::Scalar, 3));
+        compose(&header, &files)
+    }
+
+    fn groups(&self) -> u32 {
+        self.norm.dispatched()
+    }
+
+    fn workgroup(&self) -> Workgroup {
+        self.norm.workgroup()
+    }
+
+    fn uniforms(&self, grid_x: u32) -> Vec<Vec<u8>> {
+        self.norm.uniforms_of(grid_x, self.flow.planes(Width::Scalar))
+    }
+}

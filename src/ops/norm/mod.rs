@@ -1,11 +1,13 @@
 //! Normalisation by a sample's own statistics: layer, RMS and group normalisation. Every output of a group depends on every input
 //! of it, so the signal takes two passes over a group: its sums, then the rule.
 
+mod along;
 #[cfg(feature = "cpu")]
 pub(crate) mod host;
 mod kernel;
 
-pub(crate) use kernel::{GroupNormForward, GroupNormSignal, NormGroups};
+pub(crate) use along::Along;
+pub(crate) use kernel::{GroupNormBend, GroupNormForward, GroupNormSignal, NormGroups};
 
 use crate::graph::{
     BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Purpose, Setup, Signal, Slice,

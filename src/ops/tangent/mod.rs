@@ -1,5 +1,6 @@
 //! Derivatives of layers without parameters along a direction, `ż = F'(a) ȧ`: of activations, whose backward pass bends with `f''`,
-//! and of max pooling, which takes ȧ where a was largest. Products with the Hessian are made of them (`model/tangent.rs`); they carry
+//! of max pooling, which takes ȧ where a was largest, and of normalisations (`ops/norm/along.rs`); and what a normalisation's γ does to
+//! the last. Products with the Hessian are made of them (`model/tangent.rs`); they carry
 //! a gradient, and no diagonal: that would take third derivatives.
 
 #[cfg(feature = "cpu")]
@@ -8,20 +9,35 @@ mod kernel;
 
 pub(crate) use kernel::{Factor, SlopeForward, SlopeSignal, Take};
 
+use super::depthwise::Depthwise;
+use super::norm::{Along, Norm};
 use super::pool::{Pool, PoolSignal, Pooling};
 use crate::Result;
 use crate::graph::{BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Signal, Slice};
-use crate::model::{Activation, Layer};
+use crate::model::{Activation, Convolution, Layer};
 #[cfg(feature = "cpu")]
 use crate::{graph::Value, host::HostOp};
 
 /// What the derivative of a layer comes to.
 pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered> {
+    if let Some(norm) = layer.normalization(at.name, at.input)? {
+        return Ok(Along(Norm(norm)).into());
+    }
     match (layer, layer.pooling(at.name, at.input)?) {
         (Layer::Act(activation), _) => Ok(Slope(*activation).into()),
         (Layer::MaxPool2d(_), Some(window)) => Ok(Largest(Pooling::Max(window)).into()),
         _ => unreachable!("{}: no derivative is asked for", at.name),
     }
+}
+
+/// Each channel times a parameter of its own: a depthwise convolution of one pixel.
+pub(super) fn scale(input: &[usize]) -> Lowered {
+    let image = match input {
+        [_, height, width] => [*height, *width],
+        [_, length] => [1, *length],
+        _ => [1, 1],
+    };
+    Depthwise(Convolution::of_each_channel(input[0], image)).into()
 }
 
 /// `ż = f'(a) ȧ`

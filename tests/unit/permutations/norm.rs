@@ -2,19 +2,20 @@
 
 use super::{BATCH, Operation, SHOWN, backward, flow, is};
 use crate::model::{Activation, Mode};
-use crate::ops::norm::{GroupNormForward, GroupNormSignal, NormGroups};
+use crate::ops::norm::{GroupNormBend, GroupNormForward, GroupNormSignal, NormGroups};
 use crate::shader::{BatchShape, DeviceClass, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
     all,
     stored: |kernel| match kernel.get::<GroupNormSignal>() {
+        _ if is::<GroupNormBend>(kernel) => vec![vec![F16, F16, F16, F32, F16]],
         Some(signal) if signal.flow.mode == SHOWN => backward(&signal.flow, &[F16, F32]),
         Some(_) => vec![],
         None if is::<GroupNormForward>(kernel) => vec![vec![F16, F16]],
         None => vec![],
     },
     family: |kernel| {
-        (is::<GroupNormForward>(kernel) || is::<GroupNormSignal>(kernel))
+        (is::<GroupNormForward>(kernel) || is::<GroupNormSignal>(kernel) || is::<GroupNormBend>(kernel))
             .then_some("normalisation of samples")
     },
 };
@@ -30,6 +31,9 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
             kernels.push(GroupNormForward(norm).into());
             let signal = |mode| GroupNormSignal { norm, flow: flow(mode, Activation::Identity) };
             kernels.extend(Mode::ALL.map(|mode| signal(mode).into()));
+            if !weight {
+                kernels.push(GroupNormBend { norm, flow: flow(Mode::None, Activation::Identity) }.into());
+            }
         }
     }
     kernels

@@ -255,6 +255,18 @@ fn products(jobs: &mut Vec<Job>) {
         let model = model.layer(MaxPool2d::new(window).stride(2)).layer(Conv2d::new(3, 2)).act(TANH);
         model.flatten().dense(4).loss(Loss::cross_entropy()).unwrap()
     };
+    // Groups that invocations share, and not; with a mean and without.
+    for width in [33, 3000] {
+        let norm = |centred: bool| -> Layer {
+            if centred { LayerNorm::new().into() } else { RmsNorm::new().into() }
+        };
+        for centred in [true, false] {
+            let model = Model::builder([5]).dense(width).layer(norm(centred)).act(TANH).dense(3);
+            let name = format!("product through a norm of {width}, centred {centred}");
+            let job = Job::product(&name, &model.loss(Loss::mse()).unwrap(), 2, Matrix::Hessian);
+            jobs.extend([job.halved(), job]);
+        }
+    }
     for window in [3, 20] {
         let name = format!("product through windows of {window}");
         let job = Job::product(&name, &image(window), 2, Matrix::Hessian);
