@@ -77,6 +77,7 @@ impl HostLoss {
 
     /// With, behind a sample's logits, their derivatives along a direction: the signal at the logits is the product of the loss's
     /// Hessian with that, and at it the gradient.
+    #[cfg(feature = "cpu")]
     pub(crate) fn along(self, tangent: bool) -> HostLoss {
         HostLoss { tangent, ..self }
     }
