@@ -1,11 +1,11 @@
 //! The same measurement for the CPU executor.
 
 use crate::measure::{Effort, Row, WARM_UP, median};
-use crate::workload::{Data, MODES, Workload};
+use crate::workload::{Data, MATRICES, MODES, Workload};
 use cpu_time::ProcessTime;
-use hesscale::cpu::{Executor, ExecutorOptions, Threads};
+use hesscale::cpu::{Executor, ExecutorOptions, Products, Threads};
 use hesscale::model::{Init, Noise};
-use hesscale::{Mode, Result};
+use hesscale::{Error, Mode, Result};
 use std::time::{Duration, Instant};
 
 /// The given number of threads, or one and all.
@@ -25,24 +25,39 @@ struct Times {
     processor: Vec<f64>,
 }
 
-/// A mode's executor and a plain one, with the times of their interleaved steps.
+/// What is compared with a plain executor.
+enum Other {
+    Mode(Mode, Executor),
+    Product(&'static str, Products),
+}
+
+/// It and a plain one, with the times of their interleaved steps.
 struct Contest {
-    mode: Mode,
-    executors: [Executor; 2],
+    plain: Executor,
+    other: Other,
     times: [Times; 2],
 }
 
-/// One row for each number of threads and mode.
+/// One row for each number of threads and mode, and for each product.
 pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) -> Result<Vec<Row>> {
     let (parameters, data) = (workload.model.init(Init::Glorot, 1)?, workload.data());
     let mut contests = Vec::new();
-    for (threads, mode) in threads.iter().flat_map(|threads| MODES.map(|mode| (threads, mode))) {
-        let executor = |mode| {
-            let options = ExecutorOptions::training(mode).threads(threads.clone());
-            Executor::new(&workload.model, workload.batch, options)
+    for threads in threads {
+        let options = |mode| ExecutorOptions::training(mode).threads(threads.clone());
+        let executor = |mode| Executor::new(&workload.model, workload.batch, options(mode));
+        let mut push = |other| -> Result<()> {
+            contests.push(Contest { plain: executor(MODES[0])?, other, times: Default::default() });
+            Ok(())
         };
-        let executors = [executor(MODES[0])?, executor(mode)?];
-        contests.push(Contest { mode, executors, times: Default::default() });
+        for mode in MODES {
+            push(Other::Mode(mode, executor(mode)?))?;
+        }
+        for (name, matrix) in MATRICES {
+            match Products::new(&workload.model, workload.batch, matrix, options(Mode::None)) {
+                Err(Error::Unsupported { .. }) => {}
+                products => push(Other::Product(name, products?))?,
+            }
+        }
     }
     let round = |contests: &mut [Contest]| {
         contests.iter_mut().try_for_each(|contest| contest.turn(&parameters, &data))
@@ -61,27 +76,29 @@ pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) 
 }
 
 impl Contest {
-    /// A plain step, then one of the mode's.
+    /// A plain step, then one of the other's.
     fn turn(&mut self, parameters: &[f32], data: &Data) -> Result<()> {
-        let modes = [MODES[0], self.mode];
-        for ((executor, mode), times) in self.executors.iter_mut().zip(modes).zip(&mut self.times) {
-            let (start, processor) = (Instant::now(), ProcessTime::now());
-            executor.pass(mode, parameters, &data.inputs, data.targets(), Noise::default())?;
-            times.processor.push(1e3 * processor.elapsed().as_secs_f64());
-            times.wall.push(1e3 * start.elapsed().as_secs_f64());
-        }
-        Ok(())
+        let [plain_times, times] = &mut self.times;
+        timed(plain_times, || pass(&mut self.plain, MODES[0], parameters, data))?;
+        timed(times, || match &mut self.other {
+            Other::Mode(mode, executor) => pass(executor, *mode, parameters, data),
+            Other::Product(_, products) => {
+                products.product(parameters, &data.inputs, data.targets(), None, parameters).map(drop)
+            }
+        })
     }
 
     fn row(self, workload: &Workload) -> Row {
-        let [plain, own] = &self.executors;
-        let (flops, plain_flops) = (own.flops(self.mode), plain.flops(MODES[0]));
-        let threads = own.threads().count();
+        let (mode, flops) = match &self.other {
+            Other::Mode(mode, executor) => (mode.name(), executor.flops(*mode)),
+            Other::Product(name, products) => (*name, products.flops()),
+        };
+        let (plain_flops, threads) = (self.plain.flops(MODES[0]), self.plain.threads().count());
         let [plain_times, mode_times] = self.times;
         Row {
             workload: workload.network,
             batch: workload.batch,
-            mode: self.mode.name(),
+            mode,
             plain_ms: median(plain_times.wall),
             mode_ms: median(mode_times.wall),
             device_ms: Some((median(plain_times.processor), median(mode_times.processor))),
@@ -91,4 +108,16 @@ impl Contest {
             adapter: format!("processor, {threads} threads"),
         }
     }
+}
+
+fn pass(executor: &mut Executor, mode: Mode, parameters: &[f32], data: &Data) -> Result<()> {
+    executor.pass(mode, parameters, &data.inputs, data.targets(), Noise::default()).map(drop)
+}
+
+fn timed(times: &mut Times, act: impl FnOnce() -> Result<()>) -> Result<()> {
+    let (start, processor) = (Instant::now(), ProcessTime::now());
+    act()?;
+    times.processor.push(1e3 * processor.elapsed().as_secs_f64());
+    times.wall.push(1e3 * start.elapsed().as_secs_f64());
+    Ok(())
 }

@@ -67,18 +67,22 @@ struct Times {
     gpu: Vec<f64>,
 }
 
-/// One row per mode.
+/// One row per mode, and per product.
 pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) -> Result<Vec<Row>> {
     let state = workload.state(context)?;
     let plain = workload.plan(context, &state, MODES[0])?;
     let plans = MODES.map(|mode| workload.plan(context, &state, mode));
     let plans = plans.into_iter().collect::<Result<Vec<_>>>()?;
+    let products = workload.products(context, &state)?;
+    let plans = plans.iter().map(|plan| (plan.mode().name(), plan));
+    let products = products.iter().map(|(name, products)| (*name, products.plan()));
+    let plans: Vec<(&'static str, &Plan)> = plans.chain(products).collect();
     let clock = Timestamps::new(context);
 
     let mut one = Duration::MAX;
     for _ in 0..WARM_UP {
         let start = Instant::now();
-        for plan in &plans {
+        for (_, plan) in &plans {
             step(context, &plain, clock.as_ref(), &mut Times::default())?;
             step(context, plan, clock.as_ref(), &mut Times::default())?;
         }
@@ -87,17 +91,17 @@ pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) ->
     // For each mode, the times of its steps and of the plain steps just before them, so that disturbances affect both.
     let mut times: Vec<[Times; 2]> = plans.iter().map(|_| Default::default()).collect();
     for _ in 0..effort.repetitions(one) {
-        for (plan, [plain_times, plan_times]) in plans.iter().zip(&mut times) {
+        for ((_, plan), [plain_times, plan_times]) in plans.iter().zip(&mut times) {
             step(context, &plain, clock.as_ref(), plain_times)?;
             step(context, plan, clock.as_ref(), plan_times)?;
         }
     }
 
     let flops = |plan: &Plan| plan.dispatches().map(|(_, flops)| flops).sum::<u64>();
-    let row = |(plan, [plain_times, plan_times]): (&Plan, [Times; 2])| Row {
+    let row = |((name, plan), [plain_times, plan_times]): ((&'static str, &Plan), [Times; 2])| Row {
         workload: workload.network,
         batch: workload.batch,
-        mode: plan.mode().name(),
+        mode: name,
         plain_ms: median(plain_times.wall),
         mode_ms: median(plan_times.wall),
         device_ms: clock.is_some().then(|| (median(plain_times.gpu), median(plan_times.gpu))),
@@ -106,7 +110,7 @@ pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) ->
         dispatches: plan.dispatches().count(),
         adapter: context.describe(),
     };
-    Ok(plans.iter().zip(times).map(row).collect())
+    Ok(plans.into_iter().zip(times).map(row).collect())
 }
 
 /// Records, submits and waits: a full step with its gradient, and its diagonal where the mode has one.

@@ -1,11 +1,16 @@
 //! The workloads: networks, batch sizes, modes.
 
-use hesscale::model::{Attention, Builder, Conv1d, Conv2d, Init, LayerNorm, MaxPool2d, Targets};
-use hesscale::{Activation, Context, Layer, Loss, Mode, Model, Plan, PlanOptions, Result, State};
+use hesscale::model::{Attention, Builder, Conv1d, Conv2d, Init, LayerNorm, Matrix, MaxPool2d, Targets};
+use hesscale::{
+    Activation, Context, Error, Layer, Loss, Mode, Model, Plan, PlanOptions, Products, Result, State,
+};
 
 /// Plain backprop first.
 pub(crate) const MODES: [Mode; 5] =
     [Mode::None, Mode::HesScaleGn, Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2];
+
+/// Whose products are timed beside the modes.
+pub(crate) const MATRICES: [(&str, Matrix); 2] = [("H v", Matrix::Hessian), ("G v", Matrix::GaussNewton)];
 
 /// A network at a batch size.
 #[derive(Debug)]
@@ -130,6 +135,26 @@ impl Workload {
         plan.write_input(&data.inputs)?;
         plan.write_targets(data.targets())?;
         Ok(plan)
+    }
+
+    /// Plans of products with matrices, of those that the network has, along its own parameters.
+    pub(crate) fn products(&self, context: &Context, state: &State) -> Result<Vec<(&'static str, Products)>> {
+        let mut all = Vec::new();
+        for (name, matrix) in MATRICES {
+            let options = PlanOptions::training(Mode::None);
+            let products = match Products::new(context, &self.model, self.batch, matrix, options) {
+                Err(Error::Unsupported { .. }) => continue,
+                products => products?,
+            };
+            let data = self.data();
+            products.plan().write_input(&data.inputs)?;
+            products.plan().write_targets(data.targets())?;
+            let mut encoder = context.device().create_command_encoder(&Default::default());
+            products.record(&mut encoder, state, state.parameters())?;
+            context.queue().submit([encoder.finish()]);
+            all.push((name, products));
+        }
+        Ok(all)
     }
 
     /// A batch, drawn from a fixed seed.

@@ -120,6 +120,7 @@ pub(crate) fn run(probes: usize) -> std::result::Result<(), Box<dyn std::error::
     let data = digits()?;
     let (train, _) = data.split(0.2, 1)?;
     let batch = train.gather(&(0..SAMPLES).collect::<Vec<_>>())?;
+    let probes = probes.div_ceil(BLOCKS) * BLOCKS;
     println!("{probes} probes in {BLOCKS} blocks, the mean loss of {SAMPLES} digits, ± one standard error\n");
     for (name, model) in networks()? {
         for epochs in [0, 5] {

@@ -36,10 +36,12 @@ pub struct Products {
     executor: Executor,
     /// Parameters and direction.
     both: Vec<f32>,
+    checked: bool,
 }
 
 impl Products {
-    /// For batches of at most `batch` samples. Of the options the threads count, and whether what is given is looked at.
+    /// For batches of at most `batch` samples. Of the options the threads count, and whether what is given is looked at; all parameters
+    /// count, whatever the groups.
     ///
     /// # Errors
     /// [`Error::Unsupported`] naming a layer or loss without a rule, and for a mode other than [`Mode::None`]; all of
@@ -54,13 +56,20 @@ impl Products {
         }
         let tangent = model.tangent(matrix)?;
         let both = zeros("parameters and direction", Some(tangent.flat_len()))?;
+        let ExecutorOptions { threads, checked, .. } = options;
+        let options = ExecutorOptions { threads, checked, ..ExecutorOptions::training(mode) };
         let executor = Executor::new(&tangent, batch, options)?;
-        Ok(Products { model: model.clone(), matrix, executor, both })
+        Ok(Products { model: model.clone(), matrix, executor, both, checked })
     }
 
     /// Which matrix.
     pub fn matrix(&self) -> Matrix {
         self.matrix
+    }
+
+    /// Floating-point operations of the matrix products of one product, of a whole batch.
+    pub fn flops(&self) -> u64 {
+        self.executor.flops(Mode::None)
     }
 
     /// The product with `v` at `parameters`, all in the model's flat layout, for the loss of a batch; zeros in the gaps.
@@ -90,6 +99,9 @@ impl Products {
         let flat = self.model.flat_len();
         Error::check_length("parameters", parameters.len(), flat)?;
         Error::check_length("direction", v.len(), flat)?;
+        if self.checked {
+            Error::check_finite("direction", v)?;
+        }
         self.both[..flat].copy_from_slice(parameters);
         self.both[flat..].copy_from_slice(v);
         self.executor.pass_by(Mode::None, &self.both, inputs, targets, weights, Noise::default())?;

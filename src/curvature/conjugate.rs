@@ -19,7 +19,7 @@ pub struct Solution {
 }
 
 /// Solves `(A + λ) x = b` for a positive definite `A + λ` by conjugate gradients from 0 (Hestenes & Stiefel, 1952), until the residual
-/// is at most `tolerance` times b's length, or after `most_steps`. With the Gauss-Newton matrix and the gradient for b this is the step
+/// is at most `tolerance` times b's length (or 2^-52 times, whatever the tolerance), or after `most_steps`. With the Gauss-Newton matrix and the gradient for b this is the step
 /// of truncated Newton methods (Martens, *Hessian-free optimization*, 2010). Sums are f64, products as the operator has them.
 ///
 /// # Errors
@@ -46,7 +46,9 @@ pub fn conjugate_gradients(
     let [mut v, mut av] = [zeros("direction", Some(len))?, zeros("product", Some(len))?];
     let begin = dot(&residual, &residual);
     let (mut squares, mut steps, mut negative_curvature) = (begin, 0, false);
-    while steps < most_steps && squares > tolerance * tolerance * begin {
+    // Products of f32 have nothing to say below that.
+    let enough = begin * (tolerance * tolerance).max(f64::EPSILON * f64::EPSILON);
+    while steps < most_steps && squares > enough {
         // A direction of length 1, so that f32 holds it.
         let scale = dot(&direction, &direction).sqrt();
         v.iter_mut().zip(&direction).for_each(|(v, d)| *v = (d / scale) as f32);

@@ -16,7 +16,7 @@ pub struct DiagonalEstimate {
 }
 
 /// The diagonal, from `probes` vectors v of random signs: the mean of `v ∘ A v`. Unbiased; the variance of an entry is
-/// `2 Σ_{j≠i} A_ij² / probes` at most, and nothing for a diagonal matrix (Bekas, Kokiopoulou & Saad, 2007). The same seed gives the
+/// `Σ_{j≠i} A_ij² / probes`, nothing for a diagonal matrix (Bekas, Kokiopoulou & Saad, 2007). The same seed gives the
 /// same estimate.
 ///
 /// With one probe a step and a mean over steps, as AdaHessian takes it (Yao et al., 2021, arXiv 2006.00719), it stands where

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 pub struct Spectrum {
     /// Ritz values, the largest first: the ends converge to the matrix' own ends first, from within.
     pub values: Vec<f64>,
-    /// Of each a bound: within it an eigenvalue lies.
+    /// Of each a bound: within it an eigenvalue lies, but for the rounding of the products.
     pub errors: Vec<f64>,
     /// Of each the share of the random start vector, summing to 1: `Σ weight f(value)` estimates `trace f(A) / n` (stochastic Lanczos
     /// quadrature), so these are the density of the spectrum.
@@ -21,7 +21,7 @@ pub struct Spectrum {
 /// Eigenvalues from `steps` products, by Lanczos' method with full reorthogonalisation from a vector of random signs. It stops
 /// early where the vectors span all that the start reaches. The largest value of a loss's Hessian is its sharpness.
 ///
-/// Memory: `steps` vectors of f32.
+/// Memory: `steps` vectors of f32, and two small matrices of `steps²` numbers.
 ///
 /// # Errors
 /// [`Error::ZeroSize`] for no steps, and for a matrix of none; [`Error::NotFinite`] for a product that is not finite; those of the
@@ -39,11 +39,13 @@ pub fn lanczos(operator: &mut (impl Operator + ?Sized), steps: usize, seed: u64)
     }
     v.iter_mut().for_each(|v| *v = (f64::from(*v) / length) as f32);
     let (mut basis, mut alpha, mut beta) = (room::<Vec<f32>>("basis", Some(steps))?, Vec::new(), Vec::new());
-    let mut scale = 0.0_f64;
+    let (mut rest, mut scale) = (zeros::<f64>("rest", Some(len))?, 0.0_f64);
     for _ in 0..steps {
         product(operator, &v, &mut av)?;
-        basis.push(v.clone());
-        let mut rest: Vec<f64> = av.iter().map(|x| f64::from(*x)).collect();
+        let mut vector = room("basis", Some(len))?;
+        vector.extend_from_slice(&v);
+        basis.push(vector);
+        rest.iter_mut().zip(&av).for_each(|(rest, x)| *rest = f64::from(*x));
         alpha.push(basis.last().map_or(0.0, |v| along(&rest, v)));
         // Twice: what rounding leaves of the first is gone after the second.
         for vector in basis.iter().chain(&basis) {
@@ -60,10 +62,10 @@ pub fn lanczos(operator: &mut (impl Operator + ?Sized), steps: usize, seed: u64)
         v.iter_mut().zip(&rest).for_each(|(v, r)| *v = (r / length) as f32);
     }
     let last = beta.last().copied().unwrap_or(0.0);
-    let (values, vectors) = tridiagonal(&alpha, &beta[..beta.len() - 1]);
+    let (values, vectors) = tridiagonal(&alpha, &beta[..beta.len() - 1])?;
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*b].total_cmp(&values[*a]));
-    let mut first = vec![0.0_f64; len];
+    let mut first = zeros::<f64>("first vector", Some(len))?;
     for (vector, row) in basis.iter().zip(&vectors) {
         first.iter_mut().zip(vector).for_each(|(first, v)| *first += row[order[0]] * f64::from(*v));
     }
@@ -85,10 +87,10 @@ fn along(a: &[f64], v: &[f32]) -> f64 {
 }
 
 /// Eigenvalues and, in columns, eigenvectors of a symmetric tridiagonal matrix, by Jacobi's rotations: it is small.
-fn tridiagonal(diagonal: &[f64], beside: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+fn tridiagonal(diagonal: &[f64], beside: &[f64]) -> Result<(Vec<f64>, Vec<Vec<f64>>)> {
     let n = diagonal.len();
-    let mut a = vec![vec![0.0; n]; n];
-    let mut vectors = a.clone();
+    let square = || (0..n).map(|_| zeros("matrix", Some(n))).collect::<Result<Vec<Vec<f64>>>>();
+    let (mut a, mut vectors) = (square()?, square()?);
     for i in 0..n {
         (a[i][i], vectors[i][i]) = (diagonal[i], 1.0);
         if i + 1 < n {
@@ -109,7 +111,7 @@ fn tridiagonal(diagonal: &[f64], beside: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
             }
         }
     }
-    ((0..n).map(|i| a[i][i]).collect(), vectors)
+    Ok(((0..n).map(|i| a[i][i]).collect(), vectors))
 }
 
 /// Makes `a[p][q]` zero.
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn eigenvalues_of_second_differences() {
         for n in [1, 2, 7, 40] {
-            let (mut values, vectors) = tridiagonal(&vec![2.0; n], &vec![-1.0; n - 1]);
+            let (mut values, vectors) = tridiagonal(&vec![2.0; n], &vec![-1.0; n - 1]).unwrap();
             for (column, value) in values.iter().enumerate() {
                 let x = |i: usize| vectors[i][column];
                 for i in 0..n {

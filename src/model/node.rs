@@ -62,7 +62,7 @@ impl Node {
     /// `dense 3`, `conv2d 2.body.0`, `residual 2`, `shared 4`.
     pub(crate) fn name(&self) -> String {
         match &self.kind {
-            _ if self.shares.is_some() => format!("shared {}", self.path),
+            _ if self.shares.is_some() && !self.weight_only => format!("shared {}", self.path),
             NodeKind::Layer(layer) | NodeKind::Tangent(layer) => layer.name_at(&self.path),
             NodeKind::Scale => format!("scale {}", self.path),
             NodeKind::Add => format!("residual {}", self.path),

@@ -3,7 +3,7 @@
 //! Beside each value a stands its derivative ȧ along a direction v of the parameters: of `z = F(a; w)` it is
 //! `ż = F_a ȧ + F_w v` (Pearlmutter, *Fast exact multiplication by the Hessian*, 1994). With `q = ∂L/∂z` and `p = H_L ż` at the outputs,
 //! held constant, the gradient of `p·z + q·ż` by w is the Hessian's product with v; that of `p·z` alone is the Gauss-Newton matrix's.
-//! Both are plain backprop through one network of twice the nodes:
+//! Both are plain backprop through one larger network:
 //!
 //! | node | beside it |
 //! |---|---|

@@ -12,12 +12,17 @@ use std::ops::Range;
 /// [`curvature`](crate::curvature).
 ///
 /// A product is one pass of plain backprop through the network beside its derivative along v, eight products of matrices for each
-/// layer in place of three; for the Gauss-Newton matrix five. Its memory is that of a plan of twice the network.
+/// layer in place of three; for the Gauss-Newton matrix five. Its memory is about three times that of a plan.
 ///
-/// Layers: dense, convolutions and their transposes, all activations, pooling, padding, resampling, pixel shuffle, layer, RMS and group
-/// normalisation (but γ of each number of an image), embeddings and hash grids, sums, products and concatenations of values, blocks, shared parameters; dropout does nothing. Losses: all but PPO, a
+/// Layers: dense, convolutions and their transposes, all activations, pooling, padding, resampling, pixel shuffle, a sequence's last
+/// position, layer, RMS and group normalisation (but with γ for each number of an image), embeddings and hash grids, learned positions
+/// behind other parameters, sums, products and concatenations of values (both of which depend on parameters), blocks, shared parameters;
+/// anything without parameters that stands before all that have some; dropout does nothing. Losses: all but PPO, a
 /// [`RowLoss`](crate::model::RowLoss) and [`Loss::External`](crate::Loss::External); those whose second derivative is a convention
 /// (Huber's kinks, the denominator of a relative error) by that convention. Custom functions by the derivatives that they give.
+///
+/// In f16 ([`PlanOptions::storage`]) what is stored along v is held at ±65,504, and of a small v nothing is left: scale v to the size of
+/// the parameters.
 ///
 /// ```no_run
 /// use hesscale::model::Matrix;
@@ -79,6 +84,8 @@ impl Products {
         let part = |name, of: &Tensor, first| Tensor::new(name, of.owned(), first, &[flat]);
         let product = part("product", state.gradient(), 0);
         let direction = part("direction", state.parameters(), flat);
+        // What it checks is alike for both models; the one beside its derivative is nobody's but ours.
+        let plan = Plan { model: model.clone(), ..plan };
         Ok(Products { model: model.clone(), matrix, plan, state, product, direction })
     }
 
@@ -98,7 +105,7 @@ impl Products {
         &self.product
     }
 
-    /// Where the direction lies, for the host to write, and then [`Products::record_again`].
+    /// Where the direction lies, `flat_len` numbers in the flat layout, for the host to write; then [`Products::record_again`].
     pub fn direction(&self) -> &Tensor {
         &self.direction
     }
@@ -107,28 +114,38 @@ impl Products {
     /// submitted, and the state stays as it is.
     ///
     /// # Errors
-    /// [`Error::Foreign`] for a state of another model or context, and for a tensor of another device; [`Error::Length`] for v.
+    /// [`Error::Foreign`] for a state of another model or context, and for a tensor of another device; [`Error::Length`] for v;
+    /// [`Error::BufferUsage`] for a buffer of the host's that cannot be copied from.
     pub fn record(&self, encoder: &mut wgpu::CommandEncoder, state: &State, v: &Tensor) -> Result<()> {
-        self.check(state)?;
         Error::check_length("direction", v.len(), self.model.flat_len())?;
         self.plan.context.check_buffer("tensor", v.owned())?;
-        copy(encoder, v, &self.direction);
-        self.record_parameters(encoder, state);
+        copyable("direction", v)?;
+        self.record_parameters(encoder, state)?;
+        if !v.is(&self.direction) {
+            copy(encoder, v, &self.direction);
+        }
         self.record_again(encoder)
     }
 
-    /// Records the product's pass alone, at the parameters that were copied before, along what [`Products::direction`] holds.
+    /// Records the copy of the state's parameters alone, `flat_len` numbers: the point at which [`Products::record_again`] takes the
+    /// matrix from then on.
     ///
     /// # Errors
-    /// None today.
-    pub fn record_again(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
-        self.plan.record_gradient(encoder, Pass::FULL)
-    }
-
-    /// Records the copy of the state's parameters alone.
-    pub(crate) fn record_parameters(&self, encoder: &mut wgpu::CommandEncoder, state: &State) {
+    /// As of [`Products::record`].
+    pub fn record_parameters(&self, encoder: &mut wgpu::CommandEncoder, state: &State) -> Result<()> {
+        self.check(state)?;
         let of = |tensor: &Tensor| Tensor::new("parameters", tensor.owned(), 0, &[self.model.flat_len()]);
         copy(encoder, &of(state.parameters()), &of(self.state.parameters()));
+        Ok(())
+    }
+
+    /// Records the product's pass alone, at the parameters that were copied before, along what [`Products::direction`] holds; both are
+    /// zeros at first.
+    ///
+    /// # Errors
+    /// As [`Plan::record_gradient`].
+    pub fn record_again(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        self.plan.record_gradient(encoder, Pass::FULL)
     }
 
     fn check(&self, state: &State) -> Result<()> {
@@ -138,22 +155,28 @@ impl Products {
         if state.model() != &self.model {
             return Err(Error::Foreign { what: "state", owner: "model" });
         }
-        Ok(())
+        copyable("parameters", state.parameters())
     }
 
-    /// The matrix at the state's parameters as they are now, for the batch that has been written: each product is a submission, and
-    /// waits for its result.
+    /// The matrix at the state's parameters, as they are at each product, for the batch that has been written: each product is a
+    /// submission, and waits for its result.
     ///
     /// # Errors
-    /// [`Error::Foreign`] for a state of another model or context.
-    pub fn at(&self, state: &State) -> Result<AtState<'_>> {
+    /// [`Error::Foreign`] for a state of another model or context; [`Error::BufferUsage`] as of [`Products::record`].
+    pub fn at<'a>(&'a self, state: &'a State) -> Result<AtState<'a>> {
         self.check(state)?;
-        let mut encoder = self.plan.context.device().create_command_encoder(&Default::default());
-        self.record_parameters(&mut encoder, state);
-        self.plan.context.queue().submit([encoder.finish()]);
         let ranges = self.model.parameters().iter().map(Parameter::range).collect();
-        Ok(AtState { products: self, ranges })
+        Ok(AtState { products: self, state, ranges })
     }
+}
+
+/// Whether a tensor, which may lie in a buffer of the host's, can be copied from.
+fn copyable(name: &str, tensor: &Tensor) -> Result<()> {
+    let usage = tensor.buffer().usage();
+    if usage.contains(wgpu::BufferUsages::COPY_SRC) {
+        return Ok(());
+    }
+    Err(Error::BufferUsage { buffer: name.into(), got: format!("{usage:?}"), needed: "COPY_SRC".into() })
 }
 
 fn copy(encoder: &mut wgpu::CommandEncoder, from: &Tensor, to: &Tensor) {
@@ -171,6 +194,7 @@ fn copy(encoder: &mut wgpu::CommandEncoder, from: &Tensor, to: &Tensor) {
 #[derive(Debug)]
 pub struct AtState<'a> {
     products: &'a Products,
+    state: &'a State,
     ranges: Vec<Range<usize>>,
 }
 
@@ -189,6 +213,7 @@ impl Operator for AtState<'_> {
         Error::check_length("product", product.len(), self.len())?;
         context.write(direction, v)?;
         let mut encoder = context.device().create_command_encoder(&Default::default());
+        self.products.record_parameters(&mut encoder, self.state)?;
         self.products.record_again(&mut encoder)?;
         context.queue().submit([encoder.finish()]);
         product.copy_from_slice(&context.read_blocking(&[result])?[0]);

@@ -21,8 +21,9 @@ pub enum Mode {
     Bl89,
     /// No estimate of the Hessian, but the diagonal of the empirical Fisher matrix: the mean over samples of each one's squared gradient,
     /// or their sum where the loss is a sum. With the weights that samples have, so of a weighted mean the mean of
-    /// `(∇ N wₙ lₙ / Σw)²`. The one vector u of HesScale-R is the gradient here, and no h flows. Exact, but of a batch
-    /// normalisation by the statistics of the batch, where samples meet.
+    /// `(∇ N wₙ lₙ / Σw)²`. The one vector u of HesScale-R is the gradient here, and no h flows. Exact, but of
+    /// a [`Layer::Shared`](crate::Layer::Shared), whose uses are squared apart, and of a batch normalisation by the statistics of the batch,
+    /// where samples meet. A signal of the host's has h = 0, and u = √N g where g is divided by N samples, else u = g.
     Fisher,
 }
 

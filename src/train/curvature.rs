@@ -17,7 +17,8 @@ const MOST_PARTS: usize = 64;
 impl Trainer {
     /// The Hessian or the Gauss-Newton matrix of the loss over all samples, each with its weight where the set has weights, at the
     /// parameters as they are now: an [`Operator`], for [`curvature`](crate::curvature). Each of its products goes over the whole set,
-    /// `batch` samples at a time; the reduction is that of [`Trainer::gradient_over`]. Dropout does nothing.
+    /// `batch` samples at a time; the reduction is that of [`Trainer::gradient_over`]. Dropout does nothing, all parameters count, those of
+    /// frozen groups too, and everything is stored in f32. Making one makes its plans: take it again only where parameters have changed.
     ///
     /// ```
     /// use hesscale::curvature::{hutchinson, lanczos};
@@ -146,7 +147,7 @@ impl Operator for OverData<'_> {
                     let mut encoder = context.device().create_command_encoder(&Default::default());
                     if index == 0 || !is_whole {
                         context.write(products.direction(), v)?;
-                        products.record_parameters(&mut encoder, state);
+                        products.record_parameters(&mut encoder, state)?;
                     }
                     let adds = is_whole && !index.is_multiple_of(MOST_PARTS);
                     let pass = if adds { Pass::FULL.accumulating() } else { Pass::FULL };

@@ -77,6 +77,12 @@ fn what_has_no_rule_is_refused_by_name() {
     );
     let external = mlp(&[3, 4, 2], tanh, Loss::external());
     assert!(matches!(refused(&external), Error::Unsupported { .. }));
+    let beside = Model::builder([3]).name("x").dense(8).act(tanh).concat("x").dense(1);
+    assert!(refused(&beside.loss(Loss::mse()).unwrap()).to_string().starts_with("concat 3: "));
+    let image = Model::builder([2, 3, 3]).conv2d(4, 1).layer_norm().flatten().dense(1);
+    assert!(refused(&image.loss(Loss::mse()).unwrap()).to_string().contains("γ for each number"));
+    let first = Model::builder([3]).layer(hesscale::model::PositionEmbedding::new()).dense(1);
+    assert!(refused(&first.loss(Loss::mse()).unwrap()).to_string().starts_with("positionembedding 0: "));
     let bare = Model::builder([3]).layer(Layer::Identity).loss(Loss::mse()).unwrap();
     assert!(matches!(refused(&bare), Error::Unsupported { .. }));
     let model = mlp(&[3, 4, 2], tanh, Loss::mse());
@@ -91,6 +97,19 @@ fn what_has_no_rule_is_refused_by_name() {
     let short = products.product(&w[1..], &x, targets, None, &w).unwrap_err();
     assert_eq!(short, Error::Length { tensor: "parameters".into(), got: w.len() - 1, needed: w.len() });
     assert!(matches!(products.at(&w[1..], &x, targets, None), Err(Error::Length { .. })));
+    let mut operator = products.at(&w, &x, targets, None).unwrap();
+    assert!(matches!(operator.apply(&w, &mut [0.0; 3]), Err(Error::Length { .. })));
+    // What is not finite is told of the direction, where checking is on; and frozen groups count.
+    let frozen = hesscale::model::Groups::new().with("0.*", hesscale::model::Group::new().frozen());
+    let mut checked = with(options().checked().groups(frozen)).unwrap();
+    let mut v = vec![1.0; w.len()];
+    assert_eq!(
+        checked.product(&w, &x, targets, None, &v).unwrap(),
+        with(options()).unwrap().product(&w, &x, targets, None, &v).unwrap()
+    );
+    v[2] = f32::NAN;
+    let spoilt = checked.product(&w, &x, targets, None, &v).map(drop);
+    assert!(matches!(spoilt, Err(Error::NotFinite { tensor, index: 2, .. }) if tensor == "direction"));
 }
 
 /// A small problem, and its whole Hessian in f64.
@@ -213,6 +232,9 @@ fn conjugate_gradients_solve() {
     }
     compare("b", &back, &to_f64(&b), 1e-4).unwrap();
     assert_eq!(solve(1e-5, 2).unwrap().steps, 2);
+    // To the end of what f32 tells, and no further.
+    let exact = solve(0.0, 10_000).unwrap();
+    assert!(!exact.negative_curvature && exact.residual < 1e-12 && exact.steps < 10_000, "{exact:?}");
     // The Hessian is not positive definite.
     let indefinite =
         known.with(Matrix::Hessian, |operator| conjugate_gradients(operator, &b, 0.0, 1e-6, 300)).unwrap();
@@ -301,4 +323,30 @@ fn a_data_set_batch_by_batch() {
         }
         assert!(matches!(trainer.matrix_over(Matrix::Hessian, &data, 0), Err(Error::ZeroSize { .. })));
     }
+}
+
+/// A loss and an activation of the user's own, by the derivatives that they give: as those that they are written after.
+#[test]
+fn functions_of_the_users_own() {
+    let model = |activation: Activation, loss: Loss| mlp(&[5, 9, 4], activation, loss);
+    let own = model(crate::common::own::softplus(), crate::common::own::huber().into());
+    let known = model(Activation::Softplus, Loss::huber(0.5));
+    let products = [own, known].map(|model| {
+        let problem = Problem::new(model, 7, 3);
+        let f32s = |numbers: &[f64]| -> Vec<f32> { numbers.iter().map(|x| *x as f32).collect() };
+        let (model, w, x) = (&problem.model, f32s(&problem.parameters), f32s(&problem.input));
+        let (targets, weights) = (problem.targets.view(), None);
+        on_the_cpu(&Case {
+            model,
+            matrix: Matrix::Hessian,
+            batch: 7,
+            parameters: &w,
+            input: &x,
+            targets,
+            weights,
+            v: &w,
+        })
+    });
+    let [own, known] = products.map(|product| to_f64(&product));
+    compare("product", &own, &known, 1e-5).unwrap();
 }

@@ -364,8 +364,9 @@ fn trainers_of_every_class_train() {
         let (optimizer, mode) = rules()[2 * index % rules().len()];
         let want = by_trainer(None, &model, (optimizer, mode), samples, 1);
         let plan = PlanOptions::training(mode).fused_update();
-        // Two classes each, in turn.
-        let classes = [DeviceClass::ALL[1 + index % 4], DeviceClass::ALL[1 + (index + 2) % 4]];
+        // Each class in turn, and where pairs are covered a second.
+        let second = if strength() > 1 { 2 } else { 0 };
+        let classes = [DeviceClass::ALL[1 + index % 4], DeviceClass::ALL[1 + (index + second) % 4]];
         for context in
             distinct(classes.map(of_class_with_own_tiles), &model, samples, Some(optimizer), &[plan])
         {
@@ -384,7 +385,7 @@ fn trainers_of_every_class_train() {
 fn golden_vectors_with_each_classs_own_tiles() {
     let mut ledger = crate::common::ledger::Ledger::new(1e-5);
     // `golden` has all cases, with small tiles.
-    let each = if strength() > 1 { 1 } else { 2 };
+    let each = if strength() > 1 { 1 } else { 4 };
     for (index, (case, model)) in golden::cases().iter().step_by(each).enumerate() {
         let class = DeviceClass::ALL[index % 3];
         let mode = Mode::ALL[(index + index / 6) % Mode::ALL.len()];

@@ -67,6 +67,44 @@ fn stored_in_f16() {
     }
 }
 
+/// Plain steps between, two batches added up, and an update from it, as the CPU's trainer has them.
+#[test]
+fn every_way_of_recording_it() {
+    let context = context();
+    let (problem, _) = problem(networks().swap_remove(0).1, 9, false);
+    let (model, rule) =
+        (&problem.model, hesscale::model::Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 });
+    let f32s = |numbers: &[f64]| numbers.iter().map(|x| *x as f32).collect::<Vec<_>>();
+    let want = diagonal(&problem, None);
+    let state = State::new(&context, model, Some(rule.at(0.01))).unwrap();
+    let options = PlanOptions::training(Mode::Fisher).lazy().accumulate(0.5);
+    let plan = Plan::new(&context, model, &state, 9, options).unwrap();
+    plan.write_input(&f32s(&problem.input)).unwrap();
+    plan.write_targets(problem.targets.view()).unwrap();
+    state.write_parameters(&f32s(&problem.parameters)).unwrap();
+    submit(&context, |encoder| {
+        plan.record_gradient(encoder, Pass::FULL).unwrap();
+        plan.record_gradient(encoder, Pass::FULL.accumulating()).unwrap();
+        plan.record_update(encoder, Pass::FULL).unwrap();
+        plan.record_gradient(encoder, Pass::FULL.without_curvature()).unwrap();
+    });
+    let read = context.read_blocking(&[state.diagonal(), state.parameters()]).unwrap();
+    let flat = model.flat_len();
+    compare("diagonal", &to_f64(&read[0][..flat]), &want, 2e-5).unwrap();
+    // The first step: m = g and v = h².
+    let plain = hesscale::reference::pass(
+        model,
+        Mode::None,
+        &problem.parameters,
+        &problem.input,
+        problem.targets.view(),
+    );
+    let gradient = plain.unwrap().gradient;
+    let moved = (0..flat).map(|i| problem.parameters[i] - 0.01 * (gradient[i] / (want[i].abs() + 1e-2)));
+    let moved: Vec<f64> = moved.collect();
+    compare("parameters", &to_f64(&read[1][..flat]), &moved, 1e-4).unwrap();
+}
+
 #[test]
 fn a_data_set_batch_by_batch() {
     let model =

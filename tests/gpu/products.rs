@@ -4,10 +4,11 @@ use crate::common::{compare, to_f64};
 use crate::harness::{CLASSES, context, not_run, of_class, submit};
 use crate::matrices::{Case, follows_the_reference, losses_of_products, networks, product};
 use crate::problem::{Problem, mlp};
-use hesscale::curvature::{hutchinson, lanczos};
+use hesscale::curvature::{Operator, hutchinson, lanczos};
 use hesscale::model::{Matrix, Rule};
 use hesscale::{
-    Activation, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, Products, State, wgpu,
+    Activation, Context, Dtype, Error, Loss, Mode, Model, Pass, Plan, PlanOptions, Products, State,
+    StateBuffers, wgpu,
 };
 
 fn options() -> PlanOptions {
@@ -102,7 +103,7 @@ fn a_part_of_a_batch() {
         state.write_parameters(case.parameters).unwrap();
         let mut operator = products.at(&state).unwrap();
         let mut product = vec![1.0; case.v.len()];
-        hesscale::curvature::Operator::apply(&mut operator, case.v, &mut product).unwrap();
+        operator.apply(case.v, &mut product).unwrap();
         product
     };
     follows_the_reference("part", &model, 5, false, &mut path);
@@ -177,9 +178,10 @@ fn the_spectrum_is_the_cpus() {
     let mut on_cpu = hesscale::cpu::Products::new(&problem.model, 8, matrix, executor).unwrap();
     let want = lanczos(&mut on_cpu.at(&w, &x, problem.targets.view(), None).unwrap(), 25, 2).unwrap();
     assert!((got.values[0] - want.values[0]).abs() < 1e-4 * want.values[0], "{got:?} {want:?}");
-    // A direction that is not of this model is refused, and nothing is submitted.
-    let short = hutchinson(&mut products.at(&state).unwrap(), 0, 1);
-    assert!(matches!(short, Err(Error::ZeroSize { .. })));
+    let mut operator = products.at(&state).unwrap();
+    let mut apply = |v: &[f32], len| Operator::apply(&mut operator, v, &mut vec![0.0; len]);
+    assert!(matches!(apply(&w[1..], w.len()), Err(Error::Length { .. })));
+    assert!(matches!(apply(&w, w.len() - 1), Err(Error::Length { .. })));
 }
 
 #[test]
@@ -212,19 +214,35 @@ fn what_does_not_fit_is_refused() {
         Err(Error::Foreign { what: "tensor", owner: "device" })
     );
     assert!(record(&mine, &mine).is_ok());
-    assert_eq!(products.at(&state(&context, &other)).map(drop), foreign("model"));
+    // The direction that is there already.
+    assert!(products.record(&mut encoder, &mine, products.direction()).is_ok());
+    context.queue().submit([encoder.finish()]);
+    // What cannot be copied from.
+    let usage = wgpu::BufferUsages::STORAGE;
+    let size = 4 * model.flat_len() as u64;
+    let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+    let buffers = StateBuffers::default().parameters(&context.device().create_buffer(&descriptor));
+    let given = State::with_buffers(&context, &model, None, buffers).unwrap();
+    let mut encoder = context.device().create_command_encoder(&Default::default());
+    let refused = products.record(&mut encoder, &given, mine.parameters()).unwrap_err();
+    assert!(matches!(refused, Error::BufferUsage { .. }), "{refused}");
+    assert!(matches!(products.at(&given).map(drop), Err(Error::BufferUsage { .. })));
+    // Its plan speaks of the model that was given.
+    assert_eq!(products.plan().model(), &model);
+    let foreign_state = state(&context, &other);
+    assert_eq!(products.at(&foreign_state).map(drop), foreign("model"));
 }
 
 /// Over a data set as the CPU has it: whole batches, more than are added up on the device, and a rest.
 #[test]
 fn a_data_set_batch_by_batch() {
-    use hesscale::curvature::Operator;
     use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
     let model = mlp(&[3, 8, 4], Activation::Tanh, Loss::cross_entropy());
     let mut random = fastrand::Rng::with_seed(2);
     let inputs: Vec<f32> = (0..3 * 201).map(|_| random.f32() - 0.5).collect();
     let classes = (0..201).map(|_| random.u32(0..4)).collect();
     let data = Dataset::new(inputs, 3, Labels::Classes(classes)).unwrap();
+    let data = data.with_weights((0..201).map(|_| random.f32() + 0.1).collect()).unwrap();
     let (optimizer, options) = (hesscale::Optimizer::adam(1e-3), TrainerOptions::default);
     let on_cpu = Trainer::on_cpu(&model, optimizer, options()).unwrap();
     let trainer = Trainer::new(&context(), &model, optimizer, options()).unwrap();
@@ -242,4 +260,26 @@ fn a_data_set_batch_by_batch() {
             }
         }
     }
+}
+
+/// A loss and an activation of the user's own, by the derivatives that they give: as those that they are written after.
+#[test]
+fn functions_of_the_users_own() {
+    let context = context();
+    let model = |activation: Activation, loss: Loss| mlp(&[5, 9, 4], activation, loss);
+    let own = model(crate::common::own::softplus(), crate::common::own::huber().into());
+    let known = model(Activation::Softplus, Loss::huber(0.5));
+    let products = [own, known].map(|model| {
+        let problem = Problem::new(model, 7, 3);
+        let (model, w, x) = (&problem.model, to_f32(&problem.parameters), to_f32(&problem.input));
+        let (targets, weights, matrix) = (problem.targets.view(), None, Matrix::Hessian);
+        let (parameters, input, v) = (&w[..], &x[..], &w[..]);
+        on_the_gpu(
+            &context,
+            options(),
+            &Case { model, matrix, batch: 7, parameters, input, targets, weights, v },
+        )
+    });
+    let [own, known] = products.map(|product| to_f64(&product));
+    compare("product", &own, &known, 1e-5).unwrap();
 }

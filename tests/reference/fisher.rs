@@ -1,8 +1,10 @@
 //! The empirical Fisher matrix' diagonal, sample by sample.
 
 use crate::problem::{Problem, sample_weights};
-use hesscale::model::{Attention, Conv1d, Conv2d, GroupNorm, HashGrid, LayerNorm, MaxPool2d, PRelu, Targets};
-use hesscale::reference::pass;
+use hesscale::model::{
+    Attention, Conv1d, Conv2d, GroupNorm, HashGrid, LayerNorm, MaxPool2d, Noise, PRelu, Targets,
+};
+use hesscale::reference::{pass, weighted_pass};
 use hesscale::{Activation, Layer, Loss, Mode, Model};
 
 const TANH: Activation = Activation::Tanh;
@@ -16,6 +18,21 @@ pub(crate) fn networks() -> Vec<(&'static str, Model)> {
             "dense",
             entropy(Model::builder([13]).dense(70).act(TANH).dense(33).act(Activation::Softplus).dense(10)),
         ),
+        (
+            "weighted classes",
+            Model::builder([5])
+                .dense(9)
+                .act(TANH)
+                .dense(4)
+                .loss(
+                    Loss::cross_entropy()
+                        .class_weights([0.5, 1.0, 2.0, 0.25])
+                        .ignore_index(1)
+                        .weighted_mean(),
+                )
+                .unwrap(),
+        ),
+        ("rows twice", entropy(Model::builder([6]).embedding(3, 4).flatten().dense(3))),
         ("sum", Model::builder([5]).dense(9).act(TANH).dense(3).loss(Loss::mse().sum()).unwrap()),
         (
             "weighted",
@@ -100,12 +117,12 @@ pub(crate) fn diagonal(problem: &Problem, weights: Option<&[f32]>) -> Vec<f64> {
     let alone = model.clone().with_loss(loss.clone().sum()).unwrap();
     let weight = |n: usize| weights.map_or(1.0, |weights| f64::from(weights[n]));
     let is_sum = *loss == loss.clone().sum();
-    let factor = if *loss == loss.clone().weighted_mean() {
-        let terms = loss.factor(1, model.output_shape());
-        terms / (0..batch).map(weight).sum::<f64>()
-    } else {
-        loss.factor(batch, model.output_shape())
+    // What the reduction multiplies all by: the loss over that of the sum.
+    let noise = Noise::default();
+    let of = |model: &Model| {
+        weighted_pass(model, Mode::None, parameters, input, targets.view(), weights, noise).unwrap().loss
     };
+    let factor = of(model) / of(&alone);
     let mut sums = vec![0.0; model.flat_len()];
     for n in 0..batch {
         let targets = match targets.view() {

@@ -47,7 +47,8 @@ impl Executor {
                 HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
                 HostOp::Sample(_) | HostOp::Batch(_) => return 0,
             };
-            let signal = if self.program.values[op.inputs[0]].wanted { mode.components() } else { 0 };
+            let wanted = |value: usize| self.program.values[value].wanted;
+            let signal = if wanted(op.inputs[0]) && wanted(op.output) { mode.components() } else { 0 };
             let parameters = if op.trained { 1 + usize::from(mode.has_diagonal()) + vectors } else { 0 };
             product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
         });

@@ -34,8 +34,7 @@ pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Lowered> {
 pub(super) fn scale(input: &[usize]) -> Lowered {
     let image = match input {
         [_, height, width] => [*height, *width],
-        [_, length] => [1, *length],
-        _ => [1, 1],
+        _ => [1, input[1..].iter().product()],
     };
     Depthwise(Convolution::of_each_channel(input[0], image)).into()
 }

@@ -1,5 +1,9 @@
 //! On the GPU and on the CPU it does what the reference does.
 
+#[allow(dead_code, reason = "tests of the GPU use all of it")]
+#[path = "../../common/tiles.rs"]
+mod tiles;
+
 use crate::model::{Init, Targets};
 use crate::reference;
 use crate::tuning::DeviceClass;
@@ -47,7 +51,8 @@ impl Case {
 
     fn on_gpu(&self, class: DeviceClass, mode: Mode) -> [Vec<f32>; 2] {
         let own = pollster::block_on(Context::request()).expect("an adapter");
-        let options = ContextOptions::default().class(class);
+        let mut options = ContextOptions::default().class(class);
+        options.tiles = Some(tiles::small(class));
         let context = Context::from_device(own.device(), own.queue(), options);
         let state = State::new(&context, &self.model, None).expect("a state");
         state.write_parameters(&self.parameters).expect("written");

@@ -32,6 +32,12 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
             );
         }
     }
+    // In mode Fisher its own start.
+    for (loss, outputs) in losses().into_iter().flat_map(|loss| [(loss.clone(), 64), (loss, 1000)]) {
+        let kernel = LossKernel::new(class, loss, Mode::Fisher, 32, outputs, 1, 32_000);
+        kernels
+            .extend([SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()));
+    }
     let curved = losses()
         .into_iter()
         .filter(|loss| !matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. }));

@@ -52,6 +52,7 @@ pub(super) fn jobs() -> Vec<Job> {
         }
     }
     products(&mut jobs);
+    fisher(&mut jobs);
     for bias in [true, false] {
         let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
         let model = || {
@@ -225,6 +226,20 @@ pub(super) fn jobs() -> Vec<Job> {
     own_texts(&mut jobs);
     halves(&mut jobs);
     jobs
+}
+
+/// The empirical Fisher matrix: of all losses, and through images.
+fn fisher(jobs: &mut Vec<Job>) {
+    for (index, loss) in losses().into_iter().enumerate() {
+        let model = Model::builder([5]).dense(7).act(TANH).dense(64).loss(loss).unwrap();
+        let name = format!("fisher of loss {index}");
+        for kind in [Kind::Fused, Kind::Weighted] {
+            jobs.push(Job::new(&name, model.clone(), 5, Mode::Fisher, kind));
+        }
+    }
+    let model = Model::builder([3, 9, 8]).layer(Conv2d::new(5, 3).same()).act(TANH).layer(MaxPool2d::new(2));
+    let model = model.layer(Conv2d::new(4, 2)).act(TANH).flatten().dense(4).loss(Loss::cross_entropy());
+    jobs.push(Job::new("fisher through images", model.unwrap(), 3, Mode::Fisher, Kind::Fused));
 }
 
 /// Products with matrices of second derivatives: of all activations and losses, through images, each matrix.
