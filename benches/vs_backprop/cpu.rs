@@ -27,8 +27,8 @@ struct Times {
 
 /// What is compared with a plain executor.
 enum Other {
-    Mode(Mode, Executor),
-    Product(&'static str, Products),
+    Mode(Mode, Box<Executor>),
+    Product(&'static str, Box<Products>),
 }
 
 /// It and a plain one, with the times of their interleaved steps.
@@ -50,12 +50,12 @@ pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) 
             Ok(())
         };
         for mode in MODES {
-            push(Other::Mode(mode, executor(mode)?))?;
+            push(Other::Mode(mode, Box::new(executor(mode)?)))?;
         }
         for (name, matrix) in MATRICES {
             match Products::new(&workload.model, workload.batch, matrix, options(Mode::None)) {
                 Err(Error::Unsupported { .. }) => {}
-                products => push(Other::Product(name, products?))?,
+                products => push(Other::Product(name, Box::new(products?)))?,
             }
         }
     }

@@ -26,9 +26,9 @@ use std::ops::Range;
 ///
 /// ```no_run
 /// use hesscale::model::Matrix;
-/// # use hesscale::{Context, ContextOptions, Model, PlanOptions, Mode, Products, State, Request};
+/// # use hesscale::{Context, Mode, Model, PlanOptions, Products, State};
 /// # fn main() -> hesscale::Result<()> {
-/// # let context = pollster::block_on(Context::new(Request::default(), ContextOptions::default()))?;
+/// # let context = pollster::block_on(Context::request())?;
 /// # let model = Model::builder([4]).dense(3).loss(hesscale::Loss::mse())?;
 /// # let state = State::new(&context, &model, None)?;
 /// # let v = state.parameters();

@@ -1,10 +1,7 @@
 //! On the GPU and on the CPU it does what the reference does.
 
-#[allow(dead_code, reason = "tests of the GPU use all of it")]
-#[path = "../../common/tiles.rs"]
-mod tiles;
-
 use crate::model::{Init, Targets};
+use crate::portability::common::tiles;
 use crate::reference;
 use crate::tuning::DeviceClass;
 use crate::{Activation, Context, ContextOptions, Layer, Loss, Mode, Model, Pass, Plan, PlanOptions, State};
