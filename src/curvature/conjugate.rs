@@ -19,8 +19,8 @@ pub struct Solution {
 }
 
 /// Solves `(A + λ) x = b` for a positive definite `A + λ` by conjugate gradients from 0 (Hestenes & Stiefel, 1952), until the residual
-/// is at most `tolerance` times b's length (or 2^-52 times, whatever the tolerance), or after `most_steps`. With the Gauss-Newton matrix and the gradient for b this is the step
-/// of truncated Newton methods (Martens, *Hessian-free optimization*, 2010). Sums are f64, products as the operator has them.
+/// is at most `tolerance` times b's length (or 2^-52 times, whatever the tolerance), or after `most_steps`. With the Gauss-Newton matrix
+/// and the gradient for b this is the step of truncated Newton methods (Martens, *Hessian-free optimization*, 2010). Sums are f64, products as the operator has them.
 ///
 /// # Errors
 /// [`Error::Length`] for b; [`Error::Value`] for a damping or a tolerance that is negative or not finite; [`Error::NotFinite`] for b or

@@ -23,7 +23,8 @@ pub struct DiagonalEstimate {
 /// [`Mode::HesScale`](crate::Mode) has its diagonal: see `docs/curvature.md`.
 ///
 /// # Errors
-/// [`Error::ZeroSize`] for no probes; [`Error::NotFinite`] for a product that is not finite; those of the operator.
+/// [`Error::ZeroSize`] for no probes; [`Error::Length`] for ranges that end behind the operator's vectors; [`Error::NotFinite`] for a
+/// product that is not finite; those of the operator.
 pub fn hutchinson(
     operator: &mut (impl Operator + ?Sized),
     probes: usize,
@@ -85,7 +86,7 @@ fn each_probe(
     let mut random = fastrand::Rng::with_seed(seed);
     let [mut v, mut av] = [zeros("probe", Some(operator.len()))?, zeros("product", Some(operator.len()))?];
     for probe in 0..probes {
-        signs(&mut random, operator, &mut v);
+        signs(&mut random, operator, &mut v)?;
         product(operator, &v, &mut av)?;
         with(probe, &v, &av);
     }

@@ -46,15 +46,23 @@ fn places(ranges: &[Range<usize>]) -> impl Iterator<Item = usize> + '_ {
     ranges.iter().cloned().flatten()
 }
 
-/// The product in f64, where every number of it is finite.
+/// The product, where every number of it is finite.
 fn product(operator: &mut (impl Operator + ?Sized), v: &[f32], room: &mut [f32]) -> Result<()> {
     operator.apply(v, room)?;
     Error::check_finite("product", room)
 }
 
 /// `+1` and `−1` with equal probability, zeros in the gaps (Rademacher).
-fn signs(random: &mut fastrand::Rng, operator: &(impl Operator + ?Sized), v: &mut [f32]) {
+///
+/// # Errors
+/// [`Error::Length`] for ranges that end behind the vector.
+fn signs(random: &mut fastrand::Rng, operator: &(impl Operator + ?Sized), v: &mut [f32]) -> Result<()> {
+    let end = operator.ranges().iter().map(|range| range.end).max().unwrap_or(0);
+    if end > v.len() {
+        return Err(Error::length("an operator's vectors, by its ranges", v.len(), end));
+    }
     for place in places(operator.ranges()) {
         v[place] = if random.bool() { 1.0 } else { -1.0 };
     }
+    Ok(())
 }

@@ -58,6 +58,12 @@ impl Tensor {
         wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: &self.buffer, offset: start, size })
     }
 
+    /// Records a copy of its first `elements` to the first of another, whose buffer is another too.
+    pub(crate) fn record_copy(&self, encoder: &mut wgpu::CommandEncoder, to: &Tensor, elements: usize) {
+        let (from, target) = (self.bytes().start, to.bytes().start);
+        encoder.copy_buffer_to_buffer(&self.buffer, from, &to.buffer, target, 4 * elements as u64);
+    }
+
     /// Its bytes within the buffer.
     pub fn bytes(&self) -> Range<u64> {
         4 * self.offset as u64..4 * (self.offset + self.len()) as u64

@@ -88,8 +88,8 @@ pub struct Model {
     ends: Vec<usize>,
     parameters: Vec<Parameter>,
     running: Vec<RunningStatistics>,
-    /// Whether its outputs are those of another model, and behind them their derivatives along a direction.
-    tangent: bool,
+    /// Where its outputs are those of another model, and behind them their derivatives along a direction: the shape of the first.
+    tangent: Option<Vec<usize>>,
 }
 
 /// The model as JSON has it.
@@ -130,7 +130,7 @@ impl Model {
         let (nodes, ends) = node::nodes(&input, &layers)?;
         let parameters = parameters::layout(&nodes)?;
         let running = running::layout(&nodes);
-        let (loss, tangent) = (loss.into(), false);
+        let (loss, tangent) = (loss.into(), None);
         let model = Model { input, layers, loss, nodes, ends, parameters, running, tangent };
         model.loss.validate(model.output_shape())?;
         Ok(model)
@@ -138,7 +138,7 @@ impl Model {
 
     /// Whether the loss has a rule for `mode`.
     pub(crate) fn check_mode(&self, mode: Mode) -> Result<()> {
-        self.loss.check_mode(mode, &self.loss_shape())
+        self.loss.check_mode(mode, self.loss_shape())
     }
 
     /// That the CPU can compute its activations, and where it is `trained` its loss.
@@ -239,14 +239,12 @@ impl Model {
 
     /// Whether its gradient is a product with a matrix of second derivatives: see `tangent`.
     pub(crate) fn is_tangent(&self) -> bool {
-        self.tangent
+        self.tangent.is_some()
     }
 
     /// Shape of the logits that the loss sees.
-    pub(crate) fn loss_shape(&self) -> Vec<usize> {
-        let mut shape = self.output_shape().to_vec();
-        shape[0] /= 1 + usize::from(self.tangent);
-        shape
+    pub(crate) fn loss_shape(&self) -> &[usize] {
+        self.tangent.as_deref().unwrap_or(self.output_shape())
     }
 
     /// Whether a node has parameters that are trained, of which `trained` tells.
@@ -294,7 +292,7 @@ impl Model {
 
     /// Number of target elements per sample.
     pub fn target_len(&self) -> usize {
-        self.loss.target_len(&self.loss_shape())
+        self.loss.target_len(self.loss_shape())
     }
 
     /// The parameters in order: of each layer its weight, then its bias.
@@ -389,7 +387,7 @@ impl Model {
     /// # Errors
     /// [`Error::TargetKind`], [`Error::Length`], or [`Error::TargetOutOfRange`] naming the index.
     pub fn check_targets(&self, batch: usize, targets: Targets<'_>) -> Result<()> {
-        self.loss.check_targets(batch, &self.loss_shape(), targets)
+        self.loss.check_targets(batch, self.loss_shape(), targets)
     }
 
     /// Checks the weights of so many samples, one each, finite and of any sign.

@@ -1,7 +1,7 @@
 //! The model whose gradient is the product of a curvature matrix and a vector.
 //!
-//! Beside each value a stands its derivative ȧ along a direction v of the parameters: of `z = F(a; w)` it is
-//! `ż = F_a ȧ + F_w v` (Pearlmutter, *Fast exact multiplication by the Hessian*, 1994). With `q = ∂L/∂z` and `p = H_L ż` at the outputs,
+//! Beside each value a stands its derivative ȧ along a direction v of the parameters: of `z = F(a; w)` it is `ż = F_a ȧ + F_w v`
+//! (Pearlmutter, *Fast exact multiplication by the Hessian*, 1994). With `q = ∂L/∂z` and `p = H_L ż` at the outputs,
 //! held constant, the gradient of `p·z + q·ż` by w is the Hessian's product with v; that of `p·z` alone is the Gauss-Newton matrix's.
 //! Both are plain backprop through one larger network:
 //!
@@ -55,7 +55,8 @@ impl Model {
         // All add to what begins as zeros.
         built.nodes.iter_mut().for_each(|node| node.used_again = true);
         let parameters = parameters::layout(&built.nodes)?;
-        Ok(Model { nodes: built.nodes, parameters, tangent: true, ..self.clone() })
+        let tangent = Some(self.output_shape().to_vec());
+        Ok(Model { nodes: built.nodes, parameters, tangent, ..self.clone() })
     }
 }
 

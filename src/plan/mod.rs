@@ -85,8 +85,9 @@ impl Plan {
     /// of another device; [`Error::Limit`] and [`Error::Feature`] where the device allows less than is needed;
     /// [`Error::BufferSize`], [`Error::BufferUsage`] and [`Error::BufferOffset`] for raw buffers that do not fit,
     /// [`Error::SharedBuffer`] for one that has another role; [`Error::Unsupported`] for a mode that the loss has no rule for, or that the
-    /// options exclude ([`Mode::Fisher`] of a mean over a part of the batch); [`Error::Value`] for a scale that is none; [`Error::TileTable`] for
-    /// an entry of the context's table that no shader can be made of; [`Error::Device`] for what the driver refuses.
+    /// options exclude ([`Mode::Fisher`] of a mean over a part of the batch); [`Error::Value`] for a scale that is none;
+    /// [`Error::TileTable`] for an entry of the context's table that no shader can be made of; [`Error::Device`] for what the driver
+    /// refuses.
     pub fn new(
         context: &Context,
         model: &Model,

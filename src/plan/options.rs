@@ -229,7 +229,7 @@ impl PlanOptions {
         let factor = || match self.part_of {
             Some(whole) => f64::from(whole.share),
             None if summed => 1.0,
-            None => model.loss().factor(samples, &model.loss_shape()),
+            None => model.loss().factor(samples, model.loss_shape()),
         };
         let largest = || 4_f32.powi(((MOST / factor()).log2() / 2.0).floor().clamp(-30.0, 30.0) as i32);
         Ok(match self.storage {

@@ -122,7 +122,7 @@ impl Products {
         copyable("direction", v)?;
         self.record_parameters(encoder, state)?;
         if !v.is(&self.direction) {
-            copy(encoder, v, &self.direction);
+            v.record_copy(encoder, &self.direction, v.len());
         }
         self.record_again(encoder)
     }
@@ -134,8 +134,8 @@ impl Products {
     /// As of [`Products::record`].
     pub fn record_parameters(&self, encoder: &mut wgpu::CommandEncoder, state: &State) -> Result<()> {
         self.check(state)?;
-        let of = |tensor: &Tensor| Tensor::new("parameters", tensor.owned(), 0, &[self.model.flat_len()]);
-        copy(encoder, &of(state.parameters()), &of(self.state.parameters()));
+        let flat = self.model.flat_len();
+        state.parameters().record_copy(encoder, self.state.parameters(), flat);
         Ok(())
     }
 
@@ -177,17 +177,6 @@ fn copyable(name: &str, tensor: &Tensor) -> Result<()> {
         return Ok(());
     }
     Err(Error::BufferUsage { buffer: name.into(), got: format!("{usage:?}"), needed: "COPY_SRC".into() })
-}
-
-fn copy(encoder: &mut wgpu::CommandEncoder, from: &Tensor, to: &Tensor) {
-    let (source, target) = (from.bytes(), to.bytes());
-    encoder.copy_buffer_to_buffer(
-        from.buffer(),
-        source.start,
-        to.buffer(),
-        target.start,
-        source.end - source.start,
-    );
 }
 
 /// The matrix at a state's parameters: see [`Products::at`].

@@ -89,8 +89,10 @@ fn backward(
         None => outside::begin(&mut pass)?,
     }
     if setup.model.is_tangent() && sink == GradientSink::Replace {
-        let elements = setup.flat_len();
-        pass.schedule.push(Clear { elements: elements as u32 }, vec![setup.flat(Region::Gradient)]);
+        // Of the parameters; that of the direction behind them is nobody's.
+        let elements = setup.flat_len() / 2;
+        let gradient = Slice::new(Region::Gradient, 0, elements);
+        pass.schedule.push(Clear { elements: elements as u32 }, vec![gradient]);
     }
     if let GradientSink::Update(update) = sink {
         optimizer::advance(setup, &update, &mut pass.schedule);

@@ -2,17 +2,13 @@
 
 use super::{Dataset, Trainer};
 use crate::curvature::Operator;
-use crate::memory::{room, zeros};
+use crate::memory::zeros;
 use crate::model::{Matrix, Mode, Parameter};
-use crate::ops::loss::HostLoss;
 use crate::plan::{Pass, PlanOptions, Products, State, Whole};
 use crate::{Error, Result};
 #[cfg(feature = "cpu")]
 use crate::{cpu, ops::loss::HostWeights};
 use std::ops::Range;
-
-/// Batches on a GPU that are added up in f32 before they are read.
-const MOST_PARTS: usize = 64;
 
 impl Trainer {
     /// The Hessian or the Gauss-Newton matrix of the loss over all samples, each with its weight where the set has weights, at the
@@ -50,14 +46,11 @@ impl Trainer {
         Error::check_batch(batch)?;
         let samples = self.samples(data)?;
         let batch = batch.min(samples);
-        let weight = |sample: usize| data.weights().map_or(1.0, |weights| f64::from(weights[sample]));
-        let host = HostLoss::new(self.model.loss(), self.model.output_shape());
-        let factor = host.factor(samples, data.labels().targets(), weight);
-        let mut shares: Vec<f32> = room("shares of samples", Some(samples))?;
-        shares.extend((0..samples).map(|sample| (factor * weight(sample)) as f32));
+        let shares = self.shares(data)?;
         let path = self.path_of(matrix, batch, samples)?;
         let ranges = self.model.parameters().iter().map(Parameter::range).collect();
-        Ok(OverData { path, data, batch, shares, ranges, len: self.model.flat_len() })
+        let (most, len) = (self.engine.most_parts(), self.model.flat_len());
+        Ok(OverData { path, data, batch, shares, most, ranges, len })
     }
 
     fn path_of(&self, matrix: Matrix, batch: usize, samples: usize) -> Result<Path<'_>> {
@@ -94,6 +87,8 @@ pub struct OverData<'a> {
     data: &'a Dataset,
     batch: usize,
     shares: Vec<f32>,
+    /// Batches that are added up before they are read.
+    most: usize,
     ranges: Vec<Range<usize>>,
     len: usize,
 }
@@ -149,11 +144,11 @@ impl Operator for OverData<'_> {
                         context.write(products.direction(), v)?;
                         products.record_parameters(&mut encoder, state)?;
                     }
-                    let adds = is_whole && !index.is_multiple_of(MOST_PARTS);
+                    let adds = is_whole && !index.is_multiple_of(self.most);
                     let pass = if adds { Pass::FULL.accumulating() } else { Pass::FULL };
                     products.plan().record_gradient(&mut encoder, pass)?;
                     context.queue().submit([encoder.finish()]);
-                    let ends = (index + 1).is_multiple_of(MOST_PARTS) || at + 2 * self.batch > samples;
+                    let ends = (index + 1).is_multiple_of(self.most) || at + 2 * self.batch > samples;
                     if ends || !is_whole {
                         add(&context.read_blocking(&[products.product()])?[0]);
                     }

@@ -109,14 +109,10 @@ impl Engine for Gpu {
         }
         let kept = self.kept.clone().expect("it was made above");
         self.submit(task, |plan, encoder, pass, state| {
-            let copy = |encoder: &mut wgpu::CommandEncoder, from: &Tensor, to: &Tensor| {
-                let (source, target) = (from.bytes(), to.bytes());
-                let len = source.end - source.start;
-                encoder.copy_buffer_to_buffer(from.buffer(), source.start, to.buffer(), target.start, len);
-            };
-            copy(encoder, state.statistics(), &kept);
+            let len = kept.len();
+            state.statistics().record_copy(encoder, &kept, len);
             plan.record_gradient(encoder, pass)?;
-            copy(encoder, &kept, state.statistics());
+            kept.record_copy(encoder, state.statistics(), len);
             Ok(())
         })
     }

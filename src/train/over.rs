@@ -30,11 +30,7 @@ impl Trainer {
         let samples = self.samples(data)?;
         let diagonal = if self.mode.has_diagonal() { self.model.flat_len() } else { 0 };
         let mut sums = [zeros("gradient", Some(self.model.flat_len()))?, zeros("diagonal", Some(diagonal))?];
-        let weight = |sample: usize| data.weights().map_or(1.0, |weights| f64::from(weights[sample]));
-        let host = HostLoss::new(self.model.loss(), self.model.output_shape());
-        let factor = host.factor(samples, data.labels().targets(), weight);
-        let mut shares: Vec<f32> = room("shares of samples", Some(samples))?;
-        shares.extend((0..samples).map(|sample| (factor * weight(sample)) as f32));
+        let shares = self.shares(data)?;
         let share = shares.iter().fold(f32::MIN_POSITIVE, |most, share| most.max(share.abs()));
         let most = self.engine.most_parts();
         for (index, at) in (0..samples).step_by(batch).enumerate() {
@@ -139,6 +135,17 @@ impl Trainer {
             }
             Ok(())
         })
+    }
+
+    /// What each sample has of the loss of all: its weight and the reduction.
+    pub(super) fn shares(&self, data: &Dataset) -> Result<Vec<f32>> {
+        let (samples, targets) = (data.len(), data.labels().targets());
+        let weight = |sample: usize| data.weights().map_or(1.0, |weights| f64::from(weights[sample]));
+        let host = HostLoss::new(self.model.loss(), self.model.output_shape());
+        let factor = host.factor(samples, targets, weight);
+        let mut shares: Vec<f32> = room("shares of samples", Some(samples))?;
+        shares.extend((0..samples).map(|sample| (factor * weight(sample)) as f32));
+        Ok(shares)
     }
 
     /// The number of samples, all of which are of this model.

@@ -287,6 +287,9 @@ fn bad_input_is_refused() {
     assert!(matches!(solve(&b, 0.0, f64::INFINITY), Err(Error::Value { name: "the tolerance", .. })));
     let spoilt = [1.0, f32::NAN, 0.0, 0.0];
     assert!(matches!(solve(&spoilt, 0.0, 0.0), Err(Error::NotFinite { index: 1, .. })));
+    let mut beyond = Diagonal(vec![1.0, 2.0], [0..1, 1..3]);
+    assert!(matches!(hutchinson(&mut beyond, 2, 1), Err(Error::Length { got: 2, needed: 3, .. })));
+    assert!(matches!(lanczos(&mut beyond, 2, 1), Err(Error::Length { got: 2, needed: 3, .. })));
     let mut spoilt = Diagonal(vec![1.0, f32::INFINITY], [0..1, 1..2]);
     assert!(matches!(hutchinson(&mut spoilt, 2, 1), Err(Error::NotFinite { index: 1, .. })));
     assert!(matches!(lanczos(&mut spoilt, 2, 1), Err(Error::NotFinite { index: 1, .. })));

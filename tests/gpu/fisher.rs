@@ -136,3 +136,47 @@ fn what_has_no_rule_is_refused() {
     let whole = PlanOptions::training(Mode::Fisher).whole_network(true);
     assert!(matches!(Plan::new(&context, &model, &state, 4, whole), Err(Error::Unsupported { .. })));
 }
+
+/// Trainers that step by it, on every class, updates fused as they are by default and apart, end where the CPU's does.
+#[test]
+fn trainers_step_alike() {
+    use hesscale::Optimizer;
+    let rule = hesscale::model::Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 };
+    let (optimizer, options): (Optimizer, _) =
+        (rule.at(1e-2), || TrainerOptions::default().mode(Mode::Fisher));
+    let image = Model::builder([3, 9, 7])
+        .conv2d(6, 3)
+        .act(Activation::Tanh)
+        .flatten()
+        .dense(70)
+        .act(Activation::Tanh);
+    let rows = Model::builder([13]).dense(130).act(Activation::Tanh).dense(33).act(Activation::Softplus);
+    for (model, batch) in [(image, 9), (rows, 40)] {
+        let model = model.dense(5).loss(Loss::cross_entropy()).unwrap();
+        let mut random = fastrand::Rng::with_seed(3);
+        let x: Vec<f32> = (0..batch * model.inputs()).map(|_| random.f32() - 0.5).collect();
+        let classes: Vec<u32> = (0..batch).map(|_| random.u32(0..5)).collect();
+        let run = |mut trainer: Trainer, apart: bool| {
+            for _ in 0..6 {
+                let targets = hesscale::model::Targets::Classes(&classes);
+                match apart {
+                    true => trainer.step_with(&x, targets, |_| Ok(())).unwrap(),
+                    false => trainer.step(&x, targets).unwrap(),
+                }
+            }
+            assert!(trainer.loss().unwrap().is_finite());
+            to_f64(&trainer.parameters().unwrap())
+        };
+        let begin = to_f64(&Trainer::on_cpu(&model, optimizer, options()).unwrap().parameters().unwrap());
+        let want = run(Trainer::on_cpu(&model, optimizer, options()).unwrap(), false);
+        let moved = want.iter().zip(&begin).filter(|(want, begin)| want != begin).count();
+        assert!(moved * 10 > 9 * model.parameter_count(), "{moved} of {}", model.parameter_count());
+        for class in CLASSES {
+            for apart in [false, true] {
+                let trainer = Trainer::new(&of_class(class), &model, optimizer, options()).unwrap();
+                let end = run(trainer, apart);
+                compare("parameters", &end, &want, 1e-4).unwrap_or_else(|e| panic!("{class:?} {apart}: {e}"));
+            }
+        }
+    }
+}

@@ -119,7 +119,7 @@ impl Executor {
         let flat = |what, there: bool| zeros(what, Some(if there { model.flat_len() } else { 0 }));
         Ok(Executor {
             model: model.clone(),
-            loss: HostLoss::new(model.loss(), &model.loss_shape()).along(model.is_tangent()),
+            loss: HostLoss::new(model.loss(), model.loss_shape()).along(model.is_tangent()),
             mode,
             threads,
             batch,

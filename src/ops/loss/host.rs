@@ -147,6 +147,16 @@ impl HostLoss {
         rules::weighted_factor(sum, magnitude)
     }
 
+    /// Zeros for g and h of a sample; its targets.
+    fn begin<'t>(&mut self, sample: usize, targets: &'t [f32]) -> &'t [f32] {
+        for plane in [&mut self.gradient, &mut self.diagonal] {
+            plane.clear();
+            plane.resize(self.outputs, 0.0);
+        }
+        let width = self.loss.target_len(&self.output);
+        &targets[sample * width..][..width]
+    }
+
     /// A loss whose curvature is a diagonal, or counts as one: g and h of each logit by itself.
     fn curved_by_itself(
         &mut self,
@@ -158,12 +168,7 @@ impl HostLoss {
         signal: Option<&mut LossSignal<'_>>,
     ) -> f64 {
         let Targets::Values(targets) = targets else { return f64::NAN };
-        let width = self.loss.target_len(&self.output);
-        let row = &targets[sample * width..][..width];
-        for plane in [&mut self.gradient, &mut self.diagonal] {
-            plane.clear();
-            plane.resize(self.outputs, 0.0);
-        }
+        let row = self.begin(sample, targets);
         let at_logits = [&mut self.gradient[..], &mut self.diagonal];
         let value = match self.loss {
             Loss::PpoDiscrete { clip, entropy, .. } => {

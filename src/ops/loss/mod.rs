@@ -51,9 +51,9 @@ enum Mean {
 impl LossStep {
     pub(crate) fn new(setup: &Setup<'_>, logits: Slice) -> Result<LossStep> {
         let total = setup.own(Purpose::Activation, "loss", 1);
-        let rows = setup.elements("losses", setup.model.loss().rows(&setup.model.loss_shape()))?;
+        let rows = setup.elements("losses", setup.model.loss().rows(setup.model.loss_shape()))?;
         let values = setup.own(Purpose::Activation, "losses", rows);
-        let weights = setup.model.loss().output_weights(&setup.model.loss_shape());
+        let weights = setup.model.loss().output_weights(setup.model.loss_shape());
         let weights = weights.map(|weights| setup.constants("class weights", weights));
         let given = Slice::new(Region::SampleWeights, 0, setup.batch);
         let mut sample_weights = setup.options.sample_weights.then_some(given);
@@ -70,7 +70,7 @@ impl LossStep {
                     weights.unwrap_or_else(|| ones("no class weights", setup.model.classes()));
                 return Mean::OfWeights { class_weights, sample_weights };
             }
-            let factor = |count| setup.model.loss().factor(count, &setup.model.loss_shape()) as f32;
+            let factor = |count| setup.model.loss().factor(count, setup.model.loss_shape()) as f32;
             let factors = setup.constants("factors of a mean", (0..=setup.batch).map(factor).collect());
             Mean::OfCount { factors, sample_weights }
         });
@@ -110,8 +110,7 @@ impl LossStep {
         match (&self.mean, self.sample_weights) {
             (Some(Mean::OfWeights { class_weights, sample_weights }), Some(shares)) => {
                 let (model, class) = (setup.model, setup.tuning.class);
-                let kernel =
-                    Shares::new(class, model.loss().clone(), setup.batch as u32, &model.loss_shape());
+                let kernel = Shares::new(class, model.loss().clone(), setup.batch as u32, model.loss_shape());
                 let kernel = kernel.partial(partial).within(setup.tuning.allowed.in_a_row());
                 let mut bound = vec![self.targets, *class_weights, *sample_weights, shares];
                 bound.extend(partial.then(partial::count));
@@ -142,7 +141,7 @@ impl LossStep {
     fn kernel(&self, setup: &Setup<'_>, mode: Mode, plane: u32) -> LossKernel {
         let Setup { model, batch, tuning, .. } = setup;
         let shape = model.loss_shape();
-        let positions = model.loss().rows(&shape);
+        let positions = model.loss().rows(shape);
         let outputs = (shape.iter().product::<usize>() / positions) as u32;
         let (of, batch) = (model.loss().clone(), *batch as u32);
         LossKernel::new(tuning.class, of, mode, batch, outputs, positions as u32, plane)

@@ -1,7 +1,7 @@
 //! Derivatives of layers without parameters along a direction, `ż = F'(a) ȧ`: of activations, whose backward pass bends with `f''`,
 //! of max pooling, which takes ȧ where a was largest, and of normalisations (`ops/norm/along.rs`); and what a normalisation's γ does to
-//! the last. Products with the Hessian are made of them (`model/tangent.rs`); they carry
-//! a gradient, and no diagonal: that would take third derivatives.
+//! the last. Products with the Hessian are made of them (`model/tangent.rs`); they carry a gradient, and no diagonal: that would take
+//! third derivatives.
 
 #[cfg(feature = "cpu")]
 pub(crate) mod host;

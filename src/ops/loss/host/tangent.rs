@@ -4,8 +4,8 @@ use super::{HostLoss, sigmoids, softplus, terms};
 use crate::rules::{Loss, MAX_LOG_PRECISION, Targets, Variance};
 
 impl HostLoss {
-    /// Of one sample, whose logits z and their derivatives ż stand among `logits`: the loss; `scale · H ż` and `scale · ∂L/∂z` are left
-    /// in the places of z and ż. H is the loss's Hessian: of a softmax `m (diag p − p pᵀ)`, of a Gaussian that of each mean and
+    /// Of one sample, whose logits z and their derivatives ż stand among `logits`: the loss; `scale · H ż` and `scale · ∂L/∂z` are
+    /// left in the places of z and ż. H is the loss's Hessian: of a softmax `m (diag p − p pᵀ)`, of a Gaussian that of each mean and
     /// variance head, else a diagonal.
     pub(super) fn sample_along(
         &mut self,
@@ -42,12 +42,8 @@ impl HostLoss {
         [product, gradient]: [&mut [f32]; 2],
     ) -> f64 {
         let Targets::Values(targets) = targets else { return f64::NAN };
-        let width = self.loss.target_len(&self.output);
-        let row = &targets[sample * width..][..width];
-        for plane in [&mut self.gradient, &mut self.diagonal] {
-            plane.clear();
-            plane.resize(self.outputs, 0.0);
-        }
+        let row = self.begin(sample, targets);
+        let width = row.len();
         let value = terms(&self.loss, self.positions, z, row, [&mut self.gradient, &mut self.diagonal]);
         for i in 0..z.len() {
             let mut curved = self.diagonal[i] * f64::from(along[i]);
