@@ -76,7 +76,8 @@ impl Truth {
         (sums.into_iter().map(|sum| sum / count).collect(), square)
     }
 
-    /// `[cosine, |h − d| / |d|]` of an estimate, each with its standard error.
+    /// `[cosine, |h − d| / |d|]` of an estimate, each with its standard error; NaN where `⟨d, d⟩` is not four of its own standard errors
+    /// from 0: a ratio to it would say nothing, however small its spread.
     fn judge(&self, h: &[f32], places: &[usize]) -> [[f64; 2]; 2] {
         let of = |out: Option<usize>| {
             let (mean, square) = self.without(out, places);
@@ -86,19 +87,20 @@ impl Truth {
                 inner += h * d;
                 own += h * h;
             }
-            [inner / (own * square).sqrt(), ((own - 2.0 * inner + square).max(0.0) / square).sqrt()]
+            [inner / (own * square).sqrt(), ((own - 2.0 * inner + square) / square).sqrt(), square]
         };
         let whole = of(None);
-        let blocks: Vec<[f64; 2]> = (0..self.0.len()).map(|block| of(Some(block))).collect();
+        let blocks: Vec<[f64; 3]> = (0..self.0.len()).map(|block| of(Some(block))).collect();
         let count = blocks.len() as f64;
-        [0, 1].map(|k| {
+        let [cosine, distance, square] = [0, 1, 2].map(|k| {
             let mean = blocks.iter().map(|of| of[k]).sum::<f64>() / count;
             let squares: f64 = blocks.iter().map(|of| (of[k] - mean).powi(2)).sum();
             [whole[k], ((count - 1.0) / count * squares).sqrt()]
-        })
+        });
+        if square[0] > 4.0 * square[1] { [cosine, distance] } else { [[f64::NAN; 2]; 2] }
     }
 
-    /// Of the entries whose sign is sure, at four standard errors, the share that `h` has right; and how many those are of all.
+    /// Of the entries whose sign is sure, at eight standard errors of few blocks, the share that `h` has right; and how many those are of all.
     fn signs(&self, h: &[f32], places: &[usize]) -> [f64; 2] {
         let count = self.0.len() as f64;
         let (mut sure, mut right) = (0, 0);
@@ -106,12 +108,12 @@ impl Truth {
             let values = self.0.iter().map(|block| f64::from(block[*place]));
             let mean = values.clone().sum::<f64>() / count;
             let error = (values.map(|d| (d - mean).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt();
-            if mean.abs() > 4.0 * error {
+            if mean.abs() > 8.0 * error {
                 sure += 1;
                 right += usize::from((h[*place] > 0.0) == (mean > 0.0));
             }
         }
-        [right as f64 / sure.max(1) as f64, sure as f64 / places.len() as f64]
+        [right as f64 / sure as f64, sure as f64 / places.len() as f64]
     }
 }
 
@@ -166,11 +168,15 @@ fn network(
         let h = other.diagonal_over(batch, SAMPLES)?;
         let [[cosine, cosine_error], [distance, distance_error]] = truth.judge(&h, &all);
         let [right, sure] = truth.signs(&h, &all);
+        let signs = match sure > 0.0 {
+            true => format!("{:>6.1} % of the {:.2} % that are sure", 100.0 * right, 100.0 * sure),
+            false => "   none are sure".into(),
+        };
         println!(
-            "  {:14} {cosine:>8.3} ± {cosine_error:.3}  {distance:>8.3} ± {distance_error:.3}  {:>6.1} % of the {:.1} % that are sure",
+            "  {:14} {}  {}  {signs}",
             mode.name(),
-            100.0 * right,
-            100.0 * sure,
+            figure(cosine, cosine_error),
+            figure(distance, distance_error)
         );
         by_layer.push(h);
     }
@@ -180,10 +186,18 @@ fn network(
         print!("  {:14}", parameter.name());
         for h in &by_layer {
             let [_, [distance, error]] = truth.judge(h, &places);
-            print!(" {distance:>8.3} ± {error:.3}");
+            print!(" {}", figure(distance, error));
         }
         println!();
     }
     println!();
     Ok(())
+}
+
+/// A number with its standard error, unless noise is all there is.
+fn figure(value: f64, error: f64) -> String {
+    match value.is_finite() && error.is_finite() {
+        true => format!("{value:>8.3} ± {error:.3}"),
+        false => format!("{:>16}", "noise"),
+    }
 }

@@ -1,7 +1,7 @@
 //! Sizes of images: channels around vectors, one sample and many, windows larger than the image, more positions than a
 //! single sum may have; losses at every position.
 
-use crate::harness::{Sample, context, context_with_own_tiles};
+use crate::harness::{Sample, context, context_with_own_tiles, share_from};
 use crate::layers::norm;
 use crate::problem::losses;
 use hesscale::model::{AvgPool2d, Conv1d, Conv2d, MaxPool2d, Reduction};
@@ -61,7 +61,7 @@ fn windows_larger_than_the_image() {
 fn large_images() {
     let builder = Model::builder([1, 300, 300]).layer(Conv2d::new(2, 3).same()).act(Activation::Tanh);
     let modes = |name: &str, model: Model, batch| {
-        for mode in MODES {
+        for mode in share_from(MODES, 2, name.len()) {
             let sample = Sample::new(model.clone(), batch, 3);
             let context = if mode == Mode::HesScaleR2 { context_with_own_tiles() } else { context() };
             sample.follows(&context, mode, &[]).unwrap_or_else(|fault| panic!("{name}, {mode:?}: {fault}"));

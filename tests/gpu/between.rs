@@ -1,7 +1,7 @@
 //! What trainers, on GPUs of every class and on the CPU, let a host do between gradient and update.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{CLASSES, bits, of_class};
+use crate::harness::{CLASSES, bits, of_class, share_from};
 use crate::problem::sample_weights;
 use hesscale::model::{MaxPool2d, Rule, Schedule, Targets};
 use hesscale::train::{Between, Trainer, TrainerOptions};
@@ -35,7 +35,7 @@ fn trainers(model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Ve
         (format!("{class:?}"), trainer)
     };
     let cpu = Trainer::on_cpu(model, optimizer, options.clone()).unwrap();
-    CLASSES.into_iter().map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
+    share_from(CLASSES, 2, model.layers().len()).map(gpu).chain([("CPU".to_owned(), cpu)]).collect()
 }
 
 fn parameters(trainer: &Trainer) -> Vec<u32> {

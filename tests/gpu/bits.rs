@@ -1,7 +1,7 @@
 //! Results have the same bits across runs, plans and contexts; and the fused pass's gradient equals plain backprop's.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{Outcome, Sample, bits, checked_context, context, host_device, request, submit};
+use crate::harness::{Outcome, Sample, bits, checked_context, context, host_device, request, share, submit};
 use crate::layers::mixed;
 use crate::problem::{losses, policies};
 use hesscale::model::{Conv2d, Noise};
@@ -52,7 +52,7 @@ fn the_same_plan_twice() {
 #[test]
 fn plans_and_contexts_agree() {
     let other = pollster::block_on(Context::request_with(&request(false))).unwrap();
-    for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+    for mode in share([Mode::None, Mode::HesScale, Mode::HesScaleR2], 2) {
         for sample in [sample(1), images(1)] {
             let options = || PlanOptions::training(mode).signal(At::Input);
             let first = all_bits(&sample.on(&context(), options()));

@@ -4,12 +4,14 @@
 //!
 //! There are far too many combinations to train all, so the runs form a **covering array**: every choice occurs in some run, and every
 //! order of dispatches in every class. `HESSCALE_MATRIX=2` covers every compatible pair of choices, 3 every triple. Software adapters
-//! take small tiles for it but with `HESSCALE_TILES=own`; trainers of every class, below, have their own everywhere.
+//! take small tiles for it but with `HESSCALE_TESTS=all`; trainers of every class, below, have their own everywhere.
 
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::golden;
 use crate::half::mean_error;
-use crate::harness::{Sample, distinct, not_run, of_class, of_class_with_own_tiles, submit};
+use crate::harness::{
+    Sample, distinct, not_run, of_class, of_class_with_own_tiles, share, share_from, spared, submit,
+};
 use crate::problem::mlp;
 use hesscale::model::{BatchNorm, Conv2d, Init, MaxPool2d, Noise, Rule, Targets};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -79,8 +81,10 @@ type Run = [usize; 9];
 /// Of the classes, the first three: Apple's and phones' GPUs differ from the third in nothing but the tiles on offer, and train below.
 const CHOICES: Run = [3, 2, 3, 2, 2, 4, 5, 5, 4];
 
-/// The options that determine the order of dispatches: all their combinations are covered.
-const ORDER: u32 = 0b111;
+/// The options that determine the order of dispatches: all their combinations are covered in every class, on a spared adapter in one.
+fn order() -> u32 {
+    if spared() { 0b110 } else { 0b111 }
+}
 
 /// The options of a run.
 #[derive(Debug, Clone, Copy)]
@@ -153,7 +157,7 @@ fn covering(strength: usize) -> Vec<Run> {
     let all = (0..CHOICES.iter().product()).map(every);
     let fits = |way: Way| way.is_possible() && (strength > 1 || way.is_quick());
     let possible: Vec<Run> = all.filter(|run| fits(Way::of(*run))).collect();
-    let together = |bits: &u32| bits.count_ones() as usize == strength || *bits == ORDER;
+    let together = |bits: &u32| bits.count_ones() as usize == strength || *bits == order();
     let which: Vec<u32> = (0..1_u32 << CHOICES.len()).filter(together).collect();
     let chosen = |run: &Run| -> Vec<(u32, u64)> {
         let key = |bits: &u32| {
@@ -354,7 +358,7 @@ fn all_ways_of_training_end_in_the_same_place() {
     assert!(faults.is_empty(), "{} of {}: {faults:#?}", faults.len(), runs.len());
 }
 
-/// The usual case: `Trainer` with its defaults, in every class for some network.
+/// The usual case: `Trainer` with its defaults, in every class of GPUs, on a spared adapter a network in each.
 #[test]
 fn trainers_of_every_class_train() {
     let mut faults = Vec::new();
@@ -364,12 +368,9 @@ fn trainers_of_every_class_train() {
         let (optimizer, mode) = rules()[2 * index % rules().len()];
         let want = by_trainer(None, &model, (optimizer, mode), samples, 1);
         let plan = PlanOptions::training(mode).fused_update();
-        // Each class in turn, and where pairs are covered a second.
-        let second = if strength() > 1 { 2 } else { 0 };
-        let classes = [DeviceClass::ALL[1 + index % 4], DeviceClass::ALL[1 + (index + second) % 4]];
-        for context in
-            distinct(classes.map(of_class_with_own_tiles), &model, samples, Some(optimizer), &[plan])
-        {
+        let classes =
+            share_from(&DeviceClass::ALL[1..], 4, index).map(|class| of_class_with_own_tiles(*class));
+        for context in distinct(classes, &model, samples, Some(optimizer), &[plan]) {
             let got = by_trainer(Some(&context), &model, (optimizer, mode), samples, 1);
             if let Err(fault) = got.agrees(&want, &model, Dtype::F32) {
                 let class = context.class();
@@ -380,13 +381,12 @@ fn trainers_of_every_class_train() {
     assert!(faults.is_empty(), "{}: {faults:#?}", faults.len());
 }
 
-/// The golden vectors with a class's own tiles: every second case unless more is asked for, three classes and all modes in turn.
+/// The golden vectors with a class's own tiles, three classes and all modes in turn.
 #[test]
 fn golden_vectors_with_each_classs_own_tiles() {
     let mut ledger = crate::common::ledger::Ledger::new(1e-5);
     // `golden` has all cases, with small tiles.
-    let each = if strength() > 1 { 1 } else { 4 };
-    for (index, (case, model)) in golden::cases().iter().step_by(each).enumerate() {
+    for (index, (case, model)) in share(&golden::cases(), 5).enumerate() {
         let class = DeviceClass::ALL[index % 3];
         let mode = Mode::ALL[(index + index / 6) % Mode::ALL.len()];
         golden::check(&mut ledger, &of_class_with_own_tiles(class), case, model, mode);
@@ -432,8 +432,12 @@ fn the_covering_covers() {
     (0..CHOICES[0]).for_each(|class| (0..5).for_each(|network| assert!(made((0, class), (7, network)))));
     (0..4).for_each(|course| (0..5).for_each(|rule| assert!(made((5, course), (6, rule)))));
     (0..CHOICES[0]).for_each(|class| assert!(made((3, 1), (0, class))));
-    let orders: BTreeSet<_> = runs.iter().map(|[class, fused, joined, ..]| (class, fused, joined)).collect();
-    assert_eq!(orders.len(), 6 * CHOICES[0]);
+    let orders = |runs: &[Run]| {
+        let of = |run: &Run| ([0, run[0]][usize::from(!spared())], run[1], run[2]);
+        runs.iter().map(of).collect::<BTreeSet<_>>().len()
+    };
+    let all = if spared() { 6 } else { 6 * CHOICES[0] };
+    assert_eq!(orders(&runs), all);
     (0..4).for_each(|at| assert!(made((3, 1), (8, at)) && made((3, 1), (5, at))));
     assert!(!made((3, 1), (4, 1)), "a whole network in f16 cannot be");
     assert!(runs.len() < 60, "{}", runs.len());
@@ -442,6 +446,5 @@ fn the_covering_covers() {
     for (at, choices) in CHOICES.into_iter().enumerate() {
         (0..choices).for_each(|choice| assert!(runs.iter().any(|run| run[at] == choice), "{at} {choice}"));
     }
-    let orders: BTreeSet<_> = runs.iter().map(|[class, fused, joined, ..]| (class, fused, joined)).collect();
-    assert_eq!(orders.len(), 6 * CHOICES[0]);
+    assert_eq!(orders(&runs), all);
 }

@@ -2,7 +2,7 @@
 
 use crate::common::{ledger::Ledger, tiles};
 use crate::golden::{cases, check};
-use crate::harness::{Sample, bits, context, host_device, of_class_with_own_tiles};
+use crate::harness::{Sample, bits, context, host_device, of_class_with_own_tiles, share};
 use crate::layers::mixed;
 use crate::problem::losses;
 use crate::sizes::{MODES, edges};
@@ -51,17 +51,18 @@ fn sliced_sums_have_the_same_bits_in_every_mode() {
 
 #[test]
 fn sums_at_the_edges_of_tiles() {
-    edges(&staged(8, 2), &[[1, 1, 1], [15, 16, 17], [33, 65, 63], [64, 32, 128], [17, 33, 32]], &MODES[1..]);
-    edges(&staged(16, 1), &[[5, 8, 7], [16, 64, 31]], &MODES[1..]);
-    edges(&staged(4, 2), &[[9, 7, 16], [32, 20, 36]], &MODES[1..]);
+    let sizes = [[1, 1, 1], [15, 16, 17], [33, 65, 63], [64, 32, 128], [17, 33, 32]];
+    edges(&staged(8, 2), &share(sizes, 2).collect::<Vec<_>>(), &MODES[1..]);
+    edges(&staged(16, 1), &[[5, 8, 7], [16, 64, 31]], &MODES[1..2]);
+    edges(&staged(4, 2), &[[9, 7, 16], [32, 20, 36]], &MODES[2..]);
 }
 
 #[test]
 fn golden_cases() {
     let mut ledger = Ledger::new(1e-5);
     let context = staged(8, 2);
-    // Every eighth case, in a mode each, for each shader takes a software adapter a second to compile: `golden` has all cases by other families.
-    for (i, (case, model)) in cases().iter().step_by(8).enumerate() {
+    // A mode each; `golden` has all cases by other families.
+    for (i, (case, model)) in share(&cases(), 10).enumerate() {
         let modes = [Mode::HesScale, Mode::HesScaleR2, Mode::None];
         check(&mut ledger, &context, case, model, modes[i % 3]);
     }
@@ -78,7 +79,7 @@ fn the_bits_of_the_register_family() {
     let wide = wide.layer(ConvTranspose2d::new(8, 3).stride([3, 2])).flatten().dense(3);
     let models = [dense, mixed(losses(4).swap_remove(5)), wide.loss(Loss::mse()).unwrap()];
     let contexts = [staged(4, 2), staged(16, 1)];
-    for (i, model) in models.into_iter().enumerate() {
+    for (i, model) in share(models.into_iter().enumerate(), 2) {
         let biases: Vec<_> = model.parameters().iter().filter(|tensor| tensor.role == Role::Bias).collect();
         let of_bias = |at: usize| biases.iter().any(|bias| bias.range().contains(&at));
         let sample = Sample::new(model.clone(), 11, i as u64);
@@ -105,7 +106,7 @@ fn sums_shared_out_along_k_have_the_same_bits_in_every_mode() {
     let model = Model::builder([301]).dense(200).act(Activation::Tanh).dense(133).act(Activation::Gelu);
     let sample = Sample::new(model.dense(10).loss(losses(10).swap_remove(1)).unwrap(), 37, 3);
     let software = context();
-    for class in [DeviceClass::Integrated, DeviceClass::Discrete] {
+    for class in share([DeviceClass::Discrete, DeviceClass::Integrated], 2) {
         let context = of_class_with_own_tiles(class);
         let plain = sample.on(&context, PlanOptions::training(Mode::None));
         for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {

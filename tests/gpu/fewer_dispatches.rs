@@ -1,7 +1,8 @@
 //! Two kernels in one dispatch give the same bits as a dispatch each.
 
 use crate::harness::{
-    Sample, bits, context, context_with_own_tiles, counted, of_class, of_class_with_own_tiles, steady, submit,
+    Sample, bits, context, context_with_own_tiles, counted, of_class, of_class_with_own_tiles, share,
+    share_from, steady, submit,
 };
 use hesscale::model::{Conv2d, ConvTranspose2d, Rule};
 use hesscale::tuning::DeviceClass;
@@ -52,7 +53,9 @@ fn gradient_and_diagonal_have_the_same_bits() {
         for (index, (loss, batch)) in (0..).zip(losses().into_iter().zip([1, 5, 33, 70])) {
             let sample = Sample::new(dense(loss), batch, 5);
             // Shaders take long to compile: all modes with one loss, all losses with one mode.
-            for mode in modes.iter().filter(|mode| index == 1 || **mode == Mode::HesScale) {
+            for mode in
+                share_from(modes.iter().filter(|mode| index == 1 || **mode == Mode::HesScale), 2, index)
+            {
                 let on = |fewer| {
                     let got = sample.on(&context, PlanOptions::training(*mode).fewer_dispatches(fewer));
                     [&[got.loss][..], &got.logits, &got.gradient, &got.diagonal].map(bits)
@@ -68,7 +71,7 @@ fn so_they_have_with_convolutions() {
     let sample = Sample::new(images(), 5, 7);
     let modes = [Mode::None, Mode::HesScale, Mode::HesScaleR1];
     for (context, modes) in [(context(), &modes[..]), (of_class(DeviceClass::Discrete), &modes[1..2])] {
-        for mode in modes.iter().copied() {
+        for mode in share(modes.iter().copied(), 2) {
             let on = |fewer| {
                 let got = sample.on(&context, PlanOptions::training(mode).fewer_dispatches(fewer));
                 [&[got.loss][..], &got.logits, &got.gradient, &got.diagonal].map(bits)

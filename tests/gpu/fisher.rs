@@ -1,7 +1,7 @@
 //! The diagonal of the empirical Fisher matrix, in one pass on the GPU.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{CLASSES, context, not_run, of_class, submit};
+use crate::harness::{CLASSES, context, not_run, of_class, share_from, submit};
 use crate::sample_by_sample::{diagonal, networks, problem};
 use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::{
@@ -48,7 +48,7 @@ fn follows(
 fn it_has_each_samples_square() {
     for class in CLASSES {
         let context = of_class(class);
-        for (index, network) in networks().into_iter().enumerate() {
+        for (index, network) in share_from(networks().into_iter().enumerate(), 3, class as usize) {
             let (batch, weighted) = [(9, false), (9, true), (40, false)][(index + class as usize) % 3];
             follows(&context, network, batch, weighted, PlanOptions::training(Mode::Fisher), 2e-5);
         }
@@ -151,7 +151,7 @@ fn trainers_step_alike() {
         .dense(70)
         .act(Activation::Tanh);
     let rows = Model::builder([13]).dense(130).act(Activation::Tanh).dense(33).act(Activation::Softplus);
-    for (model, batch) in [(image, 9), (rows, 40)] {
+    for (turn, (model, batch)) in [(image, 9), (rows, 40)].into_iter().enumerate() {
         let model = model.dense(5).loss(Loss::cross_entropy()).unwrap();
         let mut random = fastrand::Rng::with_seed(3);
         let x: Vec<f32> = (0..batch * model.inputs()).map(|_| random.f32() - 0.5).collect();
@@ -171,12 +171,11 @@ fn trainers_step_alike() {
         let want = run(Trainer::on_cpu(&model, optimizer, options()).unwrap(), false);
         let moved = want.iter().zip(&begin).filter(|(want, begin)| want != begin).count();
         assert!(moved * 10 > 9 * model.parameter_count(), "{moved} of {}", model.parameter_count());
-        for class in CLASSES {
-            for apart in [false, true] {
-                let trainer = Trainer::new(&of_class(class), &model, optimizer, options()).unwrap();
-                let end = run(trainer, apart);
-                compare("parameters", &end, &want, 1e-4).unwrap_or_else(|e| panic!("{class:?} {apart}: {e}"));
-            }
+        let ways = CLASSES.into_iter().flat_map(|class| [(class, false), (class, true)]);
+        for (class, apart) in share_from(ways, 2, turn) {
+            let trainer = Trainer::new(&of_class(class), &model, optimizer, options()).unwrap();
+            let end = run(trainer, apart);
+            compare("parameters", &end, &want, 1e-4).unwrap_or_else(|e| panic!("{class:?} {apart}: {e}"));
         }
     }
 }

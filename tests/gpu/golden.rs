@@ -1,11 +1,9 @@
-//! Every golden case, modes in turn, tensor by tensor, within 1e-5 relative max-norm; in every mode where more is asked for
-//! (`HESSCALE_MATRIX`).
+//! Every golden case, modes in turn, tensor by tensor, within 1e-5 relative max-norm; in every mode but on a spared adapter.
 
-use crate::classes::strength;
 use crate::common::golden::{Case, directory, load};
 use crate::common::ledger::Ledger;
 use crate::common::to_f64;
-use crate::harness::{checked_context, context, run, run_with_signals};
+use crate::harness::{checked_context, context, run, run_with_signals, share, share_from};
 use hesscale::{Context, Mode, Model, PlanOptions};
 
 const BOUND: f64 = 1e-5;
@@ -54,16 +52,10 @@ fn all_cases() {
     let cases = cases();
     assert_eq!(cases.len(), 24);
     for (turn, (case, model)) in cases.iter().enumerate() {
-        // Three modes each in turn, one of them with vectors u: each shader takes a software adapter long to compile.
-        let modes = if strength() > 1 {
-            Mode::ALL.to_vec()
-        } else {
-            let (carrying, others): (Vec<_>, Vec<_>) =
-                Mode::ALL.into_iter().partition(|mode| mode.rank() > 0);
-            let other = |at: usize| others[at % others.len()];
-            vec![carrying[turn % carrying.len()], other(turn), other(turn + 2)]
-        };
-        for mode in modes {
+        // Of the modes with vectors u one, and of the others two.
+        let (carrying, others): (Vec<_>, Vec<_>) = Mode::ALL.into_iter().partition(|mode| mode.rank() > 0);
+        let each = carrying.len();
+        for mode in share_from(carrying, each, turn).chain(share_from(others, 2, turn)) {
             check(&mut ledger, &context(), case, model, mode);
         }
     }
@@ -73,8 +65,8 @@ fn all_cases() {
 #[test]
 fn all_cases_with_run_time_checks() {
     let mut ledger = Ledger::new(BOUND);
-    // The mode with the most components has every access to memory; every fifth case, for checks make other shaders of all.
-    for (case, model) in cases().iter().step_by(5) {
+    // The mode with the most components has every access to memory. Checks make other shaders of all.
+    for (case, model) in share(&cases(), 6) {
         check(&mut ledger, &checked_context(), case, model, Mode::HesScaleR2);
     }
     ledger.settle();

@@ -1,7 +1,7 @@
 //! Networks with named values: gates, U-Nets, sums; three classes of device in turn, and trained as the CPU trains them.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, CLASSES, Sample, distinct, of_class, steady, submit};
+use crate::harness::{BOUND, CLASSES, Sample, distinct, of_class, share_from, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Builder, Conv2d, MaxPool2d, Noise, OutputSignal, Upsample2d};
 use hesscale::reference::loss_and_signal;
@@ -41,13 +41,12 @@ fn contexts(model: &Model, batch: usize, options: &PlanOptions) -> Vec<Context> 
 /// With all signals kept in two classes, and fused as far as possible in the third.
 #[test]
 fn named_values_follow_the_reference() {
-    for (model, batch) in [(u_net(), 3), (rows(), 33)] {
+    for (turn, (model, batch)) in [(u_net(), 3), (rows(), 33)].into_iter().enumerate() {
         let sample = Sample::new(model, batch, 5);
         let everything = (Mode::HesScaleR2, sample.places(), DeviceClass::Discrete);
         let software = (Mode::HesScale, sample.places(), DeviceClass::Software);
-        for (mode, places, class) in
-            [everything, software, (Mode::HesScaleGn, Vec::new(), DeviceClass::Integrated)]
-        {
+        let fused = (Mode::HesScaleGn, Vec::new(), DeviceClass::Integrated);
+        for (mode, places, class) in share_from([software, everything, fused], 2, turn) {
             let judged = sample.follows(&of_class(class), mode, &places);
             judged.unwrap_or_else(|fault| panic!("{mode:?} {class:?}: {fault}"));
         }

@@ -2,7 +2,7 @@
 
 use crate::common::{compare, to_f64};
 use crate::golden::cases;
-use crate::harness::{Outcome, Sample, bits, context, not_run, request, run};
+use crate::harness::{Outcome, Sample, bits, context, not_run, request, run, share};
 use crate::layers::mixed;
 use hesscale::model::{Conv2d, Reduction, Rule, Targets, Upsample2d};
 use hesscale::train::{Trainer, TrainerOptions};
@@ -158,8 +158,8 @@ fn golden_cases_where_there_is_f16() {
     // A bias right below an instance norm has a gradient of 0, and no error is relative to that; `norm` stores it in f16.
     let of_instances = |name: &str| name == "norm_group_conv_ce_b3";
     let cases = golden().into_iter().filter(|(name, _)| !of_instances(name));
-    // Every second case: each shader takes a software adapter long to compile, and all are run in f32.
-    for (turn, (name, sample)) in cases.step_by(2).enumerate() {
+    // All are run in f32.
+    for (turn, (name, sample)) in share(cases, 4).enumerate() {
         // Each mode in turn, with signals to be read and without.
         let mode = [Mode::None, Mode::HesScale, Mode::HesScaleR2][turn % 3];
         let places = if turn % 2 == 0 { sample.places() } else { Vec::new() };
@@ -222,10 +222,12 @@ fn every_kind_of_layer_where_there_is_f16() {
             .loss(Loss::BceWithLogits { reduction: Reduction::Mean, pos_weight: None })
             .unwrap(),
     ];
-    for model in models {
+    for (turn, model) in models.into_iter().enumerate() {
         let sample = Sample::new(model, 3, 1);
+        let mut modes = [Mode::None, Mode::HesScale, Mode::HesScaleR2];
+        modes.rotate_left(turn);
         // With signals to be read in the mode with the most of them.
-        for mode in [Mode::None, Mode::HesScale, Mode::HesScaleR2] {
+        for mode in share(modes, 2) {
             let places = if mode.rank() > 0 { sample.places() } else { Vec::new() };
             let options = places.iter().fold(halved(mode), |options, at| options.signal(*at));
             let got = sample.on(&context, options);

@@ -32,16 +32,36 @@ pub(crate) fn request(checked: bool) -> Request {
     request
 }
 
-/// Small tiles on software adapters, which compile them in a quarter of the time. They are for tests of all else than tiles;
-/// `HESSCALE_TILES=own` has these test the class's own too, as GPUs always do.
-pub(crate) fn small_tiles(class: DeviceClass) -> Option<TileTable> {
-    static SMALL: OnceLock<bool> = OnceLock::new();
+/// Whether to spare the adapter: software ones spend nine tenths of these tests on compiling shaders. GPUs run everything, and with
+/// `HESSCALE_TESTS=all` software does, as `cargo xtask portability` has it.
+pub(crate) fn spared() -> bool {
+    static SPARED: OnceLock<bool> = OnceLock::new();
     let is_software = || {
         let context = pollster::block_on(Context::request_with(&Request::from_env())).expect("an adapter");
         context.class() == DeviceClass::Software
     };
-    let asked = || std::env::var_os("HESSCALE_TILES").is_none_or(|tiles| tiles != "own");
-    SMALL.get_or_init(|| asked() && is_software()).then(|| tiles::small(class))
+    let all = || std::env::var_os("HESSCALE_TESTS").is_some_and(|tests| tests == "all");
+    *SPARED.get_or_init(|| !all() && is_software())
+}
+
+/// All of a list, or on an adapter that is spared every `each`-th.
+pub(crate) fn share<I: IntoIterator>(list: I, each: usize) -> impl Iterator<Item = I::Item> {
+    share_from(list, each, 0)
+}
+
+/// The same, but which ones depends on the turn.
+pub(crate) fn share_from<I: IntoIterator>(
+    list: I,
+    each: usize,
+    turn: usize,
+) -> impl Iterator<Item = I::Item> {
+    let (first, each) = if spared() { (turn % each, each) } else { (0, 1) };
+    list.into_iter().skip(first).step_by(each)
+}
+
+/// Small tiles where the adapter is spared: it compiles them in a quarter of the time. They are for tests of all else than tiles.
+pub(crate) fn small_tiles(class: DeviceClass) -> Option<TileTable> {
+    spared().then(|| tiles::small(class))
 }
 
 /// The same with [`small_tiles`].
@@ -264,17 +284,19 @@ pub(crate) fn host_device(limits: hesscale::wgpu::Limits) -> (hesscale::wgpu::De
 pub(crate) const CLASSES: [DeviceClass; 3] =
     [DeviceClass::Software, DeviceClass::Integrated, DeviceClass::Discrete];
 
-/// Networks in five modes, over three classes of device.
+/// Networks in five modes, over three classes of device; on a spared adapter in every second of them, one network in other ones than
+/// the next.
 pub(crate) fn networks_follow(networks: impl IntoIterator<Item = (&'static str, Model)>) {
-    for (name, model) in networks {
+    for (turn, (name, model)) in networks.into_iter().enumerate() {
         let sample = Sample::new(model, 37, 3);
-        for (mode, class) in [
-            (Mode::None, CLASSES[0]),
-            (Mode::HesScaleGn, CLASSES[0]),
+        let ways = [
             (Mode::HesScaleR2, CLASSES[0]),
+            (Mode::None, CLASSES[0]),
             (Mode::HesScale, CLASSES[1]),
             (Mode::HesScaleR1, CLASSES[2]),
-        ] {
+            (Mode::HesScaleGn, CLASSES[0]),
+        ];
+        for (mode, class) in share_from(ways, 2, turn) {
             let kept = if mode == Mode::HesScale { sample.places() } else { Vec::new() };
             let outcome = sample.follows(&of_class(class), mode, &kept);
             outcome.unwrap_or_else(|fault| panic!("{name}, {mode:?}, {class:?}: {fault}"));
@@ -282,11 +304,11 @@ pub(crate) fn networks_follow(networks: impl IntoIterator<Item = (&'static str, 
     }
 }
 
-/// Some steps in each class go where they go on the CPU.
+/// Some steps in each class, on a spared adapter in one, go where they go on the CPU.
 pub(crate) fn networks_train(networks: impl IntoIterator<Item = (&'static str, Model)>) {
-    for (_, model) in networks {
+    for (turn, (_, model)) in networks.into_iter().enumerate() {
         let sample = Sample::new(model, 13, 6);
-        CLASSES.iter().for_each(|class| sample.trains_beside_frozen(&of_class(*class), &[]));
+        share_from(CLASSES, 3, turn).for_each(|class| sample.trains_beside_frozen(&of_class(class), &[]));
     }
 }
 
@@ -516,19 +538,24 @@ impl Sample {
     }
 
     /// What else is asked of plans, classes and modes in turn: layers that are frozen, fewer samples than the batch, a weight for each,
-    /// sums over two passes, updates apart, activations in f16.
+    /// sums over two passes, updates apart, activations in f16. On a spared adapter half of that, in the next turn the other half.
     pub(crate) fn follows_in_plans_of_every_kind(&self, turn: usize, frozen: &[&str]) {
         let class = |kind: usize| of_class(CLASSES[(turn + kind) % 3]);
         let mode =
             |kind: usize| [Mode::HesScaleR1, Mode::HesScale, Mode::HesScaleR2, Mode::None][(turn + kind) % 4];
         let soundly =
             |what: &str, judged: Judgement| judged.unwrap_or_else(|fault| panic!("{what}, {turn}: {fault}"));
-        self.trains_beside_frozen(&class(0), frozen);
         let count = self.batch / 2 + 1;
-        soundly("in part", self.follows_in_part(&class(1), PlanOptions::training(mode(1)), count));
+        if !spared() || turn % 2 == 0 {
+            self.trains_beside_frozen(&class(0), frozen);
+            soundly("in part", self.follows_in_part(&class(1), PlanOptions::training(mode(1)), count));
+            self.twice_is_double(&class(1), mode(1));
+        }
+        if spared() && turn % 2 == 0 {
+            return;
+        }
         let weights = sample_weights(self.batch, &mut fastrand::Rng::with_seed(8));
         self.follows_weighted(&class(2), PlanOptions::training(mode(2)), Some(&weights));
-        self.twice_is_double(&class(1), mode(1));
         self.steps_apart_as_fused(&class(2));
         if class(0).device().features().contains(hesscale::wgpu::Features::SHADER_F16) {
             soundly("f16", self.follows_in_f16(&class(0), mode(3)));

@@ -1,6 +1,6 @@
 //! Random convolutional networks over the whole space of layers and their options: the GPU against the f64 reference.
 
-use crate::harness::{Sample, context};
+use crate::harness::{Sample, context, spared};
 use crate::layers::norm;
 use crate::problem::losses;
 use hesscale::model::{AvgPool2d, Conv1d, Conv2d, ConvTranspose2d, MaxPool2d, Upsample2d};
@@ -111,7 +111,7 @@ fn supported(model: &Model, mode: Mode) -> bool {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 20,
+        cases: if spared() { 8 } else { 20 },
         rng_seed: RngSeed::Fixed(11),
         failure_persistence: None,
         max_shrink_iters: 20,

@@ -2,7 +2,7 @@
 //! update fused and apart; and the cases that the limits are for.
 
 use crate::common::{compare, relative_max_norm, to_f64};
-use crate::harness::{Sample, bits, context, distinct, of_class, submit};
+use crate::harness::{Sample, bits, context, distinct, of_class, share, share_from, submit};
 use crate::layers::norm;
 use hesscale::model::{Conv2d, Group, Groups, Limits, Noise, Rule, Transition};
 use hesscale::reference::{OptimizerState, pass, pass_from_signal};
@@ -171,16 +171,18 @@ fn classes_and_whole_networks_follow_the_reference() {
     let sample = Sample::new(dense(), BATCH, 4);
     let many = Sample::new(dense(), 70, 4);
     let ada = ways(rules()[2]);
-    for optimizer in [ada[1], *ada.last().unwrap(), ways(rules()[6])[2], ways(rules()[9])[1]] {
+    let optimizers = [ada[1], *ada.last().unwrap(), ways(rules()[9])[1], ways(rules()[6])[2]];
+    for (turn, optimizer) in share(optimizers.into_iter().enumerate(), 2) {
         let [apart, fused, joined] = plans(optimizer.rule.mode());
         let whole = apart.clone().whole_network(true);
-        for context in classes(&sample, optimizer, &[fused.clone(), joined.clone()]) {
+        for context in share_from(classes(&sample, optimizer, &[fused.clone(), joined.clone()]), 3, 1 + turn)
+        {
             follows(&context, &sample, optimizer, &Groups::default(), &fused);
             follows(&context, &sample, optimizer, &Groups::default(), &joined);
         }
         // One workgroup has the whole batch, and several share it.
-        for sample in [&sample, &many] {
-            for context in classes(sample, optimizer, std::slice::from_ref(&whole)) {
+        for sample in share_from([&sample, &many], 2, turn / 2) {
+            for context in share_from(classes(sample, optimizer, std::slice::from_ref(&whole)), 3, turn) {
                 follows(&context, sample, optimizer, &Groups::default(), &whole);
             }
         }
@@ -249,7 +251,7 @@ fn limits_change_between_steps() {
 #[test]
 fn limits_hide_nothing_that_is_not_finite() {
     for (turn, rule) in rules().into_iter().enumerate() {
-        for (index, optimizer) in ways(rule).into_iter().enumerate() {
+        for (index, optimizer) in share_from(ways(rule).into_iter().enumerate(), 2, turn) {
             // Each plan, and each value, in turn.
             let options = plans(rule.mode())[(turn + index) % 3].clone();
             let bad = [f32::NAN, f32::INFINITY][(turn + index) % 2];
@@ -443,12 +445,11 @@ fn groups() -> Groups {
 fn groups_follow_the_reference() {
     for model in [dense(), images()] {
         let sample = Sample::new(model, BATCH, 4);
-        for rule in rules() {
+        for (turn, rule) in rules().into_iter().enumerate() {
             let all = ways(rule);
-            for (optimizer, options) in [all[0], all[2], *all.last().unwrap()]
-                .into_iter()
-                .flat_map(|o| plans(rule.mode()).map(|p| (o, p)))
-            {
+            let ways = [all[0], all[2], *all.last().unwrap()].into_iter();
+            let ways = ways.flat_map(|o| plans(rule.mode()).map(|p| (o, p)));
+            for (optimizer, options) in share_from(ways, 4, turn) {
                 follows(&context(), &sample, optimizer, &groups(), &options);
             }
         }
@@ -474,7 +475,7 @@ fn what_is_frozen_keeps_its_bits() {
     sample.parameters[frozen.clone()].copy_from_slice(&[-0.0, f32::MIN_POSITIVE / 3.0].repeat(14));
     let groups = Groups::new().with("2.bias", Group::new().frozen());
     for (turn, rule) in rules().into_iter().enumerate() {
-        for (index, optimizer) in ways(rule).into_iter().enumerate() {
+        for (index, optimizer) in share_from(ways(rule).into_iter().enumerate(), 2, turn) {
             // Each plan in turn.
             let [apart, fused, joined] = plans(rule.mode());
             let whole = apart.clone().whole_network(true);

@@ -1,6 +1,6 @@
 //! Non-finite values propagate on every path: activations and max pooling of NaN and infinities, kinks, the limits of f32.
 
-use crate::harness::{Sample, context, distinct, host_device, run_with_signals, small_tiles};
+use crate::harness::{Sample, context, distinct, host_device, run_with_signals, share, small_tiles};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{
     Attention, AvgPool2d, BatchNorm, Conv2d, ConvTranspose2d, Gru, Layer, LayerNorm, Loss, Lstm, MaxPool2d,
@@ -133,7 +133,7 @@ fn activations_agree_at_the_ends() {
 /// and no other's.
 #[test]
 fn one_nan_reaches_the_outputs_of_its_sample() {
-    for function in Activation::ALL {
+    for function in share(Activation::ALL, 3) {
         let model = Model::builder([8]).dense(16).act(function).dense(12).act(function).dense(4);
         let sample = Sample::new(model.loss(Loss::cross_entropy()).unwrap(), 5, 3);
         let mut x = sample.x.clone();
@@ -195,7 +195,7 @@ fn kinds() -> Vec<Model> {
 #[test]
 fn every_layer_passes_on_what_is_not_finite() {
     let (mode, mut wrong) = (Mode::HesScale, Vec::new());
-    for model in kinds() {
+    for model in share(kinds(), 2) {
         let (width, name) = (model.inputs(), model.layer_name(0).unwrap());
         let clean = Sample::new(model, 3, 3);
         let plan = PlanOptions::training(mode).signal(At::Input);

@@ -1,7 +1,7 @@
 //! Layer, RMS and group normalisation: against the reference, in training, and at the ends of what can be.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, steady, submit};
+use crate::harness::{BOUND, Sample, bits, context, not_run, of_class, share_from, steady, submit};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv1d, Conv2d, GroupNorm, LayerNorm, Noise, RmsNorm};
 use hesscale::reference::OptimizerState;
@@ -102,9 +102,9 @@ fn a_whole_network_has_none() {
 
 #[test]
 fn gradients_have_the_same_bits_in_every_mode() {
-    for (name, model) in networks() {
+    for (turn, (name, model)) in networks().into_iter().enumerate() {
         let sample = Sample::new(model, 9, 4);
-        for class in CLASSES {
+        for class in share_from(CLASSES, 3, turn) {
             let context = of_class(class);
             let plain = sample.on(&context, PlanOptions::training(Mode::None));
             for mode in Mode::ALL {
@@ -158,12 +158,12 @@ fn training_follows_the_cpu() {
 /// Activations and signals in f16, within what `half.rs` allows a layer.
 #[test]
 fn storage_in_f16() {
-    for (name, model) in networks() {
+    for (turn, (name, model)) in networks().into_iter().enumerate() {
         let sample = Sample::new(model, 9, 4);
         let bound = 12.0 / 2048.0 * (sample.model.layers().len() + 1) as f64;
-        for mode in [Mode::HesScale, Mode::HesScaleR2] {
+        for mode in share_from([Mode::HesScale, Mode::HesScaleR2], 2, turn) {
             let want = sample.reference(mode);
-            for class in CLASSES {
+            for class in share_from(CLASSES, 3, turn / 2) {
                 let context = of_class(class);
                 if !context.device().features().contains(Features::SHADER_F16) {
                     return not_run("the adapter has no f16");

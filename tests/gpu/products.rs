@@ -1,7 +1,7 @@
 //! Products with matrices of second derivatives on the GPU.
 
 use crate::common::{compare, to_f64};
-use crate::harness::{CLASSES, context, not_run, of_class, submit};
+use crate::harness::{CLASSES, context, not_run, of_class, share_from, submit};
 use crate::matrices::{Case, follows_the_reference, losses_of_products, networks, product};
 use crate::problem::{Problem, mlp};
 use hesscale::curvature::{Operator, hutchinson, lanczos};
@@ -47,7 +47,8 @@ fn on_the_gpu(context: &Context, options: PlanOptions, case: &Case<'_>) -> Vec<f
 fn every_network_follows_the_reference() {
     for class in CLASSES {
         let context = of_class(class);
-        for (index, (name, model)) in networks().into_iter().enumerate() {
+        // Each network in one class, or in all.
+        for (index, (name, model)) in share_from(networks().into_iter().enumerate(), 3, class as usize) {
             let (batch, weighted) = [(1, false), (5, true), (40, false)][(index + class as usize) % 3];
             let mut path = |case: &Case<'_>| on_the_gpu(&context, options(), case);
             follows_the_reference(name, &model, batch, weighted, &mut path);

@@ -2,7 +2,7 @@
 //! reference.
 
 use crate::common::{relative_max_norm, to_f64};
-use crate::harness::{BOUND, Sample, context, of_class};
+use crate::harness::{BOUND, Sample, context, of_class, spared};
 use crate::problem::losses;
 use hesscale::tuning::DeviceClass;
 use hesscale::{Activation, At, Layer, Mode, Model, PlanOptions};
@@ -54,7 +54,7 @@ fn model(inputs: usize, layers: &[Choice], last: Option<Activation>, loss: usize
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 40,
+        cases: if spared() { 20 } else { 40 },
         rng_seed: RngSeed::Fixed(4),
         failure_persistence: None,
         max_shrink_iters: 20,

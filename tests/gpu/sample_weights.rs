@@ -3,7 +3,7 @@
 use crate::common::golden::{Case, OwnedTargets, directory_of_losses, load};
 use crate::common::ledger::Ledger;
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, context, of_class, run, run_weighted, submit};
+use crate::harness::{BOUND, Sample, bits, context, of_class, run, run_weighted, share, share_from, submit};
 use crate::problem::{all_losses, policies, sample_weights};
 use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Noise, Targets};
@@ -26,7 +26,7 @@ fn golden_losses() {
     let mut ledger = Ledger::new(BOUND);
     for (turn, (case, model)) in golden().into_iter().enumerate() {
         // Each case in two of the classes whose kernels differ by more than tiles.
-        for class in [turn, turn + 1].map(|turn| DeviceClass::ALL[turn % 3]) {
+        for class in share([turn, turn + 1].map(|turn| DeviceClass::ALL[turn % 3]), 2) {
             let context = of_class(class);
             for mode in [Mode::None, Mode::HesScale, Mode::HesScaleGn] {
                 let on = |options| {
@@ -91,9 +91,8 @@ fn every_loss_follows_the_reference() {
 #[test]
 fn policies_in_one_kernel() {
     for (i, loss) in policies().into_iter().enumerate() {
-        for (class, batch) in
-            [(DeviceClass::Software, 7), (DeviceClass::Discrete, 40), (DeviceClass::Mobile, 257)]
-        {
+        let ways = [(DeviceClass::Software, 7), (DeviceClass::Discrete, 40), (DeviceClass::Mobile, 257)];
+        for (class, batch) in share_from(ways, 3, i) {
             let sample = Sample::new(mlp(6, loss.clone()), batch, i as u64);
             for mode in [Mode::None, Mode::HesScale] {
                 sample.follows_weighted(
@@ -115,7 +114,7 @@ fn weights_of_one_change_nothing() {
             continue;
         }
         let context = of_class(DeviceClass::ALL[i % DeviceClass::ALL.len()]);
-        for mode in modes {
+        for mode in share_from(modes, 2, i / 3) {
             let options = PlanOptions::training(mode).whole_network(false);
             let on = |options| {
                 let Sample { model, parameters, x, targets, .. } = &sample;

@@ -3,7 +3,8 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::harness::{
-    Outcome, Sample, context, context_with_own_tiles, distinct, host_device, run_with_signals,
+    Outcome, Sample, context, context_with_own_tiles, distinct, host_device, run_with_signals, share,
+    share_from,
 };
 use hesscale::model::{Reduction, Role};
 use hesscale::tuning::DeviceClass;
@@ -160,7 +161,7 @@ fn tiles_of_other_device_classes() {
         |class: &DeviceClass| Context::from_device(&device, &queue, ContextOptions::default().class(*class));
     let contexts: Vec<Context> = DeviceClass::ALL[1..].iter().map(of).collect();
     // The last sums are shared out: into 2 to 16 parts, of which the last is short or empty.
-    for (turn, size @ [batch, inputs, outputs]) in [
+    let sizes = [
         [1, 1, 1],
         [33, 65, 63],
         [64, 128, 128],
@@ -169,20 +170,19 @@ fn tiles_of_other_device_classes() {
         [33, 513, 131],
         [130, 72, 257],
         [16, 1025, 34],
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    for (turn, size @ [batch, inputs, outputs]) in share_from(sizes.into_iter().enumerate(), 2, 1) {
         let model = layer(inputs, outputs);
         // The most numbers, and one or two in turn.
-        let modes = [MODES[turn % 2], MODES[2]];
+        let modes = [MODES[2], MODES[turn / 2 % 2]];
         let plan = |mode| PlanOptions::training(mode).signal(At::Input).signal(At::Layer(0));
         let plans = modes.map(plan);
         // Two of the classes that differ, in turn.
         let mut contexts = distinct(contexts.clone(), &model, batch, None, &plans);
-        let first = turn % contexts.len();
+        let first = turn / 2 % contexts.len();
         contexts.rotate_left(first);
-        for context in &contexts[..contexts.len().min(2)] {
+        for context in share(&contexts[..contexts.len().min(2)], 2) {
+            let modes: Vec<Mode> = share(modes, 2).collect();
             edges(context, &[size], &modes);
         }
     }

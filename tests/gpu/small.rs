@@ -1,6 +1,6 @@
 //! Devices below wgpu's default limits: plans use what is available, and otherwise name the limit.
 
-use crate::harness::{Sample, distinct, host_device, submit};
+use crate::harness::{Sample, distinct, host_device, share, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
 use hesscale::train::Trainer;
 use hesscale::tuning::DeviceClass;
@@ -41,20 +41,24 @@ fn samples() -> Vec<Sample> {
 #[test]
 fn smaller_workgroups_do() {
     let samples = samples();
-    for limits in [
+    let all = [
         workgroups(128, 16_384),
         workgroups(256, 8192),
         workgroups(64, 4096),
         workgroups(64, 3072),
         wgpu::Limits { max_storage_buffers_per_shader_stage: 7, ..wgpu::Limits::downlevel_defaults() },
-    ] {
-        let contexts = DeviceClass::ALL.map(|class| context(limits.clone(), class));
-        for sample in &samples {
+    ];
+    for (turn, limits) in all.into_iter().enumerate() {
+        let mut contexts = DeviceClass::ALL.map(|class| context(limits.clone(), class));
+        contexts.rotate_left(turn);
+        // Another network and class for each of the limits, and the others where there is time.
+        for sample in share((0..samples.len()).map(|k| &samples[(turn + k) % samples.len()]), samples.len()) {
             for whole in [None, Some(false)] {
                 let mut options = PlanOptions::training(Mode::HesScale);
                 options.whole_network = whole;
                 let plan = std::slice::from_ref(&options);
-                for context in distinct(contexts.clone(), &sample.model, sample.batch, None, plan) {
+                let distinct = distinct(contexts.clone(), &sample.model, sample.batch, None, plan);
+                for context in share(distinct, 3) {
                     let got = sample.on(&context, options.clone());
                     sample
                         .judge(&got, Mode::HesScale, &[])

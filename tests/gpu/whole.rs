@@ -2,7 +2,7 @@
 
 use crate::common::golden::{directory, load};
 use crate::common::{compare, to_f64};
-use crate::harness::{BOUND, Sample, bits, context, counted, of_class, steady, submit};
+use crate::harness::{BOUND, Sample, bits, context, counted, of_class, share, share_from, steady, submit};
 use crate::problem::losses;
 use hesscale::model::{Builder, Rule};
 use hesscale::tuning::DeviceClass;
@@ -39,7 +39,7 @@ fn golden_cases_that_fit() {
             }
             Err(other) => panic!("{}: {other}", case.name),
         }
-        for mode in Mode::ALL {
+        for mode in share_from(Mode::ALL, 3, taken) {
             let sample = Sample {
                 model: model.clone(),
                 batch: case.batch,
@@ -70,7 +70,7 @@ fn golden_cases_that_fit() {
 #[test]
 fn a_chunk_has_the_bits_of_the_layers_own_kernels() {
     let context = of_class(DeviceClass::Software);
-    for (i, loss) in losses(6).into_iter().enumerate() {
+    for (i, loss) in share(losses(6).into_iter().enumerate(), 2) {
         let sample = Sample::new(mlp(&[17, 12, 9, 6], Activation::Tanh, loss), CHUNK - 3, i as u64);
         // Every loss in the mode with the most numbers, and in another one in turn.
         for mode in [Mode::ALL[i % Mode::ALL.len()], Mode::HesScaleR2] {
@@ -113,7 +113,7 @@ fn batches_and_widths_at_the_edges() {
 
 #[test]
 fn every_activation() {
-    for activation in Activation::ALL {
+    for activation in share(Activation::ALL, 3) {
         let widths = [5, 7, 6, 4];
         let model = match activation {
             // exp of exp of exp overflows soon.
@@ -125,7 +125,7 @@ fn every_activation() {
         sample.judge(&got, Mode::HesScale, &[]).unwrap_or_else(|e| panic!("{activation:?}: {e}"));
     }
     // One that feeds the loss, one layer without, no bias.
-    for (turn, activation) in Activation::ALL.into_iter().enumerate() {
+    for (turn, activation) in share_from(Activation::ALL.into_iter().enumerate(), 3, 1) {
         let builder = Model::builder([4]).dense(6).dense_no_bias(5);
         let builder = if activation == Activation::Exp { builder } else { builder.act(activation) };
         let sample = Sample::new(builder.dense(3).act(activation).loss(Loss::mse()).unwrap(), 6, 4);

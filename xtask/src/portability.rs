@@ -151,7 +151,7 @@ impl Place {
         // Cover every triple of training options; elsewhere every pair.
         let together = if stack == "vulkan" { "3" } else { "2" };
         variables.push(("HESSCALE_MATRIX", together.into()));
-        variables.push(("HESSCALE_TILES", "own".into()));
+        variables.push(("HESSCALE_TESTS", "all".into()));
         if stack == "gl" {
             // wgpu panics after waiting six seconds for the GL context, and another test's shader may take longer to compile.
             variables.push(("RUST_TEST_THREADS", "1".into()));
