@@ -1,21 +1,19 @@
-//! The same question of networks far too large for an exact diagonal: against Hutchinson's unbiased estimate, whose own noise is taken
-//! out of the comparison.
-//!
-//! Of the estimate d in blocks of probes, `⟨d, d⟩` is the mean over pairs of different blocks, and `⟨h, d⟩` that over blocks: neither
-//! has the noise's own square in it. What follows has a standard error by the jackknife over blocks.
+//! The same question of networks far too large for a whole exact diagonal: of some entries of each weight, drawn at random, it is
+//! exact, as the product of the Hessian with the entry's unit vector has it. What follows for all entries has a standard error, by
+//! leaving out one group of the entries after another (jackknife).
 
 #[path = "../common/digits.rs"]
 mod digits;
 
 use digits::digits;
-use hesscale::curvature::hutchinson;
+use hesscale::curvature::Operator as _;
 use hesscale::model::{Conv2d, Matrix, MaxPool2d, Upsample2d};
 use hesscale::train::{Dataset, Trainer, TrainerOptions};
 use hesscale::{Activation, Layer, Loss, Mode, Model, Optimizer, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Blocks of probes.
-const BLOCKS: usize = 16;
+/// Groups of entries, for the standard errors.
+const GROUPS: usize = 16;
 /// Samples whose loss has the Hessian.
 const SAMPLES: usize = 64;
 
@@ -54,80 +52,71 @@ fn networks() -> Result<[(&'static str, Model); 4]> {
     ])
 }
 
-/// The means of `v ∘ H v` over the probes of each block.
-struct Truth(Vec<Vec<f32>>);
+/// A tensor's entries with their exact second derivatives.
+struct Stratum {
+    name: String,
+    /// Of all its entries.
+    len: usize,
+    places: Vec<usize>,
+    exact: Vec<f64>,
+}
 
-impl Truth {
-    /// Without the block `out`: the mean, and the unbiased `⟨d, d⟩`, over `places`.
-    fn without(&self, out: Option<usize>, places: &[usize]) -> (Vec<f64>, f64) {
-        let kept: Vec<&Vec<f32>> =
-            self.0.iter().enumerate().filter(|(block, _)| Some(*block) != out).map(|(_, d)| d).collect();
-        let count = kept.len() as f64;
-        let (mut sums, mut own) = (vec![0.0; places.len()], 0.0);
-        for block in kept {
-            for (sum, place) in sums.iter_mut().zip(places) {
-                let d = f64::from(block[*place]);
-                *sum += d;
-                own += d * d;
-            }
-        }
-        let all: f64 = sums.iter().map(|sum| sum * sum).sum();
-        let square = (all - own) / (count * (count - 1.0));
-        (sums.into_iter().map(|sum| sum / count).collect(), square)
-    }
+/// Of an estimate: its correlation with the exact diagonal, L1 distance over the diagonal's own L1, share of signs that are right.
+type Figures = [f64; 3];
 
-    /// `[cosine, |h − d| / |d|]` of an estimate, each with its standard error; NaN where `⟨d, d⟩` is not four of its own standard errors
-    /// from 0: a ratio to it would say nothing, however small its spread.
-    fn judge(&self, h: &[f32], places: &[usize]) -> [[f64; 2]; 2] {
-        let of = |out: Option<usize>| {
-            let (mean, square) = self.without(out, places);
-            let (mut inner, mut own) = (0.0, 0.0);
-            for (d, place) in mean.iter().zip(places) {
-                let h = f64::from(h[*place]);
-                inner += h * d;
-                own += h * h;
-            }
-            [inner / (own * square).sqrt(), ((own - 2.0 * inner + square) / square).sqrt(), square]
-        };
-        let whole = of(None);
-        let blocks: Vec<[f64; 3]> = (0..self.0.len()).map(|block| of(Some(block))).collect();
-        let count = blocks.len() as f64;
-        let [cosine, distance, square] = [0, 1, 2].map(|k| {
-            let mean = blocks.iter().map(|of| of[k]).sum::<f64>() / count;
-            let squares: f64 = blocks.iter().map(|of| (of[k] - mean).powi(2)).sum();
-            [whole[k], ((count - 1.0) / count * squares).sqrt()]
-        });
-        if square[0] > 4.0 * square[1] { [cosine, distance] } else { [[f64::NAN; 2]; 2] }
-    }
-
-    /// Of the entries whose sign is sure, at eight standard errors of few blocks, the share that `h` has right; and how many those are of all.
-    fn signs(&self, h: &[f32], places: &[usize]) -> [f64; 2] {
-        let count = self.0.len() as f64;
-        let (mut sure, mut right) = (0, 0);
-        for place in places {
-            let values = self.0.iter().map(|block| f64::from(block[*place]));
-            let mean = values.clone().sum::<f64>() / count;
-            let error = (values.map(|d| (d - mean).powi(2)).sum::<f64>() / (count * (count - 1.0))).sqrt();
-            if mean.abs() > 8.0 * error {
-                sure += 1;
-                right += usize::from((h[*place] > 0.0) == (mean > 0.0));
-            }
-        }
-        [right as f64 / sure as f64, sure as f64 / places.len() as f64]
+impl Stratum {
+    /// Below this a second derivative is rounding error, and has no sign.
+    fn noise(&self) -> f64 {
+        1e-5 * self.exact.iter().fold(0.0_f64, |most, d| most.max(d.abs()))
     }
 }
 
+/// Over these tensors without the entries of a group; every entry stands for as many of its tensor as were not drawn.
+fn figures(strata: &[Stratum], h: &[f32], without: Option<usize>) -> Figures {
+    let (mut distance, mut size, mut signs, mut right) = (0.0, 0.0, 0.0, 0.0);
+    let [mut n, mut mh, mut md, mut hh, mut dd, mut hd] = [0.0; 6];
+    for stratum in strata {
+        let entries = || stratum.places.iter().zip(&stratum.exact).enumerate();
+        let kept = |(k, _): &(usize, _)| Some(k % GROUPS) != without;
+        let weight = stratum.len as f64 / entries().filter(kept).count() as f64;
+        for (_, (place, d)) in entries().filter(kept) {
+            let h = f64::from(h[*place]);
+            distance += weight * (h - d).abs();
+            size += weight * d.abs();
+            if d.abs() > stratum.noise() {
+                signs += weight;
+                right += weight * f64::from((h > 0.0) == (*d > 0.0));
+            }
+            (n, mh, md) = (n + weight, mh + weight * h, md + weight * d);
+            (hh, dd, hd) = (hh + weight * h * h, dd + weight * d * d, hd + weight * h * d);
+        }
+    }
+    let correlation = (n * hd - mh * md) / ((n * hh - mh * mh) * (n * dd - md * md)).sqrt();
+    [correlation, distance / size, right / signs]
+}
+
+/// Each with its standard error.
+fn judge(strata: &[Stratum], h: &[f32]) -> [[f64; 2]; 3] {
+    let whole = figures(strata, h, None);
+    let groups: Vec<Figures> = (0..GROUPS).map(|group| figures(strata, h, Some(group))).collect();
+    let count = GROUPS as f64;
+    [0, 1, 2].map(|k| {
+        let mean = groups.iter().map(|of| of[k]).sum::<f64>() / count;
+        let squares: f64 = groups.iter().map(|of| (of[k] - mean).powi(2)).sum();
+        [whole[k], ((count - 1.0) / count * squares).sqrt()]
+    })
+}
+
 /// Prints a table for each network, before and after training.
-pub(crate) fn run(probes: usize) -> std::result::Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn run(entries: usize) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let data = digits()?;
     let (train, _) = data.split(0.2, 1)?;
     let batch = train.gather(&(0..SAMPLES).collect::<Vec<_>>())?;
-    let probes = probes.div_ceil(BLOCKS) * BLOCKS;
-    println!("{probes} probes in {BLOCKS} blocks, the mean loss of {SAMPLES} digits, ± one standard error\n");
+    println!("{entries} entries of each weight, the mean loss of {SAMPLES} digits, ± one standard error\n");
     for (name, model) in networks()? {
         for epochs in [0, 5] {
             println!("{name}, {} parameters, {epochs} epochs", model.parameter_count());
-            network(&model, &train, &batch, epochs, probes)?;
+            network(&model, &train, &batch, epochs, entries)?;
         }
     }
     Ok(())
@@ -138,7 +127,7 @@ fn network(
     train: &Dataset,
     batch: &Dataset,
     epochs: u64,
-    probes: usize,
+    entries: usize,
 ) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let trainer = |mode| Trainer::on_cpu(model, Optimizer::adam(1e-3), TrainerOptions::default().mode(mode));
     let mut trained = trainer(Mode::None)?;
@@ -147,57 +136,47 @@ fn network(
             trained.step(part.inputs(), part.labels().targets())?;
         }
     }
-    let each = probes.div_ceil(BLOCKS);
-    let progress = ProgressBar::new(BLOCKS as u64)
-        .with_style(ProgressStyle::with_template("probing {bar:40} {pos}/{len} blocks, {eta} left")?);
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut strata: Vec<Stratum> = Vec::new();
+    for weight in model.parameters().iter().filter(|p| p.shape.len() > 1) {
+        let places = random.choose_multiple(weight.range(), entries);
+        strata.push(Stratum { name: weight.name(), len: weight.range().len(), places, exact: Vec::new() });
+    }
+    let progress = ProgressBar::new(strata.iter().map(|stratum| stratum.places.len() as u64).sum())
+        .with_style(ProgressStyle::with_template("products {bar:40} {pos}/{len}, {eta} left")?);
     let mut hessian = trained.matrix_over(Matrix::Hessian, batch, SAMPLES)?;
-    let mut blocks = Vec::new();
-    for block in 0..BLOCKS {
-        blocks.push(hutchinson(&mut hessian, each, block as u64)?.diagonal);
-        progress.inc(1);
+    let (mut unit, mut column) = (vec![0.0; hessian.len()], vec![0.0; hessian.len()]);
+    for stratum in &mut strata {
+        for place in &stratum.places {
+            unit[*place] = 1.0;
+            hessian.apply(&unit, &mut column)?;
+            unit[*place] = 0.0;
+            stratum.exact.push(column[*place].into());
+            progress.inc(1);
+        }
     }
     progress.finish_and_clear();
-    let truth = Truth(blocks);
     let parameters = trained.parameters()?;
-    let all: Vec<usize> = model.parameters().iter().flat_map(|p| p.range()).collect();
-    println!("  {:14} {:>17} {:>17} {:>12}", "", "cosine", "|h − d| / |d|", "signs right");
+    println!("  {:14} {:>17} {:>17} {:>21}", "", "correlation", "|h − d|₁ / |d|₁", "signs right");
     let mut by_layer = Vec::new();
     for mode in MODES {
         let mut other = trainer(mode)?;
         other.set_parameters(&parameters)?;
         let h = other.diagonal_over(batch, SAMPLES)?;
-        let [[cosine, cosine_error], [distance, distance_error]] = truth.judge(&h, &all);
-        let [right, sure] = truth.signs(&h, &all);
-        let signs = match sure > 0.0 {
-            true => format!("{:>6.1} % of the {:.2} % that are sure", 100.0 * right, 100.0 * sure),
-            false => "   none are sure".into(),
-        };
-        println!(
-            "  {:14} {}  {}  {signs}",
-            mode.name(),
-            figure(cosine, cosine_error),
-            figure(distance, distance_error)
-        );
+        let [[correlation, c], [distance, d], [right, r]] = judge(&strata, &h);
+        let right = format!("{:.1} ± {:.1} %", 100.0 * right, 100.0 * r);
+        println!("  {:14} {correlation:>9.3} ± {c:.3} {distance:>9.3} ± {d:.3} {right:>21}", mode.name());
         by_layer.push(h);
     }
-    println!("  |h − d| / |d| by weight:");
-    for parameter in model.parameters().iter().filter(|p| p.shape.len() > 1) {
-        let places: Vec<usize> = parameter.range().collect();
-        print!("  {:14}", parameter.name());
+    println!("  |h − d|₁ / |d|₁ by weight:");
+    for stratum in strata.chunks(1) {
+        print!("  {:14}", stratum[0].name);
         for h in &by_layer {
-            let [_, [distance, error]] = truth.judge(h, &places);
-            print!(" {}", figure(distance, error));
+            let [_, [distance, error], _] = judge(stratum, h);
+            print!(" {distance:>9.3} ± {error:.3}");
         }
         println!();
     }
     println!();
     Ok(())
-}
-
-/// A number with its standard error, unless noise is all there is.
-fn figure(value: f64, error: f64) -> String {
-    match value.is_finite() && error.is_finite() {
-        true => format!("{value:>8.3} ± {error:.3}"),
-        false => format!("{:>16}", "noise"),
-    }
 }

@@ -18,12 +18,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-const USAGE: &str = "usage: quality [--quick | --layers | --large [PROBES]]
+const USAGE: &str = "usage: quality [--quick | --layers | --large [ENTRIES]]
 
 L1 distance to the exact Hessian diagonal over HesScale's own distance: below 1 is closer than HesScale.
   --quick   fewer samples and no 20 epochs: seconds, and rougher figures
   --layers  what single layers drop: batch norm, layer norm, gates, attention, recurrent layers
-  --large   networks of half a million parameters, against an unbiased estimate from so many probes (default: 256), minutes each";
+  --large   networks of up to half a million parameters, against so many exact entries of each weight (default: 64), minutes each";
 
 fn main() -> ExitCode {
     let mut effort = Effort::FULL;
@@ -31,15 +31,15 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--large" => {
-                let probes = match arguments.next().map(|probes| probes.parse()) {
-                    None => 256,
-                    Some(Ok(probes)) if probes >= 32 => probes,
+                let entries = match arguments.next().map(|entries| entries.parse()) {
+                    None => 64,
+                    Some(Ok(entries)) if entries >= 32 => entries,
                     Some(_) => {
-                        eprintln!("PROBES must be a number, at least 32\n{USAGE}");
+                        eprintln!("ENTRIES must be a number, at least 32\n{USAGE}");
                         return ExitCode::from(2);
                     }
                 };
-                return ended(large::run(probes));
+                return ended(large::run(entries));
             }
             "--quick" => effort = Effort::QUICK,
             "--layers" => effort = Effort::LAYERS,

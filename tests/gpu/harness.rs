@@ -546,12 +546,14 @@ impl Sample {
         let soundly =
             |what: &str, judged: Judgement| judged.unwrap_or_else(|fault| panic!("{what}, {turn}: {fault}"));
         let count = self.batch / 2 + 1;
-        if !spared() || turn % 2 == 0 {
+        let (first, second) =
+            if spared() { (turn.is_multiple_of(2), !turn.is_multiple_of(2)) } else { (true, true) };
+        if first {
             self.trains_beside_frozen(&class(0), frozen);
             soundly("in part", self.follows_in_part(&class(1), PlanOptions::training(mode(1)), count));
             self.twice_is_double(&class(1), mode(1));
         }
-        if spared() && turn % 2 == 0 {
+        if !second {
             return;
         }
         let weights = sample_weights(self.batch, &mut fastrand::Rng::with_seed(8));
