@@ -1,7 +1,9 @@
 //! The estimators to compare.
 
-use hesscale::model::Targets;
-use hesscale::reference::{exact_ggn_diagonal, hutchinson_diagonal, pass};
+use hesscale::model::{Noise, OutputSignal, Targets};
+use hesscale::reference::{
+    exact_ggn_diagonal, hutchinson_diagonal, pass, pass_from_signal, sampled_loss_and_signal,
+};
 use hesscale::{Mode, Model, Result};
 
 /// An estimator of the Hessian diagonal.
@@ -9,6 +11,8 @@ use hesscale::{Mode, Model, Result};
 pub(crate) enum Estimator {
     /// A mode of this crate.
     Pass(Mode),
+    /// The same with a random vector in the place of the mode's last one.
+    Sampled(Mode),
     /// The exact diagonal of the generalised Gauss-Newton matrix: one reverse pass per logit.
     ExactGgn,
     /// Hutchinson's estimate from this many samples; AdaHessian uses one.
@@ -21,11 +25,13 @@ pub(crate) enum Estimator {
 
 impl Estimator {
     /// In the order of the table; HesScale first, because the others are relative to it.
-    pub(crate) const ALL: [Estimator; 10] = [
+    pub(crate) const ALL: [Estimator; 12] = [
         Estimator::Pass(Mode::HesScale),
         Estimator::Pass(Mode::HesScaleGn),
         Estimator::Pass(Mode::HesScaleR1),
         Estimator::Pass(Mode::HesScaleR2),
+        Estimator::Sampled(Mode::HesScaleR1),
+        Estimator::Sampled(Mode::HesScaleR2),
         Estimator::Pass(Mode::Bl89),
         Estimator::ExactGgn,
         Estimator::Hutchinson(1),
@@ -43,6 +49,7 @@ impl Estimator {
             Estimator::Pass(Mode::HesScaleR2) => "HesScale-R(2)".into(),
             Estimator::Pass(Mode::Bl89) => "BL89".into(),
             Estimator::Pass(mode) => mode.name().into(),
+            Estimator::Sampled(mode) => format!("R({}), last one random", mode.rank()),
             Estimator::ExactGgn => "exact GGN".into(),
             Estimator::Hutchinson(1) => "Hutchinson, 1 sample".into(),
             Estimator::Hutchinson(samples) => format!("Hutchinson, {samples} samples"),
@@ -57,6 +64,7 @@ impl Estimator {
             Estimator::Pass(Mode::HesScaleGn) => "GN".into(),
             Estimator::Pass(Mode::HesScaleR1) => "R(1)".into(),
             Estimator::Pass(Mode::HesScaleR2) => "R(2)".into(),
+            Estimator::Sampled(mode) => format!("R({}) rand", mode.rank()),
             Estimator::Hutchinson(samples) => format!("Hutch {samples}"),
             Estimator::SquaredGradient => "g²".into(),
             other => other.name(),
@@ -74,6 +82,13 @@ impl Estimator {
     ) -> Result<Vec<f64>> {
         match self {
             Estimator::Pass(mode) => Ok(pass(model, mode, parameters, input, targets)?.diagonal),
+            Estimator::Sampled(mode) => {
+                let logits = pass(model, Mode::None, parameters, input, targets)?.logits;
+                let (_, start) = sampled_loss_and_signal(model, mode, &logits, targets, seed)?;
+                let u: Vec<&[f64]> = start.u.iter().map(Vec::as_slice).collect();
+                let signal = OutputSignal { g: &start.g, h: &start.rest, u: &u };
+                Ok(pass_from_signal(model, mode, parameters, input, signal, Noise::default())?.diagonal)
+            }
             Estimator::ExactGgn => exact_ggn_diagonal(model, parameters, input, targets),
             Estimator::Hutchinson(samples) => {
                 hutchinson_diagonal(model, parameters, input, targets, samples, seed)

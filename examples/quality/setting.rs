@@ -30,11 +30,12 @@ pub(crate) struct Effort {
 /// A network and its name.
 type Named = (&'static str, fn() -> Result<Model>);
 
-const NETWORKS: [Named; 4] = [
+const NETWORKS: [Named; 5] = [
     ("digits tanh", || network(&[64, 64, 64, 10], Activation::Tanh)),
     ("digits relu", || network(&[64, 64, 64, 10], Activation::Relu)),
     ("digits layer norm", normalised),
     ("digits conv tanh", convolutional),
+    ("digits all conv", all_convolutional),
 ];
 
 /// Layers that drop more than others, between few enough numbers for the exact diagonal of a batch whose samples meet.
@@ -240,6 +241,15 @@ fn convolutional() -> Result<Model> {
     let model = Model::builder([1, 8, 8]).layer(Conv2d::new(4, 3).same()).act(tanh).layer(MaxPool2d::new(2));
     let model = model.layer(Conv2d::new(8, 3).same()).act(tanh).flatten().dense(10);
     model.loss(Loss::cross_entropy())
+}
+
+/// Nothing but convolutions below a mean over the image: 1,394 parameters, used at many positions each.
+fn all_convolutional() -> Result<Model> {
+    let relu = Activation::Relu;
+    let model = Model::builder([1, 8, 8]).layer(Conv2d::new(8, 3).same()).act(relu);
+    let model = model.layer(Conv2d::new(8, 3).padding(1).stride(2)).act(relu);
+    let model = model.layer(Conv2d::new(10, 3).same()).act(relu);
+    model.layer(Layer::global_avg_pool()).flatten().loss(Loss::cross_entropy())
 }
 
 /// Weights and biases uniform in ±1/√in, a normalisation's 1 and 0, as PyTorch starts its layers.

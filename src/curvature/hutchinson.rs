@@ -83,7 +83,7 @@ fn each_probe(
     if probes == 0 {
         return Err(Error::zero_size("curvature", "the number of probes"));
     }
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = crate::rules::generator(seed);
     let [mut v, mut av] = [zeros("probe", Some(operator.len()))?, zeros("product", Some(operator.len()))?];
     for probe in 0..probes {
         signs(&mut random, operator, &mut v)?;

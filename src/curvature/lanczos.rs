@@ -32,7 +32,7 @@ pub fn lanczos(operator: &mut (impl Operator + ?Sized), steps: usize, seed: u64)
     }
     let len = operator.len();
     let (mut v, mut av) = (zeros::<f32>("start", Some(len))?, zeros::<f32>("product", Some(len))?);
-    signs(&mut fastrand::Rng::with_seed(seed), operator, &mut v)?;
+    signs(&mut crate::rules::generator(seed), operator, &mut v)?;
     let length = norm(&v);
     if length == 0.0 {
         return Err(Error::zero_size("curvature", "the number of parameters"));

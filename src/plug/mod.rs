@@ -282,10 +282,13 @@ impl Check<'_> {
         self.check_sizes(&module)?;
         let named = |name: &str| module.functions.iter().find(|(_, f)| f.name.as_deref() == Some(name));
         for Function { name, .. } in functions {
+            // An alias has a handle of its own.
+            let inner = |ty: Handle<naga::Type>| &module.types[ty].inner;
             let types = |name: &str| {
                 let (_, function) = named(name)?;
-                let arguments: Vec<_> = function.arguments.iter().map(|argument| argument.ty).collect();
-                Some((arguments, function.result.as_ref().map(|result| result.ty)))
+                let arguments: Vec<_> =
+                    function.arguments.iter().map(|argument| inner(argument.ty)).collect();
+                Some((arguments, function.result.as_ref().map(|result| inner(result.ty))))
             };
             if types(name) != types(&format!("{STUB}{name}")) {
                 let problem = format!("`{name}` must be declared as `{}`", self.form(name));

@@ -21,7 +21,7 @@ pub fn hutchinson_diagonal(
     if samples == 0 {
         return Err(Error::zero_size("hutchinson", "the number of samples"));
     }
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = crate::rules::generator(seed);
     let mut mean = vec![0.0; parameters.len()];
     for _ in 0..samples {
         let v: Vec<f64> = mean.iter().map(|_| if random.bool() { 1.0 } else { -1.0 }).collect();

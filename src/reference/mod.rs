@@ -38,6 +38,7 @@ mod loss;
 mod optimizer;
 mod policy;
 mod real;
+mod sampled;
 mod signal;
 mod softmax;
 pub mod special;
@@ -48,6 +49,7 @@ pub use hutchinson::hutchinson_diagonal;
 pub use layer::act::activation;
 pub use loss::{loss_and_signal, weighted_loss_and_signal};
 pub use real::Real;
+pub use sampled::sampled_loss_and_signal;
 pub use signal::Signal;
 
 pub use crate::rules::OptimizerState;

@@ -42,6 +42,26 @@ impl<T: Real> Softmax<T> {
         let mean = dot(&self.p, &shifted);
         self.p.iter().zip(&shifted).map(|(p, b)| *p * (*b - mean)).collect()
     }
+
+    /// `B x` with `B = diag √p − p √pᵀ`, a root: `B Bᵀ = diag p − p pᵀ`. The likeliest class is told from the sum of the others.
+    pub(super) fn root_times(&self, x: &[T]) -> Vec<T> {
+        let roots: Vec<T> = self.p.iter().map(|p| p.sqrt()).collect();
+        let parts: Vec<T> = roots.iter().zip(x).map(|(root, x)| *root * *x).collect();
+        let below = (0..x.len()).filter(|c| *c != self.top).fold(T::zero(), |sum, c| sum + parts[c]);
+        let others = |c: usize| if c == self.top { below } else { below - parts[c] + parts[self.top] };
+        (0..x.len()).map(|c| roots[c] * (x[c] * self.rest[c] - roots[c] * others(c))).collect()
+    }
+
+    /// The unit vector q with `B q` along [`direction`]'s first: `Bᵀ a` with `a = H e` for the likeliest class.
+    pub(super) fn towards_the_likeliest(&self) -> Vec<T> {
+        let a = self.column(self.top);
+        let scale = a.iter().fold(T::zero(), |largest, a| largest.max(a.abs()));
+        let shifted: Vec<T> = a.iter().map(|a_c| (*a_c - a[self.top]) / scale).collect();
+        let mean = dot(&self.p, &shifted);
+        let q: Vec<T> = self.p.iter().zip(&shifted).map(|(p, b)| p.sqrt() * (*b - mean)).collect();
+        let length = dot(&q, &q).sqrt();
+        q.into_iter().map(|q| q / length).collect()
+    }
 }
 
 /// `−Σ y log p` for the logits `z` and the effective target `y`, both `[C]`: g = `m p − y` and h = `m (p − p²)` with m the

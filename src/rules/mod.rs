@@ -13,6 +13,7 @@ mod noise;
 mod optimizer;
 mod output_signal;
 mod policy;
+mod random;
 mod schedule;
 
 pub use activation::Activation;
@@ -29,6 +30,7 @@ pub use schedule::Schedule;
 
 pub(crate) use loss::{CANCELLED, MAX_LOG_PRECISION, MAX_LOG_RATIO, weighted_factor};
 pub(crate) use noise::threshold;
+pub(crate) use random::generator;
 
 use serde::de::{Deserialize, Deserializer};
 

@@ -189,6 +189,22 @@ fn reads_past_a_rows_end() {
     assert!(refused.to_string().contains("reads past the row's end"), "{refused}\n{json}");
 }
 
+/// An alias is the type that it stands for.
+#[test]
+fn declared_by_aliases() {
+    for text in [
+        "alias F = f32; fn term(z: F, y: f32) -> Term { return Term(z - y, 1.0, 0.0); }",
+        "alias T = Term; fn term(z: f32, y: f32) -> T { return T(z - y, 1.0, 0.0); }",
+    ] {
+        CustomLoss::elementwise("mine", text).unwrap();
+    }
+    told(
+        term("alias F = u32; fn term(z: F, y: f32) -> Term { return Term(y, 1.0, 0.0); }"),
+        Some([1, 19]),
+        &["must be declared"],
+    );
+}
+
 #[test]
 fn what_a_text_must_declare_is_asked_for() {
     told(term("fn other() {}"), None, &["does not declare `fn term(z: f32, y: f32) -> Term`"]);

@@ -26,4 +26,5 @@ mod problem;
 mod properties;
 mod recurrent;
 mod residual;
+mod sampled;
 mod shared;
