@@ -235,6 +235,9 @@ impl Check<'_> {
                 library += &format!("var<private> {STUB}row: {row};\n");
             }
         }
+        // Where a struct is declared all types so far get a layout, as in a whole shader: also those of values that are no variables and
+        // are not kept.
+        library += &format!("struct {STUB}last {{ x: f32 }}\n");
         let (whole, shown) = (format!("{code}{library}"), format!("{}{library}", self.wgsl));
         let module = naga::front::wgsl::parse_str(&whole).map_err(|error| {
             match self.within(error.labels().map(|(span, _)| span)).next() {

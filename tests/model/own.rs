@@ -189,6 +189,20 @@ fn reads_past_a_rows_end() {
     assert!(refused.to_string().contains("reads past the row's end"), "{refused}\n{json}");
 }
 
+/// Values that are used once, at a place known beforehand, so that nothing of them is left but one number.
+#[test]
+fn values_of_gigabytes() {
+    for value in [
+        "array<f32, 1000000000>()[2]",
+        "array<vec4<f32>, 300000000>()[2].x",
+        "array<array<f32, 60000>, 60000>()[2][1]",
+    ] {
+        let (place, said) =
+            term(&format!("fn term(z: f32, y: f32) -> Term {{ return Term(z + {value}, 1.0, 0.0); }}"));
+        assert!(said.contains("too large"), "{value}: {place:?} {said}");
+    }
+}
+
 /// An alias is the type that it stands for.
 #[test]
 fn declared_by_aliases() {
