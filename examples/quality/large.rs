@@ -169,10 +169,10 @@ fn network(
         by_layer.push(h);
     }
     println!("  |h − d|₁ / |d|₁ by weight:");
-    for stratum in strata.chunks(1) {
-        print!("  {:14}", stratum[0].name);
+    for stratum in &strata {
+        print!("  {:14}", stratum.name);
         for h in &by_layer {
-            let [_, [distance, error], _] = judge(stratum, h);
+            let [_, [distance, error], _] = judge(std::slice::from_ref(stratum), h);
             print!(" {distance:>9.3} ± {error:.3}");
         }
         println!();

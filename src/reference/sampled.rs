@@ -1,6 +1,6 @@
 //! HesScale-R with a random vector.
 
-use super::softmax::Softmax;
+use super::softmax::{Softmax, dot, sum};
 use super::{Real, Signal, loss_and_signal};
 use crate::model::{Loss, Mode, Model, Targets};
 use crate::rules::generator;
@@ -41,15 +41,16 @@ pub fn sampled_loss_and_signal<T: Real>(
     let signs = Signs::new(logits.len() / outputs, outputs, seed);
     let mut v = Vec::with_capacity(logits.len());
     for (sample, z) in logits.chunks(outputs).enumerate() {
-        let of = |values: &[T]| values[sample * outputs..][..outputs].to_vec();
+        let range = sample * outputs..(sample + 1) * outputs;
         let s: Vec<T> = (0..outputs).map(|output| signs.of(sample, output)).collect();
         match model.loss() {
             Loss::SoftmaxCrossEntropy { .. } => {
-                v.extend(of_softmax(z, &of(&signal.h), signal.u.first().map(|u| of(u)), s));
+                let u = signal.u.first().map_or(&[][..], |u| &u[range.clone()]);
+                v.extend(of_softmax(z, &signal.h[range], u, s));
             }
             _ => {
-                let rest = of(signal.diagonal());
-                v.extend(rest.into_iter().zip(s).map(|(h, s)| h.max(T::zero()).sqrt() * s));
+                let rest = &signal.diagonal()[range];
+                v.extend(rest.iter().zip(s).map(|(h, s)| h.max(T::zero()).sqrt() * s));
             }
         }
     }
@@ -58,25 +59,21 @@ pub fn sampled_loss_and_signal<T: Real>(
     Ok((loss, Signal::new(signal.g, rest, u)))
 }
 
-/// `√m B (1 − q qᵀ) s`; q is that of `u`, the vector for the likeliest class.
-fn of_softmax<T: Real>(z: &[T], h: &[T], u: Option<Vec<T>>, mut s: Vec<T>) -> Vec<T> {
+/// `√m B (1 − q qᵀ) s`, where `h` is the diagonal of `m B Bᵀ`; q is that of `u`, the vector for the likeliest class, where it is there
+/// and not zero.
+fn of_softmax<T: Real>(z: &[T], h: &[T], u: &[T], mut s: Vec<T>) -> Vec<T> {
     let softmax = Softmax::of(z);
-    let spread = sum(softmax.p.iter().zip(&softmax.rest).map(|(p, rest)| *p * *rest));
-    let mass = sum(h.iter().copied()) / spread;
+    let mass = sum(h) / dot(&softmax.p, &softmax.rest);
     // Also where it is NaN: a saturated softmax has no curvature.
     if mass.partial_cmp(&T::zero()) != Some(std::cmp::Ordering::Greater) {
         return vec![T::zero(); z.len()];
     }
-    if u.is_some_and(|u| u.iter().any(|u| *u != T::zero())) {
+    if u.iter().any(|u| *u != T::zero()) {
         let q = softmax.towards_the_likeliest();
-        let along = sum(q.iter().zip(&s).map(|(q, s)| *q * *s));
+        let along = dot(&q, &s);
         s.iter_mut().zip(&q).for_each(|(s, q)| *s = *s - *q * along);
     }
     softmax.root_times(&s).into_iter().map(|v| mass.sqrt() * v).collect()
-}
-
-fn sum<T: Real>(values: impl Iterator<Item = T>) -> T {
-    values.fold(T::zero(), |sum, x| sum + x)
 }
 
 /// A sign for each output of each sample.

@@ -35,12 +35,17 @@ impl<T: Real> Softmax<T> {
         column
     }
 
-    /// `(diag p − p pᵀ) a = p ∘ (a − p·a)`. A constant added to `a` changes nothing, so `a` is counted from its entry at
-    /// the likeliest class: `p·a` is then a sum of small terms, not a difference of large ones.
-    fn times(&self, a: &[T]) -> Vec<T> {
+    /// `a − p·a`. A constant added to `a` changes nothing, so `a` is counted from its entry at the likeliest class: `p·a` is then a sum
+    /// of small terms, not a difference of large ones.
+    fn centred(&self, a: &[T]) -> Vec<T> {
         let shifted: Vec<T> = a.iter().map(|a_c| *a_c - a[self.top]).collect();
         let mean = dot(&self.p, &shifted);
-        self.p.iter().zip(&shifted).map(|(p, b)| *p * (*b - mean)).collect()
+        shifted.into_iter().map(|b| b - mean).collect()
+    }
+
+    /// `(diag p − p pᵀ) a = p ∘ (a − p·a)`
+    fn times(&self, a: &[T]) -> Vec<T> {
+        self.p.iter().zip(self.centred(a)).map(|(p, a)| *p * a).collect()
     }
 
     /// `B x` with `B = diag √p − p √pᵀ`, a root: `B Bᵀ = diag p − p pᵀ`. The likeliest class is told from the sum of the others.
@@ -52,13 +57,12 @@ impl<T: Real> Softmax<T> {
         (0..x.len()).map(|c| roots[c] * (x[c] * self.rest[c] - roots[c] * others(c))).collect()
     }
 
-    /// The unit vector q with `B q` along [`direction`]'s first: `Bᵀ a` with `a = H e` for the likeliest class.
+    /// The unit vector q with `B q` along the first [`direction`], where there is one: `Bᵀ a` with `a = H e` for the likeliest class.
     pub(super) fn towards_the_likeliest(&self) -> Vec<T> {
-        let a = self.column(self.top);
-        let scale = a.iter().fold(T::zero(), |largest, a| largest.max(a.abs()));
-        let shifted: Vec<T> = a.iter().map(|a_c| (*a_c - a[self.top]) / scale).collect();
-        let mean = dot(&self.p, &shifted);
-        let q: Vec<T> = self.p.iter().zip(&shifted).map(|(p, b)| p.sqrt() * (*b - mean)).collect();
+        let mut a = self.column(self.top);
+        let scale = largest(&a);
+        a.iter_mut().for_each(|a| *a = *a / scale);
+        let q: Vec<T> = self.p.iter().zip(self.centred(&a)).map(|(p, a)| p.sqrt() * a).collect();
         let length = dot(&q, &q).sqrt();
         q.into_iter().map(|q| q / length).collect()
     }
@@ -120,7 +124,7 @@ fn direction<T: Real>(softmax: &Softmax<T>, c: usize, found: &[Vec<T>]) -> Optio
     let mut a = softmax.column(c);
     let rounding = (T::from_f64(16.0 * T::EPSILON) * a[c]).max(T::from_f64(TINY));
     found.iter().for_each(|u| deflate(&mut a, u, u[c]));
-    let scale = a.iter().fold(T::zero(), |largest, a| largest.max(a.abs()));
+    let scale = largest(&a);
     if scale <= rounding {
         return None;
     }
@@ -139,10 +143,14 @@ fn likeliest<T: Real>(z: &[T], before: Option<usize>) -> Option<usize> {
     (0..z.len()).filter(behind).reduce(|best, c| if z[c] > z[best] { c } else { best })
 }
 
-fn sum<T: Real>(a: &[T]) -> T {
+fn largest<T: Real>(a: &[T]) -> T {
+    a.iter().fold(T::zero(), |largest, a| largest.max(a.abs()))
+}
+
+pub(super) fn sum<T: Real>(a: &[T]) -> T {
     a.iter().fold(T::zero(), |sum, a| sum + *a)
 }
 
-fn dot<T: Real>(a: &[T], b: &[T]) -> T {
+pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
     a.iter().zip(b).fold(T::zero(), |sum, (a, b)| sum + *a * *b)
 }

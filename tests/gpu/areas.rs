@@ -61,7 +61,7 @@ fn windows_larger_than_the_image() {
 fn large_images() {
     let builder = Model::builder([1, 300, 300]).layer(Conv2d::new(2, 3).same()).act(Activation::Tanh);
     let modes = |name: &str, model: Model, batch| {
-        for mode in share_from(MODES, 2, name.len()) {
+        for mode in share_from(MODES, 2, batch) {
             let sample = Sample::new(model.clone(), batch, 3);
             let context = if mode == Mode::HesScaleR2 { context_with_own_tiles() } else { context() };
             sample.follows(&context, mode, &[]).unwrap_or_else(|fault| panic!("{name}, {mode:?}: {fault}"));
