@@ -1,9 +1,7 @@
 //! The estimators to compare.
 
-use hesscale::model::{Noise, OutputSignal, Targets};
-use hesscale::reference::{
-    exact_ggn_diagonal, hutchinson_diagonal, pass, pass_from_signal, sampled_loss_and_signal,
-};
+use hesscale::model::{Noise, Targets};
+use hesscale::reference::{exact_ggn_diagonal, hutchinson_diagonal, pass, pass_with_noise};
 use hesscale::{Mode, Model, Result};
 
 /// An estimator of the Hessian diagonal.
@@ -11,8 +9,6 @@ use hesscale::{Mode, Model, Result};
 pub(crate) enum Estimator {
     /// A mode of this crate.
     Pass(Mode),
-    /// The same with a random vector in the place of the mode's last one.
-    Sampled(Mode),
     /// The exact diagonal of the generalised Gauss-Newton matrix: one reverse pass per logit.
     ExactGgn,
     /// Hutchinson's estimate from this many samples; AdaHessian uses one.
@@ -30,8 +26,8 @@ impl Estimator {
         Estimator::Pass(Mode::HesScaleGn),
         Estimator::Pass(Mode::HesScaleR1),
         Estimator::Pass(Mode::HesScaleR2),
-        Estimator::Sampled(Mode::HesScaleR1),
-        Estimator::Sampled(Mode::HesScaleR2),
+        Estimator::Pass(Mode::HesScaleS1),
+        Estimator::Pass(Mode::HesScaleS2),
         Estimator::Pass(Mode::Bl89),
         Estimator::ExactGgn,
         Estimator::Hutchinson(1),
@@ -48,8 +44,9 @@ impl Estimator {
             Estimator::Pass(Mode::HesScaleR1) => "HesScale-R(1)".into(),
             Estimator::Pass(Mode::HesScaleR2) => "HesScale-R(2)".into(),
             Estimator::Pass(Mode::Bl89) => "BL89".into(),
+            Estimator::Pass(Mode::HesScaleS1) => "HesScale-S(1)".into(),
+            Estimator::Pass(Mode::HesScaleS2) => "HesScale-S(2)".into(),
             Estimator::Pass(mode) => mode.name().into(),
-            Estimator::Sampled(mode) => format!("R({}), last one random", mode.rank()),
             Estimator::ExactGgn => "exact GGN".into(),
             Estimator::Hutchinson(1) => "Hutchinson, 1 sample".into(),
             Estimator::Hutchinson(samples) => format!("Hutchinson, {samples} samples"),
@@ -64,7 +61,8 @@ impl Estimator {
             Estimator::Pass(Mode::HesScaleGn) => "GN".into(),
             Estimator::Pass(Mode::HesScaleR1) => "R(1)".into(),
             Estimator::Pass(Mode::HesScaleR2) => "R(2)".into(),
-            Estimator::Sampled(mode) => format!("R({}) rand", mode.rank()),
+            Estimator::Pass(Mode::HesScaleS1) => "S(1)".into(),
+            Estimator::Pass(Mode::HesScaleS2) => "S(2)".into(),
             Estimator::Hutchinson(samples) => format!("Hutch {samples}"),
             Estimator::SquaredGradient => "g²".into(),
             other => other.name(),
@@ -81,13 +79,9 @@ impl Estimator {
         seed: u64,
     ) -> Result<Vec<f64>> {
         match self {
-            Estimator::Pass(mode) => Ok(pass(model, mode, parameters, input, targets)?.diagonal),
-            Estimator::Sampled(mode) => {
-                let logits = pass(model, Mode::None, parameters, input, targets)?.logits;
-                let (_, start) = sampled_loss_and_signal(model, mode, &logits, targets, seed)?;
-                let u: Vec<&[f64]> = start.u.iter().map(Vec::as_slice).collect();
-                let signal = OutputSignal { g: &start.g, h: &start.rest, u: &u };
-                Ok(pass_from_signal(model, mode, parameters, input, signal, Noise::default())?.diagonal)
+            Estimator::Pass(mode) => {
+                let noise = Noise { seed: seed as u32, step: 0 };
+                Ok(pass_with_noise(model, mode, parameters, input, targets, noise)?.diagonal)
             }
             Estimator::ExactGgn => exact_ggn_diagonal(model, parameters, input, targets),
             Estimator::Hutchinson(samples) => {

@@ -3,8 +3,9 @@
 //     y_i = w_i ((1-ε) t_i + ε m_t / C)      m = Σ y      p = softmax(z)
 //     value = -c Σ y log p      g = c (m p - y)      h = c m (p - p²)      (BL89: h = c y (p - p²))
 //
-// HesScale-R extracts vectors u from c m (diag p - p pᵀ): see `Leading`. If m is not positive there are none; h holds all.
-// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. With softmax.wgsl.
+// HesScale-R extracts vectors u from c m (diag p - p pᵀ): see `Leading`. The last one is random in HesScale-S. If m is not
+// positive there are none; h holds all.
+// Planes of the signal: 0 g; 1 d = h + Σ u²; with RANK > 0: 2 h, 3 … u. With softmax.wgsl. Plugs: draw_of, drawn (drawn | not_drawn).
 
 // Row n, by the LANES invocations that share it; its signal is written if `real`. A non-finite logit makes the loss and the row's g
 // and d NaN.
@@ -14,8 +15,12 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
     row_counts = goal.class_index < p.outputs;
     let s = softmax(at, lane);
     var leading: Leading;
-    if RANK > 0u && !FISHER {
+    if LEADING > 0u {
         leading = leading_of(s, at, lane);
+    }
+    var draw: Draw;
+    if SAMPLED {
+        draw = draw_of(n, s, leading, at, lane);
     }
 
     let factor = hs_nan_where(s.spoilt, p.factor);
@@ -41,7 +46,7 @@ fn loss_of_row(n: u32, real: bool, lane: vec3<u32>) -> f32 {
                     put(1u, at, c, select(scale, factor * y, BL89) * prob.x * prob.y);
                 }
                 if RANK > 0u && !FISHER {
-                    let parts = split(s, leading, c, z);
+                    let parts = split(n, s, leading, draw, c, z);
                     put(2u, at, c, scale * select(prob.x * prob.y, parts.x, has_vectors));
                     put(3u, at, c, root * parts.y);
                     if RANK > 1u {
@@ -99,7 +104,7 @@ fn leading_of(s: Softmax, at: u32, lane: vec3<u32>) -> Leading {
     l.k = l.spread + l.pull * (1.0 + l.squares);
     l.root = sqrt(s.r / l.k);
     l.rest_s = rest(s, l, s.q, l.gap, (s.powers.x * s.powers.x + s.powers.y) * s.q * s.q);
-    if RANK == 1u {
+    if LEADING == 1u {
         return l;
     }
 
@@ -149,8 +154,25 @@ fn second_b(s: Softmax, l: Leading, q: f32) -> f32 {
     return -q * (s.r * l.k + (l.gap + l.pull) * tilt(l, q)) * l.inverse - l.a_t;
 }
 
-// (h, u_1, u_2) of one class, for c m = 1
-fn split(s: Softmax, l: Leading, c: u32, z: f32) -> vec3<f32> {
+// (h, u_1, u_2) of one class of row n, for c m = 1
+fn split(n: u32, s: Softmax, l: Leading, draw: Draw, c: u32, z: f32) -> vec3<f32> {
+    var parts: vec3<f32>;
+    if LEADING == 0u {
+        let prob = probability(s, c, z);
+        parts.x = prob.x * prob.y;
+    } else {
+        parts = led(s, l, c, z);
+    }
+    if SAMPLED {
+        let v = drawn(n, s, draw, c, z, parts.y);
+        parts.x -= v * v;
+        parts[RANK] = v;
+    }
+    return parts;
+}
+
+// The same of HesScale-R.
+fn led(s: Softmax, l: Leading, c: u32, z: f32) -> vec3<f32> {
     var h: f32;
     var u: vec2<f32>;
     if c == s.top.index.x {

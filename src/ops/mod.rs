@@ -22,6 +22,7 @@ pub(crate) mod loss;
 #[path = "../../tests/unit/mirror/mod.rs"]
 mod mirror;
 pub(crate) mod multiply;
+pub(crate) mod noise;
 pub(crate) mod norm;
 pub(crate) mod optimizer;
 pub(crate) mod outside;

@@ -16,7 +16,7 @@ use crate::ops::outside::places;
 /// |---|---|---|---|---|---|
 /// | `None` | g | | | | |
 /// | `HesScale`, `HesScaleGn`, `Bl89` | g | h | | | |
-/// | `HesScaleR1`, `HesScaleR2` | g | not read | h | u | u, of rank 2 |
+/// | `HesScaleR1`, `HesScaleR2`, `HesScaleS1`, `HesScaleS2` | g | not read | h | u | u, of rank 2 |
 /// | `Fisher` | g | not read | zeros | u | |
 ///
 /// What they mean is said of [`OutputSignal`]. In HesScale-R plane 1 is where a signal within a plan has `h + Σ u²`; so

@@ -8,7 +8,7 @@ use crate::graph::{
     Slice,
 };
 use crate::model::Mode;
-use crate::ops::{cast, dropout, loss::LossStep, optimizer, outside, partial, residual, row_sums::Clear};
+use crate::ops::{cast, loss::LossStep, noise, optimizer, outside, partial, residual, row_sums::Clear};
 use crate::{At, Result};
 
 /// The lists of a plan, and where the host finds their results.
@@ -105,8 +105,9 @@ fn backward(
     }
     pass.signal_at(0, residual::add_signals, cast::show)?;
     graph.ops.iter().for_each(|op| op.operation.finish(&mut pass, op));
-    if graph.ops.iter().any(|op| op.operation.is_random()) {
-        dropout::advance(&mut pass);
+    // Lazy passes without curvature draw nothing of HesScale-S, but count.
+    if setup.options.mode.is_sampled() || graph.ops.iter().any(|op| op.operation.is_random()) {
+        noise::advance(&mut pass.schedule);
     }
     if let GradientSink::Update(update) = sink {
         optimizer::rest(setup, &update, pass.updated, &mut pass.schedule);

@@ -4,7 +4,7 @@ use crate::gpu::{Buffer, Context, Tensor, check_roles};
 #[cfg(feature = "train")]
 use crate::model::OptimizerState;
 use crate::model::{Groups, Limits, Model, Noise, Optimizer, Parameter, Span, Transition};
-use crate::ops::dropout::DropoutForward;
+use crate::ops::noise;
 use crate::ops::optimizer::{self, Hyper, LimitWords};
 use crate::{Error, Result};
 
@@ -177,12 +177,7 @@ impl State {
             gradient: flat("gradient", buffers.gradient)?,
             diagonal: flat("diagonal", buffers.diagonal)?,
             moments,
-            noise: Tensor::new(
-                "noise",
-                &context.storage("noise", DropoutForward::NOISE_LEN)?,
-                0,
-                &[DropoutForward::NOISE_LEN],
-            ),
+            noise: Tensor::new("noise", &context.storage("noise", noise::WORDS)?, 0, &[noise::WORDS]),
             statistics: {
                 let len = model.statistics_len().max(64);
                 Tensor::new("statistics", &context.storage("statistics", len)?, 0, &[len])

@@ -65,6 +65,9 @@ fn possible(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<W
     if options.training && options.mode == Mode::Fisher {
         return refused("loss", "mode fisher");
     }
+    if options.training && options.mode.is_sampled() {
+        return refused("loss", "random vectors");
+    }
     // There is no binding left for them.
     if options.training && options.sample_weights {
         return refused("loss", "a weight for each sample");

@@ -4,7 +4,9 @@ use super::layer::act::{sigmoid, softplus};
 use super::policy::{ppo_discrete, ppo_gaussian};
 use super::softmax::cross_entropy;
 use super::{Real, Signal};
-use crate::model::{CustomLoss, Loss, Mode, Model, Reduction, RowLoss, Targets, Term, Variance, batch_of};
+use crate::model::{
+    CustomLoss, Loss, Mode, Model, Noise, Reduction, RowLoss, Targets, Term, Variance, batch_of,
+};
 use crate::rules::{self, MAX_LOG_PRECISION};
 use crate::{Error, Result};
 
@@ -31,10 +33,11 @@ pub fn loss_and_signal<T: Real>(
     logits: &[T],
     targets: Targets<'_>,
 ) -> Result<(T, Signal<T>)> {
-    weighted_loss_and_signal(model, mode, logits, targets, None)
+    weighted_loss_and_signal(model, mode, logits, targets, None, Noise::default())
 }
 
-/// The same with a weight for each sample, of any sign, which multiplies its value, g and h.
+/// The same with a weight for each sample, of any sign, which multiplies its value, g and h; and with the random numbers that
+/// HesScale-S draws.
 ///
 /// # Errors
 /// As [`loss_and_signal`], and all of [`Model::check_sample_weights`].
@@ -44,6 +47,7 @@ pub fn weighted_loss_and_signal<T: Real>(
     logits: &[T],
     targets: Targets<'_>,
     weights: Option<&[f32]>,
+    noise: Noise,
 ) -> Result<(T, Signal<T>)> {
     let outputs = model.outputs();
     let batch = batch_of("logits", logits.len(), outputs)?;
@@ -68,7 +72,11 @@ pub fn weighted_loss_and_signal<T: Real>(
             local.h.fill(T::zero());
             local.u = Vec::new();
         } else if local.u.is_empty() {
-            local.u = take_largest(&mut local.h, mode.rank());
+            local.u = take_largest(&mut local.h, mode.leading());
+        }
+        if mode.is_sampled() {
+            let sign = |output| if noise.is_negative(n as u32, output as u32) { -T::one() } else { T::one() };
+            local.take_random(model.loss(), z, (0..outputs).map(sign).collect());
         }
         let scale = T::from_f64(scale.abs());
         let root = scale.sqrt();
@@ -209,7 +217,7 @@ fn cross_entropies<T: Real>(
     target: impl Fn(usize) -> Option<Vec<T>>,
 ) -> Local<T> {
     let positions = model.positions();
-    let mut all = Local::nothing(z.len(), mode.rank());
+    let mut all = Local::nothing(z.len(), mode.leading());
     let mut value = Sum::new();
     for position in 0..positions {
         let Some(y) = target(position) else { continue };

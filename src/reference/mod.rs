@@ -49,7 +49,6 @@ pub use hutchinson::hutchinson_diagonal;
 pub use layer::act::activation;
 pub use loss::{loss_and_signal, weighted_loss_and_signal};
 pub use real::Real;
-pub use sampled::sampled_loss_and_signal;
 pub use signal::Signal;
 
 pub use crate::rules::OptimizerState;
@@ -76,8 +75,8 @@ pub struct PassOutput<T> {
     pub input_signal: Signal<T>,
 }
 
-/// One pass: `parameters` in the model's flat layout, `input` `[N, inputs]` row by row. Dropout draws from
-/// [`Noise::default`].
+/// One pass: `parameters` in the model's flat layout, `input` `[N, inputs]` row by row. Dropout and
+/// HesScale-S draw from [`Noise::default`].
 ///
 /// # Errors
 /// [`Error::Length`] for parameters or input, [`Error::ZeroSize`] for an empty batch, [`Error::NoRow`] for an input that selects none,
@@ -92,7 +91,7 @@ pub fn pass<T: Real>(
     pass_with_noise(model, mode, parameters, input, targets, Noise::default())
 }
 
-/// The same with the random numbers that dropout draws.
+/// The same with the random numbers that dropout and HesScale-S draw.
 ///
 /// # Errors
 /// As [`pass`].
@@ -121,7 +120,7 @@ pub fn weighted_pass<T: Real>(
     noise: Noise,
 ) -> Result<PassOutput<T>> {
     pass_from(model, mode, parameters, input, noise, |logits| {
-        weighted_loss_and_signal(model, mode, logits, targets, weights)
+        weighted_loss_and_signal(model, mode, logits, targets, weights, noise)
     })
 }
 

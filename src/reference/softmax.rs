@@ -86,12 +86,12 @@ pub(super) fn cross_entropy<T: Real>(mode: Mode, z: &[T], y: &[T]) -> Local<T> {
         },
         u: Vec::new(),
     };
-    if mode.rank() > 0 && mass <= T::zero() {
+    if mode.leading() > 0 && mass <= T::zero() {
         // No curvature that vectors could carry: all of it stays in h.
-        local.u = vec![vec![T::zero(); z.len()]; mode.rank()];
-    } else if mode.rank() > 0 {
+        local.u = vec![vec![T::zero(); z.len()]; mode.leading()];
+    } else if mode.leading() > 0 {
         let root = mass.sqrt();
-        for unscaled in nystrom(&softmax, z, mode.rank()) {
+        for unscaled in nystrom(&softmax, z, mode.leading()) {
             let u: Vec<T> = unscaled.into_iter().map(|u| root * u).collect();
             local.h.iter_mut().zip(&u).for_each(|(h, u)| *h = (*h - u.squared()).max(T::zero()));
             local.u.push(u);

@@ -25,21 +25,47 @@ pub enum Mode {
     /// a [`Layer::Shared`](crate::Layer::Shared), whose uses are squared apart, and of a batch normalisation by the statistics of the batch,
     /// where samples meet. A signal of the host's has h = 0, and u = √N g where g is divided by N samples, else u = g.
     Fisher,
+    /// HesScale-S of rank 1: as [`Mode::HesScaleR1`] and at its cost, but the vector is random, drawn anew in each pass, such that
+    /// the estimate's mean over draws is right: of a sample's Hessian at the outputs, `H = B Bᵀ` (a softmax: `B = √m (diag √p − p √pᵀ)`, m
+    /// the mass of its target; a diagonal: its root), it is `v = B s`, with the random signs s of
+    /// [`Noise::is_negative`](crate::model::Noise::is_negative). What `v²` leaves of the diagonal flows as h: its mean is 0, and it may
+    /// be negative, as may an entry of the estimate.
+    ///
+    /// Unbiased for the Gauss-Newton matrix's diagonal (for the Hessian's where activations are piecewise linear), but of a
+    /// [`Layer::Shared`](crate::Layer::Shared) and of rules that drop terms for any signal; the network's own second derivatives
+    /// are HesScale's. Its noise falls with the batch and with the number of draws.
+    HesScaleS1,
+    /// HesScale-S of rank 2: HesScale-R's first vector `u = B q`, and behind it the random one `v = B (1 − q qᵀ) s`.
+    HesScaleS2,
 }
 
 impl Mode {
-    /// Every mode that has a gradient alone, or estimates the Hessian's diagonal.
+    /// Every mode that has a gradient alone, or estimates the Hessian's diagonal without random numbers.
     pub const ALL: [Mode; 6] =
         [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2, Mode::Bl89];
 
-    /// Number of vectors `u` carried exactly.
+    /// Number of vectors carried exactly.
     #[must_use]
     pub fn rank(self) -> usize {
         match self {
-            Mode::HesScaleR1 | Mode::Fisher => 1,
-            Mode::HesScaleR2 => 2,
+            Mode::HesScaleR1 | Mode::HesScaleS1 | Mode::Fisher => 1,
+            Mode::HesScaleR2 | Mode::HesScaleS2 => 2,
             _ => 0,
         }
+    }
+
+    /// How many of the vectors are leading directions of the loss's Hessian.
+    pub(crate) fn leading(self) -> usize {
+        match self {
+            Mode::Fisher => 0,
+            _ => self.rank() - usize::from(self.is_sampled()),
+        }
+    }
+
+    /// Whether the last vector is random: each pass draws from its [`Noise`](crate::model::Noise).
+    #[must_use]
+    pub fn is_sampled(self) -> bool {
+        matches!(self, Mode::HesScaleS1 | Mode::HesScaleS2)
     }
 
     /// Numbers per element that flow backwards: g; g and h; or g, h and the vectors u.
@@ -63,7 +89,8 @@ impl Mode {
         self != Mode::None
     }
 
-    /// The name used in JSON, tables and `golden/`: `none`, `hesscale`, `hesscale_gn`, `hesscale_r1`, `hesscale_r2`, `bl89`, `fisher`.
+    /// The name used in JSON, tables and `golden/`: `none`, `hesscale`, `hesscale_gn`, `hesscale_r1`, `hesscale_r2`, `bl89`, `fisher`,
+    /// `hesscale_s1`, `hesscale_s2`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -74,6 +101,8 @@ impl Mode {
             Mode::HesScaleR2 => "hesscale_r2",
             Mode::Bl89 => "bl89",
             Mode::Fisher => "fisher",
+            Mode::HesScaleS1 => "hesscale_s1",
+            Mode::HesScaleS2 => "hesscale_s2",
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct OutputSignal<'a, T = f32> {
     pub g: &'a [T],
     /// The diagonal of `d²L/dz²`, without the share of `u`; empty in [`Mode::None`].
     pub h: &'a [T],
-    /// The vectors of HesScale-R; in [`Mode::Fisher`] the gradient, as is said there; none in other modes.
+    /// The vectors of HesScale-R, or of HesScale-S, random or not; in [`Mode::Fisher`] the gradient, as is said there; none in other modes.
     pub u: &'a [&'a [T]],
 }
 

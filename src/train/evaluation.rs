@@ -2,7 +2,7 @@
 
 use super::engine::Wait;
 use super::{Dataset, Trainer};
-use crate::model::{Mode, batch_of};
+use crate::model::{Mode, Noise, batch_of};
 use crate::ops::loss::{HostLoss, HostWeights};
 use crate::{Error, Result};
 
@@ -71,7 +71,7 @@ impl Trainer {
         let accuracy = data.accuracy(&logits, self.model.loss().ignored())?;
         let mut host = HostLoss::new(self.model.loss(), self.model.output_shape());
         let weights = HostWeights::from(data.weights());
-        let loss = host.run(Mode::None, &logits, data.labels().targets(), weights, None);
+        let loss = host.run((Mode::None, Noise::default()), &logits, data.labels().targets(), weights, None);
         match loss.is_finite() {
             true => Ok(Evaluation { loss, accuracy }),
             false => Err(Error::Diverged { what: "the loss over the data set", step: None }),

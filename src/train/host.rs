@@ -96,7 +96,7 @@ impl Host {
         let weights = HostWeights { given: task.weights, part_of: task.part.map(|part| part.samples) };
         let loss = executor.pass_by(mode, &self.parameters, inputs, targets, weights, self.noise)?;
         self.loss = Some(loss);
-        if self.model.draws() {
+        if self.model.draws() || task.mode.is_sampled() {
             self.noise.step = self.noise.step.wrapping_add(1);
         }
         Ok(())

@@ -201,9 +201,10 @@ impl Trainer {
         self.looking(|trainer| trainer.gradient_of(inputs, targets, Some(weights)))
     }
 
-    /// What looks at gradients, after which training goes on as if nothing had: dropout draws what it would have drawn.
+    /// What looks at gradients, after which training goes on as if nothing had: dropout and HesScale-S draw what they would
+    /// have drawn.
     pub(super) fn looking<R>(&mut self, look: impl FnOnce(&mut Trainer) -> Result<R>) -> Result<R> {
-        if !self.model.draws() {
+        if !self.model.draws() && !self.mode.is_sampled() {
             return look(self);
         }
         let noise = self.engine.noise()?;

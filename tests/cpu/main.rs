@@ -18,6 +18,7 @@ mod layers;
 mod outside;
 mod own;
 mod products;
+mod sampled;
 mod sums;
 mod trainer;
 mod weights;

@@ -287,7 +287,8 @@ fn told_of_the_layer(error: &Error, model: &Model) -> bool {
 }
 
 fn learn(model: &Model, random: &mut Rng) {
-    let mode = Mode::ALL[random.usize(..Mode::ALL.len())];
+    let modes = [&Mode::ALL[..], &[Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2]].concat();
+    let mode = modes[random.usize(..modes.len())];
     let options = TrainerOptions::default().mode(mode);
     // A loss that has no rule for the mode is refused, and where there is none.
     let Ok(mut trainer) = Trainer::on_cpu(model, Optimizer::sgd(0.1), options) else { return };

@@ -137,13 +137,15 @@ fn what_has_no_rule_is_refused() {
     assert!(matches!(Plan::new(&context, &model, &state, 4, whole), Err(Error::Unsupported { .. })));
 }
 
-/// Trainers that step by it, on every class, updates fused as they are by default and apart, end where the CPU's does.
 #[test]
 fn trainers_step_alike() {
-    use hesscale::Optimizer;
+    follow_the_cpu(Mode::Fisher);
+}
+
+/// Trainers that step by a mode's diagonal, on every class, updates fused as they are by default and apart, end where the CPU's does.
+pub(crate) fn follow_the_cpu(mode: Mode) {
     let rule = hesscale::model::Rule::AdaHesScale { beta1: 0.9, beta2: 0.99, eps: 1e-2 };
-    let (optimizer, options): (Optimizer, _) =
-        (rule.at(1e-2), || TrainerOptions::default().mode(Mode::Fisher));
+    let (optimizer, options) = (rule.at(1e-2), || TrainerOptions::default().mode(mode));
     let image = Model::builder([3, 9, 7])
         .conv2d(6, 3)
         .act(Activation::Tanh)
@@ -172,10 +174,11 @@ fn trainers_step_alike() {
         let moved = want.iter().zip(&begin).filter(|(want, begin)| want != begin).count();
         assert!(moved * 10 > 9 * model.parameter_count(), "{moved} of {}", model.parameter_count());
         let ways = CLASSES.into_iter().flat_map(|class| [(class, false), (class, true)]);
-        for (class, apart) in share_from(ways, 2, turn) {
+        for (class, apart) in share_from(ways, 2, turn + mode.rank()) {
             let trainer = Trainer::new(&of_class(class), &model, optimizer, options()).unwrap();
             let end = run(trainer, apart);
-            compare("parameters", &end, &want, 1e-4).unwrap_or_else(|e| panic!("{class:?} {apart}: {e}"));
+            compare("parameters", &end, &want, 1e-4)
+                .unwrap_or_else(|e| panic!("{mode:?} {class:?} {apart}: {e}"));
         }
     }
 }

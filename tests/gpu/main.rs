@@ -53,6 +53,7 @@ mod profile;
 mod properties;
 mod recurrent;
 mod sample_weights;
+mod sampled;
 mod shared;
 mod signed_targets;
 mod sizes;

@@ -2,12 +2,11 @@
 
 use crate::common::{compare, to_f64};
 use crate::harness::{
-    BOUND, CLASSES, Sample, bits, checked_context, context, distinct, not_run, of_class, steady, submit,
+    BOUND, Sample, bits, checked_context, context, distinct, not_run, of_class, steady, submit,
 };
 use crate::layers::norm;
-use hesscale::cpu::{Executor, ExecutorOptions};
 use hesscale::model::{Conv2d, MaxPool2d, Noise, OutputSignal, Targets};
-use hesscale::reference::{self, OptimizerState, loss_and_signal, sampled_loss_and_signal};
+use hesscale::reference::{self, OptimizerState, loss_and_signal};
 use hesscale::tuning::DeviceClass;
 use hesscale::{
     Activation, At, Context, Dtype, Error, Layer, Loss, Mode, Model, Optimizer, Pass, Pieces, Plan,
@@ -303,58 +302,6 @@ fn it_follows_the_reference() {
                     near(&format!("diagonal of {}", p.name()), &want.diagonal[p.range()]);
                 }
             }
-        }
-    }
-}
-
-/// HesScale-R with a random vector: on every class and on the CPU, from the outputs that each has, as the reference has it from its own.
-#[test]
-fn a_random_vector_follows_the_reference() {
-    let images =
-        Model::builder([2, 9, 7]).layer(Conv2d::new(5, 3)).act(Activation::Relu).layer(Conv2d::new(12, 3));
-    let images =
-        images.act(TANH).layer(Layer::global_avg_pool()).flatten().dense(6).loss(Loss::cross_entropy());
-    for (model, batch) in [(networks().swap_remove(1).1, 40), (images.unwrap(), 9)] {
-        let sample = Sample::new(model.clone(), batch, 4);
-        let (wide, far, still) = (to_f64(&sample.parameters), to_f64(&sample.x), Noise::default());
-        for (seed, mode) in [(1, Mode::HesScaleR1), (2, Mode::HesScaleR2)] {
-            let start = |logits: &[f64]| {
-                let start = sampled_loss_and_signal(&model, mode, logits, sample.targets.view(), seed);
-                let start = start.unwrap().1;
-                assert!(start.rest.iter().any(|h| *h < 0.0), "not all of it is a sum of squares");
-                start
-            };
-            let exact = start(&reference::predict(&model, &wide, &far).unwrap());
-            let u: Vec<&[f64]> = exact.u.iter().map(Vec::as_slice).collect();
-            let signal = OutputSignal { g: &exact.g, h: &exact.rest, u: &u };
-            let want = reference::pass_from_signal(&model, mode, &wide, &far, signal, still).unwrap();
-            let near = |what: &str, logits: &[f32], follow: &mut dyn FnMut(&Owned) -> [Vec<f32>; 2]| {
-                let [gradient, diagonal] = follow(&Owned::of(start(&to_f64(logits))));
-                for p in model.parameters() {
-                    for (got, want) in [(&gradient, &want.gradient), (&diagonal, &want.diagonal)] {
-                        compare(&p.name(), &to_f64(&got[p.range()]), &want[p.range()], BOUND)
-                            .unwrap_or_else(|fault| panic!("{what}, {mode:?}: {fault}"));
-                    }
-                }
-            };
-            for class in CLASSES {
-                let rig = Rig::new(&of_class(class), &sample, &external(&model), PlanOptions::training(mode));
-                rig.submit(|encoder| rig.plan.record_forward(encoder));
-                let logits = rig.context.read_blocking(&[rig.plan.logits()]).unwrap().swap_remove(0);
-                near(&format!("{class:?}"), &logits, &mut |signal| {
-                    signal.write(&rig.plan);
-                    rig.submit(|encoder| rig.plan.record_backward(encoder, Pass::FULL).unwrap());
-                    let read = rig.context.read_blocking(&[rig.state.gradient(), rig.state.diagonal()]);
-                    read.unwrap().try_into().unwrap()
-                });
-            }
-            let mut executor =
-                Executor::new(&external(&model), batch, ExecutorOptions::training(mode)).unwrap();
-            let logits = executor.forward(&sample.parameters, &sample.x, still).unwrap().to_vec();
-            near("CPU", &logits, &mut |signal| {
-                signal.with(|signal| executor.backward(mode, &sample.parameters, signal)).unwrap();
-                [executor.gradient().to_vec(), executor.diagonal().to_vec()]
-            });
         }
     }
 }

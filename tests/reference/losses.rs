@@ -2,7 +2,7 @@
 
 use crate::common::golden::OwnedTargets;
 use crate::problem::{all_losses, losses, sample_weights, targets};
-use hesscale::model::{Reduction, Targets, Variance};
+use hesscale::model::{Noise, Reduction, Targets, Variance};
 use hesscale::reference::{Dual, Real, Signal, weighted_loss_and_signal};
 use hesscale::{Activation, Loss, Mode, Model};
 
@@ -28,7 +28,8 @@ fn weighted<T: Real>(
     (targets, weights): (Targets<'_>, Option<&[f32]>),
     outputs: usize,
 ) -> (T, Signal<T>) {
-    weighted_loss_and_signal(&only(loss.clone(), outputs), mode, logits, targets, weights).unwrap()
+    weighted_loss_and_signal(&only(loss.clone(), outputs), mode, logits, targets, weights, Noise::default())
+        .unwrap()
 }
 
 #[test]

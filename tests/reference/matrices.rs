@@ -251,8 +251,9 @@ pub(crate) fn product(problem: &Problem, matrix: Matrix, weights: Option<&[f32]>
     match matrix {
         Matrix::GaussNewton => {
             let logits = predict(model, &w, &x).unwrap();
-            let signal =
-                weighted_loss_and_signal(model, Mode::None, &logits, targets.view(), weights).unwrap().1;
+            let signal = weighted_loss_and_signal(model, Mode::None, &logits, targets.view(), weights, noise)
+                .unwrap()
+                .1;
             let p: Vec<f64> = slopes(signal.g);
             let signal = OutputSignal { g: &p, h: &[], u: &[] };
             pass_from_signal(model, Mode::None, parameters, input, signal, noise).unwrap().gradient

@@ -1,14 +1,16 @@
-//! HesScale-R with a random vector: right on average, and closer than without.
+//! HesScale-S: right on average, and closer than HesScale-R.
 
 use crate::common::{compare, relative_max_norm};
 use crate::problem::{Problem, losses};
-use hesscale::model::{Conv2d, Noise, OutputSignal, Targets};
+use hesscale::model::{Conv2d, Noise, Targets};
 use hesscale::reference::{
-    exact_ggn_diagonal, loss_and_signal, pass, pass_from_signal, predict, sampled_loss_and_signal,
+    Real, Signal, exact_ggn_diagonal, loss_and_signal, pass, pass_with_noise, predict,
+    weighted_loss_and_signal,
 };
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model};
 
-const MODES: [Mode; 2] = [Mode::HesScaleR1, Mode::HesScaleR2];
+/// Each with that of as many leading directions.
+const MODES: [[Mode; 2]; 2] = [[Mode::HesScaleS1, Mode::HesScaleR1], [Mode::HesScaleS2, Mode::HesScaleR2]];
 
 /// Positions and channels that meet in a mean over the image, of inputs that are alike, as images are: what HesScale's diagonal loses
 /// most on.
@@ -24,13 +26,17 @@ fn convolutional(act: Activation) -> Problem {
     problem
 }
 
-fn diagonal(problem: &Problem, mode: Mode, seed: u64) -> Vec<f64> {
+fn diagonal(problem: &Problem, mode: Mode, seed: u32) -> Vec<f64> {
     let Problem { model, parameters, input, targets, .. } = problem;
-    let logits = predict(model, parameters, input).unwrap();
-    let (_, start) = sampled_loss_and_signal(model, mode, &logits, targets.view(), seed).unwrap();
-    let u: Vec<&[f64]> = start.u.iter().map(Vec::as_slice).collect();
-    let signal = OutputSignal { g: &start.g, h: &start.rest, u: &u };
-    pass_from_signal(model, mode, parameters, input, signal, Noise::default()).unwrap().diagonal
+    pass_with_noise(model, mode, parameters, input, targets.view(), draw(seed)).unwrap().diagonal
+}
+
+fn draw(seed: u32) -> Noise {
+    Noise { seed, step: 3 }
+}
+
+fn start<T: Real>(model: &Model, mode: Mode, logits: &[T], targets: Targets<'_>) -> (T, Signal<T>) {
+    weighted_loss_and_signal(model, mode, logits, targets, None, draw(5)).unwrap()
 }
 
 fn distance(got: &[f64], want: &[f64]) -> f64 {
@@ -43,20 +49,17 @@ fn its_mean_is_the_gauss_newton_diagonal() {
     let problem = convolutional(Activation::Relu);
     let Problem { model, parameters, input, targets, .. } = &problem;
     let want = exact_ggn_diagonal(model, parameters, input, targets.view()).unwrap();
-    for mode in MODES {
-        let mean = |draws: u64| {
-            let mut mean = vec![0.0; want.len()];
-            for seed in 0..draws {
-                let draw = diagonal(&problem, mode, seed);
-                mean.iter_mut().zip(draw).for_each(|(mean, d)| *mean += d / draws as f64);
-            }
-            distance(&mean, &want)
+    for [mode, led] in MODES {
+        let draws: Vec<Vec<f64>> = (0..1600).map(|seed| diagonal(&problem, mode, seed)).collect();
+        let off = |draws: &[Vec<f64>]| {
+            let mean = |i: usize| draws.iter().map(|draw| draw[i]).sum::<f64>() / draws.len() as f64;
+            distance(&(0..want.len()).map(mean).collect::<Vec<_>>(), &want)
         };
-        // Noise falls with the root of the number of draws; a bias would stay.
-        let (few, many) = (mean(16), mean(1600));
+        // Noise falls with the root of the number of draws, to a tenth; a bias would stay.
+        let few = draws.chunks(16).map(off).sum::<f64>() / 100.0;
+        let many = off(&draws);
         assert!(many < few / 4.0, "{mode:?}: {few} and {many}");
-        let without =
-            distance(&pass(model, mode, parameters, input, targets.view()).unwrap().diagonal, &want);
+        let without = distance(&pass(model, led, parameters, input, targets.view()).unwrap().diagonal, &want);
         assert!(many < without / 150.0, "{mode:?}: {many}, without {without}");
     }
 }
@@ -72,9 +75,9 @@ fn a_draw_is_closer_than_without() {
         let own = |mode: Mode| pass(model, mode, parameters, input, targets.view()).unwrap().diagonal;
         let pairs = own(Mode::HesScale).into_iter().zip(own(Mode::HesScaleGn));
         let want: Vec<f64> = pairs.zip(&want).map(|((all, gn), ggn)| all - gn + ggn).collect();
-        for mode in MODES {
+        for [mode, led] in MODES {
             let draws: f64 = (0..8).map(|seed| distance(&diagonal(&problem, mode, seed), &want) / 8.0).sum();
-            let without = distance(&own(mode), &want);
+            let without = distance(&own(led), &want);
             assert!(draws < without / 4.0, "{act:?} {mode:?}: {draws}, without {without}");
         }
     }
@@ -90,8 +93,8 @@ fn the_hessian_at_the_outputs() {
     let targets = Targets::Classes(&classes);
     let all: f64 = row.iter().map(|z| f64::exp(*z)).sum();
     let p = row.map(|z| z.exp() / all);
-    for mode in MODES {
-        let (loss, signal) = sampled_loss_and_signal(&model, mode, &logits, targets, 5).unwrap();
+    for [mode, _] in MODES {
+        let (loss, signal) = start(&model, mode, &logits, targets);
         let (want, exact) = loss_and_signal(&model, Mode::HesScale, &logits, targets).unwrap();
         assert_eq!((loss, &signal.g), (want, &exact.g));
         compare("diagonal", &signal.h, &exact.h, 1e-14).unwrap();
@@ -113,8 +116,8 @@ fn every_loss() {
         let model = Model::builder([4]).dense(6).loss(loss.clone()).unwrap();
         let Problem { parameters, input, targets, .. } = Problem::new(model.clone(), 5, index as u64);
         let logits = predict(&model, &parameters, &input).unwrap();
-        for mode in MODES {
-            let (_, signal) = sampled_loss_and_signal(&model, mode, &logits, targets.view(), 1).unwrap();
+        for [mode, _] in MODES {
+            let (_, signal) = start(&model, mode, &logits, targets.view());
             let (_, exact) = loss_and_signal(&model, Mode::HesScale, &logits, targets.view()).unwrap();
             let worst = relative_max_norm(&signal.h, &exact.h);
             assert!(worst < 1e-13, "{loss:?} {mode:?}: {worst}");
@@ -130,23 +133,54 @@ fn saturated() {
     let model = Model::builder([3]).act(Activation::Identity).loss(Loss::cross_entropy()).unwrap();
     for size in [20.0_f32, 88.0, 100.0, 1e30] {
         let logits = [size, -size, 0.0, 0.0, 0.0, size];
-        for mode in MODES {
-            let (_, signal) =
-                sampled_loss_and_signal(&model, mode, &logits, Targets::Classes(&[0, 1]), 3).unwrap();
+        for [mode, _] in MODES {
+            let (_, signal) = start(&model, mode, &logits, Targets::Classes(&[0, 1]));
             let all = signal.rest.iter().chain(signal.u.iter().flatten());
             assert!(all.clone().all(|x| x.is_finite()), "{size} {mode:?}: {signal:?}");
         }
     }
 }
 
+/// Every draw is another one, and each can be had again.
+#[test]
+fn draws() {
+    let problem = convolutional(Activation::Tanh);
+    for [mode, _] in MODES {
+        let [first, again, other] = [1, 1, 2].map(|seed| diagonal(&problem, mode, seed));
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+    }
+}
+
+/// Signs are ±1 alike, independent within a sample, orthogonal over samples.
+#[test]
+fn signs() {
+    let sign = |seed, sample, output| if draw(seed).is_negative(sample, output) { -1.0 } else { 1.0 };
+    let products = |a: u32, b: u32| (0..4000).map(|seed| sign(seed, 1, a) * sign(seed, 1, b)).sum::<f64>();
+    for output in 0..12 {
+        let sum: f64 = (0..4000).map(|seed| sign(seed, 2, output)).sum();
+        // Four deviations.
+        assert!(sum.abs() < 4.0 * 4000_f64.sqrt(), "{output}: {sum}");
+        assert!(products(output, output + 1).abs() < 4.0 * 4000_f64.sqrt());
+        for other in 0..output {
+            let over_samples: f64 = (0..16).map(|n| sign(7, n, output) * sign(7, n, other)).sum();
+            assert_eq!(over_samples, 0.0);
+        }
+    }
+}
+
+/// As HesScale-R's.
 #[test]
 fn what_has_none_is_refused() {
-    let model = Model::builder([3]).dense(2).loss(Loss::mse()).unwrap();
-    let start = |mode| sampled_loss_and_signal(&model, mode, &[0.0, 1.0], Targets::Values(&[0.0; 2]), 1);
-    for mode in [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::Bl89] {
-        let kind = format!("a random vector in mode {}", mode.name());
-        assert_eq!(start(mode), Err(Error::Unsupported { layer: "loss".into(), kind }));
+    for [mode, _] in MODES {
+        let refused = |model: &Model, targets| loss_and_signal(model, mode, &[0.0; 8], targets).map(drop);
+        let policy = Model::builder([3]).dense(2).loss(Loss::ppo_discrete(0.2, 0.0)).unwrap();
+        let kind = format!("{} with PPO", mode.name());
+        let error = Err(Error::Unsupported { layer: "loss".into(), kind });
+        assert_eq!(refused(&policy, Targets::Values(&[0.0; 12])), error);
+        let image = Model::builder([1, 4, 4]).conv2d(2, 3).loss(Loss::cross_entropy()).unwrap();
+        let kind = format!("{} with a cross-entropy at each of 4 positions", mode.name());
+        let error = Err(Error::Unsupported { layer: "loss".into(), kind });
+        assert_eq!(refused(&image, Targets::Classes(&[0; 4])), error);
     }
-    let short = sampled_loss_and_signal(&model, Mode::HesScaleR1, &[0.0], Targets::Values(&[0.0; 2]), 1);
-    assert!(matches!(short, Err(Error::Length { .. })), "{short:?}");
 }

@@ -222,7 +222,7 @@ impl Executor {
         threads.enter(self.largest_piece(samples, mode), || {
             let batch = Batch { samples, mode, noise };
             self.forward_stages(parameters, inputs, batch);
-            let loss = self.start(mode, samples, targets, weights);
+            let loss = self.start(batch, targets, weights);
             self.backward_stages(parameters, batch);
             Ok(loss as f32)
         })
@@ -285,11 +285,12 @@ impl Executor {
         Ok(())
     }
 
-    fn start(&mut self, mode: Mode, samples: usize, targets: Targets<'_>, weights: HostWeights<'_>) -> f64 {
+    fn start(&mut self, batch: Batch, targets: Targets<'_>, weights: HostWeights<'_>) -> f64 {
+        let Batch { samples, mode, noise } = batch;
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| at_the_outputs(&mut self.signals[slot], mode, len));
-        self.loss.run(mode, &self.values[logits][..len], targets, weights, signal)
+        self.loss.run((mode, noise), &self.values[logits][..len], targets, weights, signal)
     }
 
     /// The running statistics of batch normalisations, flat ([`crate::model::RunningStatistics`]): the model's own at first. An

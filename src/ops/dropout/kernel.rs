@@ -1,7 +1,7 @@
-//! The kernels of dropout, and of the counter of its steps.
+//! The kernels of dropout.
 
 use crate::model::threshold;
-use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Header, Key, Workgroup, affine, compose};
+use crate::shader::{BatchShape, Binding, Binding::*, Dtypes, Flow, Key, affine};
 
 /// Dropout in training: `shaders/dropout/dropout.wgsl`. `node` is the number that [`Noise`](crate::model::Noise) draws for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -12,9 +12,6 @@ pub(crate) struct DropoutForward {
 }
 
 impl DropoutForward {
-    /// Words of the buffer with seed and step.
-    pub(crate) const NOISE_LEN: usize = 4;
-
     fn words(&self) -> [u32; 3] {
         [self.node, threshold(self.p), ((1.0 / (1.0 - self.p)) as f32).to_bits()]
     }
@@ -76,36 +73,5 @@ impl Key for DropoutSignal {
             self.flow.planes(shape.width()),
             self.dropout.words(),
         )
-    }
-}
-
-/// Advances dropout's step on the GPU, so that any number of recorded passes may be submitted together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct AdvanceNoise;
-
-impl Key for AdvanceNoise {
-    fn label(&self) -> String {
-        "dropout advance".into()
-    }
-
-    /// Seed and step.
-    fn bindings(&self) -> Vec<Binding> {
-        vec![Write]
-    }
-
-    fn source(&self, _: Dtypes) -> String {
-        compose(&Header::default(), &["dropout/advance"])
-    }
-
-    fn workgroup(&self) -> Workgroup {
-        Workgroup::row(1)
-    }
-
-    fn groups(&self) -> u32 {
-        1
-    }
-
-    fn uniforms(&self, _: u32) -> Vec<Vec<u8>> {
-        vec![]
     }
 }

@@ -4,17 +4,17 @@
 pub(crate) mod host;
 mod kernel;
 
-pub(crate) use kernel::{AdvanceNoise, DropoutForward, DropoutSignal};
+pub(crate) use kernel::{DropoutForward, DropoutSignal};
 
 use crate::Result;
 use crate::graph::{
-    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Region, Setup, Signal, Slice,
-    Value,
+    BackwardPass, ForwardPass, LayerContext, Layout, Lowered, Op, Operation, Setup, Signal, Value,
 };
 #[cfg(feature = "cpu")]
 use crate::host::HostOp;
 use crate::model::Layer;
 use crate::ops::layout::batch_shape;
+use crate::ops::noise;
 
 #[derive(Debug)]
 pub(crate) struct Dropout {
@@ -31,16 +31,6 @@ pub(super) fn lower(layer: &Layer, at: &LayerContext<'_>) -> Result<Option<Lower
     Ok(Some(Dropout { p, node: at.node as u32 }.into()))
 }
 
-/// Seed and step.
-fn noise() -> Slice {
-    Slice::new(Region::Noise, 0, DropoutForward::NOISE_LEN)
-}
-
-/// Advances the random numbers, at the end of a backward pass.
-pub(crate) fn advance(pass: &mut BackwardPass<'_>) {
-    pass.schedule.push(AdvanceNoise, vec![noise()]);
-}
-
 impl Dropout {
     fn kernel(&self, setup: &Setup<'_>, output: &Value) -> DropoutForward {
         DropoutForward { shape: batch_shape(output, setup.batch), node: self.node, p: self.p }
@@ -54,12 +44,12 @@ impl Operation for Dropout {
 
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {
         let kernel = self.kernel(pass.setup, pass.output(op));
-        pass.simple(op, kernel, &[noise()])
+        pass.simple(op, kernel, &[noise::slice()])
     }
 
     fn backward(&self, pass: &mut BackwardPass<'_>, op: &Op, signal: &Signal) -> Result<()> {
         let dropout = self.kernel(pass.setup, pass.output(op));
-        pass.through(op, signal, &[noise()], |flow| DropoutSignal { dropout, flow })
+        pass.through(op, signal, &[noise::slice()], |flow| DropoutSignal { dropout, flow })
     }
 
     #[cfg(feature = "cpu")]

@@ -4,7 +4,9 @@
 mod policy;
 mod tangent;
 
-use crate::rules::{self, CustomLoss, Loss, MAX_LOG_PRECISION, Mode, Reduction, RowLoss, Targets, Variance};
+use crate::rules::{
+    self, CustomLoss, Loss, MAX_LOG_PRECISION, Mode, Noise, Reduction, RowLoss, Targets, Variance,
+};
 use std::ops::Range;
 
 /// A loss at logits of one shape, with scratch memory for a sample.
@@ -19,6 +21,8 @@ pub(crate) struct HostLoss {
     tangent: bool,
     /// What u is of g in [`Mode::Fisher`].
     spread: f64,
+    /// What HesScale-S draws from.
+    noise: Noise,
     classes: usize,
     positions: usize,
     row: Row,
@@ -71,8 +75,20 @@ impl HostLoss {
         let (outputs, positions) = (output.iter().product(), output[1..].iter().product());
         let (loss, row, output) = (loss.clone(), Row::default(), output.to_vec());
         let (gradient, diagonal) = (Vec::new(), Vec::new());
-        let (classes, tangent, spread) = (output[0], false, 1.0);
-        HostLoss { loss, tangent, spread, classes, output, outputs, positions, row, gradient, diagonal }
+        let (classes, tangent, spread, noise) = (output[0], false, 1.0, Noise::default());
+        HostLoss {
+            loss,
+            tangent,
+            spread,
+            noise,
+            classes,
+            output,
+            outputs,
+            positions,
+            row,
+            gradient,
+            diagonal,
+        }
     }
 
     /// With, behind a sample's logits, their derivatives along a direction: the signal at the logits is the product of the loss's
@@ -88,7 +104,7 @@ impl HostLoss {
     /// [`check_targets`](crate::Model::check_targets) and [`check_sample_weights`](crate::Model::check_sample_weights).
     pub(crate) fn run(
         &mut self,
-        mode: Mode,
+        (mode, noise): (Mode, Noise),
         logits: &[f32],
         targets: Targets<'_>,
         weights: HostWeights<'_>,
@@ -97,6 +113,7 @@ impl HostLoss {
         let batch = logits.len() / self.outputs / (1 + usize::from(self.tangent));
         let weight = |sample: usize| weights.given.map_or(1.0, |weights| f64::from(weights[sample]));
         let factor = if weights.part_of.is_some() { 1.0 } else { self.factor(batch, targets, weight) };
+        self.noise = noise;
         self.spread = self.loss.spread(weights.part_of.unwrap_or(batch)).sqrt();
         let mut value = 0.0;
         if self.tangent {
@@ -194,7 +211,12 @@ impl HostLoss {
                     *to = *h as f32;
                 }
             }
-            take_largest(mode.rank(), &mut self.diagonal, first..first + self.outputs, signal);
+            let places = first..first + self.outputs;
+            take_largest(mode.leading(), &mut self.diagonal, places.clone(), signal);
+            if mode.is_sampled() {
+                let signs = (0..self.outputs).map(|output| sign(self.noise, sample, output));
+                take_roots(mode.leading(), &self.diagonal, signs, places, signal);
+            }
         }
         value
     }
@@ -244,7 +266,8 @@ impl HostLoss {
                 self.row.set_logits(in_sample().map(|i| f64::from(logits[i])));
                 value += self.row.value();
                 if let Some(signal) = &mut signal {
-                    self.row.leave(mode, factor, places(), signal);
+                    let noise = self.noise;
+                    self.row.leave(mode, factor, |c| sign(noise, sample, c), places(), signal);
                 }
             }
         }
@@ -374,6 +397,26 @@ fn take_largest(rank: usize, diagonal: &mut [f64], places: Range<usize>, signal:
     }
 }
 
+/// Of what is left, every positive entry becomes one of the random vector behind `found` others.
+fn take_roots(
+    found: usize,
+    diagonal: &[f64],
+    signs: impl Iterator<Item = f64>,
+    places: Range<usize>,
+    signal: &mut LossSignal<'_>,
+) {
+    for ((i, h), sign) in places.zip(diagonal).zip(signs) {
+        signal.u[found][i] = (sign * h.max(0.0).sqrt()) as f32;
+        // NaN stays.
+        signal.h[i] = if *h > 0.0 { 0.0 } else { *h as f32 };
+    }
+}
+
+/// Of the random vector, 1 or −1.
+fn sign(noise: Noise, sample: usize, output: usize) -> f64 {
+    if noise.is_negative(sample as u32, output as u32) { -1.0 } else { 1.0 }
+}
+
 /// `[σ(a), σ(−a)]`
 fn sigmoids(a: f64) -> [f64; 2] {
     let e = (-a.abs()).exp();
@@ -481,19 +524,23 @@ impl Row {
         self.y.iter().zip(&self.z).map(|(y, z)| y * (log_sum - z)).sum()
     }
 
-    /// g = `m p − y` and h = `m (p − p²)`, or in [`Mode::Bl89`] h = `y (p − p²)`. HesScale-R takes u out of h where h is above 0,
-    /// and leaves all in h elsewhere.
+    /// g = `m p − y` and h = `m (p − p²)`, or in [`Mode::Bl89`] h = `y (p − p²)`. HesScale-R and -S take vectors out of h where it is
+    /// above 0, and leave all in h elsewhere.
     fn leave(
         &mut self,
         mode: Mode,
         factor: f64,
+        sign: impl Fn(usize) -> f64,
         places: impl Iterator<Item = usize> + Clone,
         signal: &mut LossSignal<'_>,
     ) {
         let rank = mode.rank();
         let vectors = rank > 0 && mode != Mode::Fisher && factor * self.mass > 0.0;
         if vectors {
-            self.find_vectors(rank);
+            self.find_vectors(mode.leading());
+            if mode.is_sampled() {
+                self.draw(mode.leading(), sign);
+            }
         }
         let root = (factor * self.mass).max(0.0).sqrt();
         for (c, i) in places.enumerate() {
@@ -504,9 +551,10 @@ impl Row {
                 continue;
             }
             let mut h = p * rest;
-            for (plane, u) in signal.u[..rank].iter_mut().zip(&self.u) {
+            for (found, (plane, u)) in signal.u[..rank].iter_mut().zip(&self.u).enumerate() {
                 let u = if vectors { u[c] } else { 0.0 };
-                h = if u * u > h { 0.0 } else { h - u * u };
+                // A random vector is as large as the rest on average only.
+                h = if found < mode.leading() && u * u > h { 0.0 } else { h - u * u };
                 plane[i] = (root * u) as f32;
             }
             let mass = if mode == Mode::Bl89 { y } else { self.mass };
@@ -556,6 +604,26 @@ impl Row {
             w.iter_mut().for_each(|w| *w *= by);
         }
         self.column = a;
+    }
+
+    /// Behind `found` vectors, each `u = B q` with `B = diag √p − p √pᵀ`, the random `v = B (1 − Σ q qᵀ) s`.
+    fn draw(&mut self, found: usize, sign: impl Fn(usize) -> f64) {
+        let mut v = std::mem::take(&mut self.u[found]);
+        v.clear();
+        let (top, root) = (self.top, |c: usize| self.p[c].sqrt());
+        let signed = |c: usize| root(c) * sign(c);
+        // The top is left out, where p may be all but 1.
+        let below: f64 = (0..self.p.len()).filter(|c| *c != top).map(signed).sum();
+        let others = |c: usize| if c == top { below } else { below - signed(c) + signed(top) };
+        // As u is p ∘ (a − p·a) for some a, q is √p ∘ (a − p·a).
+        let q = |c: usize, u: f64| if u == 0.0 { 0.0 } else { u / root(c) };
+        let along = |u: &[f64]| -> f64 { u.iter().enumerate().map(|(c, u)| q(c, *u) * sign(c)).sum() };
+        let leading = self.u[..found].first().map(|u| (u, along(u)));
+        v.extend((0..self.p.len()).map(|c| {
+            let all = root(c) * (sign(c) * self.rest(c) - root(c) * others(c));
+            leading.map_or(all, |(u, along)| all - u[c] * along)
+        }));
+        self.u[found] = v;
     }
 
     /// The class whose logit ranks behind that of `class`; of equals the lower index ranks first.

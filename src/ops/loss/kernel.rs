@@ -148,7 +148,7 @@ impl LossKernel {
             files.extend(rule);
             return compose(&header, &files);
         }
-        header.number("WEIGHTS", self.bindings().len() as u32 - 1);
+        header.number("WEIGHTS", 5 + u32::from(self.has_output_weights()));
         let (own, shared): (Vec<_>, Vec<_>) = rule.into_iter().partition(|file| file.starts_with("loss/"));
         files.push("loss/sample_weights");
         files.extend(shared);
@@ -159,17 +159,27 @@ impl LossKernel {
     /// Adds the loss's constants to the header. Returns its files, without those that locate rows and share them out.
     pub(crate) fn rule(&self, header: &mut Header) -> Vec<&str> {
         header.flag("HAS_DIAGONAL", self.mode.has_diagonal()).number("RANK", self.mode.rank() as u32);
-        header.flag("FISHER", self.mode == Mode::Fisher);
+        header.number("LEADING", self.mode.leading() as u32).flag("FISHER", self.mode == Mode::Fisher);
+        header.flag("SAMPLED", self.mode.is_sampled());
         let mut files: Vec<&str> = vec!["loss/params", "lib/math", "lib/largest"];
         files.extend((!self.tangent).then_some("loss/fisher"));
+        if self.mode.is_sampled() {
+            header.number("NOISE", self.bindings().len() as u32 - 1);
+            files.extend(["loss/signs", "lib/pcg4d"]);
+        }
         match &self.loss {
             Loss::SoftmaxCrossEntropy { targets, .. } => {
                 header
                     .flag("BL89", self.mode == Mode::Bl89)
                     .flag("SOFT_TARGETS", *targets == ClassTargets::Soft);
                 let weights = if self.has_output_weights() { "loss/weights" } else { "loss/no_weights" };
-                let row = if self.tangent { "loss/cross_entropy_tangent" } else { "loss/cross_entropy" };
-                files.extend([row, "loss/softmax", weights]);
+                let row: &[&str] = match (self.tangent, self.mode.is_sampled()) {
+                    (true, _) => &["loss/cross_entropy_tangent"],
+                    (false, true) => &["loss/cross_entropy", "loss/drawn"],
+                    (false, false) => &["loss/cross_entropy", "loss/not_drawn"],
+                };
+                files.extend(row);
+                files.extend(["loss/softmax", weights]);
             }
             Loss::BceWithLogits { pos_weight: Some(_), .. } => {
                 files.extend(self.parts());
@@ -227,7 +237,8 @@ impl LossKernel {
         };
         match self.tangent {
             true => vec!["loss/part", "loss/parts_tangent", mixed],
-            false => vec!["loss/part", "loss/parts"],
+            false if self.mode.is_sampled() => vec!["loss/part", "loss/parts"],
+            false => vec!["loss/part", "loss/parts", "loss/no_signs"],
         }
     }
 
@@ -290,11 +301,12 @@ impl Key for LossKernel {
         format!("{what} {name} {} {}x{}{each}{weighted}", self.mode.name(), self.batch, self.outputs)
     }
 
-    /// Logits, targets, losses or their sum, the signal; weights of the outputs, of the samples.
+    /// Logits, targets, losses or their sum, the signal; weights of the outputs, of the samples; seed and step.
     fn bindings(&self) -> Vec<Binding> {
-        let weights = [self.has_output_weights(), self.weights != SampleWeights::None];
-        let weights = weights.into_iter().filter(|there| *there).map(|_| Read);
-        [Uniform, Read, Read, Write, Write].into_iter().chain(weights).collect()
+        let weighted = self.weights != SampleWeights::None;
+        let given = [self.has_output_weights(), weighted, self.mode.is_sampled()];
+        let given = given.into_iter().filter(|there| *there).map(|_| Read);
+        [Uniform, Read, Read, Write, Write].into_iter().chain(given).collect()
     }
 
     fn source(&self, _: Dtypes) -> String {

@@ -21,7 +21,7 @@ use crate::Result;
 use crate::gemm::LossHead;
 use crate::graph::{BackwardPass, Purpose, Region, Setup, Signal, Slice, Step};
 use crate::model::{Loss, Mode, Reduction};
-use crate::ops::partial;
+use crate::ops::{noise, partial};
 use crate::shader::{Dtype, Kernel};
 
 #[derive(Debug)]
@@ -86,9 +86,10 @@ impl LossStep {
         let signal = if partial { partial::before(pass, top) } else { top };
         let (setup, schedule) = (pass.setup, &mut pass.schedule);
         let loss = self.kernel(setup, pass.mode, plane);
-        // In f16 the loss is scaled, and scaled back where it is added up. Weights of samples are one buffer more than most last
-        // layers leave room for.
-        let plain = setup.options.storage == Dtype::F32 && self.sample_weights.is_none();
+        // In f16 the loss is scaled, and scaled back where it is added up. Weights of samples and random numbers are one buffer more
+        // than most last layers leave room for.
+        let plain =
+            setup.options.storage == Dtype::F32 && self.sample_weights.is_none() && !pass.mode.is_sampled();
         let adds = plain && !partial && setup.saves_dispatches(self.rows > 1);
         let last = schedule.steps.last().filter(|_| plain && setup.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
@@ -107,6 +108,7 @@ impl LossStep {
         };
         slices.extend([self.targets, if added_up { self.total } else { self.values }, signal]);
         slices.extend(self.weights.into_iter().chain(self.sample_weights));
+        slices.extend(pass.mode.is_sampled().then(noise::slice));
         match (&self.mean, self.sample_weights) {
             (Some(Mean::OfWeights { class_weights, sample_weights }), Some(shares)) => {
                 let (model, class) = (setup.model, setup.tuning.class);

@@ -1,9 +1,15 @@
 //! The CPU's losses beside the reference in f64.
 
 use super::{HostLoss, HostWeights, LossSignal};
-use crate::model::{Activation, ClassTargets, Loss, Mode, Model, Reduction, Targets, Variance};
+use crate::model::{Activation, ClassTargets, Loss, Mode, Model, Noise, Reduction, Targets, Variance};
 use crate::reference::weighted_loss_and_signal;
 use fastrand::Rng;
+
+const NOISE: Noise = Noise { seed: 3, step: 5 };
+
+fn modes() -> impl Iterator<Item = Mode> {
+    Mode::ALL.into_iter().chain([Mode::HesScaleS1, Mode::HesScaleS2])
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Owned {
@@ -100,9 +106,9 @@ fn weighted_host(
     let [u1, u2] = &mut u;
     let signal = LossSignal { g: &mut g, h: &mut h, u: [u1, u2] };
     let weights = HostWeights::from(weights);
-    let value = host.run(mode, logits, targets, weights, Some(signal));
+    let value = host.run((mode, NOISE), logits, targets, weights, Some(signal));
     // The scratch memory is used again, and the value does not depend on whether a signal is wanted.
-    let again = host.run(mode, logits, targets, weights, None);
+    let again = host.run((mode, NOISE), logits, targets, weights, None);
     assert_eq!(value.to_bits(), again.to_bits());
     let [u1, u2] = u;
     let planes = [g, h, u1, u2].into_iter().map(|plane| plane.into_iter().map(f64::from).collect());
@@ -121,7 +127,7 @@ fn weighted_reference(
     weights: Option<&[f32]>,
 ) -> Results {
     let logits: Vec<f64> = logits.iter().map(|z| f64::from(*z)).collect();
-    let (value, signal) = weighted_loss_and_signal(model, mode, &logits, targets, weights).unwrap();
+    let (value, signal) = weighted_loss_and_signal(model, mode, &logits, targets, weights, NOISE).unwrap();
     let h = signal.diagonal().to_vec();
     let mut results = vec![vec![value], signal.g, h];
     results.extend(signal.u);
@@ -131,14 +137,16 @@ fn weighted_reference(
 
 /// What differs by more than rounding to f32, number by number; what is not finite on one path must not be on the other.
 /// Where large terms cancel, f64 leaves an error of its own, in proportion to the plane's largest number; of h beside vectors,
-/// in proportion to the whole diagonal.
+/// in proportion to the whole diagonal, and of a vector behind another, which may be a difference, to that one.
 fn difference(got: &Results, want_all: &Results) -> Result<(), String> {
     for (name, (got, want)) in ["value", "g", "h", "u1", "u2"].iter().zip(got.iter().zip(want_all)) {
         if got.len() != want.len() {
             return Err(format!("{name} has {} numbers, not {}", got.len(), want.len()));
         }
+        let vectors = |i: usize| want_all[3..].iter().filter_map(move |plane| plane.get(i));
         let whole = |i: usize| match *name {
-            "h" => want_all[3..].iter().filter_map(|plane| plane.get(i)).fold(0.0, |sum, u| sum + u * u),
+            "h" => vectors(i).fold(0.0, |sum, u| sum + u * u),
+            "u2" => vectors(i).fold(0.0, |sum, u| sum + u.abs()),
             _ => 0.0,
         };
         let largest = want.iter().filter(|w| w.is_finite()).fold(0.0_f64, |most, w| most.max(w.abs()));
@@ -162,7 +170,7 @@ fn check(loss: &Loss, output: &[usize], logits: &[f32], targets: &Owned) {
     let model = only(loss.clone(), output);
     let batch = logits.len() / model.outputs();
     let weights: Vec<f32> = (0..batch).map(|n| [1.5, -0.75, 0.0, 2.5][n % 4]).collect();
-    for (mode, weights) in Mode::ALL.into_iter().flat_map(|mode| [(mode, None), (mode, Some(&weights[..]))]) {
+    for (mode, weights) in modes().flat_map(|mode| [(mode, None), (mode, Some(&weights[..]))]) {
         if model.check_mode(mode).is_err() {
             continue;
         }
@@ -251,7 +259,7 @@ fn what_is_not_finite_is_told() {
                     *classes = vec![2, 3];
                 }
                 let model = only(loss.clone(), &[4]);
-                let modes = || Mode::ALL.into_iter().filter(|mode| model.check_mode(*mode).is_ok());
+                let modes = || modes().filter(|mode| model.check_mode(*mode).is_ok());
                 for mode in modes() {
                     let got = host(&model, mode, &logits, targets.view());
                     assert!(!got[0][0].is_finite(), "{loss:?} {mode:?}");
@@ -290,7 +298,7 @@ fn ignored_samples_add_exactly_nothing() {
         };
         let model = only(loss, &[3]);
         let logits = [0.5, -1.0, 2.0, f32::INFINITY, 0.1, f32::NAN];
-        for mode in Mode::ALL {
+        for mode in modes() {
             let both = host(&model, mode, &logits, Targets::Classes(&[2, ignored]));
             let one = host(&model, mode, &logits[..3], Targets::Classes(&[2]));
             assert_eq!(both[0], one[0]);
@@ -308,7 +316,7 @@ fn long_sums_keep_their_digits() {
     let value = |copies| {
         let (logits, classes) = ([0.3, -0.4].repeat(copies), vec![1; copies]);
         let mut host = HostLoss::new(model.loss(), model.output_shape());
-        host.run(Mode::None, &logits, Targets::Classes(&classes), HostWeights::default(), None)
+        host.run((Mode::None, NOISE), &logits, Targets::Classes(&classes), HostWeights::default(), None)
     };
     assert!((value(copies) / value(1) - 1.0).abs() < 1e-9);
 }

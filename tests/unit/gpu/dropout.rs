@@ -1,6 +1,7 @@
 use super::{Bound, Map, apply, check_signal, compare, numbers, run, storages};
 use crate::model::Noise;
-use crate::ops::dropout::{AdvanceNoise, DropoutForward, DropoutSignal};
+use crate::ops::dropout::{DropoutForward, DropoutSignal};
+use crate::ops::noise::AdvanceNoise;
 
 #[test]
 fn dropout_draws_what_the_model_says() {

@@ -2,7 +2,7 @@
 
 use super::{BATCH, CHANNELS, Operation, TANH, backward, flow, is};
 use crate::model::{Activation, Mode};
-use crate::ops::dropout::{AdvanceNoise, DropoutForward, DropoutSignal};
+use crate::ops::dropout::{DropoutForward, DropoutSignal};
 use crate::shader::{BatchShape, Dtype::F16, Dtype::F32, Kernel};
 
 pub(super) const OPERATION: Operation = Operation {
@@ -13,7 +13,7 @@ pub(super) const OPERATION: Operation = Operation {
         None => vec![],
     },
     family: |kernel| {
-        let own = is::<DropoutForward>(kernel) || is::<DropoutSignal>(kernel) || is::<AdvanceNoise>(kernel);
+        let own = is::<DropoutForward>(kernel) || is::<DropoutSignal>(kernel);
         own.then_some("dropout")
     },
 };
@@ -21,7 +21,7 @@ pub(super) const OPERATION: Operation = Operation {
 fn all() -> Vec<Kernel> {
     let rows = BatchShape::Rows { batch: BATCH, features: CHANNELS };
     let image = BatchShape::Image { batch: BATCH, channels: CHANNELS, positions: 30 };
-    let mut kernels = vec![AdvanceNoise.into()];
+    let mut kernels = Vec::new();
     for shape in [rows, image] {
         let dropout = DropoutForward { shape, node: 3, p: 0.2 };
         kernels.push(dropout.into());

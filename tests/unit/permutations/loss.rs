@@ -32,11 +32,15 @@ fn all(class: DeviceClass) -> Vec<Kernel> {
             );
         }
     }
-    // In mode Fisher its own start.
-    for (loss, outputs) in losses().into_iter().flat_map(|loss| [(loss.clone(), 64), (loss, 1000)]) {
-        let kernel = LossKernel::new(class, loss, Mode::Fisher, 32, outputs, 1, 32_000);
-        kernels
-            .extend([SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()));
+    // Modes that differ from others in their start alone.
+    for mode in [Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2] {
+        let there = losses().into_iter().filter(|loss| loss.check_mode(mode, &[64]).is_ok());
+        for (loss, outputs) in there.flat_map(|loss| [(loss.clone(), 64), (loss, 1000)]) {
+            let kernel = LossKernel::new(class, loss, mode, 32, outputs, 1, 32_000);
+            kernels.extend(
+                [SampleWeights::None, SampleWeights::Given].map(|w| kernel.clone().weighing(w).into()),
+            );
+        }
     }
     let curved = losses()
         .into_iter()

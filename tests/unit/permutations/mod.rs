@@ -21,6 +21,7 @@ mod layout;
 mod loss;
 pub(crate) mod loss_head;
 mod multiply;
+mod noise;
 mod norm;
 mod optimizer;
 mod outside;
@@ -58,7 +59,7 @@ struct Operation {
     family: fn(&Kernel) -> Option<&'static str>,
 }
 
-const OPERATIONS: [Operation; 33] = [
+const OPERATIONS: [Operation; 34] = [
     dense::OPERATION,
     conv::OPERATION,
     loss::OPERATION,
@@ -79,6 +80,7 @@ const OPERATIONS: [Operation; 33] = [
     row_sums::OPERATION,
     attention::OPERATION,
     batchnorm::OPERATION,
+    noise::OPERATION,
     norm::OPERATION,
     residual::OPERATION,
     concat::OPERATION,

@@ -399,7 +399,8 @@ fn product(
         }
         Matrix::GaussNewton => {
             let logits = predict(model, &along, &fixed)?;
-            let (_, signal) = weighted_loss_and_signal(model, Mode::None, &logits, targets, weights)?;
+            let (_, signal) =
+                weighted_loss_and_signal(model, Mode::None, &logits, targets, weights, Noise::default())?;
             let p = slopes(signal.g);
             let signal = OutputSignal { g: &p, h: &[], u: &[] };
             Ok(pass_from_signal(model, Mode::None, w, x, signal, Noise::default())?.gradient)

@@ -52,7 +52,7 @@ pub(super) fn jobs() -> Vec<Job> {
         }
     }
     products(&mut jobs);
-    fisher(&mut jobs);
+    starts(&mut jobs);
     for bias in [true, false] {
         let layer = |m: Builder, width| if bias { m.dense(width) } else { m.dense_no_bias(width) };
         let model = || {
@@ -228,13 +228,18 @@ pub(super) fn jobs() -> Vec<Job> {
     jobs
 }
 
-/// The empirical Fisher matrix: of all losses, and through images.
-fn fisher(jobs: &mut Vec<Job>) {
+/// The empirical Fisher matrix, and random vectors: of all losses, and through images.
+fn starts(jobs: &mut Vec<Job>) {
     for (index, loss) in losses().into_iter().enumerate() {
-        let model = Model::builder([5]).dense(7).act(TANH).dense(64).loss(loss).unwrap();
-        let name = format!("fisher of loss {index}");
-        for kind in [Kind::Fused, Kind::Weighted] {
-            jobs.push(Job::new(&name, model.clone(), 5, Mode::Fisher, kind));
+        for mode in [Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2] {
+            if loss.check_mode(mode, &[64]).is_err() {
+                continue;
+            }
+            let model = Model::builder([5]).dense(7).act(TANH).dense(64).loss(loss.clone()).unwrap();
+            let name = format!("{} of loss {index}", mode.name());
+            for kind in [Kind::Fused, Kind::Weighted] {
+                jobs.push(Job::new(&name, model.clone(), 5, mode, kind));
+            }
         }
     }
     let model = Model::builder([3, 9, 8]).layer(Conv2d::new(5, 3).same()).act(TANH).layer(MaxPool2d::new(2));

@@ -1,4 +1,4 @@
-// step ← step + 1: counts a backward pass, so that dropout draws new random words in the next. Grid: one invocation.
+// step ← step + 1: counts a backward pass, so that the next one draws new random words. Grid: one invocation.
 
 @group(0) @binding(0) var<storage, read_write> noise: array<u32>; // seed, step
 
