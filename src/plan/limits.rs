@@ -164,7 +164,9 @@ mod tests {
             let mut refused = 0;
             for class in DeviceClass::ALL {
                 let (enough, less) = (context(bytes, class), context(bytes - 256, class));
-                for mode in [Mode::HesScale, Mode::HesScaleR2] {
+                // Signals are largest in the second; the first once, for it takes other kernels.
+                let modes = [Mode::HesScaleR2, Mode::HesScale].into_iter();
+                for mode in modes.take(if class == DeviceClass::Software { 2 } else { 1 }) {
                     assert_eq!(plan(&enough, &model, batch, mode), Ok(()), "{class:?} {mode:?}");
                     refused +=
                         usize::from(matches!(plan(&less, &model, batch, mode), Err(Error::Limit { .. })));

@@ -101,11 +101,12 @@ pub(super) struct Declaration<'a> {
 pub(super) fn declarations(text: &str) -> Vec<Declaration<'_>> {
     let (mut found, mut start, mut depth) = (Vec::new(), 0, 0);
     let mut comment = false;
-    for (at, c) in text.char_indices() {
-        comment = if comment { c != '\n' } else { text[at..].starts_with("//") };
-        depth += i32::from(!comment && c == '{');
-        depth -= i32::from(!comment && c == '}');
-        if !comment && depth == 0 && (c == ';' || c == '}') {
+    // What ends a declaration is ASCII, and no byte of another character is.
+    for (at, c) in text.bytes().enumerate() {
+        comment = if comment { c != b'\n' } else { c == b'/' && text.as_bytes().get(at + 1) == Some(&b'/') };
+        depth += i32::from(!comment && c == b'{');
+        depth -= i32::from(!comment && c == b'}');
+        if !comment && depth == 0 && (c == b';' || c == b'}') {
             let whole = text[start..=at].trim();
             let code = code_of(whole);
             // A struct may end in `};`.

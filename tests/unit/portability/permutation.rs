@@ -60,7 +60,7 @@ impl Permutations {
     pub(super) fn listed() -> Permutations {
         let mut all = Permutations(BTreeMap::new());
         for (text, kernel) in texts() {
-            all.add(text, &kernel);
+            all.add(text.to_owned(), kernel);
         }
         all
     }
