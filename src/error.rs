@@ -178,7 +178,7 @@ pub enum Error {
         missing: Vec<String>,
         /// What the file has and the model does not.
         left_over: Vec<String>,
-        /// What both have, but with another shape, as other than floating-point numbers, or not finite.
+        /// What both have, but with another shape, as other than floating-point numbers, not finite, or a negative variance.
         unfit: Vec<String>,
     },
     /// Two tensors of a model would have one name in a file.

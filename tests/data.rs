@@ -249,6 +249,36 @@ fn cifar_10_in_both_places() {
     }
 }
 
+/// A folder without files hides none that has them, nor one with some that has all.
+#[test]
+fn an_empty_folder_hides_no_other() {
+    let directory = directory("empty_folder");
+    let [binary, python] = ["cifar-100-binary", "cifar-100-python"].map(|name| directory.join(name));
+    std::fs::create_dir(&binary).unwrap();
+    let (path, problem) = file_error(cifar100(&directory), "cifar.html");
+    assert_eq!(path, directory.join("train.bin"));
+    let both = "in cifar-100-binary and in cifar-100-python";
+    assert!(
+        problem.contains("there is no such file; looked for train.bin or train") && problem.contains(both)
+    );
+
+    // As it is where nothing was unpacked.
+    std::fs::write(directory.join("train.bin"), record(&[3, 8], 0)).unwrap();
+    std::fs::write(directory.join("test.bin"), record(&[3, 8], 0)).unwrap();
+    assert_eq!(classes(&cifar100(&directory).unwrap().0), [8]);
+    std::fs::create_dir(&python).unwrap();
+    assert_eq!(classes(&cifar100(&directory).unwrap().0), [8]);
+    std::fs::write(python.join("train"), pickled("fine_labels", &[9], &[0])).unwrap();
+    std::fs::write(python.join("test"), pickled("fine_labels", &[9], &[0])).unwrap();
+    assert_eq!(classes(&cifar100(&directory).unwrap().0), [9]);
+    std::fs::write(binary.join("train.bin"), record(&[3, 10], 0)).unwrap();
+    assert_eq!(classes(&cifar100(&directory).unwrap().0), [9]);
+    // Of two that are not whole the first.
+    std::fs::remove_file(python.join("test")).unwrap();
+    std::fs::remove_file(directory.join("test.bin")).unwrap();
+    assert_eq!(file_error(cifar100(&directory), "cifar.html").0, binary.join("test.bin"));
+}
+
 #[test]
 fn cifar_100_learns_the_fine_label() {
     let directory = directory("cifar100");
@@ -271,6 +301,38 @@ fn pickled_anew(label: u8, pixel: u8) -> Vec<u8> {
         b"\x94t\x94b\x8c\x09filenames\x94]\x94\x8c\x05a.png\x94au.",
     ]
     .concat()
+}
+
+/// One image of pixels of 200 by Python 3's protocols without bytes: text and keys of text by protocol 2, all in bytes by protocol 1.
+fn pickled_without_bytes(key: &str, label: u8, protocol: u8) -> Vec<u8> {
+    let key = [&[key.len() as u8, 0, 0, 0], key.as_bytes()].concat();
+    let pixels = "\u{c8}".repeat(3072);
+    let parts: [&[u8]; 7] = match protocol {
+        2 => [
+            b"\x80\x02}q\0(X", &key, b"q\x01]q\x02K", &[label],
+            b"aX\x04\0\0\0dataq\x03cnumpy._core.multiarray\n_reconstruct\nq\x04cnumpy\nndarray\nq\x05K\0\x85q\x06c_codecs\nencode\nq\x07X\x01\0\0\0bq\x08X\x06\0\0\0latin1q\x09\x86q\nRq\x0b\x87q\x0cRq\x0d(K\x01K\x01M\0\x0c\x86q\x0ecnumpy\ndtype\nq\x0fX\x02\0\0\0u1q\x10\x89\x88\x87q\x11Rq\x12(K\x03X\x01\0\0\0|q\x13NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tq\x14b\x89h\x07X\0\x18\0\0",
+            pixels.as_bytes(),
+            b"q\x15h\x09\x86q\x16Rq\x17tq\x18bX\x09\0\0\0filenamesq\x19]q\x1aX\x05\0\0\0a.pngq\x1bau.",
+        ],
+        _ => [
+            b"}q\0(c_codecs\nencode\nq\x01(X", &key, b"q\x02X\x06\0\0\0latin1q\x03tq\x04Rq\x05]q\x06K", &[label],
+            b"ah\x01(X\x04\0\0\0dataq\x07h\x03tq\x08Rq\x09cnumpy._core.multiarray\n_reconstruct\nq\n(cnumpy\nndarray\nq\x0b(K\0tq\x0ch\x01(X\x01\0\0\0bq\x0dh\x03tq\x0eRq\x0ftq\x10Rq\x11(K\x01(K\x01M\0\x0ctq\x12cnumpy\ndtype\nq\x13(X\x02\0\0\0u1q\x14I00\nI01\ntq\x15Rq\x16(K\x03X\x01\0\0\0|q\x17NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tq\x18bI00\nh\x01(X\0\x18\0\0",
+            pixels.as_bytes(),
+            b"q\x19h\x03tq\x1aRq\x1btq\x1cbh\x01(X\x09\0\0\0filenamesq\x1dh\x03tq\x1eRq\x1f]q h\x01(X\x05\0\0\0a.pngq!h\x03tq\"Rq#au.",
+        ],
+    };
+    parts.concat()
+}
+
+/// Where bytes are the characters of a text.
+#[test]
+fn pickles_without_bytes_are_read() {
+    let directory = directory("without_bytes");
+    std::fs::write(directory.join("train"), pickled_without_bytes("fine_labels", 97, 2)).unwrap();
+    std::fs::write(directory.join("test"), pickled_without_bytes("fine_labels", 98, 1)).unwrap();
+    let (train, test) = cifar100(&directory).unwrap();
+    assert_eq!((classes(&train), classes(&test)), (&[97][..], &[98][..]));
+    assert!(train.inputs() == [200.0 / 255.0; 3072] && test.inputs() == train.inputs());
 }
 
 /// The Python version, which torchvision keeps.
@@ -307,11 +369,12 @@ fn pickles_are_read() {
 fn other_pickles_are_refused() {
     let directory = directory("other_pickles");
     let good = || pickled("fine_labels", &[1, 2], &[3, 4]);
-    let with = |from: &[u8], to: &[u8]| {
-        let good = good();
+    let other = |good: Vec<u8>, from: &[u8], to: &[u8]| {
         let at = good.windows(from.len()).position(|window| window == from).unwrap();
         [&good[..at], to, &good[at + from.len()..]].concat()
     };
+    let with = |from: &[u8], to: &[u8]| other(good(), from, to);
+    let without_bytes = |from: &[u8], to: &[u8]| other(pickled_without_bytes("fine_labels", 1, 2), from, to);
     let no_array = "is a pickle without an array `data` of bytes, [N, 3072]";
     for (bytes, problem) in [
         (pickled("labels", &[1, 2], &[3, 4]), "is a pickle without a list `fine_labels` of bytes"),
@@ -343,7 +406,17 @@ fn other_pickles_are_refused() {
         (b"\x80\x02K\x01K\x01b.".to_vec(), "a state is given to what is no object"),
         (b"\x80\x02h\x07.".to_vec(), "it recalls what it has not remembered"),
         (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\xffa.".to_vec(), "it ends too early"),
-        ([&b"\x80\x02"[..], &vec![b'('; 900_000]].concat(), "it has more than 800000 opcodes"),
+        ([&b"\x80\x02"[..], &vec![b'('; 1_300_000]].concat(), "it has more than 1200000 opcodes"),
+        (
+            b"(dp0\nVdata\np1\ncnumpy._core.multiarray\n_reconstruct\np2\n(cnumpy".to_vec(),
+            "is a pickle of protocol 0; protocols 1 to 4 are read.",
+        ),
+        (b"}q\0(X\x04\0\0\0dataq\x01I3\nu.".to_vec(), "before byte 18: it has a number in letters"),
+        // Python's bytes of a text that is none.
+        (without_bytes(b"\xc3\x88\xc3\x88", b"\xc4\x88\xc3\x88"), no_array),
+        (without_bytes(b"\xc3\x88\xc3\x88", b"\xc3\xc3\x88\x88"), no_array),
+        (without_bytes(b"_codecs\nencode", b"_codecs\ndecode"), no_array),
+        (without_bytes(b"latin1", b"latin2"), no_array),
         (good()[..5000].to_vec(), "it ends too early"),
         ([good(), vec![0]].concat(), "goes on behind the pickle's"),
     ] {

@@ -19,8 +19,8 @@ const LONGEST: usize = 1 << 16;
 /// and blocks within each other naga counts itself.
 const DEEPEST: usize = 256;
 
-/// Bytes of all variables that a text keeps at module scope, and of those of each function: half of what WGSL promises a shader, for
-/// the crate has some of its own.
+/// Bytes of all variables that a text keeps at module scope, and of those of each function with all that it calls: half of what WGSL
+/// promises a shader, for the crate has some of its own.
 const MOST_BYTES: u64 = 4096;
 
 /// Ends the name of a constant in a text that reads at places which it computes: the pipeline that it is part of is made with wgpu's
@@ -171,6 +171,13 @@ impl Check<'_> {
             let problem = format!("more than {DEEPEST} operators in one expression, or branches in one `if`");
             return Err(self.wrong(Some(at), problem));
         }
+        // It would belong to what the library has behind the text.
+        let end = code.rfind([';', '}']).map_or(0, |at| at + 1);
+        let rest = code[end..].trim();
+        if rest.starts_with('@') {
+            let at = code.len() - code[end..].trim_start().len();
+            return Err(self.wrong(Some(at), format!("`{rest}` stands before nothing")));
+        }
         let declared = self.declared(&code)?;
         let (indexes, reads) = self.validate(&code, &declared)?;
         let renamed = renamed(&code, |name| {
@@ -195,7 +202,11 @@ impl Check<'_> {
         // Functions and types of WGSL that it would take from the library.
         let is_used = |name: &str| {
             let mut words = words(MATH).filter(|word| word.text == name);
-            words.any(|word| MATH[word.at + name.len()..].starts_with(['(', '<']))
+            words.any(|word| {
+                let (before, behind) = (&MATH[..word.at], &MATH[word.at + name.len()..]);
+                let is_type = [": ", "-> ", "<"].iter().any(|mark| before.ends_with(mark));
+                is_type || behind.starts_with(['(', '<'])
+            })
         };
         for word in words(code) {
             let problem = match word.text {
@@ -242,9 +253,10 @@ impl Check<'_> {
         let module = naga::front::wgsl::parse_str(&whole).map_err(|error| {
             match self.within(error.labels().map(|(span, _)| span)).next() {
                 Some(range) => self.wrong(Some(range.start), said(error.emit_to_string(&shown))),
-                None => self
-                    .unfinished(code)
-                    .unwrap_or_else(|| self.wrong(None, said(error.emit_to_string(&shown)))),
+                None => self.unfinished(code).unwrap_or_else(|| {
+                    let places = error.labels().filter_map(|(span, _)| span.to_range());
+                    self.unfit(&whole, places, declared, error.emit_to_string(&shown))
+                }),
             }
         })?;
         if let Some(form) = missing.first() {
@@ -278,9 +290,15 @@ impl Check<'_> {
         }
         let validated = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
         let info = validated.map_err(|error| {
+            let spans = || error.spans().map(|(span, _)| *span);
             // Of what is in one another the innermost.
-            let range = self.within(error.spans().map(|(span, _)| *span)).min_by_key(ExactSizeIterator::len);
-            self.wrong(range.map(|range| range.start), said(error.emit_to_string(&shown)))
+            match self.within(spans()).min_by_key(ExactSizeIterator::len) {
+                Some(range) => self.wrong(Some(range.start), said(error.emit_to_string(&shown))),
+                None => {
+                    let places = spans().filter_map(Span::to_range);
+                    self.unfit(&whole, places, declared, error.emit_to_string(&shown))
+                }
+            }
         })?;
         self.check_sizes(&module)?;
         let named = |name: &str| module.functions.iter().find(|(_, f)| f.name.as_deref() == Some(name));
@@ -314,15 +332,14 @@ impl Check<'_> {
         let size = |ty: Handle<naga::Type>| u64::from(module.types[ty].inner.size(module.to_ctx()));
         let row = format!("{STUB}row");
         let too_large = |name: Option<&str>, span: Span| {
-            let (row_name, at) =
-                (self.interface.row.unwrap_or_default(), self.within([span].into_iter()).next());
+            let row_name = self.interface.row.unwrap_or_default();
             let name = match name {
                 Some(name) if name == row => format!("`{row_name}`"),
                 Some(name) => format!("`{name}`"),
                 None => "a value".into(),
             };
             let problem = format!("{name} is too large: all variables together may have {MOST_BYTES} bytes");
-            self.wrong(at.map(|range| range.start), problem)
+            self.wrong(self.start(span), problem)
         };
         let mut kept = 0;
         for (handle, variable) in module.global_variables.iter() {
@@ -331,7 +348,15 @@ impl Check<'_> {
                 return Err(too_large(variable.name.as_deref(), module.global_variables.get_span(handle)));
             }
         }
-        for (_, function) in module.functions.iter() {
+        // Of each function so far, with all that it calls as often as it does, for compilers put bodies in the place of calls. What is
+        // called stands before.
+        let mut with_calls: Vec<u64> = Vec::new();
+        for (handle, function) in module.functions.iter() {
+            if self.start(module.functions.get_span(handle)).is_none() {
+                // The library's keep a few numbers.
+                with_calls.push(0);
+                continue;
+            }
             let mut local = 0;
             for (handle, variable) in function.local_variables.iter() {
                 local += size(variable.ty);
@@ -342,6 +367,19 @@ impl Check<'_> {
                     ));
                 }
             }
+            for Call { callee, span, .. } in calls(&function.body) {
+                local += with_calls[callee.index()];
+                if local > MOST_BYTES {
+                    let name = |function: &naga::Function| function.name.clone().unwrap_or_default();
+                    let (caller, callee) = (name(function), name(&module.functions[callee]));
+                    let problem = format!(
+                        "`{caller}` is too large with its calls up to this one of `{callee}`: all variables together have {local} \
+                         bytes and may have {MOST_BYTES}"
+                    );
+                    return Err(self.wrong(self.start(span), problem));
+                }
+            }
+            with_calls.push(local);
         }
         // What is no variable has a type too, best one with a name.
         let all = || module.types.iter().filter(|(ty, _)| size(*ty) > MOST_BYTES);
@@ -349,32 +387,52 @@ impl Check<'_> {
         large.map_or(Ok(()), |(ty, kind)| Err(too_large(kind.name.as_deref(), module.types.get_span(ty))))
     }
 
-    /// The calls of the library's reading functions with a constant.
+    /// The calls of the library's reading functions with a constant, and of functions that hand their parameter on to those whatever
+    /// happens.
     fn reads(&self, module: &naga::Module) -> Vec<Read> {
         let mut found = Vec::new();
+        // Of each function so far, which reading functions get which of its parameters. What is called stands before.
+        let mut handed: Vec<Vec<(&'static str, u32)>> = Vec::new();
         for (_, function) in module.functions.iter() {
-            let mut blocks = vec![&function.body];
-            while let Some(block) = blocks.pop() {
-                for (statement, span) in block.span_iter() {
-                    match statement {
-                        Statement::Call { function: callee, arguments, .. } => {
-                            let name = module.functions[*callee].name.as_deref();
-                            let by = self.interface.reads.iter().find(|read| Some(**read) == name);
-                            let at = arguments.first().and_then(|at| constant(module, function, *at));
-                            let place = self.within([*span].into_iter()).next().map(|range| range.start);
-                            found.extend(by.zip(at).map(|(by, at)| Read { by, at, place }));
-                        }
-                        Statement::Block(block) => blocks.push(block),
-                        Statement::If { accept, reject, .. } => blocks.extend([accept, reject]),
-                        Statement::Switch { cases, .. } => blocks.extend(cases.iter().map(|case| &case.body)),
-                        Statement::Loop { body, continuing, .. } => blocks.extend([body, continuing]),
-                        _ => {}
+            let is_it = |read: &&&str| Some(**read) == function.name.as_deref();
+            let mut own: Vec<_> =
+                self.interface.reads.iter().find(is_it).map(|by| (*by, 0)).into_iter().collect();
+            for Call { callee, arguments, span, always } in calls(&function.body) {
+                for &(by, index) in &handed[callee.index()] {
+                    let at = arguments[index as usize];
+                    if let Some(at) = constant(module, function, at) {
+                        found.push(Read { by, at, place: self.start(span) });
+                    } else if let Expression::FunctionArgument(index) = function.expressions[at]
+                        && always
+                        && !own.contains(&(by, index))
+                    {
+                        own.push((by, index));
                     }
                 }
             }
+            handed.push(own);
         }
         found.sort_by_key(|read| read.place);
         found
+    }
+
+    /// What is wrong in the library's part of `whole`, where that names what the text must declare: told where the text does so otherwise.
+    fn unfit(
+        &self,
+        whole: &str,
+        places: impl Iterator<Item = Range<usize>>,
+        declared: &[Word<'_>],
+        message: String,
+    ) -> Error {
+        let place = places.min_by_key(ExactSizeIterator::len);
+        let line = place.and_then(|range| whole.get(range.start..)?.lines().next()).unwrap_or_default();
+        let mut asked_for = words(line).filter(|word| self.is_asked_for(word.text));
+        match asked_for.find_map(|word| declared.iter().find(|d| d.text == word.text)) {
+            Some(Word { at, text, .. }) => {
+                self.wrong(Some(*at), format!("`{text}` must be declared as `{}`", self.form(text)))
+            }
+            None => self.wrong(None, format!("it does not fit the library behind it: {}", said(message))),
+        }
     }
 
     /// What is wrong at the end of a text that stops too early, where the library would go on.
@@ -388,6 +446,15 @@ impl Check<'_> {
     /// Those that are in the text.
     fn within(&self, spans: impl Iterator<Item = Span>) -> impl Iterator<Item = Range<usize>> {
         spans.filter_map(Span::to_range).filter(|range| range.start < self.wgsl.len())
+    }
+
+    /// Where a span begins, if that is in the text.
+    fn start(&self, span: Span) -> Option<usize> {
+        self.within([span].into_iter()).next().map(|range| range.start)
+    }
+
+    fn is_asked_for(&self, name: &str) -> bool {
+        self.interface.row == Some(name) || self.interface.functions.iter().any(|f| f.name == name)
     }
 
     /// How a function, or the row, is declared.
@@ -410,6 +477,37 @@ fn wrong(what: &str, name: &str, wgsl: &str, at: Option<usize>, problem: impl In
         [before.matches('\n').count() + 1, line.chars().count() + 1]
     });
     Error::Plug { plug: format!("{what} `{name}`"), place, problem: problem.into() }
+}
+
+struct Call<'a> {
+    callee: Handle<naga::Function>,
+    arguments: &'a [Handle<Expression>],
+    span: Span,
+    /// Whether it stands before all branches and loops.
+    always: bool,
+}
+
+/// The calls of a function, those of its outermost block first.
+fn calls(body: &naga::Block) -> Vec<Call<'_>> {
+    let (mut found, mut blocks, mut always) = (Vec::new(), vec![body], true);
+    while let Some(block) = blocks.pop() {
+        for (statement, span) in block.span_iter() {
+            let within = blocks.len();
+            match statement {
+                Statement::Call { function, arguments, .. } => {
+                    found.push(Call { callee: *function, arguments, span: *span, always });
+                }
+                Statement::Block(block) => blocks.push(block),
+                Statement::If { accept, reject, .. } => blocks.extend([accept, reject]),
+                Statement::Switch { cases, .. } => blocks.extend(cases.iter().map(|case| &case.body)),
+                Statement::Loop { body, continuing, .. } => blocks.extend([body, continuing]),
+                _ => {}
+            }
+            always &= blocks.len() == within;
+        }
+        always = false;
+    }
+    found
 }
 
 /// The number that an expression of a function is, if the text says so.

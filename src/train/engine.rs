@@ -35,6 +35,24 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
     /// Gradient and diagonal of the last [`Engine::pass`] without an update; they may be longer than the model's.
     fn results(&self, diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)>;
 
+    /// How many passes [`Engine::each`] may take at a time.
+    fn most_each(&self) -> usize {
+        1
+    }
+
+    /// Gradient and diagonal of each of these passes without an update, one row behind the other; a row may be longer than the model's.
+    /// For models without running statistics.
+    fn each(&mut self, tasks: &[Task<'_>], diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (mut gradients, mut diagonals) = (Vec::new(), Vec::new());
+        for task in tasks {
+            self.pass(task)?;
+            let (gradient, diagonal) = self.results(diagonal)?;
+            gradients.extend(gradient);
+            diagonals.extend(diagonal);
+        }
+        Ok((gradients, diagonals))
+    }
+
     /// The loss of the last pass; `None` before the first. `Error::Diverged` where an update has left something not finite.
     fn loss(&self, wait: Wait) -> Answer<'_, Option<f32>>;
 

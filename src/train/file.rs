@@ -21,14 +21,21 @@ pub(super) struct DataFile {
 }
 
 impl DataFile {
-    /// Opens the first of `names` that exists in `directory`, each plain or compressed as `.gz`.
-    pub(super) fn open(directory: &Path, names: &[&str], help: &'static str) -> Result<DataFile> {
-        let candidates = names.iter().flat_map(|name| [name.to_string(), format!("{name}.gz")]);
+    /// The first of `names` that exists in `directory`, each plain or compressed as `.gz`.
+    pub(super) fn find(directory: &Path, names: &[impl AsRef<str>]) -> Option<PathBuf> {
+        let candidates =
+            names.iter().map(AsRef::as_ref).flat_map(|name| [name.to_owned(), format!("{name}.gz")]);
         let paths: Vec<PathBuf> = candidates.map(|name| directory.join(name)).collect();
         // Prefer a regular file to anything else of the name, which gives an error of its own.
         let found =
             paths.iter().find(|path| path.is_file()).or_else(|| paths.iter().find(|path| path.exists()));
-        let Some(path) = found.cloned() else {
+        found.cloned()
+    }
+
+    /// Opens what [`DataFile::find`] finds.
+    pub(super) fn open(directory: &Path, names: &[impl AsRef<str>], help: &'static str) -> Result<DataFile> {
+        let Some(path) = DataFile::find(directory, names) else {
+            let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
             let (path, names) = (directory.join(names[0]), names.join(" or "));
             let problem = format!("there is no such file; looked for {names}, plain or with .gz");
             return Err(Error::File { path, problem, help: help.into(), source: None });
@@ -47,9 +54,17 @@ impl DataFile {
     }
 
     /// Whether what comes next begins so; no more than a few bytes.
-    pub(super) fn begins_with(&mut self, start: &[u8]) -> Result<bool> {
+    fn begins_with(&mut self, start: &[u8]) -> Result<bool> {
         match self.bytes.fill_buf() {
             Ok(next) => Ok(next.starts_with(start)),
+            Err(error) => Err(self.unreadable(error)),
+        }
+    }
+
+    /// The next byte, which stays the next; `None` at the end.
+    pub(super) fn peek(&mut self) -> Result<Option<u8>> {
+        match self.bytes.fill_buf() {
+            Ok(next) => Ok(next.first().copied()),
             Err(error) => Err(self.unreadable(error)),
         }
     }

@@ -3,7 +3,7 @@
 use super::engine::{Act, Answer, Engine, Task, Wait, noise};
 use super::{Between, Trainer, TrainerOptions};
 use crate::Result;
-use crate::gpu::{Context, Tensor};
+use crate::gpu::{Buffer, Context, Tensor};
 use crate::memory::{product, room};
 use crate::model::{Limits, Mode, Model, Noise, Optimizer, OptimizerState, Transition, batch_of};
 use crate::plan::{Pass, Plan, PlanOptions, State, StateBuffers, Whole};
@@ -38,7 +38,12 @@ struct Gpu {
     loss: Option<Tensor>,
     /// Where running statistics are kept during a pass that leaves them as they are.
     kept: Option<Tensor>,
+    /// Where rows of gradients and of diagonals wait to be read.
+    rows: Vec<Buffer>,
 }
+
+/// Bytes of all rows of one kind.
+const ROWS: usize = 1 << 26;
 
 impl Gpu {
     fn new(context: &Context, model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Gpu> {
@@ -49,8 +54,8 @@ impl Gpu {
         state.write_parameters(&model.init(init, seed)?)?;
         state.set_noise(noise(seed))?;
         let (training, inference) = (Plans::default(), Plans::default());
-        let (loss, kept) = (None, None);
-        Ok(Gpu { context: context.clone(), state, storage, training, inference, loss, kept })
+        let (loss, kept, rows) = (None, None, Vec::new());
+        Ok(Gpu { context: context.clone(), state, storage, training, inference, loss, kept, rows })
     }
 
     /// Submits what `record` records for the task's plan, without waiting for it.
@@ -139,6 +144,34 @@ impl Engine for Gpu {
         let diagonal = diagonal.then(|| self.state.diagonal());
         let tensors: Vec<&Tensor> = [self.state.gradient()].into_iter().chain(diagonal).collect();
         let mut read = self.context.read_blocking(&tensors)?.into_iter();
+        Ok((read.next().unwrap_or_default(), read.next().unwrap_or_default()))
+    }
+
+    fn most_each(&self) -> usize {
+        (ROWS / (4 * self.state.gradient().len())).clamp(1, 64)
+    }
+
+    /// Waits once for all, which is what takes long.
+    fn each(&mut self, tasks: &[Task<'_>], diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+        let (kinds, width) = (1 + usize::from(diagonal), self.state.gradient().len());
+        while self.rows.len() < kinds {
+            self.rows.push(self.context.storage("gradients of samples", self.most_each() * width)?);
+        }
+        let rows = self.rows[..kinds].to_vec();
+        let of = |buffer: &Buffer, first: usize, count: usize| {
+            Tensor::new("gradients of samples", buffer, first * width, &[count, width])
+        };
+        for (index, task) in tasks.iter().enumerate() {
+            self.submit(task, |plan, encoder, pass, state| {
+                plan.record_gradient(encoder, pass)?;
+                for (from, to) in [state.gradient(), state.diagonal()].into_iter().zip(&rows) {
+                    from.record_copy(encoder, &of(to, index, 1), width);
+                }
+                Ok(())
+            })?;
+        }
+        let all: Vec<Tensor> = rows.iter().map(|buffer| of(buffer, 0, tasks.len())).collect();
+        let mut read = self.context.read_blocking(&all.iter().collect::<Vec<_>>())?.into_iter();
         Ok((read.next().unwrap_or_default(), read.next().unwrap_or_default()))
     }
 

@@ -66,8 +66,8 @@ impl Trainer {
     /// one, so a mean divides by what one sample has, and of a weighted mean the sample's weight makes no difference, unless it is 0. The
     /// diagonal is empty in a mode without one.
     ///
-    /// Costs a pass of batch 1 for each sample, and on a GPU a submission and a read-back of both vectors, one after the other:
-    /// there it is the waiting that takes long, some hundred microseconds a sample and more. Memory: two vectors.
+    /// Costs a pass of batch 1 for each sample, and on a GPU a submission; what 64 samples leave, or as many as take 64 MiB, at least
+    /// one, is read back together, for the waiting takes long. Memory: as many of each of both vectors.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::NoRow`] and the targets' errors; [`Error::Device`]; what `act` returns;
@@ -127,11 +127,21 @@ impl Trainer {
             return Err(Error::unsupported(&running.path, kind));
         }
         self.looking(|trainer| {
-            for sample in range {
-                let (inputs, targets) = data.range(sample..sample + 1);
-                let weights = data.weights().map(|weights| &weights[sample..=sample]);
-                let (gradient, diagonal) = trainer.gradient_of(inputs, targets, weights)?;
-                act(sample, &gradient, &diagonal)?;
+            let (most, len) = (trainer.engine.most_each(), trainer.model.flat_len());
+            for first in range.clone().step_by(most) {
+                let part = first..first.saturating_add(most).min(range.end);
+                let task = |sample: usize| {
+                    let (inputs, targets) = data.range(sample..sample + 1);
+                    let weights = data.weights().map(|weights| &weights[sample..=sample]);
+                    trainer.task(inputs, targets, weights, true)
+                };
+                let tasks = part.clone().map(task).collect::<Result<Vec<_>>>()?;
+                let (gradients, diagonals) = trainer.engine.each(&tasks, trainer.mode.has_diagonal())?;
+                let width = gradients.len() / tasks.len();
+                for (sample, row) in part.zip((0..).step_by(width.max(1))) {
+                    let diagonal = diagonals.get(row..row + len).unwrap_or_default();
+                    act(sample, &gradients[row..row + len], diagonal)?;
+                }
             }
             Ok(())
         })

@@ -1,6 +1,7 @@
 //! Python's pickles, as far as the CIFAR data sets use them. Values are built and nothing else is done: what a pickle names is
 //! never called, so reading one is safe. (Opcodes: Python's `pickletools`.)
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -38,8 +39,10 @@ pub(super) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    /// What every pickle of protocol 2 and later begins with.
-    pub(super) const FIRST: u8 = 0x80;
+    /// What a pickle of protocol 2 and later begins with, and a dictionary's of protocol 1.
+    pub(super) const FIRST: [u8; 2] = [0x80, b'}'];
+    /// What a dictionary's of protocol 0 begins with: lines of text, which are not read.
+    pub(super) const IN_LINES: u8 = b'(';
 
     /// Reads a pickle of at most `most` opcodes, which bounds the memory as well; the error says what is wrong with it.
     pub(super) fn read(bytes: &'a [u8], most: usize) -> Outcome<Pickle<'a>> {
@@ -64,7 +67,9 @@ impl<'a> Pickle<'a> {
     /// The value of a key of the pickled dictionary.
     fn entry(&self, key: &str) -> Option<&Value> {
         let Value::Dict(entries) = &self.values[self.root] else { return None };
-        let (_, value) = entries.iter().find(|(name, _)| self.text(*name) == Some(key.as_bytes()))?;
+        // A key is ASCII, which Latin-1 leaves as it is.
+        let is_key = |id: Id| self.written(id).is_some_and(|(text, _)| text == key.as_bytes());
+        let (_, value) = entries.iter().find(|(name, _)| is_key(*name))?;
         Some(&self.values[*value])
     }
 
@@ -77,7 +82,7 @@ impl<'a> Pickle<'a> {
     }
 
     /// A key's numpy array of bytes with two dimensions, in row-major order.
-    pub(super) fn array(&self, key: &str) -> Option<([usize; 2], &'a [u8])> {
+    pub(super) fn array(&self, key: &str) -> Option<([usize; 2], Cow<'a, [u8]>)> {
         let Value::Object { callable, state: Some(state), .. } = *self.entry(key)? else { return None };
         let named = self.name(callable)?;
         let known = [&b"numpy.core.multiarray"[..], b"numpy._core.multiarray"];
@@ -101,7 +106,10 @@ impl<'a> Pickle<'a> {
             .map(|id| if let Value::Int(size) = self.values[*id] { size.try_into().ok() } else { None })
             .collect();
         let shape: [usize; 2] = sizes?.try_into().ok()?;
-        let data = self.text(data)?;
+        let data: Cow<[u8]> = match self.written(data)? {
+            (text, true) => latin_1(text)?.into(),
+            (bytes, false) => bytes.into(),
+        };
         (shape[0].checked_mul(shape[1]) == Some(data.len())).then_some((shape, data))
     }
 
@@ -109,10 +117,28 @@ impl<'a> Pickle<'a> {
         if let Value::Text(range) = &self.values[id] { Some(&self.bytes[range.clone()]) } else { None }
     }
 
+    /// Bytes or text as they stand in the file, and whether they are Latin-1 in UTF-8: up to protocol 2 Python 3 has no bytes, and names
+    /// a call that makes them of text.
+    fn written(&self, id: Id) -> Option<(&'a [u8], bool)> {
+        let Value::Object { callable, arguments, .. } = self.values[id] else {
+            return Some((self.text(id)?, false));
+        };
+        let Value::Tuple(arguments) = &self.values[arguments] else { return None };
+        let &[text, encoding] = &arguments[..] else { return None };
+        let makes_bytes =
+            self.name(callable)? == (b"_codecs", b"encode") && self.text(encoding)? == b"latin1";
+        makes_bytes.then_some((self.text(text)?, true))
+    }
+
     fn name(&self, id: Id) -> Option<(&'a [u8], &'a [u8])> {
         let Value::Global(module, name) = self.values[id] else { return None };
         Some((self.text(module)?, self.text(name)?))
     }
+}
+
+/// The bytes that are a text's characters.
+fn latin_1(text: &[u8]) -> Option<Vec<u8>> {
+    std::str::from_utf8(text).ok()?.chars().map(|c| c.try_into().ok()).collect()
 }
 
 /// The stack machine whose program a pickle is.
@@ -140,6 +166,12 @@ impl Machine<'_> {
                 // Constants, numbers, bytes and text.
                 b'N' | 0x88 => self.push(Value::Other),
                 0x89 => self.push(Value::False),
+                // Truth in protocol 1.
+                b'I' => match &self.bytes[self.line()?] {
+                    b"00" => self.push(Value::False),
+                    b"01" => self.push(Value::Other),
+                    _ => return Err("it has a number in letters".into()),
+                },
                 b'K' => self.unsigned::<1>().and_then(|number| self.int(number))?,
                 b'M' => self.unsigned::<2>().and_then(|number| self.int(number))?,
                 b'J' => {

@@ -192,6 +192,47 @@ fn each_sample_is_a_batch_of_its_own() {
     }
 }
 
+/// More samples than a GPU keeps before they are read, in their order, on every device the same.
+#[test]
+fn many_samples_by_themselves() {
+    for (turn, mode) in [Mode::HesScale, Mode::None].into_iter().enumerate() {
+        let model = &models()[2 * turn];
+        let many: Vec<usize> = (0..150).map(|n| n % SAMPLES).collect();
+        let data = data(model).gather(&many).unwrap().with_weights(weights(150)).unwrap();
+        let mut all = trainers(model, mode).into_iter().map(|(name, mut trainer)| {
+            let found = trainer.per_sample(&data, 3..150).unwrap();
+            let mut next = 0;
+            let each = trainer.each_sample(&data, |sample, gradient, diagonal| {
+                assert_eq!(sample, next, "{name}");
+                next += 1;
+                let Some(row) = sample.checked_sub(3).map(|row| row * model.flat_len()) else {
+                    return Ok(());
+                };
+                assert_eq!(gradient, &found.0[row..row + model.flat_len()], "{name}, {sample}");
+                assert!(
+                    diagonal.is_empty() || *diagonal == found.1[row..row + model.flat_len()],
+                    "{name}, {sample}"
+                );
+                Ok(())
+            });
+            assert_eq!((each, next), (Ok(()), 150), "{name}");
+            (name, found)
+        });
+        let (_, (gradients, diagonals)) = all.next_back().unwrap();
+        let width = model.flat_len();
+        assert_eq!((gradients.len(), diagonals.is_empty()), (147 * width, mode == Mode::None));
+        for (name, found) in all {
+            for (row, (got, want)) in found.0.chunks(width).zip(gradients.chunks(width)).enumerate() {
+                compare(&format!("{name}, {row}"), &to_f64(got), &to_f64(want), 1e-5).unwrap();
+            }
+            assert_eq!(found.1.len(), diagonals.len());
+            for (row, (got, want)) in found.1.chunks(width).zip(diagonals.chunks(width)).enumerate() {
+                compare(&format!("{name}, {row}"), &to_f64(got), &to_f64(want), 1e-5).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_summed_is_refused() {
     let model = &models()[0];

@@ -73,6 +73,38 @@ fn what_does_not_compile_is_told_in_its_own_lines() {
     assert!(error.to_string().starts_with("loss `mine`, line 2, column 12: "), "{error}");
 }
 
+/// What is wrong only where the library goes on is told where the text made it so.
+#[test]
+fn what_does_not_fit_the_library_is_told_in_the_text() {
+    let parts = "fn read_row() -> f32 { return 0.0; }\nfn part(row: f32, k: u32) -> Term { return Term(row, 0.0, 0.0); }";
+    for (declared, column) in [
+        ("const Row = 1.0;", 7),
+        ("fn Row() {}", 4),
+        ("var<private> Row: f32;", 14),
+        ("alias Row = ptr<function, f32>;", 7),
+        ("alias Row = atomic<u32>;", 7),
+        ("alias Row = texture_2d<f32>;", 7),
+    ] {
+        let told_of = row(&format!("{declared}\n{parts}"));
+        told(told_of, Some([1, column]), &["`Row` must be declared as `struct Row`"]);
+    }
+    for name in ["u32", "i32", "bool"] {
+        told(
+            term(&format!("{GOOD}\nalias {name} = vec2<f32>;")),
+            Some([2, 7]),
+            &[&format!("`{name}`"), "the library has"],
+        );
+    }
+    // Nor does an attribute go over to what stands there.
+    for attribute in ["@must_use", "@compute @workgroup_size(1)", "@"] {
+        told(
+            term(&format!("{GOOD}\n {attribute} // not\n")),
+            Some([2, 2]),
+            &[&format!("`{attribute}` stands before nothing")],
+        );
+    }
+}
+
 #[test]
 fn what_a_text_may_not_declare_is_refused_by_name() {
     let with = |more: &str| term(&format!("{GOOD}\n{more}"));
@@ -148,6 +180,37 @@ fn large_variables_are_refused_by_name() {
     assert!(refused.contains("`Row` is too large"), "{refused}");
 }
 
+/// What a function calls is put into it, so that its variables count as often as they are there.
+#[test]
+fn variables_of_what_is_called_count() {
+    let deep = |calls: usize, len: usize| {
+        let function = |i: usize| {
+            let call = if i < calls { format!("f{}(a)", i + 1) } else { "0.0".into() };
+            format!(
+                "fn f{i}(a: f32) -> f32 {{ var m: array<f32, {len}>; m[u32(a)] = a; return m[7] + {call}; }}\n"
+            )
+        };
+        let functions: String = (1..=calls).rev().map(function).collect();
+        CustomLoss::elementwise("mine", &format!("{functions}{}", GOOD.replace("z - y", "f1(z - y)")))
+    };
+    for (calls, len) in [(1, 1024), (2, 512), (8, 128)] {
+        deep(calls, len).unwrap();
+    }
+    // `f1` stands on the last line but one, and calls behind its variable.
+    for (calls, len, line, bytes) in [(2, 513, 2, 4104), (8, 1020, 2, 8160), (8, 129, 8, 4128)] {
+        let (place, problem) = place(deep(calls, len).unwrap_err());
+        assert_eq!(place.map(|[line, _]| line), Some(line), "{problem}");
+        assert!(problem.contains(&format!("have {bytes} bytes and may have 4096")), "{problem}");
+    }
+    let wide = |calls: usize| {
+        let sum = vec!["f(z)"; calls].join(" + ");
+        let function = "fn f(a: f32) -> f32 { var m: array<f32, 256>; m[u32(a)] = a; return m[7]; }\n";
+        CustomLoss::elementwise("mine", &format!("{function}{}", GOOD.replace("z - y", &sum)))
+    };
+    wide(4).unwrap();
+    told(place(wide(5).unwrap_err()), Some([2, 75]), &["`term` is too large", "of `f`", "5120 bytes"]);
+}
+
 /// The end of a row is known when the model is: what is read past it at a constant place is refused then.
 #[test]
 fn reads_past_a_rows_end() {
@@ -155,6 +218,10 @@ fn reads_past_a_rows_end() {
         let text = format!(
             "alias Row = f32;
              const FIFTH = 4u;
+             fn plain(x: f32, k: u32) -> f32 {{ let place = k; return x * output_at(place); }}
+             fn twice(k: u32) -> f32 {{ return plain(1.0, k) + plain(2.0, k); }}
+             fn careful(k: u32) -> f32 {{ if k >= output_count() {{ return 0.0; }} return output_at(k); }}
+             fn moved(k: u32) -> f32 {{ return output_at(k - 1u); }}
              fn read_row() -> Row {{ if output_count() > 1u {{ return {read}; }} return 0.0; }}
              fn part(row: Row, k: u32) -> Term {{ return Term(row, output_at(k), 0.0); }}"
         );
@@ -167,6 +234,10 @@ fn reads_past_a_rows_end() {
         // What is computed is read as the last.
         ("output_at(output_count() + 7u)", 5),
         ("output_at(u32(target_at(0u)) + 9u)", 5),
+        ("plain(1.0, FIFTH) + twice(1u) + moved(5u)", 5),
+        // What a function looks at first is its own.
+        ("careful(9u)", 5),
+        ("moved(9u)", 5),
     ] {
         model(read, outputs).unwrap();
     }
@@ -176,9 +247,11 @@ fn reads_past_a_rows_end() {
         ("output_at(1u + FIFTH)", 5, "`output_at(5u)`"),
         ("target_at(3)", 5, "`target_at(3u)` reads past the row's end: it has 3 targets"),
         ("target_at(0u) + target_at(9)", 5, "`target_at(9u)`"),
+        ("plain(0.0, 5u)", 5, "`output_at(5u)` reads past the row's end: it has 5 outputs"),
+        ("twice(2u) + twice(FIFTH)", 4, "`output_at(4u)`"),
     ] {
         let refused = model(read, outputs).unwrap_err();
-        let Error::Plug { plug, place: Some([3, _]), problem: said } = &refused else { panic!("{refused}") };
+        let Error::Plug { plug, place: Some([7, _]), problem: said } = &refused else { panic!("{refused}") };
         assert!(plug == "loss `mine`" && said.contains(problem), "{refused}");
     }
     // As a file has it, too.

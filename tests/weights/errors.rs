@@ -144,18 +144,39 @@ fn files_that_cannot_be_read_or_written() {
     assert_eq!(written(&broken), Err(Error::Diverged { what: "a parameter", step: None }));
 }
 
-/// Statistics are checked as a model's are.
+/// Statistics are checked as a model's are, and the file says which are wrong.
 #[test]
 fn a_negative_variance_is_refused() {
     let path = directory("variance").join("file.safetensors");
     let tensors: [(&str, &[usize], &[f32]); 4] = [
-        ("0.weight", &[2], &[1.0; 2]),
-        ("0.bias", &[2], &[1.0; 2]),
-        ("0.running_mean", &[2], &[1.0; 2]),
-        ("0.running_var", &[2], &[1.0, -1.0]),
+        ("bn.weight", &[2], &[1.0; 2]),
+        ("bn.bias", &[2], &[1.0; 2]),
+        ("bn.running_mean", &[2], &[-1.0; 2]),
+        ("bn.running_var", &[2], &[1.0, -1.0]),
     ];
     write(&path, &tensors);
-    let refused = import(&path, &small(), &Naming::sequential().skip("1.*")).unwrap_err();
-    let needed = "finite and >= 0";
-    assert_eq!(refused, Error::Value { place: "batchnorm 0".into(), name: "var", value: -1.0, needed });
+    let refused = import(&path, &small(), &Naming::in_order(["bn", "fc"]).skip("fc.*")).unwrap_err();
+    let unfit =
+        vec!["`bn.running_var` (0.running_var) is -1 at element 1, expected variances >= 0".to_owned()];
+    assert_eq!(refused, Error::Weights { path, missing: vec![], left_over: vec![], unfit });
+}
+
+/// A pattern that skips nothing is mistyped; PyTorch's counters need not be in a file that was written here.
+#[test]
+fn a_pattern_that_skips_nothing() {
+    let path = directory("skips").join("file.safetensors");
+    let naming = || Naming::in_order(["bn", "fc"]).skip("*.num_batches_tracked");
+    let parameters = vec![0.5; small().flat_len()];
+    export(&path, &small(), &parameters, &naming()).unwrap();
+    import(&path, &small(), &naming()).unwrap();
+    import(&path, &small(), &naming().skip("bn.running_*").skip("fc.bias")).unwrap();
+    let all =
+        "bn.bias, bn.num_batches_tracked, bn.running_mean, bn.running_var, bn.weight, fc.bias, fc.weight";
+    for mistyped in ["*.num_batches_traked", "fc*.num_batches_tracked", "head.*"] {
+        let refused = import(&path, &small(), &naming().skip(mistyped)).unwrap_err();
+        let (what, name, known) = ("tensor by the pattern", mistyped.into(), all.into());
+        assert_eq!(refused, Error::Unknown { what, name, known });
+    }
+    // Without a file nobody knows what else it has.
+    assert_eq!(naming().skip("head.*").tensors(&small()).unwrap().len(), 6);
 }

@@ -67,6 +67,15 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Numbers of a file, if they can be its.
+    pub(super) fn checked(&self, numbers: Vec<f32>) -> std::result::Result<Vec<f32>, String> {
+        let negative = numbers.iter().position(|x| matches!(self.place, Place::Variance(_)) && *x < 0.0);
+        match negative {
+            Some(index) => Err(format!("is {} at element {index}, expected variances >= 0", numbers[index])),
+            None => Ok(numbers),
+        }
+    }
+
     pub(super) fn write(&self, numbers: Vec<f32>, parameters: &mut [f32], statistics: &mut Statistics) {
         match &self.place {
             Place::Parameter(_, range) => parameters[range.clone()].copy_from_slice(&numbers),

@@ -63,8 +63,9 @@ use std::path::Path;
 /// [`Naming::skip`]ped starts as [`Model::init`] does with seed 0, and keeps the model's statistics.
 ///
 /// # Errors
-/// [`Error::Weights`] with all that is missing, left over, of another shape or type, or not finite; [`Error::File`] for a file
-/// that cannot be read; [`Error::Value`] for a negative variance; those of the naming: [`Naming::tensors`].
+/// [`Error::Weights`] with all that is missing, left over, of another shape or type, not finite, or a negative variance;
+/// [`Error::File`] for a file that cannot be read; those of the naming: [`Naming::tensors`]; [`Error::Unknown`] for a pattern of
+/// [`Naming::skip`] that nothing matches.
 pub fn import(path: impl AsRef<Path>, model: &Model, naming: &Naming) -> Result<(Model, Vec<f32>)> {
     let path = path.as_ref();
     let named = naming.resolve(model)?;
@@ -73,13 +74,15 @@ pub fn import(path: impl AsRef<Path>, model: &Model, naming: &Naming) -> Result<
         file_error(path, format!("is damaged or no safetensors file: {error}"), Cause::new(error))
     })?;
 
+    naming.check_skips(model, &tensors.names())?;
+
     let mut parameters = model.init(Init::default(), 0)?;
     let mut statistics = Statistics::default();
     let (mut missing, mut unfit) = (Vec::new(), Vec::new());
     for Named { entry, name, layout } in &named {
         match tensors.tensor(name) {
             Err(_) => missing.push(Named::told(entry, name)),
-            Ok(view) => match layout.import(entry, &view) {
+            Ok(view) => match layout.import(entry, &view).and_then(|numbers| entry.checked(numbers)) {
                 Ok(numbers) => entry.write(numbers, &mut parameters, &mut statistics),
                 Err(problem) => unfit.push(format!("{} {problem}", Named::told(entry, name))),
             },

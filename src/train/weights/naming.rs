@@ -74,7 +74,8 @@ impl Naming {
     }
 
     /// Tensors whose names in the file match are neither read nor written, whether model, file or both have them:
-    /// `*.num_batches_tracked`, or a head that is to be learnt anew.
+    /// `*.num_batches_tracked`, or a head that is to be learnt anew. [`import`](super::import) refuses a pattern that nothing of either
+    /// matches; a batch normalisation's `num_batches_tracked` counts as there, for files of this crate have none.
     pub fn skip(mut self, pattern: impl Into<String>) -> Naming {
         self.skipped.push(pattern.into());
         self
@@ -108,6 +109,32 @@ impl Naming {
 
     /// All that are not skipped.
     pub(super) fn resolve<'a>(&self, model: &'a Model) -> Result<Vec<Named<'a>>> {
+        let mut all = self.named(model)?;
+        all.retain(|named| !self.skips(&named.name));
+        distinct(&all)?;
+        Ok(all)
+    }
+
+    /// That each pattern of [`Naming::skip`] matches something of the model or of a file with these names: else it is most likely
+    /// mistyped.
+    pub(super) fn check_skips(&self, model: &Model, of_file: &[&str]) -> Result<()> {
+        let mut names: Vec<String> = of_file.iter().map(|name| (*name).to_owned()).collect();
+        for named in self.named(model)? {
+            // PyTorch has it beside the statistics; it is in no file that was exported.
+            let counts = named.name.strip_suffix("running_mean").map(|of| format!("{of}num_batches_tracked"));
+            names.extend(counts.into_iter().chain([named.name]));
+        }
+        names.sort_unstable();
+        names.dedup();
+        let unmatched = |pattern: &&String| !names.iter().any(|name| matches(pattern, name));
+        match self.skipped.iter().find(unmatched) {
+            Some(pattern) => Err(Error::unknown(BY_PATTERN, pattern, names.join(", "))),
+            None => Ok(()),
+        }
+    }
+
+    /// All, those that are skipped too.
+    fn named<'a>(&self, model: &'a Model) -> Result<Vec<Named<'a>>> {
         let entries = Entry::all(model);
         let layers = self.layer_names(&entries)?;
         let named = |(entry, layer): (Entry<'a>, String)| {
@@ -146,8 +173,6 @@ impl Naming {
                 }
             })?;
         }
-        all.retain(|named| !self.skips(&named.name));
-        distinct(&all)?;
         Ok(all)
     }
 
@@ -172,6 +197,8 @@ impl Naming {
     }
 }
 
+const BY_PATTERN: &str = "tensor by the pattern";
+
 /// Does `change` to each that the pattern matches.
 fn of_pattern<'a>(
     all: &mut [Named<'a>],
@@ -183,7 +210,7 @@ fn of_pattern<'a>(
         found = true;
         change(named)?;
     }
-    if found { Ok(()) } else { Err(Error::unknown("tensor by the pattern", pattern, list(all))) }
+    if found { Ok(()) } else { Err(Error::unknown(BY_PATTERN, pattern, list(all))) }
 }
 
 fn distinct(all: &[Named<'_>]) -> Result<()> {
