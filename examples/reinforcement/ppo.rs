@@ -18,7 +18,7 @@ const EPOCHS: usize = 20;
 const DECAY: f32 = 0.95;
 const CLIP: f64 = 0.2;
 
-/// Of rewards. A pole falls long after the mistake; a pendulum's costs tell soon what an action was worth, and those behind are noise.
+/// Of rewards. A pole falls long after the mistake; a pendulum's costs soon tell what an action was worth.
 fn discount(task: Task) -> f32 {
     match task {
         Task::CartPole => 0.99,
