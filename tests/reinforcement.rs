@@ -19,7 +19,7 @@ mod streaming;
 mod task;
 
 use common::backend::{Backend, Device};
-use experiment::{Learning, moments, recent, train};
+use experiment::{Learning, TRIALS, moments, recent, solved, train};
 use fastrand::Rng;
 use pendulum::Pendulum;
 use policy::Policy;
@@ -112,6 +112,11 @@ fn a_mean_is_of_the_last_episodes() {
     assert_eq!((recent(&episodes, 199), recent(&episodes, 200)), (None, Some(10.5)));
     assert_eq!(recent(&episodes, 1_000), Some(20.5));
     assert_eq!(moments(&[1.0, 3.0]), (2.0, 2.0_f64.sqrt()));
+    // With one of 0 less among them, the last hundred have a mean of 495.
+    let episodes: Vec<(usize, f64)> =
+        (1..=TRIALS + 5).map(|i| (i, if i > 5 { 500.0 } else { 0.0 })).collect();
+    assert_eq!((solved(&episodes, 495.0), solved(&episodes, 500.0)), (Some(TRIALS + 4), Some(TRIALS + 5)));
+    assert_eq!((solved(&episodes, 501.0), solved(&episodes[..TRIALS - 1], 0.0)), (None, None));
     let mut cart = Task::CartPole.world(1);
     let steps = (1..).find(|_| cart.step(&[0.0]).1 != End::No).unwrap();
     assert!((5..20).contains(&steps), "{steps}");

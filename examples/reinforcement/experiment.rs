@@ -26,6 +26,14 @@ impl Learning {
         }
     }
 
+    /// Of the environment, for each seed.
+    pub(crate) fn steps(self) -> usize {
+        match self {
+            Learning::Ppo => 100_000,
+            Learning::Streaming => 20_000,
+        }
+    }
+
     /// The optimisers to compare. The three forms of AdaHesScale scale their steps.
     pub(crate) fn methods(self) -> Vec<(&'static str, Optimizer)> {
         let trust = match self {
@@ -33,7 +41,7 @@ impl Learning {
             Learning::Streaming => 1e-4,
         };
         let rate = match self {
-            Learning::Ppo => 3e-3,
+            Learning::Ppo => 1e-3,
             Learning::Streaming => 3e-4,
         };
         let mut methods = vec![
@@ -99,8 +107,20 @@ pub(crate) const RECENT: usize = 20;
 /// The mean return of the last [`RECENT`] episodes by then; none before there are as many.
 pub(crate) fn recent(episodes: &[(usize, f64)], step: usize) -> Option<f64> {
     let ended = episodes.partition_point(|(when, _)| *when <= step);
-    let last = &episodes[ended.checked_sub(RECENT)?..ended];
-    Some(last.iter().map(|(_, sum)| sum).sum::<f64>() / RECENT as f64)
+    Some(mean(&episodes[ended.checked_sub(RECENT)?..ended]))
+}
+
+/// How many episodes show that a task is solved.
+pub(crate) const TRIALS: usize = 100;
+
+/// The step at which the last [`TRIALS`] episodes first had a mean return of `enough`.
+pub(crate) fn solved(episodes: &[(usize, f64)], enough: f64) -> Option<usize> {
+    let last = episodes.windows(TRIALS).find(|last| mean(last) >= enough)?;
+    Some(last[TRIALS - 1].0)
+}
+
+fn mean(episodes: &[(usize, f64)]) -> f64 {
+    episodes.iter().map(|(_, sum)| sum).sum::<f64>() / episodes.len() as f64
 }
 
 /// Mean and deviation of the sample.

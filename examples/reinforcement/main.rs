@@ -21,7 +21,7 @@ use common::arguments::Arguments;
 use common::backend::{Backend, Device};
 use common::outcome::{exit, misused};
 use common::{files, list, say};
-use experiment::{Episodes, Learning, RECENT, moments, recent};
+use experiment::{Episodes, Learning, RECENT, TRIALS, moments, recent, solved};
 use hesscale::train::TrainerOptions;
 use hesscale::{Optimizer, Result};
 use options::{Command, Options};
@@ -47,11 +47,15 @@ fn main() -> ExitCode {
 fn train(options: &Options) -> std::result::Result<(), Box<dyn std::error::Error>> {
     files::can_write(Path::new(PICTURE))?;
     let backend = Backend::new(&options.device)?;
-    let Options { steps, seeds, .. } = *options;
-    say(&format!("{steps} steps, {seeds} seeds; {}", backend.name()))?;
-    say("\n| learning, task | optimizer | return, mean ± deviation (each seed) |\n|---|---|---|")?;
+    let seeds = options.seeds;
+    say(&format!("{seeds} seeds; {}", backend.name()))?;
+    say(&format!(
+        "\n| learning, task, steps | optimizer | return, mean ± deviation (each seed) | step at which {TRIALS} episodes had solved it |"
+    ))?;
+    say("|---|---|---|---|")?;
     let mut panels = Vec::new();
     for learning in Learning::ALL.into_iter().filter(|one| options.learning.is_none_or(|only| *one == only)) {
+        let steps = options.steps.unwrap_or(learning.steps());
         for task in Task::ALL.into_iter().filter(|one| options.task.is_none_or(|only| *one == only)) {
             let mut curves = Vec::new();
             for (name, optimizer) in learning.methods() {
@@ -100,8 +104,13 @@ fn row(learning: Learning, task: Task, name: &str, runs: &[Episodes], steps: usi
     let ends: Vec<f64> = runs.iter().filter_map(|run| recent(run, steps)).collect();
     let (mean, deviation) = moments(&ends);
     let each: Vec<String> = ends.iter().map(|end| format!("{end:.0}")).collect();
-    let what = format!("{}, {}", learning.name(), task.name());
-    format!("| {what} | {name} | {mean:.0} ± {deviation:.0} ({}) |", each.join(", "))
+    let solved = task.solved().map(|enough| {
+        let when = runs.iter().map(|run| solved(run, enough).map_or("never".into(), |step| step.to_string()));
+        when.collect::<Vec<_>>().join(", ")
+    });
+    let what = format!("{}, {}, {steps}", learning.name(), task.name());
+    let (each, solved) = (each.join(", "), solved.unwrap_or_default());
+    format!("| {what} | {name} | {mean:.0} ± {deviation:.0} ({each}) | {solved} |")
 }
 
 /// The time of one action.

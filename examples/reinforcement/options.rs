@@ -19,7 +19,7 @@ Options:
                    which is faster than a GPU at networks of this size); streams are always learnt
                    from on the CPU
   --list           list the adapters and stop
-  --steps N        steps of the environment for each seed (default: 20000)
+  --steps N        steps of the environment for each seed (default: 100000 in PPO, 20000 in a stream)
   --seeds N        random seeds (default: 5)
   --rate X         learning rate of all optimizers (default: each its own)
   --trust X        δ of the forms of AdaHesScale, which scales their steps (default: 0.01 in PPO, 0.0001
@@ -40,7 +40,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) device: Device,
-    pub(crate) steps: usize,
+    /// Those of the way of learning where there are none.
+    pub(crate) steps: Option<usize>,
     pub(crate) seeds: u32,
     pub(crate) rate: Option<f32>,
     pub(crate) trust: Option<f32>,
@@ -51,12 +52,12 @@ pub(crate) struct Options {
 
 /// Reads the arguments; the error is a message for the user.
 pub(crate) fn parse(mut arguments: Arguments) -> Result<Command, String> {
-    let (mut adapter, mut steps, mut seeds, mut rate) = (None, 20_000, 5, None);
+    let (mut adapter, mut steps, mut seeds, mut rate) = (None, None, 5, None);
     let (mut trust, mut learning, mut task) = (None, None, None);
     while let Some(name) = arguments.next()? {
         match name.as_str() {
             "--adapter" => adapter = Some(arguments.value()?),
-            "--steps" => steps = arguments.count()? as usize,
+            "--steps" => steps = Some(arguments.count()? as usize),
             "--seeds" => seeds = arguments.count()?,
             "--rate" => {
                 rate = Some(arguments.parsed("a positive number", positive)?);

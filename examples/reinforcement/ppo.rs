@@ -14,10 +14,17 @@ const WORLDS: usize = 8;
 const HORIZON: usize = 32;
 /// Passes over the samples at each update.
 const EPOCHS: usize = 20;
-/// Discount of rewards, and the decay of generalised advantage estimation (Schulman et al., 2016, arXiv 1506.02438).
-const DISCOUNT: f32 = 0.98;
-const DECAY: f32 = 0.8;
+/// Of generalised advantage estimation (Schulman et al., 2016, arXiv 1506.02438).
+const DECAY: f32 = 0.95;
 const CLIP: f64 = 0.2;
+
+/// Of rewards. A pole falls long after the mistake; a pendulum's costs soon tell what an action was worth.
+fn discount(task: Task) -> f32 {
+    match task {
+        Task::CartPole => 0.99,
+        Task::Pendulum => 0.9,
+    }
+}
 
 /// An agent in training.
 #[derive(Debug)]
@@ -26,6 +33,7 @@ pub(crate) struct Agent {
     actor: Trainer,
     critic: Trainer,
     rate: f32,
+    discount: f32,
     worlds: Vec<Followed>,
     observations: RunningNormalization,
     random: Rng,
@@ -87,6 +95,7 @@ impl Agent {
         seed: u64,
         last: usize,
     ) -> Result<Agent> {
+        let discount = discount(task);
         let trainer = |model: Model, gain: f32, seed: u64| {
             let mut trainer = backend.trainer(&model, optimizer, TrainerOptions::default().seed(seed))?;
             trainer.set_parameters(&orthogonal(&model, gain, seed)?)?;
@@ -94,13 +103,14 @@ impl Agent {
         };
         let followed = |world: u64| {
             let world = task.world(1000 * seed + world);
-            Ok(Followed { world, so_far: 0.0, rewards: RewardScale::new(DISCOUNT)? })
+            Ok(Followed { world, so_far: 0.0, rewards: RewardScale::new(discount)? })
         };
         Ok(Agent {
             policy: task.policy(),
             actor: trainer(actor(task)?, 0.01, 2 * seed)?,
             critic: trainer(critic(task)?, 1.0, 2 * seed + 1)?,
             rate: optimizer.learning_rate,
+            discount,
             worlds: (0..WORLDS as u64).map(followed).collect::<Result<_>>()?,
             observations: RunningNormalization::new(task.observed())?,
             random: Rng::with_seed(seed),
@@ -120,7 +130,7 @@ impl Agent {
         self.actor.set_learning_rate(self.rate * left)?;
         self.critic.set_learning_rate(self.rate * left)?;
         let rollout = self.act()?;
-        let advantages = rollout.advantages();
+        let advantages = rollout.advantages(self.discount);
         let returns: Vec<f32> = advantages.iter().zip(&rollout.values).map(|(a, v)| a + v).collect();
         let (actions, advantages) = (&rollout.actions, normalised(&advantages));
         let targets = match self.policy {
@@ -175,15 +185,15 @@ impl Agent {
 
 impl Rollout {
     /// Generalised advantage estimation. Behind a lost episode there is nothing; where time is up, what the critic expects.
-    fn advantages(&self) -> Vec<f32> {
+    fn advantages(&self, discount: f32) -> Vec<f32> {
         let mut advantages = vec![0.0; self.ends.len()];
         for world in 0..WORLDS {
             let mut carried = 0.0;
             for i in (0..HORIZON).rev().map(|step| step * WORLDS + world) {
                 let next = if self.ends[i] == End::Lost { 0.0 } else { self.next_values[i] };
-                let surprise = self.rewards[i] + DISCOUNT * next - self.values[i];
+                let surprise = self.rewards[i] + discount * next - self.values[i];
                 let goes_on = if self.ends[i] == End::No { 1.0 } else { 0.0 };
-                carried = surprise + DISCOUNT * DECAY * goes_on * carried;
+                carried = surprise + discount * DECAY * goes_on * carried;
                 advantages[i] = carried;
             }
         }
