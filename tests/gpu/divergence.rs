@@ -396,7 +396,7 @@ fn targets_that_are_not_finite_are_told() {
             let ways = ways(Mode::HesScale, true);
             // Another way in each class.
             let contexts = of_classes(&sample.model, BATCH, None, &ways);
-            for (index, context) in share_from(contexts.iter().enumerate(), 2, turn) {
+            for (index, context) in share_from(contexts.iter().enumerate(), 3, turn) {
                 let options = ways[(index + turn) % ways.len()].clone();
                 let got = loss_of(context, &sample, options);
                 assert!(got.iter().all(|loss| !loss.is_finite()), "{loss:?} {bad}: {got:?}");

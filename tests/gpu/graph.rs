@@ -46,7 +46,7 @@ fn named_values_follow_the_reference() {
         let everything = (Mode::HesScaleR2, sample.places(), DeviceClass::Discrete);
         let software = (Mode::HesScale, sample.places(), DeviceClass::Software);
         let fused = (Mode::HesScaleGn, Vec::new(), DeviceClass::Integrated);
-        for (mode, places, class) in share_from([software, everything, fused], 2, turn) {
+        for (mode, places, class) in share_from([software, everything, fused], 3, turn) {
             let judged = sample.follows(&of_class(class), mode, &places);
             judged.unwrap_or_else(|fault| panic!("{mode:?} {class:?}: {fault}"));
         }
