@@ -17,7 +17,7 @@ pub(crate) fn job(name: impl Into<String>, batch: usize, model: impl Fn() -> Res
 }
 
 fn every_mode(context: &Context, check: &mut Check, problem: &Problem) -> Gathered {
-    for mode in Mode::ALL {
+    for mode in Mode::ALL.into_iter().chain([Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2]) {
         let want = match problem.reference(mode) {
             // This mode has no rule for this loss; the tests check that the GPU refuses it too.
             Err(Error::Unsupported { .. }) => continue,
