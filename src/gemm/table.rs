@@ -28,7 +28,7 @@ pub struct TileEntry {
     /// What the product is for.
     pub usage: TileUse,
     /// Numbers per element: 1 of plain backprop and of every forward pass, 2 of HesScale, one more for each vector of
-    /// HesScale-R.
+    /// HesScale-R and -S.
     pub components: u32,
     /// m, n and k, all terms of the sum together. `None`: any.
     pub size: Option<[u32; 3]>,

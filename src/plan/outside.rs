@@ -57,12 +57,12 @@ impl OutsideSignal {
         &self.gradient
     }
 
-    /// h, `[batch, …]`: in HesScale-R without the share of u. None in [`Mode::None`].
+    /// h, `[batch, …]`: in HesScale-R and -S without the share of u. None in [`Mode::None`].
     pub fn diagonal(&self) -> Option<&Tensor> {
         self.diagonal.as_ref()
     }
 
-    /// The vectors u of HesScale-R, each `[batch, …]`.
+    /// The vectors u of HesScale-R and -S, each `[batch, …]`.
     pub fn vectors(&self) -> &[Tensor] {
         &self.vectors
     }

@@ -20,7 +20,7 @@ pub struct State {
     gradient: Tensor,
     diagonal: Tensor,
     moments: Option<Moments>,
-    /// Seed and step of dropout's random numbers, which the GPU counts on.
+    /// Seed and step of random numbers, which the GPU advances.
     noise: Tensor,
     /// Running statistics.
     statistics: Tensor,
@@ -285,13 +285,13 @@ impl State {
         if flat.is_empty() { Ok(()) } else { self.context.write(&self.statistics, flat) }
     }
 
-    /// Seed and step of dropout's random numbers: two `u32` by their bits. Every recorded backward pass of a model with
-    /// dropout counts the step on by one; see [`Noise`].
+    /// Seed and step of random numbers: two `u32` by their bits. Every recorded backward pass of a model with dropout, or of a plan in
+    /// a mode that [is sampled](crate::Mode::is_sampled), counts the step on by one; see [`Noise`].
     pub fn noise_words(&self) -> &Tensor {
         &self.noise
     }
 
-    /// Sets which random numbers dropout draws, before the commands of the next submission. Both start at 0.
+    /// Sets which random numbers dropout and HesScale-S draw, before the commands of the next submission. Both start at 0.
     ///
     /// # Errors
     /// [`Error::Device`].

@@ -23,6 +23,9 @@ const DEEPEST: usize = 256;
 /// promises a shader, for the crate has some of its own.
 const MOST_BYTES: u64 = 4096;
 
+/// Bodies of functions, each as often as it is called, that compilers may put in the place of calls.
+const MOST_BODIES: u64 = 4096;
+
 /// Ends the name of a constant in a text that reads at places which it computes: the pipeline that it is part of is made with wgpu's
 /// run-time checks. A constant and no comment, for it goes wherever declarations do.
 pub(crate) const INDEXES: &str = "reads_at_computed_places";
@@ -348,16 +351,16 @@ impl Check<'_> {
                 return Err(too_large(variable.name.as_deref(), module.global_variables.get_span(handle)));
             }
         }
-        // Of each function so far, with all that it calls as often as it does, for compilers put bodies in the place of calls. What is
-        // called stands before.
-        let mut with_calls: Vec<u64> = Vec::new();
+        // Bytes and bodies of each function so far, with all that it calls as often as it does, for compilers put bodies in the place of
+        // calls. What is called stands before.
+        let mut with_calls: Vec<[u64; 2]> = Vec::new();
         for (handle, function) in module.functions.iter() {
             if self.start(module.functions.get_span(handle)).is_none() {
                 // The library's keep a few numbers.
-                with_calls.push(0);
+                with_calls.push([0, 1]);
                 continue;
             }
-            let mut local = 0;
+            let [mut local, mut bodies] = [0, 1];
             for (handle, variable) in function.local_variables.iter() {
                 local += size(variable.ty);
                 if local > MOST_BYTES {
@@ -368,18 +371,22 @@ impl Check<'_> {
                 }
             }
             for Call { callee, span, .. } in calls(&function.body) {
-                local += with_calls[callee.index()];
-                if local > MOST_BYTES {
-                    let name = |function: &naga::Function| function.name.clone().unwrap_or_default();
-                    let (caller, callee) = (name(function), name(&module.functions[callee]));
-                    let problem = format!(
-                        "`{caller}` is too large with its calls up to this one of `{callee}`: all variables together have {local} \
-                         bytes and may have {MOST_BYTES}"
-                    );
-                    return Err(self.wrong(self.start(span), problem));
-                }
+                let [bytes_within, bodies_within] = with_calls[callee.index()];
+                (local, bodies) = (local + bytes_within, bodies + bodies_within);
+                let what = match (local > MOST_BYTES, bodies > MOST_BODIES) {
+                    (true, _) => {
+                        format!("all variables together have {local} bytes and may have {MOST_BYTES}")
+                    }
+                    (_, true) => format!("there are {bodies} calls within calls and may be {MOST_BODIES}"),
+                    _ => continue,
+                };
+                let name = |function: &naga::Function| function.name.clone().unwrap_or_default();
+                let (caller, callee) = (name(function), name(&module.functions[callee]));
+                let problem =
+                    format!("`{caller}` is too large with its calls up to this one of `{callee}`: {what}");
+                return Err(self.wrong(self.start(span), problem));
             }
-            with_calls.push(local);
+            with_calls.push([local, bodies]);
         }
         // What is no variable has a type too, best one with a name.
         let all = || module.types.iter().filter(|(ty, _)| size(*ty) > MOST_BYTES);
@@ -416,7 +423,7 @@ impl Check<'_> {
         found
     }
 
-    /// What is wrong in the library's part of `whole`, where that names what the text must declare: told where the text does so otherwise.
+    /// What is wrong in the library's part of `whole`, where that names what the text must declare: told at the place where the text declares it differently.
     fn unfit(
         &self,
         whole: &str,

@@ -26,7 +26,7 @@ pub(super) struct Local<T> {
 /// # Errors
 /// [`Error::TargetKind`](crate::Error) for [`Loss::External`], which has no value; [`Error::ZeroSize`](crate::Error),
 /// [`Error::Length`](crate::Error) for logits, [`Error::Unsupported`](crate::Error) for
-/// HesScale-R with a cross-entropy at several positions and for a [`CustomLoss`] without a closure or in dual numbers, and all of [`Model::check_targets`].
+/// HesScale-R and -S with a cross-entropy at several positions or PPO, and for a [`CustomLoss`] without a closure or in dual numbers, and all of [`Model::check_targets`].
 pub fn loss_and_signal<T: Real>(
     model: &Model,
     mode: Mode,

@@ -39,7 +39,7 @@ pub enum ClassTargets {
     /// One class index per sample (`u32`).
     #[default]
     ClassIndex,
-    /// Masses per sample, `[N, C]`: a distribution, or values of any sign. If a row's sum is not positive, HesScale-R carries no
+    /// Masses per sample, `[N, C]`: a distribution, or values of any sign. If a row's sum is not positive, HesScale-R and -S carry no
     /// vector for it, and all of its curvature, `m (p − p²)`, is in `h`.
     Soft,
 }
@@ -159,7 +159,7 @@ pub enum Loss {
     /// Proximal policy optimisation over `softmax(z)`: `−min(r A, clip(r, 1 − c, 1 + c) A) − e H` with the ratio
     /// `r = π(a)/π_old(a)`, the advantage A and the policy's entropy H (Schulman et al., 2017, arXiv 1707.06347). Targets are rows
     /// `[a, log π_old(a), A]`: [`discrete_policy_targets`](crate::model::discrete_policy_targets). Where the clipped branch acts,
-    /// its signal is 0. There is no HesScale-R for it: the Hessian is not diagonal, and its leading direction of either sign. log r is
+    /// its signal is 0. There is no HesScale-R or -S for it: the Hessian is not diagonal, and its leading direction of either sign. log r is
     /// held at 80.
     #[serde(rename = "ppo_discrete")]
     PpoDiscrete {
@@ -507,8 +507,8 @@ impl Loss {
     /// Whether there is a rule for `mode` at logits of shape `output`.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for HesScale-R with a cross-entropy at several positions: the vectors of different positions are
-    /// independent, so each would have to be carried by itself. And for HesScale-R with PPO: the leading direction of its Hessian
+    /// [`Error::Unsupported`] for HesScale-R and -S with a cross-entropy at several positions: the vectors of different positions are
+    /// independent, so each would have to be carried by itself. And with PPO: the leading direction of its Hessian
     /// is positive or negative as the advantage is, and its diagonal alone does not tell which entries lead: of two actions they
     /// are always equal.
     pub(crate) fn check_mode(&self, mode: Mode, output: &[usize]) -> Result<()> {

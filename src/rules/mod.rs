@@ -1,4 +1,4 @@
-//! What every path must agree on, as data: modes, losses, activations, optimisers, and the random numbers of dropout.
+//! What every path must agree on, as data: modes, losses, activations, optimisers, and random numbers.
 //!
 //! The reference, the CPU's path and the kernels each compute by these definitions and share no arithmetic, so that
 //! comparing them means something.

@@ -25,15 +25,17 @@ pub enum Mode {
     /// a [`Layer::Shared`](crate::Layer::Shared), whose uses are squared apart, and of a batch normalisation by the statistics of the batch,
     /// where samples meet. A signal of the host's has h = 0, and u = √N g where g is divided by N samples, else u = g.
     Fisher,
-    /// HesScale-S of rank 1: as [`Mode::HesScaleR1`] and at its cost, but the vector is random, drawn anew in each pass, such that
+    /// HesScale-S of rank 1: as [`Mode::HesScaleR1`] and at about its cost, but the vector is random, drawn anew in each pass, such that
     /// the estimate's mean over draws is right: of a sample's Hessian at the outputs, `H = B Bᵀ` (a softmax: `B = √m (diag √p − p √pᵀ)`, m
     /// the mass of its target; a diagonal: its root), it is `v = B s`, with the random signs s of
     /// [`Noise::is_negative`](crate::model::Noise::is_negative). What `v²` leaves of the diagonal flows as h: its mean is 0, and it may
     /// be negative, as may an entry of the estimate.
     ///
-    /// Unbiased for the Gauss-Newton matrix's diagonal (for the Hessian's where activations are piecewise linear), but of a
-    /// [`Layer::Shared`](crate::Layer::Shared) and of rules that drop terms for any signal; the network's own second derivatives
-    /// are HesScale's. Its noise falls with the batch and with the number of draws.
+    /// Unbiased for the Gauss-Newton part of the Hessian's diagonal (for all of it where activations are piecewise linear); the network's own
+    /// second derivatives are HesScale's. Not so where the loss's Hessian has more than a diagonal that this crate does not know of
+    /// (Gaussian NLL, a [`RowLoss`](crate::model::RowLoss)) or is not positive (samples of negative weight), of a
+    /// [`Layer::Shared`](crate::Layer::Shared), and through rules that drop terms of any signal. Its noise falls with the batch and
+    /// with the number of draws.
     HesScaleS1,
     /// HesScale-S of rank 2: HesScale-R's first vector `u = B q`, and behind it the random one `v = B (1 − q qᵀ) s`.
     HesScaleS2,

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-/// The state of random numbers: dropout's, those of [`Mode::HesScaleS1`](crate::Mode::HesScaleS1), and of
+/// The state of random numbers: dropout's, those of [`Mode::HesScaleS1`](crate::Mode::HesScaleS1) and `HesScaleS2`, and of
 /// [`Rule::Upgd`](crate::model::Rule::Upgd). The number of an element is a hash of (element's index in the batch, counted in
 /// row-major `[N, C, H, W]` order; node; step; seed) by `pcg4d` (Jarzynski & Olano, *Hash Functions for GPU Rendering*,
 /// 2020): the same on every device and in the reference.
@@ -37,7 +37,7 @@ impl Noise {
     /// Whether a sample has the sign −1 at an output, in [`Mode::HesScaleS1`](crate::Mode::HesScaleS1). A bit of the output's word, the
     /// first with [`Noise::OUTPUTS`] for a node, turned over where the numbers of sample and output have an odd number of binary
     /// ones in common, as in a column of a Hadamard matrix: signs of a sample are independent, those of two outputs orthogonal
-    /// over as many samples as a power of two. So the noise of samples that are alike cancels.
+    /// over as many samples as a power of two that is not below the number of outputs. So the noise of samples that are alike cancels.
     #[must_use]
     pub fn is_negative(self, sample: u32, output: u32) -> bool {
         let ones = (self.word(Noise::OUTPUTS, output) >> 31) + (sample & output).count_ones();

@@ -76,10 +76,10 @@ pub(super) trait Engine: Debug + wgpu::WasmNotSendSync {
 
     fn set_transition(&mut self, transition: Transition) -> Result<()>;
 
-    /// What else a checkpoint holds: the optimiser's moments and counts, and the state of dropout's random numbers.
+    /// What else a checkpoint holds: the optimiser's moments and counts, and the state of random numbers.
     fn memory(&self) -> Result<(OptimizerState<f32>, Noise)>;
 
-    /// The state of dropout's random numbers alone.
+    /// The state of random numbers alone.
     fn noise(&self) -> Result<Noise>;
 
     fn set_noise(&mut self, noise: Noise) -> Result<()>;

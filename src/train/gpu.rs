@@ -43,7 +43,7 @@ struct Gpu {
 }
 
 /// Bytes of all rows of one kind.
-const ROWS: usize = 1 << 26;
+const ROWS: u64 = 1 << 26;
 
 impl Gpu {
     fn new(context: &Context, model: &Model, optimizer: Optimizer, options: &TrainerOptions) -> Result<Gpu> {
@@ -148,11 +148,18 @@ impl Engine for Gpu {
     }
 
     fn most_each(&self) -> usize {
-        (ROWS / (4 * self.state.gradient().len())).clamp(1, 64)
+        let (row, limits) = (4 * self.state.gradient().len() as u64, self.context.device().limits());
+        // Gradients and diagonals are read back together.
+        let most = ROWS.min(limits.max_storage_buffer_binding_size).min(limits.max_buffer_size / 2);
+        (most / row).clamp(1, 64) as usize
     }
 
     /// Waits once for all, which is what takes long.
     fn each(&mut self, tasks: &[Task<'_>], diagonal: bool) -> Result<(Vec<f32>, Vec<f32>)> {
+        if let [task] = tasks {
+            self.pass(task)?;
+            return self.results(diagonal);
+        }
         let (kinds, width) = (1 + usize::from(diagonal), self.state.gradient().len());
         while self.rows.len() < kinds {
             self.rows.push(self.context.storage("gradients of samples", self.most_each() * width)?);

@@ -8,7 +8,7 @@ use std::path::Path;
 impl Trainer {
     /// Writes a checkpoint: parameters (as safetensors, under [`crate::model::Parameter::name`], in PyTorch's shapes), the
     /// optimiser's moments (`m.` and `v.` before the name) and the mean of the parameters where it keeps one (`a.`), running
-    /// statistics, steps, seed, learning rate, limits, schedule, groups, what dropout draws next, and the notes. The file at `path`
+    /// statistics, steps, seed, learning rate, limits, schedule, groups, what is drawn next at random, and the notes. The file at `path`
     /// is whole at every moment: the new one takes the place of the old when it is complete and durable, and has its permissions. A
     /// symbolic link is followed; what is no plain file is not replaced. Waits for the GPU.
     ///

@@ -192,5 +192,5 @@ fn nothing_is_computed_below_the_first_convolution() {
     let model = builder.conv2d(4, 1).flatten().dense(4).loss(Loss::mse()).unwrap();
     let got = labels(&model, None, PlanOptions::training(Mode::HesScale));
     let at = got.iter().position(|label| label.starts_with("gemm partial")).unwrap();
-    assert_eq!(got[at + 1..], ["unpack", "dropout advance"]);
+    assert_eq!(got[at + 1..], ["unpack", "noise advance"]);
 }

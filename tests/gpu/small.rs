@@ -1,8 +1,9 @@
 //! Devices below wgpu's default limits: plans use what is available, and otherwise name the limit.
 
+use crate::common::{compare, to_f64};
 use crate::harness::{Sample, distinct, host_device, share, submit};
 use hesscale::model::{AvgPool2d, Conv2d, MaxPool2d, Targets};
-use hesscale::train::Trainer;
+use hesscale::train::{Dataset, Labels, Trainer, TrainerOptions};
 use hesscale::tuning::DeviceClass;
 use hesscale::wgpu;
 use hesscale::{
@@ -153,4 +154,29 @@ fn a_small_device_is_trained_with_class_targets() {
     let first = trainer.loss().unwrap();
     (0..50).for_each(|_| trainer.step(&x, Targets::Classes(&[0, 1, 2])).unwrap());
     assert!(trainer.loss().unwrap() < first / 4.0, "{first} and then {}", trainer.loss().unwrap());
+}
+
+/// Gradients of single samples are read back as many together as there is room for.
+#[test]
+fn samples_by_themselves_where_bindings_are_small() {
+    let limits = wgpu::Limits { max_storage_buffer_binding_size: 16_384, ..wgpu::Limits::defaults() };
+    let context = context(limits, DeviceClass::Software);
+    let model = Model::builder([7]).dense(40).act(Activation::Tanh).dense(4).loss(Loss::mse()).unwrap();
+    let mut random = fastrand::Rng::with_seed(8);
+    let x = (0..30 * 7).map(|_| random.f32() - 0.5).collect();
+    let targets = Labels::Values((0..30 * 4).map(|_| random.f32()).collect());
+    let data = Dataset::new(x, 7, targets).unwrap();
+    let options = || TrainerOptions::default().mode(Mode::HesScale);
+    let mut trainers = [
+        Trainer::new(&context, &model, Optimizer::sgd(0.1), options()).unwrap(),
+        Trainer::on_cpu(&model, Optimizer::sgd(0.1), options()).unwrap(),
+    ];
+    for range in [0..30, 4..5] {
+        let [got, want] =
+            trainers.each_mut().map(|trainer| trainer.per_sample(&data, range.clone()).unwrap());
+        for (got, want) in [(got.0, want.0), (got.1, want.1)] {
+            assert_eq!(want.len(), range.len() * model.flat_len());
+            compare("samples", &to_f64(&got), &to_f64(&want), 1e-5).unwrap();
+        }
+    }
 }

@@ -209,6 +209,18 @@ fn variables_of_what_is_called_count() {
     };
     wide(4).unwrap();
     told(place(wide(5).unwrap_err()), Some([2, 75]), &["`term` is too large", "of `f`", "5120 bytes"]);
+    // Calls that double at each level, without a variable.
+    let doubled = |levels: usize| {
+        let function = |i: usize| {
+            let body = if i < levels { format!("f{0}(a) + f{0}(a + 1.0)", i + 1) } else { "a".into() };
+            format!("fn f{i}(a: f32) -> f32 {{ return {body}; }}\n")
+        };
+        let functions: String = (1..=levels).rev().map(function).collect();
+        CustomLoss::elementwise("mine", &format!("{functions}{}", GOOD.replace("z - y", "f1(z - y)")))
+    };
+    doubled(10).unwrap();
+    let (_, problem) = place(doubled(30).unwrap_err());
+    assert!(problem.contains("calls within calls and may be 4096"), "{problem}");
 }
 
 /// The end of a row is known when the model is: what is read past it at a constant place is refused then.

@@ -169,7 +169,7 @@ impl Executor {
     }
 
     /// A forward and a backward pass; returns the loss. `mode` is the executor's own, or [`Mode::None`] for plain backprop, which
-    /// leaves the diagonal as it was. Dropout draws from `noise`.
+    /// leaves the diagonal as it was. Dropout and HesScale-S draw from `noise`.
     ///
     /// # Errors
     /// [`Error::NotPlanned`] for another mode; [`Error::Length`], [`Error::ZeroSize`], [`Error::NoRow`], and the targets' errors;

@@ -606,7 +606,7 @@ impl Row {
         self.column = a;
     }
 
-    /// Behind `found` vectors, each `u = B q` with `B = diag √p − p √pᵀ`, the random `v = B (1 − Σ q qᵀ) s`.
+    /// Behind `found` vectors, none or `u = B q` with `B = diag √p − p √pᵀ`, the random `v = B (1 − q qᵀ) s`.
     fn draw(&mut self, found: usize, sign: impl Fn(usize) -> f64) {
         let mut v = std::mem::take(&mut self.u[found]);
         v.clear();

@@ -88,10 +88,10 @@ impl LossStep {
         let loss = self.kernel(setup, pass.mode, plane);
         // In f16 the loss is scaled, and scaled back where it is added up. Weights of samples and random numbers are one buffer more
         // than most last layers leave room for.
-        let plain =
-            setup.options.storage == Dtype::F32 && self.sample_weights.is_none() && !pass.mode.is_sampled();
+        let plain = setup.options.storage == Dtype::F32 && self.sample_weights.is_none();
+        let joins = plain && !pass.mode.is_sampled();
         let adds = plain && !partial && setup.saves_dispatches(self.rows > 1);
-        let last = schedule.steps.last().filter(|_| plain && setup.saves_dispatches(true));
+        let last = schedule.steps.last().filter(|_| joins && setup.saves_dispatches(true));
         let last = last.and_then(|step| self.with_loss(setup, step, loss.clone()));
         let (kernel, mut slices, added_up) = match last {
             Some((last, slices)) => {

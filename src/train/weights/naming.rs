@@ -75,7 +75,7 @@ impl Naming {
 
     /// Tensors whose names in the file match are neither read nor written, whether model, file or both have them:
     /// `*.num_batches_tracked`, or a head that is to be learnt anew. [`import`](super::import) refuses a pattern that nothing of either
-    /// matches; a batch normalisation's `num_batches_tracked` counts as there, for files of this crate have none.
+    /// matches, but for one of `num_batches_tracked`, which files of this crate have not.
     pub fn skip(mut self, pattern: impl Into<String>) -> Naming {
         self.skipped.push(pattern.into());
         self
@@ -120,13 +120,14 @@ impl Naming {
     pub(super) fn check_skips(&self, model: &Model, of_file: &[&str]) -> Result<()> {
         let mut names: Vec<String> = of_file.iter().map(|name| (*name).to_owned()).collect();
         for named in self.named(model)? {
-            // PyTorch has it beside the statistics; it is in no file that was exported.
-            let counts = named.name.strip_suffix("running_mean").map(|of| format!("{of}num_batches_tracked"));
-            names.extend(counts.into_iter().chain([named.name]));
+            names.push(named.name);
         }
         names.sort_unstable();
         names.dedup();
-        let unmatched = |pattern: &&String| !names.iter().any(|name| matches(pattern, name));
+        // PyTorch has such counts beside running statistics, and files of this crate have none.
+        let unmatched = |pattern: &&String| {
+            !pattern.ends_with("num_batches_tracked") && !names.iter().any(|name| matches(pattern, name))
+        };
         match self.skipped.iter().find(unmatched) {
             Some(pattern) => Err(Error::unknown(BY_PATTERN, pattern, names.join(", "))),
             None => Ok(()),
