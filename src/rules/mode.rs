@@ -4,26 +4,32 @@ use serde::{Deserialize, Serialize};
 
 /// What the backward pass computes beside the gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mode {
     /// The gradient only: plain backprop.
+    #[serde(rename = "none")]
     None,
     /// HesScale (Elsayed & Mahmood, 2022).
+    #[serde(rename = "hesscale")]
     HesScale,
     /// HesScale without the `f''` term: Gauss-Newton.
+    #[serde(rename = "hesscale_gn")]
     HesScaleGn,
     /// HesScale-R of rank 1: the loss's leading curvature direction carried exactly.
+    #[serde(rename = "hesscale_r1")]
     HesScaleR1,
     /// HesScale-R of rank 2.
+    #[serde(rename = "hesscale_r2")]
     HesScaleR2,
     /// Becker & LeCun (1989), for comparison: softmax cross-entropy starts from `y (p − p²)`.
+    #[serde(rename = "bl89")]
     Bl89,
     /// No estimate of the Hessian, but the diagonal of the empirical Fisher matrix: the mean over samples of each one's squared gradient,
     /// or their sum where the loss is a sum. With the weights that samples have, so of a weighted mean the mean of
     /// `(∇ N wₙ lₙ / Σw)²`. The one vector u of HesScale-R is the gradient here, and no h flows. Exact, but of
     /// a [`Layer::Shared`](crate::Layer::Shared), whose uses are squared apart, and of a batch normalisation by the statistics of the batch,
     /// where samples meet. A signal of the host's has h = 0, and u = √N g where g is divided by N samples, else u = g.
+    #[serde(rename = "fisher")]
     Fisher,
     /// HesScale-S of rank 1: as [`Mode::HesScaleR1`] and at about its cost, but the vector is random, drawn anew in each pass, such that
     /// the estimate's mean over draws is right: of a sample's Hessian at the outputs, `H = B Bᵀ` (a softmax: `B = √m (diag √p − p √pᵀ)`, m
@@ -36,8 +42,10 @@ pub enum Mode {
     /// (Gaussian NLL, a [`RowLoss`](crate::model::RowLoss)) or is not positive (samples of negative weight), of a
     /// [`Layer::Shared`](crate::Layer::Shared), and through rules that drop terms of any signal. Its noise falls with the batch and
     /// with the number of draws.
+    #[serde(rename = "hesscale_s1")]
     HesScaleS1,
     /// HesScale-S of rank 2: HesScale-R's first vector `u = B q`, and behind it the random one `v = B (1 − q qᵀ) s`.
+    #[serde(rename = "hesscale_s2")]
     HesScaleS2,
 }
 

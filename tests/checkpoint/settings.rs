@@ -127,7 +127,7 @@ fn other_settings() {
         (model(), Optimizer::adam(0.01), same(), "has optimizer {"),
         (model(), beta, same(), "has optimizer {"),
         (model(), optimizer.weight_decay(0.5), same(), "has optimizer {"),
-        (model(), optimizer, same().mode(Mode::HesScaleR1), "has mode \"hes_scale\", expected"),
+        (model(), optimizer, same().mode(Mode::HesScaleR1), "has mode \"hesscale\", expected"),
         (model(), optimizer, same().curvature_every(2), "has curvature_every 1, expected 2"),
     ] {
         let mut trainer = Trainer::on_cpu(&model, optimizer, options).unwrap();

@@ -210,6 +210,7 @@ fn normalisations_of_samples_in_json() {
 fn json_keeps_modes_and_optimizers() {
     for mode in Mode::ALL.into_iter().chain([Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2]) {
         let text = serde_json::to_string(&mode).unwrap();
+        assert_eq!(text, format!("\"{}\"", mode.name()));
         assert_eq!(serde_json::from_str::<Mode>(&text).unwrap(), mode);
     }
     let momentum = Rule::Sgd { momentum: 0.9, nesterov: true }.at(0.1).weight_decay(0.01);
