@@ -397,6 +397,7 @@ fn other_pickles_are_refused() {
         (b"\x80\x02cos\nsystem\nU\x04echo\x85R.".to_vec(), "is a pickle without a list"),
         (b"\x80\x02cos\nsystem".to_vec(), "is a pickle that cannot be read before byte 6: it ends too early"),
         (b"\x80\x02i".to_vec(), "before byte 3: opcode 0x69 is none that CIFAR's pickles have"),
+        (b"\x80\x05\x96".to_vec(), "before byte 2: it is of protocol 5; protocols 1 to 4 are read"),
         (b"\x80\x02}]s.".to_vec(), "its stack is too short"),
         (b"\x80\x02K\x01s.".to_vec(), "its stack is too short"),
         (b"\x80\x02t.".to_vec(), "its stack is too short"),

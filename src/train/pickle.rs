@@ -160,7 +160,10 @@ impl Machine<'_> {
             let [opcode] = self.take()?;
             match opcode {
                 b'.' => return self.pop(),
-                0x80 => drop(self.take::<1>()?),
+                0x80 => match self.unsigned::<1>()? {
+                    0..=4 => {}
+                    later => return Err(format!("it is of protocol {later}; protocols 1 to 4 are read")),
+                },
                 0x95 => drop(self.take::<8>()?),
                 b'(' => self.marks.push(self.stack.len()),
                 // Constants, numbers, bytes and text.
