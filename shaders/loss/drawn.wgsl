@@ -1,6 +1,6 @@
 // The random vector of HesScale-S at a softmax, for c m = 1, with H = B Bᵀ and random signs s:
 //
-//     v = B (1 - q qᵀ) s      B = diag √p - √p pᵀ, transposed: v_i = √p_i (s_i (1 - p_i) - √p_i Σ_{j≠i} √p_j s_j) - u_i (q·s)
+//     v = B (1 - q qᵀ) s      B = diag √p - p √pᵀ      v_i = √p_i (s_i (1 - p_i) - √p_i Σ_{j≠i} √p_j s_j) - u_i (q·s)
 //
 // where u = B q is HesScale-R's vector, if there is one. As u = p ∘ (a - p·a) for some a, q = √p ∘ (a - p·a): in the terms of
 // `Leading`, q_T = √(r p_T / K) (1 + Q) and q_i = -√(f_i / K) v_i, with f_i for what is q_i there. With signs.wgsl.

@@ -3,8 +3,9 @@
 //! pieces.
 //!
 //! There are far too many combinations to train all, so the runs form a **covering array**: every choice occurs in some run, every class
-//! with updates fused and separate, and every order of dispatches in some class, where the adapter is not spared in every one. `HESSCALE_MATRIX=2` covers every compatible pair of choices, 3 every triple. Software adapters
-//! take small tiles for it but with `HESSCALE_TESTS=all`; trainers of every class, below, have their own everywhere.
+//! with updates fused and separate, and every order of dispatches in some class, on adapters that are not spared in every class.
+//! `HESSCALE_MATRIX=2` covers every compatible pair of choices, 3 every triple. Software adapters take small tiles for it but with
+//! `HESSCALE_TESTS=all`; trainers of every class, below, have their own everywhere.
 
 use crate::common::{compare, relative_max_norm, to_f64};
 use crate::golden;

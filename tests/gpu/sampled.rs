@@ -3,7 +3,9 @@
 use crate::common::golden::OwnedTargets;
 use crate::common::{compare, to_f64};
 use crate::fisher::follow_the_cpu;
-use crate::harness::{CLASSES, context, not_run, of_class, share_from, submit};
+use crate::harness::{
+    CLASSES, context, counted, not_run, of_class, of_class_with_own_tiles, share_from, submit,
+};
 use crate::problem::{Problem, sample_weights};
 use hesscale::model::{Conv2d, Noise, Targets, Variance};
 use hesscale::reference::weighted_pass;
@@ -134,6 +136,22 @@ fn what_is_drawn_does_not_depend_on_who_looks() {
     let got = run(Trainer::new(&context(), &model, rule(), options()).unwrap(), true);
     compare("parameters", &got.0, &want.0, 1e-4).unwrap();
     compare("diagonal", &got.1, &want.1, 1e-3).unwrap();
+}
+
+/// A pass is HesScale-R's and the counter's step; where dispatches are joined, its loss has one of its own, but may be added up in it.
+#[test]
+fn dispatches() {
+    let (_, model) = networks().swap_remove(1);
+    for (class, fewer) in CLASSES.into_iter().zip([false, true, true]) {
+        let count = |mode| {
+            let options = PlanOptions::training(mode).fewer_dispatches(fewer).whole_network(false);
+            counted(&of_class_with_own_tiles(class), &model, 16, None, options).len()
+        };
+        for (sampled, led) in MODES.into_iter().zip([Mode::HesScaleR1, Mode::HesScaleR2]) {
+            let more = count(sampled) - count(led);
+            assert!(more == 1 || (more == 2 && fewer), "{class:?} {sampled:?}: {more}");
+        }
+    }
 }
 
 #[test]

@@ -119,9 +119,7 @@ impl Naming {
     /// mistyped.
     pub(super) fn check_skips(&self, model: &Model, of_file: &[&str]) -> Result<()> {
         let mut names: Vec<String> = of_file.iter().map(|name| (*name).to_owned()).collect();
-        for named in self.named(model)? {
-            names.push(named.name);
-        }
+        names.extend(self.named(model)?.into_iter().map(|named| named.name));
         names.sort_unstable();
         names.dedup();
         // PyTorch has such counts beside running statistics, and files of this crate have none.
