@@ -7,6 +7,7 @@
 //! inputs give the same bits.
 
 mod executor;
+mod flat;
 mod products;
 mod program;
 mod stages;

@@ -1,8 +1,8 @@
 //! Products of a model's matrices of second derivatives with vectors, on the CPU.
 
+use super::flat::Flat;
 use super::{Executor, ExecutorOptions};
 use crate::curvature::Operator;
-use crate::memory::zeros;
 use crate::model::{Matrix, Mode, Model, Noise, Parameter, Targets};
 use crate::ops::loss::HostWeights;
 use crate::{Error, Result};
@@ -34,9 +34,6 @@ pub struct Products {
     model: Model,
     matrix: Matrix,
     executor: Executor,
-    /// Parameters and direction.
-    both: Vec<f32>,
-    checked: bool,
 }
 
 impl Products {
@@ -55,11 +52,10 @@ impl Products {
             return Err(Error::unsupported("executor", what));
         }
         let tangent = model.tangent(matrix)?;
-        let both = zeros("parameters and direction", Some(tangent.flat_len()))?;
         let ExecutorOptions { threads, checked, .. } = options;
         let options = ExecutorOptions { threads, checked, ..ExecutorOptions::training(mode) };
         let executor = Executor::new(&tangent, batch, options)?;
-        Ok(Products { model: model.clone(), matrix, executor, both, checked })
+        Ok(Products { model: model.clone(), matrix, executor })
     }
 
     /// Which matrix.
@@ -99,12 +95,8 @@ impl Products {
         let flat = self.model.flat_len();
         Error::check_length("parameters", parameters.len(), flat)?;
         Error::check_length("direction", v.len(), flat)?;
-        if self.checked {
-            Error::check_finite("direction", v)?;
-        }
-        self.both[..flat].copy_from_slice(parameters);
-        self.both[flat..].copy_from_slice(v);
-        self.executor.pass_by(Mode::None, &self.both, inputs, targets, weights, Noise::default())?;
+        let both = Flat { parameters, direction: v };
+        self.executor.pass_by(Mode::None, both, inputs, targets, weights, Noise::default())?;
         Ok(&self.executor.gradient()[..flat])
     }
 

@@ -1,13 +1,15 @@
-//! The operations and values that the executor runs, derived from the graph.
+//! The operations and values that the executor runs, derived from the graph. A view shares the memory of another value, and so do the
+//! terms of a sum that nothing else reads: the first is written, the others are added to it.
 
 use super::stages::Stage;
-use crate::graph::{Graph, Layout};
+use crate::graph::{self, Graph, Layout};
 use crate::host::HostOp;
 use crate::lifetime::{Life, slots};
 use crate::model::{Groups, Model, Parameter, Part, Role};
 use crate::ops::Ops;
 use crate::ops::layout::host::transpose_each;
 use crate::{At, Result};
+use std::collections::HashSet;
 
 #[derive(Debug)]
 pub(super) struct Program {
@@ -47,13 +49,18 @@ pub(super) struct Op {
     pub trained: bool,
     /// Whether no signal goes through it.
     pub detached: bool,
-    /// Whether a later operation uses the same parameters: its sums are there before this one's.
-    pub used_again: bool,
+    /// Of weight and bias, whether a later operation has written sums for the same parameter before, so that this one's must be added.
+    pub adds_sums: [bool; 2],
     pub inputs: Vec<usize>,
     /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
     pub output: usize,
+    /// Whether its output is added to what an earlier operation has written there.
+    pub adds_output: bool,
 }
+
+/// Weight and bias, in the order of their sums.
+pub(super) const ROLES: [Role; 2] = [Role::Weight, Role::Bias];
 
 impl Value {
     /// What is stored of some samples, in the user's order.
@@ -84,33 +91,40 @@ impl Program {
         let trained = groups.trained(model);
         // On the CPU no channel is padded.
         let graph = Graph::new::<Ops>(model, components > 0, 1)?;
-        // A view shares the memory of another value, so it is not a value here.
-        let mut roots = 0;
-        let indices = (0..graph.values.len()).map(|value| {
-            roots += usize::from(graph.root(value) == value);
-            roots - 1
-        });
-        let indices: Vec<usize> = indices.collect();
-        let index = |value: usize| indices[graph.root(value)];
-        let values = graph.values.iter().enumerate().filter(|(value, _)| graph.root(*value) == *value);
+        let mut kinds: Vec<HostOp> = Vec::new();
+        for op in &graph.ops {
+            kinds.push(op.operation.host(&graph.values[op.input()], &graph.values[op.output]));
+        }
+        let detached =
+            |op: &graph::Op| op.node.is_some_and(|node| model.nodes()[node].part == Part::Detached);
+        let seen = kept.iter().chain(shown).map(|at| graph.find(*at)).collect::<Result<Vec<usize>>>()?;
+        let sums = sums(&graph, &kinds, detached, &seen);
+        let root = |value: usize| {
+            sums.iter().find(|sum| sum.of == graph.root(value)).map_or(graph.root(value), |sum| sum.into)
+        };
+        let indices = numbered(graph.values.len(), |value| root(value) == value);
+        let index = |value: usize| indices[root(value)];
+        let values = graph.values.iter().enumerate().filter(|(value, _)| root(*value) == *value);
         let values = values.map(|(_, value)| {
             let image = [value.positions(), value.channels()];
             let image = (value.layout == Layout::Image).then_some(image);
             Value { size: value.len(), image, wanted: false, kept: false, block_local: false }
         });
-        let ops = graph.ops.iter().map(|op| Op {
-            kind: op.operation.host(&graph.values[op.input()], &graph.values[op.output]),
+        let ops = graph.ops.iter().zip(kinds).map(|(op, kind)| Op {
+            kind,
             node: op.node,
             trained: op.node.is_some_and(|node| model.trains(node, &trained)),
-            detached: op.node.is_some_and(|node| model.nodes()[node].part == Part::Detached),
-            used_again: op.node.is_some_and(|node| model.nodes()[node].used_again),
+            detached: detached(op),
+            adds_sums: [false; 2],
             inputs: op.inputs.iter().map(|input| index(*input)).collect(),
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
+            adds_output: sums.iter().any(|sum| sum.of == op.output && !sum.first),
         });
         let find = |at: &At| Ok((*at, index(graph.find(*at)?)));
         let mut program = Program {
-            ops: ops.collect(),
+            // What has become a sum in place reads what it writes.
+            ops: ops.filter(|op| !op.inputs.contains(&op.output)).collect(),
             stages: Vec::new(),
             values: values.collect(),
             logits: index(graph.logits),
@@ -123,6 +137,7 @@ impl Program {
         }
         program.want();
         program.mark_adds();
+        program.mark_sums(model);
         program.cut_stages();
         program.mark_block_local();
         Ok(program)
@@ -139,8 +154,21 @@ impl Program {
     fn mark_adds(&mut self) {
         let mut reached = vec![false; self.values.len()];
         for op in self.ops.iter_mut().rev().filter(|op| self.values[op.output].wanted) {
-            for (input, adds) in op.inputs.iter().zip(&mut op.adds) {
+            for (number, (input, adds)) in op.inputs.iter().zip(&mut op.adds).enumerate() {
+                if matches!(&op.kind, HostOp::Sample(sample_op) if !sample_op.reaches(number)) {
+                    continue;
+                }
                 *adds = std::mem::replace(&mut reached[*input], true);
+            }
+        }
+    }
+
+    fn mark_sums(&mut self, model: &Model) {
+        let mut written = HashSet::new();
+        for op in self.ops.iter_mut().rev().filter(|op| op.trained && self.values[op.output].wanted) {
+            for (adds, role) in op.adds_sums.iter_mut().zip(ROLES) {
+                let parameter = op.node.and_then(|node| model.parameter_of(node, role));
+                *adds = parameter.is_some_and(|parameter| !written.insert(parameter.offset));
             }
         }
     }
@@ -168,6 +196,48 @@ impl Program {
         held.into_iter().zip(slots).for_each(|(value, slot)| of_values[value] = Some(slot));
         (of_values, sizes)
     }
+}
+
+/// A term of a sum, written into the sum itself.
+struct Term {
+    of: usize,
+    into: usize,
+    /// Whether no other term is written before.
+    first: bool,
+}
+
+/// The terms of sums whose operations can all add to what is there, of values that only the sum reads, and nobody sees.
+fn sums(graph: &Graph, kinds: &[HostOp], detached: impl Fn(&graph::Op) -> bool, seen: &[usize]) -> Vec<Term> {
+    let mut terms = Vec::new();
+    for (sum, _) in graph.ops.iter().zip(kinds).filter(|(_, kind)| kind.is_sum()) {
+        let alone = |value: usize| {
+            let reads =
+                graph.ops.iter().flat_map(|op| &op.inputs).filter(|input| graph.root(**input) == value);
+            let viewed = (0..graph.values.len()).any(|view| view != value && graph.root(view) == value);
+            reads.count() == 1 && !viewed && !seen.contains(&value)
+        };
+        let maker = |value: usize| graph.ops.iter().position(|op| op.output == value);
+        let adds = |value: &usize| {
+            let op = maker(*value).filter(|op| kinds[*op].adds_to_output());
+            op.is_some_and(|op| detached(&graph.ops[op]) == detached(sum)) && alone(*value)
+        };
+        if sum.inputs.iter().all(adds) {
+            let first = sum.inputs.iter().filter_map(|value| maker(*value)).min();
+            let term = |of: &usize| Term { of: *of, into: sum.output, first: maker(*of) == first };
+            terms.extend(sum.inputs.iter().map(term));
+        }
+    }
+    terms
+}
+
+/// For each of so many, how many before it count; those that count number themselves by it.
+fn numbered(count: usize, counts: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut before = 0;
+    let number = |index| {
+        before += usize::from(counts(index));
+        before.saturating_sub(1)
+    };
+    (0..count).map(number).collect()
 }
 
 #[cfg(test)]

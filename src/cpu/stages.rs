@@ -101,7 +101,8 @@ impl Program {
                     read[*value] = true;
                     together[*value] &= writers[*value] == Some(index);
                 }
-                writers[op.output] = matches!(stage, Stage::Run { .. }).then_some(index);
+                let another = op.adds_output && writers[op.output] != Some(index);
+                writers[op.output] = (matches!(stage, Stage::Run { .. }) && !another).then_some(index);
             }
         }
         for (index, value) in self.values.iter_mut().enumerate() {

@@ -1,6 +1,7 @@
 //! Weights in the form that operations on single samples read.
 
 use super::executor::Batch;
+use super::flat::Flat;
 use super::program::Op;
 use crate::Result;
 use crate::host::vector::square_parallel;
@@ -33,11 +34,11 @@ impl Weights {
         &mut self,
         op: &Op,
         model: &Model,
-        parameters: &[f32],
+        parameters: Flat<'_>,
         squared: bool,
         threads: &Threads,
     ) {
-        let part = |role| op.parameter(model, role).map(|p| &parameters[p.range()]);
+        let part = |role| op.parameter(model, role).map(|p| parameters.of(p));
         let Some((weighted, weight)) = op.kind.weighted().zip(part(Role::Weight)) else { return };
         weighted.pack(weight, &mut self.packed);
         if squared {
@@ -46,10 +47,24 @@ impl Weights {
         self.bias.copy_from_slice(part(Role::Bias).unwrap_or_default());
     }
 
-    pub(super) fn call(&self, batch: Batch, first: usize) -> Call<'_> {
+    pub(super) fn call(&self, op: &Op, batch: Batch, first: usize) -> Call<'_> {
         let Batch { mode, noise, .. } = batch;
         let Weights { packed: weight, squared, bias } = self;
         let (input, output, other): (&[f32], &[f32], &[f32]) = Default::default();
-        Call { mode, weight, squared, bias, noise, first, input, output, summed: false, branch: 0, other }
+        let adds = op.adds_output;
+        Call {
+            mode,
+            weight,
+            squared,
+            bias,
+            noise,
+            adds,
+            first,
+            input,
+            output,
+            summed: false,
+            branch: 0,
+            other,
+        }
     }
 }

@@ -24,6 +24,20 @@ impl HostOp {
             HostOp::Batch(op) => Some(&**op),
         }
     }
+
+    /// Whether its output is the sum of its inputs.
+    pub(crate) fn is_sum(&self) -> bool {
+        matches!(self, HostOp::Sample(op) if op.is_sum())
+    }
+
+    /// Whether it can add its output to what is there.
+    pub(crate) fn adds_to_output(&self) -> bool {
+        match self {
+            HostOp::Dense(_) => true,
+            HostOp::Sample(op) => op.adds_to_output(),
+            HostOp::Batch(_) => false,
+        }
+    }
 }
 
 impl<T: SampleOp + 'static> From<T> for HostOp {
@@ -43,6 +57,21 @@ pub(crate) trait SampleOp: Debug + Send + Sync {
 
     fn weighted(&self) -> Option<&dyn Weighted> {
         None
+    }
+
+    /// Whether its output is the sum of its inputs.
+    fn is_sum(&self) -> bool {
+        false
+    }
+
+    /// Whether its forward pass heeds [`Call::adds`].
+    fn adds_to_output(&self) -> bool {
+        false
+    }
+
+    /// Whether a signal goes to this input at all.
+    fn reaches(&self, _input: usize) -> bool {
+        true
     }
 
     /// Takes other means and variances of channels, where it goes by such.
@@ -115,6 +144,8 @@ pub(crate) struct Call<'a> {
     /// Empty for an operation without bias.
     pub bias: &'a [f32],
     pub noise: Noise,
+    /// Whether the output is added to what is there.
+    pub adds: bool,
     /// Index in the batch of the first sample of the call.
     pub first: usize,
     /// What the forward pass read and wrote, for the backward pass; else empty.

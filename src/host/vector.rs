@@ -54,6 +54,16 @@ pub(crate) fn square_parallel(threads: &Threads, to: &mut [f32], from: &[f32]) {
     threads.each(parts, |(to, from)| square(to, from));
 }
 
+/// Begins each row with the bias, if there is one, or adds it to what is there. Returns whether there is now something to add to.
+pub(crate) fn begin_rows(rows: &mut [f32], bias: &[f32], add: bool) -> bool {
+    if bias.is_empty() {
+        return add;
+    }
+    let begin = |row: &mut [f32]| if add { add_to(row, bias) } else { row.copy_from_slice(bias) };
+    rows.chunks_exact_mut(bias.len()).for_each(begin);
+    true
+}
+
 /// Rows that are summed in one chain: shorter chains lose less to rounding.
 const RUN: usize = 32;
 

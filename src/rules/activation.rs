@@ -166,6 +166,33 @@ impl Activation {
         }
     }
 
+    /// Whether its second derivative is other than 0 anywhere.
+    pub(crate) fn bends(self) -> bool {
+        match self {
+            Activation::Identity
+            | Activation::Relu
+            | Activation::LeakyRelu { .. }
+            | Activation::Relu6
+            | Activation::HardSigmoid => false,
+            Activation::Elu { .. }
+            | Activation::Selu
+            | Activation::Sigmoid
+            | Activation::Tanh
+            | Activation::LogSigmoid
+            | Activation::Softplus
+            | Activation::Gelu
+            | Activation::GeluTanh
+            | Activation::Silu
+            | Activation::Mish
+            | Activation::HardSwish
+            | Activation::Softsign
+            | Activation::Square
+            | Activation::Sin { .. }
+            | Activation::Exp
+            | Activation::Custom(_) => true,
+        }
+    }
+
     /// Whether it is relu-like, passing half of its input: then weights before it are initialised as He et al. do.
     pub(crate) fn is_rectifier(self) -> bool {
         match self {

@@ -94,7 +94,14 @@ impl Host {
         executor.take_statistics(&self.statistics);
         let Task { inputs, targets, .. } = *task;
         let weights = HostWeights { given: task.weights, part_of: task.part.map(|part| part.samples) };
-        let loss = executor.pass_by(mode, &self.parameters, inputs, targets, weights, self.noise)?;
+        let loss = executor.pass_by(
+            mode,
+            self.parameters.as_slice().into(),
+            inputs,
+            targets,
+            weights,
+            self.noise,
+        )?;
         self.loss = Some(loss);
         if self.model.draws() || task.mode.is_sampled() {
             self.noise.step = self.noise.step.wrapping_add(1);

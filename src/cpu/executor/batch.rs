@@ -28,7 +28,7 @@ impl Executor {
         let len = batch.samples * self.program.values[op.output].size;
         let mut output = take(&mut self.values[op.output]);
         let input = &self.values[op.inputs[0]][..len];
-        batch_op.forward(&self.weights[index].call(batch, 0), input, &mut output[..len]);
+        batch_op.forward(&self.weights[index].call(op, batch, 0), input, &mut output[..len]);
         self.values[op.output] = output;
     }
 
@@ -38,7 +38,7 @@ impl Executor {
         let op = &program.ops[index];
         let (HostOp::Batch(batch_op), Some(slot)) = (&op.kind, slots[op.output]) else { return };
         let len = batch.samples * program.values[op.output].size;
-        let (x, call) = (&values[op.inputs[0]][..len], weights[index].call(batch, 0));
+        let (x, call) = (&values[op.inputs[0]][..len], weights[index].call(op, batch, 0));
         let call = Call { input: x, ..call };
         let all = take(&mut signals[slot]);
         let s: Vec<&[f32]> = all.chunks_exact(len).take(components).collect();

@@ -1,9 +1,9 @@
 //! The dense stage, on the whole batch.
 
-use super::{Batch, Executor};
+use super::{Batch, Executor, Flat};
 use crate::Result;
 use crate::cpu::program::{Op, Program};
-use crate::host::vector::{add_columns, add_to, square_parallel};
+use crate::host::vector::{add_columns, square_parallel};
 use crate::host::{HostOp, Threads, total_diagonal};
 use crate::memory::{product, zeros};
 use crate::model::{Model, Role};
@@ -41,17 +41,17 @@ impl DenseScratch {
 }
 
 impl Executor {
-    pub(super) fn dense_forward(&mut self, index: usize, parameters: &[f32], samples: usize) {
+    pub(super) fn dense_forward(&mut self, index: usize, parameters: Flat<'_>, samples: usize) {
         let op = &self.program.ops[index];
         let mut output = take(&mut self.values[op.output]);
         if let Some(dense) = dense(op, &self.model, parameters, &self.threads) {
             let input = &self.values[op.inputs[0]][..samples * dense.inputs];
-            dense.forward(input, &mut output[..samples * dense.outputs]);
+            dense.forward(input, &mut output[..samples * dense.outputs], op.adds_output);
         }
         self.values[op.output] = output;
     }
 
-    pub(super) fn dense_backward(&mut self, index: usize, parameters: &[f32], batch: Batch) {
+    pub(super) fn dense_backward(&mut self, index: usize, parameters: Flat<'_>, batch: Batch) {
         let (samples, components) = (batch.samples, batch.mode.components());
         let Executor { model, program, values, signals, slots, dense_scratch, .. } = self;
         let DenseScratch { input_squares, weight_squares, diagonal } = dense_scratch;
@@ -64,14 +64,11 @@ impl Executor {
         let x = &values[input][..samples * dense.inputs];
         let sums = |s: &[f32], x: &[f32], flat: &mut [f32]| {
             if let Some(weight) = op.parameter(model, Role::Weight) {
-                let flat = &mut flat[weight.range()];
-                let there = if op.used_again { flat.to_vec() } else { Vec::new() };
-                dense.weight_sums(s, x, flat);
-                add_to(flat, &there);
+                dense.weight_sums(s, x, &mut flat[weight.range()], op.adds_sums[0]);
             }
             if let Some(bias) = op.parameter(model, Role::Bias) {
                 let bias = &mut flat[bias.range()];
-                if !op.used_again {
+                if !op.adds_sums[1] {
                     bias.fill(0.0);
                 }
                 add_columns(bias, s);
@@ -100,9 +97,9 @@ impl Executor {
 }
 
 /// The dense layer of `op`; `None` for other operations.
-fn dense<'a>(op: &Op, model: &Model, parameters: &'a [f32], threads: &'a Threads) -> Option<Dense<'a>> {
+fn dense<'a>(op: &Op, model: &Model, parameters: Flat<'a>, threads: &'a Threads) -> Option<Dense<'a>> {
     let HostOp::Dense([inputs, outputs]) = op.kind else { return None };
-    let part = |role| op.parameter(model, role).map_or(&[][..], |p| &parameters[p.range()]);
+    let part = |role| op.parameter(model, role).map_or(&[][..], |p| parameters.of(p));
     let (weight, bias) = (part(Role::Weight), part(Role::Bias));
     Some(Dense { threads, inputs, outputs, weight, bias })
 }

@@ -8,6 +8,7 @@ mod run;
 
 pub use options::ExecutorOptions;
 
+use super::flat::Flat;
 use super::program::Program;
 use super::weights::Weights;
 use super::worker::Worker;
@@ -159,6 +160,7 @@ impl Executor {
         if self.mode.is_some() {
             return Err(Error::not_planned("inference", "ExecutorOptions::inference"));
         }
+        let parameters = parameters.into();
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, Mode::None), || {
@@ -198,14 +200,14 @@ impl Executor {
         weights: Option<&[f32]>,
         noise: Noise,
     ) -> Result<f32> {
-        self.pass_by(mode, parameters, inputs, targets, weights.into(), noise)
+        self.pass_by(mode, parameters.into(), inputs, targets, weights.into(), noise)
     }
 
     /// The same with weights that the reduction may be in.
     pub(crate) fn pass_by(
         &mut self,
         mode: Mode,
-        parameters: &[f32],
+        parameters: Flat<'_>,
         inputs: &[f32],
         targets: Targets<'_>,
         weights: HostWeights<'_>,
@@ -236,6 +238,7 @@ impl Executor {
     /// [`Error::NotFinite`] where the executor checks.
     pub fn forward(&mut self, parameters: &[f32], inputs: &[f32], noise: Noise) -> Result<&[f32]> {
         let mode = self.mode.ok_or_else(|| Error::not_planned("training", "ExecutorOptions::training"))?;
+        let parameters = parameters.into();
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
@@ -273,7 +276,9 @@ impl Executor {
         let batch = Batch { mode, ..self.last };
         (self.last, self.done) = (batch, Done::Backward);
         let threads = self.threads.clone();
-        threads.enter(self.largest_piece(batch.samples, mode), || self.backward_stages(parameters, batch));
+        threads.enter(self.largest_piece(batch.samples, mode), || {
+            self.backward_stages(parameters.into(), batch)
+        });
         Ok(())
     }
 
@@ -386,14 +391,15 @@ impl Executor {
     }
 
     /// Checks the lengths, and the inputs. Returns the number of samples.
-    fn check(&self, parameters: &[f32], inputs: &[f32]) -> Result<usize> {
+    fn check(&self, parameters: Flat<'_>, inputs: &[f32]) -> Result<usize> {
         Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
         let (width, samples) = (self.model.inputs(), batch_of("input", inputs.len(), self.model.inputs())?);
         if samples > self.batch {
             return Err(Error::length("input", inputs.len(), self.batch * width));
         }
         self.model.check_inputs(inputs)?;
-        self.check_values("parameters", parameters)?;
+        self.check_values("parameters", parameters.parameters)?;
+        self.check_values("direction", parameters.direction)?;
         self.check_values("input", inputs)?;
         Ok(samples)
     }

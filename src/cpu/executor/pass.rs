@@ -1,13 +1,13 @@
 //! The stages in order, forward and backward, and how much they compute.
 
-use super::{Batch, Done, Executor};
+use super::{Batch, Done, Executor, Flat};
 use crate::cpu::stages::Stage;
 use crate::host::HostOp;
 use crate::model::Mode;
 use crate::ops::dense::host::largest_product;
 
 impl Executor {
-    pub(super) fn forward_stages(&mut self, parameters: &[f32], inputs: &[f32], batch: Batch) {
+    pub(super) fn forward_stages(&mut self, parameters: Flat<'_>, inputs: &[f32], batch: Batch) {
         (self.last, self.done) = (batch, Done::Pass);
         self.values[0][..inputs.len()].copy_from_slice(inputs);
         for (op, weights) in self.program.ops.iter().zip(&mut self.weights) {
@@ -25,10 +25,7 @@ impl Executor {
         }
     }
 
-    pub(super) fn backward_stages(&mut self, parameters: &[f32], batch: Batch) {
-        if self.model.is_tangent() {
-            self.gradient.fill(0.0);
-        }
+    pub(super) fn backward_stages(&mut self, parameters: Flat<'_>, batch: Batch) {
         for stage in (0..self.program.stages.len()).rev() {
             match &self.program.stages[stage] {
                 Stage::Dense(op) => self.dense_backward(*op, parameters, batch),

@@ -35,7 +35,7 @@ impl Executor {
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let mut output = views.take(op.output);
                     let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
-                    let call = weights[index].call(batch, rows.start);
+                    let call = weights[index].call(op, batch, rows.start);
                     for z in output.write(1, views.origin(), &rows) {
                         sample_op.forward(&call, &inputs, z, &mut worker.scratch);
                     }
@@ -75,13 +75,13 @@ impl Executor {
                     let view = signals.take(op.output);
                     let s = view.read(components, signals.origin(), &rows);
                     let (input, output) = (views.value(op.inputs[0], &rows), views.value(op.output, &rows));
-                    let mut call = Call { input, output, ..weights[index].call(batch, rows.start) };
+                    let mut call = Call { input, output, ..weights[index].call(op, batch, rows.start) };
                     if let Some(weighted) = sample_op.weighted().filter(|_| op.trained) {
                         weighted.add(&call, input, &s, &mut sums[index], scratch);
                         call.summed = true;
                     }
                     for (number, (value, adds)) in op.inputs.iter().zip(&op.adds).enumerate() {
-                        if !program.values[*value].wanted {
+                        if !program.values[*value].wanted || !sample_op.reaches(number) {
                             continue;
                         }
                         let input = views.value(*value, &rows);
@@ -120,13 +120,13 @@ impl Executor {
             for (sums, flat) in results.into_iter().take(1 + usize::from(curved)) {
                 if let Some(weight) = op.parameter(&self.model, Role::Weight) {
                     let flat = &mut flat[weight.range()];
-                    let there = if op.used_again { flat.to_vec() } else { Vec::new() };
+                    let there = if op.adds_sums[0] { flat.to_vec() } else { Vec::new() };
                     weighted.unpack(&sums[0], flat);
                     add_to(flat, &there);
                 }
                 if let Some(bias) = op.parameter(&self.model, Role::Bias) {
                     let flat = &mut flat[bias.range()];
-                    match op.used_again {
+                    match op.adds_sums[1] {
                         true => add_to(flat, &sums[1]),
                         false => flat.copy_from_slice(&sums[1]),
                     }

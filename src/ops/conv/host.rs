@@ -6,7 +6,7 @@
 //! holds the signal. Patches are gathered in blocks that stay in cache.
 
 use crate::host::product::{Matrix, Target, multiply};
-use crate::host::vector::{add_squares, square};
+use crate::host::vector::{add_squares, begin_rows, square};
 use crate::host::{Call, SampleOp, Sums, Weighted, is_diagonal};
 use crate::model::{Convolution, Window};
 use crate::ops::layout::host::transpose_each;
@@ -247,17 +247,14 @@ impl Convolve {
 
 impl SampleOp for Convolve {
     fn forward(&self, call: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]) {
-        let biased = !call.bias.is_empty();
-        if biased {
-            output.chunks_exact_mut(call.bias.len()).for_each(|row| row.copy_from_slice(call.bias));
-        }
+        let add = begin_rows(output, call.bias, call.adds);
         if self.transposed {
-            if !biased {
+            if !add {
                 output.fill(0.0);
             }
             self.to_image(call.weight, inputs[0], output, scratch);
         } else {
-            self.to_positions(call.weight, inputs[0], output, biased, scratch);
+            self.to_positions(call.weight, inputs[0], output, add, scratch);
         }
     }
 
@@ -275,6 +272,10 @@ impl SampleOp for Convolve {
 
     fn weighted(&self) -> Option<&dyn Weighted> {
         Some(self)
+    }
+
+    fn adds_to_output(&self) -> bool {
+        true
     }
 
     fn scratch(&self, samples: usize, _: usize) -> usize {

@@ -2,7 +2,7 @@
 
 use crate::host::Threads;
 use crate::host::product::{Matrix, Target, multiply_parallel};
-use crate::host::vector::{add_scaled, add_scaled_squares, square_parallel};
+use crate::host::vector::{add_scaled, add_scaled_squares, begin_rows, square_parallel};
 use std::ops::Range;
 
 /// Up to so many samples, writing the squared weights to memory does not pay off.
@@ -29,16 +29,13 @@ pub(crate) struct Dense<'a> {
 }
 
 impl Dense<'_> {
-    /// `z ← x Wᵀ + b`
-    pub(crate) fn forward(&self, x: &[f32], z: &mut [f32]) {
+    /// `z ← x Wᵀ + b`, added to what is there if `add`.
+    pub(crate) fn forward(&self, x: &[f32], z: &mut [f32], add: bool) {
         let samples = z.len() / self.outputs;
-        let biased = !self.bias.is_empty();
-        if biased {
-            z.chunks_exact_mut(self.outputs).for_each(|z| z.copy_from_slice(self.bias));
-        }
+        let add = begin_rows(z, self.bias, add);
         let (x, w) =
             (Matrix::new(x, samples, self.inputs), Matrix::new(self.weight, self.outputs, self.inputs));
-        multiply_parallel(self.threads, Target::new(z, samples, self.outputs), biased, x, w.transposed());
+        multiply_parallel(self.threads, Target::new(z, samples, self.outputs), add, x, w.transposed());
     }
 
     /// `g, u ← g W, u W` in one product, and `h ← h (W∘W)`; components `[g, u …, h]`, or `g` alone, one after the other. Added to
@@ -100,13 +97,14 @@ impl Dense<'_> {
         });
     }
 
-    /// `sums ← sᵀ x` over the samples.
-    pub(crate) fn weight_sums(&self, s: &[f32], x: &[f32], sums: &mut [f32]) {
+    /// `sums ← sᵀ x` over the samples, added to what is there if `add`.
+    pub(crate) fn weight_sums(&self, s: &[f32], x: &[f32], sums: &mut [f32], add: bool) {
         let runs = |of: usize| RUN * of;
         self.weight_sums_of_run(
             &s[..s.len().min(runs(self.outputs))],
             &x[..x.len().min(runs(self.inputs))],
             sums,
+            add,
         );
         if s.len() <= runs(self.outputs) {
             return;
@@ -114,7 +112,7 @@ impl Dense<'_> {
         // Runs are added with compensated (Kahan) summation.
         let (mut run, mut lost) = (vec![0.0; sums.len()], vec![0.0; sums.len()]);
         for (s, x) in s.chunks(runs(self.outputs)).zip(x.chunks(runs(self.inputs))).skip(1) {
-            self.weight_sums_of_run(s, x, &mut run);
+            self.weight_sums_of_run(s, x, &mut run, false);
             for ((sum, lost), term) in sums.iter_mut().zip(&mut lost).zip(&run) {
                 let term = term - *lost;
                 let next = *sum + term;
@@ -124,10 +122,10 @@ impl Dense<'_> {
         }
     }
 
-    fn weight_sums_of_run(&self, s: &[f32], x: &[f32], sums: &mut [f32]) {
+    fn weight_sums_of_run(&self, s: &[f32], x: &[f32], sums: &mut [f32], add: bool) {
         let samples = s.len() / self.outputs;
         let (s_t, x) =
             (Matrix::new(s, samples, self.outputs).transposed(), Matrix::new(x, samples, self.inputs));
-        multiply_parallel(self.threads, Target::new(sums, self.outputs, self.inputs), false, s_t, x);
+        multiply_parallel(self.threads, Target::new(sums, self.outputs, self.inputs), add, s_t, x);
     }
 }

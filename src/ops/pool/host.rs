@@ -100,54 +100,74 @@ impl MaxPool {
     }
 }
 
+impl Rectangle<'_> {
+    /// `z` ← the largest of each channel of `x`.
+    #[inline(always)]
+    fn largest(self, x: &[f32], z: &mut [f32]) {
+        z.fill(f32::NEG_INFINITY);
+        for pixel in self.pixels() {
+            // Once z is NaN, no comparison replaces it.
+            let larger = |x: f32, z: f32| if x > z || x.is_nan() { x } else { z };
+            z.iter_mut().zip(&x[pixel]).for_each(|(z, x)| *z = larger(*x, *z));
+        }
+    }
+
+    /// Calls `with` for each pixel, with the share that each channel has in it of what goes to the largest of `x`, `z`: 1 in the first
+    /// pixel that holds it. `scratch` is for two numbers a channel.
+    #[inline(always)]
+    fn each_share(
+        self,
+        [x, z]: [&[f32]; 2],
+        scratch: &mut [f32],
+        mut with: impl FnMut(Range<usize>, &[f32]),
+    ) {
+        let (left, share) = scratch.split_at_mut(z.len());
+        left.fill(1.0);
+        for pixel in self.pixels() {
+            let found = x[pixel.clone()].iter().zip(z);
+            for ((share, left), (x, z)) in share.iter_mut().zip(&mut *left).zip(found) {
+                let found = *x == *z || (x.is_nan() && z.is_nan());
+                *share = if found { *left } else { 0.0 };
+                *left -= *share;
+            }
+            with(pixel, share);
+        }
+    }
+}
+
+/// `to ← to + share · s`
+#[inline(always)]
+fn add_share(to: &mut [f32], share: &[f32], s: &[f32]) {
+    to.iter_mut().zip(share.iter().zip(s)).for_each(|(to, (share, s))| *to += share * s);
+}
+
 impl SampleOp for MaxPool {
     fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
         let [from, to] = self.0.sample_sizes();
         for (x, z) in inputs[0].chunks_exact(from).zip(output.chunks_exact_mut(to)) {
             Arch::new().dispatch(
                 #[inline(always)]
-                || {
-                    self.0.each(|at, rectangle| {
-                        let z = &mut z[at..at + rectangle.channels];
-                        z.fill(f32::NEG_INFINITY);
-                        for pixel in rectangle.pixels() {
-                            // Once z is NaN, no comparison replaces it.
-                            let larger = |x: f32, z: f32| if x > z || x.is_nan() { x } else { z };
-                            z.iter_mut().zip(&x[pixel]).for_each(|(z, x)| *z = larger(*x, *z));
-                        }
-                    });
-                },
+                || self.0.each(|at, rectangle| rectangle.largest(x, &mut z[at..at + rectangle.channels])),
             );
         }
     }
 
     /// The first pixel that holds the maximum gets the whole signal.
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
-        let [image, at] = self.0.sample_sizes();
-        let channels = self.0.channels;
+        let ([image, at], channels) = (self.0.sample_sizes(), self.0.channels);
+        let scratch = &mut scratch[..2 * channels];
         to.iter_mut().for_each(|to| to.fill(0.0));
-        let (left, share) = scratch[..2 * channels].split_at_mut(channels);
         for (sample, (x, z)) in call.input.chunks_exact(image).zip(call.output.chunks_exact(at)).enumerate() {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
                     self.0.each(|q, rectangle| {
-                        let z = &z[q..q + channels];
-                        left.fill(1.0);
-                        for pixel in rectangle.pixels() {
-                            let found = x[pixel.clone()].iter().zip(z);
-                            for ((share, left), (x, z)) in share.iter_mut().zip(&mut *left).zip(found) {
-                                let found = *x == *z || (x.is_nan() && z.is_nan());
-                                *share = if found { *left } else { 0.0 };
-                                *left -= *share;
-                            }
+                        rectangle.each_share([x, &z[q..q + channels]], scratch, |pixel, share| {
                             for (s, to) in signal.iter().zip(&mut *to) {
-                                let s = &s[sample * at + q..][..channels];
                                 let to = &mut to[sample * image + pixel.start..][..channels];
-                                let from = share.iter().zip(s);
-                                to.iter_mut().zip(from).for_each(|(to, (share, s))| *to += share * s);
+                                add_share(to, share, &s[sample * at + q..][..channels]);
                             }
-                        }
+                        });
                     });
                 },
             );
@@ -171,42 +191,64 @@ impl TakeLargest {
     pub(crate) fn new(window: &Window, channels: usize) -> TakeLargest {
         TakeLargest(Rectangles::new(window, channels))
     }
-
-    /// Calls `with` for each output element with the element of the image that the first maximum of `a` has.
-    fn each(&self, a: &[f32], mut with: impl FnMut(usize, usize)) {
-        self.0.each(|q, rectangle| {
-            for c in 0..rectangle.channels {
-                let places = rectangle.pixels().map(|pixel| pixel.start + c);
-                let larger = |x: f32, z: f32| !z.is_nan() && (x > z || x.is_nan());
-                let first = places.reduce(|best, at| if larger(a[at], a[best]) { at } else { best });
-                first.into_iter().for_each(|at| with(q + c, at));
-            }
-        });
-    }
 }
 
 impl SampleOp for TakeLargest {
-    fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], _: &mut [f32]) {
-        let [from, to] = self.0.sample_sizes();
+    fn forward(&self, _: &Call<'_>, inputs: &[&[f32]], output: &mut [f32], scratch: &mut [f32]) {
+        let ([from, to], channels) = (self.0.sample_sizes(), self.0.channels);
+        let largest = &mut scratch[..channels];
         let images = inputs[0].chunks_exact(from).zip(inputs[1].chunks_exact(from));
         for ((x, a), z) in images.zip(output.chunks_exact_mut(to)) {
-            self.each(a, |q, at| z[q] = x[at]);
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    self.0.each(|q, rectangle| {
+                        let z = &mut z[q..q + channels];
+                        z.fill(0.0);
+                        for (nth, pixel) in rectangle.pixels().enumerate() {
+                            let from = x[pixel.clone()].iter().zip(&a[pixel]);
+                            for ((z, largest), (x, a)) in z.iter_mut().zip(&mut *largest).zip(from) {
+                                let larger = *a > *largest || (a.is_nan() && !largest.is_nan());
+                                let taken = nth == 0 || larger;
+                                *z = if taken { *x } else { *z };
+                                *largest = if taken { *a } else { *largest };
+                            }
+                        }
+                    });
+                },
+            );
         }
     }
 
-    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], _: &mut [f32]) {
-        let [image, at] = self.0.sample_sizes();
+    fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
+        let ([image, at], channels) = (self.0.sample_sizes(), self.0.channels);
+        let (largest, scratch) = scratch[..3 * channels].split_at_mut(channels);
         to.iter_mut().for_each(|to| to.fill(0.0));
-        // Where the largest are does not vary.
-        if call.branch == 1 {
-            return;
+        for (sample, a) in call.other.chunks_exact(image).enumerate() {
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    self.0.each(|q, rectangle| {
+                        rectangle.largest(a, largest);
+                        rectangle.each_share([a, largest], scratch, |pixel, share| {
+                            for (s, to) in signal.iter().zip(&mut *to) {
+                                let to = &mut to[sample * image + pixel.start..][..channels];
+                                add_share(to, share, &s[sample * at + q..][..channels]);
+                            }
+                        });
+                    });
+                },
+            );
         }
-        for (s, to) in signal.iter().zip(to) {
-            let samples = s.chunks_exact(at).zip(to.chunks_exact_mut(image));
-            for ((s, to), a) in samples.zip(call.other.chunks_exact(image)) {
-                self.each(a, |q, at| to[at] += s[q]);
-            }
-        }
+    }
+
+    /// Where the largest are does not vary.
+    fn reaches(&self, input: usize) -> bool {
+        input == 0
+    }
+
+    fn scratch(&self, _: usize, _: usize) -> usize {
+        3 * self.0.channels
     }
 
     fn work(&self) -> usize {

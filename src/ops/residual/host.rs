@@ -20,6 +20,10 @@ impl SampleOp for Add {
         signal.iter().zip(to).for_each(|(s, to)| to.copy_from_slice(s));
     }
 
+    fn is_sum(&self) -> bool {
+        true
+    }
+
     fn work(&self) -> usize {
         8 * self.size
     }

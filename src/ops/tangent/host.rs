@@ -24,6 +24,11 @@ impl SampleOp for Slope {
         }
     }
 
+    /// Pieces of straight lines do not bend.
+    fn reaches(&self, input: usize) -> bool {
+        input == 0 || self.function.bends()
+    }
+
     fn work(&self) -> usize {
         32 * self.size
     }

@@ -66,7 +66,10 @@ impl Operation for Slope {
             move |flow| SlopeSignal { forward, factor, flow }
         };
         pass.through_to(op, 0, signal, &[a], kernel(Factor::Slope))?;
-        pass.through_to(op, 1, signal, &[a, along], kernel(Factor::Bend))
+        if self.0.bends() {
+            pass.through_to(op, 1, signal, &[a, along], kernel(Factor::Bend))?;
+        }
+        Ok(())
     }
 }
 
