@@ -18,4 +18,5 @@ mod worker;
 pub use crate::host::Threads;
 pub use crate::ops::optimizer::host::{update, update_spans};
 pub use executor::{Executor, ExecutorOptions};
+pub(crate) use flat::Flat;
 pub use products::{AtBatch, Products};

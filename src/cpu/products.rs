@@ -80,22 +80,21 @@ impl Products {
         weights: Option<&[f32]>,
         v: &[f32],
     ) -> Result<&[f32]> {
-        self.product_by(parameters, inputs, targets, weights.into(), v)
+        let both = Flat { parameters, direction: v, again: false };
+        self.product_by(both, inputs, targets, weights.into())
     }
 
     /// The same with weights that the reduction may be in.
     pub(crate) fn product_by(
         &mut self,
-        parameters: &[f32],
+        both: Flat<'_>,
         inputs: &[f32],
         targets: Targets<'_>,
         weights: HostWeights<'_>,
-        v: &[f32],
     ) -> Result<&[f32]> {
         let flat = self.model.flat_len();
-        Error::check_length("parameters", parameters.len(), flat)?;
-        Error::check_length("direction", v.len(), flat)?;
-        let both = Flat { parameters, direction: v };
+        Error::check_length("parameters", both.parameters.len(), flat)?;
+        Error::check_length("direction", both.direction.len(), flat)?;
         self.executor.pass_by(Mode::None, both, inputs, targets, weights, Noise::default())?;
         Ok(&self.executor.gradient()[..flat])
     }
@@ -113,7 +112,7 @@ impl Products {
     ) -> Result<AtBatch<'a>> {
         Error::check_length("parameters", parameters.len(), self.model.flat_len())?;
         let ranges = self.model.parameters().iter().map(Parameter::range).collect();
-        Ok(AtBatch { products: self, parameters, inputs, targets, weights, ranges })
+        Ok(AtBatch { products: self, parameters, inputs, targets, weights, ranges, again: false })
     }
 }
 
@@ -126,6 +125,8 @@ pub struct AtBatch<'a> {
     targets: Targets<'a>,
     weights: Option<&'a [f32]>,
     ranges: Vec<Range<usize>>,
+    /// Whether there has been a product here, whose passes through the network itself serve the next.
+    again: bool,
 }
 
 impl Operator for AtBatch<'_> {
@@ -139,8 +140,10 @@ impl Operator for AtBatch<'_> {
 
     fn apply(&mut self, v: &[f32], product: &mut [f32]) -> Result<()> {
         Error::check_length("product", product.len(), self.len())?;
-        let AtBatch { products, parameters, inputs, targets, weights, .. } = self;
-        product.copy_from_slice(products.product(parameters, inputs, *targets, *weights, v)?);
+        let AtBatch { products, parameters, inputs, targets, weights, again, .. } = self;
+        let both = Flat { parameters, direction: v, again: std::mem::take(again) };
+        product.copy_from_slice(products.product_by(both, inputs, *targets, (*weights).into())?);
+        *again = true;
         Ok(())
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Value {
     pub wanted: bool,
     /// Whether its signal, or for inference the value itself, is kept to the end of the pass, to be read. In training all values are.
     pub kept: bool,
+    /// Whether it depends on the direction, in a network beside its derivative. Its signal does not: it is kept, to serve the next pass.
+    pub along: bool,
     /// Whether its signal, or for inference the value itself, lives only within a block of samples of one run.
     pub block_local: bool,
 }
@@ -55,6 +57,8 @@ pub(super) struct Op {
     /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
     pub output: usize,
+    /// Whether its output depends on the direction, as [`Value::along`].
+    pub along: bool,
     /// Whether its output is added to what an earlier operation has written there.
     pub adds_output: bool,
 }
@@ -108,7 +112,7 @@ impl Program {
         let values = values.map(|(_, value)| {
             let image = [value.positions(), value.channels()];
             let image = (value.layout == Layout::Image).then_some(image);
-            Value { size: value.len(), image, wanted: false, kept: false, block_local: false }
+            Value { size: value.len(), image, wanted: false, kept: false, along: false, block_local: false }
         });
         let ops = graph.ops.iter().zip(kinds).map(|(op, kind)| Op {
             kind,
@@ -119,6 +123,7 @@ impl Program {
             inputs: op.inputs.iter().map(|input| index(*input)).collect(),
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
+            along: op.node.is_some_and(|node| model.is_along(node)),
             adds_output: sums.iter().any(|sum| sum.of == op.output && !sum.first),
         });
         let find = |at: &At| Ok((*at, index(graph.find(*at)?)));
@@ -135,6 +140,7 @@ impl Program {
         for (_, value) in if components > 0 { &program.kept } else { &program.shown } {
             program.values[*value].kept = true;
         }
+        program.mark_along();
         program.want();
         program.mark_adds();
         program.mark_sums(model);
@@ -143,12 +149,25 @@ impl Program {
         Ok(program)
     }
 
+    fn mark_along(&mut self) {
+        for op in &mut self.ops {
+            op.along |= op.inputs.iter().any(|input| self.values[*input].along);
+            self.values[op.output].along = op.along;
+        }
+    }
+
     fn want(&mut self) {
         self.values.iter_mut().for_each(|value| value.wanted = value.kept);
         for op in &self.ops {
             let within = op.trained || op.inputs.iter().any(|v| self.values[*v].wanted);
             self.values[op.output].wanted |= within && !op.detached;
         }
+        self.values.iter_mut().for_each(|value| value.kept |= value.along && value.wanted);
+    }
+
+    /// Whether the operation takes a signal to this value: not once more to where it is already.
+    pub(super) fn passes(&self, op: &Op, value: usize, again: bool) -> bool {
+        self.values[value].wanted && !(again && op.along && self.values[value].along)
     }
 
     fn mark_adds(&mut self) {
@@ -244,6 +263,7 @@ fn numbered(count: usize, counts: impl Fn(usize) -> bool) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::Error;
+    use crate::model::Builder;
     use crate::{Activation, Layer, Loss};
 
     /// However deep the network: one signal takes one more buffer, and all together take one each.
@@ -274,5 +294,24 @@ mod tests {
         let flat = Model::builder([2]).layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap();
         let unknown = Program::new(&flat, 2, [&[At::Layer(2)], &[]], &Groups::default());
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
+    }
+
+    /// A sum of products takes neither memory nor an operation, unless something else sees one of them.
+    #[test]
+    fn sums_in_place() {
+        let rows = Model::builder([6]).name("x").dense(7).name("y").from("x").dense(7).plus("y");
+        let of = |model: Builder, kept: &[At], shown: &[At]| {
+            let model = model.loss(Loss::mse()).unwrap();
+            let program = Program::new(&model, 1, [kept, shown], &Groups::default()).unwrap();
+            (program.ops.len(), program.values.len())
+        };
+        assert_eq!(of(rows.clone(), &[], &[]), (2, 2));
+        let first = [At::Layer(1)];
+        assert_eq!(of(rows.clone(), &first, &[]), (3, 4));
+        assert_eq!(of(rows.clone(), &[], &first), (3, 4));
+        assert_eq!(of(rows.multiply("y"), &[], &[]), (4, 5));
+        let bent =
+            Model::builder([6]).residual_projected(|b| b.dense(7), |b| b.dense(7).act(Activation::Tanh));
+        assert_eq!(of(bent, &[], &[]), (4, 5));
     }
 }

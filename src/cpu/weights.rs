@@ -38,7 +38,8 @@ impl Weights {
         squared: bool,
         threads: &Threads,
     ) {
-        let part = |role| op.parameter(model, role).map(|p| parameters.of(p));
+        let part =
+            |role| op.parameter(model, role).filter(|p| parameters.is_new(p)).map(|p| parameters.of(p));
         let Some((weighted, weight)) = op.kind.weighted().zip(part(Role::Weight)) else { return };
         weighted.pack(weight, &mut self.packed);
         if squared {

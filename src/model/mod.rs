@@ -42,6 +42,7 @@ pub use recurrent::{Gru, Lstm};
 pub use resample::{Interpolation, Upsample2d};
 pub use running::RunningStatistics;
 pub use tangent::Matrix;
+use tangent::Tangent;
 pub use window::{Named, Padding};
 
 pub(crate) use crate::rules::threshold;
@@ -89,7 +90,7 @@ pub struct Model {
     parameters: Vec<Parameter>,
     running: Vec<RunningStatistics>,
     /// Where its outputs are those of another model, and behind them their derivatives along a direction: the shape of the first.
-    tangent: Option<Vec<usize>>,
+    tangent: Option<Tangent>,
 }
 
 /// The model as JSON has it.
@@ -242,9 +243,15 @@ impl Model {
         self.tangent.is_some()
     }
 
+    /// Whether a node stands beside the model's own, in such a model: what it computes depends on the direction.
+    #[cfg(feature = "cpu")]
+    pub(crate) fn is_along(&self, node: usize) -> bool {
+        self.tangent.as_ref().is_some_and(|tangent| node >= tangent.nodes)
+    }
+
     /// Shape of the logits that the loss sees.
     pub(crate) fn loss_shape(&self) -> &[usize] {
-        self.tangent.as_deref().unwrap_or(self.output_shape())
+        self.tangent.as_ref().map_or(self.output_shape(), |tangent| &tangent.outputs)
     }
 
     /// Whether a node has parameters that are trained, of which `trained` tells.

@@ -30,6 +30,15 @@ pub enum Matrix {
     GaussNewton,
 }
 
+/// Of what model one is the network beside its derivative.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Tangent {
+    /// Shape of that model's outputs.
+    pub outputs: Vec<usize>,
+    /// Its nodes, which come first.
+    pub nodes: usize,
+}
+
 impl Model {
     /// The network beside its derivative along a direction: see the module.
     ///
@@ -55,7 +64,7 @@ impl Model {
         // All add to what begins as zeros.
         built.nodes.iter_mut().for_each(|node| node.used_again = true);
         let parameters = parameters::layout(&built.nodes)?;
-        let tangent = Some(self.output_shape().to_vec());
+        let tangent = Some(Tangent { outputs: self.output_shape().to_vec(), nodes: self.nodes.len() });
         Ok(Model { nodes: built.nodes, parameters, tangent, ..self.clone() })
     }
 }

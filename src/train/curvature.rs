@@ -7,7 +7,7 @@ use crate::model::{Matrix, Mode, Parameter};
 use crate::plan::{Pass, PlanOptions, Products, State, Whole};
 use crate::{Error, Result};
 #[cfg(feature = "cpu")]
-use crate::{cpu, ops::loss::HostWeights};
+use crate::{cpu, cpu::Flat, ops::loss::HostWeights};
 use std::ops::Range;
 
 impl Trainer {
@@ -73,7 +73,7 @@ impl Trainer {
                 None => options,
             };
             let products = Box::new(cpu::Products::new(&self.model, batch, matrix, options)?);
-            Ok(Path::Cpu { parameters: self.parameters()?, products })
+            Ok(Path::Cpu { parameters: self.parameters()?, products, again: false })
         }
         #[cfg(not(feature = "cpu"))]
         unreachable!("without the CPU path every trainer is on a GPU")
@@ -104,6 +104,8 @@ enum Path<'a> {
     Cpu {
         parameters: Vec<f32>,
         products: Box<cpu::Products>,
+        /// Whether the last product was of the same batch.
+        again: bool,
     },
 }
 
@@ -128,9 +130,11 @@ impl Operator for OverData<'_> {
             let shares = &self.shares[range.clone()];
             match &mut self.path {
                 #[cfg(feature = "cpu")]
-                Path::Cpu { parameters, products } => {
+                Path::Cpu { parameters, products, again } => {
                     let weights = HostWeights { given: Some(shares), part_of: Some(samples) };
-                    add(products.product_by(parameters, inputs, targets, weights, v)?);
+                    let both = Flat { parameters, direction: v, again: std::mem::take(again) };
+                    add(products.product_by(both, inputs, targets, weights)?);
+                    *again = samples <= self.batch;
                 }
                 Path::Gpu { state, whole, rest } => {
                     let is_whole = range.len() == self.batch;

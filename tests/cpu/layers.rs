@@ -147,6 +147,23 @@ pub(crate) fn shared() -> Vec<(&'static str, Builder)> {
     ]
 }
 
+/// Networks with sums of products that nothing else reads.
+fn sums_of_products() -> Vec<(&'static str, Builder)> {
+    let wide = |b: Builder| b.layer(Conv2d::new(7, 3).same());
+    let turned = |b: Builder| b.layer(ConvTranspose2d::new(7, 3).padding(1));
+    let narrow = |b: Builder| b.layer(Conv2d::new(7, 1).bias(false));
+    let rows = Model::builder([6]).dense(5).act(Tanh);
+    let named = rows.clone().name("x").dense(7).name("y").from("x").dense_no_bias(7).plus("y");
+    vec![
+        ("two convolutions", image(5).residual_projected(wide, narrow)),
+        ("a convolution and a transposed one", image(5).residual_projected(wide, turned)),
+        ("a transposed one without bias", image(5).residual_projected(narrow, turned).act(Tanh)),
+        ("rows", rows.residual_projected(|b| b.dense_no_bias(7), |b| b.dense(7))),
+        ("rows, one of them named", named),
+        ("of three", image(5).residual_projected(wide, |b| b.residual_projected(narrow, turned))),
+    ]
+}
+
 /// An image of `channels` × 6 × 7 after a convolution and an activation.
 pub(crate) fn image(channels: usize) -> Builder {
     Model::builder([2, 6, 7]).conv2d(channels, 1).act(Tanh)
@@ -283,7 +300,7 @@ fn all_other_layers() {
     ] {
         follows(name, classified(builder), 5);
     }
-    for (name, builder) in branches().into_iter().chain(shared()) {
+    for (name, builder) in branches().into_iter().chain(shared()).chain(sums_of_products()) {
         follows(name, classified(builder), 5);
     }
     let nested =

@@ -5,7 +5,7 @@ use crate::matrices::{Case, follows_the_reference, losses_of_products, networks,
 use crate::problem::{Problem, mlp};
 use hesscale::cpu::{ExecutorOptions, Products, Threads};
 use hesscale::curvature::{Operator, conjugate_gradients, hutchinson, lanczos, trace};
-use hesscale::model::{Conv2d, Matrix, Targets};
+use hesscale::model::{Conv2d, Init, Matrix, Targets};
 use hesscale::{Activation, Error, Layer, Loss, Mode, Model, Result};
 use std::ops::Range;
 
@@ -20,7 +20,35 @@ fn on_the_cpu(case: &Case<'_>) -> Vec<f32> {
     let Case { parameters, input, targets, weights, v, .. } = *case;
     let other: Vec<f32> = v.iter().map(|v| 3.0 - v).collect();
     products.product(&other, input, targets, weights, parameters).unwrap();
-    products.product(parameters, input, targets, weights, v).unwrap().to_vec()
+    let product = products.product(parameters, input, targets, weights, v).unwrap().to_vec();
+    // At one point what does not depend on the direction is computed once; the bits are the same.
+    products.product(&other, input, targets, weights, parameters).unwrap();
+    let mut at = products.at(parameters, input, targets, weights).unwrap();
+    let mut again = vec![0.0; product.len()];
+    for direction in [v, &other, parameters, v] {
+        at.apply(direction, &mut again).unwrap();
+    }
+    assert!(product.iter().zip(&again).all(|(once, again)| once.to_bits() == again.to_bits()));
+    product
+}
+
+/// A product that fails leaves nothing that the next would take for its own.
+#[test]
+fn a_product_after_one_that_failed() {
+    let model = mlp(&[3, 5, 2], Activation::Tanh, Loss::mse());
+    let (parameters, input, targets) = (model.init(Init::Auto, 3).unwrap(), [0.5, -1.0, 0.25], [1.0, 2.0]);
+    let mut products = Products::new(&model, 1, Matrix::Hessian, options().checked()).unwrap();
+    let v: Vec<f32> = parameters.iter().map(|p| 2.0 * p).collect();
+    let targets = Targets::Values(&targets);
+    let want = products.product(&parameters, &input, targets, None, &v).unwrap().to_vec();
+    let mut at = products.at(&parameters, &input, targets, None).unwrap();
+    let mut got = vec![0.0; want.len()];
+    at.apply(&parameters, &mut got).unwrap();
+    let spoilt: Vec<f32> = v.iter().map(|_| f32::NAN).collect();
+    assert!(matches!(at.apply(&spoilt, &mut got), Err(Error::NotFinite { .. })));
+    assert!(matches!(at.apply(&v[1..], &mut got), Err(Error::Length { .. })));
+    at.apply(&v, &mut got).unwrap();
+    assert_eq!(got, want);
 }
 
 #[test]
@@ -320,6 +348,7 @@ fn a_data_set_batch_by_batch() {
             for batch in [1, 5, 13, 100] {
                 let mut operator = trainer.matrix_over(matrix, &data, batch).unwrap();
                 let mut got = vec![1.0; v.len()];
+                operator.apply(&w, &mut got).unwrap();
                 operator.apply(&v, &mut got).unwrap();
                 compare("product", &to_f64(&got), &want, 1e-5).unwrap_or_else(|e| panic!("{batch}: {e}"));
             }

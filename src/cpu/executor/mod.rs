@@ -84,6 +84,8 @@ pub(super) struct Batch {
     pub samples: usize,
     pub mode: Mode,
     pub noise: Noise,
+    /// As [`Flat::again`].
+    pub again: bool,
 }
 
 impl Executor {
@@ -134,7 +136,7 @@ impl Executor {
             statistics: model.statistics(),
             gradient: flat("gradient", components > 0)?,
             diagonal: flat("diagonal", components > 1)?,
-            last: Batch { samples: 0, mode: Mode::None, noise: Noise::default() },
+            last: Batch { samples: 0, mode: Mode::None, noise: Noise::default(), again: false },
             done: Done::Pass,
             checked,
             program,
@@ -164,7 +166,7 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, Mode::None), || {
-            let batch = Batch { samples, mode: Mode::None, noise: Noise::default() };
+            let batch = Batch { samples, mode: Mode::None, noise: Noise::default(), again: false };
             self.forward_stages(parameters, inputs, batch);
         });
         Ok(self.logits())
@@ -222,7 +224,7 @@ impl Executor {
         weights.given.map_or(Ok(()), |weights| self.model.check_sample_weights(samples, weights))?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
-            let batch = Batch { samples, mode, noise };
+            let batch = Batch { samples, mode, noise, again: parameters.again };
             self.forward_stages(parameters, inputs, batch);
             let loss = self.start(batch, targets, weights);
             self.backward_stages(parameters, batch);
@@ -242,7 +244,7 @@ impl Executor {
         let samples = self.check(parameters, inputs)?;
         let threads = self.threads.clone();
         threads.enter(self.largest_piece(samples, mode), || {
-            self.forward_stages(parameters, inputs, Batch { samples, mode, noise });
+            self.forward_stages(parameters, inputs, Batch { samples, mode, noise, again: false });
         });
         self.done = Done::Forward;
         Ok(self.logits())
@@ -291,7 +293,7 @@ impl Executor {
     }
 
     fn start(&mut self, batch: Batch, targets: Targets<'_>, weights: HostWeights<'_>) -> f64 {
-        let Batch { samples, mode, noise } = batch;
+        let Batch { samples, mode, noise, .. } = batch;
         let logits = self.program.logits;
         let len = samples * self.program.values[logits].size;
         let signal = self.slots[logits].map(|slot| at_the_outputs(&mut self.signals[slot], mode, len));

@@ -17,6 +17,9 @@ impl Executor {
             weights.prepare(op, &self.model, parameters, squared, &self.threads);
         }
         for stage in 0..self.program.stages.len() {
+            if batch.again && self.program.ops[self.program.stages[stage].ops()].iter().all(|op| !op.along) {
+                continue;
+            }
             match &self.program.stages[stage] {
                 Stage::Dense(op) => self.dense_forward(*op, parameters, batch.samples),
                 Stage::Batch(op) => self.batch_forward(*op, batch),

@@ -32,6 +32,9 @@ impl Executor {
             for rows in blocks(range, *block) {
                 for index in ops.clone() {
                     let op = &program.ops[index];
+                    if batch.again && !op.along {
+                        continue;
+                    }
                     let HostOp::Sample(sample_op) = &op.kind else { continue };
                     let mut output = views.take(op.output);
                     let inputs: Vec<&[f32]> = op.inputs.iter().map(|v| views.value(*v, &rows)).collect();
@@ -81,7 +84,7 @@ impl Executor {
                         call.summed = true;
                     }
                     for (number, (value, adds)) in op.inputs.iter().zip(&op.adds).enumerate() {
-                        if !program.values[*value].wanted || !sample_op.reaches(number) {
+                        if !program.passes(op, *value, batch.again) || !sample_op.reaches(number) {
                             continue;
                         }
                         let input = views.value(*value, &rows);
