@@ -4,6 +4,7 @@ use crate::measure::{Effort, Row, WARM_UP, median};
 use crate::workload::{Data, MATRICES, MODES, Workload};
 use cpu_time::ProcessTime;
 use hesscale::cpu::{Executor, ExecutorOptions, Products, Threads};
+use hesscale::curvature::Operator;
 use hesscale::model::{Init, Noise};
 use hesscale::{Error, Mode, Result};
 use std::time::{Duration, Instant};
@@ -29,6 +30,8 @@ struct Times {
 enum Other {
     Mode(Mode, Box<Executor>),
     Product(&'static str, Box<Products>),
+    /// Behind another at the same parameters.
+    NextProduct(&'static str, Box<Products>),
 }
 
 /// It and a plain one, with the times of their interleaved steps.
@@ -53,14 +56,20 @@ pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) 
             push(Other::Mode(mode, Box::new(executor(mode)?)))?;
         }
         for (name, matrix) in MATRICES {
-            match Products::new(&workload.model, workload.batch, matrix, options(Mode::None)) {
+            let products = || Products::new(&workload.model, workload.batch, matrix, options(Mode::None));
+            match products() {
                 Err(Error::Unsupported { .. }) => {}
-                products => push(Other::Product(name, Box::new(products?)))?,
+                first => {
+                    push(Other::Product(name[0], Box::new(first?)))?;
+                    push(Other::NextProduct(name[1], Box::new(products()?)))?;
+                }
             }
         }
     }
+    // Not the parameters themselves, which would be in cache.
+    let v: Vec<f32> = parameters.iter().map(|parameter| 0.5 * parameter).collect();
     let round = |contests: &mut [Contest]| {
-        contests.iter_mut().try_for_each(|contest| contest.turn(&parameters, &data))
+        contests.iter_mut().try_for_each(|contest| contest.turn(&parameters, &v, &data))
     };
     let mut one = Duration::MAX;
     for _ in 0..WARM_UP {
@@ -77,21 +86,28 @@ pub(crate) fn measure(threads: &[Threads], workload: &Workload, effort: Effort) 
 
 impl Contest {
     /// A plain step, then one of the other's.
-    fn turn(&mut self, parameters: &[f32], data: &Data) -> Result<()> {
+    fn turn(&mut self, parameters: &[f32], v: &[f32], data: &Data) -> Result<()> {
         let [plain_times, times] = &mut self.times;
         timed(plain_times, || pass(&mut self.plain, MODES[0], parameters, data))?;
-        timed(times, || match &mut self.other {
-            Other::Mode(mode, executor) => pass(executor, *mode, parameters, data),
+        match &mut self.other {
+            Other::Mode(mode, executor) => timed(times, || pass(executor, *mode, parameters, data)),
             Other::Product(_, products) => {
-                products.product(parameters, &data.inputs, data.targets(), None, parameters).map(drop)
+                timed(times, || products.product(parameters, &data.inputs, data.targets(), None, v).map(drop))
             }
-        })
+            Other::NextProduct(_, products) => {
+                let mut product = vec![0.0; v.len()];
+                let mut at = products.at(parameters, &data.inputs, data.targets(), None)?;
+                at.apply(parameters, &mut product)?;
+                timed(times, || at.apply(v, &mut product))
+            }
+        }
     }
 
     fn row(self, workload: &Workload) -> Row {
         let (mode, flops) = match &self.other {
             Other::Mode(mode, executor) => (mode.name(), executor.flops(*mode)),
             Other::Product(name, products) => (*name, products.flops()),
+            Other::NextProduct(name, products) => (*name, products.flops_behind_the_first()),
         };
         let (plain_flops, threads) = (self.plain.flops(MODES[0]), self.plain.threads().count());
         let [plain_times, mode_times] = self.times;

@@ -9,8 +9,9 @@ use hesscale::{
 pub(crate) const MODES: [Mode; 5] =
     [Mode::None, Mode::HesScaleGn, Mode::HesScale, Mode::HesScaleR1, Mode::HesScaleR2];
 
-/// Whose products are timed beside the modes.
-pub(crate) const MATRICES: [(&str, Matrix); 2] = [("H v", Matrix::Hessian), ("G v", Matrix::GaussNewton)];
+/// Whose products are timed beside the modes, with the names of a first product and of one behind another at the same parameters.
+pub(crate) const MATRICES: [([&str; 2], Matrix); 2] =
+    [(["H v", "H v, next"], Matrix::Hessian), (["G v", "G v, next"], Matrix::GaussNewton)];
 
 /// A network at a batch size.
 #[derive(Debug)]
@@ -140,7 +141,7 @@ impl Workload {
     /// Plans of products with matrices, of those that the network has, along its own parameters.
     pub(crate) fn products(&self, context: &Context, state: &State) -> Result<Vec<(&'static str, Products)>> {
         let mut all = Vec::new();
-        for (name, matrix) in MATRICES {
+        for ([name, _], matrix) in MATRICES {
             let options = PlanOptions::training(Mode::None);
             let products = match Products::new(context, &self.model, self.batch, matrix, options) {
                 Err(Error::Unsupported { .. }) => continue,

@@ -41,16 +41,23 @@ impl Executor {
 
     /// Floating-point operations of the matrix products of a pass over a whole batch; for inference of the forward pass alone.
     pub fn flops(&self, mode: Mode) -> u64 {
+        self.flops_of(mode, false)
+    }
+
+    /// The same; `again` as [`Flat::again`].
+    pub(in crate::cpu) fn flops_of(&self, mode: Mode, again: bool) -> u64 {
         let each = self.program.ops.iter().map(|op| {
             let (product, vectors) = match &op.kind {
                 HostOp::Dense([inputs, outputs]) => (2 * inputs * outputs, 0),
                 HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
                 HostOp::Sample(_) | HostOp::Batch(_) => return 0,
             };
-            let wanted = |value: usize| self.program.values[value].wanted;
-            let signal = if wanted(op.inputs[0]) && wanted(op.output) { mode.components() } else { 0 };
+            let through =
+                self.program.passes(op, op.inputs[0], again) && self.program.values[op.output].wanted;
+            let signal = if through { mode.components() } else { 0 };
+            let forward = usize::from(op.along || !again);
             let parameters = if op.trained { 1 + usize::from(mode.has_diagonal()) + vectors } else { 0 };
-            product.saturating_mul(1 + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
+            product.saturating_mul(forward + if self.mode.is_some() { signal + parameters } else { 0 }) as u64
         });
         each.fold(0, u64::saturating_add).saturating_mul(self.batch as u64)
     }
