@@ -71,6 +71,12 @@ impl Plan {
         Ok(())
     }
 
+    /// Records what of [`Plan::record_gradient`] depends on the direction, behind all of it: of a network beside its derivative.
+    pub(crate) fn record_next(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        record(encoder, self.kernels(Work::Next)?);
+        Ok(())
+    }
+
     /// Records the optimiser's update from the stored gradient and diagonal. `pass` says whether the diagonal is from
     /// this step.
     ///

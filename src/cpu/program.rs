@@ -36,8 +36,8 @@ pub(super) struct Value {
     pub wanted: bool,
     /// Whether its signal, or for inference the value itself, is kept to the end of the pass, to be read. In training all values are.
     pub kept: bool,
-    /// Whether it depends on the direction, in a network beside its derivative. Its signal does not: it is kept, to serve the next pass.
-    pub along: bool,
+    /// Whether it is a derivative along a direction, whose signal does not depend on it: that is kept, to serve the next pass.
+    pub derivative: bool,
     /// Whether its signal, or for inference the value itself, lives only within a block of samples of one run.
     pub block_local: bool,
 }
@@ -57,7 +57,7 @@ pub(super) struct Op {
     /// For each input, whether another operation has written its signal before, so that this one's must be added.
     pub adds: Vec<bool>,
     pub output: usize,
-    /// Whether its output depends on the direction, as [`Value::along`].
+    /// Whether its output depends on the direction, in a network beside its derivative.
     pub along: bool,
     /// Whether its output is added to what an earlier operation has written there.
     pub adds_output: bool,
@@ -109,10 +109,11 @@ impl Program {
         let indices = numbered(graph.values.len(), |value| root(value) == value);
         let index = |value: usize| indices[root(value)];
         let values = graph.values.iter().enumerate().filter(|(value, _)| root(*value) == *value);
-        let values = values.map(|(_, value)| {
+        let values = values.map(|(index, value)| {
+            let derivative = graph.is_derivative(index);
             let image = [value.positions(), value.channels()];
             let image = (value.layout == Layout::Image).then_some(image);
-            Value { size: value.len(), image, wanted: false, kept: false, along: false, block_local: false }
+            Value { size: value.len(), image, wanted: false, kept: false, derivative, block_local: false }
         });
         let ops = graph.ops.iter().zip(kinds).map(|(op, kind)| Op {
             kind,
@@ -123,7 +124,7 @@ impl Program {
             inputs: op.inputs.iter().map(|input| index(*input)).collect(),
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
-            along: op.node.is_some_and(|node| model.is_along(node)),
+            along: graph.is_along(op.output),
             adds_output: sums.iter().any(|sum| sum.of == op.output && !sum.first),
         });
         let find = |at: &At| Ok((*at, index(graph.find(*at)?)));
@@ -140,7 +141,6 @@ impl Program {
         for (_, value) in if components > 0 { &program.kept } else { &program.shown } {
             program.values[*value].kept = true;
         }
-        program.mark_along();
         program.want();
         program.mark_adds();
         program.mark_sums(model);
@@ -149,25 +149,18 @@ impl Program {
         Ok(program)
     }
 
-    fn mark_along(&mut self) {
-        for op in &mut self.ops {
-            op.along |= op.inputs.iter().any(|input| self.values[*input].along);
-            self.values[op.output].along = op.along;
-        }
-    }
-
     fn want(&mut self) {
         self.values.iter_mut().for_each(|value| value.wanted = value.kept);
         for op in &self.ops {
             let within = op.trained || op.inputs.iter().any(|v| self.values[*v].wanted);
             self.values[op.output].wanted |= within && !op.detached;
         }
-        self.values.iter_mut().for_each(|value| value.kept |= value.along && value.wanted);
+        self.values.iter_mut().for_each(|value| value.kept |= value.derivative && value.wanted);
     }
 
     /// Whether the operation takes a signal to this value: not once more to where it is already.
-    pub(super) fn passes(&self, op: &Op, value: usize, again: bool) -> bool {
-        self.values[value].wanted && !(again && op.along && self.values[value].along)
+    pub(super) fn passes(&self, value: usize, again: bool) -> bool {
+        self.values[value].wanted && !(again && self.values[value].derivative)
     }
 
     fn mark_adds(&mut self) {

@@ -5,12 +5,18 @@ use crate::gemm::GradientSink;
 use crate::model::{Activation, Mode, Parameter, Part, Role};
 use crate::shader::{Dtype, Flow, Kernel};
 use crate::{At, Result};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Signals that the user asked for, by the root of the value they stand at: always in rows.
+/// Signals that outlive a pass, by the root of the value they stand at.
 #[derive(Debug)]
-pub(crate) struct Requested(BTreeMap<usize, Slice>);
+pub(crate) struct Requested {
+    /// Those that the user asked for: always in rows.
+    by_user: BTreeMap<usize, Slice>,
+    /// Those at derivatives along a direction, which serve the next.
+    along: RefCell<BTreeMap<usize, Slice>>,
+}
 
 impl Requested {
     pub(crate) fn new(setup: &Setup<'_>, graph: &Graph) -> Result<Requested> {
@@ -25,13 +31,13 @@ impl Requested {
                 .entry(root)
                 .or_insert_with(|| setup.own(Purpose::Signal, name, planes * Dtype::F32.plane(elements)));
         }
-        Ok(Requested(requested))
+        Ok(Requested { by_user: requested, along: RefCell::default() })
     }
 
     /// All planes of a requested signal; of these g and, if the mode has one, the diagonal.
     pub(crate) fn slices(&self, setup: &Setup<'_>, graph: &Graph, at: At) -> Option<RequestedSlices> {
         let root = graph.root_at(at)?;
-        let slice = self.0.get(&root)?;
+        let slice = self.by_user.get(&root)?;
         let elements = setup.batch * graph.values[root].shape.iter().product::<usize>();
         let plane = |index: usize| Slice::new(slice.region, index * Dtype::F32.plane(elements), elements);
         let diagonal = setup.options.mode.has_diagonal().then(|| plane(1));
@@ -81,12 +87,26 @@ pub(crate) struct BackwardPass<'a> {
     arrived: Vec<Vec<Signal>>,
     /// For each root value, whether anything needs its signal.
     needed: Vec<bool>,
+    /// Complete signals at derivatives, by the root. In a pass of which the direction alone is new they are there.
+    pub along: BTreeMap<usize, Signal>,
+    again: bool,
 }
 
 impl<'a> BackwardPass<'a> {
-    /// Continues after `inputs.forward`.
-    pub(crate) fn new(inputs: &BackwardInputs<'a>, mode: Mode, sink: GradientSink) -> BackwardPass<'a> {
+    /// Continues after `inputs.forward`; where the direction alone is new, with the signals that an earlier pass has left.
+    pub(crate) fn new(
+        inputs: &BackwardInputs<'a>,
+        mode: Mode,
+        sink: GradientSink,
+        left: Option<BTreeMap<usize, Signal>>,
+    ) -> BackwardPass<'a> {
         let BackwardInputs { setup, graph, forward, saved, requested } = *inputs;
+        let again = left.is_some();
+        let mut needed = needed(setup, graph, requested);
+        needed
+            .iter_mut()
+            .enumerate()
+            .for_each(|(value, needed)| *needed &= !(again && graph.is_derivative(value)));
         BackwardPass {
             setup,
             graph,
@@ -97,7 +117,9 @@ impl<'a> BackwardPass<'a> {
             schedule: forward.clone(),
             updated: Vec::new(),
             arrived: graph.values.iter().map(|_| Vec::new()).collect(),
-            needed: needed(setup, graph, requested),
+            needed,
+            along: left.unwrap_or_default(),
+            again,
         }
     }
 
@@ -134,13 +156,26 @@ impl<'a> BackwardPass<'a> {
 
     /// Where the complete signal of a root goes: to the user's tensor, if it was requested and is stored in the same form.
     fn destination(&mut self, root: usize) -> Result<Signal> {
-        match self.requested.0.get(&root) {
+        match self.requested.by_user.get(&root) {
             Some(slice) if self.is_as_seen(root) => {
                 let plane = Dtype::F32.plane(self.setup.batch * self.graph.values[root].len()) as u32;
                 Ok(Signal { slice: *slice, plane })
             }
+            _ if self.graph.is_derivative(root) => self.lasting(root),
             _ => self.transient(root),
         }
+    }
+
+    /// Memory for a signal that the next pass finds.
+    fn lasting(&mut self, root: usize) -> Result<Signal> {
+        let value = &self.graph.values[root];
+        let dtype = self.setup.options.storage;
+        let plane = dtype.plane(self.setup.elements_of(value)?);
+        let bytes = dtype.bytes(self.mode.planes() * plane).next_multiple_of(256);
+        let mut along = self.requested.along.borrow_mut();
+        let own = || self.setup.own(Purpose::Signal, format!("signal at {}", value.name), bytes / 4);
+        let slice = Slice { dtype, ..*along.entry(root).or_insert_with(own) };
+        Ok(Signal { slice, plane: plane as u32 })
     }
 
     /// Whether the signal of a root is stored in the user's form: rows of f32.
@@ -161,7 +196,7 @@ impl<'a> BackwardPass<'a> {
     pub(crate) fn begin_at(&mut self, signal: Signal) -> bool {
         let root = self.graph.root(self.graph.logits);
         let exact = self.setup.options.storage == Dtype::F32 && self.mode.rank() == 0;
-        let taken = exact && !self.requested.0.contains_key(&root);
+        let taken = exact && !self.requested.by_user.contains_key(&root);
         if taken {
             self.arrived[root].push(signal);
         }
@@ -177,18 +212,23 @@ impl<'a> BackwardPass<'a> {
     ) -> Result<Option<Signal>> {
         let root = self.graph.root(value);
         let mut arrived = std::mem::take(&mut self.arrived[root]);
-        let Some(mut signal) = arrived.pop() else { return Ok(None) };
+        let Some(mut signal) = arrived.pop() else {
+            return Ok(self.along.get(&root).copied().filter(|_| self.again));
+        };
         while let Some(other) = arrived.pop() {
             let to = if arrived.is_empty() { self.destination(root)? } else { self.transient(root)? };
             add(self, &self.graph.values[root], [signal, other, to]);
             signal = to;
         }
         // A sum passes on the signal above it as it is, which then lies elsewhere.
-        if let Some(slice) = self.requested.0.get(&root).filter(|slice| signal.slice != **slice) {
+        if let Some(slice) = self.requested.by_user.get(&root).filter(|slice| signal.slice != **slice) {
             let value = &self.graph.values[root];
             let elements = self.setup.batch * value.shape.iter().product::<usize>();
             let shown = Signal { slice: *slice, plane: Dtype::F32.plane(elements) as u32 };
             show(self, value, signal, shown);
+        }
+        if self.graph.is_derivative(root) {
+            self.along.insert(root, signal);
         }
         Ok(Some(signal))
     }
@@ -205,7 +245,7 @@ impl<'a> BackwardPass<'a> {
             && let Some(activation) = writer.operation.activation()
         {
             let under = self.graph.root(writer.inputs[0]);
-            let alone = self.graph.readers(root) == 1 && !self.requested.0.contains_key(&root);
+            let alone = self.graph.readers(root) == 1 && !self.requested.by_user.contains_key(&root);
             if alone && self.needed[under] {
                 let signal = self.target(under)?;
                 return Ok((signal, activation, Some(self.saved.value(self.graph, under))));
@@ -329,7 +369,7 @@ impl FlatRange {
 /// For each value, whether its signal is needed: a parameter that is trained or a requested signal is at it or before it.
 fn needed(setup: &Setup<'_>, graph: &Graph, requested: &Requested) -> Vec<bool> {
     let mut needed: Vec<bool> =
-        (0..graph.values.len()).map(|value| requested.0.contains_key(&value)).collect();
+        (0..graph.values.len()).map(|value| requested.by_user.contains_key(&value)).collect();
     for op in &graph.ops {
         let detached = op.node.is_some_and(|node| setup.model.nodes()[node].part == Part::Detached);
         let within = setup.trains(op) || op.inputs.iter().any(|input| needed[graph.root(*input)]);

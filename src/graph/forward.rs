@@ -4,7 +4,7 @@ use super::{Graph, Layout, Op, Purpose, Region, Schedule, Setup, Slice, Value};
 use crate::Result;
 use crate::model::{Activation, Role};
 use crate::shader::{Dtype, Kernel};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a forward pass keeps for the backward pass.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ pub(crate) struct ForwardPass<'a> {
     pub saved: Saved,
     /// Values that the kernel of the previous operation already writes.
     fused: Vec<bool>,
+    /// Steps whose results do not depend on the direction: see [`Graph::is_along`].
+    fixed: BTreeSet<usize>,
     /// The network's output.
     pub logits: Slice,
     /// Activations that the user asked for, by their root: in rows of f32 once they are computed.
@@ -68,17 +70,27 @@ impl<'a> ForwardPass<'a> {
             schedule,
             saved: Saved::new(graph, input),
             fused: vec![false; graph.values.len()],
+            fixed: BTreeSet::new(),
             logits: input,
             shown: shown.collect::<Result<_>>()?,
         };
         pass.shown.entry(0).and_modify(|shown| *shown = Some(input));
         for op in &graph.ops {
+            let first = pass.schedule.steps.len();
             if !pass.fused[op.output] {
                 op.operation.forward(&mut pass, op)?;
             }
             pass.show(op.output, show)?;
+            if !graph.is_along(op.output) {
+                pass.fixed.extend(first..pass.schedule.steps.len());
+            }
         }
         Ok(pass)
+    }
+
+    /// What is left of the pass where the direction alone has changed.
+    pub(crate) fn along(&self) -> Schedule {
+        self.schedule.only(|step| !self.fixed.contains(&step))
     }
 
     /// Leaves an activation where the user finds it, if it was asked for.

@@ -13,6 +13,10 @@ pub(crate) struct Graph {
     pub ops: Vec<Op>,
     /// The value that is the network's output, in rows.
     pub logits: usize,
+    /// The same as the last layer leaves it.
+    output: usize,
+    /// For each root value, see [`Graph::is_along`].
+    along: Vec<bool>,
 }
 
 /// Makes the operations of all layers.
@@ -77,7 +81,7 @@ impl Graph {
             readers: 0,
             outputs_of: vec![At::Input],
         };
-        let graph = Graph { values: vec![input], ops: Vec::new(), logits: 0 };
+        let graph = Graph { values: vec![input], ops: Vec::new(), logits: 0, output: 0, along: Vec::new() };
         let (mut read, mut shared) = (HashSet::new(), HashSet::new());
         let sources = model.nodes().iter().flat_map(|node| &node.inputs);
         shared.extend(sources.copied().filter(|source| training && !read.insert(*source)));
@@ -92,13 +96,31 @@ impl Graph {
             lowering.graph.values[outputs[model.end(layer)]].outputs_of.push(At::Layer(layer));
         }
         let last = outputs.last().copied().unwrap_or(0);
+        lowering.graph.output = lowering.graph.root(last);
         lowering.graph.logits = lowering.in_layout(last, Layout::Rows);
-        Ok(lowering.graph)
+        let mut graph = lowering.graph;
+        graph.along = vec![false; graph.values.len()];
+        for op in &graph.ops {
+            let begins = op.node.is_some_and(|node| model.is_along(node));
+            graph.along[op.output] =
+                begins || op.inputs.iter().any(|input| graph.along[graph.values[*input].root]);
+        }
+        Ok(graph)
     }
 
     /// The value whose memory `value` is.
     pub(crate) fn root(&self, value: usize) -> usize {
         self.values[value].root
+    }
+
+    /// Whether a value depends on the direction, in a network beside its derivative (`model/tangent.rs`).
+    pub(crate) fn is_along(&self, value: usize) -> bool {
+        self.along[self.root(value)]
+    }
+
+    /// Whether a value does, and its signal does not: a derivative, but not the outputs with theirs behind them.
+    pub(crate) fn is_derivative(&self, value: usize) -> bool {
+        self.is_along(value) && self.root(value) < self.output
     }
 
     /// How many operations read the memory of `value`.

@@ -32,6 +32,12 @@ impl Schedule {
         self.steps.push((kernel.into().storing(dtypes), slices));
     }
 
+    /// The same of these steps alone.
+    pub(crate) fn only(&self, keep: impl Fn(usize) -> bool) -> Schedule {
+        let kept = self.steps.iter().enumerate().filter(|(step, _)| keep(*step));
+        Schedule { steps: kept.map(|(_, step)| step.clone()).collect(), transients: self.transients.clone() }
+    }
+
     /// For each transient its bytes, and its first and last step.
     pub(crate) fn lives(&self) -> Vec<Life> {
         let unused = |memory: &Transient| Life { size: memory.bytes as usize, first: usize::MAX, last: 0 };

@@ -244,7 +244,6 @@ impl Model {
     }
 
     /// Whether a node stands beside the model's own, in such a model: what it computes depends on the direction.
-    #[cfg(feature = "cpu")]
     pub(crate) fn is_along(&self, node: usize) -> bool {
         self.tangent.as_ref().is_some_and(|tangent| node >= tangent.nodes)
     }

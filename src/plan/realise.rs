@@ -204,11 +204,12 @@ pub(super) fn dispatches(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Lists> {
     if cfg!(debug_assertions) {
-        let forward = schedules.iter().find(|(work, _)| *work == Work::Forward);
-        let forward = forward.map(|(_, schedule)| &schedule.steps[..]);
+        let of = |work: Work| {
+            schedules.iter().find(|(other, _)| *other == work).map(|(_, schedule)| &schedule.steps[..])
+        };
         for ((work, schedule), slots) in schedules.iter().zip(&buffers.slots) {
             let needed = |kernel: &Kernel, slice: &Slice| buffers.needed(model, *work, kernel, slice);
-            let before = forward.filter(|_| work.follows_forward()).unwrap_or_default();
+            let before = work.follows().and_then(of).unwrap_or_default();
             let checked = check::reads(before, &schedule.steps, slots, needed);
             checked.unwrap_or_else(|fault| panic!("{work:?} of {}: {fault}", model.to_json()));
         }

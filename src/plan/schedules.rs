@@ -5,11 +5,12 @@ use super::{PlanOptions, whole};
 use crate::gemm::GradientSink;
 use crate::graph::{
     BackwardInputs, BackwardPass, ForwardPass, Graph, Region, Requested, RequestedSlices, Schedule, Setup,
-    Slice,
+    Signal, Slice,
 };
 use crate::model::Mode;
 use crate::ops::{cast, loss::LossStep, noise, optimizer, outside, partial, residual, row_sums::Clear};
 use crate::{At, Result};
+use std::collections::BTreeMap;
 
 /// The lists of a plan, and where the host finds their results.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub(super) fn build(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> 
 fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<Schedules> {
     let begin = partial::begin(setup)?;
     let built = ForwardPass::build(setup, graph, begin, cast::show_activation)?;
+    let along = graph.is_along(graph.logits).then(|| built.along());
     let ForwardPass { schedule: forward, saved, logits, shown, .. } = built;
     let activation = |at: &At| Some((*at, (*shown.get(&graph.root_at(*at)?)?)?));
     let activations = options.activations.iter().filter_map(activation).collect();
@@ -52,13 +54,20 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
     let of_step: fn(Pass) -> Work = if external { Work::BackwardStep } else { Work::Step };
     let inputs = BackwardInputs { setup, graph, forward: &forward, saved: &saved, requested: &requested };
     for (mode, pass) in passes(options) {
-        let build = |sink| backward(&inputs, loss_step.as_ref(), mode, sink);
+        let build = |sink| backward(&inputs, loss_step.as_ref(), mode, sink, None);
         let update = optimizer::update(setup, mode)?;
-        let gradient = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
+        let built = build(if pass.accumulate { GradientSink::Accumulate } else { GradientSink::Replace })?;
+        let gradient = built.schedule;
+        if let (Some(along), Pass::FULL) = (&along, pass) {
+            let inputs = BackwardInputs { forward: along, ..inputs };
+            let again =
+                backward(&inputs, loss_step.as_ref(), mode, GradientSink::Replace, Some(built.along))?;
+            schedules.all.push((Work::Next, joined(setup, again.schedule)));
+        }
         if let Some(update) = update {
             let fused = options.fused_update && !pass.accumulate && !optimizer::sums(setup);
             let step = match fused {
-                true => build(GradientSink::Update(update))?,
+                true => build(GradientSink::Update(update))?.schedule,
                 false => optimizer::behind(setup, &update, gradient.clone()),
             };
             schedules.all.push((of_step(pass), joined(setup, step)));
@@ -76,14 +85,15 @@ fn by_layers(setup: &Setup<'_>, graph: &Graph, options: &PlanOptions) -> Result<
 }
 
 /// Forward pass and loss, or without a loss the host's signal; then the backward pass through all operations.
-fn backward(
-    inputs: &BackwardInputs<'_>,
+fn backward<'a>(
+    inputs: &BackwardInputs<'a>,
     loss_step: Option<&LossStep>,
     mode: Mode,
     sink: GradientSink,
-) -> Result<Schedule> {
+    left: Option<BTreeMap<usize, Signal>>,
+) -> Result<BackwardPass<'a>> {
     let (setup, graph) = (inputs.setup, inputs.graph);
-    let mut pass = BackwardPass::new(inputs, mode, sink);
+    let mut pass = BackwardPass::new(inputs, mode, sink, left);
     match loss_step {
         Some(loss_step) => loss_step.push(&mut pass)?,
         None => outside::begin(&mut pass)?,
@@ -110,9 +120,10 @@ fn backward(
         noise::advance(&mut pass.schedule);
     }
     if let GradientSink::Update(update) = sink {
-        optimizer::rest(setup, &update, pass.updated, &mut pass.schedule);
+        let updated = std::mem::take(&mut pass.updated);
+        optimizer::rest(setup, &update, updated, &mut pass.schedule);
     }
-    Ok(pass.schedule)
+    Ok(pass)
 }
 
 /// The same with two kernels in one dispatch where that is wanted.

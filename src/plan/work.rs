@@ -50,12 +50,14 @@ pub(crate) enum Work {
     Backward(Pass),
     /// The same with the update.
     BackwardStep(Pass),
+    /// Behind [`Work::Gradient`], where the direction alone is new (`model/tangent.rs`).
+    Next,
 }
 
 impl Work {
     pub(crate) fn pass(self) -> Option<Pass> {
         match self {
-            Work::Forward => None,
+            Work::Forward | Work::Next => None,
             Work::Gradient(pass)
             | Work::Update(pass)
             | Work::Step(pass)
@@ -69,7 +71,7 @@ impl Work {
     pub(crate) fn in_mode(self, mode: Mode) -> Work {
         let named = |pass: Pass| Pass { curvature: pass.curvature || !mode.has_diagonal(), ..pass };
         match self {
-            Work::Forward => Work::Forward,
+            Work::Forward | Work::Next => self,
             Work::Gradient(pass) => Work::Gradient(named(pass)),
             Work::Update(pass) => Work::Update(Pass { accumulate: false, ..named(pass) }),
             Work::Step(pass) => Work::Step(named(pass)),
@@ -78,9 +80,13 @@ impl Work {
         }
     }
 
-    /// Whether it follows the list of the forward pass, and reads what that has left.
-    pub(crate) fn follows_forward(self) -> bool {
-        matches!(self, Work::Backward(_) | Work::BackwardStep(_))
+    /// The list that it follows, and reads what that has left.
+    pub(crate) fn follows(self) -> Option<Work> {
+        match self {
+            Work::Backward(_) | Work::BackwardStep(_) => Some(Work::Forward),
+            Work::Next => Some(Work::Gradient(Pass::FULL)),
+            Work::Forward | Work::Gradient(_) | Work::Update(_) | Work::Step(_) => None,
+        }
     }
 
     /// One full step out of the lists that there are: with the optimiser's update if there is one, and of an inference plan the

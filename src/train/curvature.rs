@@ -63,7 +63,8 @@ impl Trainer {
             // The last batch may be smaller than the rest.
             let rest = samples % batch;
             let rest = if rest > 0 { Some(products(rest)?) } else { None };
-            return Ok(Path::Gpu { state, whole: Box::new(products(batch)?), rest: rest.map(Box::new) });
+            let whole = Box::new(products(batch)?);
+            return Ok(Path::Gpu { state, whole, rest: rest.map(Box::new), again: false });
         }
         #[cfg(feature = "cpu")]
         {
@@ -93,18 +94,19 @@ pub struct OverData<'a> {
     len: usize,
 }
 
+/// `again`: whether the last product was of the same batch, so that the direction alone is new.
 #[derive(Debug)]
 enum Path<'a> {
     Gpu {
         state: &'a State,
         whole: Box<Products>,
         rest: Option<Box<Products>>,
+        again: bool,
     },
     #[cfg(feature = "cpu")]
     Cpu {
         parameters: Vec<f32>,
         products: Box<cpu::Products>,
-        /// Whether the last product was of the same batch.
         again: bool,
     },
 }
@@ -136,21 +138,28 @@ impl Operator for OverData<'_> {
                     add(products.product_by(both, inputs, targets, weights)?);
                     *again = samples <= self.batch;
                 }
-                Path::Gpu { state, whole, rest } => {
+                Path::Gpu { state, whole, rest, again } => {
                     let is_whole = range.len() == self.batch;
                     let products = if is_whole { whole } else { rest.as_mut().expect("made for it") };
-                    products.plan().write_input(inputs)?;
-                    products.plan().write_targets(targets)?;
-                    products.plan().write_sample_weights(shares)?;
                     let context = state.context();
                     let mut encoder = context.device().create_command_encoder(&Default::default());
                     if index == 0 || !is_whole {
                         context.write(products.direction(), v)?;
-                        products.record_parameters(&mut encoder, state)?;
                     }
-                    let adds = is_whole && !index.is_multiple_of(self.most);
-                    let pass = if adds { Pass::FULL.accumulating() } else { Pass::FULL };
-                    products.plan().record_gradient(&mut encoder, pass)?;
+                    if std::mem::take(again) {
+                        products.record_next(&mut encoder)?;
+                    } else {
+                        products.plan().write_input(inputs)?;
+                        products.plan().write_targets(targets)?;
+                        products.plan().write_sample_weights(shares)?;
+                        if index == 0 || !is_whole {
+                            products.record_parameters(&mut encoder, state)?;
+                        }
+                        let adds = is_whole && !index.is_multiple_of(self.most);
+                        let pass = if adds { Pass::FULL.accumulating() } else { Pass::FULL };
+                        products.plan().record_gradient(&mut encoder, pass)?;
+                    }
+                    *again = samples <= self.batch;
                     context.queue().submit([encoder.finish()]);
                     let ends = (index + 1).is_multiple_of(self.most) || at + 2 * self.batch > samples;
                     if ends || !is_whole {

@@ -40,7 +40,16 @@ fn on_the_gpu(context: &Context, options: PlanOptions, case: &Case<'_>) -> Vec<f
     });
     let read = context.read_blocking(&[products.product(), state.parameters()]).unwrap();
     assert_eq!(read[1][..case.parameters.len()], *case.parameters, "the state stays as it is");
-    read.into_iter().next().unwrap()
+    let product = read.into_iter().next().unwrap();
+    // Behind a product along another direction, with what that has left: the same bits.
+    context.write(products.direction(), case.parameters).unwrap();
+    submit(context, |encoder| products.record_again(encoder).unwrap());
+    context.write(products.direction(), case.v).unwrap();
+    submit(context, |encoder| products.record_next(encoder).unwrap());
+    let next = context.read_blocking(&[products.product()]).unwrap().swap_remove(0);
+    let same = product.iter().zip(&next).all(|(product, next)| product.to_bits() == next.to_bits());
+    assert!(same, "{:?} of {}: the next product differs", case.matrix, case.model.to_json());
+    product
 }
 
 #[test]
@@ -93,7 +102,7 @@ fn a_part_of_a_batch() {
     let model = mlp(&[6, 9, 4], Activation::Tanh, Loss::cross_entropy());
     let mut path = |case: &Case<'_>| {
         let options = options().partial();
-        let products = Products::new(&context, case.model, case.batch + 3, case.matrix, options).unwrap();
+        let mut products = Products::new(&context, case.model, case.batch + 3, case.matrix, options).unwrap();
         let spoilt = [case.input, &[f32::NAN; 18]].concat();
         products.plan().write_input(&spoilt).unwrap();
         let hesscale::model::Targets::Classes(classes) = case.targets else { panic!("classes") };
@@ -142,7 +151,7 @@ fn the_diagonal_of_a_probe_is_an_optimisers() {
     let state = State::new(&context, model, Some(rule.at(0.01))).unwrap();
     state.write_parameters(&w).unwrap();
     let plan = Plan::new(&context, model, &state, 8, PlanOptions::training(Mode::HesScale)).unwrap();
-    let products = Products::new(&context, model, 8, Matrix::Hessian, options()).unwrap();
+    let mut products = Products::new(&context, model, 8, Matrix::Hessian, options()).unwrap();
     for plan in [&plan, products.plan()] {
         plan.write_input(&x).unwrap();
         plan.write_targets(problem.targets.view()).unwrap();
@@ -171,7 +180,7 @@ fn the_spectrum_is_the_cpus() {
     let (w, x) = (to_f32(&problem.parameters), to_f32(&problem.input));
     let state = State::new(&context, &problem.model, None).unwrap();
     state.write_parameters(&w).unwrap();
-    let products = Products::new(&context, &problem.model, 8, matrix, options()).unwrap();
+    let mut products = Products::new(&context, &problem.model, 8, matrix, options()).unwrap();
     products.plan().write_input(&x).unwrap();
     products.plan().write_targets(problem.targets.view()).unwrap();
     let got = lanczos(&mut products.at(&state).unwrap(), 25, 2).unwrap();
@@ -201,7 +210,7 @@ fn what_does_not_fit_is_refused() {
     let gru = Model::builder([3, 4]).gru(5).last().dense(2).loss(Loss::mse()).unwrap();
     let refused = Products::new(&context, &gru, 4, Matrix::GaussNewton, options()).unwrap_err();
     assert_eq!(refused.to_string(), "gru 1: `products with the Hessian` is not supported");
-    let products = new(options()).unwrap();
+    let mut products = new(options()).unwrap();
     let other = mlp(&[6, 80, 4], Activation::Tanh, Loss::cross_entropy());
     let elsewhere = crate::harness::checked_context();
     let mut encoder = context.device().create_command_encoder(&Default::default());
@@ -254,6 +263,7 @@ fn a_data_set_batch_by_batch() {
         for batch in [3, 50, 201, 1000] {
             let mut operator = trainer.matrix_over(matrix, &data, batch).unwrap();
             let mut got = vec![1.0; v.len()];
+            operator.apply(&vec![0.5; v.len()], &mut got).unwrap();
             for _ in 0..2 {
                 operator.apply(&v, &mut got).unwrap();
                 compare("product", &to_f64(&got), &to_f64(&want), 2e-5)

@@ -88,7 +88,7 @@ impl Executor {
             };
             sums(d, squares, &mut self.diagonal);
         }
-        if let Some(to) = slots[input].filter(|_| program.passes(op, input, batch.again)) {
+        if let Some(to) = slots[input].filter(|_| program.passes(input, batch.again)) {
             let to = &mut signals[to][..components * x.len()];
             dense.signal(s, components, to, op.adds[0], weight_squares);
         }

@@ -84,7 +84,7 @@ impl Executor {
                         call.summed = true;
                     }
                     for (number, (value, adds)) in op.inputs.iter().zip(&op.adds).enumerate() {
-                        if !program.passes(op, *value, batch.again) || !sample_op.reaches(number) {
+                        if !program.passes(*value, batch.again) || !sample_op.reaches(number) {
                             continue;
                         }
                         let input = views.value(*value, &rows);
