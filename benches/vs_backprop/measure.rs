@@ -2,7 +2,7 @@
 
 use crate::timestamps::Timestamps;
 use crate::workload::{MODES, Workload};
-use hesscale::{Context, Pass, Plan, Result};
+use hesscale::{Context, Pass, Plan, Products, Result};
 use std::time::{Duration, Instant};
 
 /// Numbers of repetitions.
@@ -74,63 +74,87 @@ pub(crate) fn measure(context: &Context, workload: &Workload, effort: Effort) ->
     let plans = MODES.map(|mode| workload.plan(context, &state, mode));
     let plans = plans.into_iter().collect::<Result<Vec<_>>>()?;
     let products = workload.products(context, &state)?;
-    let plans = plans.iter().map(|plan| (plan.mode().name(), plan));
-    let products = products.iter().map(|(name, products)| (*name, products.plan()));
-    let plans: Vec<(&'static str, &Plan)> = plans.chain(products).collect();
+    let mut steps: Vec<(&'static str, Step<'_>)> = Vec::new();
+    steps.extend(plans.iter().map(|plan| (plan.mode().name(), Step::Pass(plan))));
+    for ([first, next], products) in &products {
+        steps.extend([(*first, Step::Pass(products.plan())), (*next, Step::NextProduct(products))]);
+    }
+    let plain = Step::Pass(&plain);
     let clock = Timestamps::new(context);
 
     let mut one = Duration::MAX;
     for _ in 0..WARM_UP {
         let start = Instant::now();
-        for (_, plan) in &plans {
-            step(context, &plain, clock.as_ref(), &mut Times::default())?;
-            step(context, plan, clock.as_ref(), &mut Times::default())?;
+        for (_, step) in &steps {
+            plain.run(context, clock.as_ref(), &mut Times::default())?;
+            step.run(context, clock.as_ref(), &mut Times::default())?;
         }
         one = one.min(start.elapsed());
     }
     // For each mode, the times of its steps and of the plain steps just before them, so that disturbances affect both.
-    let mut times: Vec<[Times; 2]> = plans.iter().map(|_| Default::default()).collect();
+    let mut times: Vec<[Times; 2]> = steps.iter().map(|_| Default::default()).collect();
     for _ in 0..effort.repetitions(one) {
-        for ((_, plan), [plain_times, plan_times]) in plans.iter().zip(&mut times) {
-            step(context, &plain, clock.as_ref(), plain_times)?;
-            step(context, plan, clock.as_ref(), plan_times)?;
+        for ((_, step), [plain_times, step_times]) in steps.iter().zip(&mut times) {
+            plain.run(context, clock.as_ref(), plain_times)?;
+            step.run(context, clock.as_ref(), step_times)?;
         }
     }
 
-    let flops = |plan: &Plan| plan.dispatches().map(|(_, flops)| flops).sum::<u64>();
-    let row = |((name, plan), [plain_times, plan_times]): ((&'static str, &Plan), [Times; 2])| Row {
+    let flops = |step: &Step<'_>| step.dispatches().iter().sum::<u64>();
+    let row = |((name, step), [plain_times, plan_times]): ((&'static str, Step<'_>), [Times; 2])| Row {
         workload: workload.network,
         batch: workload.batch,
         mode: name,
         plain_ms: median(plain_times.wall),
         mode_ms: median(plan_times.wall),
         device_ms: clock.is_some().then(|| (median(plain_times.gpu), median(plan_times.gpu))),
-        flops: flops(plan),
-        flop_ratio: flops(plan) as f64 / flops(&plain) as f64,
-        dispatches: plan.dispatches().count(),
+        flops: flops(&step),
+        flop_ratio: flops(&step) as f64 / flops(&plain) as f64,
+        dispatches: step.dispatches().len(),
         adapter: context.describe(),
     };
-    Ok(plans.into_iter().zip(times).map(row).collect())
+    Ok(steps.into_iter().zip(times).map(row).collect())
 }
 
-/// Records, submits and waits: a full step with its gradient, and its diagonal where the mode has one.
-fn step(context: &Context, plan: &Plan, clock: Option<&Timestamps>, times: &mut Times) -> Result<()> {
-    let start = Instant::now();
-    let mut encoder = context.device().create_command_encoder(&Default::default());
-    if let Some(clock) = clock {
-        clock.write(&mut encoder, 0);
+/// What is timed.
+enum Step<'a> {
+    /// A pass with its gradient, and its diagonal where the mode has one.
+    Pass(&'a Plan),
+    /// Behind a product at the same parameters.
+    NextProduct(&'a Products),
+}
+
+impl Step<'_> {
+    /// Records, submits and waits.
+    fn run(&self, context: &Context, clock: Option<&Timestamps>, times: &mut Times) -> Result<()> {
+        let start = Instant::now();
+        let mut encoder = context.device().create_command_encoder(&Default::default());
+        if let Some(clock) = clock {
+            clock.write(&mut encoder, 0);
+        }
+        match self {
+            Step::Pass(plan) => plan.record_gradient(&mut encoder, Pass::FULL)?,
+            Step::NextProduct(products) => products.record_next(&mut encoder)?,
+        }
+        if let Some(clock) = clock {
+            clock.write(&mut encoder, 1);
+        }
+        context.queue().submit([encoder.finish()]);
+        context.wait()?;
+        times.wall.push(1e3 * start.elapsed().as_secs_f64());
+        if let Some(clock) = clock {
+            times.gpu.push(clock.read(context)?);
+        }
+        Ok(())
     }
-    plan.record_gradient(&mut encoder, Pass::FULL)?;
-    if let Some(clock) = clock {
-        clock.write(&mut encoder, 1);
+
+    /// The operations of each of its kernels.
+    fn dispatches(&self) -> Vec<u64> {
+        match self {
+            Step::Pass(plan) => plan.dispatches().map(|(_, flops)| flops).collect(),
+            Step::NextProduct(products) => products.next_dispatches().map(|(_, flops)| flops).collect(),
+        }
     }
-    context.queue().submit([encoder.finish()]);
-    context.wait()?;
-    times.wall.push(1e3 * start.elapsed().as_secs_f64());
-    if let Some(clock) = clock {
-        times.gpu.push(clock.read(context)?);
-    }
-    Ok(())
 }
 
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {

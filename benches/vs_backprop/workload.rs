@@ -139,9 +139,13 @@ impl Workload {
     }
 
     /// Plans of products with matrices, of those that the network has, along its own parameters.
-    pub(crate) fn products(&self, context: &Context, state: &State) -> Result<Vec<(&'static str, Products)>> {
+    pub(crate) fn products(
+        &self,
+        context: &Context,
+        state: &State,
+    ) -> Result<Vec<([&'static str; 2], Products)>> {
         let mut all = Vec::new();
-        for ([name, _], matrix) in MATRICES {
+        for (names, matrix) in MATRICES {
             let options = PlanOptions::training(Mode::None);
             let products = match Products::new(context, &self.model, self.batch, matrix, options) {
                 Err(Error::Unsupported { .. }) => continue,
@@ -153,7 +157,7 @@ impl Workload {
             let mut encoder = context.device().create_command_encoder(&Default::default());
             products.record(&mut encoder, state, state.parameters())?;
             context.queue().submit([encoder.finish()]);
-            all.push((name, products));
+            all.push((names, products));
         }
         Ok(all)
     }

@@ -1,6 +1,6 @@
 //! Products of a model's matrices of second derivatives with vectors, recorded into the caller's encoder.
 
-use super::{Pass, Plan, PlanOptions, State};
+use super::{Pass, Plan, PlanOptions, State, Work};
 use crate::curvature::Operator;
 use crate::gpu::{Context, Tensor};
 use crate::model::{Matrix, Mode, Model, Parameter};
@@ -12,7 +12,7 @@ use std::ops::Range;
 /// [`curvature`](crate::curvature).
 ///
 /// A product is one pass of plain backprop through the network beside its derivative along v, eight products of matrices for each
-/// layer in place of three; for the Gauss-Newton matrix five. Its memory is about three times that of a plan.
+/// layer in place of three; for the Gauss-Newton matrix five. Its memory is two to three times that of a plan.
 ///
 /// Layers: dense, convolutions and their transposes, all activations, pooling, padding, resampling, pixel shuffle, a sequence's last
 /// position, layer, RMS and group normalisation (but with γ for each number of an image), embeddings and hash grids, learned positions
@@ -155,6 +155,12 @@ impl Products {
     /// As [`Plan::record_gradient`].
     pub fn record_next(&self, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
         self.plan.record_next(encoder)
+    }
+
+    /// The kernels that [`Products::record_next`] records, as [`Plan::dispatches`] has those of a product by itself.
+    pub fn next_dispatches(&self) -> impl Iterator<Item = (&str, u64)> {
+        let kernels = self.plan.kernels(Work::Next).into_iter().flatten();
+        kernels.map(|dispatch| (dispatch.label.as_str(), dispatch.flops))
     }
 
     fn check(&self, state: &State) -> Result<()> {

@@ -52,8 +52,7 @@ impl Executor {
                 HostOp::Sample(sample_op) if sample_op.rows().is_some() => (sample_op.work(), mode.rank()),
                 HostOp::Sample(_) | HostOp::Batch(_) => return 0,
             };
-            let through =
-                self.program.passes(op.inputs[0], again) && self.program.values[op.output].wanted;
+            let through = self.program.passes(op.inputs[0], again) && self.program.values[op.output].wanted;
             let signal = if through { mode.components() } else { 0 };
             let forward = usize::from(op.along || !again);
             let parameters = if op.trained { 1 + usize::from(mode.has_diagonal()) + vectors } else { 0 };
