@@ -7,6 +7,7 @@ mod cpu;
 #[path = "../../examples/common/files.rs"]
 mod files;
 mod measure;
+mod norms;
 mod options;
 mod picture;
 mod report;
@@ -50,6 +51,9 @@ fn say(text: &str) -> Result<(), Box<dyn Error>> {
 
 fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     let workloads = workload::chosen(options.only.as_deref())?;
+    if options.cpu && options.norms {
+        return say(&norms::table(options.effort)?);
+    }
     if options.cpu {
         return measure_cpu(options, &workloads);
     }

@@ -17,6 +17,7 @@ Options:
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
   --cpu              no GPU: the crate's executor for the processor, on one thread and on all, taking turns; no picture
   --threads N        with --cpu: on N threads only
+  --norms            with --cpu: normalisations beside copies of as many bytes, and nothing else
   --trace FILE       also the first workload's HesScale pass by kernel: a table, and FILE for chrome://tracing or Perfetto
   --help             print this";
 
@@ -34,6 +35,7 @@ pub(crate) struct Options {
     pub(crate) only: Option<String>,
     pub(crate) adapter: Option<String>,
     pub(crate) cpu: bool,
+    pub(crate) norms: bool,
     pub(crate) threads: Option<usize>,
     pub(crate) trace: Option<PathBuf>,
 }
@@ -48,6 +50,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
         only: None,
         adapter: None,
         cpu: false,
+        norms: false,
         threads: None,
         trace: None,
     };
@@ -72,6 +75,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Comma
             "--bench" => {}
             "--json" => options.json = true,
             "--cpu" => options.cpu = true,
+            "--norms" => options.norms = true,
             "--quick" => options.effort = Effort::QUICK,
             "--help" | "-h" => return Ok(Command::Help),
             _ => {

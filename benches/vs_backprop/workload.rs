@@ -67,6 +67,7 @@ fn all() -> Result<Vec<Workload>> {
     workloads.extend(at("64-512x9-100 tanh", &deep, &[1]));
     workloads.extend(at("CIFAR-10 3C3D elu", &three_convolutions()?, &[32, 128]));
     workloads.extend(at("CIFAR-100 All-CNN-C relu", &all_convolutions()?, &[16]));
+    workloads.extend(at("ResNet-20 group norm", &resnet_20()?, &[32]));
     workloads.extend(at("Transformer 2x64 at 64", &transformer()?, &[32]));
     Ok(workloads)
 }
@@ -98,6 +99,27 @@ fn all_convolutions() -> Result<Model> {
     ];
     let body = stages.into_iter().fold(Model::builder([3, 32, 32]), conv);
     body.layer(Layer::global_avg_pool()).flatten().loss(Loss::cross_entropy())
+}
+
+/// He et al., 2016, with group normalisation.
+fn resnet_20() -> Result<Model> {
+    let relu = Activation::Relu;
+    let conv = |channels, stride| Conv2d::new(channels, 3).padding(1).stride(stride).bias(false);
+    let mut model = Model::builder([3, 32, 32]).layer(conv(16, 1)).group_norm(8).act(relu);
+    for (channels, block) in
+        [16, 32, 64].into_iter().flat_map(|channels| [0, 1, 2].map(|block| (channels, block)))
+    {
+        let shrinks = channels > 16 && block == 0;
+        let stride = 1 + usize::from(shrinks);
+        let body = |b: Builder| {
+            let b = b.layer(conv(channels, stride)).group_norm(8).act(relu);
+            b.layer(conv(channels, 1)).group_norm(8)
+        };
+        let shortcut = Conv2d::new(channels, 1).stride(stride).bias(false);
+        let shortcut = |b: Builder| if shrinks { b.layer(shortcut).group_norm(8) } else { b };
+        model = model.residual_projected(body, shortcut).act(relu);
+    }
+    model.layer(Layer::global_avg_pool()).flatten().dense(10).loss(Loss::cross_entropy())
 }
 
 /// Two blocks of width 64 with four heads over 64 positions, a value for each.

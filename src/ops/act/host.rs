@@ -33,7 +33,8 @@ impl SampleOp for Act {
     }
 }
 
-/// A loop over elements, given the function `a ↦ [f, f', f'']`. Generic, so that it is compiled for each function.
+/// A loop over elements, given the function `a ↦ [f, f', f'']`. Generic, so that it is compiled for each function; and a `for`, because
+/// what `for_each` calls may be compiled without this CPU's vectors.
 trait Sweep {
     fn with(self, f: impl Fn(f32) -> [f32; 3]);
 }
@@ -44,7 +45,9 @@ fn forward(function: Activation, a: &[f32], z: &mut [f32]) {
     impl Sweep for Values<'_> {
         #[inline(always)]
         fn with(self, f: impl Fn(f32) -> [f32; 3]) {
-            self.1.iter_mut().zip(self.0).for_each(|(z, a)| *z = f(*a)[0]);
+            for (z, a) in self.1.iter_mut().zip(self.0) {
+                *z = f(*a)[0];
+            }
         }
     }
     apply(function, Values(a, z));
@@ -81,7 +84,9 @@ pub(crate) fn bend(function: Activation, a: &[f32], x: &[f32], s: &[f32], to: &m
         fn with(self, f: impl Fn(f32) -> [f32; 3]) {
             let [a, x, s] = self.0;
             let from = a.iter().zip(x).zip(s);
-            self.1.iter_mut().zip(from).for_each(|(to, ((a, x), s))| *to = f(*a)[2] * x * s);
+            for (to, ((a, x), s)) in self.1.iter_mut().zip(from) {
+                *to = f(*a)[2] * x * s;
+            }
         }
     }
     apply(function, Bend([a, x, s], to));
@@ -97,7 +102,9 @@ struct Scale<'a> {
 impl Sweep for Scale<'_> {
     #[inline(always)]
     fn with(self, f: impl Fn(f32) -> [f32; 3]) {
-        self.to.iter_mut().zip(self.a.iter().zip(self.s)).for_each(|(to, (a, s))| *to = f(*a)[1] * s);
+        for (to, (a, s)) in self.to.iter_mut().zip(self.a.iter().zip(self.s)) {
+            *to = f(*a)[1] * s;
+        }
     }
 }
 
@@ -126,10 +133,16 @@ impl<const CURVED: bool> Sweep for WithDiagonal<'_, CURVED> {
 fn apply(function: Activation, sweep: impl Sweep) {
     let arch = Arch::new();
     macro_rules! with {
-        ($f:expr) => {
+        // Inlined, or a sweep would call it for each element by itself.
+        ($($f:tt)*) => {
             arch.dispatch(
                 #[inline(always)]
-                move || sweep.with($f),
+                move || {
+                    sweep.with(
+                        #[inline(always)]
+                        $($f)*
+                    )
+                },
             )
         };
     }
@@ -174,7 +187,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
             gated(a, b, w, scale * (1.0 + 3.0 * cubic * b * b), scale * 6.0 * cubic * b)
         }),
         Activation::Silu => with!(|a| gated(a, a.clamp(-200.0, 200.0), a, 1.0, 0.0)),
-        Activation::Mish => with!(mish),
+        Activation::Mish => with!(|a| mish(a)),
         Activation::Relu6 => with!(|a| {
             let inside = if a <= 0.0 { [0.0; 3] } else { [a, 1.0, 0.0] };
             if a >= 6.0 { [6.0, 0.0, 0.0] } else { inside }

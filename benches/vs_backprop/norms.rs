@@ -1,0 +1,64 @@
+//! Normalisations on the CPU beside copies of as many bytes.
+
+use crate::measure::{Effort, median};
+use hesscale::cpu::{Executor, ExecutorOptions, Threads};
+use hesscale::model::{GroupNorm, Init, LayerNorm, Noise, OutputSignal, RmsNorm};
+use hesscale::{At, Layer, Loss, Mode, Model, Result};
+use std::hint::black_box;
+use std::time::Instant;
+
+const BATCH: usize = 32;
+
+/// A table: for each normalisation, how fast it reads and writes, over a copy's speed, on one thread.
+pub(crate) fn table(effort: Effort) -> Result<String> {
+    let layers: [(&str, [usize; 3], Layer); 5] = [
+        ("layer norm, a pixel's 64 channels", [64, 16, 16], LayerNorm::of_channels().into()),
+        ("RMS norm, a pixel's 64 channels", [64, 16, 16], RmsNorm::of_channels().into()),
+        ("group norm, 8 of 64 channels", [64, 16, 16], GroupNorm::new(8).into()),
+        ("layer norm, an image of 16x32x32", [16, 32, 32], LayerNorm::new().into()),
+        ("layer norm, rows of 512", [512, 1, 1], LayerNorm::new().into()),
+    ];
+    let mut text =
+        format!("{:34} {:>8} {:>9} {:>9}\n", "over a copy of its bytes", "forward", "backward", "with h");
+    for (name, shape, layer) in layers {
+        let model = Model::builder(shape).layer(layer).loss(Loss::external())?;
+        let [forward, backward, curved] = shares(&model, effort)?;
+        text += &format!("{name:34} {forward:>8.2} {backward:>9.2} {curved:>9.2}\n");
+    }
+    Ok(text)
+}
+
+/// Of a pass that moves so many numbers an element, by the layer and by the executor's own copies of what it is given: the time of as
+/// many bytes' copy over its own. Forward; backward to input and parameters, plain and with h.
+fn shares(model: &Model, effort: Effort) -> Result<[f64; 3]> {
+    let (parameters, elements) = (model.init(Init::Auto, 1)?, BATCH * model.inputs());
+    let x: Vec<f32> = (0..elements).map(|i| (i * 7919 % 1000) as f32 / 500.0).collect();
+    let executor = |mode| {
+        let options = ExecutorOptions::training(mode).signal(At::Input).threads(Threads::new(1)?);
+        Executor::new(model, BATCH, options)
+    };
+    let (mut plain, mut curved, mut copy) = (executor(Mode::None)?, executor(Mode::HesScale)?, x.clone());
+    let mut times: [Vec<f64>; 4] = Default::default();
+    for _ in 0..effort.repetitions(std::time::Duration::from_millis(10)) {
+        let mut timed = |which: usize, act: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+            let start = Instant::now();
+            act()?;
+            times[which].push(start.elapsed().as_secs_f64());
+            Ok(())
+        };
+        timed(0, &mut || {
+            black_box(&mut copy).copy_from_slice(black_box(&x));
+            Ok(())
+        })?;
+        timed(1, &mut || plain.forward(&parameters, &x, Noise::default()).map(drop))?;
+        timed(2, &mut || plain.backward(Mode::None, &parameters, OutputSignal { g: &x, h: &[], u: &[] }))?;
+        curved.forward(&parameters, &x, Noise::default())?;
+        timed(3, &mut || {
+            curved.backward(Mode::HesScale, &parameters, OutputSignal { g: &x, h: &x, u: &[] })
+        })?;
+    }
+    let [copy, forward, backward, curved] = times.map(median);
+    // Numbers moved: those of the executor's copies, then the layer's own.
+    let moved = [2.0 + 2.0, 2.0 + 3.0, 4.0 + 5.0];
+    Ok([0, 1, 2].map(|i| moved[i] / 2.0 * copy / [forward, backward, curved][i]))
+}
