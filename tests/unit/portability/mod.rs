@@ -13,6 +13,7 @@ mod rig;
 
 use crate::gpu::{Context, ContextOptions, Request};
 use crate::shader::DeviceClass;
+use crate::tuning::TileTable;
 use job::Job;
 use permutation::{Permutation, Permutations};
 use record::{Record, Verdict};
@@ -26,6 +27,11 @@ fn directory() -> PathBuf {
     std::env::var_os("HESSCALE_PORTABILITY").expect("HESSCALE_PORTABILITY names a directory").into()
 }
 
+/// GPUs' own tiles are for products that are too large here: all go through workgroup memory, or are sliced.
+fn tiles(class: DeviceClass) -> Option<TileTable> {
+    (class != DeviceClass::Software).then(|| common::tiles::small(class))
+}
+
 /// One context for each class of device, all on the adapter that `HESSCALE_ADAPTER` names.
 struct Contexts(Vec<(DeviceClass, Context)>);
 
@@ -33,9 +39,8 @@ impl Contexts {
     fn new() -> Contexts {
         let features = Job::all().map(|job| job.features()).fold(wgpu::Features::empty(), |a, b| a | b);
         let context = |class| {
-            // GPUs' own tiles are for products that are too large here: all go through workgroup memory, or are sliced.
-            let tiles = (class != DeviceClass::Software).then(|| common::tiles::small(class));
-            let options = ContextOptions { class: Some(class), tiles, ..ContextOptions::default() };
+            let options =
+                ContextOptions { class: Some(class), tiles: tiles(class), ..ContextOptions::default() };
             let adapter = std::env::var("HESSCALE_ADAPTER").ok();
             let request = Request { adapter, options, features, ..Request::default() };
             (class, pollster::block_on(Context::request_with(&request)).expect("an adapter"))
@@ -137,6 +142,23 @@ fn replay() {
 fn run(contexts: &Contexts, job: &Job) -> Verdict {
     let rig = Rig::new(contexts.of(job.class), job).map_err(|e| format!("{}: {e}", job.name));
     rig.and_then(|rig| rig.run(job)).map_or_else(Verdict::Failed, Verdict::Passed)
+}
+
+/// Between them the jobs run every permutation. No device is asked, and no reference.
+#[test]
+#[ignore = "takes a minute: `cargo xtask portability` runs it first"]
+fn every_permutation_has_a_job() {
+    let mut missing = Permutations::listed().0;
+    for job in Job::all() {
+        let ids = rig::outlined(&job, tiles(job.class).as_ref());
+        let ids = ids.unwrap_or_else(|e| panic!("{}: {e}", job.name));
+        ids.iter().for_each(|id| drop(missing.remove(id)));
+    }
+    let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for permutation in missing.into_values() {
+        families.entry(permutation.family).or_default().push(permutation.label);
+    }
+    assert!(families.is_empty(), "no job runs these: {families:#?}");
 }
 
 #[test]
