@@ -53,7 +53,7 @@ impl Outline {
         Outline::tuned(context.tuning(), model, batch, optimizer, options)
     }
 
-    fn tuned(
+    pub(crate) fn tuned(
         tuning: Tuning<'_>,
         model: &Model,
         batch: usize,
@@ -82,6 +82,13 @@ impl Outline {
     #[cfg(test)]
     pub(crate) fn kernels(self) -> impl Iterator<Item = Kernel> {
         self.lists.into_iter().flat_map(|(_, steps)| steps).map(|bound| bound.kernel)
+    }
+
+    /// The kernels of one list, if there is such a list.
+    #[cfg(test)]
+    pub(crate) fn list(&self, work: Work) -> Option<impl Iterator<Item = &Kernel>> {
+        let steps = &self.lists.iter().find(|(of, _)| *of == work)?.1;
+        Some(steps.iter().map(|bound| &bound.kernel))
     }
 
     pub(crate) fn full_step(&self) -> impl Iterator<Item = &Bound> {

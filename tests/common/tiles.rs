@@ -56,14 +56,20 @@ pub(crate) fn staged(steps: u32, buffers: u32) -> TileTable {
 /// elsewhere; for all others the workgroup family, without slices. llvmpipe's time grows with the square of a shader's branches, and
 /// every access to memory is some.
 pub(crate) fn small(class: DeviceClass) -> TileTable {
-    let all = |family, height| {
-        let tile = Tile { family, rows: 4, vectors: 1, width: 8, height };
-        let entry = move |usage, components| TileEntry { usage, components, size: None, tile };
+    let all = |family: fn(TileUse) -> Family| {
+        let tile = move |usage| Tile { family: family(usage), rows: 4, vectors: 1, width: 8, height: 2 };
+        let entry = move |usage, components| TileEntry { usage, components, size: None, tile: tile(usage) };
         USES.into_iter().flat_map(move |usage| (1..=4).map(move |components| entry(usage, components)))
     };
-    let staged = || all(Family::Workgroup { steps: 4, buffers: 1, slices: 1 }, 2);
+    // Sums of parameters have the parts of a bias where a stage was: two numbers of a step for sixteen invocations.
+    let staged = || {
+        all(|usage| {
+            let parameters = matches!(usage, TileUse::Parameters | TileUse::ConvolutionParameters);
+            Family::Workgroup { steps: if parameters { 8 } else { 4 }, buffers: 1, slices: 1 }
+        })
+    };
     let entries = match class {
-        DeviceClass::Software => all(Family::Registers, 2).collect(),
+        DeviceClass::Software => all(|_| Family::Registers).collect(),
         // The first that fits counts.
         DeviceClass::Integrated => sliced(8).entries.into_iter().chain(staged()).collect(),
         _ => staged().collect(),

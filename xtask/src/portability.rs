@@ -6,7 +6,7 @@
 //!
 //! Passed work is recorded there as soon as it finishes, and is repeated only if it or the stack has changed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
@@ -55,39 +55,39 @@ fn run(wanted: impl Fn(&str) -> bool) -> Result<bool, String> {
     let place = Place::new()?;
     place.export()?;
     let permutations = matrix::permutations(&tools::read(&place.directory.join("permutations.tsv"))?)?;
-    let [jobs, texts] = ["jobs.tsv", "texts.tsv"].map(|file| place.directory.join(file));
-    let works = |list: &Path| matrix::works(&tools::read(list)?);
-    let (jobs, texts) = (works(&jobs)?, works(&texts)?);
-    let mut columns = Vec::new();
-    for stack in STACKS {
-        let ran = if wanted(stack) {
-            note(&format!("{stack} ..."));
-            match stack {
-                "vulkan" => place.through_wgpu(stack, "[vulkan, llvmpipe", None),
-                "gl" => place.through_wgpu(stack, "[gl", None),
-                "swiftshader" => {
-                    let driver = place.tools.swiftshader();
-                    driver.and_then(|driver| place.through_wgpu(stack, "swiftshader", Some(driver)))
-                }
-                "dawn" => place.dawn(),
-                _ => place.translations(&texts),
-            }
-        } else {
-            Err("not asked for".into())
+    let works = |file: &str| matrix::works(&tools::read(&place.directory.join(file))?);
+    let (jobs, texts) = (works("jobs.tsv")?, works("texts.tsv")?);
+    let mut ran = BTreeMap::new();
+    for stack in STACKS.into_iter().filter(|stack| wanted(stack)) {
+        note(&format!("{stack} ..."));
+        let outcome = match stack {
+            "dawn" => place.dawn(),
+            "translations" => place.translations(&texts),
+            _ => place.adapter(stack).and_then(|adapter| place.replay(&adapter)),
         };
-        let reason = ran.err().unwrap_or_else(|| "the run broke off: see above".into());
-        for (_, name, file) in COLUMNS.into_iter().filter(|(of, ..)| *of == stack) {
-            let column = match file {
-                "tint" => place.column(name, file, &texts, &reason),
-                "spirv" | "glsl" | "hlsl" | "msl" => {
-                    place.column(name, file, &place.translated(&texts, file), &reason)
-                }
-                _ => place.column(name, file, &jobs, &reason),
-            };
-            columns.push(column);
+        ran.insert(stack, outcome);
+    }
+    let columns = || place.columns(&jobs, &texts, &ran);
+    place.report(&permutations, &columns())?;
+    // They take hours, and the table is there by now.
+    for stack in ["vulkan", "gl", "swiftshader"] {
+        if ran.get(stack).is_some_and(Result::is_ok) {
+            place.tests(&place.adapter(stack)?)?;
         }
     }
-    place.report(&permutations, &columns)
+    place.report(&permutations, &columns())
+}
+
+/// How each stack that was asked for ended.
+type Outcomes<'a> = BTreeMap<&'a str, Result<(), String>>;
+
+/// One of wgpu's adapters.
+struct Adapter<'a> {
+    stack: &'a str,
+    /// What its name gets behind it in records.
+    versions: String,
+    /// For its runs.
+    variables: Variables<'a>,
 }
 
 /// Paths of all files.
@@ -117,9 +117,12 @@ impl Place {
         command
     }
 
-    /// Permutations and jobs as files.
+    /// Permutations and jobs as files, once it is known that no permutation is without a job.
     fn export(&self) -> Result<(), String> {
         note("permutations and jobs ...");
+        if !succeeds(&mut self.test("portability::every_permutation_has_a_job", Vec::new())) {
+            return Err("permutations without a job: see above".into());
+        }
         let variables = vec![("HESSCALE_PORTABILITY", self.directory.clone().into())];
         let written = succeeds(&mut self.test("portability::export", variables));
         if written { Ok(()) } else { Err("they cannot be written: see above".into()) }
@@ -141,31 +144,57 @@ impl Place {
         }
     }
 
-    /// An adapter of wgpu's: all passes, then the tests of the GPU.
-    fn through_wgpu(&self, stack: &str, adapter: &str, driver: Option<PathBuf>) -> Result<(), String> {
+    /// All columns of the table: what is recorded, or why nothing is.
+    fn columns(&self, jobs: &[Work], texts: &[Work], ran: &Outcomes<'_>) -> Vec<Column> {
+        let column = |(stack, name, file)| {
+            let reason = match ran.get(stack) {
+                None => "not asked for",
+                Some(Ok(())) => "the run broke off: see above",
+                Some(Err(reason)) => reason,
+            };
+            match file {
+                "tint" => self.column(name, file, texts, reason),
+                "spirv" | "glsl" | "hlsl" | "msl" => {
+                    self.column(name, file, &self.translated(texts, file), reason)
+                }
+                _ => self.column(name, file, jobs, reason),
+            }
+        };
+        COLUMNS.map(column).into()
+    }
+
+    /// What runs on wgpu need, if it has such an adapter.
+    fn adapter<'a>(&self, stack: &'a str) -> Result<Adapter<'a>, String> {
+        let (name, driver) = match stack {
+            "vulkan" => ("[vulkan, llvmpipe", None),
+            "gl" => ("[gl", None),
+            _ => ("swiftshader", Some(self.tools.swiftshader()?)),
+        };
         let mut versions = format!("; wgpu {}, naga {}", locked("wgpu")?, locked("naga")?);
-        if let Some(driver) = &driver {
-            versions += &tools::fingerprint(driver)?;
-        }
-        let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", adapter.into())];
-        // Cover every triple of training options; elsewhere every pair.
-        let together = if stack == "vulkan" { "3" } else { "2" };
-        variables.push(("HESSCALE_MATRIX", together.into()));
-        variables.push(("HESSCALE_TESTS", "all".into()));
+        let mut variables: Variables<'_> = vec![("HESSCALE_ADAPTER", name.into())];
         if stack == "gl" {
             // wgpu panics after waiting six seconds for the GL context, and another test's shader may take longer to compile.
             variables.push(("RUST_TEST_THREADS", "1".into()));
         }
-        variables.extend(driver.map(|driver| ("VK_DRIVER_FILES", driver.into())));
+        if let Some(driver) = driver {
+            versions += &tools::fingerprint(&driver)?;
+            variables.push(("VK_DRIVER_FILES", driver.into()));
+        }
         probe(&mut self.test("portability::adapter", variables.clone()))?;
-        let replay = [
+        Ok(Adapter { stack, versions, variables })
+    }
+
+    /// All passes.
+    fn replay(&self, adapter: &Adapter<'_>) -> Result<(), String> {
+        let mut variables = adapter.variables.clone();
+        variables.extend([
             ("HESSCALE_PORTABILITY", self.directory.clone().into()),
-            ("HESSCALE_RESULTS", self.results(stack).into()),
-            ("HESSCALE_VERSIONS", versions.clone().into()),
-        ];
+            ("HESSCALE_RESULTS", self.results(adapter.stack).into()),
+            ("HESSCALE_VERSIONS", adapter.versions.clone().into()),
+        ]);
         // What fails is in the record.
-        succeeds(&mut self.test("portability::replay", [variables.clone(), replay.into()].concat()));
-        self.tests(stack, &versions, &variables)
+        succeeds(&mut self.test("portability::replay", variables));
+        Ok(())
     }
 
     /// The record of a stack's tests.
@@ -174,7 +203,9 @@ impl Place {
     }
 
     /// The GPU tests, a module at a time. A new build of them counts as new work.
-    fn tests(&self, stack: &str, versions: &str, variables: &Variables<'_>) -> Result<(), String> {
+    fn tests(&self, Adapter { stack, versions, variables }: &Adapter<'_>) -> Result<(), String> {
+        // Cover every triple of training options; elsewhere every pair.
+        let together = if *stack == "vulkan" { "3" } else { "2" };
         let path = self.tests_record(stack);
         let mut record = Record::open(&path, &format!("{stack}{versions}"))
             .map_err(|e| format!("{}: {e}", path.display()))?;
@@ -191,6 +222,7 @@ impl Place {
                 note(&format!("{stack}: tests {} {module}", args.join(" ")));
                 let mut run = Command::new(&program);
                 run.arg(&module).current_dir(repository()).envs(variables.clone());
+                run.envs([("HESSCALE_MATRIX", together), ("HESSCALE_TESTS", "all")]);
                 let verdict = match succeeds(&mut run) {
                     true => Verdict::Passed(0.0),
                     false => Verdict::Failed(format!("{} {module}", args.join(" "))),
@@ -204,13 +236,10 @@ impl Place {
     /// The results of the tests in a stack's record; `None` if there are none.
     fn tests_of(&self, stack: &str) -> Option<String> {
         let text = std::fs::read_to_string(self.tests_record(stack)).ok()?;
-        let failed: Vec<&str> = text
-            .lines()
-            .skip(1)
-            .filter_map(|line| line.split('\t').nth(2))
-            .filter(|fault| !fault.is_empty())
-            .collect();
-        Some(if failed.is_empty() { "passed".into() } else { format!("{FAILED}: {}", failed.join(", ")) })
+        let faults: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split('\t').nth(2)).collect();
+        let failed: Vec<&str> = faults.iter().copied().filter(|fault| !fault.is_empty()).collect();
+        let passed = format!("of {} modules passed", faults.len() - failed.len());
+        Some(if failed.is_empty() { passed } else { format!("{passed}, {FAILED}: {}", failed.join(", ")) })
     }
 
     /// Dawn, and its compiler Tint.

@@ -163,9 +163,10 @@ fn backward(flow: &Flow, extras: &[Dtype]) -> Vec<Vec<Dtype>> {
     if is_shown(flow.mode, flow.below) { vec![bound] } else { vec![] }
 }
 
-/// Whether plans may ask a forward kernel to keep what its activation reads. These two's derivatives follow from the output.
+/// Whether plans may ask a forward kernel to keep what its activation reads. A leaky rectifier's depends on its slope, which is a
+/// number as others.
 fn keeps(activation: Activation) -> bool {
-    !matches!(activation, Activation::Identity | Activation::Relu)
+    !activation.is_told_by_output() || matches!(activation, Activation::LeakyRelu { .. })
 }
 
 fn flow(mode: Mode, below: Activation) -> Flow {

@@ -13,17 +13,23 @@ mod rig;
 
 use crate::gpu::{Context, ContextOptions, Request};
 use crate::shader::DeviceClass;
+use crate::tuning::TileTable;
 use job::Job;
 use permutation::{Permutation, Permutations};
 use record::{Record, Verdict};
 use rig::Rig;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
 /// Where everything is written.
 fn directory() -> PathBuf {
     std::env::var_os("HESSCALE_PORTABILITY").expect("HESSCALE_PORTABILITY names a directory").into()
+}
+
+/// GPUs' own tiles are for products that are too large here: all go through workgroup memory, or are sliced.
+fn tiles(class: DeviceClass) -> Option<TileTable> {
+    (class != DeviceClass::Software).then(|| common::tiles::small(class))
 }
 
 /// One context for each class of device, all on the adapter that `HESSCALE_ADAPTER` names.
@@ -33,9 +39,8 @@ impl Contexts {
     fn new() -> Contexts {
         let features = Job::all().map(|job| job.features()).fold(wgpu::Features::empty(), |a, b| a | b);
         let context = |class| {
-            // GPUs' own tiles are for products that are too large here: all go through workgroup memory, or are sliced.
-            let tiles = (class != DeviceClass::Software).then(|| common::tiles::small(class));
-            let options = ContextOptions { class: Some(class), tiles, ..ContextOptions::default() };
+            let options =
+                ContextOptions { class: Some(class), tiles: tiles(class), ..ContextOptions::default() };
             let adapter = std::env::var("HESSCALE_ADAPTER").ok();
             let request = Request { adapter, options, features, ..Request::default() };
             (class, pollster::block_on(Context::request_with(&request)).expect("an adapter"))
@@ -74,7 +79,8 @@ fn export() {
     let contexts = Contexts::new();
     let mut export = export::Export::new(&directory).unwrap();
     let mut missing = Permutations::listed().0;
-    let (jobs, cannot): (Vec<Job>, Vec<Job>) = Job::all().partition(|job| contexts.lacks(job).is_empty());
+    let (jobs, cannot): (Vec<Job>, Vec<Job>) =
+        chosen().into_iter().partition(|job| contexts.lacks(job).is_empty());
     if !cannot.is_empty() {
         println!("this device lacks {}: {} jobs are left out", contexts.lacks(&cannot[0]), cannot.len());
         missing.retain(|_, permutation| permutation.needs.is_empty());
@@ -90,14 +96,15 @@ fn export() {
     fs::write(stamp, now).unwrap();
 }
 
-/// All that the export follows from: this program, and the golden vectors.
+/// All that the export follows from: this program, the golden vectors, which jobs are wanted.
 fn made_of() -> std::io::Result<String> {
     let vectors = fs::read_dir(common::golden::directory())?;
     let mut files = vectors.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
     files.sort();
     files.push(std::env::current_exe()?);
     let contents = files.iter().map(fs::read).collect::<std::io::Result<Vec<_>>>()?;
-    Ok(record::key(contents.iter().map(Vec::as_slice)))
+    let wanted = std::env::var("HESSCALE_JOBS").unwrap_or_default();
+    Ok(record::key(contents.iter().map(Vec::as_slice).chain([wanted.as_bytes()])))
 }
 
 /// Runs the jobs that were exported here, but for those that the record in the file `HESSCALE_RESULTS` has. The stack's name
@@ -137,6 +144,65 @@ fn replay() {
 fn run(contexts: &Contexts, job: &Job) -> Verdict {
     let rig = Rig::new(contexts.of(job.class), job).map_err(|e| format!("{}: {e}", job.name));
     rig.and_then(|rig| rig.run(job)).map_or_else(Verdict::Failed, Verdict::Passed)
+}
+
+/// Between them the jobs run every permutation. No device is asked, and no reference.
+#[test]
+#[ignore = "takes a minute: `cargo xtask portability` runs it first"]
+fn every_permutation_has_a_job() {
+    let mut missing = Permutations::listed().0;
+    for ids in outlined() {
+        ids.iter().for_each(|id| drop(missing.remove(id)));
+    }
+    let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for permutation in missing.into_values() {
+        families.entry(permutation.family).or_default().push(permutation.label);
+    }
+    assert!(families.is_empty(), "no job runs these: {families:#?}");
+}
+
+/// The permutations that each job runs.
+fn outlined() -> impl Iterator<Item = BTreeSet<String>> {
+    Job::all().map(|job| {
+        let ids = rig::outlined(&job, tiles(job.class).as_ref());
+        ids.unwrap_or_else(|e| panic!("{}: {e}", job.name))
+    })
+}
+
+/// The jobs that run here: all, or, if `HESSCALE_JOBS` is `few`, so many that every permutation is in one.
+fn chosen() -> Vec<Job> {
+    match std::env::var("HESSCALE_JOBS").as_deref() {
+        Ok("few") => {
+            let few = few(outlined().collect());
+            Job::all().enumerate().filter(|(index, _)| few.contains(index)).map(|(_, job)| job).collect()
+        }
+        _ => Job::all().collect(),
+    }
+}
+
+/// Of sets, such that nothing is in none of them: always the one with the largest share of what is new.
+fn few(sets: Vec<BTreeSet<String>>) -> BTreeSet<usize> {
+    let mut chosen = BTreeSet::new();
+    let mut open: Vec<(usize, usize, BTreeSet<String>)> =
+        sets.into_iter().enumerate().map(|(index, set)| (index, set.len(), set)).collect();
+    loop {
+        // Of equal shares the larger.
+        let better =
+            |(_, size, new): &&(usize, usize, BTreeSet<String>)| (1000 * new.len() / size, new.len());
+        let Some((index, _, new)) = open.iter().filter(|open| !open.2.is_empty()).max_by_key(better).cloned()
+        else {
+            return chosen;
+        };
+        chosen.insert(index);
+        open.iter_mut().for_each(|(_, _, of)| of.retain(|id| !new.contains(id)));
+    }
+}
+
+#[test]
+fn few_sets_hold_what_all_hold() {
+    let set = |ids: &str| ids.split(' ').map(str::to_owned).collect();
+    let sets = ["a b", "a b c", "c d", "d", "b d e f"].map(set);
+    assert_eq!(few(sets.into()), BTreeSet::from([1, 4]));
 }
 
 #[test]

@@ -15,6 +15,9 @@ const TANH: Activation = Activation::Tanh;
 /// The modes that differ behind the loss.
 const MODES: [Mode; 5] = [Mode::None, Mode::HesScale, Mode::HesScaleGn, Mode::HesScaleR1, Mode::HesScaleR2];
 
+/// Outputs of losses: rows that one invocation sums, and rows that a workgroup shares.
+const OUTPUTS: [usize; 2] = [64, 1000];
+
 type New = fn(&str, Model, usize, Mode, Kind) -> Job;
 
 /// A product is made in one of three ways, that of a convolution in one of two.
@@ -107,17 +110,28 @@ pub(super) fn jobs() -> Vec<Job> {
         };
         everywhere(&mut jobs, name, 3, model);
     }
-    // Heads of single numbers, and of vec4s; queries that several invocations share.
-    for (name, heads, width, positions) in [("attention", 3, 1, 5), ("attention of many", 2, 4, 260)] {
-        let model = || {
-            let line = |channels| Conv1d::new(channels, 1);
-            let m = Model::builder([2, positions]).layer(line(3 * heads * width)).act(TANH);
-            let m = m.layer(Attention::new(heads).causal(heads == 2)).layer(PositionEmbedding::new());
-            let m = m.layer(line(3 * heads * width)).layer(Attention::new(heads)).layer(line(2));
-            m.layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap()
-        };
-        everywhere(&mut jobs, name, 2, model);
+    // Heads of single numbers, and of vec4s; queries that several invocations share. Behind an activation and behind none.
+    for (name, heads, width, positions) in
+        [("attention", 3, 1, 5), ("attention of fours", 2, 4, 9), ("attention of many", 2, 4, 260)]
+    {
+        for causal in [false, true] {
+            let attention = || Attention::new(heads).causal(causal);
+            let model = || {
+                let line = |channels| Conv1d::new(channels, 1);
+                let m = Model::builder([2, positions]).layer(line(3 * heads * width)).act(TANH);
+                let m = m.layer(attention()).layer(PositionEmbedding::new());
+                let m = m.layer(line(3 * heads * width)).layer(attention()).layer(line(2));
+                m.layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap()
+            };
+            everywhere(&mut jobs, &format!("{name}, causal {causal}"), 2, model);
+        }
     }
+    // Whole vec4s of channels at a single position lie as those of images do.
+    let single = || {
+        let m = Model::builder([4, 1]).layer(Conv1d::new(8, 1)).layer(PositionEmbedding::new());
+        m.layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap()
+    };
+    everywhere(&mut jobs, "one position", 2, single);
     // Single units and vec4s of them, behind an activation, behind none and at the input, where no signal goes.
     for (name, hidden) in [("gru", 5), ("gru of fours", 4), ("lstm", 3), ("lstm of fours", 8)] {
         let gates = if name.starts_with("gru") { 3 } else { 4 };
@@ -143,8 +157,7 @@ pub(super) fn jobs() -> Vec<Job> {
     // Sums over thousands of positions, in which much cancels.
     jobs.iter_mut().filter(|job| job.name.contains("large images")).for_each(|job| job.bound = 5e-5);
     for (i, loss) in losses().into_iter().enumerate() {
-        // Rows that one invocation sums, and rows that a workgroup shares.
-        for outputs in [64, 1000] {
+        for outputs in OUTPUTS {
             let loss = with_weights(loss.clone(), outputs);
             for (loss, mode) in modes(loss) {
                 let model = Model::builder([5]).dense(outputs).loss(loss).unwrap();
@@ -216,6 +229,9 @@ pub(super) fn jobs() -> Vec<Job> {
     let partial = Model::builder([5]).dense(7).act(TANH).dense(3).loss(Loss::mse()).unwrap();
     let partial = |mode| Job::new("in part", partial.clone(), 4, mode, Kind::Partial);
     jobs.extend([partial(Mode::HesScaleR1), partial(Mode::HesScale).halved()]);
+    let normed = twice([2, 3, 4], BatchNorm::of_batch());
+    let normed = |mode| Job::new("statistics of the batch, in part", normed.clone(), 4, mode, Kind::Partial);
+    jobs.extend([normed(Mode::None), normed(Mode::HesScale), normed(Mode::HesScale).halved()]);
     for (name, loss) in [("classes", of_classes()), ("numbers", Loss::mse().weighted_mean())] {
         let model = Model::builder([5]).dense(4).loss(loss).unwrap();
         let name = format!("weighted mean over {name}, in part");
@@ -231,12 +247,14 @@ pub(super) fn jobs() -> Vec<Job> {
 /// The empirical Fisher matrix, and random vectors: of all losses, and through images.
 fn starts(jobs: &mut Vec<Job>) {
     for (index, loss) in losses().into_iter().enumerate() {
-        for mode in [Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2] {
-            if loss.check_mode(mode, &[64]).is_err() {
+        let modes = [Mode::Fisher, Mode::HesScaleS1, Mode::HesScaleS2];
+        for (mode, outputs) in modes.into_iter().flat_map(|mode| OUTPUTS.map(|outputs| (mode, outputs))) {
+            let loss = with_weights(loss.clone(), outputs);
+            if loss.check_mode(mode, &[outputs]).is_err() {
                 continue;
             }
-            let model = Model::builder([5]).dense(7).act(TANH).dense(64).loss(loss.clone()).unwrap();
-            let name = format!("{} of loss {index}", mode.name());
+            let model = Model::builder([5]).dense(7).act(TANH).dense(outputs).loss(loss).unwrap();
+            let name = format!("{} of loss {index} of {outputs}", mode.name());
             for kind in [Kind::Fused, Kind::Weighted] {
                 jobs.push(Job::new(&name, model.clone(), 5, mode, kind));
             }
@@ -252,7 +270,9 @@ fn products(jobs: &mut Vec<Job>) {
     for activation in Activation::ALL.into_iter().filter(|activation| *activation != Activation::Identity) {
         // A multiple of four elements, and not.
         for batch in [3, 4] {
-            let model = Model::builder([5]).dense(7).act(activation).dense(3).loss(Loss::mse()).unwrap();
+            // The direction at the first activation follows from the parameters' alone.
+            let model = Model::builder([5]).dense(7).act(activation).dense(7).act(activation).dense(3);
+            let model = model.loss(Loss::mse()).unwrap();
             let name = format!("product through {} of {batch}", activation.name());
             let job = Job::product(&name, &model, batch, Matrix::Hessian);
             if activation == TANH {
@@ -265,10 +285,14 @@ fn products(jobs: &mut Vec<Job>) {
         if matches!(loss, Loss::PpoDiscrete { .. } | Loss::PpoGaussian { .. }) {
             continue;
         }
-        let model = Model::builder([5]).dense(7).act(TANH).dense(64).loss(loss).unwrap();
-        let name = format!("product of loss {index}");
-        let job = Job::product(&name, &model, 5, Matrix::Hessian);
-        jobs.extend([job.halved(), job.weighted(), job, Job::product(&name, &model, 5, Matrix::GaussNewton)]);
+        for outputs in OUTPUTS {
+            let loss = with_weights(loss.clone(), outputs);
+            let model = Model::builder([5]).dense(7).act(TANH).dense(outputs).loss(loss).unwrap();
+            let name = format!("product of loss {index} of {outputs}");
+            let job = Job::product(&name, &model, 5, Matrix::Hessian);
+            jobs.extend([job.halved(), job.weighted().halved(), job.weighted(), job]);
+            jobs.push(Job::product(&name, &model, 5, Matrix::GaussNewton));
+        }
     }
     let image = |window: usize| {
         let model = Model::builder([3, 24, 24]).layer(Conv2d::new(5, 3).same()).act(TANH);
@@ -391,7 +415,8 @@ fn halves(jobs: &mut Vec<Job>) {
     let shown = |job: &&Job| {
         let fused = [Kind::Fused, Kind::Signals, Kind::Weighted].contains(&job.kind);
         let fused = job.mode == Mode::HesScale && fused;
-        (fused || job.kind == Kind::Inference && job.name.contains("max"))
+        let keeping = ["max", "gru", "lstm"].iter().any(|name| job.name.contains(name));
+        (fused || job.kind == Kind::Inference && keeping)
             && !["to large images", "long sums"].iter().any(|long| job.name.contains(long))
             && job.model.layers().iter().all(linear)
     };
@@ -627,7 +652,7 @@ fn resized() -> Vec<(&'static str, Model)> {
             let m = Model::builder([5]).dense(33).act(TANH).layer(PRelu::new()).dense(7).layer(PRelu::new());
             m.dense(2).loss(Loss::mse()).unwrap()
         }),
-        ("one slope of large images", twice([2, 40, 30], PRelu::new())),
+        ("one slope of large images", twice([2, 80, 75], PRelu::new())),
         ("statistics of the batch", twice([2, 3, 4], BatchNorm::of_batch())),
         ("statistics of the batch of larger images", twice([2, 40, 30], BatchNorm::of_batch())),
         ("statistics of the batch of large images", twice([2, 130, 131], BatchNorm::of_batch())),

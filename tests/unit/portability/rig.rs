@@ -4,8 +4,11 @@ use super::common::compare;
 use super::job::{Job, Kind, Slot};
 use super::permutation::{Permutation, extensions};
 use crate::Result;
+use crate::gemm::Tuning;
 use crate::gpu::{Buffer, Context, Dispatch, Tensor};
-use crate::plan::{Pass, Plan, State, Work};
+use crate::plan::{Outline, Pass, Plan, State, Work};
+use crate::shader::Kernel;
+use crate::tuning::TileTable;
 use std::collections::BTreeSet;
 
 pub(super) struct Rig {
@@ -36,7 +39,8 @@ impl Rig {
         if job.kind == Kind::Partial {
             plan.write_count(job.samples())?;
         }
-        let steps = steps(&plan, job.kind);
+        let list = |work| plan.kernels(work).expect("planned");
+        let steps = works(job.kind).into_iter().flat_map(list).cloned().collect();
         let mut rig = Rig { context: context.clone(), state, plan, steps, expected: Vec::new() };
         for (slot, values) in job.expected()? {
             rig.expected.push((format!("{slot:?}"), rig.tensor(job, &slot)?, values));
@@ -57,17 +61,9 @@ impl Rig {
         })
     }
 
-    /// Which permutations it stands for: those that take part, and where some are written with an extension, those only. The
-    /// others are held to closer bounds elsewhere.
+    /// Which permutations it stands for.
     pub(super) fn permutations(&self) -> BTreeSet<String> {
-        let sources: Vec<String> = self.steps.iter().map(|step| step.made_of.0.source()).collect();
-        let extended = |source: &&String| !extensions(source).is_empty();
-        let any = sources.iter().any(|source| extended(&source));
-        sources
-            .iter()
-            .filter(|source| !any || extended(source))
-            .map(|source| Permutation::id(source))
-            .collect()
+        stands_for(self.steps.iter().map(|step| step.made_of.0.source()))
     }
 
     /// All of these buffers, whatever the crate thinks is in them.
@@ -99,8 +95,27 @@ impl Rig {
     }
 }
 
-fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
-    let works = match kind {
+/// The permutations that a job with such shaders stands for: those that take part, and where some are written with an extension,
+/// those only. The others are held to closer bounds elsewhere.
+fn stands_for(sources: impl Iterator<Item = String>) -> BTreeSet<String> {
+    let sources: Vec<String> = sources.collect();
+    let extended = |source: &&String| !extensions(source).is_empty();
+    let any = sources.iter().any(|source| extended(&source));
+    sources.iter().filter(|source| !any || extended(source)).map(|source| Permutation::id(source)).collect()
+}
+
+/// The permutations that a job stands for where these tiles are chosen from: as its [`Rig`], without a device.
+pub(super) fn outlined(job: &Job, tiles: Option<&TileTable>) -> Result<BTreeSet<String>> {
+    let tuning = Tuning { table: tiles, ..job.class.into() };
+    let outline =
+        Outline::tuned(tuning, &job.model, job.batch, job.kind.optimizer().as_ref(), &job.options())?;
+    let list = |work: Work| outline.list(work.in_mode(job.mode)).expect("planned").map(Kernel::source);
+    Ok(stands_for(works(job.kind).into_iter().flat_map(list)))
+}
+
+/// What is recorded, in order.
+fn works(kind: Kind) -> Vec<Work> {
+    match kind {
         Kind::Inference => vec![Work::Forward],
         Kind::Signals | Kind::Product(_) | Kind::Fused | Kind::Weighted | Kind::Joined | Kind::Partial => {
             vec![Work::Gradient(Pass::FULL)]
@@ -113,6 +128,5 @@ fn steps(plan: &Plan, kind: Kind) -> Vec<Dispatch> {
         Kind::Steps(_) | Kind::FusedSteps(_) | Kind::JoinedSteps(_) | Kind::WholeSteps(_) => {
             vec![Work::Step(Pass::FULL), Work::Step(Pass::FULL.without_curvature())]
         }
-    };
-    works.into_iter().flat_map(|work| plan.kernels(work).expect("planned")).cloned().collect()
+    }
 }
