@@ -32,7 +32,8 @@ fn all() -> Vec<Kernel> {
     for (activation, elements) in activations.flat_map(|of| [(of, 64), (of, 33)]) {
         let forward = SlopeForward { activation, elements };
         kernels.push(forward.into());
-        for factor in [Factor::Slope, Factor::Bend] {
+        let factors = [Factor::Slope, Factor::Bend].into_iter();
+        for factor in factors.filter(|factor| *factor == Factor::Slope || activation.bends()) {
             kernels
                 .push(SlopeSignal { forward, factor, flow: flow(Mode::None, Activation::Identity) }.into());
         }
