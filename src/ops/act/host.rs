@@ -187,7 +187,7 @@ fn apply(function: Activation, sweep: impl Sweep) {
             gated(a, b, w, scale * (1.0 + 3.0 * cubic * b * b), scale * 6.0 * cubic * b)
         }),
         Activation::Silu => with!(|a| gated(a, a.clamp(-200.0, 200.0), a, 1.0, 0.0)),
-        Activation::Mish => with!(|a| mish(a)),
+        Activation::Mish => with!(|a| -> [f32; 3] { mish(a) }),
         Activation::Relu6 => with!(|a| {
             let inside = if a <= 0.0 { [0.0; 3] } else { [a, 1.0, 0.0] };
             if a >= 6.0 { [6.0, 0.0, 0.0] } else { inside }

@@ -33,7 +33,7 @@ impl Operation for Along {
 
     #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, _: &Value) -> HostOp {
-        host::Along(host::Normalize(self.0.0)).into()
+        host::Along(host::Normalize::new(self.0.0)).into()
     }
 
     fn forward(&self, pass: &mut ForwardPass<'_>, op: &Op) -> Result<()> {

@@ -95,7 +95,7 @@ impl Operation for Norm {
 
     #[cfg(feature = "cpu")]
     fn host(&self, _: &Value, _: &Value) -> HostOp {
-        host::Normalize(self.0).into()
+        host::Normalize::new(self.0).into()
     }
 
     fn scratch(&self, output: &Value, batch: usize, mode: Mode) -> usize {
