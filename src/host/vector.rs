@@ -2,7 +2,7 @@
 
 use super::Threads;
 
-/// Runs `f` with the vectors of this CPU, if it is inlined.
+/// Runs `f` with the vectors of this CPU, as far as it is inlined: closures within it must be so too, and what `for_each` calls may not be.
 #[inline(always)]
 pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)
@@ -13,7 +13,11 @@ pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
 fn each(to: &mut [f32], from: &[f32], f: impl Fn(&mut f32, f32)) {
     vectorized(
         #[inline(always)]
-        || to.iter_mut().zip(from).for_each(|(to, from)| f(to, *from)),
+        || {
+            for (to, from) in to.iter_mut().zip(from) {
+                f(to, *from);
+            }
+        },
     );
 }
 

@@ -51,12 +51,15 @@ impl Depthwise {
         Arch::new().dispatch(
             #[inline(always)]
             || {
-                self.each(|tap, pixel, position| {
-                    let from = x[pixel..pixel + channels].iter().zip(&s[position..position + channels]);
-                    for (sum, (x, s)) in sums[tap..tap + channels].iter_mut().zip(from) {
-                        *sum += s * if SQUARED { x * x } else { *x };
-                    }
-                });
+                self.each(
+                    #[inline(always)]
+                    |tap, pixel, position| {
+                        let from = x[pixel..pixel + channels].iter().zip(&s[position..position + channels]);
+                        for (sum, (x, s)) in sums[tap..tap + channels].iter_mut().zip(from) {
+                            *sum += s * if SQUARED { x * x } else { *x };
+                        }
+                    },
+                );
             },
         );
     }
@@ -74,11 +77,16 @@ impl SampleOp for Depthwise {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    self.each(|tap, pixel, position| {
-                        let from = x[pixel..pixel + channels].iter().zip(&call.weight[tap..tap + channels]);
-                        let z = z[position..position + channels].iter_mut();
-                        z.zip(from).for_each(|(z, (x, w))| *z += w * x);
-                    });
+                    self.each(
+                        #[inline(always)]
+                        |tap, pixel, position| {
+                            let from =
+                                x[pixel..pixel + channels].iter().zip(&call.weight[tap..tap + channels]);
+                            for (z, (x, w)) in z[position..position + channels].iter_mut().zip(from) {
+                                *z += w * x;
+                            }
+                        },
+                    );
                 },
             );
         }
@@ -94,12 +102,16 @@ impl SampleOp for Depthwise {
                 Arch::new().dispatch(
                     #[inline(always)]
                     || {
-                        self.each(|tap, pixel, position| {
-                            let from =
-                                s[position..position + channels].iter().zip(&weight[tap..tap + channels]);
-                            let to = to[pixel..pixel + channels].iter_mut();
-                            to.zip(from).for_each(|(to, (s, w))| *to += w * s);
-                        });
+                        self.each(
+                            #[inline(always)]
+                            |tap, pixel, position| {
+                                let from =
+                                    s[position..position + channels].iter().zip(&weight[tap..tap + channels]);
+                                for (to, (s, w)) in to[pixel..pixel + channels].iter_mut().zip(from) {
+                                    *to += w * s;
+                                }
+                            },
+                        );
                     },
                 );
             }

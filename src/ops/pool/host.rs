@@ -108,7 +108,9 @@ impl Rectangle<'_> {
         for pixel in self.pixels() {
             // Once z is NaN, no comparison replaces it.
             let larger = |x: f32, z: f32| if x > z || x.is_nan() { x } else { z };
-            z.iter_mut().zip(&x[pixel]).for_each(|(z, x)| *z = larger(*x, *z));
+            for (z, x) in z.iter_mut().zip(&x[pixel]) {
+                *z = larger(*x, *z);
+            }
         }
     }
 
@@ -138,7 +140,9 @@ impl Rectangle<'_> {
 /// `to ← to + share · s`
 #[inline(always)]
 fn add_share(to: &mut [f32], share: &[f32], s: &[f32]) {
-    to.iter_mut().zip(share.iter().zip(s)).for_each(|(to, (share, s))| *to += share * s);
+    for (to, (share, s)) in to.iter_mut().zip(share.iter().zip(s)) {
+        *to += share * s;
+    }
 }
 
 impl SampleOp for MaxPool {
@@ -147,7 +151,12 @@ impl SampleOp for MaxPool {
         for (x, z) in inputs[0].chunks_exact(from).zip(output.chunks_exact_mut(to)) {
             Arch::new().dispatch(
                 #[inline(always)]
-                || self.0.each(|at, rectangle| rectangle.largest(x, &mut z[at..at + rectangle.channels])),
+                || {
+                    self.0.each(
+                        #[inline(always)]
+                        |at, rectangle| rectangle.largest(x, &mut z[at..at + rectangle.channels]),
+                    );
+                },
             );
         }
     }
@@ -161,14 +170,22 @@ impl SampleOp for MaxPool {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    self.0.each(|q, rectangle| {
-                        rectangle.each_share([x, &z[q..q + channels]], scratch, |pixel, share| {
-                            for (s, to) in signal.iter().zip(&mut *to) {
-                                let to = &mut to[sample * image + pixel.start..][..channels];
-                                add_share(to, share, &s[sample * at + q..][..channels]);
-                            }
-                        });
-                    });
+                    self.0.each(
+                        #[inline(always)]
+                        |q, rectangle| {
+                            rectangle.each_share(
+                                [x, &z[q..q + channels]],
+                                scratch,
+                                #[inline(always)]
+                                |pixel, share| {
+                                    for (s, to) in signal.iter().zip(&mut *to) {
+                                        let to = &mut to[sample * image + pixel.start..][..channels];
+                                        add_share(to, share, &s[sample * at + q..][..channels]);
+                                    }
+                                },
+                            );
+                        },
+                    );
                 },
             );
         }
@@ -202,19 +219,22 @@ impl SampleOp for TakeLargest {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    self.0.each(|q, rectangle| {
-                        let z = &mut z[q..q + channels];
-                        z.fill(0.0);
-                        for (nth, pixel) in rectangle.pixels().enumerate() {
-                            let from = x[pixel.clone()].iter().zip(&a[pixel]);
-                            for ((z, largest), (x, a)) in z.iter_mut().zip(&mut *largest).zip(from) {
-                                let larger = *a > *largest || (a.is_nan() && !largest.is_nan());
-                                let taken = nth == 0 || larger;
-                                *z = if taken { *x } else { *z };
-                                *largest = if taken { *a } else { *largest };
+                    self.0.each(
+                        #[inline(always)]
+                        |q, rectangle| {
+                            let z = &mut z[q..q + channels];
+                            z.fill(0.0);
+                            for (nth, pixel) in rectangle.pixels().enumerate() {
+                                let from = x[pixel.clone()].iter().zip(&a[pixel]);
+                                for ((z, largest), (x, a)) in z.iter_mut().zip(&mut *largest).zip(from) {
+                                    let larger = *a > *largest || (a.is_nan() && !largest.is_nan());
+                                    let taken = nth == 0 || larger;
+                                    *z = if taken { *x } else { *z };
+                                    *largest = if taken { *a } else { *largest };
+                                }
                             }
-                        }
-                    });
+                        },
+                    );
                 },
             );
         }
@@ -228,15 +248,23 @@ impl SampleOp for TakeLargest {
             Arch::new().dispatch(
                 #[inline(always)]
                 || {
-                    self.0.each(|q, rectangle| {
-                        rectangle.largest(a, largest);
-                        rectangle.each_share([a, largest], scratch, |pixel, share| {
-                            for (s, to) in signal.iter().zip(&mut *to) {
-                                let to = &mut to[sample * image + pixel.start..][..channels];
-                                add_share(to, share, &s[sample * at + q..][..channels]);
-                            }
-                        });
-                    });
+                    self.0.each(
+                        #[inline(always)]
+                        |q, rectangle| {
+                            rectangle.largest(a, largest);
+                            rectangle.each_share(
+                                [a, largest],
+                                scratch,
+                                #[inline(always)]
+                                |pixel, share| {
+                                    for (s, to) in signal.iter().zip(&mut *to) {
+                                        let to = &mut to[sample * image + pixel.start..][..channels];
+                                        add_share(to, share, &s[sample * at + q..][..channels]);
+                                    }
+                                },
+                            );
+                        },
+                    );
                 },
             );
         }
