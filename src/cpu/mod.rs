@@ -18,5 +18,6 @@ mod worker;
 pub use crate::host::Threads;
 pub use crate::ops::optimizer::host::{update, update_spans};
 pub use executor::{Executor, ExecutorOptions};
+#[cfg(feature = "train")]
 pub(crate) use flat::Flat;
 pub use products::{AtBatch, Products};
