@@ -51,7 +51,7 @@ fn say(text: &str) -> Result<(), Box<dyn Error>> {
 
 fn measure_all(options: &Options) -> Result<(), Box<dyn Error>> {
     let workloads = workload::chosen(options.only.as_deref())?;
-    if options.cpu && options.norms {
+    if options.norms {
         return say(&norms::table(options.effort)?);
     }
     if options.cpu {

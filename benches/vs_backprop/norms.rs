@@ -28,9 +28,12 @@ pub(crate) fn table(effort: Effort) -> Result<String> {
         // What one more takes: the first also changes the layout.
         let ([copy, one @ ..], [_, two @ ..]) = (of(1)?, of(2)?);
         // Numbers it moves for each of its input: x and z; x, g and the signal below; these and h above and below.
-        let share = |i: usize, moved: f64| moved / 2.0 * copy / (two[i] - one[i]);
+        let share = |i: usize, moved: f64| match moved / 2.0 * copy / (two[i] - one[i]) {
+            share if share.is_finite() && share > 0.0 => format!("{share:.2}"),
+            _ => "-".into(),
+        };
         let [forward, backward, curved] = [share(0, 2.0), share(1, 3.0), share(2, 5.0)];
-        text += &format!("{name:34} {forward:>8.2} {backward:>9.2} {curved:>9.2}\n");
+        text += &format!("{name:34} {forward:>8} {backward:>9} {curved:>9}\n");
     }
     Ok(text)
 }

@@ -17,7 +17,7 @@ Options:
   --adapter NAME     the first adapter with NAME in its name, driver or backend (default: wgpu's choice)
   --cpu              no GPU: the crate's executor for the processor, on one thread and on all, taking turns; no picture
   --threads N        with --cpu: on N threads only
-  --norms            with --cpu: normalisations beside copies of as many bytes, and nothing else
+  --norms            normalisations on the CPU beside copies of as many bytes, and nothing else
   --trace FILE       also the first workload's HesScale pass by kernel: a table, and FILE for chrome://tracing or Perfetto
   --help             print this";
 

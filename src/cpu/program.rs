@@ -155,7 +155,14 @@ impl Program {
             let within = op.trained || op.inputs.iter().any(|v| self.values[*v].wanted);
             self.values[op.output].wanted |= within && !op.detached;
         }
-        self.values.iter_mut().for_each(|value| value.kept |= value.derivative && value.wanted);
+        // Where a later pass reads it: for parameters, or for what lies below and is no derivative.
+        let Program { ops, values, .. } = self;
+        for op in ops.iter().filter(|op| op.along) {
+            let below = |input: &usize| values[*input].wanted && !values[*input].derivative;
+            let read = op.trained || op.inputs.iter().any(below);
+            let value = &mut values[op.output];
+            value.kept |= value.derivative && value.wanted && read;
+        }
     }
 
     /// Whether the operation takes a signal to this value: not once more to where it is already.
@@ -201,6 +208,10 @@ impl Program {
                 }
             }
         }
+        // A later pass finds it, and writes the others once more.
+        for (life, value) in lives.iter_mut().zip(&self.values) {
+            life.first = if value.derivative && value.kept { 0 } else { life.first };
+        }
         let there = |value: &usize| self.values[*value].wanted && !self.values[*value].block_local;
         let held: Vec<usize> = (0..self.values.len()).filter(there).collect();
         let (slots, sizes) = slots(&held.iter().map(|value| lives[*value]).collect::<Vec<_>>());
@@ -242,7 +253,7 @@ fn sums(graph: &Graph, kinds: &[HostOp], detached: impl Fn(&graph::Op) -> bool, 
     terms
 }
 
-/// For each of so many, how many before it count; those that count number themselves by it.
+/// The position of each among those that count; of one that does not, that of the last before it.
 fn numbered(count: usize, counts: impl Fn(usize) -> bool) -> Vec<usize> {
     let mut before = 0;
     let number = |index| {
@@ -256,7 +267,7 @@ fn numbered(count: usize, counts: impl Fn(usize) -> bool) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::Error;
-    use crate::model::Builder;
+    use crate::model::{AvgPool2d, Builder, Matrix};
     use crate::{Activation, Layer, Loss};
 
     /// However deep the network: one signal takes one more buffer, and all together take one each.
@@ -287,6 +298,24 @@ mod tests {
         let flat = Model::builder([2]).layer(Layer::Flatten).dense(3).loss(Loss::mse()).unwrap();
         let unknown = Program::new(&flat, 2, [&[At::Layer(2)], &[]], &Groups::default());
         assert!(matches!(unknown, Err(Error::Unknown { .. })));
+    }
+
+    /// What a later pass finds shares its buffer with nothing that it writes.
+    #[test]
+    fn signals_of_derivatives_have_buffers_of_their_own() {
+        let wide = || Model::builder([1, 8, 8]).conv2d(8, 1).act(Activation::Tanh).conv2d(16, 1);
+        let pooled = wide().layer(AvgPool2d::new(2)).flatten().dense(10);
+        for model in [pooled, wide().conv2d(1, 1)].map(|body| body.loss(Loss::mse()).unwrap()) {
+            let tangent = model.tangent(Matrix::Hessian).unwrap();
+            let program = Program::new(&tangent, 1, [&[], &[]], &Groups::default()).unwrap();
+            let (slots, _) = program.signal_buffers();
+            let kept =
+                || program.values.iter().zip(&slots).filter(|(value, _)| value.derivative && value.kept);
+            assert!(kept().count() >= 2);
+            for (_, slot) in kept() {
+                assert_eq!(slots.iter().filter(|other| *other == slot).count(), 1);
+            }
+        }
     }
 
     /// A sum of products takes neither memory nor an operation, unless something else sees one of them.

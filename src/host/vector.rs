@@ -2,7 +2,8 @@
 
 use super::Threads;
 
-/// Runs `f` with the vectors of this CPU, as far as it is inlined: closures within it must be so too, and what `for_each` calls may not be.
+/// Runs `f` with the vectors of this CPU, as far as it is inlined: closures within it must be marked so too, and the body of a `for_each`
+/// is not inlined for certain.
 #[inline(always)]
 pub(crate) fn vectorized<R>(f: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(f)

@@ -61,7 +61,7 @@ impl Model {
         let both =
             Node { kind: NodeKind::Layer(Layer::Concat { with: String::new() }), shares: None, ..both };
         built.nodes.push(both);
-        // All add to what begins as zeros.
+        // On a GPU all add to what begins as zeros.
         built.nodes.iter_mut().for_each(|node| node.used_again = true);
         let parameters = parameters::layout(&built.nodes)?;
         let tangent = Some(Tangent { outputs: self.output_shape().to_vec(), nodes: self.nodes.len() });

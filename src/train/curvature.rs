@@ -94,7 +94,7 @@ pub struct OverData<'a> {
     len: usize,
 }
 
-/// `again`: whether the last product was of the same batch, so that the direction alone is new.
+/// `again`: whether there is a single batch, and was a product of it before, so that the direction alone is new.
 #[derive(Debug)]
 enum Path<'a> {
     Gpu {

@@ -308,6 +308,38 @@ fn all_other_layers() {
     follows("blocks in a block", classified(nested.residual(|b| b.layer(norm(4)).act(Tanh))), 5);
 }
 
+/// Normalisations of numbers whose squares f32 does not hold, and of such around a mean that is far from 0.
+#[test]
+fn normalisations_of_large_numbers() {
+    for layer in [LayerNorm::new().into(), RmsNorm::new().into(), Layer::from(GroupNorm::new(2))] {
+        let model = Model::builder([4, 3, 3]).layer(layer).loss(Loss::mse()).unwrap();
+        for (scale, mean) in [(1e30, 0.0), (1.0, 1e5), (1e-3, 0.0), (1e24, 1e26)] {
+            let mut problem = problem(model.clone(), 3);
+            problem.input.iter_mut().for_each(|x| *x = f64::from((*x * scale + mean) as f32));
+            let (parameters, input) = (to_f32(&problem.parameters), to_f32(&problem.input));
+            let mut executor = Executor::new(&model, 3, ExecutorOptions::inference()).unwrap();
+            let got = to_f64(executor.predict(&parameters, &input).unwrap());
+            let want = hesscale::reference::predict(&model, &problem.parameters, &problem.input).unwrap();
+            compare(&format!("{:?} {scale} {mean}", model.layers()), &got, &want, 1e-6).unwrap();
+        }
+    }
+}
+
+/// One number far from all others, the first of its group: those stay where they are among themselves.
+#[test]
+fn a_first_number_that_is_far_off() {
+    let model = Model::builder([64]).layer_norm().loss(Loss::mse()).unwrap();
+    let mut problem = problem(model.clone(), 1);
+    problem.input[0] = 1e6;
+    let parameters: Vec<f32> = (0..model.flat_len()).map(|i| f32::from(u8::from(i < 64))).collect();
+    let mut executor = Executor::new(&model, 1, ExecutorOptions::inference()).unwrap();
+    let got = to_f64(executor.predict(&parameters, &to_f32(&problem.input)).unwrap());
+    let want = hesscale::reference::predict(&model, &to_f64(&parameters), &problem.input).unwrap();
+    let mean = |z: &[f64]| z[1..].iter().sum::<f64>() / 63.0;
+    // They are 1e-5 apart around a mean of -0.13.
+    assert!((mean(&got) - mean(&want)).abs() < 2e-8, "{} {}", mean(&got), mean(&want));
+}
+
 #[test]
 fn all_losses_behind_all_layers() {
     for (i, loss) in losses(4).into_iter().enumerate() {

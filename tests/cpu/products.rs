@@ -32,6 +32,18 @@ fn on_the_cpu(case: &Case<'_>) -> Vec<f32> {
     product
 }
 
+/// Eight products of matrices a layer, or five, in a first product; six, or four, in the next; three and two in the first layer.
+#[test]
+fn operations_are_counted() {
+    let model = mlp(&[6, 9, 7, 3], Activation::Tanh, Loss::mse());
+    let (first, others) = (2 * 6 * 9, 2 * (9 * 7 + 7 * 3));
+    for (matrix, once, next) in [(Matrix::Hessian, 8, 6), (Matrix::GaussNewton, 5, 4)] {
+        let products = Products::new(&model, 4, matrix, options()).unwrap();
+        assert_eq!(products.flops(), 4 * (3 * first + once * others));
+        assert_eq!(products.flops_behind_the_first(), 4 * (2 * first + next * others));
+    }
+}
+
 /// A product that fails leaves nothing that the next would take for its own.
 #[test]
 fn a_product_after_one_that_failed() {

@@ -173,6 +173,21 @@ fn the_diagonal_of_a_probe_is_an_optimisers() {
     assert!(after[..w.len()] != w[..]);
 }
 
+/// As on the CPU, where they are counted by hand.
+#[test]
+fn operations_are_counted() {
+    let context = context();
+    let model = mlp(&[6, 9, 7, 3], Activation::Tanh, Loss::mse());
+    for matrix in [Matrix::Hessian, Matrix::GaussNewton] {
+        let products = Products::new(&context, &model, 4, matrix, options()).unwrap();
+        let executor = hesscale::cpu::ExecutorOptions::training(Mode::None);
+        let on_cpu = hesscale::cpu::Products::new(&model, 4, matrix, executor).unwrap();
+        let first: u64 = products.plan().dispatches().map(|(_, flops)| flops).sum();
+        let next: u64 = products.next_dispatches().map(|(_, flops)| flops).sum();
+        assert_eq!([first, next], [on_cpu.flops(), on_cpu.flops_behind_the_first()], "{matrix:?}");
+    }
+}
+
 #[test]
 fn the_spectrum_is_the_cpus() {
     let (context, matrix) = (context(), Matrix::Hessian);

@@ -71,6 +71,23 @@ pub(crate) fn networks() -> Vec<(&'static str, Model)> {
                     .layer(Conv2d::new(3, 3).stride(3)),
             ),
         ),
+        // The widest values are made by layers with parameters, without an activation behind them.
+        (
+            "wide before a mean",
+            squares(
+                Model::builder([1, 8, 8])
+                    .conv2d(8, 1)
+                    .act(TANH)
+                    .conv2d(16, 1)
+                    .layer(AvgPool2d::new(2))
+                    .flatten()
+                    .dense(10),
+            ),
+        ),
+        (
+            "wide before narrow",
+            squares(Model::builder([1, 8, 8]).conv2d(4, 1).act(TANH).conv2d(16, 1).conv2d(1, 1)),
+        ),
         (
             "sequence",
             entropy(

@@ -65,27 +65,37 @@ impl Normalize {
     #[inline(always)]
     fn standard(&self, group: usize, x: &[f32]) -> Standard {
         let count = self.of.len() as f64;
-        let mut mean = 0.0;
+        let mut shift = 0.0;
         if self.of.centred {
-            // By the distance from one of them, which is small beside a mean that is far from 0.
+            // Close to the mean, by the distance from one of them: they may be far from 0.
             let first = self.runs(group).next().map_or(0.0, |run| x[run.start]);
             let mut sum = [Total::default()];
             for run in self.runs(group) {
                 add_each([&x[run]], &mut sum, |[x]| [x - first]);
             }
-            mean = f64::from(first) + sum[0].total() / count;
+            shift = (f64::from(first) + sum[0].total() / count) as f32;
         }
-        let shift = mean as f32;
-        let rest = (mean - f64::from(shift)) as f32;
-        let mut squares = [Total::default()];
+        let mut sums = [Total::default(); 2];
         for run in self.runs(group) {
-            add_each([&x[run]], &mut squares, |[x]| {
-                let x = (x - shift) - rest;
-                [x * x]
-            });
+            add_each([&x[run]], &mut sums, |[x]| [x - shift, (x - shift) * (x - shift)]);
         }
-        let inverse = 1.0 / ((squares[0].total() / count + self.of.eps) as f32).sqrt();
-        Standard { shift, rest, inverse }
+        let rest = if self.of.centred { sums[0].total() / count } else { 0.0 };
+        let variance = sums[1].total() / count - rest * rest;
+        if !variance.is_finite() {
+            return self.standard_of_large(group, x);
+        }
+        let inverse = 1.0 / ((variance.max(0.0) + self.of.eps) as f32).sqrt();
+        Standard { shift, rest: rest as f32, inverse }
+    }
+
+    /// The same of numbers whose squares are too large for `f32`.
+    fn standard_of_large(&self, group: usize, x: &[f32]) -> Standard {
+        let numbers = || self.runs(group).flatten().map(|i| f64::from(x[i]));
+        let count = self.of.len() as f64;
+        let mean = if self.of.centred { numbers().sum::<f64>() / count } else { 0.0 };
+        let variance = numbers().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
+        let inverse = (1.0 / (variance + self.of.eps).sqrt()) as f32;
+        Standard { shift: mean as f32, rest: (mean - f64::from(mean as f32)) as f32, inverse }
     }
 
     /// What [`Normalize::standard`] found of all groups of a sample.
@@ -390,8 +400,8 @@ impl SampleOp for Normalize {
         self.of.weight.then_some(self)
     }
 
-    fn scratch(&self, samples: usize, _: usize) -> usize {
-        samples * self.kept()
+    fn scratch(&self, samples: usize, components: usize) -> usize {
+        if components > 0 { samples * self.kept() } else { 0 }
     }
 
     fn work(&self) -> usize {
