@@ -9,7 +9,7 @@ use crate::model::{Groups, Model, Parameter, Part, Role};
 use crate::ops::Ops;
 use crate::ops::layout::host::transpose_each;
 use crate::{At, Result};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 #[derive(Debug)]
 pub(super) struct Program {
@@ -103,9 +103,7 @@ impl Program {
             |op: &graph::Op| op.node.is_some_and(|node| model.nodes()[node].part == Part::Detached);
         let seen = kept.iter().chain(shown).map(|at| graph.find(*at)).collect::<Result<Vec<usize>>>()?;
         let sums = sums(&graph, &kinds, detached, &seen);
-        let root = |value: usize| {
-            sums.iter().find(|sum| sum.of == graph.root(value)).map_or(graph.root(value), |sum| sum.into)
-        };
+        let root = |value: usize| sums.get(&graph.root(value)).map_or(graph.root(value), |sum| sum.into);
         let indices = numbered(graph.values.len(), |value| root(value) == value);
         let index = |value: usize| indices[root(value)];
         let values = graph.values.iter().enumerate().filter(|(value, _)| root(*value) == *value);
@@ -125,7 +123,7 @@ impl Program {
             adds: vec![false; op.inputs.len()],
             output: index(op.output),
             along: graph.is_along(op.output),
-            adds_output: sums.iter().any(|sum| sum.of == op.output && !sum.first),
+            adds_output: sums.get(&op.output).is_some_and(|sum| !sum.first),
         });
         let find = |at: &At| Ok((*at, index(graph.find(*at)?)));
         let mut program = Program {
@@ -223,32 +221,32 @@ impl Program {
 
 /// A term of a sum, written into the sum itself.
 struct Term {
-    of: usize,
     into: usize,
     /// Whether no other term is written before.
     first: bool,
 }
 
-/// The terms of sums whose operations can all add to what is there, of values that only the sum reads, and nobody sees.
-fn sums(graph: &Graph, kinds: &[HostOp], detached: impl Fn(&graph::Op) -> bool, seen: &[usize]) -> Vec<Term> {
-    let mut terms = Vec::new();
+/// By their values, the terms of sums whose operations can all add to what is there, of values that only the sum reads, and nobody sees.
+fn sums(
+    graph: &Graph,
+    kinds: &[HostOp],
+    detached: impl Fn(&graph::Op) -> bool,
+    seen: &[usize],
+) -> HashMap<usize, Term> {
+    let makers: HashMap<usize, usize> =
+        graph.ops.iter().enumerate().map(|(op, of)| (of.output, op)).collect();
+    let mut terms = HashMap::new();
     for (sum, _) in graph.ops.iter().zip(kinds).filter(|(_, kind)| kind.is_sum()) {
-        let alone = |value: usize| {
-            let reads =
-                graph.ops.iter().flat_map(|op| &op.inputs).filter(|input| graph.root(**input) == value);
-            let viewed = (0..graph.values.len()).any(|view| view != value && graph.root(view) == value);
-            reads.count() == 1 && !viewed && !seen.contains(&value)
+        // Of each term, the operation that makes it.
+        let maker = |value: &usize| {
+            let op = makers.get(value).filter(|op| kinds[**op].adds_to_output())?;
+            let alone = graph.readers(*value) == 1 && !seen.contains(value);
+            (alone && detached(&graph.ops[*op]) == detached(sum)).then_some(*op)
         };
-        let maker = |value: usize| graph.ops.iter().position(|op| op.output == value);
-        let adds = |value: &usize| {
-            let op = maker(*value).filter(|op| kinds[*op].adds_to_output());
-            op.is_some_and(|op| detached(&graph.ops[op]) == detached(sum)) && alone(*value)
-        };
-        if sum.inputs.iter().all(adds) {
-            let first = sum.inputs.iter().filter_map(|value| maker(*value)).min();
-            let term = |of: &usize| Term { of: *of, into: sum.output, first: maker(*of) == first };
-            terms.extend(sum.inputs.iter().map(term));
-        }
+        let Some(ops) = sum.inputs.iter().map(maker).collect::<Option<Vec<usize>>>() else { continue };
+        let first = ops.iter().min();
+        let term = |op: &usize| (graph.ops[*op].output, Term { into: sum.output, first: Some(op) == first });
+        terms.extend(ops.iter().map(term));
     }
     terms
 }

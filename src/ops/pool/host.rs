@@ -137,6 +137,51 @@ impl Rectangle<'_> {
     }
 }
 
+impl Rectangles {
+    /// Takes each output pixel's signal to the first pixel of its rectangle that holds the largest of `x`: `z`, where it is known.
+    /// `scratch` is for three numbers a channel.
+    fn to_largest(
+        &self,
+        x: &[f32],
+        z: Option<&[f32]>,
+        signal: &[&[f32]],
+        to: &mut [&mut [f32]],
+        scratch: &mut [f32],
+    ) {
+        let ([image, at], channels) = (self.sample_sizes(), self.channels);
+        let (largest, scratch) = scratch[..3 * channels].split_at_mut(channels);
+        to.iter_mut().for_each(|to| to.fill(0.0));
+        for (sample, x) in x.chunks_exact(image).enumerate() {
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    self.each(
+                        #[inline(always)]
+                        |q, rectangle| {
+                            let q = sample * at + q;
+                            match z {
+                                Some(z) => largest.copy_from_slice(&z[q..q + channels]),
+                                None => rectangle.largest(x, largest),
+                            }
+                            rectangle.each_share(
+                                [x, largest],
+                                scratch,
+                                #[inline(always)]
+                                |pixel, share| {
+                                    for (s, to) in signal.iter().zip(&mut *to) {
+                                        let to = &mut to[sample * image + pixel.start..][..channels];
+                                        add_share(to, share, &s[q..q + channels]);
+                                    }
+                                },
+                            );
+                        },
+                    );
+                },
+            );
+        }
+    }
+}
+
 /// `to ← to + share · s`
 #[inline(always)]
 fn add_share(to: &mut [f32], share: &[f32], s: &[f32]) {
@@ -161,38 +206,12 @@ impl SampleOp for MaxPool {
         }
     }
 
-    /// The first pixel that holds the maximum gets the whole signal.
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
-        let ([image, at], channels) = (self.0.sample_sizes(), self.0.channels);
-        let scratch = &mut scratch[..2 * channels];
-        to.iter_mut().for_each(|to| to.fill(0.0));
-        for (sample, (x, z)) in call.input.chunks_exact(image).zip(call.output.chunks_exact(at)).enumerate() {
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    self.0.each(
-                        #[inline(always)]
-                        |q, rectangle| {
-                            rectangle.each_share(
-                                [x, &z[q..q + channels]],
-                                scratch,
-                                #[inline(always)]
-                                |pixel, share| {
-                                    for (s, to) in signal.iter().zip(&mut *to) {
-                                        let to = &mut to[sample * image + pixel.start..][..channels];
-                                        add_share(to, share, &s[sample * at + q..][..channels]);
-                                    }
-                                },
-                            );
-                        },
-                    );
-                },
-            );
-        }
+        self.0.to_largest(call.input, Some(call.output), signal, to, scratch);
     }
 
     fn scratch(&self, _: usize, _: usize) -> usize {
-        2 * self.0.channels
+        3 * self.0.channels
     }
 
     fn work(&self) -> usize {
@@ -241,33 +260,7 @@ impl SampleOp for TakeLargest {
     }
 
     fn backward(&self, call: &Call<'_>, signal: &[&[f32]], to: &mut [&mut [f32]], scratch: &mut [f32]) {
-        let ([image, at], channels) = (self.0.sample_sizes(), self.0.channels);
-        let (largest, scratch) = scratch[..3 * channels].split_at_mut(channels);
-        to.iter_mut().for_each(|to| to.fill(0.0));
-        for (sample, a) in call.other.chunks_exact(image).enumerate() {
-            Arch::new().dispatch(
-                #[inline(always)]
-                || {
-                    self.0.each(
-                        #[inline(always)]
-                        |q, rectangle| {
-                            rectangle.largest(a, largest);
-                            rectangle.each_share(
-                                [a, largest],
-                                scratch,
-                                #[inline(always)]
-                                |pixel, share| {
-                                    for (s, to) in signal.iter().zip(&mut *to) {
-                                        let to = &mut to[sample * image + pixel.start..][..channels];
-                                        add_share(to, share, &s[sample * at + q..][..channels]);
-                                    }
-                                },
-                            );
-                        },
-                    );
-                },
-            );
-        }
+        self.0.to_largest(call.other, None, signal, to, scratch);
     }
 
     /// Where the largest are does not vary.
